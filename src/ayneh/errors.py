@@ -1,0 +1,31 @@
+"""What a user is told when something is refused: one sentence with the value and what to do about it.
+
+This is the ground floor of the house: every room may stand on it, it stands on none.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class UserError(ValueError):
+    """Bad input: what happened, the value, what to change. The command line prints it and exits with 2."""
+
+
+def unknown(what: str, name: str, allowed: Iterable[str]) -> UserError:
+    """The refusal of an unknown name, with the nearest allowed one and all of them."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return UserError(f"There is no {what} called {name!r}.{hint} Choose one of: {', '.join(names)}.")
+
+
+def pick(table: Mapping[str, T], name: str, what: str) -> T:
+    """``table[name]``, or a UserError that names the nearest entry of this ``what`` (e.g. "prior")."""
+    if name not in table:
+        raise unknown(what, name, table)
+    return table[name]
