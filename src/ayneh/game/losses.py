@@ -1,0 +1,85 @@
+"""What each player wants, as functions of logits: real and fake logits (R, B) -> a loss per image (R, B).
+
+D's loss is its real term plus its fake term, so that the games of cross-entropy stand at 2 ln 2 when D
+cannot tell. Everything is written with softplus(x) = log(1 + e^x): no sigmoid is ever logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Loss(NamedTuple):
+    """Both sides of one game; each player descends the mean over B of its own."""
+
+    dis: Callable[[Tensor, Tensor, Tensor | float], Tensor]
+    """(real logits, fake logits, smooth) -> (R, B); smooth is a float or (R, 1), read only if `smooths`."""
+    gen: Callable[[Any, Tensor], Tensor]
+    """(real logits, or None unless `gen_needs_real`; fake logits) -> (R, B)."""
+    gen_needs_real: bool = False
+    smooths: bool = False
+    """Whether D has a target for real images that can be lowered to 1 - smooth (Salimans et al. 2016)."""
+
+
+def cross_entropy_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Tensor:
+    """-(1-s) log D(x) - s log(1 - D(x)) - log(1 - D(G(z))), Goodfellow et al. 2014; s is ``smooth``."""
+    return F.softplus(-real) + smooth * real + F.softplus(fake)
+
+
+def non_saturating_gen(real: Tensor | None, fake: Tensor) -> Tensor:
+    """-log D(G(z)), Goodfellow et al. 2014: its gradient lives where D is sure of itself."""
+    return F.softplus(-fake)
+
+
+def saturating_gen(real: Tensor | None, fake: Tensor) -> Tensor:
+    """log(1 - D(G(z))), Goodfellow et al. 2014, minimax: its gradient dies where D is sure of itself."""
+    return -F.softplus(fake)
+
+
+def least_squares_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Tensor:
+    """((D(x) - (1-s))^2 + D(G(z))^2) / 2, Mao et al. 2017, with D the logit itself."""
+    return ((real - 1 + smooth) ** 2 + fake**2) / 2
+
+
+def least_squares_gen(real: Tensor | None, fake: Tensor) -> Tensor:
+    """(D(G(z)) - 1)^2 / 2, Mao et al. 2017."""
+    return (fake - 1) ** 2 / 2
+
+
+def hinge_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Tensor:
+    """max(0, 1 - D(x)) + max(0, 1 + D(G(z))), Lim & Ye 2017."""
+    return F.relu(1 - real) + F.relu(1 + fake)
+
+
+def wasserstein_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Tensor:
+    """D(G(z)) - D(x), Arjovsky et al. 2017; a penalty must bound D's slope."""
+    return fake - real
+
+
+def critic_gen(real: Tensor | None, fake: Tensor) -> Tensor:
+    """-D(G(z)): G's side of the hinge and the Wasserstein game."""
+    return -fake
+
+
+def relativistic_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Tensor:
+    """log(1 + exp(D(G(z)) - D(x))), Jolicoeur-Martineau 2018; real b meets fake b, and a draw costs ln 2."""
+    return F.softplus(fake - real)
+
+
+def relativistic_gen(real: Tensor, fake: Tensor) -> Tensor:
+    """log(1 + exp(D(x) - D(G(z)))), Jolicoeur-Martineau 2018."""
+    return F.softplus(real - fake)
+
+
+LOSSES = {
+    "non-saturating": Loss(cross_entropy_dis, non_saturating_gen, smooths=True),
+    "saturating": Loss(cross_entropy_dis, saturating_gen, smooths=True),
+    "least-squares": Loss(least_squares_dis, least_squares_gen, smooths=True),
+    "hinge": Loss(hinge_dis, critic_gen),
+    "wasserstein": Loss(wasserstein_dis, critic_gen),
+    "relativistic": Loss(relativistic_dis, relativistic_gen, gen_needs_real=True),
+}
