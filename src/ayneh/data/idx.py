@@ -1,4 +1,4 @@
-"""The IDX format of MNIST: big-endian 0, 0, type, rank, then the sizes, then the bytes (LeCun, Cortes, Burges)."""
+"""The IDX format of MNIST (LeCun, Cortes & Burges): 0, 0, type, rank, sizes as big-endian int32, bytes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ayneh.errors import UserError
 UNSIGNED_BYTE = 0x08
 
 
-def decompressed(path: Path) -> bytes:
-    """The bytes of a file, gunzipped if it is gzip (told by its first two bytes, not by its name).
+def gunzipped(path: Path) -> bytes:
+    """The bytes of a file, decompressed if they are gzip (told by the first two bytes, not by the name).
 
-    Raises UserError for a gzip file that is truncated or whose checksum is wrong.
+    Raises UserError when the gzip is truncated or its checksum is wrong.
     """
     data = path.read_bytes()
     if data[:2] != b"\x1f\x8b":
@@ -27,46 +27,51 @@ def decompressed(path: Path) -> bytes:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(
-            f"{path} is a damaged gzip file of {len(data):,} bytes ({error}): delete it and fetch it again."
+            f"{path} ({len(data):,} bytes) is a damaged gzip file ({error}): delete it and fetch it again."
         ) from error
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The uint8 array in an IDX file, plain or gzipped, of the shape that its header gives.
+    """The uint8 array in an IDX file, plain or gzipped, in the shape that its header gives.
 
     Raises UserError when the gzip, the header or the number of bytes is wrong.
     """
-    data = decompressed(path)
+    data = gunzipped(path)
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] != UNSIGNED_BYTE or data[3] == 0:
         raise UserError(
-            f"{path} is not an IDX file of unsigned bytes: it starts with 0x{data[:4].hex() or '(nothing)'} "
-            "where images have 0x00000803 and labels 0x00000801."
+            f"{path} is not an IDX file of bytes: it starts with {_hex(data[:4])}, where images have "
+            "0x00000803 and labels have 0x00000801."
         )
     rank = data[3]
     header = 4 + 4 * rank
     if len(data) < header:
-        raise UserError(f"{path} ends within its IDX header: {header} bytes expected, {len(data)} found.")
+        raise UserError(f"{path} ends in its own header: {header} bytes expected, {len(data)} found.")
     shape = struct.unpack(f">{rank}I", data[4:header])
     expected, found = math.prod(shape), len(data) - header
     if found != expected:
-        sizes = " x ".join(map(str, shape))
         raise UserError(
-            f"{path} is {'truncated' if found < expected else 'too long'}: its header promises {sizes} = "
-            f"{expected:,} bytes, {found:,} follow; fetch it again."
+            f"{path} is {'truncated' if found < expected else 'too long'}: its header announces "
+            f"{' x '.join(map(str, shape))} = {expected:,} bytes, but {found:,} follow; fetch it again."
         )
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-def read_pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 (N, H, W) and labels uint8 (N,) that belong together; raises UserError if they do not."""
-    pixels, classes = read_idx(images), read_idx(labels)
-    if pixels.ndim != 3:
-        raise UserError(f"{images} holds an array of rank {pixels.ndim} where images have rank 3 (N, H, W).")
-    if classes.ndim != 1:
-        raise UserError(f"{labels} holds an array of rank {classes.ndim} where labels have rank 1 (N).")
-    if len(pixels) != len(classes):
+def _hex(data: bytes) -> str:
+    return f"0x{data.hex()}" if data else "nothing"
+
+
+def read_pair(images: Path, labels: Path, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (N, H, W), labels uint8 (N,) in 0..classes-1; raises UserError if they do not fit."""
+    pixels, targets = read_idx(images), read_idx(labels)
+    if pixels.ndim != 3 or len(pixels) == 0:
+        raise UserError(f"{images} holds an array of shape {pixels.shape}, not images (N, H, W) with N >= 1.")
+    if targets.shape != pixels.shape[:1]:
         raise UserError(
-            f"{images} holds {len(pixels):,} images, but {labels} holds {len(classes):,} labels: "
-            "one of them is from another set."
+            f"{images} holds {len(pixels):,} images, but {labels} holds labels of shape {targets.shape}: "
+            "one of the two belongs to another set."
         )
-    return pixels, classes
+    if targets.max() >= classes:
+        raise UserError(
+            f"{labels} holds the label {targets.max()}, but this set has the classes 0..{classes - 1}."
+        )
+    return pixels, targets

@@ -1,6 +1,6 @@
 """Images as tensors and as files: uint8 at rest, [-1, 1] in the game.
 
-A batch of images is (N, C, H, W). A single picture, ready for the eye, is uint8 (H, W, C) with C = 1 (grey) or 3 (RGB).
+A batch of images is (N, C, H, W). A picture, ready for the eye, is uint8 (H, W, C) with C = 1 (grey) or 3.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,6 +23,8 @@ from ayneh.errors import UserError
 
 GREY_OF_GAPS = 48  # darker than any stroke, lighter than the black ground, so that the borders of images show
 GREY_OF_TEXT = 230
+FONT_SIZES = (16, 15, 14, 13, 12)  # pixels; the digits of long losses run together below 12
+MARGIN = 6  # pixels around a caption
 
 
 def to_unit(x: Tensor) -> Tensor:
@@ -41,9 +43,9 @@ def next_power_of_two(n: int) -> int:
 
 
 def pad_to(x: Tensor, size: int, value: float) -> Tensor:
-    """(..., H, W) -> (..., size, size), centred, with ``value`` around; an odd pixel goes to the right and bottom.
+    """(..., H, W) -> (..., size, size), centred, ``value`` around; an odd pixel goes to the right or bottom.
 
-    Raises UserError when the image is larger than ``size``.
+    Raises UserError when the images are larger than ``size``.
     """
     height, width = x.shape[-2:]
     if max(height, width) > size:
@@ -55,86 +57,89 @@ def pad_to(x: Tensor, size: int, value: float) -> Tensor:
     return functional.pad(x, (left, size - width - left, top, size - height - top), value=value)
 
 
-def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
-    """uint8 (N, C, H, W) -> one picture uint8 (rows H + gaps, columns W + gaps, C), row by row, on dark grey.
+def fit(image: Image.Image, size: int) -> Image.Image:
+    """A Pillow image cropped to its central square and scaled (Lanczos) to size x size pixels."""
+    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
 
-    ``columns`` is ceil(sqrt(N)) when not given; ``gap`` is in pixels, around the grid too.
+
+def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
+    """uint8 (N, C, H, W) -> one picture, row by row, with ``gap`` pixels of dark grey between and around.
+
+    ``columns`` is ceil(sqrt(N)) if not given. Raises UserError for no images and for C other than 1 and 3.
     """
     if images.ndim != 4 or len(images) == 0 or images.shape[1] not in (1, 3):
-        raise UserError(f"A grid needs (N >= 1, 1 or 3, H, W) images, not {tuple(images.shape)}.")
+        raise UserError(f"A grid is made of images (N >= 1, 1 or 3, H, W), not of {tuple(images.shape)}.")
     n, channels, height, width = images.shape
-    columns = columns or math.isqrt(n - 1) + 1
-    rows = -(-n // columns)
+    columns = math.isqrt(n - 1) + 1 if columns is None else columns
+    if columns < 1:
+        raise UserError(f"A grid cannot have {columns} columns: choose at least 1.")
+    rows = math.ceil(n / columns)
     cells = images.new_full((rows * columns, channels, height + gap, width + gap), GREY_OF_GAPS)
-    cells[:n, :, gap:, gap:] = images
+    cells[:n, :, gap:, gap:] = images  # each cell has its gap on the left and top
     cells = cells.view(rows, columns, channels, height + gap, width + gap)
     page = cells.permute(0, 3, 1, 4, 2).reshape(rows * (height + gap), columns * (width + gap), channels)
-    # The cells carry their gaps on the left and top; the page still needs those on the right and bottom.
     return functional.pad(page, (0, 0, 0, gap, 0, gap), value=GREY_OF_GAPS)
 
 
-def captioned(picture: Tensor, caption: str, zoom: int = 1) -> Tensor:
-    """The picture uint8 (H, W, C), each pixel ``zoom`` x ``zoom``, with the caption below; the font is Pillow's own.
-
-    The caption stays on one line where a legible size fits the width, else it is broken at its runs of spaces;
-    a single part that is still too long widens the page.
-    """
-    image = to_pil(zoomed(picture, zoom))
-    text, font = _fit_caption(caption, image.width - 2 * _MARGIN)
-    ruler = ImageDraw.Draw(image)
-    left, top, right, bottom = ruler.multiline_textbbox((0, 0), text, font=font)
-    page_width = max(image.width, math.ceil(right - left) + 2 * _MARGIN)
-    page_height = image.height + math.ceil(bottom - top) + 2 * _MARGIN
-    page = Image.new(image.mode, (page_width, page_height), _shade(image.mode, GREY_OF_GAPS))
-    page.paste(image, ((page_width - image.width) // 2, 0))
-    ImageDraw.Draw(page).multiline_text(
-        (_MARGIN - left, image.height + _MARGIN - top), text, font=font, fill=_shade(image.mode, GREY_OF_TEXT)
-    )
-    return from_pil(page)
-
-
 def zoomed(picture: Tensor, zoom: int) -> Tensor:
-    """Every pixel of (H, W, C) becomes ``zoom`` x ``zoom`` pixels."""
+    """Each pixel of a picture (H, W, C) as zoom x zoom pixels, so that small digits can be read."""
     return picture.repeat_interleave(zoom, dim=0).repeat_interleave(zoom, dim=1)
 
 
-_MARGIN = 6  # pixels around a caption
-_FONT_SIZES = (16, 15, 14, 13, 12)  # pixels; below 12 the long losses are hard to read
+def captioned(picture: Tensor, caption: str) -> Tensor:
+    """The picture uint8 (H, W, C) with a caption below it, in the typeface that comes with Pillow.
+
+    The caption stays on one line, its spaces kept, if a legible size fits the width. Else it is broken at its
+    runs of spaces, and the page becomes as wide as the longest part.
+    """
+    image = _to_pil(picture)
+    text, font = _fit_caption(caption, image.width - 2 * MARGIN)
+    left, top, right, bottom = _text_box(text, font)
+    width = max(image.width, right - left + 2 * MARGIN)
+    page = Image.new("RGB", (width, image.height + bottom - top + 2 * MARGIN), (GREY_OF_GAPS,) * 3)
+    page.paste(image, ((width - image.width) // 2, 0))
+    at = (MARGIN - left, image.height + MARGIN - top)
+    ImageDraw.Draw(page).multiline_text(at, text, font=font, fill=(GREY_OF_TEXT,) * 3)
+    return _from_pil(page.convert(image.mode))
 
 
-def _fit_caption(caption: str, width: int) -> tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont]:
-    """The caption, broken into lines if it must be, and the largest font with which it fits ``width`` pixels."""
-    fonts = [ImageFont.load_default(size) for size in _FONT_SIZES]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def _fit_caption(caption: str, width: int) -> tuple[str, Font]:
+    """The caption, with line breaks if it needs them, and the largest font for ``width`` pixels."""
+    fonts = [ImageFont.load_default(size) for size in FONT_SIZES]
     for font in fonts:
-        if font.getbbox(caption)[2] <= width:
+        left, _, right, _ = _text_box(caption, font)
+        if right - left <= width:
             return caption, font
-    lines = "\n".join(re.split(r"\s{2,}", caption.strip()))
-    return lines, fonts[-1]
+    return re.sub(r"\s{2,}", "\n", caption.strip()), fonts[-1]
 
 
-def _shade(mode: str, level: int) -> int | tuple[int, int, int]:
-    return level if mode == "L" else (level, level, level)
+def _text_box(text: str, font: Font) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the text in pixels, rounded outwards."""
+    ruler = ImageDraw.Draw(Image.new("L", (1, 1)))
+    left, top, right, bottom = ruler.multiline_textbbox((0, 0), text, font=font)
+    return math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
 
 
-def to_pil(picture: Tensor) -> Image.Image:
+def _to_pil(picture: Tensor) -> Image.Image:
     """uint8 (H, W, 1 or 3) -> a Pillow image of mode L or RGB."""
     if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.dtype != torch.uint8:
-        raise UserError(
-            f"A picture is uint8 of shape (H, W, 1 or 3), not {picture.dtype} {tuple(picture.shape)}."
-        )
+        raise UserError(f"A picture is uint8 (H, W, 1 or 3), not {picture.dtype} {tuple(picture.shape)}.")
     array = picture.cpu().numpy()
     return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
-def from_pil(image: Image.Image) -> Tensor:
+def _from_pil(image: Image.Image) -> Tensor:
     """A Pillow image of mode L or RGB -> uint8 (H, W, 1 or 3)."""
     array = np.array(image)
     return torch.from_numpy(array[:, :, None] if array.ndim == 2 else array)
 
 
 @contextmanager
-def atomically(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the name ``path`` only when it is complete, so that no reader ever sees half of it."""
+def _atomically(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the name ``path`` once it is complete, so that no reader ever sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -146,26 +151,53 @@ def atomically(path: Path) -> Iterator[IO[bytes]]:
 
 
 def save_png(path: Path, picture: Tensor, caption: str | None = None, zoom: int = 1) -> None:
-    """Write uint8 (H, W, C), C = 1 or 3, with a caption under it, enlarged without smoothing; atomic."""
-    picture = zoomed(picture, zoom) if caption is None else captioned(picture, caption, zoom)
-    image = to_pil(picture)
-    with atomically(path) as file:
+    """Write a picture uint8 (H, W, C), each pixel as zoom x zoom pixels, with a caption below it; atomic."""
+    picture = zoomed(picture, zoom)
+    image = _to_pil(picture if caption is None else captioned(picture, caption))
+    with _atomically(path) as file:
         image.save(file, "PNG")
 
 
 def save_animation(path: Path, frames: Sequence[Tensor], milliseconds: int) -> None:
-    """Write uint8 (H, W, C) frames as an endless .gif or .webp, ``milliseconds`` per frame; atomic.
+    """Write pictures uint8 (H, W, C) of one size as an endless .gif or .webp, each shown so long; atomic.
 
-    A GIF has 256 colours and times in steps of 10 ms, so grey frames are exact and colours are not; WebP is lossless.
+    Grey is exact in both. A GIF has 256 colours per frame and counts time in steps of 10 ms.
     """
-    suffix = path.suffix.lower()
-    if suffix not in (".gif", ".webp"):
-        raise UserError(f"An animation is a .gif or a .webp file, not {path.name!r}.")
+    form = path.suffix.lower().removeprefix(".").upper()
+    if form not in ("GIF", "WEBP"):
+        raise UserError(f"An animation is a .gif or a .webp file, not {path}.")
     if len({tuple(frame.shape) for frame in frames}) != 1:
-        raise UserError(f"An animation needs frames of one size; {path} was given {len(frames)} that differ.")
-    first, *rest = [to_pil(frame) for frame in frames]
-    options = {"lossless": True} if suffix == ".webp" else {}
-    with atomically(path) as file:
-        first.save(
-            file, suffix[1:].upper(), save_all=True, append_images=rest, duration=milliseconds, loop=0, **options
+        raise UserError(f"The animation {path} needs frames of one size, and at least one of them.")
+    first, *others = [_to_pil(frame) for frame in frames]
+    options: dict[str, Any] = {"append_images": others, "duration": milliseconds, "loop": 0}
+    with _atomically(path) as file:
+        first.save(file, form, save_all=True, **options, **({"lossless": True} if form == "WEBP" else {}))
+
+
+def save_images(path: Path, images: Tensor) -> None:
+    """Write uint8 (N, C, H, W) in the form that the suffix asks for; ``load`` can read all but the grid.
+
+    .npz: the array "images" (N, H, W, C), the layout of image programs; .npy: the same array; .png: one grid;
+    no suffix: a folder of PNGs named by number. Raises UserError for another suffix, and for a folder with
+    PNGs in it, since old and new ones would mix.
+    """
+    channels_last = images.cpu().permute(0, 2, 3, 1).contiguous()
+    suffix = path.suffix.lower()
+    if suffix in (".npz", ".npy"):
+        with _atomically(path) as file:
+            if suffix == ".npz":
+                np.savez(file, images=channels_last.numpy())
+            else:
+                np.save(file, channels_last.numpy())
+    elif suffix == ".png":
+        save_png(path, grid(images))
+    elif suffix == "":
+        if path.is_file() or any(path.glob("*.png")):
+            raise UserError(f"{path} is a file or a folder with PNGs in it: choose another, or remove them.")
+        places = len(str(len(images) - 1))
+        for number, picture in enumerate(channels_last):
+            save_png(path / f"{number:0{places}d}.png", picture)
+    else:
+        raise UserError(
+            f"Images cannot be saved as {path}: end it in .npz, .npy or .png, or in nothing for a folder."
         )

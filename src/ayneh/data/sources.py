@@ -1,24 +1,28 @@
-"""What can be learned from: ``load(name, split)`` gives uint8 images at rest, with their labels and licence."""
+"""What can be learned from: ``load(name, split)`` gives uint8 images in memory, with labels and licence."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
-from ayneh.data import idx
-from ayneh.errors import UserError, pick
+from ayneh.data.arrays import read_arrays
+from ayneh.data.download import locate
+from ayneh.data.folder import read_folder
+from ayneh.data.idx import read_pair
+from ayneh.data.images import fit
+from ayneh.data.split import SPLITS, shuffled
+from ayneh.errors import UserError, unknown
 
 
 @dataclass(frozen=True)
 class Images:
-    """A data set in memory: pixels uint8 (N, C, H, W), labels int64 (N,) in 0..classes-1 or None."""
+    """A data set at rest: pixels uint8 (N, C, H, W); labels int64 (N,) in 0..classes-1, or None."""
 
     pixels: Tensor
     labels: Tensor | None
@@ -28,32 +32,38 @@ class Images:
     licence: str
 
 
-SPLITS = ("train", "test", "all")
-Arrays = tuple[np.ndarray, np.ndarray | None]  # pixels uint8 (N, C, H, W), labels (N,)
-
-
 def load(name: str, split: str = "train", resize: int | None = None, limit: int | None = None) -> Images:
-    """The data set ``name``: pixels uint8 (N, C, H, W), resized to ``resize`` pixels a side, at most ``limit`` images.
+    """A data set of SOURCES, or "folder:PATH" of PNG and JPEG images, or "npz:PATH" of an .npz or .npy file.
 
-    A limit keeps a fixed random choice, and the choice for a smaller limit is part of that for a larger one.
+    ``split`` is train, test or all. ``resize`` crops each image to its central square and scales it (Lanczos)
+    to so many pixels a side. ``limit`` keeps at most so many images: a fixed random choice, in the set's own
+    order, and the choice for a smaller limit is a part of that for a larger one.
     Raises UserError for an unknown name or split, and for files that are missing or damaged.
     """
     if split not in SPLITS:
-        raise UserError(f"There is no split called {split!r}. Choose one of: {', '.join(SPLITS)}.")
-    if limit is not None and limit < 1:
-        raise UserError(f"A limit of {limit} images leaves nothing to learn from: choose at least 1, or none.")
-    images = pick(SOURCES, name, "data set")(split)
+        raise unknown("split", split, SPLITS)
+    for what, number in (("resize", resize), ("limit", limit)):
+        if number is not None and number < 1:
+            raise UserError(f"--data.{what} {number} leaves nothing to learn from: choose at least 1.")
+    kind, _, path = name.partition(":")
+    if name in SOURCES:
+        images = SOURCES[name](split)
+    elif kind == "folder" and path:
+        images = _unlicensed(name, split, *read_folder(Path(path).expanduser(), split, resize))
+    elif kind == "npz" and path:
+        images = _unlicensed(name, split, *read_arrays(Path(path).expanduser(), split))
+    else:
+        raise unknown("data set", name, [*SOURCES, "folder:PATH", "npz:PATH"])
     if limit is not None and limit < len(images.pixels):
-        chosen = np.sort(_permutation(len(images.pixels))[:limit])
-        images = _select(images, chosen)
-    if resize is not None:
-        images = replace(images, pixels=_resized(images.pixels, resize))
-    return images
+        images = _select(images, np.sort(shuffled(len(images.pixels))[:limit]))
+    return images if resize is None else replace(images, pixels=_resized(images.pixels, resize))
 
 
-def _permutation(n: int) -> np.ndarray:
-    """A fixed shuffle of 0..n-1. RandomState's streams are frozen, so it is the same with every NumPy."""
-    return np.random.RandomState(0).permutation(n)
+def _unlicensed(
+    name: str, split: str, pixels: np.ndarray, labels: np.ndarray | None, classes: int | None
+) -> Images:
+    targets = None if labels is None else torch.from_numpy(labels)
+    return Images(torch.from_numpy(pixels), targets, name, split, classes, "unknown: the user's own files")
 
 
 def _select(images: Images, chosen: np.ndarray) -> Images:
@@ -63,42 +73,94 @@ def _select(images: Images, chosen: np.ndarray) -> Images:
 
 
 def _resized(pixels: Tensor, size: int) -> Tensor:
-    if size < 1:
-        raise UserError(f"Images cannot be resized to {size} pixels: choose at least 1.")
-    planes = pixels.flatten(0, 1).numpy()
-    fitted = [np.array(ImageOps.fit(Image.fromarray(p), (size, size), Image.Resampling.LANCZOS)) for p in planes]
-    return torch.from_numpy(np.stack(fitted)).view(*pixels.shape[:2], size, size)
+    """(N, C, H, W) -> (N, C, size, size), plane by plane."""
+    if pixels.shape[2:] == (size, size):
+        return pixels
+    planes = [np.asarray(fit(Image.fromarray(plane), size)) for plane in pixels.flatten(0, 1).numpy()]
+    return torch.from_numpy(np.stack(planes)).view(*pixels.shape[:2], size, size)
 
 
 def digits(split: str) -> Images:
-    """scikit-learn's 1,797 handwritten digits (Alpaydin & Kaynak 1998), 8x8, 17 grey levels spread over 0..255.
+    """scikit-learn's 1,797 handwritten digits (Alpaydin & Kaynak 1998), 8x8, 17 grey levels spread to 0..255.
 
-    Needs no download. The split is ours: per class a fixed shuffle, 1,297 to train and 500 to test.
+    They come with the installation, so they work offline. They have no split, so this one is ours: a fixed
+    choice of 500 to test, each class in proportion, and the other 1,297 to train.
     """
     from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
 
     bunch = load_digits()
-    pixels = np.round(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
+    pixels = torch.from_numpy(np.round(bunch.images * (255 / 16)).astype(np.uint8)[:, None])  # (N, 1, 8, 8)
     labels = bunch.target.astype(np.int64)
-    train, test = train_test_split(np.arange(len(labels)), test_size=500, random_state=0, stratify=labels)
-    chosen = {"train": np.sort(train), "test": np.sort(test), "all": np.arange(len(labels))}[split]
-    return Images(
-        torch.from_numpy(pixels[chosen]), torch.from_numpy(labels[chosen]), "digits", split, 10, "CC BY 4.0"
-    )
+    order = shuffled(len(labels))
+    order = order[
+        np.argsort(labels[order], kind="stable")
+    ]  # class by class, so that each gives in proportion
+    is_test = np.zeros(len(labels), bool)
+    is_test[order[np.arange(500) * len(labels) // 500]] = True
+    chosen = {"train": ~is_test, "test": is_test, "all": is_test | ~is_test}[split]
+    images = Images(pixels, torch.from_numpy(labels), "digits", split, 10, "CC BY 4.0")
+    return _select(images, np.flatnonzero(chosen))
 
 
 def mnist(split: str) -> Images:
-    """MNIST (LeCun, Cortes & Burges 1998): 60,000 + 10,000 digits, 28x28."""
-    parts = {"train": ["train"], "test": ["t10k"], "all": ["train", "t10k"]}[split]
-    folder = Path(os.environ.get("AYNEH_DATA", ".")) / "mnist"
+    """MNIST (LeCun, Cortes & Burges 1998): 60,000 + 10,000 handwritten digits, 28x28.
+
+    A download is checked by the MD5 of the decompressed bytes.
+    """
+    return Images(*_from_idx("mnist", split), "mnist", split, 10, "CC BY-SA 3.0")
+
+
+def fashion_mnist(split: str) -> Images:
+    """Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): 60,000 + 10,000 pieces of clothing, 28x28.
+
+    A download is checked by the MD5 of the compressed files, for those are the published ones.
+    """
+    return Images(*_from_idx("fashion-mnist", split), "fashion-mnist", split, 10, "MIT")
+
+
+def kmnist(split: str) -> Images:
+    """Kuzushiji-MNIST (Clanuwat et al. 2018): 60,000 + 10,000 hiragana in cursive script, 28x28.
+
+    A download is checked by the MD5 of the compressed files, for those are the published ones.
+    """
+    return Images(*_from_idx("kmnist", split), "kmnist", split, 10, "CC BY-SA 4.0")
+
+
+def stacked_mnist(split: str) -> Images:
+    """Stacked MNIST (Metz et al. 2017): MNIST digits a, b, c in three channels, label 100a + 10b + c.
+
+    The protocol here: 60,000 fixed triples of training digits to train and 10,000 of test digits to test,
+    drawn with replacement by a seeded generator. So the 1,000 classes are as uneven as MNIST's ten make them.
+    """
+    parts = []
+    for half in HALVES[split]:
+        pixels, labels = _from_idx("mnist", half)
+        n = len(pixels)
+        triples = torch.from_numpy(np.random.RandomState(0).randint(0, n, (n, 3), np.int64))
+        parts.append((pixels[:, 0][triples], labels[triples] @ torch.tensor([100, 10, 1])))
+    pixels, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))  # (N, 3, 28, 28), (N,)
+    return Images(pixels, labels, "stacked-mnist", split, 1000, "CC BY-SA 3.0")
+
+
+HALVES = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
+IDX_PREFIX = {"train": "train", "test": "t10k"}
+
+
+def _from_idx(name: str, split: str) -> tuple[Tensor, Tensor]:
+    """Pixels uint8 (N, 1, H, W) and labels int64 (N,) of a set in the four IDX files of MNIST."""
+    prefixes = [IDX_PREFIX[half] for half in HALVES[split]]
     pairs = [
-        idx.read_pair(folder / f"{part}-images-idx3-ubyte.gz", folder / f"{part}-labels-idx1-ubyte.gz")
-        for part in parts
+        read_pair(locate(name, f"{p}-images-idx3-ubyte"), locate(name, f"{p}-labels-idx1-ubyte"), classes=10)
+        for p in prefixes
     ]
-    pixels = torch.from_numpy(np.concatenate([p for p, _ in pairs]))[:, None]
-    labels = torch.from_numpy(np.concatenate([c for _, c in pairs]).astype(np.int64))
-    return Images(pixels, labels, "mnist", split, 10, "CC BY-SA 3.0")
+    pixels, labels = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+    return torch.from_numpy(pixels[:, None]), torch.from_numpy(labels.astype(np.int64))
 
 
-SOURCES: dict[str, Callable[[str], Images]] = {"digits": digits, "mnist": mnist}
+SOURCES: dict[str, Callable[[str], Images]] = {  # split -> Images
+    "digits": digits,
+    "mnist": mnist,
+    "fashion-mnist": fashion_mnist,
+    "kmnist": kmnist,
+    "stacked-mnist": stacked_mnist,
+}

@@ -1,0 +1,130 @@
+"""Where IDX files are: in $AYNEH_DATA, in the cache, or on public mirrors, from where they come once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import platformdirs
+import requests
+
+from ayneh.data import transfer
+from ayneh.data.idx import gunzipped
+from ayneh.errors import UserError
+
+MIRRORS: dict[str, tuple[str, ...]] = {
+    "mnist": (
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ),
+    "fashion-mnist": (
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    ),
+    "kmnist": (
+        "https://huggingface.co/datasets/tanganke/kmnist/resolve/756d43e894032ce8838db8b32e7500c9c3b5d050/raw/",
+        "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/KMNIST/",
+        "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",  # the makers' own; last, for it is often down
+    ),
+}
+
+
+class Md5(NamedTuple):
+    """A checksum, and what it is of: the file as it travels ("gzip") or the bytes inside ("content")."""
+
+    of: str
+    digest: str
+
+
+# MNIST's are of the bytes inside, so a mirror may compress them as it likes. For the other two only those of
+# the compressed files are published: they decide just as surely, but refuse files that were compressed anew.
+MD5: dict[str, dict[str, Md5]] = {
+    "mnist": {
+        "train-images-idx3-ubyte": Md5("content", "6bbc9ace898e44ae57da46a324031adb"),
+        "train-labels-idx1-ubyte": Md5("content", "a25bea736e30d166cdddb491f175f624"),
+        "t10k-images-idx3-ubyte": Md5("content", "2646ac647ad5339dbf082846283269ea"),
+        "t10k-labels-idx1-ubyte": Md5("content", "27ae3e4e09519cfbb04c329615203637"),
+    },
+    "fashion-mnist": {
+        "train-images-idx3-ubyte": Md5("gzip", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+        "train-labels-idx1-ubyte": Md5("gzip", "25c81989df183df01b3e8a0aad5dffbe"),
+        "t10k-images-idx3-ubyte": Md5("gzip", "bef4ecab320f06d8554ea6380940ec79"),
+        "t10k-labels-idx1-ubyte": Md5("gzip", "bb300cfdad3c16e7a12a480ee83cd310"),
+    },
+    "kmnist": {
+        "train-images-idx3-ubyte": Md5("gzip", "bdb82020997e1d708af4cf47b453dcf7"),
+        "train-labels-idx1-ubyte": Md5("gzip", "e144d726b3acfaa3e44228e80efcd344"),
+        "t10k-images-idx3-ubyte": Md5("gzip", "5c965bf0a639b31b8f53240b1b52f4d7"),
+        "t10k-labels-idx1-ubyte": Md5("gzip", "7320c461ea6c1c855c0b718fb2a4b134"),
+    },
+}
+
+
+def locate(name: str, file: str) -> Path:
+    """The path of one IDX file of the set ``name``, such as "train-images-idx3-ubyte", plain or gzipped.
+
+    Looks in $AYNEH_DATA/<name>, then in the cache (<name> in $AYNEH_CACHE or in the user's cache folder),
+    then downloads into the cache and checks the MD5, of the gzip file or of its content, as the table says.
+    Raises UserError when no mirror gives the right file, or when the cache cannot be written.
+    """
+    cache = Path(os.environ.get("AYNEH_CACHE") or platformdirs.user_cache_dir("ayneh")) / name
+    own = os.environ.get("AYNEH_DATA")
+    folders = [Path(own) / name, cache] if own else [cache]
+    dotted = file.replace("-idx", ".idx")  # as some archives spell it
+    for folder in folders:
+        for spelling in (file, f"{file}.gz", dotted, f"{dotted}.gz"):
+            if (folder / spelling).is_file():
+                return folder / spelling
+    try:
+        path, failures = _download(name, file, cache)
+    except OSError as error:
+        raise UserError(
+            f"{name} cannot be kept in {cache} ({error.strerror or error}): "
+            "set AYNEH_CACHE to a folder that can be written and has room."
+        ) from error
+    if path is None:
+        raise UserError(
+            f"{file} is not in {' or '.join(map(str, folders))}, and no mirror gave it "
+            f"({'; '.join(failures)}): put the four files of {name} into {folders[0]}, "
+            "or take the data set 'digits', which works offline."
+        )
+    return path
+
+
+def _download(name: str, file: str, folder: Path) -> tuple[Path | None, list[str]]:
+    """The file from the first mirror that gives the right bytes, and what went wrong with those before it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{file}.gz.part"
+    failures = []
+    for mirror in MIRRORS[name]:
+        try:
+            transfer.fetch(f"{mirror}{file}.gz", part)
+        except transfer.FAILURES as error:
+            failures.append(f"{mirror}: {_reason(error)}")
+            continue
+        if _is_right(part, MD5[name][file]):
+            path = part.with_suffix("")
+            os.replace(part, path)
+            transfer.discard(part)
+            return path, failures
+        transfer.discard(part)
+        failures.append(f"{mirror}: wrong MD5")
+    return None, failures
+
+
+def _reason(error: Exception) -> str:
+    """The status or the kind of a network error; its own text is long and talks of objects in memory."""
+    if isinstance(error, requests.HTTPError):
+        return f"HTTP {error.response.status_code}"
+    return type(error).__name__
+
+
+def _is_right(path: Path, md5: Md5) -> bool:
+    try:
+        data = path.read_bytes() if md5.of == "gzip" else gunzipped(path)
+    except UserError:  # a damaged gzip
+        return False
+    return hashlib.md5(data, usedforsecurity=False).hexdigest() == md5.digest

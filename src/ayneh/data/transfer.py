@@ -1,0 +1,113 @@
+"""One file over HTTP, which goes on where it broke off."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import requests
+import urllib3
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+FAILURES = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+)  # all that ``fetch`` raises of the network
+ATTEMPTS = 3
+TIMEOUT_S = (5, 30)  # to connect, and between two arrivals of bytes
+CHUNK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a part is a part of; noted beside it, so that no other file is ever appended to it."""
+
+    url: str = ""
+    etag: str | None = None  # a strong one; the weak do not promise the same bytes
+    size: int | None = None  # in bytes, of the whole file
+
+
+def fetch(url: str, part: Path) -> None:
+    """Fetch ``url`` into ``part``; after a break go on, as long as each of 3 attempts brings something.
+
+    A part of the same file that an earlier process left is continued too.
+    Raises one of FAILURES, and then leaves the part for the next time.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        before = _bytes_in(part)
+        try:
+            _transfer(url, part)
+            return
+        except FAILURES:
+            if attempt == ATTEMPTS or _bytes_in(part) <= before:
+                raise
+
+
+def discard(part: Path) -> None:
+    """Remove a part and the note beside it."""
+    part.unlink(missing_ok=True)
+    _note(part).unlink(missing_ok=True)
+
+
+def _transfer(url: str, part: Path) -> None:
+    origin = _recall(part)
+    have = _bytes_in(part) if origin.url == url else 0
+    if have and have == origin.size:
+        return  # an earlier process ended between the last byte and the use of it
+    # As it is stored: were it compressed on the way, neither ranges nor checksum would hold.
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers |= {"Range": f"bytes={have}-"} | ({"If-Range": origin.etag} if origin.etag else {})
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+        if response.status_code in (206, 416) and not _continues(response, have, origin):
+            discard(part)
+            _transfer(url, part)
+            return
+        response.raise_for_status()
+        if response.status_code == 200:  # all of it: at the first time, and from servers without ranges
+            have, origin = 0, _remember(part, url, response)
+        with _progress() as bar, part.open("ab" if have else "wb") as file:
+            task = bar.add_task(part.stem, total=origin.size, completed=have)
+            for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+                file.write(chunk)
+                bar.advance(task, len(chunk))
+
+
+def _continues(response: requests.Response, have: int, origin: Origin) -> bool:
+    """Whether the answer is the rest of the same file, from byte ``have`` on."""
+    span = response.headers.get("Content-Range", "")  # bytes 100-999/1000
+    start, _, size = span.removeprefix("bytes ").partition("/")
+    return response.status_code == 206 and start.split("-")[0] == str(have) and size == str(origin.size)
+
+
+def _remember(part: Path, url: str, response: requests.Response) -> Origin:
+    etag, size = response.headers.get("ETag"), response.headers.get("Content-Length")
+    strong = etag if etag and not etag.startswith("W/") else None
+    origin = Origin(url, strong, int(size) if size else None)
+    _note(part).write_text(json.dumps(asdict(origin)), encoding="utf-8")
+    return origin
+
+
+def _recall(part: Path) -> Origin:
+    """The note beside a part; an empty one, which fits no URL, if it is missing or was cut off."""
+    try:
+        return Origin(**json.loads(_note(part).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return Origin()
+
+
+def _note(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def _bytes_in(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _progress() -> Progress:
+    """A bar on stderr, shown to a terminal only."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)

@@ -1,0 +1,301 @@
+"""Where files are found, and the download of those that are not, from servers good and bad on 127.0.0.1."""
+
+import gzip
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+
+from ayneh.data import transfer
+from ayneh.data.download import MD5, MIRRORS, Md5, locate
+from ayneh.errors import UserError
+
+FILE = "train-images-idx3-ubyte"
+CONTENT = np.random.RandomState(0).bytes(40_000)
+PACKED = gzip.compress(CONTENT, mtime=0)
+
+
+class Mirror(BaseHTTPRequestHandler):
+    """Serves ``PACKED`` unless the server's attributes say otherwise, and notes what it was asked for."""
+
+    def do_GET(self) -> None:
+        server = self.server
+        server.asked.append((self.path, self.headers["Range"], self.headers["If-Range"]))
+        if server.status:
+            return self.send_error(server.status)
+        data, start = server.data, 0
+        same = self.headers["If-Range"] in (None, server.etag)
+        if self.headers["Range"] and server.ranges and same:
+            start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+            if start >= len(data):
+                return self.send_error(416)
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(data) - start))
+        if server.etag:
+            self.send_header("ETag", server.etag)
+        self.end_headers()
+        stop = start + server.cuts.pop(0) if server.cuts else len(data)
+        self.wfile.write(data[start:stop])
+        return None
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+class Server(ThreadingHTTPServer):
+    """A mirror: ``cuts`` are the numbers of bytes after which its next answers break off."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Mirror)
+        self.data, self.etag, self.ranges, self.status = PACKED, '"one"', True, 0
+        self.cuts: list[int] = []
+        self.asked: list[tuple[str, str | None, str | None]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}/"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        thread = threading.Thread(target=partial(running.serve_forever, poll_interval=0.01))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def mirrors(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Callable[..., None]:
+    """Sets the mirrors of a set "mnist" whose only file is ``FILE``."""
+
+    def use(*urls: str, md5: Md5 | None = None) -> None:
+        monkeypatch.setitem(MIRRORS, "mnist", urls)
+        known = md5 or Md5("content", hashlib.md5(CONTENT).hexdigest())
+        monkeypatch.setitem(MD5, "mnist", {FILE: known})
+
+    return use
+
+
+@pytest.fixture
+def down() -> str:
+    """The address of a server that has gone."""
+    with Server() as gone:
+        return gone.url
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_comes_once_whole_and_in_silence(
+    server: Server, mirrors: Callable[..., None], cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirrors(server.url)
+    path = locate("mnist", FILE)
+    assert path == cache / "mnist" / f"{FILE}.gz"
+    assert path.read_bytes() == PACKED
+    assert locate("mnist", FILE) == path
+    assert server.asked == [(f"/{FILE}.gz", None, None)]
+    assert names_in(path.parent) == [path.name], "neither the part nor its note stays"
+    assert capsys.readouterr() == ("", ""), "no bar where there is no terminal"
+
+
+def test_a_transfer_that_breaks_off_goes_on_where_it_was(
+    server: Server, mirrors: Callable[..., None]
+) -> None:
+    mirrors(server.url)
+    server.cuts = [1000, 2000]
+    assert locate("mnist", FILE).read_bytes() == PACKED
+    assert [(span, etag) for _, span, etag in server.asked] == [
+        (None, None),
+        ("bytes=1000-", '"one"'),
+        ("bytes=3000-", '"one"'),
+    ]
+
+
+def leave_a_part(server: Server, cache: Path, size: int) -> Path:
+    """What a process leaves that ended after ``size`` bytes."""
+    part = cache / "mnist" / f"{FILE}.gz.part"
+    part.parent.mkdir(parents=True)
+    server.cuts = [size, 0]
+    with pytest.raises(transfer.FAILURES):
+        transfer.fetch(f"{server.url}{FILE}.gz", part)
+    assert part.read_bytes() == PACKED[:size]
+    server.asked.clear()
+    return part
+
+
+def test_the_part_of_an_earlier_process_is_continued(
+    server: Server, mirrors: Callable[..., None], cache: Path
+) -> None:
+    mirrors(server.url)
+    leave_a_part(server, cache, 5000)
+    assert locate("mnist", FILE).read_bytes() == PACKED
+    assert [span for _, span, _ in server.asked] == ["bytes=5000-"]
+
+
+def test_a_part_that_only_lacks_its_check_is_not_fetched_again(
+    server: Server, mirrors: Callable[..., None], cache: Path
+) -> None:
+    mirrors(server.url)
+    leave_a_part(server, cache, 5000).write_bytes(PACKED)
+    assert locate("mnist", FILE).read_bytes() == PACKED
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("change", ["etag", "no ranges", "size", "note", "other mirror"])
+def test_a_part_that_cannot_be_continued_starts_anew(
+    server: Server, mirrors: Callable[..., None], cache: Path, change: str
+) -> None:
+    part = leave_a_part(server, cache, 5000)
+    part.write_bytes(bytes(5000))  # so that it would show if it were used
+    mirrors(server.url)
+    if change == "etag":
+        server.etag = '"two"'
+    elif change == "no ranges":
+        server.ranges = False
+    elif change == "size":  # the file has changed on a server without ETags
+        note = part.with_name(f"{part.name}.json")
+        note.write_text(note.read_text().replace(str(len(PACKED)), "6000").replace('"\\"one\\""', "null"))
+        server.etag = None
+    elif change == "note":
+        part.with_name(f"{part.name}.json").write_text('{"url": "http')
+    else:
+        mirrors(f"{server.url}mirror/")
+    assert locate("mnist", FILE).read_bytes() == PACKED
+
+
+def test_a_part_longer_than_the_file_starts_anew(
+    server: Server, mirrors: Callable[..., None], cache: Path
+) -> None:
+    mirrors(server.url)
+    leave_a_part(server, cache, 5000).write_bytes(bytes(len(PACKED) + 1))
+    assert locate("mnist", FILE).read_bytes() == PACKED
+
+
+@pytest.mark.parametrize("wrong", [gzip.compress(b"other"), PACKED[:-200], b"<html>Sign in</html>"])
+def test_wrong_bytes_are_thrown_away_and_the_next_mirror_is_asked(
+    server: Server, mirrors: Callable[..., None], cache: Path, wrong: bytes
+) -> None:
+    server.data = wrong
+    mirrors(server.url)
+    with pytest.raises(UserError, match=f"{server.url}: wrong MD5"):
+        locate("mnist", FILE)
+    assert names_in(cache / "mnist") == []
+    with Server() as good:
+        threading.Thread(target=good.serve_forever, daemon=True).start()
+        mirrors(server.url, good.url)
+        assert locate("mnist", FILE).read_bytes() == PACKED
+        good.shutdown()
+
+
+def test_dead_and_empty_mirrors_are_passed_over(
+    server: Server, mirrors: Callable[..., None], down: str
+) -> None:
+    mirrors(down, server.url)
+    assert locate("mnist", FILE).read_bytes() == PACKED
+
+
+def test_an_overloaded_mirror_does_not_cost_the_part(
+    server: Server, mirrors: Callable[..., None], cache: Path
+) -> None:
+    mirrors(server.url)
+    part = leave_a_part(server, cache, 5000)
+    server.status = 503
+    with pytest.raises(UserError, match="HTTP 503"):
+        locate("mnist", FILE)
+    assert part.stat().st_size == 5000
+
+
+def test_a_checksum_of_the_content_accepts_another_compression_and_one_of_the_gzip_does_not(
+    server: Server, mirrors: Callable[..., None]
+) -> None:
+    server.data = gzip.compress(CONTENT, 1, mtime=1)
+    mirrors(server.url, md5=Md5("gzip", hashlib.md5(PACKED).hexdigest()))
+    with pytest.raises(UserError, match="wrong MD5"):
+        locate("mnist", FILE)
+    mirrors(server.url)
+    assert gzip.decompress(locate("mnist", FILE).read_bytes()) == CONTENT
+
+
+def test_a_checksum_of_the_gzip_accepts_the_published_file(
+    server: Server, mirrors: Callable[..., None]
+) -> None:
+    mirrors(server.url, md5=Md5("gzip", hashlib.md5(PACKED).hexdigest()))
+    assert locate("mnist", FILE).read_bytes() == PACKED
+
+
+def test_without_a_network_the_error_names_mirrors_folders_and_what_works_offline(
+    server: Server,
+    mirrors: Callable[..., None],
+    down: str,
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server.status = 404
+    mirrors(down, server.url)
+    with pytest.raises(UserError) as refusal:
+        locate("mnist", FILE)
+    text = str(refusal.value)
+    assert f"{down}: ConnectionError" in text
+    assert f"{server.url}: HTTP 404" in text
+    assert f"put the four files of mnist into {cache / 'mnist'}" in text
+    assert "'digits', which works offline" in text
+    monkeypatch.setenv("AYNEH_DATA", str(tmp_path / "mine"))
+    with pytest.raises(UserError) as refusal:
+        locate("mnist", FILE)
+    assert f"{FILE} is not in {tmp_path / 'mine' / 'mnist'} or {cache / 'mnist'}" in str(refusal.value)
+    assert f"into {tmp_path / 'mine' / 'mnist'}" in str(refusal.value)
+
+
+def test_a_cache_that_cannot_be_written_is_named(
+    server: Server, mirrors: Callable[..., None], cache: Path
+) -> None:
+    mirrors(server.url)
+    cache.write_text("a file where the folder should be")
+    with pytest.raises(UserError, match=f"cannot be kept in {cache / 'mnist'} .*set AYNEH_CACHE"):
+        locate("mnist", FILE)
+
+
+@pytest.mark.parametrize(
+    "spelling", [FILE, f"{FILE}.gz", "train-images.idx3-ubyte", "train-images.idx3-ubyte.gz"]
+)
+def test_files_are_found_under_all_their_spellings_own_ones_first(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    for folder in (cache / "mnist", tmp_path / "own" / "mnist"):
+        folder.mkdir(parents=True)
+        (folder / spelling).write_bytes(b"")
+    assert locate("mnist", FILE) == cache / "mnist" / spelling
+    monkeypatch.setenv("AYNEH_DATA", str(tmp_path / "own"))
+    assert locate("mnist", FILE) == tmp_path / "own" / "mnist" / spelling
+
+
+def test_each_set_has_two_mirrors_and_a_checksum_for_each_of_its_four_files() -> None:
+    for name in ("mnist", "fashion-mnist", "kmnist"):
+        assert len({requests.utils.urlparse(url).hostname for url in MIRRORS[name]}) >= 2
+        assert all(url.endswith("/") for url in MIRRORS[name])
+        assert {file.split("-")[0] for file in MD5[name]} == {"train", "t10k"}
+        assert len({md5.digest for md5 in MD5[name].values()}) == 4
+        assert all(
+            len(bytes.fromhex(md5.digest)) == 16 and md5.of in ("gzip", "content")
+            for md5 in MD5[name].values()
+        )
+
+
+def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with transfer._progress() as bar:
+        bar.add_task("train-images", total=100, completed=50)
+    shown = capsys.readouterr()
+    assert "train-images" in shown.err
+    assert shown.out == ""
