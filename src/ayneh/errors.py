@@ -29,3 +29,7 @@ def pick(table: Mapping[str, T], name: str, what: str) -> T:
     if name not in table:
         raise unknown(what, name, table)
     return table[name]
+
+
+class Stopped(RuntimeError):
+    """The work ended early for a reason that is not bad input; what was saved stays. Exit status 1."""

@@ -1,0 +1,237 @@
+"""What a run is made of, as frozen dataclasses: the command line, the run folder and studies all read these.
+
+Each field's docstring is its help text; units stand in the names. Numbers that may differ between the replicas of
+one stack are gathered by `engine.hyper`; everything else is structure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from ayneh.errors import UserError, unknown
+
+
+@dataclass(frozen=True)
+class Data:
+    """What D takes for real."""
+
+    name: str = "digits"
+    """digits (embedded), mnist, fashion-mnist, kmnist, stacked-mnist, folder:PATH or npz:PATH."""
+    resize: int | None = None
+    """Resize every image to this many pixels a side when loading (default: leave them as they are)."""
+    pad_to: int | None = None
+    """Frame the images in black to this many pixels a side (default: the next size that the nets take)."""
+    limit: int | None = None
+    """Use only the first so many images (default: all)."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Where z comes from. A number left out takes the prior's own value."""
+
+    name: str = "normal"
+    """normal, uniform, sphere, truncated-normal, laplace, student-t, bernoulli or mixture."""
+    dim: int = 128
+    """Length of z."""
+    mean: float | None = None
+    """normal, truncated-normal, laplace: mean of a coordinate (0)."""
+    std: float | None = None
+    """normal, truncated-normal: standard deviation (1); mixture: that of each component (0.25)."""
+    low: float | None = None
+    """uniform, mixture, bernoulli: lower end (-1)."""
+    high: float | None = None
+    """uniform, mixture, bernoulli: upper end (1)."""
+    bound: float | None = None
+    """truncated-normal: cut off at so many standard deviations (2)."""
+    radius: float | None = None
+    """sphere: radius (the square root of dim)."""
+    scale: float | None = None
+    """laplace, student-t: scale (1)."""
+    df: float | None = None
+    """student-t: degrees of freedom (3); 1 is Cauchy."""
+    p: float | None = None
+    """bernoulli: probability of the upper value (0.5)."""
+    components: int | None = None
+    """mixture: number of Gaussians in each coordinate (2)."""
+
+    def numbers(self) -> dict[str, float | None]:
+        """The fields that `game.priors.make_prior` takes as numbers."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in ("name", "dim")}
+
+
+@dataclass(frozen=True)
+class Net:
+    """The two players."""
+
+    name: str = "mirror"
+    """mirror (Part B of the report) or mlp."""
+    width: int | None = None
+    """Channels of the widest map (mirror: 16) or units of the smallest layer (mlp: 128)."""
+    gen_norm: str | None = None
+    """Normalisation in G: batch or none (mirror: batch, mlp: none)."""
+    dis_norm: str | None = None
+    """Normalisation in D: batch or none (mirror: batch, mlp: none)."""
+    spectral: bool = False
+    """Divide each of D's weights by its largest singular value (Miyato et al. 2018)."""
+    init: str = "torch"
+    """Initial weights: torch (PyTorch's own) or dcgan (normal, standard deviation 0.02)."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is played."""
+
+    loss: str = "non-saturating"
+    """non-saturating, saturating, least-squares, hinge, wasserstein or relativistic."""
+    penalty: str = "none"
+    """On D's gradient: none, r1, r2, r1+r2, wgan-gp or dragan."""
+    gamma: float = 1.0
+    """Weight of the penalty."""
+    dropout: float = 0.3
+    """Probability that a pixel is dropped before D sees it (R7 of the report: 0.3)."""
+    label_smoothing: float = 0.0
+    """One-sided: real images are labelled 1 minus this."""
+    instance_noise: float = 0.0
+    """Standard deviation of Gaussian noise on every image that D sees, at the start."""
+    instance_noise_images: int = 0
+    """Images seen until instance noise has fallen, in a straight line, to zero (0: it stays)."""
+    translation: float = 0.0
+    """Shift what D sees by up to this fraction of the side, real and fake alike."""
+    cutout: float = 0.0
+    """Cut a square with this fraction of the side out of what D sees, real and fake alike."""
+    dis_steps: int = 1
+    """Updates of D in each step, each on its own batch."""
+    gen_steps: int = 1
+    """Updates of G in each step."""
+    ema_halflife_images: float = 0.0
+    """Half-life, in images, of the moving average of G that is sampled (0: G itself)."""
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """Adam."""
+
+    lr: float = 2e-4
+    """Learning rate of both players."""
+    lr_dis: float | None = None
+    """Learning rate of D (default: lr)."""
+    beta1: float = 0.5
+    """Decay of the mean gradient."""
+    beta2: float = 0.999
+    """Decay of the mean squared gradient."""
+    eps: float = 1e-8
+    """Added to the root of the mean squared gradient."""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What a run writes down, and how often."""
+
+    tick_steps: int = 100
+    """Steps between two lines of metrics.jsonl (an epoch's last step always writes one)."""
+    sample_epochs: int = 1
+    """Epochs between two pictures of the fixed noise."""
+    checkpoint_epochs: int = 1
+    """Epochs between two checkpoints; the last two are kept."""
+    keep_epochs: int = 10
+    """Keep for good every checkpoint whose count of epochs is a multiple of this, and the last."""
+    sample_images: int = 64
+    """Images in a picture."""
+    tensorboard: bool = False
+    """Write TensorBoard event files too (needs ayneh[tensorboard])."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """One run, or a stack of replicas that differ in their seed alone."""
+
+    epochs: int = 100
+    """Passes over the data."""
+    batch: int = 128
+    """Images in a batch."""
+    seed: int = 0
+    """Seed of the first replica; the others count on from it."""
+    seeds: int = 1
+    """Number of replicas, trained side by side."""
+    data: Data = field(default_factory=Data)
+    prior: Prior = field(default_factory=Prior)
+    net: Net = field(default_factory=Net)
+    rules: Rules = field(default_factory=Rules)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    keep: Keep = field(default_factory=Keep)
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
+    precision: str = "auto"
+    """auto (tf32 on CUDA, else float32), float32, tf32, bfloat16 or float64."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch", 2), ("seeds", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise UserError(f"--{name} is {getattr(self, name)}; it must be at least {least}.")
+        bounds: list[tuple[str, float, float, float]] = [
+            ("prior.dim", self.prior.dim, 1, 1e6),
+            ("rules.gamma", self.rules.gamma, 0, float("inf")),
+            ("rules.dropout", self.rules.dropout, 0, 0.99),
+            ("rules.label-smoothing", self.rules.label_smoothing, 0, 1),
+            ("rules.instance-noise", self.rules.instance_noise, 0, float("inf")),
+            ("rules.translation", self.rules.translation, 0, 0.5),
+            ("rules.cutout", self.rules.cutout, 0, 1),
+            ("rules.dis-steps", self.rules.dis_steps, 1, 1000),
+            ("rules.gen-steps", self.rules.gen_steps, 1, 1000),
+            ("rules.ema-halflife-images", self.rules.ema_halflife_images, 0, float("inf")),
+            ("optimizer.lr", self.optimizer.lr, 0, float("inf")),
+            ("optimizer.beta1", self.optimizer.beta1, 0, 0.999999),
+            ("optimizer.beta2", self.optimizer.beta2, 0, 0.999999),
+            ("keep.tick-steps", self.keep.tick_steps, 1, float("inf")),
+            ("keep.sample-epochs", self.keep.sample_epochs, 1, float("inf")),
+            ("keep.checkpoint-epochs", self.keep.checkpoint_epochs, 1, float("inf")),
+            ("keep.keep-epochs", self.keep.keep_epochs, 1, float("inf")),
+            ("keep.sample-images", self.keep.sample_images, 1, 10_000),
+        ]
+        for name, value, low, high in bounds:
+            if not low <= value <= high:
+                raise UserError(f"--{name} is {value:g}; it must lie between {low:g} and {high:g}.")
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """The config as plain JSON values."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(values: dict[str, Any], where: str) -> Config:
+    """The inverse of `to_dict`; an unknown field raises UserError that names ``where`` and the nearest field."""
+
+    def build(cls: type, values: Any, prefix: str) -> Any:
+        names = {f.name: f for f in dataclasses.fields(cls)}
+        if not isinstance(values, dict):
+            raise UserError(f"{where}: {prefix or 'the config'} should be an object, not {json.dumps(values)}.")
+        for name in values:
+            if name not in names:
+                raise UserError(f"{where}: {unknown('field', prefix + name, [prefix + n for n in names])}")
+        nested = {"data": Data, "prior": Prior, "net": Net, "rules": Rules, "optimizer": Optimizer, "keep": Keep}
+        return cls(
+            **{
+                k: build(nested[k], v, f"{k}.") if cls is Config and k in nested else v
+                for k, v in values.items()
+            }
+        )
+
+    config: Config = build(Config, values, "")
+    return config
+
+
+def flatten(config: Config) -> dict[str, Any]:
+    """{"optimizer.lr": 2e-4, ...}: every leaf by its dotted name, as flags and studies write it."""
+    flat: dict[str, Any] = {}
+    for name, value in to_dict(config).items():
+        flat |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def differences(ours: Config, theirs: Config) -> str:
+    """ "optimizer.lr: 0.0002 -> 0.0001, ..."; empty where the two are the same."""
+    a, b = flatten(ours), flatten(theirs)
+    return ", ".join(f"{name}: {a[name]} -> {b[name]}" for name in a if a[name] != b[name])

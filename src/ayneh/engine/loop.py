@@ -1,0 +1,56 @@
+"""The loop: carry a stack from tick to tick. It knows steps and epochs, not what is done with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ayneh.engine.match import Match
+from ayneh.engine.meter import Meter
+from ayneh.engine.stacks import Inline, Processes
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where the loop stands after a chunk of steps."""
+
+    step: int  # steps played so far
+    epoch: int  # the epoch that the last step belonged to, from 0
+    images: int  # images seen by each replica's D
+    images_per_s: float  # over this chunk, all replicas together
+    tick: bool  # a line of metrics is due
+    epoch_ended: bool
+
+
+def run(
+    match: Match,
+    stack: Inline | Processes,
+    meter: Meter,
+    epochs: int,
+    tick_steps: int,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Moment]:
+    """Play until ``epochs`` are done or ``stop()`` says so between two chunks, yielding after each chunk.
+
+    Chunks end where ticks and epochs end. On an accelerator a chunk is a tick, since looking costs a sync; on a CPU it
+    is a few steps, so that the progress bar moves and an interrupt is heard.
+    """
+    per_epoch, total = match.steps_per_epoch, epochs * match.steps_per_epoch
+    longest = tick_steps if match.device.type != "cpu" else 10
+    while stack.step < total and not stop():
+        first, within = stack.step, stack.step % per_epoch
+        next_tick = min((within // tick_steps + 1) * tick_steps, per_epoch)
+        n = min(longest, next_tick - within)
+        begin = time.perf_counter()
+        measures = stack.advance(n)
+        meter.add(first, measures)  # syncs with the device
+        seconds = time.perf_counter() - begin
+        yield Moment(
+            step=stack.step,
+            epoch=(stack.step - 1) // per_epoch,
+            images=stack.step * match.images_per_step,
+            images_per_s=n * match.images_per_step * len(match.replicas) / seconds,
+            tick=within + n == next_tick,
+            epoch_ended=within + n == per_epoch,
+        )

@@ -1,0 +1,198 @@
+"""A match: a config's game laid out on a device, with its players, data, chance and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ayneh.config import Config
+from ayneh.engine.device import choose_precision
+from ayneh.engine.noise import FIXED, Chance, derive
+from ayneh.engine.replicas import Net, init_rows
+from ayneh.errors import UserError, pick
+from ayneh.game.losses import LOSSES
+from ayneh.game.nets import INITS, NETS, make_nets
+from ayneh.game.penalties import PENALTIES
+from ayneh.game.priors import Prior, make_prior
+from ayneh.game.step import Draws, Game, Hyper, State, step
+
+
+def replicas_of(config: Config) -> list[Config]:
+    """One config a replica: the same but for the seed, which counts on."""
+    return [replace(config, seed=config.seed + r, seeds=1) for r in range(config.seeds)]
+
+
+def prior_of(config: Config) -> Prior:
+    """The prior that this config trains, samples, interpolates and evaluates with."""
+    return make_prior(config.prior.name, **config.prior.numbers())
+
+
+def nets_of(config: Config, image_shape: tuple[int, int, int], device: torch.device) -> tuple[Net, Net]:
+    """(G, D) of this config for images of (C, S, S), without weights. Raises UserError for what they cannot take."""
+    channels, size, _ = image_shape
+    net, (_, autocast) = config.net, choose_precision(config.precision, device)
+    gen, dis = make_nets(
+        net.name, config.prior.dim, channels, size, net.width, net.gen_norm, net.dis_norm, net.spectral
+    )
+    return Net(gen, autocast), Net(dis, autocast)
+
+
+class Match:
+    """R replicas of one game. They may differ in seed, prior and any number of rules and optimizer, not in structure."""
+
+    def __init__(self, replicas: Sequence[Config], pixels: Tensor, device: torch.device) -> None:
+        """pixels: uint8 (N, C, h, w), square. Raises UserError for what the nets or the data cannot bear."""
+        one, self.replicas, self.device = replicas[0], replicas, device
+        (n, channels, height, width) = pixels.shape
+        if height != width:
+            raise UserError(f"The images are {height}x{width}; ayneh takes square ones: choose a side with --data.resize.")
+        if one.batch * one.rules.dis_steps > n:
+            raise UserError(
+                f"A step takes {one.batch * one.rules.dis_steps} images and the data set has {n}: choose a smaller --batch."
+            )
+        self.size = one.data.pad_to or pick(NETS, one.net.name, "net").padded_size(height)
+        if self.size < height:
+            raise UserError(f"--data.pad-to is {self.size}, but the images are {height} pixels a side already.")
+        self.image_shape = (channels, self.size, self.size)
+        self.dtype, _ = choose_precision(one.precision, device)
+        self.gen, self.dis = nets_of(one, self.image_shape, device)
+        self.init = pick(INITS, one.net.init, "initialisation")
+        before = (self.size - height) // 2
+        after = self.size - height - before
+        self.game = Game(
+            gen=self.gen,
+            dis=self.dis,
+            loss=pick(LOSSES, one.rules.loss, "loss"),
+            penalty=None if one.rules.penalty == "none" else pick(PENALTIES, one.rules.penalty, "penalty"),
+            pad=(before, after, before, after),
+            adam_eps=one.optimizer.eps,
+        )
+        if any(c.rules.label_smoothing for c in replicas) and not self.game.loss.smooths:
+            raise UserError(f"The {one.rules.loss} loss has no labels to smooth; set --rules.label-smoothing 0.")
+        self.pixels = pixels.to(device)
+        self.chance = Chance([c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype)
+        self.steps_per_epoch = n // (one.batch * one.rules.dis_steps)
+        self.images_per_step = one.batch * one.rules.dis_steps
+        self._hyper = {name: self._numbers(read) for name, read in HYPER.items()}
+
+    def start(self) -> State:
+        """The state before the first step: weights by each replica's seed, nothing remembered."""
+        seeds = [c.seed for c in self.replicas]
+        state: State = {}
+        for who, net in (("gen", self.gen), ("dis", self.dis)):
+            rows = init_rows(net, [derive(seed, FIXED, f"init {who}") for seed in seeds], self.init)
+            theta = rows.to(self.device, self.dtype)
+            state |= {who: theta, f"{who}_m": torch.zeros_like(theta), f"{who}_v": torch.zeros_like(theta)}
+            state[f"{who}_t"] = torch.zeros_like(theta[:, :1])
+        state["ema"] = state["gen"].clone()
+        return state
+
+    def play(self, state: State, i: int) -> tuple[State, State]:
+        """Step number i (from 0): the new state, and the measures of this step, (R,) each."""
+        return step(self.game, state, self.reals(i), self.draws(i), self.hyper(i))
+
+    def named(self, state: State) -> State:
+        """The state with a name and a shape for every weight: "gen/0.weight" (R, ...), "gen_m/0.weight", "gen_t", ..."""
+        named: State = {}
+        for key, value in state.items():
+            net = self._net_of(key)
+            named |= {f"{key}/{name}": p for name, p in net.unpack(value).items()} if net else {key: value}
+        return named
+
+    def restored(self, named: State) -> State:
+        """The inverse of `named`. Raises KeyError if a weight is missing."""
+        state: State = {}
+        for key in self.start():
+            net = self._net_of(key)
+            value = net.pack({name: named[f"{key}/{name}"] for name in net.shapes}) if net else named[key]
+            state[key] = value.to(self.device, self.dtype)
+        return state
+
+    def _net_of(self, key: str) -> Net | None:
+        if key.endswith("_t"):
+            return None
+        return self.dis if key.startswith("dis") else self.gen
+
+    def reals(self, i: int) -> list[Tensor]:
+        """The real batches of step i, uint8 (R, B, C, h, w) each: the next rows of this epoch's permutation."""
+        epoch, within = divmod(i, self.steps_per_epoch)
+        order = self.chance.order(epoch, len(self.pixels))  # (R, N)
+        batch = self.replicas[0].batch
+        first = within * self.images_per_step
+        return [
+            self.pixels[order[:, first + k * batch : first + (k + 1) * batch]]
+            for k in range(self.replicas[0].rules.dis_steps)
+        ]
+
+    def draws(self, i: int) -> dict[str, list[Draws]]:
+        """What chance decides in step i: latents, dropped pixels, noise, shifts, for each update."""
+        one = self.replicas[0]
+        dis: list[Draws] = []
+        for k in range(one.rules.dis_steps):
+            draw: Draws = {side: self._veil(i, f"dis {k} {side}") for side in ("real", "fake")}
+            draw["z"] = self.chance.z(i, f"dis {k} z", one.batch)
+            if self.game.penalty:
+                shapes = {"mix": (one.batch,), "perturb": (one.batch, *self.image_shape)}
+                draw["penalty"] = {
+                    name: self.chance.uniform(i, f"dis {k} {name}", *shapes[name]) for name in self.game.penalty.draws
+                }
+            dis.append(draw)
+        gen: list[Draws] = []
+        for k in range(one.rules.gen_steps):
+            draw = {"fake": self._veil(i, f"gen {k} fake")}
+            if self.game.loss.gen_needs_real:
+                draw["real"] = self._veil(i, f"gen {k} real")
+            if k:
+                draw["z"] = self.chance.z(i, f"gen {k} z", one.batch)
+            gen.append(draw)
+        return {"dis": dis, "gen": gen}
+
+    def hyper(self, i: int) -> Hyper:
+        """The numbers of step i, (R, 1) each; only instance noise changes with time."""
+        if not self._uses("instance_noise"):
+            return self._hyper
+        seen = i * self.images_per_step
+        left = self._numbers(lambda c: max(0.0, 1 - seen / c.rules.instance_noise_images) if c.rules.instance_noise_images else 1.0)
+        return self._hyper | {"instance_noise": self._hyper["instance_noise"] * left}
+
+    def _veil(self, i: int, purpose: str) -> dict[str, Tensor]:
+        """The draws of `game.step.seen` for one batch; an effect that no replica uses has none."""
+        batch = self.replicas[0].batch
+        veil: dict[str, Tensor] = {}
+        if self._uses("translation") or self._uses("cutout"):
+            veil["augment"] = self.chance.uniform(i, f"{purpose} augment", batch, 4)
+        if self._uses("instance_noise"):
+            veil["instance"] = self.chance.normal(i, f"{purpose} instance", batch, *self.image_shape)
+        if self._uses("dropout"):
+            veil["drop"] = self.chance.uniform(i, f"{purpose} drop", batch, *self.image_shape)
+        return veil
+
+    def _uses(self, rule: str) -> bool:
+        return any(getattr(c.rules, rule) > 0 for c in self.replicas)
+
+    def _numbers(self, read: Callable[[Config], float]) -> Tensor:
+        values = [[read(c)] for c in self.replicas]
+        return torch.tensor(values, dtype=self.dtype, device=self.device)  # (R, 1)
+
+
+def _ema_decay(c: Config) -> float:
+    halflife = c.rules.ema_halflife_images
+    return 0.5 ** (c.batch * c.rules.dis_steps / halflife) if halflife else 0.0
+
+
+HYPER: dict[str, Callable[[Config], float]] = {  # the numbers that may differ between the replicas of a stack
+    "lr_gen": lambda c: c.optimizer.lr,
+    "lr_dis": lambda c: c.optimizer.lr if c.optimizer.lr_dis is None else c.optimizer.lr_dis,
+    "beta1": lambda c: c.optimizer.beta1,
+    "beta2": lambda c: c.optimizer.beta2,
+    "gamma": lambda c: c.rules.gamma,
+    "dropout": lambda c: c.rules.dropout,
+    "smooth": lambda c: c.rules.label_smoothing,
+    "instance_noise": lambda c: c.rules.instance_noise,
+    "translation": lambda c: c.rules.translation,
+    "cutout": lambda c: c.rules.cutout,
+    "ema_decay": _ema_decay,
+}

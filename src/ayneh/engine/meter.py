@@ -1,0 +1,50 @@
+"""What a run measured since the last tick."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ayneh.game.step import State
+
+
+class Diverged(RuntimeError):
+    """A NaN or an infinity appeared in the game: at which step (counted from 0), in which measure, of which replica."""
+
+    def __init__(self, step: int, measure: str, replica: int, value: float) -> None:
+        super().__init__(f"{measure} of replica {replica} became {value} between step {step - 1} and step {step}")
+        self.step, self.measure, self.replica = step, measure, replica
+
+
+class Meter:
+    """Sums in float64, added step by step, so that a tick's means do not depend on how it was cut into chunks."""
+
+    def __init__(self, sums: State | None = None, steps: int = 0) -> None:
+        self.sums: State = dict(sums or {})
+        self.last: State = {}
+        self.steps = steps
+
+    def add(self, first: int, measures: State) -> None:
+        """measures: (steps, R) each, of the steps from ``first`` on. Raises `Diverged` at the first that is not finite."""
+        measures = {name: value.to("cpu", torch.float64) for name, value in measures.items()}  # a sync with the device
+        table = torch.stack(list(measures.values()), dim=2)  # (steps, R, measures)
+        if not table.isfinite().all():
+            step, replica, which = (~table.isfinite()).nonzero()[0].tolist()
+            raise Diverged(first + step, list(measures)[which], replica, float(table[step, replica, which]))
+        for name, value in measures.items():
+            for row in value:
+                self.sums[name] = self.sums.get(name, torch.zeros_like(row)) + row
+        self.last = {name: value[-1] for name, value in measures.items()}
+        self.steps += len(table)
+
+    def read(self) -> dict[str, list[float]]:
+        """{"loss_d": last of each replica, "mean_loss_d": its mean over the tick, ...}; starts the next tick."""
+        last = {name: value.tolist() for name, value in self.last.items()}
+        means = {f"mean_{name}": (value / self.steps).tolist() for name, value in self.sums.items()}
+        self.sums, self.steps = {}, 0
+        return last | means
+
+
+def stack_steps(measures: list[State]) -> dict[str, Tensor]:
+    """Measures of consecutive steps, (R,) each -> (steps, R) each."""
+    return {name: torch.stack([m[name] for m in measures]) for name in measures[0]}

@@ -1,0 +1,68 @@
+"""Chance as a function of (seed, step, purpose), never of history.
+
+Every draw has a generator of its own, seeded by a hash of these three. So a resumed run meets the same chance as an
+uninterrupted one, replica r of a stack the same as a single run with its seed, and a new purpose disturbs no other.
+(PyTorch's CPU generator keeps 32 bits of the seed: among a million draws some hundred pairs share a stream.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ayneh.game.priors import Prior
+
+FIXED = 0  # the step of draws that belong to a run and not to a moment in it
+
+
+def derive(seed: int, step: int, purpose: str) -> int:
+    """A 63-bit seed for this moment and use."""
+    digest = hashlib.blake2b(f"{seed}/{step}/{purpose}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def generator(seed: int, step: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A fresh generator for this moment and use."""
+    return torch.Generator(device).manual_seed(derive(seed, step, purpose))
+
+
+class Chance:
+    """The draws of R replicas: a seed and a prior for each, made on ``device`` as ``dtype``."""
+
+    def __init__(
+        self, seeds: Sequence[int], priors: Sequence[Prior], z_dim: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self.seeds, self.priors, self.z_dim, self.device, self.dtype = seeds, priors, z_dim, device, dtype
+        self._order: tuple[int, Tensor] | None = None
+
+    def z(self, step: int, purpose: str, n: int) -> Tensor:
+        """n latents for each replica, (R, n, Z)."""
+        rows = [
+            prior.sample(n, self.z_dim, generator(seed, step, purpose, self.device))
+            for seed, prior in zip(self.seeds, self.priors, strict=True)
+        ]
+        return torch.stack(rows).to(self.dtype)
+
+    def uniform(self, step: int, purpose: str, *shape: int) -> Tensor:
+        """U[0, 1), (R, *shape)."""
+        return self._rows(torch.rand, step, purpose, shape)
+
+    def normal(self, step: int, purpose: str, *shape: int) -> Tensor:
+        """N(0, 1), (R, *shape)."""
+        return self._rows(torch.randn, step, purpose, shape)
+
+    def order(self, epoch: int, n: int) -> Tensor:
+        """This epoch's permutation of n images, (R, n), the same on every device."""
+        if self._order is None or self._order[0] != epoch:
+            rows = [torch.randperm(n, generator=generator(seed, epoch, "order")) for seed in self.seeds]
+            self._order = epoch, torch.stack(rows).to(self.device)
+        return self._order[1]
+
+    def _rows(self, draw: Callable[..., Tensor], step: int, purpose: str, shape: tuple[int, ...]) -> Tensor:
+        rows = [
+            draw(shape, generator=generator(seed, step, purpose, self.device), device=self.device) for seed in self.seeds
+        ]
+        return torch.stack(rows).to(self.dtype)

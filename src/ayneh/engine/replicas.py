@@ -1,0 +1,71 @@
+"""The replica axis: R copies of a net are one (R, P) tensor, a row of numbers each.
+
+How the rows are played is decided here and nowhere else: a single replica runs as the plain module; on an
+accelerator a stack runs under `torch.func.vmap` (one launch serves all); on a CPU, where grouped
+convolutions are slow, it runs row by row.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+
+class Net:
+    """A module without weights of its own: `net(theta, x)` plays theta's rows on x's."""
+
+    def __init__(self, module: nn.Module, precision: torch.dtype | None = None) -> None:
+        """``precision``: autocast to this type on the forward pass (None: compute in theta's own type)."""
+        self.module = module
+        self.shapes = {name: p.shape for name, p in module.named_parameters()}
+        self.sizes = [shape.numel() for shape in self.shapes.values()]
+        self.precision = precision
+
+    def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
+        """theta (R, P), x (R, B, ...) -> (R, B, ...)."""
+        with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
+            if len(theta) > 1 and theta.device.type != "cpu":
+                y = vmap(self.play)(theta, x)
+            else:
+                y = torch.stack([self.play(row, one) for row, one in zip(theta.unbind(), x.unbind(), strict=True)])
+        return y.to(theta.dtype)
+
+    def play(self, row: Tensor, x: Tensor) -> Tensor:
+        """One replica: row (P,), x (B, ...) -> (B, ...)."""
+        named = self.unpack(row)
+        if row.device.type == "cpu":  # there, and only there, convolutions are faster with channels last
+            named = {k: p.contiguous(memory_format=torch.channels_last) if p.dim() == 4 else p for k, p in named.items()}
+        return functional_call(self.module, named, (x,))
+
+    def unpack(self, theta: Tensor) -> dict[str, Tensor]:
+        """(..., P) -> the named parameters, each (..., *shape): views, not copies."""
+        lead = theta.shape[:-1]
+        pieces = theta.split(self.sizes, dim=-1)
+        return {name: p.reshape(*lead, *self.shapes[name]) for name, p in zip(self.shapes, pieces, strict=True)}
+
+    def pack(self, named: dict[str, Tensor]) -> Tensor:
+        """The inverse of `unpack`."""
+        flat = [named[name].flatten(named[name].dim() - len(shape)) for name, shape in self.shapes.items()]
+        return torch.cat(flat, dim=-1)
+
+    def filled(self, row: Tensor) -> nn.Module:
+        """A plain module of its own with this row's (P,) weights, on its device."""
+        module = copy.deepcopy(self.module).to(row.device, row.dtype)
+        module.load_state_dict(self.unpack(row), strict=False)  # strict: batch norm's buffers are not weights
+        return module
+
+
+def init_rows(net: Net, seeds: Sequence[int], init: Callable[[nn.Module], None]) -> Tensor:
+    """(R, P) on the CPU in float32: ``init`` applied to a copy of the module under each seed in turn."""
+    rows = []
+    for seed in seeds:
+        module = copy.deepcopy(net.module)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            init(module)
+        rows.append(net.pack({name: p.detach() for name, p in module.named_parameters()}))
+    return torch.stack(rows)

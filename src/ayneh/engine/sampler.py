@@ -1,0 +1,38 @@
+"""Images out of a trained generator: its moving average, with standing batch statistics, from its own prior."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ayneh.config import Config
+from ayneh.engine.match import prior_of
+from ayneh.engine.noise import FIXED, generator
+from ayneh.engine.replicas import Net
+from ayneh.game.layers import standing_statistics
+
+STANDING_LATENTS = 2048  # enough that the averaged mean of a unit is known to 2 % of its deviation
+
+
+class Sampler:
+    """One replica's generator as a plain module in eval mode, its batch statistics those of the prior that trained it."""
+
+    def __init__(self, net: Net, row: Tensor, config: Config) -> None:
+        """row: the weights, (P,); config: that of this replica."""
+        self.config, self.device, self.dtype = config, row.device, row.dtype
+        self.prior = prior_of(config)
+        z = self.latents("standing", STANDING_LATENTS)
+        self.gen = standing_statistics(net.filled(row), z.split(config.batch))
+
+    def latents(self, purpose: str, n: int) -> Tensor:
+        """n latents, (n, Z): the same ones whenever this purpose asks for as many."""
+        chance = generator(self.config.seed, FIXED, purpose, self.device)
+        return self.prior.sample(n, self.config.prior.dim, chance).to(self.dtype)
+
+    @torch.no_grad()
+    def images(self, purpose: str, n: int, batch: int = 256) -> Iterator[Tensor]:
+        """The images of `latents`, float32 in [-1, 1] on the CPU, (<= batch, C, S, S) at a time."""
+        for z in self.latents(purpose, n).split(batch):
+            yield self.gen(z).float().cpu()

@@ -1,0 +1,137 @@
+"""How a stack of replicas is carried forward: here in this process, or by processes with one thread each.
+
+Both have ``state`` (all replicas) and ``advance(n)``; which is faster is measured by `choose_workers`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+import torch.multiprocessing as mp
+from torch import Tensor
+
+from ayneh.config import Config
+from ayneh.engine.match import Match
+from ayneh.engine.meter import stack_steps
+from ayneh.game.step import State
+
+START_UP_S = 6.0  # importing PyTorch in a new process, measured at 3 to 5 s
+
+
+class Inline:
+    """All replicas in this process, on the match's device."""
+
+    def __init__(self, match: Match, state: State, step: int) -> None:
+        self.match, self.state, self.step = match, state, step
+
+    def advance(self, n: int) -> State:
+        """Play the next n steps; the measures of each, (n, R). An interrupt between steps leaves state and step whole."""
+        measures = []
+        for _ in range(n):
+            self.state, measured = self.match.play(self.state, self.step)
+            self.step += 1
+            measures.append(measured)
+        return stack_steps(measures)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class Processes:
+    """The replicas dealt out to ``workers`` processes with one thread each; the state lives in shared memory."""
+
+    def __init__(self, match: Match, state: State, step: int, workers: int) -> None:
+        self.match, self.step = match, step
+        self.state = {name: value.clone().share_memory_() for name, value in state.items()}
+        pixels = match.pixels.share_memory_()
+        context = mp.get_context("spawn")
+        self.workers: list[tuple[Any, Connection]] = []
+        for rows in torch.arange(len(match.replicas)).tensor_split(workers):
+            first, last = int(rows[0]), int(rows[-1]) + 1
+            ours, theirs = context.Pipe()
+            share = {name: value[first:last] for name, value in self.state.items()}
+            process = context.Process(target=work, args=(theirs, match.replicas[first:last], pixels, share), daemon=True)
+            process.start()
+            theirs.close()
+            self.workers.append((process, ours))
+
+    def advance(self, n: int) -> State:
+        """As `Inline.advance`. Raises RuntimeError if a worker dies."""
+        for _, pipe in self.workers:
+            pipe.send((self.step, n))
+        answers = [self._receive(process, pipe) for process, pipe in self.workers]
+        self.step += n
+        return {name: torch.cat([a[name] for a in answers], dim=1) for name in answers[0]}
+
+    def close(self) -> None:
+        """End the workers."""
+        for process, pipe in self.workers:
+            pipe.close()
+            process.join(timeout=10)
+
+    @staticmethod
+    def _receive(process: Any, pipe: Connection) -> State:
+        try:
+            answer = pipe.recv()
+        except EOFError:
+            process.join(timeout=10)
+            raise RuntimeError(f"a worker process ended with status {process.exitcode}") from None
+        if isinstance(answer, BaseException):
+            raise answer
+        return {name: torch.from_numpy(value) for name, value in answer.items()}
+
+
+def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: State) -> None:
+    """A worker's life: play the steps it is asked for, write its rows of the shared state, answer the measures."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    torch.set_num_threads(1)
+    inline = Inline(Match(replicas, pixels, torch.device("cpu")), dict(share), 0)
+    while True:
+        try:
+            inline.step, n = pipe.recv()
+        except EOFError:  # the parent is gone
+            return
+        try:
+            measures = inline.advance(n)
+            for name, value in share.items():
+                value.copy_(inline.state[name])
+            pipe.send({name: value.numpy() for name, value in measures.items()})
+        except Exception as error:
+            pipe.send(error)
+
+
+def choose_workers(match: Match, steps: int) -> int:
+    """How many processes carry this stack through ``steps`` steps soonest; 0: none but this one.
+
+    A short measurement on a CPU: a step of all replicas with all threads here, against one replica's with one thread.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    r = len(match.replicas)
+    if match.device.type != "cpu" or r == 1 or cores == 1:
+        return 0
+    workers, threads = min(cores, r), torch.get_num_threads()
+    here = _seconds(match) * steps
+    alone = Match(match.replicas[:1], match.pixels, match.device)
+    torch.set_num_threads(1)
+    one = _seconds(alone)
+    torch.set_num_threads(threads)
+    there = START_UP_S + math.ceil(r / workers) * one * steps
+    return workers if there < here else 0
+
+
+def _seconds(match: Match) -> float:
+    state = match.start()
+    match.play(state, 0)  # the first step pays for set-up
+    times = []
+    for i in range(3):
+        begin = time.perf_counter()
+        match.play(state, i)
+        times.append(time.perf_counter() - begin)
+    return sorted(times)[1]

@@ -1,0 +1,81 @@
+"""The few layers whose details decide a GAN: batch norm without history, spectral norm without state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """y = (x - mean) / sqrt(var + 1e-5) * weight + bias, with the statistics of this batch.
+
+    In the game it never looks at history, so that a step is a pure function of its inputs. For
+    sampling, `standing_statistics` fills mean and var once, and `eval()` uses those.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, momentum=None)  # None: a plain average over batches
+        self.track_running_stats = False
+
+
+class BatchNorm1d(nn.BatchNorm1d):
+    """`BatchNorm` for (B, C) features."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, momentum=None)
+        self.track_running_stats = False
+
+
+@torch.no_grad()
+def standing_statistics(net: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
+    """Average each batch norm's mean and variance over ``batches`` and leave ``net`` in eval mode.
+
+    "Standing statistics" of Brock et al. 2019 (BigGAN, appendix): afterwards an image depends on its
+    own z alone and no longer on the batch it was drawn with. A net without batch norm is only put in
+    eval mode.
+    """
+    norms = [m for m in net.modules() if isinstance(m, BatchNorm | BatchNorm1d)]
+    net.train()
+    for norm in norms:
+        norm.track_running_stats = True
+        norm.reset_running_stats()
+    for z in batches if norms else ():
+        net(z)
+    return net.eval()
+
+
+class Conv(nn.Conv2d):
+    """A convolution; with ``spectral``, by W / sigma(W) (Miyato et al. 2018).
+
+    sigma is the largest singular value of W as a (C_out, C_in * k * k) matrix, computed exactly and
+    differentiated through: these matrices are small, and nothing has to be remembered between steps.
+    """
+
+    def __init__(
+        self, c_in: int, c_out: int, kernel: int, stride: int, padding: int, bias: bool, spectral: bool = False
+    ) -> None:
+        super().__init__(c_in, c_out, kernel, stride, padding, bias=bias)
+        self.spectral = spectral
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C_in, H, W) -> (B, C_out, H', W')
+        weight = self.weight
+        if self.spectral:
+            weight = weight / torch.linalg.matrix_norm(weight.flatten(1), ord=2)
+        return F.conv2d(x, weight, self.bias, self.stride, self.padding)
+
+
+class Linear(nn.Linear):
+    """An affine map; with ``spectral``, by W / sigma(W), as in `Conv`."""
+
+    def __init__(self, n_in: int, n_out: int, spectral: bool = False) -> None:
+        super().__init__(n_in, n_out)
+        self.spectral = spectral
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, n_in) -> (B, n_out)
+        weight = self.weight
+        if self.spectral:
+            weight = weight / torch.linalg.matrix_norm(weight, ord=2)
+        return F.linear(x, weight, self.bias)

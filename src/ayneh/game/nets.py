@@ -1,0 +1,177 @@
+"""The players: a generator z -> image in [-1, 1], and a discriminator image -> logit, as plain modules.
+
+Every discriminator is ``features`` (image -> numbers) followed by ``head`` (numbers -> logit); every net
+speaks of one replica and knows nothing of the replica axis. The sigmoid lives in the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ayneh.errors import UserError, pick, unknown
+from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Linear
+
+NORMS = ("batch", "none")
+
+
+class Discriminator(nn.Module):
+    """logit = head(features(x)): one number per image, positive where it looks real."""
+
+    features: nn.Module
+    head: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) in [-1, 1] -> (B,)
+        return self.head(self.features(x)).flatten()
+
+
+class MirrorGenerator(nn.Sequential):
+    """R8: a linear 4x4 transposed convolution of z, then doublings, then tanh.
+
+    z_dim -> 64 x 4 x 4 -> 32 x 8 x 8 -> 16 x 16 x 16 -> 1 x 32 x 32 at the report's size and width.
+    """
+
+    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str) -> None:
+        plan = _mirror_plan(size, width)[::-1]  # e.g. 64, 32, 16
+        layers: list[nn.Module] = [nn.ConvTranspose2d(z_dim, plan[0], 4, stride=1)]
+        for c_in, c_out in zip(plan, plan[1:], strict=False):
+            layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, bias=norm == "none")]
+            layers += [BatchNorm(c_out)] if norm == "batch" else []
+            layers += [nn.LeakyReLU(0.2)]
+        layers += [nn.ConvTranspose2d(plan[-1], channels, 4, stride=2, padding=1), nn.Tanh()]
+        super().__init__(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:  # (B, Z) -> (B, C, S, S) in (-1, 1)
+        return super().forward(z[:, :, None, None])
+
+
+class MirrorDiscriminator(Discriminator):
+    """R7: the generator run backwards: image -> 16 x 16 x 16 -> 32 x 8 x 8 -> 64 x 4 x 4 -> 128 -> logit.
+
+    The first convolution is linear; every other one is followed by batch norm and leaky ReLU 0.2. The
+    last takes 4x4 to 1x1 with stride 1 and no padding, the mirror of the generator's first layer. Dropout
+    on the input belongs to the step, which owns all randomness.
+    """
+
+    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str, spectral: bool) -> None:
+        super().__init__()
+        plan = _mirror_plan(size, width)  # e.g. 16, 32, 64
+        bias = norm == "none"
+        layers: list[nn.Module] = [Conv(channels, plan[0], 4, 2, 1, bias=True, spectral=spectral)]
+        strides = [(2, 1)] * (len(plan) - 1) + [(1, 0)]
+        for c_in, c_out, (stride, padding) in zip(plan, [*plan[1:], z_dim], strides, strict=True):
+            layers += [Conv(c_in, c_out, 4, stride, padding, bias=bias, spectral=spectral)]
+            layers += [BatchNorm(c_out)] if norm == "batch" else []
+            layers += [nn.LeakyReLU(0.2)]
+        self.features = nn.Sequential(*layers)  # (B, C, S, S) -> (B, z_dim, 1, 1)
+        self.head = Conv(z_dim, 1, 1, 1, 0, bias=True, spectral=spectral)
+
+
+def _mirror_plan(size: int, width: int) -> list[int]:
+    """The channels of the maps from size/2 down to 4x4: width, 2 width, 4 width, ..."""
+    if size < 8 or size & (size - 1):
+        raise UserError(
+            f"The mirror nets take images of 8, 16, 32, 64, ... pixels (a power of two), not {size}: "
+            "pad them with --data.pad-to or resize them with --data.resize."
+        )
+    halvings = size.bit_length() - 3  # 32 -> 16 -> 8 -> 4: three
+    return [width * 2**i for i in range(halvings)]
+
+
+class MlpGenerator(nn.Sequential):
+    """z -> width -> 2 width -> 4 width -> pixels, leaky ReLU 0.2 between, tanh at the end."""
+
+    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str) -> None:
+        layers: list[nn.Module] = []
+        plan = [z_dim, width, 2 * width, 4 * width]
+        for n_in, n_out in zip(plan, plan[1:], strict=False):
+            layers += [Linear(n_in, n_out)]
+            layers += [BatchNorm1d(n_out)] if norm == "batch" else []
+            layers += [nn.LeakyReLU(0.2)]
+        layers += [Linear(plan[-1], channels * size * size), nn.Tanh(), nn.Unflatten(1, (channels, size, size))]
+        super().__init__(*layers)
+
+
+class MlpDiscriminator(Discriminator):
+    """pixels -> 4 width -> 2 width -> width -> logit, leaky ReLU 0.2 between."""
+
+    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str, spectral: bool) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Flatten()]
+        plan = [channels * size * size, 4 * width, 2 * width, width]
+        for i, (n_in, n_out) in enumerate(zip(plan, plan[1:], strict=False)):
+            layers += [Linear(n_in, n_out, spectral)]
+            layers += [BatchNorm1d(n_out)] if norm == "batch" and i > 0 else []
+            layers += [nn.LeakyReLU(0.2)]
+        self.features = nn.Sequential(*layers)
+        self.head = Linear(width, 1, spectral)
+
+
+class Players(NamedTuple):
+    """How to build the two sides of a game, and the image sizes they take."""
+
+    gen: Callable[[int, int, int, int, str], nn.Module]
+    dis: Callable[[int, int, int, int, str, bool], Discriminator]
+    padded_size: Callable[[int], int]
+    width: int
+    gen_norm: str
+    dis_norm: str
+
+
+NETS = {
+    "mirror": Players(
+        MirrorGenerator, MirrorDiscriminator, lambda side: max(8, 1 << (side - 1).bit_length()), 16, "batch", "batch"
+    ),
+    "mlp": Players(MlpGenerator, MlpDiscriminator, lambda side: side, 128, "none", "none"),
+}
+
+
+def make_nets(
+    name: str,
+    z_dim: int,
+    channels: int,
+    size: int,
+    width: int | None = None,
+    gen_norm: str | None = None,
+    dis_norm: str | None = None,
+    spectral: bool = False,
+) -> tuple[nn.Module, Discriminator]:
+    """(generator, discriminator) called ``name`` for images of (channels, size, size); None: the nets' own.
+
+    Raises UserError for an unknown name or norm, or a size that the nets cannot take.
+    """
+    players = pick(NETS, name, "net")
+    width = width or players.width
+    norms = gen_norm or players.gen_norm, dis_norm or players.dis_norm
+    for norm in norms:
+        if norm not in NORMS:
+            raise unknown("normalisation", norm, NORMS)
+    gen = players.gen(z_dim, channels, size, width, norms[0])
+    dis = players.dis(z_dim, channels, size, width, norms[1], spectral)
+    return gen.train(), dis.train()
+
+
+def torch_init(net: nn.Module) -> None:
+    """PyTorch's own: weights and biases ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)); batch norm starts as identity."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | BatchNorm | BatchNorm1d):
+            module.reset_parameters()
+
+
+@torch.no_grad()
+def dcgan_init(net: nn.Module) -> None:
+    """Weights ~ N(0, 0.02^2), batch-norm scales ~ N(1, 0.02^2), biases 0 (Radford et al. 2016)."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, BatchNorm | BatchNorm1d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+            nn.init.zeros_(module.bias)
+
+
+INITS: dict[str, Callable[[nn.Module], None]] = {"torch": torch_init, "dcgan": dcgan_init}

@@ -1,0 +1,112 @@
+"""One step of the game: D learns to tell real from fake, then G learns to fool it (Goodfellow et al. 2014).
+
+This is the only place where the game is played. It is a pure function of tensors: no I/O, no device names, no
+random draws, no synchronisation. Every tensor has a leading replica axis R, and every hyper-parameter is an
+(R, 1) tensor; replicas never touch. B images a batch, P parameters a net.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ayneh.game.augment import augment
+from ayneh.game.losses import Loss
+from ayneh.game.optimiser import adam, average
+from ayneh.game.penalties import Penalty
+
+Apply = Callable[[Tensor, Tensor], Tensor]  # (theta (R, P), input (R, B, ...)) -> output (R, B, ...)
+State = dict[str, Tensor]  # gen, dis and ema: (R, P); Adam's *_m, *_v: (R, P) and *_t: (R, 1)
+Draws = dict[str, Any]  # what chance decided for one update; a missing entry means: not played
+Hyper = dict[str, Tensor]  # (R, 1) each
+
+
+@dataclass(frozen=True)
+class Game:
+    """The rules: who plays, for which loss, under which penalty; ``pad`` black pixels around each real image."""
+
+    gen: Apply  # z (R, B, Z) -> images (R, B, C, H, W) in [-1, 1]
+    dis: Apply  # images (R, B, C, H, W) -> logits (R, B)
+    loss: Loss
+    penalty: Penalty | None = None
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)  # left, right, top, bottom
+    adam_eps: float = 1e-8
+
+
+def step(game: Game, state: State, reals: list[Tensor], draws: dict[str, list[Draws]], hyper: Hyper) -> tuple[State, State]:
+    """One update of D for each batch in ``reals``, then one of G for each of ``draws["gen"]``.
+
+    reals: uint8 (R, B, C, h, w). Returns the new state and the measures, (R,) each. G's first update judges the
+    very fakes that D saw last: they are not drawn again.
+    """
+    state, measures = dict(state), {}
+    gen = state["gen"].detach().requires_grad_()
+    for image, draw in zip(reals, draws["dis"], strict=True):
+        real = scale(image, game.pad, gen.dtype)  # (R, B, C, H, W) in [-1, 1]
+        fake = game.gen(gen, draw["z"])
+        measures |= update_dis(game, state, real, fake.detach(), draw, hyper)
+    for draw in draws["gen"]:
+        if "z" in draw:  # a further update of G
+            gen = state["gen"].detach().requires_grad_()
+            fake = game.gen(gen, draw["z"])
+        measures |= update_gen(game, state, gen, real, fake, draw, hyper)
+    return state, measures
+
+
+def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws, hyper: Hyper) -> State:
+    """D descends its loss on a real and a fake batch, plus gamma times the penalty."""
+    dis = state["dis"].detach().requires_grad_()
+    real, fake = seen(real, draw["real"], hyper), seen(fake, draw["fake"], hyper)
+    real_logits, fake_logits = game.dis(dis, real), game.dis(dis, fake)  # (R, B)
+    loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
+    measures = {"loss_d": loss, "p_real": real_logits.sigmoid().mean(1), "p_fake": fake_logits.sigmoid().mean(1)}
+    if game.penalty:
+        penalty = game.penalty.fn(lambda x: game.dis(dis, x), real, fake, draw["penalty"]).mean(1)
+        measures["penalty"] = penalty
+        loss = loss + hyper["gamma"][:, 0] * penalty
+    measures["grad_d"] = descend(game, state, "dis", dis, loss, hyper)
+    return {name: value.detach() for name, value in measures.items()}
+
+
+def update_gen(game: Game, state: State, gen: Tensor, real: Tensor, fake: Tensor, draw: Draws, hyper: Hyper) -> State:
+    """G descends its loss through a D that stands still; the moving average of G follows."""
+    dis = state["dis"].detach()
+    fake_logits = game.dis(dis, seen(fake, draw["fake"], hyper))  # (R, B)
+    real_logits = game.dis(dis, seen(real, draw["real"], hyper)) if game.loss.gen_needs_real else None
+    loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
+    grad = descend(game, state, "gen", gen, loss, hyper)
+    state["ema"] = average(state["ema"], state["gen"], hyper["ema_decay"], state["gen_t"])
+    return {"loss_g": loss.detach(), "grad_g": grad}
+
+
+def descend(game: Game, state: State, who: str, theta: Tensor, loss: Tensor, hyper: Hyper) -> Tensor:
+    """One Adam update of ``who`` in ``state``; returns the norm of each replica's gradient, (R,)."""
+    (grad,) = torch.autograd.grad(loss.sum(), theta)  # the sum over R: no replica moves another
+    t = state[f"{who}_t"] = state[f"{who}_t"] + 1
+    state[who], state[f"{who}_m"], state[f"{who}_v"] = adam(
+        theta.detach(), grad, state[f"{who}_m"], state[f"{who}_v"], t,
+        hyper[f"lr_{who}"], hyper["beta1"], hyper["beta2"], game.adam_eps,
+    )  # fmt: skip
+    return grad.norm(dim=1)
+
+
+def scale(image: Tensor, pad: tuple[int, int, int, int], dtype: torch.dtype) -> Tensor:
+    """uint8 (R, B, C, h, w) -> (R, B, C, H, W) in [-1, 1], framed in black (R5)."""
+    return F.pad(image, pad).to(dtype) / 127.5 - 1
+
+
+def seen(x: Tensor, draw: dict[str, Tensor], hyper: Hyper) -> Tensor:
+    """What D is shown of an image: shifted and cut out, then with instance noise, then with pixels dropped (R7)."""
+    if "augment" in draw:
+        x = augment(x, draw["augment"], hyper["translation"][:, 0], hyper["cutout"][:, 0])
+    if "instance" in draw:
+        x = x + hyper["instance_noise"][..., None, None, None] * draw["instance"]
+    if "drop" in draw:
+        p = hyper["dropout"][..., None, None, None]
+        x = x * (draw["drop"] >= p) / (1 - p)
+    return x

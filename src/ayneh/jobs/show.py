@@ -1,0 +1,50 @@
+"""The verbs `show` and `presets`: what a run folder or the package holds, as tables in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from ayneh.config import Config, flatten
+from ayneh.presets import PRESETS
+from ayneh.record import Record
+
+
+def show(run: tyro.conf.Positional[Path]) -> None:
+    """Show a run: how far it is, its last losses and speed, and where its pictures and checkpoints are.
+
+    Args:
+        run: the run folder.
+    """
+    record = Record.open(run)
+    config, lines = record.config(), record.lines()
+    console = Console(highlight=False)
+    changed = {k: v for k, v in flatten(config).items() if v != flatten(Config())[k]}
+    console.print(f"{run}: {config.net.name} on {config.data.name}, {config.seeds} replica(s)", soft_wrap=True)
+    console.print("settings: " + (", ".join(f"{k} {v}" for k, v in changed.items()) or "all default"), soft_wrap=True)
+    if not lines:
+        console.print("no step has been written down yet")
+        return
+    last = lines[-1]
+    done = f"epoch {last['epoch'] + 1} of {config.epochs}, {last['images']:,} images, {last['wall_s']:.0f} s"
+    console.print(f"{done}, {last['images'] * config.seeds / last['wall_s']:,.0f} images/s over all", soft_wrap=True)
+    table = Table("seed", "loss D", "loss G", "D(real)", "D(fake)", "|grad D|", "|grad G|", title="means over the last tick")
+    for r in range(config.seeds):
+        names = ("loss_d", "loss_g", "p_real", "p_fake", "grad_d", "grad_g")
+        table.add_row(str(config.seed + r), *(f"{last[f'mean_{name}'][r]:.4g}" for name in names))
+    console.print(table)
+    pictures = sorted(record.samples.glob("epoch-*.png"))
+    console.print(f"pictures: {pictures[-1] if pictures else 'none yet'}", soft_wrap=True)
+    kept = ", ".join(map(str, record.kept_epochs())) or "none yet"
+    console.print(f"checkpoints after epochs: {kept}", soft_wrap=True)
+
+
+def presets() -> None:
+    """List the presets, with what each shows and where it comes from."""
+    table = Table("preset", "shows", "source", show_lines=True)
+    for name, preset in PRESETS.items():
+        table.add_row(name, preset.shows, preset.source)
+    Console(highlight=False).print(table)

@@ -1,0 +1,52 @@
+"""PRESETS: complete configs by name, each with what it shows and where it comes from. The report's parts are to the letter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ayneh.config import Config, Data, Keep, Net, Prior, Rules
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A config worth a name."""
+
+    config: Config
+    shows: str
+    source: str
+
+
+def _part_a(prior: Prior) -> Config:
+    """Part A names no nets: multilayer perceptrons on MNIST, 100 epochs, with this prior."""
+    return Config(
+        epochs=100, data=Data("mnist"), net=Net("mlp"), prior=prior, rules=Rules(dropout=0.0), keep=Keep(keep_epochs=10)
+    )
+
+
+PRESETS = {
+    "digits": Preset(
+        Config(epochs=60, batch=64, data=Data("digits", resize=16), net=Net("mirror", width=32)),
+        "the mirror nets on scikit-learn's embedded digits, in about a minute on two cores",
+        "Part B of the report on data that needs no download",
+    ),
+    "mirror": Preset(
+        Config(epochs=100, data=Data("mnist"), net=Net("mirror"), keep=Keep(keep_epochs=10)),
+        "Part B of the report: the mirror DCGAN on MNIST, D's input with dropout 0.3, 100 epochs",
+        "report, R5 to R12; Radford et al. 2016 for the optimiser",
+    ),
+    "part-a-normal": Preset(
+        _part_a(Prior("normal")),
+        "Part A of the report with normal noise, N(0, 1)",
+        "report, R1 to R4; Goodfellow et al. 2014",
+    ),
+    "part-a-uniform": Preset(
+        _part_a(Prior("uniform", low=-1.0, high=1.0)),
+        "Part A with centred uniform noise, U(-1, 1)",
+        "report, R1 to R4; Lucic et al. 2018 used this prior throughout",
+    ),
+    "part-a-uniform01": Preset(
+        _part_a(Prior("uniform", low=0.0, high=1.0)),
+        "Part A with torch.rand's U(0, 1), whose draws are nearly parallel",
+        "report, R1 to R4",
+    ),
+}

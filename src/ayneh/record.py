@@ -1,0 +1,288 @@
+"""The run folder: every file a run leaves, and the only code that reads or writes them. Plain files, no pickles.
+
+    config.json                     what was asked for, and how this machine runs it
+    metrics.jsonl                   a line per tick
+    samples/epoch-0099.png          the fixed noise after epoch 99, with its losses (-replica-1 where there are several)
+    samples/animation.gif           the same over all epochs
+    checkpoints/epoch-0099.safetensors    the whole state, with the config inside
+    checkpoints/interrupted.safetensors   the same, after Ctrl-C in the middle of an epoch
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from ayneh import __version__
+from ayneh.config import Config, differences, from_dict, to_dict
+from ayneh.errors import UserError
+
+if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
+    from torch import Tensor
+
+FORMAT = 1
+INTERRUPTED = "interrupted"
+
+
+class Damaged(UserError):
+    """A checkpoint that is not whole: which file, what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A moment of a run: tensors by name (``gen/0.weight`` is (R, ...)), after ``step`` steps."""
+
+    path: Path
+    step: int
+    config: Config
+    image_shape: tuple[int, int, int]  # of the generator's images: (C, S, S)
+    meter_steps: int
+    tensors: dict[str, Tensor]
+
+
+class Record:
+    """One run's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.samples, self.checkpoints = folder / "samples", folder / "checkpoints"
+        self.metrics = folder / "metrics.jsonl"
+
+    # -- its beginning ---------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, folder: Path, config: Config, engine: dict[str, Any]) -> Record:
+        """A new record. Raises UserError if the folder holds another run, or anything else."""
+        cls.refuse_taken(folder, config)
+        record = cls(folder)
+        for place in (record.samples, record.checkpoints):
+            place.mkdir(parents=True, exist_ok=True)
+        values = {"format": FORMAT, "ayneh": __version__, "config": to_dict(config), "engine": engine}
+        with atomically(folder / "config.json") as file:
+            file.write(json.dumps(values, indent=2).encode() + b"\n")
+        return record
+
+    @classmethod
+    def refuse_taken(cls, folder: Path, config: Config) -> None:
+        """Raise UserError if a new run of ``config`` cannot go into ``folder``: it holds another, or is no run at all."""
+        if (folder / "config.json").exists():
+            other = differences(cls(folder).config(), config)
+            raise UserError(
+                f"{folder} holds another run ({other or 'with the same settings'}): choose another --out, go on with it "
+                f"by `ayneh resume {folder}`, or replace it with --overwrite."
+            )
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder} exists and is not a run of ayneh: choose another --out.")
+
+    @classmethod
+    def open(cls, folder: Path) -> Record:
+        """An existing record. Raises UserError if there is none."""
+        if not (folder / "config.json").is_file():
+            raise UserError(f"There is no run in {folder}: it has no config.json.")
+        return cls(folder)
+
+    def config(self) -> Config:
+        """What was asked for."""
+        return from_dict(self._head().get("config", {}), str(self.folder / "config.json"))
+
+    def engine(self) -> dict[str, Any]:
+        """How this machine runs it: device, threads, workers."""
+        engine: dict[str, Any] = self._head().get("engine", {})
+        return engine
+
+    def set_config(self, config: Config) -> None:
+        """Write another config (a larger number of epochs) into config.json."""
+        values = self._head() | {"config": to_dict(config)}
+        with atomically(self.folder / "config.json") as file:
+            file.write(json.dumps(values, indent=2).encode() + b"\n")
+
+    def _head(self) -> dict[str, Any]:
+        path = self.folder / "config.json"
+        try:
+            values = json.loads(path.read_text())
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} is not readable JSON ({error}): mend it or start anew in another folder.") from error
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise UserError(f"{path} is not the config of a run in format {FORMAT}; was it written by another version?")
+        return values
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else trains in this folder meanwhile; the system frees the lock of a process that died."""
+        lock = FileLock(self.folder / "run.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(f"Another process is training in {self.folder}; wait for it or choose another --out.") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # -- metrics ---------------------------------------------------------------------------------------------------
+
+    def append(self, line: dict[str, Any]) -> None:
+        """One more line of metrics."""
+        with self.metrics.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """All lines of metrics; a last one that was cut off by a kill is left out."""
+        lines = []
+        for text in self.metrics.read_text().splitlines() if self.metrics.exists() else []:
+            try:
+                lines.append(json.loads(text))
+            except json.JSONDecodeError:
+                break
+        return lines
+
+    def rewind(self, step: int) -> None:
+        """Forget the lines after ``step``: they will be written again."""
+        kept = [line for line in self.lines() if line["step"] <= step]
+        with atomically(self.metrics) as file:
+            file.write("".join(json.dumps(line) + "\n" for line in kept).encode())
+
+    # -- pictures --------------------------------------------------------------------------------------------------
+
+    def sample_path(self, epoch: int, replica: int, replicas: int) -> Path:
+        """Where the picture of this epoch (from 0) and replica goes."""
+        return self.samples / f"epoch-{epoch:04d}{_suffix(replica, replicas)}.png"
+
+    def sample_paths(self, replica: int, replicas: int) -> list[Path]:
+        """All the pictures of a replica, in the order of their epochs."""
+        return sorted(self.samples.glob(f"epoch-[0-9][0-9][0-9][0-9]{_suffix(replica, replicas)}.png"))
+
+    def animation_path(self, replica: int, replicas: int) -> Path:
+        """Where the animation over the epochs goes."""
+        return self.samples / f"animation{_suffix(replica, replicas)}.gif"
+
+    # -- checkpoints -----------------------------------------------------------------------------------------------
+
+    def write_checkpoint(
+        self,
+        name: str,
+        step: int,
+        config: Config,
+        image_shape: tuple[int, int, int],
+        tensors: dict[str, Tensor],
+        meter_steps: int,
+    ) -> Path:
+        """Atomically: a reader sees the old file or the new one, whole. ``name``: `epoch_name(e)` or INTERRUPTED."""
+        from safetensors.torch import save
+
+        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+        head = {"step": step, "meter_steps": meter_steps, "image_shape": image_shape}
+        head |= {"config": to_dict(config), "sha256": _digest(tensors)}
+        path = self.checkpoints / f"{name}.safetensors"
+        with atomically(path) as file:
+            file.write(save(tensors, {"ayneh": json.dumps(head)}))
+        return path
+
+    def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
+        """The whole checkpoint with the most steps (None: there is none), and what is wrong with the newer ones."""
+        damaged: list[Damaged] = []
+        found: list[tuple[int, Path]] = []
+        for path in self.checkpoints.glob("*.safetensors"):
+            try:
+                found.append((_read_head(path)["step"], path))
+            except Damaged as error:
+                damaged.append(error)
+        for _, path in sorted(found, reverse=True):
+            try:
+                return read_checkpoint(path), damaged
+            except Damaged as error:
+                damaged.append(error)
+        return None, damaged
+
+    def at_epoch(self, epoch: int | None) -> Checkpoint:
+        """The checkpoint after this epoch (from 0), or the newest. Raises UserError that lists those there are."""
+        if epoch is None:
+            newest, damaged = self.newest()
+            if newest is None:
+                raise damaged[0] if damaged else UserError(f"{self.folder} has no checkpoint yet: train an epoch first.")
+            return newest
+        path = self.checkpoints / f"{epoch_name(epoch)}.safetensors"
+        if not path.exists():
+            kept = ", ".join(map(str, self.kept_epochs())) or "none"
+            raise UserError(f"{self.folder} has no checkpoint of epoch {epoch}; there are: {kept}.")
+        return read_checkpoint(path)
+
+    def kept_epochs(self) -> list[int]:
+        """The epochs (from 0) whose checkpoints are there."""
+        return sorted(int(path.stem.split("-")[1]) for path in self.checkpoints.glob("epoch-*.safetensors"))
+
+    def thin_out(self, keep_epochs: int) -> None:
+        """Delete all checkpoints but the last two and those worth keeping; the interrupted one has had its day."""
+        for epoch in self.kept_epochs()[:-2]:
+            if (epoch + 1) % keep_epochs:
+                (self.checkpoints / f"{epoch_name(epoch)}.safetensors").unlink(missing_ok=True)
+        (self.checkpoints / f"{INTERRUPTED}.safetensors").unlink(missing_ok=True)
+
+
+def _suffix(replica: int, replicas: int) -> str:
+    return f"-replica-{replica}" if replicas > 1 else ""
+
+
+def epoch_name(epoch: int) -> str:
+    """The name of the checkpoint after this epoch, counted from 0 as in the report."""
+    return f"epoch-{epoch:04d}"
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """A checkpoint, whole. Raises Damaged if it is truncated or its bytes are not those that were written."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    head = _read_head(path)
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise Damaged(f"The checkpoint {path} is damaged ({error}).") from error
+    if _digest(tensors) != head["sha256"]:
+        raise Damaged(f"The checkpoint {path} is damaged (its checksum does not match its contents).")
+    config = from_dict(head["config"], str(path))
+    return Checkpoint(path, head["step"], config, tuple(head["image_shape"]), head["meter_steps"], tensors)
+
+
+def _read_head(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            head: dict[str, Any] = json.loads((file.metadata() or {})["ayneh"])
+    except (SafetensorError, OSError) as error:
+        raise Damaged(f"The checkpoint {path} is damaged ({error}).") from error
+    except (KeyError, json.JSONDecodeError) as error:
+        raise Damaged(f"{path} is not a checkpoint of ayneh (it has no readable header).") from error
+    return head
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def atomically(path: Path) -> Iterator[IO[bytes]]:
+    """Write to a temporary neighbour, then put it in place: after a kill ``path`` is the old file or the new one."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,88 @@
+"""What a person sees and presses while a verb works: words and progress on stderr, results on stdout, Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class Interrupt:
+    """The first Ctrl-C (or SIGTERM) is remembered, to be heard between two steps; a second one stops at once."""
+
+    def __init__(self) -> None:
+        self._heard = False
+        self._before: dict[int, Any] = {}
+
+    def heard(self) -> bool:
+        """Whether there was one."""
+        return self._heard
+
+    def __enter__(self) -> Interrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self._heard:
+            raise KeyboardInterrupt
+        self._heard = True
+        print("\nStopping after this step, and saving; press Ctrl-C again to stop at once.", file=sys.stderr)
+
+
+class Watch:
+    """A verb's voice. ``quiet``: results only."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+
+    def say(self, words: str) -> None:
+        """One line on stderr."""
+        self.console.print(words, soft_wrap=True, markup=False)
+
+    @contextmanager
+    def bar(self, total_steps: int, done_steps: int) -> Iterator[Callable[..., None]]:
+        """A progress bar in a terminal; elsewhere nothing, since the lines of the epochs tell enough.
+
+        Yields ``move(step, **fields)`` with the fields that the bar shows: images_per_s, loss_d, loss_g.
+        """
+        columns = (
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[images_per_s]:,.0f} images/s"),
+            TimeRemainingColumn(),
+            TextColumn("D {task.fields[loss_d]:.3f}  G {task.fields[loss_g]:.3f}"),
+        )
+        terminal = self.console.is_terminal and not self.quiet
+        fields = {"epoch": "-", "images_per_s": 0.0, "loss_d": 0.0, "loss_g": 0.0}
+        with Progress(*columns, console=self.console, disable=not terminal, transient=True) as progress:
+            task = progress.add_task("train", total=total_steps, completed=done_steps, **fields)
+
+            def move(step: int, **fields: Any) -> None:
+                progress.update(task, completed=step, **fields)
+
+            yield move
+
+
+class Clock:
+    """Seconds of work, going on from those of earlier sessions."""
+
+    def __init__(self, before_s: float = 0.0) -> None:
+        self._start = time.perf_counter() - before_s
+
+    def seconds(self) -> float:
+        """Since the first session began, without the pauses between sessions."""
+        return time.perf_counter() - self._start

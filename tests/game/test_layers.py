@@ -1,0 +1,76 @@
+"""Batch norm without history, its standing statistics, and exact spectral norm."""
+
+import pytest
+import torch
+from torch import nn
+
+from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Linear, standing_statistics
+from ayneh.game.nets import make_nets
+
+
+def test_in_the_game_batch_norm_leaves_no_trace():
+    norm = BatchNorm(4)
+    before = {k: v.clone() for k, v in norm.state_dict().items()}
+    x = torch.randn(8, 4, 5, 5) * 3 + 1
+    y = norm(x)
+    torch.testing.assert_close(y.mean((0, 2, 3)), torch.zeros(4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(y.var((0, 2, 3), unbiased=False), torch.ones(4), atol=1e-4, rtol=0)
+    assert all(torch.equal(before[k], v) for k, v in norm.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", [BatchNorm, BatchNorm1d])
+def test_standing_statistics_are_the_average_over_batches(kind):
+    shape = (16, 3, 2, 2) if kind is BatchNorm else (16, 3)
+    batches = [torch.randn(shape) * (i + 1) + i for i in range(4)]
+    norm = standing_statistics(kind(3), batches)
+    dims = tuple(d for d in range(len(shape)) if d != 1)
+    torch.testing.assert_close(norm.running_mean, torch.stack([b.mean(dims) for b in batches]).mean(0))
+    torch.testing.assert_close(norm.running_var, torch.stack([b.var(dims) for b in batches]).mean(0))
+    x = torch.randn(shape)
+    alone = norm(x[:1])
+    torch.testing.assert_close(norm(x)[:1], alone)  # an image no longer depends on its neighbours
+
+
+def test_filling_statistics_twice_forgets_the_first_time():
+    norm = BatchNorm1d(3)
+    standing_statistics(norm, [torch.randn(16, 3) + 100])
+    standing_statistics(norm, [torch.zeros(16, 3)])
+    assert norm.running_mean.abs().max() == 0
+
+
+def test_a_net_with_standing_statistics_makes_each_image_alone():
+    gen, _ = make_nets("mirror", 16, 1, 16)
+    standing_statistics(gen, torch.randn(256, 16).split(64))
+    z = torch.randn(32, 16)
+    torch.testing.assert_close(gen(z)[3:4], gen(z[3:4]), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [Conv(3, 8, 4, 2, 1, bias=True, spectral=True), Linear(12, 7, spectral=True)])
+def test_spectral_layers_have_norm_one(layer: nn.Module):
+    layer = layer.double()
+    with torch.no_grad():
+        layer.weight.mul_(7)
+    plain = type(layer).__mro__[1].forward
+    x = torch.randn(5, *((3, 8, 8) if isinstance(layer, Conv) else (12,)), dtype=torch.float64)
+    sigma = torch.linalg.svdvals(layer.weight.detach().flatten(1))[0]
+    bias = layer.bias.detach().reshape(-1, *([1, 1] if isinstance(layer, Conv) else []))
+    torch.testing.assert_close(layer(x) - bias, (plain(layer, x) - bias) / sigma)
+
+
+def test_spectral_norm_agrees_with_pytorchs_power_iteration_after_many_rounds():
+    torch.manual_seed(0)
+    ours = Linear(20, 10, spectral=True).double()
+    theirs = nn.utils.parametrizations.spectral_norm(nn.Linear(20, 10).double(), n_power_iterations=200)
+    theirs.parametrizations.weight.original.data = ours.weight.data.clone()
+    theirs.bias.data = ours.bias.data.clone()
+    x = torch.randn(4, 20, dtype=torch.float64)
+    theirs(x)
+    torch.testing.assert_close(ours(x), theirs(x), rtol=1e-6, atol=1e-6)
+
+
+def test_the_gradient_goes_through_sigma():
+    layer = Linear(4, 3, spectral=True).double()
+    x = torch.randn(5, 4, dtype=torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda w: torch.func.functional_call(layer, {"weight": w}, (x,)), (layer.weight.detach().requires_grad_(),)
+    )
