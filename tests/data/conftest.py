@@ -14,6 +14,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder, and no AYNEH_DATA: nothing is found but what the test puts there."""
     monkeypatch.delenv("AYNEH_DATA", raising=False)
     monkeypatch.setenv("AYNEH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return tmp_path / "cache"
 
 

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -62,14 +63,20 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/"
 
 
+@contextmanager
+def running() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=partial(running.serve_forever, poll_interval=0.01))
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -190,16 +197,12 @@ def test_wrong_bytes_are_thrown_away_and_the_next_mirror_is_asked(
     with pytest.raises(UserError, match=f"{server.url}: wrong MD5"):
         locate("mnist", FILE)
     assert names_in(cache / "mnist") == []
-    with Server() as good:
-        threading.Thread(target=good.serve_forever, daemon=True).start()
+    with running() as good:
         mirrors(server.url, good.url)
         assert locate("mnist", FILE).read_bytes() == PACKED
-        good.shutdown()
 
 
-def test_dead_and_empty_mirrors_are_passed_over(
-    server: Server, mirrors: Callable[..., None], down: str
-) -> None:
+def test_a_dead_mirror_is_passed_over(server: Server, mirrors: Callable[..., None], down: str) -> None:
     mirrors(down, server.url)
     assert locate("mnist", FILE).read_bytes() == PACKED
 
@@ -213,6 +216,15 @@ def test_an_overloaded_mirror_does_not_cost_the_part(
     with pytest.raises(UserError, match="HTTP 503"):
         locate("mnist", FILE)
     assert part.stat().st_size == 5000
+
+
+def test_a_server_that_refuses_ranges_that_nobody_asked_for_is_passed_over(
+    server: Server, mirrors: Callable[..., None]
+) -> None:
+    server.status = 416
+    mirrors(server.url)
+    with pytest.raises(UserError, match="HTTP 416"):
+        locate("mnist", FILE)
 
 
 def test_a_checksum_of_the_content_accepts_another_compression_and_one_of_the_gzip_does_not(

@@ -27,23 +27,26 @@ def read_arrays(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None, 
     """
     arrays = _read(path)
     if {"x_train", "x_test"} <= arrays.keys():
-        train, test = (_to_pixels(arrays[key], f"{path}: {key}") for key in ("x_train", "x_test"))
-        if train.shape[1:] != test.shape[1:]:
-            raise UserError(f"{path}: x_train has images {train.shape[1:]} but x_test has {test.shape[1:]}.")
-        pixels = np.concatenate([train, test])
-        both = np.arange(len(pixels))
-        chosen = {"train": both[: len(train)], "test": both[len(train) :], "all": both}[split]
-        targets = [arrays[key] for key in ("y_train", "y_test") if key in arrays]
+        keys = [("x_train", "y_train"), ("x_test", "y_test")]
     else:
-        key = _key_of_images(arrays, path)
-        pixels = _to_pixels(arrays[key], f"{path}: {key}")
+        keys = [(_key_of_images(arrays, path), "labels")]
+    parts = [_to_pixels(arrays[x], f"{path}: {x}") for x, _ in keys]
+    if parts[0].shape[1:] != parts[-1].shape[1:]:
+        raise UserError(f"{path}: x_train has images {parts[0].shape[1:]} but x_test {parts[1].shape[1:]}.")
+    pixels = np.concatenate(parts)
+    everything = np.arange(len(pixels))
+    if len(parts) == 2:
+        n = len(parts[0])
+        chosen = {"train": everything[:n], "test": everything[n:], "all": everything}[split]
+    else:
         chosen = own_split(len(pixels), split)
-        targets = [arrays["labels"]] if "labels" in arrays else []
     if len(chosen) == 0:
         raise UserError(f"{path} has no image for the split {split!r}: take the split 'all', or add images.")
-    if not targets:
+    if not all(y in arrays for _, y in keys):
         return pixels[chosen], None, None
-    labels = _to_labels(np.concatenate(targets), len(pixels), path)
+    labels = np.concatenate(
+        [_to_labels(arrays[y], len(part), f"{path}: {y}") for (_, y), part in zip(keys, parts, strict=True)]
+    )
     return pixels[chosen], labels[chosen], int(labels.max()) + 1
 
 
@@ -52,11 +55,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise UserError(f"There is no file {path}: give the path of an .npz or .npy file.")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"array": loaded}
-        with loaded:
-            return {key: loaded[key] for key in loaded.files}
+        with path.open("rb") as file:  # for np.load leaves a file open that it cannot read
+            loaded = np.load(file, allow_pickle=False)
+            return {"array": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except DAMAGED as error:
         raise UserError(
             f"{path} is damaged or is not an .npz or .npy file of plain arrays: {error}."
@@ -107,10 +108,11 @@ def _channels_first(array: np.ndarray, where: str) -> np.ndarray:
     return array if first else np.ascontiguousarray(array.transpose(0, 3, 1, 2))
 
 
-def _to_labels(labels: np.ndarray, n: int, path: Path) -> np.ndarray:
+def _to_labels(labels: np.ndarray, n: int, where: str) -> np.ndarray:
+    """int64 (N,); ``where`` is for the refusal."""
     if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise UserError(
-            f"{path} has {n:,} images and labels of type {labels.dtype} and shape {labels.shape}: "
-            f"labels are integers from 0 on, of shape ({n},)."
+            f"{where} has the type {labels.dtype} and the shape {labels.shape}: labels are integers "
+            f"from 0 on, one for each of the {n:,} images."
         )
     return labels.astype(np.int64)

@@ -22,7 +22,7 @@ def read_folder(
     C is 1 if every image is grey (R = G = B), else 3; transparent pixels lie on black. If every image is in a
     subfolder, the first subfolders are the classes, in the order of their names. ``folder``/train and
     ``folder``/test are the splits if both are there; else a fixed tenth of the images is for testing.
-    Given a ``size``, each image is scaled and cropped to size x size.
+    Given a ``size``, the central square of each image is scaled to size x size.
     Raises UserError without a folder, without images, for a damaged image, and for mixed sizes.
     """
     if not folder.is_dir():
@@ -79,14 +79,14 @@ def _read(path: Path, size: int | None) -> np.ndarray:
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is neither a PNG nor a JPEG image, or its beginning is damaged.") from error
     except Exception as error:  # what a decoder raises at broken bytes is not documented
-        raise UserError(f"{path} is a damaged image: {error}.") from error
+        raise UserError(f"{path} cannot be read as an image: {error}.") from error
     array = np.array(image if size is None else fit(image, size)).transpose(2, 0, 1)
     return array[:1] if (array[:1] == array[1:]).all() else array
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey, which convert() would clip instead of scale
-        return Image.fromarray((np.asarray(image) // 257).astype(np.uint8)).convert("RGB")
+        return Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)

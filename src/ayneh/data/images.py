@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,7 +23,7 @@ from ayneh.errors import UserError
 
 GREY_OF_GAPS = 48  # darker than any stroke, lighter than the black ground, so that the borders of images show
 GREY_OF_TEXT = 230
-FONT_SIZES = (16, 15, 14, 13, 12)  # pixels; the digits of long losses run together below 12
+FONT_SIZES = (17, 13, 11)  # pixels; far apart, so that captions that differ in a few digits get the same
 MARGIN = 6  # pixels around a caption
 
 
@@ -59,7 +59,10 @@ def pad_to(x: Tensor, size: int, value: float) -> Tensor:
 
 def fit(image: Image.Image, size: int) -> Image.Image:
     """A Pillow image cropped to its central square and scaled (Lanczos) to size x size pixels."""
-    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    square = image.crop((left, top, left + side, top + side))
+    return square.resize((size, size), Image.Resampling.LANCZOS)
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
@@ -90,14 +93,14 @@ def captioned(picture: Tensor, caption: str) -> Tensor:
     """The picture uint8 (H, W, C) with a caption below it, in the typeface that comes with Pillow.
 
     The caption stays on one line, its spaces kept, if a legible size fits the width. Else it is broken at its
-    runs of spaces, and the page becomes as wide as the longest part.
+    runs of spaces, and the page becomes as wide as the longest part. The picture is in the top left corner.
     """
     image = _to_pil(picture)
     text, font = _fit_caption(caption, image.width - 2 * MARGIN)
     left, top, right, bottom = _text_box(text, font)
     width = max(image.width, right - left + 2 * MARGIN)
     page = Image.new("RGB", (width, image.height + bottom - top + 2 * MARGIN), (GREY_OF_GAPS,) * 3)
-    page.paste(image, ((width - image.width) // 2, 0))
+    page.paste(image)
     at = (MARGIN - left, image.height + MARGIN - top)
     ImageDraw.Draw(page).multiline_text(at, text, font=font, fill=(GREY_OF_TEXT,) * 3)
     return _from_pil(page.convert(image.mode))
@@ -158,17 +161,32 @@ def save_png(path: Path, picture: Tensor, caption: str | None = None, zoom: int 
         image.save(file, "PNG")
 
 
-def save_animation(path: Path, frames: Sequence[Tensor], milliseconds: int) -> None:
-    """Write pictures uint8 (H, W, C) of one size as an endless .gif or .webp, each shown so long; atomic.
+def load_png(path: Path) -> Tensor:
+    """The picture uint8 (H, W, C) in a file that ``save_png`` wrote."""
+    with Image.open(path) as image:
+        return _from_pil(image)
 
-    Grey is exact in both. A GIF has 256 colours per frame and counts time in steps of 10 ms.
+
+def save_animation(path: Path, frames: Sequence[Tensor], milliseconds: int) -> None:
+    """Write pictures uint8 (H, W, C) as an endless .gif or .webp, each shown for so long; atomic.
+
+    Smaller frames get dark grey on the right and below, for captions differ in length. Grey is exact in both
+    formats; a GIF has 256 colours per frame and counts time in steps of 10 ms. Raises UserError for no frames
+    and for another suffix.
     """
     form = path.suffix.lower().removeprefix(".").upper()
     if form not in ("GIF", "WEBP"):
         raise UserError(f"An animation is a .gif or a .webp file, not {path}.")
-    if len({tuple(frame.shape) for frame in frames}) != 1:
-        raise UserError(f"The animation {path} needs frames of one size, and at least one of them.")
-    first, *others = [_to_pil(frame) for frame in frames]
+    if not frames:
+        raise UserError(f"The animation {path} has no frames: it needs at least one picture.")
+    height, width = (max(frame.shape[axis] for frame in frames) for axis in (0, 1))
+    pages = [
+        functional.pad(
+            frame, (0, 0, 0, width - frame.shape[1], 0, height - frame.shape[0]), value=GREY_OF_GAPS
+        )
+        for frame in frames
+    ]
+    first, *others = [_to_pil(page) for page in pages]
     options: dict[str, Any] = {"append_images": others, "duration": milliseconds, "loop": 0}
     with _atomically(path) as file:
         first.save(file, form, save_all=True, **options, **({"lossless": True} if form == "WEBP" else {}))

@@ -11,10 +11,7 @@ import urllib3
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-FAILURES = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-)  # all that ``fetch`` raises of the network
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)  # what ``fetch`` raises
 ATTEMPTS = 3
 TIMEOUT_S = (5, 30)  # to connect, and between two arrivals of bytes
 CHUNK_BYTES = 1 << 16
@@ -61,12 +58,12 @@ def _transfer(url: str, part: Path) -> None:
     if have:
         headers |= {"Range": f"bytes={have}-"} | ({"If-Range": origin.etag} if origin.etag else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
-        if response.status_code in (206, 416) and not _continues(response, have, origin):
+        if have and response.status_code in (206, 416) and not _continues(response, have, origin):
             discard(part)
             _transfer(url, part)
             return
         response.raise_for_status()
-        if response.status_code == 200:  # all of it: at the first time, and from servers without ranges
+        if response.status_code == 200:  # all of it: the first time, and always from servers without ranges
             have, origin = 0, _remember(part, url, response)
         with _progress() as bar, part.open("ab" if have else "wb") as file:
             task = bar.add_task(part.stem, total=origin.size, completed=have)
