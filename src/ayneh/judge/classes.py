@@ -1,0 +1,103 @@
+"""What the classifier says of the fakes: which classes, in which shares, and how sure it is."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from ayneh.judge.scores import Score, cannot_tell
+from ayneh.judge.statistics import wilson
+
+CONFIDENT = 0.9  # a real test digit falls below it in about one case in a hundred: the floor beside the score says
+# A class counts as covered from a tenth of its share in the data: classifiers err, so that an
+# empty class is rarely at 0.
+COVERED = 0.1
+
+
+def histogram(probabilities: Tensor) -> Tensor:
+    """Images per most probable class: (N, K) -> (K,) int64."""
+    return torch.bincount(probabilities.argmax(1), minlength=probabilities.shape[1])
+
+
+def class_kl(counts: Tensor, data: Tensor) -> Score:
+    """KL(fakes || data) = sum q log(q/p) of class shares, in nats; counts of both (K,).
+
+    The plug-in estimate: a perfect sampler scores (K-1)/(2N) on average. The interval is the percentile
+    interval of 1,000 multinomial draws from the fakes' own shares.
+    """
+    n = int(counts.sum())
+    q, p, refusal = _shares(counts, data)
+    if refusal is not None:
+        return refusal
+    draws = np.random.default_rng(0).multinomial(n, q, size=1000) / n
+    low, high = np.quantile([_kl(row, p) for row in draws], [0.025, 0.975])
+    value = _kl(q, p)
+    # Resampling adds the plug-in bias a second time: the interval is shifted back by it, and never below 0.
+    bias = (np.count_nonzero(q) - 1) / (2 * n)
+    return Score(value, n, (max(0.0, float(low) - bias), float(high) - bias))
+
+
+def class_chi2(counts: Tensor, data: Tensor) -> Score:
+    """Pearson's chi-square of class counts against the data's shares, over its K-1 degrees of freedom.
+
+    About 1 for a perfect sampler at any N; p is of the null hypothesis that the shares are the data's.
+    """
+    n = int(counts.sum())
+    q, p, refusal = _shares(counts, data)
+    if refusal is not None:
+        return refusal
+    kept = p > 0
+    statistic = n * float(((q - p)[kept] ** 2 / p[kept]).sum())
+    freedom = int(kept.sum()) - 1
+    rare = n * float(p[kept].min())
+    warning = f"The rarest class expects {rare:.1f} of {n} images; chi-square needs 5." if rare < 5 else None
+    return Score(statistic / freedom, n, p=float(stats.chi2.sf(statistic, freedom)), warning=warning)
+
+
+def modes_covered(counts: Tensor, data: Tensor) -> Score:
+    """Number of classes to which the fakes give at least a tenth of their share in the data; counts (K,)."""
+    n, total = int(counts.sum()), int(data.sum())
+    if n == 0 or total == 0:
+        return cannot_tell(n, "There are no images to count.")
+    present = data > 0
+    needed = (data.double() / total * n * COVERED).clamp_min(1)
+    covered = int(((counts >= needed) & present).sum())
+    absent = int((~present).sum())
+    warning = f"{absent} of {len(data)} classes never appear in the data and were not counted." if absent else None
+    if n * COVERED < int(present.sum()):
+        warning = f"{n} images are too few to cover {int(present.sum())} classes reliably."
+    return Score(float(covered), n, warning=warning)
+
+
+def low_confidence(probabilities: Tensor) -> Score:
+    """Share of images whose most probable class gets less than 0.9, from probabilities (N, K)."""
+    n = len(probabilities)
+    if n == 0:
+        return cannot_tell(0, "There are no images to classify.")
+    unsure = int((probabilities.amax(1) < CONFIDENT).sum())
+    return Score(unsure / n, n, wilson(unsure, n))
+
+
+def _kl(q: np.ndarray, p: np.ndarray) -> float:
+    kept = q > 0
+    return max(0.0, float((q[kept] * np.log(q[kept] / p[kept])).sum()))
+
+
+def _shares(counts: Tensor, data: Tensor) -> tuple[np.ndarray, np.ndarray, Score | None]:
+    """(shares of the fakes, shares of the data, a refusal where these cannot be compared)."""
+    q, p = counts.double().numpy(), data.double().numpy()
+    n, total = int(q.sum()), int(p.sum())
+    if n == 0 or total == 0:
+        return q, p, cannot_tell(n, "There are no images to count.")
+    if np.count_nonzero(p) < 2:
+        return q, p, cannot_tell(n, "The data has fewer than two classes, so shares cannot be compared.")
+    new = q[p == 0]
+    if new.any():
+        classes = np.count_nonzero(new)
+        why = f"{math.fsum(new):.0f} fakes fall in {classes} classes that never appear in the data."
+        return q, p, cannot_tell(n, why)
+    return q / n, p / total, None

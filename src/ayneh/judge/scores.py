@@ -1,0 +1,59 @@
+"""What every metric returns: a number, the sample it rests on, and how far it can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from ayneh.errors import UserError
+
+Plain = dict[str, float | int | str | list[float] | None]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measured number. ``value`` None means "cannot tell", and ``warning`` says why; it is never NaN."""
+
+    value: float | None
+    n: int  # samples of the set being judged
+    interval: tuple[float, float] | None = None  # 95 %
+    p: float | None = None  # of the null hypothesis that the metric's docstring names
+    warning: str | None = None
+
+    def as_dict(self) -> Plain:
+        """For JSON: the fields that are set."""
+        fields = {key: value for key, value in asdict(self).items() if value is not None or key == "value"}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
+
+
+def cannot_tell(n: int, why: str) -> Score:
+    """The honest answer when a metric is not defined on what it was given."""
+    return Score(None, n, warning=why)
+
+
+def checked(features: Tensor, what: str) -> Tensor:
+    """Features as float64 (N, F). Raises UserError if they are not a finite matrix."""
+    if features.ndim != 2:
+        raise UserError(f"The features of the {what} must be a matrix (N, F); got shape {tuple(features.shape)}.")
+    finite = torch.isfinite(features).all(1)
+    if not bool(finite.all()):
+        bad = int((~finite).sum())
+        raise UserError(
+            f"{bad} of {len(features)} {what} have features that are NaN or infinite; look at these images."
+        )
+    return features.double()
+
+
+def shuffled(features: Tensor, seed: int) -> Tensor:
+    """The rows in a fixed random order: folders come sorted, and neighbours must not be alike."""
+    return features[torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))]
+
+
+def count_name(n: int) -> str:
+    """10000 -> 10k, 1000000 -> 1m, 1297 -> 1297: the sample size as the names of scores carry it."""
+    for unit, letter in ((1_000_000, "m"), (1_000, "k")):
+        if n and n % unit == 0:
+            return f"{n // unit}{letter}"
+    return str(n)

@@ -1,0 +1,148 @@
+"""How the feature nets are made: a classifier from labels, an encoder from none, a random control.
+
+All are deterministic functions of (images, seed) on one machine with one thread. They see training images
+only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from ayneh.errors import UserError
+from ayneh.judge.features import N_FEATURES, FeatureNet, fit, see
+
+Report = Callable[[str], None]
+
+
+def affine(x: Tensor, gen: torch.Generator, degrees: float, scale: float, shift: float) -> Tensor:
+    """Each image turned by up to ``degrees``, scaled by 1 +- ``scale``, moved by up to ``shift`` of its side.
+
+    x (N, C, S, S) in [-1, 1] -> the same shape; what comes in from outside is black (-1). Digits are never
+    flipped.
+    """
+    n = len(x)
+
+    def spread(width: float) -> Tensor:
+        return (torch.rand(n, generator=gen) * 2 - 1) * width
+
+    angle, factor = spread(math.radians(degrees)), 1 + spread(scale)
+    cos, sin = angle.cos() * factor, angle.sin() * factor
+    rows = [torch.stack([cos, -sin, spread(2 * shift)], 1), torch.stack([sin, cos, spread(2 * shift)], 1)]
+    where = nn.functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
+    return nn.functional.grid_sample(x + 1, where, align_corners=False) - 1  # zero padding, hence black
+
+
+def erase(x: Tensor, gen: torch.Generator, share: float) -> Tensor:
+    """A black square of ``share`` of the side at a random place of each image, x (N, C, S, S)."""
+    side = x.shape[-1]
+    centre = torch.rand(2, len(x), 1, generator=gen) * side
+    near = (torch.arange(side) + 0.5 - centre).abs() < side * share / 2  # (2, N, S)
+    hole = near[0][:, None, :, None] & near[1][:, None, None, :]
+    return x.masked_fill(hole, -1.0)
+
+
+def _epochs(n: int, epochs: int, batch: int, gen: torch.Generator) -> Iterator[tuple[int, Tensor]]:
+    """(epoch, indices) for every full batch of shuffled epochs."""
+    for epoch in range(epochs):
+        for index in torch.randperm(n, generator=gen)[: n - n % batch].split(batch):
+            yield epoch, index
+
+
+def _minimise(net: nn.Module, loss_of: Callable[[Tensor], Tensor], n: int, epochs: int, batch: int, lr: float,
+              gen: torch.Generator, report: Report) -> None:  # fmt: skip
+    """AdamW under a one-cycle learning rate; reports the mean loss of every epoch."""
+    optimiser = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=epochs * (n // batch), pct_start=0.25)
+    net.train()
+    total, steps = 0.0, n // batch
+    for step, (epoch, index) in enumerate(_epochs(n, epochs, batch, gen), start=1):
+        optimiser.zero_grad()
+        loss = loss_of(index)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        total += float(loss.detach())
+        if step % steps == 0:
+            report(f"epoch {epoch + 1}/{epochs}  loss {total / steps:.4f}")
+            total = 0.0
+
+
+def _check_enough(n: int, batch: int) -> None:
+    if n < batch:
+        raise UserError(f"A judge cannot be trained on {n} images; it needs at least {batch}.")
+
+
+def train_classifier(pixels: Tensor, labels: Tensor, classes: int, size: int, *, seed: int, epochs: int,
+                     report: Report = print) -> FeatureNet:  # fmt: skip
+    """Cross-entropy on slightly turned, scaled and moved images, (N, C, S, S) uint8; labels (N,) int64."""
+    batch = 128
+    _check_enough(len(pixels), batch)
+    gen = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)  # the initial weights are drawn from the global generator
+    net = FeatureNet(pixels.shape[1], size, classes)
+    x = fit(pixels, net)
+
+    def loss_of(index: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(net(affine(x[index], gen, 12, 0.1, 0.08)), labels[index])
+
+    _minimise(net, loss_of, len(x), epochs, batch, 4e-3, gen, report)
+    return net.eval()
+
+
+def train_encoder(pixels: Tensor, size: int, *, seed: int, epochs: int, report: Report = print) -> FeatureNet:
+    """SimCLR (Chen et al. 2020): two views of an image agree, those of two images do not; no labels."""
+    batch, temperature = 256, 0.2
+    _check_enough(len(pixels), batch)
+    gen = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    net = FeatureNet(pixels.shape[1], size, 0)
+    projection = nn.Sequential(nn.Linear(N_FEATURES, N_FEATURES), nn.ReLU(), nn.Linear(N_FEATURES, 64))
+    both = nn.ModuleList([net, projection])
+    x = fit(pixels, net)
+    partner = torch.arange(2 * batch).roll(batch)
+
+    def loss_of(index: Tensor) -> Tensor:
+        twice = torch.cat([x[index], x[index]])  # (2B, C, S, S)
+        views = erase(affine(twice, gen, 20, 0.25, 0.12), gen, 0.35)
+        h = nn.functional.normalize(projection(net.features(views)), dim=1)
+        likeness = (h @ h.T / temperature).fill_diagonal_(-torch.inf)
+        return nn.functional.cross_entropy(likeness, partner)
+
+    _minimise(both, loss_of, len(x), epochs, batch, 3e-3, gen, report)
+    return net.eval()
+
+
+@torch.no_grad()
+def random_net(pixels: Tensor, size: int, *, seed: int) -> FeatureNet:
+    """Never trained: random weights, batch-norm statistics of 5,000 images so that no layer dies out."""
+    torch.manual_seed(seed)
+    net = FeatureNet(pixels.shape[1], size, 0).train()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.momentum = None  # a plain mean over the batches
+    for part in fit(pixels[:5000], net).split(500):
+        net.features(part)
+    return net.eval()
+
+
+def accuracy(net: FeatureNet, pixels: Tensor, labels: Tensor) -> float:
+    """Share of images whose most probable class is their label, in [0, 1]."""
+    probabilities = see(net, pixels).probabilities
+    if probabilities is None:
+        raise UserError("Only a classifier has an accuracy; an encoder is measured by `linear_probe`.")
+    return float((probabilities.argmax(1) == labels).double().mean())
+
+
+def linear_probe(net: FeatureNet, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> float:
+    """Test accuracy of ridge regression (lambda = 1e-3 N) from standardised features to one-hot labels."""
+    seen, unseen = see(net, train[0]).features, see(net, test[0]).features
+    mean, std = seen.mean(0), seen.std(0).clamp_min(1e-6)
+    a = nn.functional.pad((seen - mean) / std, (0, 1), value=1.0)
+    b = nn.functional.pad((unseen - mean) / std, (0, 1), value=1.0)
+    targets = nn.functional.one_hot(train[1]).double()
+    weights = torch.linalg.solve(a.T @ a + 1e-3 * len(a) * torch.eye(a.shape[1], dtype=a.dtype), a.T @ targets)
+    return float(((b @ weights).argmax(1) == test[1]).double().mean())
