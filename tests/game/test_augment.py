@@ -42,17 +42,13 @@ def plain(image: Tensor, u: list[float], translation: float, cutout: float, back
     ("translation", "cutout"),
     [(0.125, 0.5), (0.5, 0.25), (1.0, 0.1), (0.3, 1.0), (0.0, 0.3), (0.2, 0.0), ((0.25, 0.0), (0.0, 0.4))],
 )
-def test_against_a_plain_loop(
-    translation: float | tuple[float, ...], cutout: float | tuple[float, ...]
-) -> None:
+def test_against_a_plain_loop(translation: float | tuple[float, ...], cutout: float | tuple[float, ...]) -> None:
     x, u = images()
     each = [a if isinstance(a, tuple) else (a,) * R for a in (translation, cutout)]
     given = [torch.tensor(a) if isinstance(a, tuple) else a for a in (translation, cutout)]
     for background in (-1.0, 0.5):
         rows = [
-            torch.stack(
-                [plain(x[r, b], u[r, b].tolist(), each[0][r], each[1][r], background) for b in range(B)]
-            )
+            torch.stack([plain(x[r, b], u[r, b].tolist(), each[0][r], each[1][r], background) for b in range(B)])
             for r in range(R)
         ]
         assert torch.equal(augment(x, u, *given, background), torch.stack(rows))
@@ -69,9 +65,7 @@ def test_nothing_asked_nothing_changed() -> None:
 def test_every_shift_is_equally_likely() -> None:
     reach, each = 2, 10
     n = (2 * reach + 1) * each
-    u = torch.stack([(torch.arange(n) + 0.5) / n, torch.full((n,), 0.5)], dim=1)[
-        None
-    ]  # even, then the middle
+    u = torch.stack([(torch.arange(n) + 0.5) / n, torch.full((n,), 0.5)], dim=1)[None]  # even, then the middle
     dot = torch.full((1, n, 1, 9, 9), -1.0)
     dot[..., 4, 4] = 1
     for axis in (0, 1):

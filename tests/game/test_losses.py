@@ -92,9 +92,7 @@ def test_least_squares_is_torchs_own(smooth: float) -> None:
 
 def test_hinge_is_torchs_own() -> None:
     real, fake = logits(2)
-    hinge = partial(
-        F.hinge_embedding_loss, target=-torch.ones_like(real), reduction="none"
-    )  # max(0, 1 - input)
+    hinge = partial(F.hinge_embedding_loss, target=-torch.ones_like(real), reduction="none")  # max(0, 1 - input)
     theirs = hinge(real) + hinge(-fake)
     torch.testing.assert_close(LOSSES["hinge"].dis(real, fake, 0.0), theirs)
 

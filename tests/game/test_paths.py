@@ -108,9 +108,7 @@ def test_path_back_is_the_same(name: str) -> None:
     a, b = (x.double() for x in pair(name, n=50))
     prior = make_prior(name)
     t = torch.tensor([0.3], dtype=torch.float64)
-    torch.testing.assert_close(
-        prior.interpolate(a, b, t), prior.interpolate(b, a, 1 - t), rtol=1e-9, atol=1e-9
-    )
+    torch.testing.assert_close(prior.interpolate(a, b, t), prior.interpolate(b, a, 1 - t), rtol=1e-9, atol=1e-9)
 
 
 def test_scores_of_a_normal_give_the_closed_form() -> None:

@@ -49,9 +49,7 @@ def small_critic(weights: Tensor) -> Callable[[Tensor], Tensor]:
 @pytest.mark.parametrize("name", PENALTIES)
 def test_linear_critic_has_the_same_slope_everywhere(name: str) -> None:
     real, fake = images(0)
-    weights = torch.tensor([0.2, 3.0], dtype=torch.float64)[:, None, None, None, None] * torch.ones(
-        1, 1, C, H, W
-    )
+    weights = torch.tensor([0.2, 3.0], dtype=torch.float64)[:, None, None, None, None] * torch.ones(1, 1, C, H, W)
     norm = torch.tensor([0.2, 3.0], dtype=torch.float64) * (C * H * W) ** 0.5
     penalty = PENALTIES[name].fn(lambda x: (weights * x).sum((2, 3, 4)), real, fake, draws(name))
     times = 2 if name == "r1+r2" else 1
@@ -62,9 +60,7 @@ def test_linear_critic_has_the_same_slope_everywhere(name: str) -> None:
 def test_quadratic_critic_tells_where_the_penalty_looks(name: str) -> None:
     real, fake = images(1)
     drawn = draws(name)
-    penalty = PENALTIES[name].fn(
-        lambda x: (x**2).sum((2, 3, 4)) / 2, real, fake, drawn
-    )  # slope at x: x itself
+    penalty = PENALTIES[name].fn(lambda x: (x**2).sum((2, 3, 4)) / 2, real, fake, drawn)  # slope at x: x itself
     expected = sum(from_norm(name, x.flatten(2).norm(dim=2)) for x in points(name, real, fake, drawn))
     torch.testing.assert_close(penalty, expected)
 

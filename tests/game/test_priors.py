@@ -111,9 +111,7 @@ def test_draws_have_the_moments(prior: Prior) -> None:
     squares = (z - mean) ** 2
     assert z.mean().item() == pytest.approx(mean, abs=5 * math.sqrt(variance / z.numel()))
     # a coordinate of the sphere depends on its neighbours, so that the variance is judged by rows
-    assert squares.mean().item() == pytest.approx(
-        variance, abs=5 * squares.mean(1).std().item() / math.sqrt(N) + 1e-6
-    )
+    assert squares.mean().item() == pytest.approx(variance, abs=5 * squares.mean(1).std().item() / math.sqrt(N) + 1e-6)
 
 
 @pytest.mark.parametrize("name", PRIORS)
@@ -136,9 +134,7 @@ def test_draws_are_float32_and_repeat_with_the_seed(name: str) -> None:
 @pytest.mark.parametrize("prior", [StudentT(0.5), TruncatedNormal(bound=50), Laplace()], ids=label)
 def test_the_rarest_uniforms_give_finite_draws(prior: Prior, monkeypatch: pytest.MonkeyPatch) -> None:
     for u in (0.0, 0.5, 1 - 2**-24):  # torch.rand gives multiples of 2^-24 below 1
-        monkeypatch.setattr(
-            "ayneh.game.priors._uniforms", lambda n, dim, generator, u=u: torch.full((n, dim), u)
-        )
+        monkeypatch.setattr("ayneh.game.priors._uniforms", lambda n, dim, generator, u=u: torch.full((n, dim), u))
         assert draw(prior, n=1).isfinite().all()
 
 

@@ -47,7 +47,7 @@ def cut(x: Tensor, u: Tensor, cutout: Tensor | float, background: float) -> Tens
 
     def hole(u: Tensor, size: int) -> Tensor:  # (R, B, size): whether a row or column is cut
         side = _pixels(cutout, size, u)
-        first = (u * (size + 1 - side % 2)).floor() - (side / 2).floor()
+        first = (u * (size + 1 - side % 2)).floor() - side // 2
         i = torch.arange(size, device=x.device)
         return (i >= first[..., None]) & (i < (first + side)[..., None])
 

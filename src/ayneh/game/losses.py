@@ -1,7 +1,7 @@
 """What each player wants, as functions of logits: real and fake logits (R, B) -> a loss per image (R, B).
 
 D's loss is its real term plus its fake term, so that the games of cross-entropy stand at 2 ln 2 when D
-cannot tell. Everything is written with softplus(x) = log(1 + e^x): no sigmoid is ever logged.
+cannot tell. Cross-entropies are written with softplus(x) = log(1 + e^x): no sigmoid is ever logged.
 """
 
 from __future__ import annotations

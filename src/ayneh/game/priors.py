@@ -177,9 +177,7 @@ class Laplace:
 
     def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
         scale = self.scale
-        return through_scores(
-            a, b, t, self.mean, lambda d: (-d / scale).exp() / 2, lambda p: -scale * (2 * p).log()
-        )
+        return through_scores(a, b, t, self.mean, lambda d: (-d / scale).exp() / 2, lambda p: -scale * (2 * p).log())
 
     def describe(self) -> str:
         return f"Laplace({self.mean:g}, {self.scale:g})"
