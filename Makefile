@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-all check bench clean
+.PHONY: demo test test-slow check bench clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ayneh needs Python 3.11 or later; this is " + sys.version.split()[0] + "; try make PYTHON=python3.12")'
@@ -18,8 +18,8 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
-test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'slow or not slow' --durations=15
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow --timeout=1200 --durations=10
 
 check: $(INSTALLED)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from plain import in_memory, plain_loop, through_pil
 
 from ayneh.engine.match import Match, replicas_of
 from ayneh.presets import PRESETS
+from plain import in_memory, plain_loop, through_pil
 
 BATCH = 128
 

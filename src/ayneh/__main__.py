@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def overview() -> str:
     """What `ayneh --help` prints."""
     verbs = "\n".join(f"  {verb:10}{what}" for verb, (_, _, what) in VERBS.items())
-    return f"ayneh {__version__}: a laboratory for GANs on small images\n\n{verbs}\n\n`ayneh VERB --help` shows every flag with its unit and default."
+    title = f"ayneh {__version__}: a laboratory for GANs on small images"
+    return f"{title}\n\n{verbs}\n\n`ayneh VERB --help` shows every flag with its unit and default."
 
 
 def run(verb: str, args: list[str]) -> None:

@@ -76,8 +76,8 @@ class Net:
     """Normalisation in D: batch or none (mirror: batch, mlp: none)."""
     spectral: bool = False
     """Divide each of D's weights by its largest singular value (Miyato et al. 2018)."""
-    init: str = "torch"
-    """Initial weights: torch (PyTorch's own) or dcgan (normal, standard deviation 0.02)."""
+    init: str | None = None
+    """Initial weights: torch (PyTorch's own; mlp) or dcgan (normal, standard deviation 0.02; mirror)."""
 
 
 @dataclass(frozen=True)
@@ -211,12 +211,16 @@ def from_dict(values: dict[str, Any], where: str) -> Config:
         for name in values:
             if name not in names:
                 raise UserError(f"{where}: {unknown('field', prefix + name, [prefix + n for n in names])}")
-        nested = {"data": Data, "prior": Prior, "net": Net, "rules": Rules, "optimizer": Optimizer, "keep": Keep}
+        nested = {
+            "data": Data,
+            "prior": Prior,
+            "net": Net,
+            "rules": Rules,
+            "optimizer": Optimizer,
+            "keep": Keep,
+        }
         return cls(
-            **{
-                k: build(nested[k], v, f"{k}.") if cls is Config and k in nested else v
-                for k, v in values.items()
-            }
+            **{k: build(nested[k], v, f"{k}.") if cls is Config and k in nested else v for k, v in values.items()}
         )
 
     config: Config = build(Config, values, "")

@@ -1,4 +1,4 @@
-"""PRESETS: complete configs by name, each with what it shows and where it comes from. The report's parts are to the letter."""
+"""PRESETS: complete configs by name, each with what it shows and where it comes from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ class Preset:
 def _part_a(prior: Prior) -> Config:
     """Part A names no nets: multilayer perceptrons on MNIST, 100 epochs, with this prior."""
     return Config(
-        epochs=100, data=Data("mnist"), net=Net("mlp"), prior=prior, rules=Rules(dropout=0.0), keep=Keep(keep_epochs=10)
+        epochs=100,
+        data=Data("mnist"),
+        net=Net("mlp"),
+        prior=prior,
+        rules=Rules(dropout=0.0),
+        keep=Keep(keep_epochs=10),
     )
 
 

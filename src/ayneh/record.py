@@ -1,29 +1,29 @@
 """The run folder: every file a run leaves, and the only code that reads or writes them. Plain files, no pickles.
 
-    config.json                     what was asked for, and how this machine runs it
-    metrics.jsonl                   a line per tick
-    samples/epoch-0099.png          the fixed noise after epoch 99, with its losses (-replica-1 where there are several)
-    samples/animation.gif           the same over all epochs
-    checkpoints/epoch-0099.safetensors    the whole state, with the config inside
-    checkpoints/interrupted.safetensors   the same, after Ctrl-C in the middle of an epoch
+config.json                     what was asked for, and how this machine runs it
+metrics.jsonl                   a line per tick
+samples/epoch-0099.png          the fixed noise after epoch 99, with its losses (-replica-1 where there are several)
+samples/animation.gif           the same over all epochs
+checkpoints/epoch-0099.safetensors    the whole state, with the config inside
+checkpoints/interrupted.safetensors   the same, after Ctrl-C in the middle of an epoch
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from ayneh import __version__
 from ayneh.config import Config, differences, from_dict, to_dict
 from ayneh.errors import UserError
+from ayneh.files import atomically
 
 if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
     from torch import Tensor
@@ -72,12 +72,12 @@ class Record:
 
     @classmethod
     def refuse_taken(cls, folder: Path, config: Config) -> None:
-        """Raise UserError if a new run of ``config`` cannot go into ``folder``: it holds another, or is no run at all."""
+        """Raise UserError if a new run of ``config`` cannot go into ``folder``: it holds another, or something else."""
         if (folder / "config.json").exists():
             other = differences(cls(folder).config(), config)
             raise UserError(
-                f"{folder} holds another run ({other or 'with the same settings'}): choose another --out, go on with it "
-                f"by `ayneh resume {folder}`, or replace it with --overwrite."
+                f"{folder} holds another run ({other or 'with the same settings'}): choose another --out, go on with "
+                f"it by `ayneh resume {folder}`, or replace it with --overwrite."
             )
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder} exists and is not a run of ayneh: choose another --out.")
@@ -109,7 +109,9 @@ class Record:
         try:
             values = json.loads(path.read_text())
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"{path} is not readable JSON ({error}): mend it or start anew in another folder.") from error
+            raise UserError(
+                f"{path} is not readable JSON ({error}): mend it or start anew in another folder."
+            ) from error
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise UserError(f"{path} is not the config of a run in format {FORMAT}; was it written by another version?")
         return values
@@ -121,7 +123,9 @@ class Record:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise UserError(f"Another process is training in {self.folder}; wait for it or choose another --out.") from None
+            raise UserError(
+                f"Another process is training in {self.folder}; wait for it or choose another --out."
+            ) from None
         try:
             yield
         finally:
@@ -207,7 +211,9 @@ class Record:
         if epoch is None:
             newest, damaged = self.newest()
             if newest is None:
-                raise damaged[0] if damaged else UserError(f"{self.folder} has no checkpoint yet: train an epoch first.")
+                raise (
+                    damaged[0] if damaged else UserError(f"{self.folder} has no checkpoint yet: train an epoch first.")
+                )
             return newest
         path = self.checkpoints / f"{epoch_name(epoch)}.safetensors"
         if not path.exists():
@@ -271,18 +277,3 @@ def _digest(tensors: dict[str, Tensor]) -> str:
         digest.update(name.encode())
         digest.update(tensors[name].numpy().tobytes())
     return digest.hexdigest()
-
-
-@contextmanager
-def atomically(path: Path) -> Iterator[IO[bytes]]:
-    """Write to a temporary neighbour, then put it in place: after a kill ``path`` is the old file or the new one."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

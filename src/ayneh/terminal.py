@@ -67,7 +67,7 @@ class Watch:
             TextColumn("D {task.fields[loss_d]:.3f}  G {task.fields[loss_g]:.3f}"),
         )
         terminal = self.console.is_terminal and not self.quiet
-        fields = {"epoch": "-", "images_per_s": 0.0, "loss_d": 0.0, "loss_g": 0.0}
+        fields: dict[str, Any] = {"epoch": "-", "images_per_s": 0.0, "loss_d": 0.0, "loss_g": 0.0}
         with Progress(*columns, console=self.console, disable=not terminal, transient=True) as progress:
             task = progress.add_task("train", total=total_steps, completed=done_steps, **fields)
 

@@ -72,5 +72,6 @@ def test_the_gradient_goes_through_sigma():
     layer = Linear(4, 3, spectral=True).double()
     x = torch.randn(5, 4, dtype=torch.float64)
     assert torch.autograd.gradcheck(
-        lambda w: torch.func.functional_call(layer, {"weight": w}, (x,)), (layer.weight.detach().requires_grad_(),)
+        lambda w: torch.func.functional_call(layer, {"weight": w}, (x,)),
+        (layer.weight.detach().requires_grad_(),),
     )

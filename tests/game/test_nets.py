@@ -1,5 +1,7 @@
 """The nets are the report's, to the letter (R5 to R8)."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -34,8 +36,18 @@ def test_the_mirror_nets_have_the_reports_parameters():
 
 def test_the_mirror_nets_have_the_reports_shapes():
     gen, dis = make_nets("mirror", 128, 1, 32)
-    assert shapes_through(gen, torch.randn(2, 128, 1, 1)) == [(64, 4, 4), (32, 8, 8), (16, 16, 16), (1, 32, 32)]
-    assert shapes_through(dis.features, torch.randn(2, 1, 32, 32)) == [(16, 16, 16), (32, 8, 8), (64, 4, 4), (128, 1, 1)]
+    assert shapes_through(gen, torch.randn(2, 128, 1, 1)) == [
+        (64, 4, 4),
+        (32, 8, 8),
+        (16, 16, 16),
+        (1, 32, 32),
+    ]
+    assert shapes_through(dis.features, torch.randn(2, 1, 32, 32)) == [
+        (16, 16, 16),
+        (32, 8, 8),
+        (64, 4, 4),
+        (128, 1, 1),
+    ]
     assert dis(torch.randn(5, 1, 32, 32)).shape == (5,)
     assert gen(torch.randn(5, 128)).shape == (5, 1, 32, 32)
 
@@ -67,7 +79,7 @@ def test_every_block_halves_exactly_and_d_mirrors_g(size, channels):
         assert (conv.stride, conv.padding) == (deconv.stride, deconv.padding)
     assert [c.stride[0] for c in down] == [2] * (len(down) - 1) + [1]
     sides = [size, *(s[1] for s in shapes_through(dis.features, torch.zeros(2, channels, size, size)))]
-    assert all(a == 2 * b for a, b in zip(sides[:-2], sides[1:-1], strict=True))
+    assert all(a == 2 * b for a, b in itertools.pairwise(sides))
     assert sides[-2:] == [4, 1]
     assert gen(torch.zeros(2, 128)).shape == (2, channels, size, size)
 

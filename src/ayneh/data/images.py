@@ -6,12 +6,10 @@ A batch of images is (N, C, H, W). A picture, ready for the eye, is uint8 (H, W,
 from __future__ import annotations
 
 import math
-import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ayneh.errors import UserError
+from ayneh.files import atomically
 
 GREY_OF_GAPS = 48  # darker than any stroke, lighter than the black ground, so that the borders of images show
 GREY_OF_TEXT = 230
@@ -140,24 +139,11 @@ def _from_pil(image: Image.Image) -> Tensor:
     return torch.from_numpy(array[:, :, None] if array.ndim == 2 else array)
 
 
-@contextmanager
-def _atomically(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the name ``path`` once it is complete, so that no reader ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def save_png(path: Path, picture: Tensor, caption: str | None = None, zoom: int = 1) -> None:
     """Write a picture uint8 (H, W, C), each pixel as zoom x zoom pixels, with a caption below it; atomic."""
     picture = zoomed(picture, zoom)
     image = _to_pil(picture if caption is None else captioned(picture, caption))
-    with _atomically(path) as file:
+    with atomically(path) as file:
         image.save(file, "PNG")
 
 
@@ -188,7 +174,7 @@ def save_animation(path: Path, frames: Sequence[Tensor], milliseconds: int) -> N
     ]
     first, *others = [_to_pil(page) for page in pages]
     options: dict[str, Any] = {"append_images": others, "duration": milliseconds, "loop": 0}
-    with _atomically(path) as file:
+    with atomically(path) as file:
         first.save(file, form, save_all=True, **options, **({"lossless": True} if form == "WEBP" else {}))
 
 
@@ -202,7 +188,7 @@ def save_images(path: Path, images: Tensor) -> None:
     channels_last = images.cpu().permute(0, 2, 3, 1).contiguous()
     suffix = path.suffix.lower()
     if suffix in (".npz", ".npy"):
-        with _atomically(path) as file:
+        with atomically(path) as file:
             if suffix == ".npz":
                 np.savez(file, images=channels_last.numpy())
             else:

@@ -23,13 +23,17 @@ def choose_device(name: str) -> torch.device:
         kind = name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}[kind]
     if not there:
-        raise UserError(f"There is no {kind} device on this machine that this PyTorch can use; choose --device cpu or auto.")
+        raise UserError(
+            f"There is no {kind} device on this machine that this PyTorch can use; choose --device cpu or auto."
+        )
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise UserError(f"{name!r} is not a device; write cpu, mps, cuda or cuda:0.") from error
     if kind == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"There is no {name}: this machine has {torch.cuda.device_count()} CUDA device(s), counted from 0.")
+        raise UserError(
+            f"There is no {name}: this machine has {torch.cuda.device_count()} CUDA device(s), counted from 0."
+        )
     if kind != "cuda" and device.index not in (None, 0):
         raise UserError(f"There is only one {kind} device; write --device {kind}.")
     return device

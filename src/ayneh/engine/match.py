@@ -41,17 +41,20 @@ def nets_of(config: Config, image_shape: tuple[int, int, int], device: torch.dev
 
 
 class Match:
-    """R replicas of one game. They may differ in seed, prior and any number of rules and optimizer, not in structure."""
+    """R replicas of one game; they may differ in seed, prior and `HYPER`'s numbers, not in structure."""
 
     def __init__(self, replicas: Sequence[Config], pixels: Tensor, device: torch.device) -> None:
         """pixels: uint8 (N, C, h, w), square. Raises UserError for what the nets or the data cannot bear."""
         one, self.replicas, self.device = replicas[0], replicas, device
         (n, channels, height, width) = pixels.shape
         if height != width:
-            raise UserError(f"The images are {height}x{width}; ayneh takes square ones: choose a side with --data.resize.")
+            raise UserError(
+                f"The images are {height}x{width}; ayneh takes square ones: choose a side with --data.resize."
+            )
         if one.batch * one.rules.dis_steps > n:
             raise UserError(
-                f"A step takes {one.batch * one.rules.dis_steps} images and the data set has {n}: choose a smaller --batch."
+                f"A step takes {one.batch * one.rules.dis_steps} images and the data set has {n}: "
+                "choose a smaller --batch."
             )
         self.size = one.data.pad_to or pick(NETS, one.net.name, "net").padded_size(height)
         if self.size < height:
@@ -59,7 +62,7 @@ class Match:
         self.image_shape = (channels, self.size, self.size)
         self.dtype, _ = choose_precision(one.precision, device)
         self.gen, self.dis = nets_of(one, self.image_shape, device)
-        self.init = pick(INITS, one.net.init, "initialisation")
+        self.init = pick(INITS, one.net.init or NETS[one.net.name].init, "initialisation")
         before = (self.size - height) // 2
         after = self.size - height - before
         self.game = Game(
@@ -73,7 +76,9 @@ class Match:
         if any(c.rules.label_smoothing for c in replicas) and not self.game.loss.smooths:
             raise UserError(f"The {one.rules.loss} loss has no labels to smooth; set --rules.label-smoothing 0.")
         self.pixels = pixels.to(device)
-        self.chance = Chance([c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype)
+        self.chance = Chance(
+            [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype
+        )
         self.steps_per_epoch = n // (one.batch * one.rules.dis_steps)
         self.images_per_step = one.batch * one.rules.dis_steps
         self._hyper = {name: self._numbers(read) for name, read in HYPER.items()}
@@ -95,7 +100,7 @@ class Match:
         return step(self.game, state, self.reals(i), self.draws(i), self.hyper(i))
 
     def named(self, state: State) -> State:
-        """The state with a name and a shape for every weight: "gen/0.weight" (R, ...), "gen_m/0.weight", "gen_t", ..."""
+        """The state with a name and shape for each weight: "gen/0.weight" (R, ...), "gen_m/0.weight", "gen_t", ..."""
         named: State = {}
         for key, value in state.items():
             net = self._net_of(key)
@@ -155,7 +160,9 @@ class Match:
         if not self._uses("instance_noise"):
             return self._hyper
         seen = i * self.images_per_step
-        left = self._numbers(lambda c: max(0.0, 1 - seen / c.rules.instance_noise_images) if c.rules.instance_noise_images else 1.0)
+        left = self._numbers(
+            lambda c: max(0.0, 1 - seen / c.rules.instance_noise_images) if c.rules.instance_noise_images else 1.0
+        )
         return self._hyper | {"instance_noise": self._hyper["instance_noise"] * left}
 
     def _veil(self, i: int, purpose: str) -> dict[str, Tensor]:

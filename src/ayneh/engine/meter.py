@@ -25,7 +25,7 @@ class Meter:
         self.steps = steps
 
     def add(self, first: int, measures: State) -> None:
-        """measures: (steps, R) each, of the steps from ``first`` on. Raises `Diverged` at the first that is not finite."""
+        """measures: (steps, R) each, of the steps from ``first`` on. Raises `Diverged` at the first not finite."""
         measures = {name: value.to("cpu", torch.float64) for name, value in measures.items()}  # a sync with the device
         table = torch.stack(list(measures.values()), dim=2)  # (steps, R, measures)
         if not table.isfinite().all():

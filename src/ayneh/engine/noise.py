@@ -33,7 +33,12 @@ class Chance:
     """The draws of R replicas: a seed and a prior for each, made on ``device`` as ``dtype``."""
 
     def __init__(
-        self, seeds: Sequence[int], priors: Sequence[Prior], z_dim: int, device: torch.device, dtype: torch.dtype
+        self,
+        seeds: Sequence[int],
+        priors: Sequence[Prior],
+        z_dim: int,
+        device: torch.device,
+        dtype: torch.dtype,
     ) -> None:
         self.seeds, self.priors, self.z_dim, self.device, self.dtype = seeds, priors, z_dim, device, dtype
         self._order: tuple[int, Tensor] | None = None
@@ -63,6 +68,7 @@ class Chance:
 
     def _rows(self, draw: Callable[..., Tensor], step: int, purpose: str, shape: tuple[int, ...]) -> Tensor:
         rows = [
-            draw(shape, generator=generator(seed, step, purpose, self.device), device=self.device) for seed in self.seeds
+            draw(shape, generator=generator(seed, step, purpose, self.device), device=self.device)
+            for seed in self.seeds
         ]
         return torch.stack(rows).to(self.dtype)

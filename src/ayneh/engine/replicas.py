@@ -28,17 +28,22 @@ class Net:
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """theta (R, P), x (R, B, ...) -> (R, B, ...)."""
         with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
-            if len(theta) > 1 and theta.device.type != "cpu":
-                y = vmap(self.play)(theta, x)
+            if theta.device.type == "cpu":  # where convolutions are faster with channels last
+                rows = zip(theta.unbind(), x.unbind(), strict=True)
+                y = torch.stack([self.play(row, one, channels_last=True) for row, one in rows])
+            elif len(theta) == 1:
+                y = self.play(theta[0], x[0])[None]
             else:
-                y = torch.stack([self.play(row, one) for row, one in zip(theta.unbind(), x.unbind(), strict=True)])
+                y = vmap(self.play)(theta, x)
         return y.to(theta.dtype)
 
-    def play(self, row: Tensor, x: Tensor) -> Tensor:
+    def play(self, row: Tensor, x: Tensor, channels_last: bool = False) -> Tensor:
         """One replica: row (P,), x (B, ...) -> (B, ...)."""
         named = self.unpack(row)
-        if row.device.type == "cpu":  # there, and only there, convolutions are faster with channels last
-            named = {k: p.contiguous(memory_format=torch.channels_last) if p.dim() == 4 else p for k, p in named.items()}
+        if channels_last:
+            named = {
+                k: p.contiguous(memory_format=torch.channels_last) if p.dim() == 4 else p for k, p in named.items()
+            }
         return functional_call(self.module, named, (x,))
 
     def unpack(self, theta: Tensor) -> dict[str, Tensor]:

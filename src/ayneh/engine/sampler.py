@@ -17,7 +17,7 @@ STANDING_LATENTS = 2048  # enough that the averaged mean of a unit is known to 2
 
 
 class Sampler:
-    """One replica's generator as a plain module in eval mode, its batch statistics those of the prior that trained it."""
+    """One replica's generator as a plain module in eval mode, with the batch statistics of its own prior."""
 
     def __init__(self, net: Net, row: Tensor, config: Config) -> None:
         """row: the weights, (P,); config: that of this replica."""

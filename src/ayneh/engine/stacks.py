@@ -20,6 +20,7 @@ from torch import Tensor
 from ayneh.config import Config
 from ayneh.engine.match import Match
 from ayneh.engine.meter import stack_steps
+from ayneh.errors import Stopped
 from ayneh.game.step import State
 
 START_UP_S = 6.0  # importing PyTorch in a new process, measured at 3 to 5 s
@@ -32,7 +33,7 @@ class Inline:
         self.match, self.state, self.step = match, state, step
 
     def advance(self, n: int) -> State:
-        """Play the next n steps; the measures of each, (n, R). An interrupt between steps leaves state and step whole."""
+        """Play the next n steps; the measures of each, (n, R). State and step change together, between steps."""
         measures = []
         for _ in range(n):
             self.state, measured = self.match.play(self.state, self.step)
@@ -57,35 +58,35 @@ class Processes:
             first, last = int(rows[0]), int(rows[-1]) + 1
             ours, theirs = context.Pipe()
             share = {name: value[first:last] for name, value in self.state.items()}
-            process = context.Process(target=work, args=(theirs, match.replicas[first:last], pixels, share), daemon=True)
+            process = context.Process(
+                target=work, args=(theirs, match.replicas[first:last], pixels, share), daemon=True
+            )
             process.start()
             theirs.close()
             self.workers.append((process, ours))
 
     def advance(self, n: int) -> State:
-        """As `Inline.advance`. Raises RuntimeError if a worker dies."""
-        for _, pipe in self.workers:
-            pipe.send((self.step, n))
-        answers = [self._receive(process, pipe) for process, pipe in self.workers]
+        """As `Inline.advance`. Raises Stopped if a worker dies, and whatever went wrong in one."""
+        try:
+            for _, pipe in self.workers:
+                pipe.send((self.step, n))
+            answers = [pipe.recv() for _, pipe in self.workers]
+        except (EOFError, OSError) as error:
+            raise Stopped(
+                "A worker process died (killed, perhaps for want of memory); the run goes on from its last checkpoint "
+                "by `ayneh resume`."
+            ) from error
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
         self.step += n
-        return {name: torch.cat([a[name] for a in answers], dim=1) for name in answers[0]}
+        return {name: torch.cat([torch.from_numpy(a[name]) for a in answers], dim=1) for name in answers[0]}
 
     def close(self) -> None:
         """End the workers."""
         for process, pipe in self.workers:
             pipe.close()
             process.join(timeout=10)
-
-    @staticmethod
-    def _receive(process: Any, pipe: Connection) -> State:
-        try:
-            answer = pipe.recv()
-        except EOFError:
-            process.join(timeout=10)
-            raise RuntimeError(f"a worker process ended with status {process.exitcode}") from None
-        if isinstance(answer, BaseException):
-            raise answer
-        return {name: torch.from_numpy(value) for name, value in answer.items()}
 
 
 def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: State) -> None:
@@ -96,7 +97,7 @@ def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: St
     while True:
         try:
             inline.step, n = pipe.recv()
-        except EOFError:  # the parent is gone
+        except (EOFError, OSError):  # the parent is gone
             return
         try:
             measures = inline.advance(n)

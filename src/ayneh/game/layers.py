@@ -55,7 +55,14 @@ class Conv(nn.Conv2d):
     """
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: int, stride: int, padding: int, bias: bool, spectral: bool = False
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        stride: int,
+        padding: int,
+        bias: bool,
+        spectral: bool = False,
     ) -> None:
         super().__init__(c_in, c_out, kernel, stride, padding, bias=bias)
         self.spectral = spectral

@@ -6,6 +6,7 @@ speaks of one replica and knows nothing of the replica axis. The sigmoid lives i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ class MirrorGenerator(nn.Sequential):
     def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str) -> None:
         plan = _mirror_plan(size, width)[::-1]  # e.g. 64, 32, 16
         layers: list[nn.Module] = [nn.ConvTranspose2d(z_dim, plan[0], 4, stride=1)]
-        for c_in, c_out in zip(plan, plan[1:], strict=False):
+        for c_in, c_out in itertools.pairwise(plan):
             layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, bias=norm == "none")]
             layers += [BatchNorm(c_out)] if norm == "batch" else []
             layers += [nn.LeakyReLU(0.2)]
@@ -87,11 +88,15 @@ class MlpGenerator(nn.Sequential):
     def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str) -> None:
         layers: list[nn.Module] = []
         plan = [z_dim, width, 2 * width, 4 * width]
-        for n_in, n_out in zip(plan, plan[1:], strict=False):
+        for n_in, n_out in itertools.pairwise(plan):
             layers += [Linear(n_in, n_out)]
             layers += [BatchNorm1d(n_out)] if norm == "batch" else []
             layers += [nn.LeakyReLU(0.2)]
-        layers += [Linear(plan[-1], channels * size * size), nn.Tanh(), nn.Unflatten(1, (channels, size, size))]
+        layers += [
+            Linear(plan[-1], channels * size * size),
+            nn.Tanh(),
+            nn.Unflatten(1, (channels, size, size)),
+        ]
         super().__init__(*layers)
 
 
@@ -102,7 +107,7 @@ class MlpDiscriminator(Discriminator):
         super().__init__()
         layers: list[nn.Module] = [nn.Flatten()]
         plan = [channels * size * size, 4 * width, 2 * width, width]
-        for i, (n_in, n_out) in enumerate(zip(plan, plan[1:], strict=False)):
+        for i, (n_in, n_out) in enumerate(itertools.pairwise(plan)):
             layers += [Linear(n_in, n_out, spectral)]
             layers += [BatchNorm1d(n_out)] if norm == "batch" and i > 0 else []
             layers += [nn.LeakyReLU(0.2)]
@@ -119,13 +124,20 @@ class Players(NamedTuple):
     width: int
     gen_norm: str
     dis_norm: str
+    init: str
 
 
 NETS = {
     "mirror": Players(
-        MirrorGenerator, MirrorDiscriminator, lambda side: max(8, 1 << (side - 1).bit_length()), 16, "batch", "batch"
+        MirrorGenerator,
+        MirrorDiscriminator,
+        lambda side: max(8, 1 << (side - 1).bit_length()),
+        16,
+        "batch",
+        "batch",
+        "dcgan",
     ),
-    "mlp": Players(MlpGenerator, MlpDiscriminator, lambda side: side, 128, "none", "none"),
+    "mlp": Players(MlpGenerator, MlpDiscriminator, lambda side: side, 128, "none", "none", "torch"),
 }
 
 

@@ -7,7 +7,15 @@ from torch import Tensor
 
 
 def adam(
-    theta: Tensor, grad: Tensor, m: Tensor, v: Tensor, t: Tensor, lr: Tensor, beta1: Tensor, beta2: Tensor, eps: float
+    theta: Tensor,
+    grad: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: Tensor,
+    lr: Tensor,
+    beta1: Tensor,
+    beta2: Tensor,
+    eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """theta - lr * m^ / (sqrt(v^) + eps), Kingma & Ba 2015, Algorithm 1: the new (theta, m, v).
 

@@ -38,13 +38,16 @@ class Game:
     adam_eps: float = 1e-8
 
 
-def step(game: Game, state: State, reals: list[Tensor], draws: dict[str, list[Draws]], hyper: Hyper) -> tuple[State, State]:
+def step(
+    game: Game, state: State, reals: list[Tensor], draws: dict[str, list[Draws]], hyper: Hyper
+) -> tuple[State, State]:
     """One update of D for each batch in ``reals``, then one of G for each of ``draws["gen"]``.
 
     reals: uint8 (R, B, C, h, w). Returns the new state and the measures, (R,) each. G's first update judges the
     very fakes that D saw last: they are not drawn again.
     """
-    state, measures = dict(state), {}
+    state = dict(state)
+    measures: State = {}
     gen = state["gen"].detach().requires_grad_()
     for image, draw in zip(reals, draws["dis"], strict=True):
         real = scale(image, game.pad, gen.dtype)  # (R, B, C, H, W) in [-1, 1]
@@ -64,7 +67,11 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
     real, fake = seen(real, draw["real"], hyper), seen(fake, draw["fake"], hyper)
     real_logits, fake_logits = game.dis(dis, real), game.dis(dis, fake)  # (R, B)
     loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
-    measures = {"loss_d": loss, "p_real": real_logits.sigmoid().mean(1), "p_fake": fake_logits.sigmoid().mean(1)}
+    measures = {
+        "loss_d": loss,
+        "p_real": real_logits.sigmoid().mean(1),
+        "p_fake": fake_logits.sigmoid().mean(1),
+    }
     if game.penalty:
         penalty = game.penalty.fn(lambda x: game.dis(dis, x), real, fake, draw["penalty"]).mean(1)
         measures["penalty"] = penalty

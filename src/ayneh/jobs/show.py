@@ -31,7 +31,16 @@ def show(run: tyro.conf.Positional[Path]) -> None:
     last = lines[-1]
     done = f"epoch {last['epoch'] + 1} of {config.epochs}, {last['images']:,} images, {last['wall_s']:.0f} s"
     console.print(f"{done}, {last['images'] * config.seeds / last['wall_s']:,.0f} images/s over all", soft_wrap=True)
-    table = Table("seed", "loss D", "loss G", "D(real)", "D(fake)", "|grad D|", "|grad G|", title="means over the last tick")
+    table = Table(
+        "seed",
+        "loss D",
+        "loss G",
+        "D(real)",
+        "D(fake)",
+        "|grad D|",
+        "|grad G|",
+        title="means over the last tick",
+    )
     for r in range(config.seeds):
         names = ("loss_d", "loss_g", "p_real", "p_fake", "grad_d", "grad_g")
         table.add_row(str(config.seed + r), *(f"{last[f'mean_{name}'][r]:.4g}" for name in names))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -121,7 +122,9 @@ def _fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | 
                 story.tell(moment)
             if story.stack.step < total:
                 story.save(INTERRUPTED)
-                raise Stopped(f"Stopped at step {story.stack.step} of {total}, and saved: `ayneh resume {record.folder}` goes on.")
+                raise Stopped(
+                    f"Stopped at step {story.stack.step} of {total}, and saved: `ayneh resume {record.folder}` goes on."
+                )
         story.end()
     except Diverged as error:
         raise Stopped(
@@ -132,8 +135,8 @@ def _fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | 
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise Stopped(
-            f"No room left for {record.folder} at step {story.stack.step} ({error.strerror}); its last checkpoint is whole: "
-            f"free some space, then `ayneh resume {record.folder}` goes on."
+            f"No room left for {record.folder} at step {story.stack.step} ({error.strerror}); its last checkpoint is "
+            f"whole: free some space, then `ayneh resume {record.folder}` goes on."
         ) from error
     finally:
         story.stack.close()
@@ -142,7 +145,9 @@ def _fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | 
 class Story:
     """What a run writes down as it goes: metrics at each tick, pictures and checkpoints at the ends of epochs."""
 
-    def __init__(self, record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, watch: Watch) -> None:
+    def __init__(
+        self, record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, watch: Watch
+    ) -> None:
         from ayneh.engine.meter import Meter
         from ayneh.engine.stacks import Inline, Processes
 
@@ -207,7 +212,11 @@ class Story:
 
         for r in range(self.config.seeds):
             paths = self.record.sample_paths(r, self.config.seeds)
-            save_animation(self.record.animation_path(r, self.config.seeds), [load_png(p) for p in paths], milliseconds=150)
+            save_animation(
+                self.record.animation_path(r, self.config.seeds),
+                [load_png(p) for p in paths],
+                milliseconds=150,
+            )
         print(f"{self.record.folder}: {self.config.epochs} epochs in {self.clock.seconds():.0f} s")
         print(f"pictures: {self.record.samples}")
 
@@ -226,7 +235,7 @@ class Board:
             raise UserError("--keep.tensorboard needs TensorBoard: pip install 'ayneh[tensorboard]'.") from error
         self.writer = SummaryWriter(str(folder), purge_step=step)
 
-    def write(self, line: dict[str, object]) -> None:
+    def write(self, line: Mapping[str, object]) -> None:
         """One line of metrics; a value for each replica."""
         for name, values in line.items():
             for r, value in enumerate(values if isinstance(values, list) else []):

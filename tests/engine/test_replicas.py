@@ -1,0 +1,65 @@
+"""Rows of numbers as nets: packing, playing, initialising."""
+
+import pytest
+import torch
+from torch import nn
+
+from ayneh.engine.replicas import Net, init_rows
+from ayneh.game.nets import INITS, make_nets
+
+
+@pytest.fixture
+def net():
+    return Net(make_nets("mirror", 8, 1, 16, width=4)[0])
+
+
+def test_unpack_and_pack_are_inverse_with_any_leading_axes(net):
+    theta = torch.randn(3, sum(net.sizes))
+    named = net.unpack(theta)
+    assert {name: p.shape[1:] for name, p in named.items()} == net.shapes
+    assert torch.equal(net.pack(named), theta)
+    assert torch.equal(net.pack(net.unpack(theta[0])), theta[0])
+
+
+def test_a_filled_module_plays_as_its_row(net):
+    theta = torch.randn(2, sum(net.sizes)) * 0.1
+    z = torch.randn(2, 6, 8)
+    out = net(theta, z)
+    for r in range(2):
+        torch.testing.assert_close(net.filled(theta[r]).train()(z[r]), out[r])
+
+
+def test_the_vmapped_stack_is_the_loop(net):
+    """The path of accelerators, held to the plain one in float64, gradients included."""
+    theta = (torch.randn(3, sum(net.sizes), dtype=torch.float64) * 0.1).requires_grad_()
+    z = torch.randn(3, 6, 8, dtype=torch.float64)
+    loop = net(theta, z)
+    stacked = torch.func.vmap(net.play)(theta, z)
+    torch.testing.assert_close(stacked, loop, rtol=1e-12, atol=1e-12)
+    (one,) = torch.autograd.grad(loop.square().sum(), theta)
+    (other,) = torch.autograd.grad(stacked.square().sum(), theta)
+    torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+def test_initial_rows_depend_on_their_seed_alone_and_leave_chance_alone(net):
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    rows = init_rows(net, [5, 6, 5], INITS["torch"])
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(rows[0], rows[2])
+    assert not torch.equal(rows[0], rows[1])
+    named = net.unpack(rows[1])
+    assert all(named[k].eq(1).all() for k, m in _norms(net.module))
+
+
+def _norms(module: nn.Module):
+    return [(f"{name}.weight", m) for name, m in module.named_modules() if isinstance(m, nn.BatchNorm2d)]
+
+
+def test_bfloat16_is_autocast_and_comes_back_in_the_type_of_the_weights():
+    gen, _ = make_nets("mirror", 8, 1, 16, width=4)
+    plain, half = Net(gen), Net(gen, torch.bfloat16)
+    theta, z = init_rows(plain, [0], INITS["torch"]), torch.randn(1, 6, 8)
+    assert half(theta, z).dtype == torch.float32
+    difference = (half(theta, z) - plain(theta, z)).abs().max()
+    assert 0 < difference < 0.05

@@ -1,0 +1,191 @@
+"""The step against a plain PyTorch loop, and its laws: what moves, what stands still, what is reused."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from ayneh.config import Config, Net, Optimizer, Prior, Rules
+from ayneh.engine.match import Match, replicas_of
+from ayneh.game.optimiser import adam, average
+from ayneh.game.step import scale, seen
+
+CPU = torch.device("cpu")
+SMALL = Config(batch=16, prior=Prior(dim=8), net=Net("mirror", width=4), precision="float64")
+
+
+def pixels(n=200, side=14, channels=1):
+    return torch.randint(0, 256, (n, channels, side, side), dtype=torch.uint8, generator=torch.manual_seed(5))
+
+
+def match_of(config, **more):
+    return Match(replicas_of(config), pixels(**more), CPU)
+
+
+def test_r1_is_a_plain_pytorch_loop():
+    """nn.Module, .backward() and torch.optim.Adam, written as in PyTorch's DCGAN example, in float64."""
+    config = replace(SMALL, rules=Rules(dropout=0.3), optimizer=Optimizer(lr=3e-3, lr_dis=1e-3))
+    match = match_of(config)
+    state = match.start()
+    gen, dis = match.gen.filled(state["gen"][0]).train(), match.dis.filled(state["dis"][0]).train()
+    opt_g = torch.optim.Adam(gen.parameters(), lr=3e-3, betas=(0.5, 0.999))
+    opt_d = torch.optim.Adam(dis.parameters(), lr=1e-3, betas=(0.5, 0.999))
+    bce = nn.BCEWithLogitsLoss()
+    ones, zeros = torch.ones(16, dtype=torch.float64), torch.zeros(16, dtype=torch.float64)
+
+    def dropped(x, u):
+        return x * (u >= 0.3) / 0.7
+
+    for i in range(20):
+        draws = match.draws(i)
+        (d,), (g,) = draws["dis"], draws["gen"]
+        real = nn.functional.pad(match.reals(i)[0][0].double() / 127.5 - 1, (1, 1, 1, 1), value=-1.0)
+        dis.zero_grad()
+        loss_real = bce(dis(dropped(real, d["real"]["drop"][0])), ones)
+        fake = gen(d["z"][0])
+        loss_fake = bce(dis(dropped(fake.detach(), d["fake"]["drop"][0])), zeros)
+        (loss_real + loss_fake).backward()
+        opt_d.step()
+        gen.zero_grad()
+        loss_g = bce(dis(dropped(fake, g["fake"]["drop"][0])), ones)
+        loss_g.backward()
+        opt_g.step()
+        state, measures = match.play(state, i)
+        torch.testing.assert_close(measures["loss_d"][0], (loss_real + loss_fake).detach(), rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(measures["loss_g"][0], loss_g.detach(), rtol=1e-10, atol=1e-10)
+    for net, module, who in ((match.gen, gen, "gen"), (match.dis, dis, "dis")):
+        ours = net.unpack(state[who][0])
+        for name, theirs in module.named_parameters():
+            torch.testing.assert_close(ours[name], theirs.detach(), rtol=1e-10, atol=1e-10)
+
+
+GAMES = {
+    "the report's": Rules(),
+    "relativistic, r1+r2": Rules(loss="relativistic", penalty="r1+r2", dropout=0.0, ema_halflife_images=100),
+    "wasserstein, gradient penalty": Rules(loss="wasserstein", penalty="wgan-gp", dropout=0.0, dis_steps=3),
+    "dragan, two steps of G": Rules(penalty="dragan", gen_steps=2, label_smoothing=0.1),
+    "everything that veils": Rules(
+        loss="hinge", dropout=0.2, instance_noise=0.3, instance_noise_images=100, translation=0.2, cutout=0.3
+    ),
+}
+
+
+@pytest.mark.parametrize("rules", GAMES.values(), ids=GAMES)
+@pytest.mark.parametrize(
+    "net",
+    [
+        Net("mirror", width=4),
+        Net("mlp", width=8, dis_norm="batch"),
+        Net("mirror", width=4, dis_norm="none", spectral=True),
+    ],
+)
+def test_three_replicas_are_three_single_runs(rules, net):
+    """Seeds 7, 8, 9 in one stack, and each alone: to 1e-10 in float64, also where the penalty differentiates twice."""
+    config = replace(SMALL, seed=7, seeds=3, rules=rules, net=net)
+    stack = match_of(config, side=16)
+    state = stack.start()
+    for i in range(4):
+        state, measures = stack.play(state, i)
+    for r in range(3):
+        single = match_of(replace(config, seed=7 + r, seeds=1), side=16)
+        alone = single.start()
+        for i in range(4):
+            alone, measured = single.play(alone, i)
+        for key in state:
+            torch.testing.assert_close(state[key][r : r + 1], alone[key], rtol=1e-10, atol=1e-10, msg=key)
+        for key in measures:
+            torch.testing.assert_close(measures[key][r : r + 1], measured[key], rtol=1e-10, atol=1e-10, msg=key)
+
+
+def test_replicas_may_differ_in_any_number():
+    """Learning rate, dropout, gamma and prior scale of each replica are its own."""
+    base = replace(SMALL, rules=Rules(penalty="r1", gamma=1.0, dropout=0.0))
+    replicas = [
+        base,
+        replace(base, rules=replace(base.rules, gamma=10.0, dropout=0.5)),
+        replace(base, optimizer=Optimizer(lr=1e-2), prior=Prior(dim=8, std=3.0)),
+    ]
+    stack = Match(replicas, pixels(), CPU)
+    state = stack.start()
+    for i in range(3):
+        state, _ = stack.play(state, i)
+    for r, config in enumerate(replicas):
+        single = Match([config], pixels(), CPU)
+        alone = single.start()
+        for i in range(3):
+            alone, _ = single.play(alone, i)
+        torch.testing.assert_close(state["gen"][r], alone["gen"][0], rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(state["dis"][r], alone["dis"][0], rtol=1e-10, atol=1e-10)
+
+
+def test_a_step_changes_nothing_that_it_was_given():
+    match = match_of(SMALL)
+    state = match.start()
+    before = {k: v.clone() for k, v in state.items()}
+    after, _ = match.play(state, 0)
+    assert all(torch.equal(before[k], state[k]) for k in state)
+    assert not torch.equal(after["gen"], state["gen"])
+    assert not torch.equal(after["dis"], state["dis"])
+
+
+def test_the_first_update_of_g_judges_the_fakes_that_d_saw():
+    calls = []
+    match = match_of(replace(SMALL, rules=Rules(dis_steps=2, gen_steps=2)))
+    plain = match.game.gen
+    game = replace(match.game, gen=lambda theta, z: calls.append(z) or plain(theta, z))
+    from ayneh.game.step import step
+
+    step(game, match.start(), match.reals(0), match.draws(0), match.hyper(0))
+    assert len(calls) == 3  # two for D, one more for G's second update
+
+
+def test_adam_is_torch_optim_adam():
+    theta = torch.randn(1, 50, dtype=torch.float64)
+    theirs = nn.Parameter(theta[0].clone())
+    optimiser = torch.optim.Adam([theirs], lr=0.1, betas=(0.3, 0.9), eps=1e-5)
+    m = v = torch.zeros_like(theta)
+    number = lambda x: torch.tensor([[x]], dtype=torch.float64)  # noqa: E731
+    for t in range(1, 30):
+        grad = torch.randn(1, 50, dtype=torch.float64)
+        theirs.grad = grad[0].clone()
+        optimiser.step()
+        theta, m, v = adam(theta, grad, m, v, number(t), number(0.1), number(0.3), number(0.9), 1e-5)
+        torch.testing.assert_close(theta[0], theirs.detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_the_moving_average_warms_up_and_then_decays():
+    ema, theta = torch.zeros(1, 1), torch.ones(1, 1)
+    one = lambda x: torch.tensor([[float(x)]])  # noqa: E731
+    assert average(ema, theta, one(0), one(5)).item() == 1  # no decay: theta itself
+    assert average(ema, theta, one(0.9), one(1)).item() == pytest.approx(0.9)  # 1 - 1/10: warming up
+    assert average(ema, theta, one(0.9), one(1e6)).item() == pytest.approx(0.1)
+    match = match_of(replace(SMALL, rules=Rules(ema_halflife_images=16 * 10)))
+    assert match.hyper(0)["ema_decay"].item() ** 10 == pytest.approx(0.5)
+
+
+def test_real_images_are_framed_in_black_and_span_the_tanh():
+    image = torch.tensor([[[[[0, 255], [127, 128]]]]], dtype=torch.uint8)
+    x = scale(image, (1, 1, 1, 1), torch.float64)
+    assert x.shape == (1, 1, 1, 4, 4)
+    assert x[..., 0, :].eq(-1).all()
+    assert (x[..., 1, 1].item(), x[..., 1, 2].item()) == (-1, 1)
+
+
+def test_dropout_blacks_out_the_share_it_is_told_and_keeps_the_mean():
+    x = torch.ones(2, 100, 1, 16, 16)
+    p = torch.tensor([[0.3], [0.8]])
+    y = seen(x, {"drop": torch.rand_like(x)}, {"dropout": p})
+    share = (y == 0).flatten(1).double().mean(1)
+    torch.testing.assert_close(share, p[:, 0].double(), atol=0.01, rtol=0)
+    torch.testing.assert_close(y.flatten(1).mean(1), torch.ones(2), atol=0.05, rtol=0)
+
+
+def test_instance_noise_fades_in_a_straight_line():
+    rules = Rules(instance_noise=0.8, instance_noise_images=160)
+    match = match_of(replace(SMALL, rules=rules))
+    levels = [match.hyper(i)["instance_noise"].item() for i in (0, 5, 10, 20)]
+    assert levels == pytest.approx([0.8, 0.4, 0.0, 0.0])
+    x = torch.zeros(1, 4, 1, 64, 64)
+    y = seen(x, {"instance": torch.randn_like(x)}, {"instance_noise": torch.tensor([[0.5]])})
+    assert y.std().item() == pytest.approx(0.5, rel=0.05)
