@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,8 +61,7 @@ class Record:
 
     @classmethod
     def create(cls, folder: Path, config: Config, engine: dict[str, Any]) -> Record:
-        """A new record. Raises UserError if the folder holds another run, or anything else."""
-        cls.refuse_taken(folder, config)
+        """A new record; `refuse_taken` says beforehand whether the folder is free."""
         record = cls(folder)
         for place in (record.samples, record.checkpoints):
             place.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ class Record:
                 f"it by `ayneh resume {folder}`, or replace it with --overwrite."
             )
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} exists and is not a run of ayneh: choose another --out.")
+            raise UserError(f"{folder} is not empty and not a run of ayneh: choose another --out.")
 
     @classmethod
     def open(cls, folder: Path) -> Record:
@@ -88,6 +88,13 @@ class Record:
         if not (folder / "config.json").is_file():
             raise UserError(f"There is no run in {folder}: it has no config.json.")
         return cls(folder)
+
+    def remove(self) -> None:
+        """Delete what training writes, and nothing else that lies in the folder."""
+        for place in (self.samples, self.checkpoints, self.folder / "events"):
+            shutil.rmtree(place, ignore_errors=True)
+        for file in ("metrics.jsonl", "config.json"):  # the config last: until then this is still a run
+            (self.folder / file).unlink(missing_ok=True)
 
     def config(self) -> Config:
         """What was asked for."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,15 +40,18 @@ def train(
 
     watch = Watch(quiet)
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
-    if not overwrite:
+    replaced = Record.open(folder) if overwrite and (folder / "config.json").is_file() else None
+    if replaced:
+        replaced.config()  # refuses what is not a run
+    else:
         Record.refuse_taken(folder, config)
     match = lay_out(config, config.device)
     workers = choose_workers(match, config.epochs * match.steps_per_epoch)
     how = f"{workers} processes" if workers else "one process"
     watch.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
-    if overwrite and (folder / "config.json").is_file():
-        with Record.open(folder).locked():
-            shutil.rmtree(folder)
+    if replaced:
+        with replaced.locked():
+            replaced.remove()
     engine = {"device": str(match.device), "threads": _threads(), "workers": workers}
     record = Record.create(folder, config, engine)
     with record.locked():

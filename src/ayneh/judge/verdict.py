@@ -1,0 +1,253 @@
+"""One evaluation: a panel of nets and a data set, then images in, named scores with their floors out.
+
+A score's name carries its protocol: ``fd_10k_mnist_test`` compares 10,000 fakes with MNIST's test split
+through the features of the panel's first net; another net's name follows at the end. The floor is the same
+metric between as many training images and the test split: what a perfect generator would score.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor
+
+from ayneh.errors import UserError
+from ayneh.files import atomically
+from ayneh.judge import classes, diversity, neighbours
+from ayneh.judge.features import FeatureNet, Seen, at_size, see
+from ayneh.judge.frechet import frechet, frechet_infinite
+from ayneh.judge.kernel import kid
+from ayneh.judge.scores import Plain, Score, count_name, shuffled
+
+VERSION = 1  # of the cached floors: raise it when a metric changes its meaning
+BINNED = 10_000  # training images behind NDB's bins
+NEAREST = 2_000  # images whose nearest training image is looked for
+Verdict = dict[str, object]
+
+
+class Judge:
+    """Scores images against a data set. ``nets``: by name, the leading classifier first; pixels uint8 (N, C, S, S)."""
+
+    def __init__(
+        self,
+        data: str,
+        nets: dict[str, FeatureNet],
+        train: Tensor,
+        test: Tensor,
+        cache: Path | None = None,
+    ) -> None:
+        if min(len(train), len(test)) < 20:
+            raise UserError(f"{data} has {len(train)} training and {len(test)} test images; a judge needs 20 of each.")
+        self.data, self.nets, self.train, self.test, self.cache = data, nets, train, test, cache
+        self.lead = next(iter(nets))
+
+    def evaluate(self, images: Tensor, say: Callable[[str], None] = lambda _: None) -> Verdict:
+        """Every metric of images uint8 (N, C, S, S), each with n, interval, floor and warning, and words on them.
+
+        At most as many images as the test split has are judged: a fixed random choice of them.
+        """
+        fakes = self._chosen(images)
+        say(f"judging {len(fakes)} images against {len(self.test)} test images of {self.data}")
+        seen = self._seen(fakes)
+        scores = self._scores(fakes, seen) | self._copying(fakes)
+        floors = self._floors(len(fakes), say)
+        named = {
+            self._name(key, score.n): score.as_dict() | ({"floor": floors[key]} if key in floors else {})
+            for key, score in scores.items()
+        }
+        report: Verdict = {"data": self.data, "n": len(fakes), "nets": list(self.nets), "scores": named}
+        if (probabilities := seen[self.lead].probabilities) is not None:
+            counts, data = classes.histogram(probabilities), self._data_counts(self.lead)
+            report["histogram"] = {"fakes": counts.tolist(), "test": data.tolist()}
+        report["collapse"] = collapse(scores, floors)
+        report["disagreements"] = self._disagreements(scores, floors)
+        return report
+
+    def quick(self, images: Tensor) -> dict[str, float | None]:
+        """A few scores by the leading net alone, cheap enough to follow a training run."""
+        fakes = self._chosen(images)
+        seen, reference = see(self.nets[self.lead], fakes), self._test_features(self.lead)
+        scores = {"fd": frechet(reference, seen.features)} | self._class_scores(seen, self.lead)
+        return {self._name(key, score.n): score.value for key, score in scores.items()}
+
+    # -- the metrics -----------------------------------------------------------------------------------------------
+
+    def _seen(self, images: Tensor) -> dict[str, Seen]:
+        return {name: see(net, images) for name, net in self.nets.items()}
+
+    def _scores(self, fakes: Tensor, seen: dict[str, Seen]) -> dict[str, Score]:
+        """All but memorisation, which training images themselves cannot be asked about."""
+        real, fake = self._test_features(self.lead), seen[self.lead].features
+        scores = {"fd": frechet(real, fake), "fd_infinite": frechet_infinite(real, fake), "kid": kid(real, fake)}
+        scores |= neighbours.manifold_scores(real, fake)
+        scores |= self._class_scores(seen[self.lead], self.lead)
+        scores["ndb"] = diversity.ndb(self._binned(), fake)
+        scores["support"] = diversity.birthday(real, fake)
+        scores["ms_ssim"] = diversity.pairwise_ms_ssim(fakes)
+        scores["distance"] = diversity.pairwise_distance(fake)
+        if (probabilities := seen[self.lead].probabilities) is not None:
+            labels = probabilities.argmax(1)
+            scores["ms_ssim_within_class"] = diversity.pairwise_ms_ssim(fakes, labels)
+            scores["distance_within_class"] = diversity.pairwise_distance(fake, labels)
+        for name in list(self.nets)[1:]:
+            others = {"fd": frechet(self._test_features(name), seen[name].features)}
+            others |= self._class_scores(seen[name], name)
+            scores |= {f"{key}@{name}": score for key, score in others.items()}
+        return scores
+
+    def _class_scores(self, seen: Seen, name: str) -> dict[str, Score]:
+        """Of a classifier; an encoder has none."""
+        if seen.probabilities is None:
+            return {}
+        counts, data = classes.histogram(seen.probabilities), self._data_counts(name)
+        return {
+            "class_kl": classes.class_kl(counts, data),
+            "class_chi2": classes.class_chi2(counts, data),
+            "modes": classes.modes_covered(counts, data),
+            "low_confidence": classes.low_confidence(seen.probabilities),
+        }
+
+    def _copying(self, fakes: Tensor) -> dict[str, Score]:
+        """By pixels in [0, 1], of up to 2,000 fakes and as many test images, to all training images."""
+        found, held_out = self._nearest(fakes), self._stored("held-out", lambda: self._nearest(self.test)).double()
+        return {
+            "memorisation": neighbours.memorisation(found, held_out),
+            "copies": neighbours.copies(found, held_out),
+        }
+
+    def _nearest(self, images: Tensor) -> Tensor:
+        flat = [x.flatten(1).float() / 255 for x in (shuffled(images, 3)[:NEAREST], self.train)]
+        return neighbours.nearest(*flat)
+
+    # -- what is known of the data ---------------------------------------------------------------------------------
+
+    @cached_property
+    def _shuffled_train(self) -> Tensor:
+        return shuffled(self.train, 4)
+
+    def _binned(self) -> Tensor:
+        """Features of the training images that make NDB's bins: none of those that make the floor (the last ones)."""
+        chosen = self._shuffled_train[: min(BINNED, len(self.train) // 2)]
+        return self._stored("binned", lambda: see(self.nets[self.lead], chosen).features).double()
+
+    def _test_features(self, name: str) -> Tensor:
+        return self._stored(name, lambda: see(self.nets[name], self.test).features).double()
+
+    def _data_counts(self, name: str) -> Tensor:
+        """The classifier's own counts of the test split, so that its errors are on both sides."""
+        head = self.nets[name].head
+        assert head is not None  # only classifiers are asked
+        with torch.inference_mode():
+            logits = head(self._test_features(name).float())
+        return torch.bincount(logits.argmax(1), minlength=logits.shape[1])
+
+    def _floors(self, n: int, say: Callable[[str], None]) -> dict[str, Plain]:
+        """The scores of ``n`` training images (at most half of them) as if they were fakes; memorisation's is 1/2."""
+        path = None if self.cache is None else self.cache / f"{self.key}-floors-{n}.json"
+        if path is not None and path.exists():
+            floors: dict[str, Plain] = json.loads(path.read_text())
+            return floors
+        say("measuring the floors, once for this data set and sample size")
+        real = self._shuffled_train[len(self.train) - min(n, len(self.train) // 2) :]
+        floors = {key: score.as_dict() for key, score in self._scores(real, self._seen(real)).items()}
+        floors |= {"memorisation": {"value": 0.5}, "copies": {"value": 0.001}}  # by their construction
+        if path is not None:
+            with atomically(path) as file:
+                file.write(json.dumps(floors).encode())
+        return floors
+
+    @cached_property
+    def key(self) -> str:
+        """A name for this panel on these images: what is cached under it is theirs."""
+        digest = hashlib.sha256(str(VERSION).encode())
+        for net in self.nets.values():
+            for value in net.state_dict().values():
+                digest.update(value.contiguous().numpy().tobytes())
+        for pixels in (self.train, self.test):
+            digest.update(str(tuple(pixels.shape)).encode())
+            digest.update(pixels.contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def _stored(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        """A tensor that costs seconds: from the cache, or made and kept there in float32."""
+        if name not in self._memory:
+            path = None if self.cache is None else self.cache / f"{self.key}-{name}.safetensors"
+            if path is not None and path.exists():
+                self._memory[name] = load_safetensors(path.read_bytes())["x"]
+            else:
+                self._memory[name] = make().float()
+                if path is not None:
+                    with atomically(path) as file:
+                        file.write(save_safetensors({"x": self._memory[name].contiguous()}))
+        return self._memory[name]
+
+    @cached_property
+    def _memory(self) -> dict[str, Tensor]:
+        return {}
+
+    # -- words -----------------------------------------------------------------------------------------------------
+
+    def _chosen(self, images: Tensor) -> Tensor:
+        if images.ndim == 4 and images.shape[1] != self.test.shape[1]:
+            raise UserError(
+                f"The images have {images.shape[1]} channels and {self.data} has {self.test.shape[1]}; "
+                "compare like with like."
+            )
+        return at_size(shuffled(images, 2)[: len(self.test)], self.test.shape[-1]).round().to(torch.uint8)
+
+    def _name(self, key: str, n: int) -> str:
+        metric, _, net = key.partition("@")
+        return "_".join([metric, count_name(n), self.data.replace("-", ""), "test"] + ([net] if net else []))
+
+    def _disagreements(self, scores: dict[str, Score], floors: dict[str, Plain]) -> list[str]:
+        """Where the classifiers' seeds would say different things about the same images."""
+        others = [name for name in list(self.nets)[1:] if self.nets[name].classes]
+        found = []
+        keys = {name: f"@{name}" for name in others} | {self.lead: ""}
+        modes = {name: scores[f"modes{at}"].value for name, at in keys.items() if f"modes{at}" in scores}
+        if len(set(modes.values())) > 1:
+            found.append(f"The classifiers see different numbers of classes: {_listed(modes)}.")
+        ratios = {name: _over(scores[f"fd{at}"], floors[f"fd{at}"]) for name, at in keys.items()}
+        known = {name: ratio for name, ratio in ratios.items() if ratio is not None}
+        if known and max(known.values()) > 2 * min(known.values()):
+            found.append(f"Their Fréchet distances are different multiples of their floors: {_listed(known)}.")
+        return found
+
+
+def collapse(scores: dict[str, Score], floors: dict[str, Plain]) -> list[str]:
+    """Which metrics call the images collapsed, each in a sentence with its numbers; an empty list is good news."""
+    signs = []
+    modes, all_modes = _value(scores, "modes"), _value(floors, "modes")
+    if modes is not None and all_modes and modes <= all_modes / 2:
+        signs.append(f"histogram: {modes:.0f} of {all_modes:.0f} classes")
+    coverage, best = _value(scores, "coverage"), _value(floors, "coverage")
+    if coverage is not None and best and coverage < best / 2:
+        signs.append(f"coverage: {coverage:.2f}, where real images have {best:.2f}")
+    support, usual = _value(scores, "support"), _value(floors, "support")
+    if support is not None and usual and support < usual / 20:
+        signs.append(f"birthday test: as if there were {support:,.0f} images, where real ones seem {usual:,.0f}")
+    return signs
+
+
+def _value(table: dict[str, Score] | dict[str, Plain], key: str) -> float | None:
+    entry = table.get(key)
+    value = entry.value if isinstance(entry, Score) else (entry or {}).get("value")
+    return value if isinstance(value, int | float) else None
+
+
+def _over(score: Score, floor: Plain) -> float | None:
+    value = floor["value"]
+    if score.value is None or not isinstance(value, int | float) or value <= 0:
+        return None
+    return score.value / value
+
+
+def _listed(values: dict[str, float] | dict[str, float | None]) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in values.items() if value is not None)

@@ -1,0 +1,213 @@
+"""The command line: help, and one clear line with status 2 for every bad input."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ayneh.config import Config, flatten
+
+
+def refused(ayneh, *args):
+    """The one line that a user reads."""
+    status, out, err = ayneh(*args)
+    assert status == 2, err
+    assert out == ""
+    lines = err.strip().splitlines()
+    assert len(lines) == 1, err
+    assert lines[0].startswith("ayneh: ")
+    return lines[0]
+
+
+def test_help_lists_the_verbs_without_loading_torch():
+    code = "import sys; from ayneh.__main__ import main; main(['--help']); assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for verb in ("train", "resume", "sample", "show", "presets"):
+        assert f"\n  {verb} " in done.stdout
+
+
+def test_the_help_of_train_shows_every_field_with_its_default_and_loads_no_torch():
+    code = (
+        "import sys; from ayneh.__main__ import main\n"
+        "try: main(['train', 'mirror', '--help'])\n"
+        "except SystemExit as e: assert e.code == 0\n"
+        "assert 'torch' not in sys.modules"
+    )
+    env = {**os.environ, "COLUMNS": "200"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    for name in flatten(Config()):
+        assert f"--{name.replace('_', '-')} " in done.stdout.replace(",", " "), name
+    assert "Probability that a pixel is dropped before D sees it" in done.stdout
+    assert "(default: mnist)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["trian"], "There is no verb called 'trian'. Did you mean 'train'?"),
+        (["train", "miror"], "There is no preset called 'miror'. Did you mean 'mirror'?"),
+        (["train", "--prior.name", "unifrom"], "There is no prior called 'unifrom'. Did you mean 'uniform'?"),
+        (["train", "--rules.loss", "hing"], "There is no loss called 'hing'. Did you mean 'hinge'?"),
+        (["train", "--rules.penalty", "wgan"], "There is no penalty called 'wgan'. Did you mean 'wgan-gp'?"),
+        (["train", "--net.name", "miror"], "There is no net called 'miror'. Did you mean 'mirror'?"),
+        (["train", "--data.name", "mnits"], "There is no data set called 'mnits'. Did you mean 'mnist'?"),
+        (["train", "--device", "cdua"], "There is no device called 'cdua'. Did you mean 'cuda'?"),
+        (["train", "--batch", "5000"], "A step takes 5000 images and the data set has 1297: choose a smaller --batch."),
+        (["train", "--data.pad-to", "20"], "not 20: pad them with --data.pad-to or resize them with --data.resize."),
+        (["train", "--epochs", "0"], "--epochs is 0; it must be at least 1."),
+        (["train", "--rules.dropout", "1.5"], "--rules.dropout is 1.5; it must lie between 0 and 0.99."),
+        (["train", "--prior.name", "normal", "--prior.low", "0"], "low"),
+        (["train", "--data.name", "folder:/nowhere"], "/nowhere"),
+        (["train", "--data.name", "npz:/nowhere.npz"], "/nowhere.npz"),
+        (["resume", "/nowhere"], "There is no run in /nowhere: it has no config.json."),
+        (["show", "/nowhere"], "There is no run in /nowhere"),
+        (["sample", "/nowhere", "--out", "x.npz"], "There is no run in /nowhere"),
+    ],
+)
+def test_bad_input_is_one_clear_line(ayneh, tmp_path, monkeypatch, args, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in refused(ayneh, *args)
+    assert list(tmp_path.iterdir()) == []  # nothing was begun
+
+
+def test_an_unknown_flag_names_the_nearest(ayneh):
+    status, _, err = ayneh("train", "digits", "--optimiser.lr", "1")
+    assert status == 2
+    assert "--optimizer.lr" in err
+    assert "Traceback" not in err
+
+
+def test_a_value_of_the_wrong_kind_is_refused(ayneh):
+    status, _, err = ayneh("train", "digits", "--epochs", "many")
+    assert status == 2
+    assert "many" in err
+    assert "Traceback" not in err
+
+
+def write_idx(folder, images: bytes):
+    """A data set called mnist whose training images are these bytes."""
+    place = folder / "mnist"
+    place.mkdir(parents=True)
+    labels = b"\x00\x00\x08\x01" + (2).to_bytes(4, "big") + b"\x00\x01"
+    (place / "train-images-idx3-ubyte.gz").write_bytes(images)
+    (place / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+
+
+IDX = b"\x00\x00\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (2, 28, 28)) + bytes(2 * 28 * 28)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [gzip.compress(IDX)[:-20], gzip.compress(IDX[:-5]), gzip.compress(b"\x01\x02\x03\x04" + IDX[4:]), b"not gzip at all"],
+    ids=["gzip cut off", "pixels missing", "wrong magic", "no gzip"],
+)
+def test_a_damaged_idx_file_is_named(ayneh, tmp_path, monkeypatch, damaged):
+    write_idx(tmp_path, damaged)
+    monkeypatch.setenv("AYNEH_DATA", str(tmp_path))
+    assert str(tmp_path / "mnist" / "train-images-idx3-ubyte.gz") in refused(ayneh, "train", "mirror")
+
+
+def picture(path, side=16):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)).save(path)
+
+
+def test_a_truncated_png_is_named(ayneh, tmp_path):
+    picture(tmp_path / "images" / "a.png")
+    bad = tmp_path / "images" / "b.png"
+    picture(bad)
+    bad.write_bytes(bad.read_bytes()[:60])
+    assert str(bad) in refused(ayneh, "train", "digits", "--data.name", f"folder:{tmp_path / 'images'}")
+
+
+def test_mixed_sizes_are_named_with_the_way_out(ayneh, tmp_path):
+    picture(tmp_path / "images" / "a.png", 16)
+    picture(tmp_path / "images" / "b.png", 20)
+    folder = f"folder:{tmp_path / 'images'}"
+    line = refused(ayneh, "train", "mirror", "--data.name", folder)
+    assert "16" in line
+    assert "20" in line
+    assert "--data.resize" in line
+
+
+def test_a_folder_without_images_is_named(ayneh, tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "notes.txt").write_text("nothing to see")
+    assert str(tmp_path / "images") in refused(ayneh, "train", "--data.name", f"folder:{tmp_path / 'images'}")
+
+
+def test_a_truncated_npz_is_named(ayneh, tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, images=np.zeros((10, 8, 8), np.uint8))
+    path.write_bytes(path.read_bytes()[:-30])
+    assert str(path) in refused(ayneh, "train", "--data.name", f"npz:{path}")
+
+
+def test_a_folder_that_holds_another_run_is_refused_with_the_differences(ayneh, tiny_run, tiny):
+    before = {p: p.read_bytes() for p in tiny_run.rglob("*") if p.is_file()}
+    line = refused(ayneh, "train", "digits", *tiny, "--epochs", 3, "--batch", "16", "--out", tiny_run)
+    assert "batch: 32 -> 16" in line
+    assert "--overwrite" in line
+    assert {p: p.read_bytes() for p in tiny_run.rglob("*") if p.is_file()} == before
+
+
+def test_a_folder_that_holds_something_else_is_never_overwritten(ayneh, tmp_path, tiny):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for flags in ([], ["--overwrite"]):
+        assert "not a run of ayneh" in refused(ayneh, "train", "digits", *tiny, *flags, "--out", tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_overwrite_replaces_a_run(ayneh, tmp_path, tiny):
+    for epochs in (2, 1):
+        status, _, err = ayneh("train", "digits", *tiny, "--epochs", epochs, "--overwrite", "--out", tmp_path / "run")
+        assert status == 0, err
+        (tmp_path / "run" / "notes.txt").write_text("the user's own")
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 1
+    assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 1
+    assert (tmp_path / "run" / "notes.txt").exists()
+
+
+def test_overwrite_spares_a_folder_whose_config_is_not_ours(ayneh, tmp_path, tiny):
+    (tmp_path / "config.json").write_text('{"model_type": "another tool"}')
+    assert "is not the config of a run" in refused(ayneh, "train", "digits", *tiny, "--overwrite", "--out", tmp_path)
+    assert (tmp_path / "config.json").exists()
+
+
+def test_a_config_that_is_not_json_is_named(ayneh, tmp_path):
+    (tmp_path / "config.json").write_text('{"format": 1, ')
+    assert str(tmp_path / "config.json") in refused(ayneh, "show", tmp_path)
+
+
+def test_an_unknown_field_in_a_config_names_the_nearest(ayneh, tmp_path):
+    values = {"format": 1, "config": {"optimizer": {"lrr": 1}}, "engine": {}}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    assert "no field called 'optimizer.lrr'. Did you mean 'optimizer.lr'?" in refused(ayneh, "show", tmp_path)
+
+
+def test_a_full_disk_ends_in_one_line_and_the_checkpoint_stays(tmp_path, process, tiny):
+    """On a real file system of 600 kB, which only root can make."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", disk]).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        flags = ["--epochs", "200", "--keep.keep-epochs", "1"]
+        child = process("train", "digits", *tiny, *flags, "--out", disk / "run")
+        _, err = child.communicate(timeout=120)
+        assert child.returncode == 1, err
+        last = err.strip().splitlines()[-1]
+        assert last.startswith(f"ayneh: No room left for {disk / 'run'} at step")
+        assert "Traceback" not in err
+        from ayneh.record import Record
+
+        checkpoint, damaged = Record.open(disk / "run").newest()
+        assert checkpoint is not None
+        assert damaged == []
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)  # tensors of the checkpoint are mapped from it
