@@ -16,6 +16,8 @@ VERBS = {  # verb -> (module in jobs, function, what it does)
     "train": ("train", "train", "train a preset: ayneh train [PRESET] [--flags]"),
     "resume": ("train", "resume", "go on with a run, also after kill -9"),
     "sample": ("sample", "sample", "draw images from a run into a file or folder"),
+    "evaluate": ("evaluate", "evaluate", "score runs, or images from anywhere, and compare them"),
+    "judge": ("judge", "judge", "train the judge of a data set that has none: ayneh judge train --data ..."),
     "show": ("show", "show", "a run in the terminal: last losses, speed, where the pictures are"),
     "presets": ("show", "presets", "the presets, and what each shows"),
 }

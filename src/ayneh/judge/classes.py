@@ -38,7 +38,7 @@ def class_kl(counts: Tensor, data: Tensor) -> Score:
     value = _kl(q, p)
     # Resampling adds the plug-in bias a second time: the interval is shifted back by it, and never below 0.
     bias = (np.count_nonzero(q) - 1) / (2 * n)
-    return Score(value, n, (max(0.0, float(low) - bias), float(high) - bias))
+    return Score(value, n, (max(0.0, float(low - bias)), float(high - bias)))
 
 
 def class_chi2(counts: Tensor, data: Tensor) -> Score:

@@ -18,6 +18,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
 from ayneh.errors import UserError
+from ayneh.files import atomically
 
 WEIGHTS = Path(__file__).parent / "weights"
 N_FEATURES = 96
@@ -92,29 +93,34 @@ class Seen:
     probabilities: Tensor | None  # (N, classes) float64, None from an encoder
 
 
-def fit(pixels: Tensor, net: FeatureNet) -> Tensor:
-    """Images as ``net`` wants them: (N, C, S, S) uint8 -> (N, C, net.size, net.size) float32 in [-1, 1].
+def at_size(pixels: Tensor, side: int) -> Tensor:
+    """(N, C, H, H) uint8 -> (N, C, side, side) float32 in 0..255, as data of that side was before it was framed.
 
-    28x28 data padded to 32x32 has its border of 2 cropped again; every other size is averaged (or repeated)
-    to the net's own by area. Raises UserError on another number of channels or a side below the net's.
+    32 pixels lose the black border that 28 were framed in; any other larger size is averaged down by area.
+    Raises UserError on images that are smaller, not square, or not uint8.
     """
     if pixels.dtype != torch.uint8 or pixels.ndim != 4:
         raise UserError(f"The judge reads uint8 images (N, C, H, W); got {pixels.dtype} {tuple(pixels.shape)}.")
-    _, channels, height, width = pixels.shape
-    if channels != net.channels:
+    height, width = pixels.shape[2:]
+    if height != width or height < side:
         raise UserError(
-            f"The images have {channels} channels and this judge was trained on {net.channels}; "
-            "convert them, or train a judge for them with `ayneh judge train --data ...`."
-        )
-    if height != width or height < net.size:
-        raise UserError(
-            f"The images are {height}x{width} pixels and this judge reads squares of {net.size} pixels or more; "
+            f"The images are {height}x{width} pixels and this judge reads squares of {side} pixels or more; "
             "resize them, or train a judge for them with `ayneh judge train --data ...`."
         )
-    if net.size == 28 and height == 32:
-        pixels = pixels[:, :, 2:-2, 2:-2]
-    x = pixels.to(torch.float32) / 127.5 - 1
-    return x if x.shape[-1] == net.size else nn.functional.interpolate(x, size=net.size, mode="area")
+    if (side, height) == (28, 32):
+        return pixels[:, :, 2:-2, 2:-2].float()
+    x = pixels.float()
+    return x if height == side else nn.functional.interpolate(x, size=side, mode="area")
+
+
+def fit(pixels: Tensor, net: FeatureNet) -> Tensor:
+    """Images as ``net`` wants them: (N, C, H, H) uint8 -> (N, C, net.size, net.size) float32 in [-1, 1]."""
+    if pixels.ndim == 4 and pixels.shape[1] != net.channels:
+        raise UserError(
+            f"The images have {pixels.shape[1]} channels and this judge was trained on {net.channels}; "
+            "convert them, or train a judge for them with `ayneh judge train --data ...`."
+        )
+    return at_size(pixels, net.size) / 127.5 - 1
 
 
 @torch.inference_mode()
@@ -137,8 +143,8 @@ def save(path: Path, net: FeatureNet, **notes: str | int | float) -> str:
     header = {"channels": net.channels, "size": net.size, "classes": net.classes, **notes}
     # All notes in one key: the library writes several keys in a random order, and the bytes must repeat.
     blob = save_safetensors(tensors, metadata={"ayneh": json.dumps(header, sort_keys=True)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(blob)
+    with atomically(path) as file:
+        file.write(blob)
     return hashlib.sha256(blob).hexdigest()
 
 

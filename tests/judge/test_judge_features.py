@@ -1,0 +1,108 @@
+"""The shipped nets are the ones meant, and read what they should; the framing of images is undone."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from ayneh.data.sources import load as load_data
+from ayneh.errors import UserError
+from ayneh.judge.features import PANELS, WEIGHTS, FeatureNet, at_size, fit, load, save, see, shipped
+
+
+needs_mnist = pytest.mark.skipif(
+    not (Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "mnist").is_dir(),
+    reason="AYNEH_DATA does not name a folder with mnist in it",
+)
+
+
+@pytest.mark.parametrize("name", [name for panel in PANELS.values() for name in panel.names])
+def test_every_net_of_a_panel_is_shipped_and_small(name):
+    net = shipped(name)
+    assert (net.classes == 10) == ("cnn" in name)
+    assert (WEIGHTS / f"{name}.safetensors").stat().st_size < 400_000
+
+
+def test_digits_classifier_reads_the_test_digits():
+    images = load_data("digits", "test")
+    for pixels in (images.pixels, images.pixels.repeat_interleave(2, 2).repeat_interleave(2, 3)):
+        read = see(shipped("digits-cnn-0"), pixels).probabilities.argmax(1)
+        assert (read == images.labels).double().mean() >= 0.99
+
+
+@needs_mnist
+def test_mnist_classifiers_reach_their_accuracy():
+    images = load_data("mnist", "test")
+    for name in PANELS["mnist"].classifiers:
+        read = see(shipped(name), images.pixels).probabilities.argmax(1)
+        assert (read == images.labels).double().mean() >= 0.993, name
+
+
+def test_another_file_under_the_name_is_refused(tmp_path):
+    path = tmp_path / "net.safetensors"
+    digest = save(path, FeatureNet(1, 8, 3))
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(UserError, match="damaged"):
+        load(path, digest)
+
+
+def test_a_truncated_file_is_refused_without_a_checksum_too(tmp_path):
+    path = tmp_path / "net.safetensors"
+    save(path, FeatureNet(1, 8, 3))
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match="cannot be read"):
+        load(path)
+
+
+def test_missing_and_unknown_nets_are_named(tmp_path):
+    with pytest.raises(UserError, match="no judge weights"):
+        load(tmp_path / "none.safetensors")
+    with pytest.raises(UserError, match=r"mnist-cnn-9.*There are: digits-cnn-0"):
+        shipped("mnist-cnn-9")
+
+
+def test_saving_twice_gives_the_same_bytes_and_loading_the_same_net(tmp_path):
+    net = FeatureNet(3, 16, 5)
+    first, second = (save(tmp_path / name, net, seed=1, method="none") for name in ("a.safetensors", "b.safetensors"))
+    assert first == second
+    again, notes = load(tmp_path / "a.safetensors")
+    assert notes == {"channels": 3, "size": 16, "classes": 5, "seed": 1, "method": "none"}
+    images = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8)
+    assert torch.allclose(see(again, images).features, see(net, images).features, atol=0.02)
+
+
+def test_frames_come_off_and_larger_images_are_averaged():
+    image = torch.arange(28 * 28).view(1, 1, 28, 28).remainder(256).to(torch.uint8)
+    framed = torch.nn.functional.pad(image, (2, 2, 2, 2))
+    assert torch.equal(at_size(framed, 28), image.float())
+    small = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
+    assert torch.equal(at_size(small.repeat_interleave(3, 2).repeat_interleave(3, 3), 8), small.float())
+
+
+def test_pixels_are_read_from_minus_one_to_one():
+    ends = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 1, 8, 8)
+    assert fit(ends, FeatureNet(1, 8, 2)).unique().tolist() == [-1, 1]
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "3 channels"),
+        (torch.zeros(2, 1, 6, 6, dtype=torch.uint8), "6x6 pixels"),
+        (torch.zeros(2, 1, 8, 9, dtype=torch.uint8), "8x9 pixels"),
+        (torch.zeros(2, 1, 8, 8), "uint8"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused(images, words):
+    with pytest.raises(UserError, match=words):
+        fit(images, FeatureNet(1, 8, 2))
+
+
+def test_an_encoder_has_no_classes():
+    net = FeatureNet(1, 8, 0)
+    assert see(net, torch.zeros(2, 1, 8, 8, dtype=torch.uint8)).probabilities is None
+    with pytest.raises(UserError, match="without labels"):
+        net(torch.zeros(2, 1, 8, 8))
