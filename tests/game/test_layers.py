@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Linear, standing_statistics
+from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, standing_statistics
 from ayneh.game.nets import make_nets
 
 
@@ -75,3 +75,16 @@ def test_the_gradient_goes_through_sigma():
         lambda w: torch.func.functional_call(layer, {"weight": w}, (x,)),
         (layer.weight.detach().requires_grad_(),),
     )
+
+
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+def test_matrix_products_stand_for_convolutions_that_cover_the_image(memory):
+    """The fast path of `Conv` and `Deconv` against PyTorch's own layers, in float64."""
+    conv, deconv = Conv(6, 9, 4, 1, 0, bias=True).double(), Deconv(9, 6, 4).double()
+    image = torch.randn(5, 6, 4, 4, dtype=torch.float64).to(memory_format=memory)
+    point = torch.randn(5, 9, 1, 1, dtype=torch.float64)
+    torch.testing.assert_close(conv(image), nn.Conv2d.forward(conv, image), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(deconv(point), nn.ConvTranspose2d.forward(deconv, point), rtol=1e-12, atol=1e-12)
+    larger = torch.randn(5, 6, 5, 5, dtype=torch.float64)
+    assert conv(larger).shape == (5, 9, 2, 2)
+    assert deconv(larger[:, :, :2, :2].repeat(1, 2, 1, 1)[:, :9]).shape == (5, 6, 5, 5)

@@ -28,34 +28,40 @@ class Net:
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """theta (R, P), x (R, B, ...) -> (R, B, ...)."""
         with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
-            if theta.device.type == "cpu":  # where convolutions are faster with channels last
-                rows = zip(theta.unbind(), x.unbind(), strict=True)
-                y = torch.stack([self.play(row, one, channels_last=True) for row, one in rows])
-            elif len(theta) == 1:
+            if len(theta) == 1:
                 y = self.play(theta[0], x[0])[None]
+            elif theta.device.type == "cpu":
+                y = torch.stack([self.play(row, one) for row, one in zip(theta.unbind(), x.unbind(), strict=True)])
             else:
                 y = vmap(self.play)(theta, x)
         return y.to(theta.dtype)
 
-    def play(self, row: Tensor, x: Tensor, channels_last: bool = False) -> Tensor:
+    def play(self, row: Tensor, x: Tensor) -> Tensor:
         """One replica: row (P,), x (B, ...) -> (B, ...)."""
-        named = self.unpack(row)
-        if channels_last:
-            named = {
-                k: p.contiguous(memory_format=torch.channels_last) if p.dim() == 4 else p for k, p in named.items()
-            }
-        return functional_call(self.module, named, (x,))
+        return functional_call(self.module, self.unpack(row), (x,))
 
     def unpack(self, theta: Tensor) -> dict[str, Tensor]:
-        """(..., P) -> the named parameters, each (..., *shape): views, not copies."""
-        lead = theta.shape[:-1]
-        pieces = theta.split(self.sizes, dim=-1)
-        return {name: p.reshape(*lead, *self.shapes[name]) for name, p in zip(self.shapes, pieces, strict=True)}
+        """(..., P) -> the named parameters, each (..., *shape): views, not copies.
+
+        A convolution's weights lie in theta with their second axis last, so that the view has channels last, with
+        which convolutions on a CPU are faster.
+        """
+        named = {}
+        for (name, shape), piece in zip(self.shapes.items(), theta.split(self.sizes, dim=-1), strict=True):
+            if len(shape) == 4:
+                first, second, height, width = shape
+                named[name] = piece.unflatten(-1, (first, height, width, second)).movedim(-1, -3)
+            else:
+                named[name] = piece.unflatten(-1, shape)
+        return named
 
     def pack(self, named: dict[str, Tensor]) -> Tensor:
         """The inverse of `unpack`."""
-        flat = [named[name].flatten(named[name].dim() - len(shape)) for name, shape in self.shapes.items()]
-        return torch.cat(flat, dim=-1)
+        pieces = []
+        for name, shape in self.shapes.items():
+            p = named[name].movedim(-3, -1) if len(shape) == 4 else named[name]
+            pieces.append(p.flatten(-len(shape)))
+        return torch.cat(pieces, dim=-1)
 
     def filled(self, row: Tensor) -> nn.Module:
         """A plain module of its own with this row's (P,) weights, on its device."""

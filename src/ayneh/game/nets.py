@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ayneh.errors import UserError, pick, unknown
-from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Linear
+from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear
 
 NORMS = ("batch", "none")
 
@@ -37,12 +37,12 @@ class MirrorGenerator(nn.Sequential):
 
     def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str) -> None:
         plan = _mirror_plan(size, width)[::-1]  # e.g. 64, 32, 16
-        layers: list[nn.Module] = [nn.ConvTranspose2d(z_dim, plan[0], 4, stride=1)]
+        layers: list[nn.Module] = [Deconv(z_dim, plan[0], 4, stride=1)]
         for c_in, c_out in itertools.pairwise(plan):
-            layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, bias=norm == "none")]
+            layers += [Deconv(c_in, c_out, 4, stride=2, padding=1, bias=norm == "none")]
             layers += [BatchNorm(c_out)] if norm == "batch" else []
             layers += [nn.LeakyReLU(0.2)]
-        layers += [nn.ConvTranspose2d(plan[-1], channels, 4, stride=2, padding=1), nn.Tanh()]
+        layers += [Deconv(plan[-1], channels, 4, stride=2, padding=1), nn.Tanh()]
         super().__init__(*layers)
 
     def forward(self, z: Tensor) -> Tensor:  # (B, Z) -> (B, C, S, S) in (-1, 1)
