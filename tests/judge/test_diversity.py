@@ -92,9 +92,10 @@ def test_birthday_finds_the_size_of_a_known_support(support, monkeypatch):
     assert score.value == pytest.approx(support, rel=0.1)
 
 
-def test_birthday_of_fresh_data_is_about_the_inverse_rate():
-    score = birthday(random(3000, 3, 0), random(3000, 3, 1), rate=1e-5)
-    assert score.interval[0] <= 1e5 <= score.interval[1]
+@pytest.mark.parametrize("n", [200, 3000])
+def test_birthday_of_fresh_data_has_about_ten_near_duplicates(n):
+    score = birthday(random(3000, 3, 0), random(n, 3, 1))
+    assert score.interval[0] <= n * (n - 1) / 20 <= score.interval[1]
 
 
 def test_birthday_without_a_duplicate_gives_a_bound_in_words():

@@ -11,7 +11,6 @@ from ayneh.data.sources import load as load_data
 from ayneh.errors import UserError
 from ayneh.judge.features import PANELS, WEIGHTS, FeatureNet, at_size, fit, load, save, see, shipped
 
-
 needs_mnist = pytest.mark.skipif(
     not (Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "mnist").is_dir(),
     reason="AYNEH_DATA does not name a folder with mnist in it",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 STACKED = "stacked-mnist"
 CHUNK = 10_000  # images drawn at a time
+SEEDS = ("_cnn-1", "_cnn-2")  # of these nets the table shows the Fréchet distance alone; evaluation.json has all
 Report = dict[str, Any]
 
 
@@ -186,11 +187,15 @@ def _file_name(epoch: int | None, replica: int) -> str:
 def _show(reports: dict[str, Report]) -> None:
     """A row for each score, a column for each set of images, the floor at the end, and what it means in words."""
     console = Console(highlight=False)
-    table = Table("score", *reports, "floor")
+    table = Table()
+    table.add_column("score", no_wrap=True)
+    for label in (*reports, "floor"):
+        table.add_column(label, overflow="fold")
     rows: dict[str, dict[str, Report]] = {}
     for label, report in reports.items():
         for name, score in report["scores"].items():
-            rows.setdefault(name, {})[label] = score
+            if name.startswith("fd_") or not name.endswith(SEEDS):
+                rows.setdefault(name, {})[label] = score
     for name, scores in rows.items():
         floors = [score["floor"]["value"] for score in scores.values() if "floor" in score]
         cells = [_cell(scores[label]) if label in scores else "" for label in reports]

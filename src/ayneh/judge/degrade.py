@@ -6,10 +6,13 @@ gives as many images: 0 leaves them as they are, 1 is as bad as it gets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+
+from ayneh.judge.scores import Score
 
 
 def _chance() -> torch.Generator:
@@ -87,3 +90,18 @@ MOVES = {
     },
     "memorisation": {"memorisation": 1, "copies": 1},
 }  # fmt: skip
+
+
+def moves(scores: Sequence[Score], direction: int) -> bool:
+    """Whether a metric rises (+1) or falls (-1) over growing strengths, as far as its 95 % intervals can tell.
+
+    The last interval lies wholly beyond the first, and no step goes back to an interval wholly behind the one before.
+    """
+    ends: list[tuple[float, float]] = []
+    for score in scores:
+        if score.value is None:
+            return False
+        low, high = score.interval or (score.value, score.value)
+        ends.append((low, high) if direction > 0 else (-high, -low))
+    onward = all(after[1] >= before[0] for before, after in pairwise(ends))
+    return onward and ends[-1][0] > ends[0][1]

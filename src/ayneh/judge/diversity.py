@@ -13,6 +13,7 @@ from ayneh.judge.statistics import Z95, mean_interval, poisson_interval
 
 WINDOW, SIGMA = 7, 0.95  # 11 and 1.5 in the paper, scaled down so that three scales fit in 28 pixels
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, finest first
+EXPECTED = 10  # near-duplicates among as many fakes from a perfect generator
 
 
 def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
@@ -111,20 +112,21 @@ def ndb(train: Tensor, fake: Tensor, bins: int = 100) -> Score:
     return Score(float(different.mean()), m, (float(interval.low), float(interval.high)), warning=warning)
 
 
-def birthday(real: Tensor, fake: Tensor, rate: float = 1e-6) -> Score:
+def birthday(real: Tensor, fake: Tensor) -> Score:
     """Support size = pairs / near-duplicate pairs (after Arora & Zhang 2017), of features (N, F), (M, F).
 
-    Two images are near-duplicates when closer than all but a share ``rate`` of the pairs of real images, so
-    that the real set scores about 1/rate by construction and 1 means that all fakes are one image. The
-    interval is Poisson's for the number of near-duplicates; with none there is a lower bound only, and the
-    warning gives it.
+    Two images are near-duplicates when closer than all but a share of the pairs of real images: 1e-6, or the share
+    that gives a perfect set of M fakes 10 near-duplicates, if that is more. So the real set scores about 1/share, a
+    set of k images repeated at random scores k, and its own size matters little. The interval is Poisson's for the
+    number of near-duplicates; with none there is a lower bound only, and the warning gives it.
     """
     real, fake = checked(real, "real images"), checked(fake, "fakes")
     n, m = len(real), len(fake)
     if min(n, m) < 2:
         return cannot_tell(m, f"Near-duplicates need pairs; there are {min(n, m)} images.")
     real_pairs, fake_pairs = n * (n - 1) // 2, m * (m - 1) // 2
-    rank = max(1, round(rate * real_pairs))
+    share = min(1.0, max(1e-6, EXPECTED / fake_pairs))
+    rank = max(1, round(share * real_pairs))
     closest = _closest_pairs(real, rank)
     threshold = float(closest[rank - 1])
     found = _pairs_within(fake, threshold)

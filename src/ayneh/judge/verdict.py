@@ -70,6 +70,11 @@ class Judge:
         report["disagreements"] = self._disagreements(scores, floors)
         return report
 
+    def scores(self, images: Tensor) -> dict[str, Score]:
+        """Every metric by its bare name; ``@net`` marks those of another net than the leading one."""
+        fakes = self._chosen(images)
+        return self._scores(fakes, self._seen(fakes)) | self._copying(fakes)
+
     def quick(self, images: Tensor) -> dict[str, float | None]:
         """A few scores by the leading net alone, cheap enough to follow a training run."""
         fakes = self._chosen(images)
@@ -195,6 +200,8 @@ class Judge:
     # -- words -----------------------------------------------------------------------------------------------------
 
     def _chosen(self, images: Tensor) -> Tensor:
+        if len(images) == 0:
+            raise UserError("There are no images to judge.")
         if images.ndim == 4 and images.shape[1] != self.test.shape[1]:
             raise UserError(
                 f"The images have {images.shape[1]} channels and {self.data} has {self.test.shape[1]}; "
@@ -204,13 +211,14 @@ class Judge:
 
     def _name(self, key: str, n: int) -> str:
         metric, _, net = key.partition("@")
-        return "_".join([metric, count_name(n), self.data.replace("-", ""), "test"] + ([net] if net else []))
+        data = self.data.partition(":")[0].replace("-", "")  # of folder:PATH, folder is enough
+        return "_".join([metric, count_name(n), data, "test"] + ([net.removeprefix(f"{self.data}-")] if net else []))
 
     def _disagreements(self, scores: dict[str, Score], floors: dict[str, Plain]) -> list[str]:
         """Where the classifiers' seeds would say different things about the same images."""
         others = [name for name in list(self.nets)[1:] if self.nets[name].classes]
         found = []
-        keys = {name: f"@{name}" for name in others} | {self.lead: ""}
+        keys = {self.lead: ""} | {name: f"@{name}" for name in others}
         modes = {name: scores[f"modes{at}"].value for name, at in keys.items() if f"modes{at}" in scores}
         if len(set(modes.values())) > 1:
             found.append(f"The classifiers see different numbers of classes: {_listed(modes)}.")
@@ -230,9 +238,9 @@ def collapse(scores: dict[str, Score], floors: dict[str, Plain]) -> list[str]:
     coverage, best = _value(scores, "coverage"), _value(floors, "coverage")
     if coverage is not None and best and coverage < best / 2:
         signs.append(f"coverage: {coverage:.2f}, where real images have {best:.2f}")
-    support, usual = _value(scores, "support"), _value(floors, "support")
-    if support is not None and usual and support < usual / 20:
-        signs.append(f"birthday test: as if there were {support:,.0f} images, where real ones seem {usual:,.0f}")
+    support, usual = scores.get("support"), _value(floors, "support")
+    if support is not None and support.interval and usual and support.interval[1] < usual / 5:
+        signs.append(f"birthday test: as if there were {support.value:,.0f} images, of real ones {usual:,.0f}")
     return signs
 
 
