@@ -16,7 +16,7 @@ from ayneh.config import Data
 from ayneh.errors import UserError
 from ayneh.files import atomically
 from ayneh.jobs.sample import sampler_of
-from ayneh.judging import cache_folder, judge_of
+from ayneh.judging import cache_folder, judge_of, unframed
 from ayneh.record import Record
 from ayneh.terminal import Watch
 
@@ -105,12 +105,6 @@ def _of_run(
     watch.say(f"{run}: drawing {n or 10_000} images")
     fakes = unframed(torch.cat(list(draw(n or 10_000))), judge.test.shape[-1])
     return head | _judged(judge, fakes, inception, watch.say)
-
-
-def unframed(images: Tensor, size: int) -> Tensor:
-    """The centre of images that were framed to go through the nets: (N, C, S, S) -> (N, C, size, size)."""
-    start = (images.shape[-1] - size) // 2
-    return images[..., start : start + size, start : start + size]
 
 
 def _judge(data: Data, judges: dict[Data, Judge]) -> Judge:

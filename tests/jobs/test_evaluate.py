@@ -1,0 +1,150 @@
+"""The verb `evaluate` on real runs and files: tables, JSON, files in the run folder, and words for bad input."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ayneh.config import Data
+from ayneh.data.sources import load
+from ayneh.errors import UserError
+from ayneh.jobs.evaluate import compared
+from ayneh.judging import judge_of, scorer, trained_folder, unframed
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """Floors measured here stay here."""
+    folder = tmp_path_factory.getbasetemp() / "ayneh-cache"
+    monkeypatch.setenv("AYNEH_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def digits_npz(tmp_path):
+    path = tmp_path / "images.npz"
+    np.savez(path, images=load("digits", "train").pixels[:200].numpy())
+    return path
+
+
+def test_a_run_is_scored_into_its_folder_and_a_table(tiny_run, ayneh):
+    status, out, _ = ayneh("evaluate", tiny_run, "--n", "100")
+    assert status == 0
+    report = json.loads((tiny_run / "evaluation.json").read_text())
+    score = report["scores"]["fd_100_digits_test"]
+    assert score["value"] > 2 * score["floor"]["value"]  # three epochs of four steps teach nothing
+    assert "fd_100_digits_test" in out
+    assert "floor" in out
+
+
+def test_an_epoch_and_a_replica_have_their_own_file(tiny_run, ayneh):
+    assert ayneh("evaluate", tiny_run, "--n", "50", "--epoch", "1", "--replica", "1", "--quiet")[0] == 0
+    report = json.loads((tiny_run / "evaluation-epoch-0001-replica-1.json").read_text())
+    assert (report["step"], report["replica"]) == (8, 1)
+
+
+def test_several_sets_are_compared_and_json_is_pure(tiny_run, digits_npz, ayneh):
+    status, out, _ = ayneh("evaluate", tiny_run, "--images", digits_npz, "--n", "200", "--json")
+    reports = json.loads(out)
+    assert status == 0
+    assert list(reports) == [str(tiny_run), str(digits_npz)]
+    words = compared(reports)
+    assert words[0] == f"By fd_200_digits_test, best first: {digits_npz}, {tiny_run}."
+
+
+def test_real_images_score_at_the_floor_and_copies_are_noticed(digits_npz, ayneh):
+    _, out, _ = ayneh("evaluate", "--images", digits_npz, "--data", "digits", "--json")
+    scores = json.loads(out)[str(digits_npz)]["scores"]
+    assert scores["fd_200_digits_test"]["value"] < 1.5 * scores["fd_200_digits_test"]["floor"]["value"]
+    assert scores["copies_200_digits_test"]["value"] == 1
+
+
+def test_a_judge_is_trained_for_a_folder_and_used(tmp_path, ayneh):
+    images = load("digits", "train", limit=300)
+    for index, (pixels, label) in enumerate(zip(images.pixels, images.labels, strict=True)):
+        (tmp_path / "set" / str(int(label))).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels[0].numpy()).save(tmp_path / "set" / str(int(label)) / f"{index}.png")
+    data = f"folder:{tmp_path / 'set'}"
+    with pytest.raises(UserError, match="ayneh judge train --data folder:"):
+        judge_of(Data(data))
+    status, out, _ = ayneh("judge", "train", "--data", data, "--epochs", "6", "--quiet")
+    assert status == 0
+    assert "accuracy_test" in out
+    judge = judge_of(Data(data))
+    assert list(judge.nets) == ["cnn-0", "cnn-1", "cnn-2", "random"]
+    assert "fd_30_folder_test_random" in judge.evaluate(images.pixels[:100])["scores"]
+
+
+def test_other_pixels_have_another_judge():
+    images = load("digits", "train").pixels
+    assert trained_folder(images) != trained_folder(255 - images)
+
+
+def test_the_frame_comes_off():
+    images = torch.rand(3, 1, 8, 8)
+    for before, after in ((4, 4), (2, 3)):  # an odd pixel was put to the right and bottom
+        framed = torch.nn.functional.pad(images, (before, after, before, after))
+        assert torch.equal(unframed(framed, 8), images)
+
+
+def test_the_scorer_of_a_run_takes_framed_fakes():
+    images = load("digits", "train").pixels[:150]
+    framed = torch.nn.functional.pad(images, (4, 4, 4, 4))
+    assert scorer(Data("digits"))(framed) == judge_of(Data("digits")).quick(images)
+
+
+def test_compared_says_where_a_net_disagrees():
+    def report(**values):
+        return {"scores": {name: {"value": value} for name, value in values.items()}}
+
+    reports = {"a": report(fd_9=1.0, fd_9_x=5.0), "b": report(fd_9=2.0, fd_9_x=4.0)}
+    assert compared(reports) == ["By fd_9, best first: a, b.", "fd_9_x orders them differently: b, a."]
+    agree = {"a": report(fd_9=1.0, fd_9_x=3.0), "b": report(fd_9=2.0, fd_9_x=4.0)}
+    assert compared(agree) == ["By fd_9, best first: a, b.", "All nets agree on this order."]
+    assert compared({"a": reports["a"]}) == []
+
+
+def _save(path, array):
+    np.save(path, array)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda tmp: tmp / "nothing.npz", "no file"),
+        (lambda tmp: tmp, "image"),  # an empty folder
+        (lambda tmp: _save(tmp / "nan.npy", np.full((30, 8, 8), np.nan, np.float32)), "nan to nan"),
+        (lambda tmp: _save(tmp / "small.npy", np.zeros((30, 5, 5), np.uint8)), "5x5"),
+        (lambda tmp: _save(tmp / "colour.npy", np.zeros((30, 8, 8, 3), np.uint8)), "3 channels"),
+    ],
+)
+def test_bad_images_give_one_clear_line(make, words, tmp_path, ayneh):
+    status, _, err = ayneh("evaluate", "--images", make(tmp_path), "--data", "digits")
+    assert status == 2
+    assert len(err.strip().splitlines()) <= 2
+    assert words in err
+
+
+def test_one_image_says_cannot_tell(tmp_path, ayneh):
+    path = _save(tmp_path / "one.npy", load("digits", "test").pixels[:1, 0].numpy())
+    status, out, _ = ayneh("evaluate", "--images", path, "--data", "digits")
+    assert status == 0
+    assert "cannot tell" in out
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["evaluate"], "nothing to evaluate"),
+        (["evaluate", "--images", "x.npz"], "--data"),
+        (["evaluate", "nowhere"], "no run"),
+        (["judge", "train", "--data", "digitz"], "digits"),
+    ],
+)
+def test_bad_calls_give_one_clear_line(args, words, ayneh):
+    status, _, err = ayneh(*args)
+    assert status == 2
+    assert words in err
