@@ -1,6 +1,8 @@
 """The verb `evaluate` on real runs and files: tables, JSON, files in the run folder, and words for bad input."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from PIL import Image
 from ayneh.config import Data
 from ayneh.data.sources import load
 from ayneh.errors import UserError
-from ayneh.jobs.evaluate import compared
+from ayneh.jobs.evaluate import _stacked, compared
+from ayneh.judge.stacked import product_shares
 from ayneh.judging import judge_of, scorer, trained_folder, unframed
 
 
@@ -148,3 +151,20 @@ def test_bad_calls_give_one_clear_line(args, words, ayneh):
     status, _, err = ayneh(*args)
     assert status == 2
     assert words in err
+
+
+@pytest.mark.skipif(
+    not (Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "mnist").is_dir(),
+    reason="AYNEH_DATA does not name a folder with mnist in it",
+)
+def test_real_stacked_digits_score_as_a_perfect_sampler_does():
+    images = load("stacked-mnist", "test", limit=2000).pixels
+    report = _stacked(lambda first, last: iter(images[first:last].split(600)), 2000)
+    scores = report["scores"]
+    shares = product_shares(torch.bincount(load("mnist", "test").labels))
+    expected = 1000 - sum((1 - p) ** 2000 for p in shares)
+    assert scores["modes_2k_stackedmnist"]["value"] == pytest.approx(expected, abs=30)
+    plain = scores["kl_2k_stackedmnist_uniform"]
+    assert plain["value"] == pytest.approx(plain["floor"]["value"], abs=6 * plain["floor"]["standard_deviation"])
+    assert "few for 1000 modes" in scores["kl_corrected_2k_stackedmnist_train"]["warning"]
+    assert 0.01 < report["classifier_error_of_a_triple"] < 0.02

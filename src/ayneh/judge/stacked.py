@@ -68,7 +68,7 @@ def mode_kl_corrected(counts: Tensor, shares: np.ndarray) -> Score:
     draws = np.random.default_rng(0).multinomial(n, found / n, size=1000)
     low, high = np.quantile([_kl(row, shares) for row in draws], [0.025, 0.975]) - 2 * bias
     warning = f"{n} images are few for 1000 modes; use 100,000 or more." if n < 100_000 else None
-    return Score(_kl(found, shares) - bias, n, (float(low), float(high)), warning=warning)
+    return Score(float(_kl(found, shares) - bias), n, (float(low), float(high)), warning=warning)
 
 
 def perfect_sampler(truth: np.ndarray, shares: np.ndarray, n: int, draws: int = 200) -> tuple[float, float]:
