@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,21 +32,6 @@ def judge_of(data: Data) -> Judge:
     train = load(data.name, "train", resize=data.resize, limit=data.limit).pixels
     test = load(data.name, "test", resize=data.resize).pixels
     return Judge(data.name, nets_of(data.name, train), train, test, cache_folder() / "floors")
-
-
-def scorer(data: Data) -> Callable[[Tensor], dict[str, float | None]]:
-    """What follows a training run: a function of fakes uint8 (N, C, S, S), framed or not, that gives a few scores.
-
-    On MNIST about half a second of one core for 2,000 images, after a first call that reads the test split.
-    """
-    judge = judge_of(data)
-    return lambda images: judge.quick(unframed(images, judge.test.shape[-1]))
-
-
-def unframed(images: Tensor, size: int) -> Tensor:
-    """The centre of images that were framed to go through the nets: (N, C, S, S) -> (N, C, size, size)."""
-    start = (images.shape[-1] - size) // 2
-    return images[..., start : start + size, start : start + size]
 
 
 def nets_of(name: str, train: Tensor) -> dict[str, FeatureNet]:

@@ -14,7 +14,7 @@ from ayneh.data.sources import load
 from ayneh.errors import UserError
 from ayneh.jobs.evaluate import _stacked, compared
 from ayneh.judge.stacked import product_shares
-from ayneh.judging import judge_of, scorer, trained_folder, unframed
+from ayneh.judging import judge_of, trained_folder
 
 
 @pytest.fixture(autouse=True)
@@ -83,19 +83,6 @@ def test_a_judge_is_trained_for_a_folder_and_used(tmp_path, ayneh):
 def test_other_pixels_have_another_judge():
     images = load("digits", "train").pixels
     assert trained_folder(images) != trained_folder(255 - images)
-
-
-def test_the_frame_comes_off():
-    images = torch.rand(3, 1, 8, 8)
-    for before, after in ((4, 4), (2, 3)):  # an odd pixel was put to the right and bottom
-        framed = torch.nn.functional.pad(images, (before, after, before, after))
-        assert torch.equal(unframed(framed, 8), images)
-
-
-def test_the_scorer_of_a_run_takes_framed_fakes():
-    images = load("digits", "train").pixels[:150]
-    framed = torch.nn.functional.pad(images, (4, 4, 4, 4))
-    assert scorer(Data("digits"))(framed) == judge_of(Data("digits")).quick(images)
 
 
 def test_compared_says_where_a_net_disagrees():

@@ -73,10 +73,13 @@ def test_saving_twice_gives_the_same_bytes_and_loading_the_same_net(tmp_path):
     assert torch.allclose(see(again, images).features, see(net, images).features, atol=0.02)
 
 
-def test_frames_come_off_and_larger_images_are_averaged():
-    image = torch.arange(28 * 28).view(1, 1, 28, 28).remainder(256).to(torch.uint8)
-    framed = torch.nn.functional.pad(image, (2, 2, 2, 2))
-    assert torch.equal(at_size(framed, 28), image.float())
+@pytest.mark.parametrize(("side", "frame"), [(28, (2, 2)), (8, (2, 3))])  # an odd pixel goes to the right and bottom
+def test_frames_come_off(side, frame):
+    images = torch.randint(0, 256, (3, 1, side, side), dtype=torch.uint8)
+    assert torch.equal(at_size(torch.nn.functional.pad(images, (*frame, *frame)), side), images.float())
+
+
+def test_larger_images_are_averaged():
     small = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
     assert torch.equal(at_size(small.repeat_interleave(3, 2).repeat_interleave(3, 3), 8), small.float())
 

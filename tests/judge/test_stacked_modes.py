@@ -33,11 +33,11 @@ def test_perfect_sampler_of_mnist_scores_what_its_imbalance_says():
 
 def test_correction_leaves_a_perfect_sampler_at_zero():
     shares = product_shares(MNIST_TRAIN)
-    draws = np.random.RandomState(0).multinomial(200_000, shares, size=20)
+    draws = np.random.RandomState(0).multinomial(200_000, shares, size=8)
     scores = [mode_kl_corrected(torch.from_numpy(draw), shares) for draw in draws]
     assert abs(np.mean([score.value for score in scores])) < 1e-4
     assert mode_kl(torch.from_numpy(draws[0]), shares).value > 0.002
-    assert sum(score.interval[0] <= 0 <= score.interval[1] for score in scores) >= 16
+    assert sum(score.interval[0] <= 0 <= score.interval[1] for score in scores) >= 6
 
 
 def test_half_of_the_modes_missing_costs_log_two():

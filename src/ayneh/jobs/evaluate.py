@@ -16,7 +16,7 @@ from ayneh.config import Data
 from ayneh.errors import UserError
 from ayneh.files import atomically
 from ayneh.jobs.sample import sampler_of
-from ayneh.judging import cache_folder, judge_of, unframed
+from ayneh.judging import cache_folder, judge_of
 from ayneh.record import Record
 from ayneh.terminal import Watch
 
@@ -105,7 +105,7 @@ def _of_run(
         return head | _stacked(draw, n or PLUG_IN)
     judge = _judge(config.data, judges)
     watch.say(f"{run}: drawing {n or 10_000} images")
-    fakes = unframed(torch.cat(list(draw(0, n or 10_000))), judge.test.shape[-1])
+    fakes = torch.cat(list(draw(0, n or 10_000)))
     return head | _judged(judge, fakes, inception, watch.say)
 
 
@@ -122,7 +122,7 @@ def _judged(judge: Judge, fakes: Tensor, inception: bool, say: Callable[[str], N
         from ayneh.judge.inception import inception_fid
 
         say("measuring FID with Inception: about half an hour on two CPU cores for 10,000 images")
-        score = inception_fid(judge.test, fakes, cache_folder() / "inception")
+        score = inception_fid(judge.test, judge.chosen(fakes), cache_folder() / "inception")
         report["scores"]["inception_fid_" + f"{score.n}_{judge.data}_test"] = score.as_dict()
     return report
 

@@ -94,10 +94,10 @@ class Seen:
 
 
 def at_size(pixels: Tensor, side: int) -> Tensor:
-    """(N, C, H, H) uint8 -> (N, C, side, side) float32 in 0..255, as data of that side was before it was framed.
+    """(N, C, H, H) uint8 -> (N, C, side, side) float32 in 0..255: the data's own size again.
 
-    32 pixels lose the black border that 28 were framed in; any other larger size is averaged down by area.
-    Raises UserError on images that are smaller, not square, or not uint8.
+    Images less than twice as large were framed to go through the nets, and lose the frame (28 of 32 pixels stay);
+    larger ones are averaged by area. Raises UserError on images that are smaller, not square, or not uint8.
     """
     if pixels.dtype != torch.uint8 or pixels.ndim != 4:
         raise UserError(f"The judge reads uint8 images (N, C, H, W); got {pixels.dtype} {tuple(pixels.shape)}.")
@@ -107,10 +107,10 @@ def at_size(pixels: Tensor, side: int) -> Tensor:
             f"The images are {height}x{width} pixels and this judge reads squares of {side} pixels or more; "
             "resize them, or train a judge for them with `ayneh judge train --data ...`."
         )
-    if (side, height) == (28, 32):
-        return pixels[:, :, 2:-2, 2:-2].float()
-    x = pixels.float()
-    return x if height == side else nn.functional.interpolate(x, size=side, mode="area")
+    if height < 2 * side:
+        start = (height - side) // 2  # where the frame is odd, the larger part is to the right and below
+        return pixels[:, :, start : start + side, start : start + side].float()
+    return nn.functional.interpolate(pixels.float(), size=side, mode="area")
 
 
 def fit(pixels: Tensor, net: FeatureNet) -> Tensor:

@@ -48,12 +48,23 @@ class Judge:
         self.data, self.nets, self.train, self.test, self.cache = data, nets, train, test, cache
         self.lead = next(iter(nets))
 
+    def chosen(self, images: Tensor) -> Tensor:
+        """At most as many images as the test split has, a fixed random choice, at the data's own size: uint8."""
+        if len(images) == 0:
+            raise UserError("There are no images to judge.")
+        if images.ndim == 4 and images.shape[1] != self.test.shape[1]:
+            raise UserError(
+                f"The images have {images.shape[1]} channels and {self.data} has {self.test.shape[1]}; "
+                "compare like with like."
+            )
+        return at_size(shuffled(images, 2)[: len(self.test)], self.test.shape[-1]).round().to(torch.uint8)
+
     def evaluate(self, images: Tensor, say: Callable[[str], None] = lambda _: None) -> Verdict:
         """Every metric of images uint8 (N, C, S, S), each with n, interval, floor and warning, and words on them.
 
         At most as many images as the test split has are judged: a fixed random choice of them.
         """
-        fakes = self._chosen(images)
+        fakes = self.chosen(images)
         say(f"judging {len(fakes)} images against {len(self.test)} test images of {self.data}")
         seen = self._seen(fakes)
         scores = self._scores(fakes, seen) | self._copying(fakes)
@@ -72,12 +83,12 @@ class Judge:
 
     def scores(self, images: Tensor) -> dict[str, Score]:
         """Every metric by its bare name; ``@net`` marks those of another net than the leading one."""
-        fakes = self._chosen(images)
+        fakes = self.chosen(images)
         return self._scores(fakes, self._seen(fakes)) | self._copying(fakes)
 
     def quick(self, images: Tensor) -> dict[str, float | None]:
         """A few scores by the leading net alone, cheap enough to follow a training run."""
-        fakes = self._chosen(images)
+        fakes = self.chosen(images)
         seen, reference = see(self.nets[self.lead], fakes), self._test_features(self.lead)
         scores = {"fd": frechet(reference, seen.features)} | self._class_scores(seen, self.lead)
         return {self._name(key, score.n): score.value for key, score in scores.items()}
@@ -198,16 +209,6 @@ class Judge:
         return {}
 
     # -- words -----------------------------------------------------------------------------------------------------
-
-    def _chosen(self, images: Tensor) -> Tensor:
-        if len(images) == 0:
-            raise UserError("There are no images to judge.")
-        if images.ndim == 4 and images.shape[1] != self.test.shape[1]:
-            raise UserError(
-                f"The images have {images.shape[1]} channels and {self.data} has {self.test.shape[1]}; "
-                "compare like with like."
-            )
-        return at_size(shuffled(images, 2)[: len(self.test)], self.test.shape[-1]).round().to(torch.uint8)
 
     def _name(self, key: str, n: int) -> str:
         metric, _, net = key.partition("@")

@@ -1,0 +1,42 @@
+"""Pictures of runs over their scores: ``python bench/picture_runs.py OUT.png RUN:EPOCH ...``, epochs counted from 0.
+
+First ``ayneh evaluate RUN --epoch EPOCH`` for each of them: the titles are read from its evaluation-epoch-*.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+
+from ayneh.data.images import grid, to_uint8
+from ayneh.jobs.sample import sampler_of
+from ayneh.record import Record
+
+COLUMNS, SHOWN = 3, 50
+TITLE = ("fd_10k_mnist_test", "precision_10k_mnist_test", "coverage_10k_mnist_test", "modes_10k_mnist_test")
+
+
+def main(out: Path, places: list[str]) -> None:
+    rows = -(-len(places) // COLUMNS)
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=(12, 2.6 * rows), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, place in zip(axes.flat, places, strict=False):
+        run, _, epoch = place.rpartition(":")
+        sampler = sampler_of(Record.open(Path(run)).at_epoch(int(epoch)), replica=0)
+        fakes = to_uint8(torch.cat(list(sampler.images("picture", SHOWN))))
+        ax.imshow(grid(fakes, columns=10)[..., 0], cmap="gray", vmin=0, vmax=255)
+        scores = json.loads((Path(run) / f"evaluation-epoch-{int(epoch):04d}.json").read_text())["scores"]
+        words = ", ".join(f"{name.partition('_')[0]} {scores[name]['value']:.3g}" for name in TITLE)
+        ax.set_title(f"{Path(run).name}, after {int(epoch) + 1} epochs\n{words}", fontsize=9)
+    figure.tight_layout()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=80)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
