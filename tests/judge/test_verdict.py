@@ -42,7 +42,7 @@ def test_names_carry_the_protocol_and_floors_stand_beside(judge, digits):
 def test_one_digit_only_is_called_collapsed_by_three_metrics(judge, digits):
     ones = digits.pixels[digits.labels == 1]
     signs = " ".join(judge.evaluate(ones)["collapse"])
-    assert "histogram: 1 of 10" in signs
+    assert "histogram: 1, where real images have 10 classes" in signs
     assert "coverage" in signs
     assert "birthday test" in signs
 
@@ -118,7 +118,9 @@ def test_seeds_that_disagree_are_reported(digits):
     assert "digits-cnn-0 10, digits-cnn-1 3" in words
 
 
-def test_collapse_needs_no_class():
-    scores = {"coverage": Score(0.1, 100), "support": Score(None, 100, warning="why")}
-    floors = {"coverage": {"value": 0.9}, "support": {"value": 1e6}}
-    assert collapse(scores, floors) == ["coverage: 0.10, where real images have 0.90"]
+def test_poor_images_are_not_called_collapsed():
+    floors = {"coverage": {"value": 0.9}, "recall": {"value": 0.9}}
+    poor = {"coverage": Score(0.1, 100), "recall": Score(0.7, 100), "support": Score(None, 100, warning="why")}
+    assert collapse(poor, floors) == []
+    narrow = poor | {"recall": Score(0.1, 100)}
+    assert collapse(narrow, floors) == ["coverage: 0.1, where real images have 0.9, with as little recall"]

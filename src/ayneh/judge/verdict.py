@@ -232,16 +232,23 @@ class Judge:
 
 def collapse(scores: dict[str, Score], floors: dict[str, Plain]) -> list[str]:
     """Which metrics call the images collapsed, each in a sentence with its numbers; an empty list is good news."""
+
+    def fell(key: str, share: float) -> str | None:
+        """The score beside its floor, where it is at most ``share`` of it."""
+        value, floor = _value(scores, key), _value(floors, key)
+        if value is None or not floor or value > share * floor:
+            return None
+        return f"{value:,.4g}, where real images have {floor:,.4g}"
+
     signs = []
-    modes, all_modes = _value(scores, "modes"), _value(floors, "modes")
-    if modes is not None and all_modes and modes <= all_modes / 2:
-        signs.append(f"histogram: {modes:.0f} of {all_modes:.0f} classes")
-    coverage, best = _value(scores, "coverage"), _value(floors, "coverage")
-    if coverage is not None and best and coverage < best / 2:
-        signs.append(f"coverage: {coverage:.2f}, where real images have {best:.2f}")
-    support, usual = scores.get("support"), _value(floors, "support")
-    if support is not None and support.interval and usual and support.interval[1] < usual / 5:
-        signs.append(f"birthday test: as if there were {support.value:,.0f} images, of real ones {usual:,.0f}")
+    if modes := fell("modes", 0.5):
+        signs.append(f"histogram: {modes} classes")
+    # Poor images cover little too, but they surround the data: only a collapsed set loses recall as well.
+    if (coverage := fell("coverage", 0.5)) and fell("recall", 0.5):
+        signs.append(f"coverage: {coverage}, with as little recall")
+    support = scores.get("support")
+    if support and support.interval and (few := fell("support", 0.2)):
+        signs.append(f"birthday test: a support of {few}")
     return signs
 
 
