@@ -140,6 +140,10 @@ class Keep:
     """Keep for good every checkpoint whose count of epochs is a multiple of this, and the last."""
     sample_images: int = 64
     """Images in a picture."""
+    score_epochs: int = 0
+    """Epochs between two scores of G by the judge, so long as they take at most 5 % of the time (0: never)."""
+    score_images: int = 1000
+    """Images behind such a score."""
     tensorboard: bool = False
     """Write TensorBoard event files too (needs ayneh[tensorboard])."""
 
@@ -190,6 +194,8 @@ class Config:
             ("keep.checkpoint-epochs", self.keep.checkpoint_epochs, 1, float("inf")),
             ("keep.keep-epochs", self.keep.keep_epochs, 1, float("inf")),
             ("keep.sample-images", self.keep.sample_images, 1, 10_000),
+            ("keep.score-epochs", self.keep.score_epochs, 0, float("inf")),
+            ("keep.score-images", self.keep.score_images, 100, 10_000),
         ]
         for name, value, low, high in bounds:
             if not low <= value <= high:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ayneh.config import Config, Data, Keep, Net, Prior, Rules
+from ayneh.config import Config, Data, Keep, Net, Optimizer, Prior, Rules
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,15 @@ def _part_a(prior: Prior) -> Config:
 
 PRESETS = {
     "digits": Preset(
-        Config(epochs=60, batch=64, data=Data("digits", resize=16), net=Net("mirror", width=32)),
+        Config(
+            epochs=100,
+            batch=64,
+            data=Data("digits", resize=16),
+            net=Net("mirror", width=32),
+            rules=Rules(ema_halflife_images=10_000),
+            optimizer=Optimizer(lr=1e-3),
+            keep=Keep(sample_epochs=5, checkpoint_epochs=5, keep_epochs=20, score_epochs=20),
+        ),
         "the mirror nets on scikit-learn's embedded digits, in about a minute on two cores",
         "Part B of the report on data that needs no download",
     ),

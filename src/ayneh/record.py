@@ -1,11 +1,12 @@
 """The run folder: every file a run leaves, and the only code that reads or writes them. Plain files, no pickles.
 
-config.json                     what was asked for, and how this machine runs it
-metrics.jsonl                   a line per tick
-samples/epoch-0099.png          the fixed noise after epoch 99, with its losses (-replica-1 where there are several)
-samples/animation.gif           the same over all epochs
-checkpoints/epoch-0099.safetensors    the whole state, with the config inside
-checkpoints/interrupted.safetensors   the same, after Ctrl-C in the middle of an epoch
+- ``config.json``: what was asked for, and how this machine runs it
+- ``metrics.jsonl``: a line per tick
+- ``samples/epoch-0099.png``: the fixed noise after epoch 99, with its losses (``-replica-1`` where there are several)
+- ``samples/animation.gif``: the same over all epochs
+- ``checkpoints/epoch-0099.safetensors``: the whole state, with the config inside
+- ``checkpoints/interrupted.safetensors``: the same, after Ctrl-C in the middle of an epoch
+- ``checkpoints/best.safetensors``: the same, after the epoch that the judge liked best
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
 
 FORMAT = 1
 INTERRUPTED = "interrupted"
+BEST = "best"
 
 
 class Damaged(UserError):
@@ -213,8 +215,8 @@ class Record:
                 damaged.append(error)
         return None, damaged
 
-    def at_epoch(self, epoch: int | None) -> Checkpoint:
-        """The checkpoint after this epoch (from 0), or the newest. Raises UserError that lists those there are."""
+    def at_epoch(self, epoch: int | Literal["best"] | None) -> Checkpoint:
+        """The checkpoint after this epoch (from 0), the best, or (None) the newest; UserError if there is none."""
         if epoch is None:
             newest, damaged = self.newest()
             if newest is None:
@@ -222,7 +224,9 @@ class Record:
                     damaged[0] if damaged else UserError(f"{self.folder} has no checkpoint yet: train an epoch first.")
                 )
             return newest
-        path = self.checkpoints / f"{epoch_name(epoch)}.safetensors"
+        path = self.checkpoints / f"{BEST if epoch == BEST else epoch_name(int(epoch))}.safetensors"
+        if epoch == BEST and not path.exists():
+            raise UserError(f"{self.folder} has no best checkpoint: its training was not scored (--keep.score-epochs).")
         if not path.exists():
             kept = ", ".join(map(str, self.kept_epochs())) or "none"
             raise UserError(f"{self.folder} has no checkpoint of epoch {epoch}; there are: {kept}.")

@@ -56,7 +56,7 @@ class Watch:
     def bar(self, total_steps: int, done_steps: int) -> Iterator[Callable[..., None]]:
         """A progress bar in a terminal; elsewhere nothing, since the lines of the epochs tell enough.
 
-        Yields ``move(step, **fields)`` with the fields that the bar shows: images_per_s, loss_d, loss_g.
+        Yields ``move(step, **fields)`` with the fields that the bar shows: epoch, images_per_s, loss_d, loss_g, best.
         """
         columns = (
             TextColumn("epoch {task.fields[epoch]}"),
@@ -64,10 +64,10 @@ class Watch:
             MofNCompleteColumn(),
             TextColumn("{task.fields[images_per_s]:,.0f} images/s"),
             TimeRemainingColumn(),
-            TextColumn("D {task.fields[loss_d]:.3f}  G {task.fields[loss_g]:.3f}"),
+            TextColumn("D {task.fields[loss_d]:.3f}  G {task.fields[loss_g]:.3f}  {task.fields[best]}"),
         )
         terminal = self.console.is_terminal and not self.quiet
-        fields: dict[str, Any] = {"epoch": "-", "images_per_s": 0.0, "loss_d": 0.0, "loss_g": 0.0}
+        fields: dict[str, Any] = {"epoch": "-", "images_per_s": 0.0, "loss_d": 0.0, "loss_g": 0.0, "best": ""}
         with Progress(*columns, console=self.console, disable=not terminal, transient=True) as progress:
             task = progress.add_task("train", total=total_steps, completed=done_steps, **fields)
 

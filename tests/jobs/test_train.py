@@ -5,11 +5,13 @@ import random
 import shutil
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
+from ayneh.config import Data
 from ayneh.record import Record
 
 
@@ -190,7 +192,16 @@ def test_two_processes_cannot_train_in_one_folder(ayneh, tmp_path, tiny_run):
 
 def test_a_nan_stops_names_its_steps_and_keeps_the_good_checkpoint(ayneh, tmp_path, tiny):
     run = tmp_path / "run"
-    args = ["--rules.loss", "wasserstein", "--rules.penalty", "wgan-gp", "--rules.gamma", "1e30", "--optimizer.lr", "1e8"]
+    args = [
+        "--rules.loss",
+        "wasserstein",
+        "--rules.penalty",
+        "wgan-gp",
+        "--rules.gamma",
+        "1e30",
+        "--optimizer.lr",
+        "1e8",
+    ]
     status, _, err = ayneh("train", "digits", *tiny, "--epochs", 50, *args, "--out", run)
     assert status == 1
     assert "The game broke down" in err
@@ -207,3 +218,48 @@ def test_tensorboard_writes_the_same_numbers(ayneh, tmp_path, tiny):
     events = EventAccumulator(str(run / "events")).Reload()
     ours = [line["loss_g"][0] for line in Record(run).lines()]
     assert [e.value for e in events.Scalars("loss_g/0")] == pytest.approx(ours)
+
+
+def test_scores_follow_the_training_and_the_best_checkpoint_is_kept(ayneh, tmp_path):
+    """The scores in metrics.jsonl are those of the checkpoints, and a resumed run remembers the best."""
+    run = tmp_path / "run"
+    flags = ["--epochs", 6, "--keep.score-epochs", 2, "--keep.score-images", 200, "--keep.keep-epochs", 1]
+    flags += ["--keep.checkpoint-epochs", 1, "--net.width", 4]
+    status, _, err = ayneh("train", "digits", *flags, "--out", run)
+    assert status == 0, err
+    scores = {line["epoch"]: line["scores"][0] for line in Record(run).lines() if "scores" in line}
+    assert 1 in scores
+    assert set(scores) <= {1, 3, 5}
+    (name,) = [key for key in scores[1] if key.startswith("fd_")]
+    assert "200" in name
+    assert "digits" in name
+    best = min(scores, key=lambda epoch: scores[epoch][name])
+    assert Record(run).at_epoch("best").step == Record(run).at_epoch(best).step
+
+
+def test_the_best_is_remembered_over_a_resume_and_scoring_keeps_to_its_share(tiny_run):
+    from ayneh.jobs.train import Scorer, lay_out
+    from ayneh.terminal import Clock
+
+    config = Record(tiny_run).config()
+    keep = replace(config.keep, score_epochs=2, score_images=100)
+    config = replace(config, keep=keep, data=Data("digits", resize=16))
+    lines = [{"epoch": 1, "scores": [{"fd_100_digits_test": 3.0}, {"fd_100_digits_test": 5.0}]}, {"epoch": 2}]
+    scorer = Scorer(config, lay_out(config, "cpu"), Clock(100.0), lines)
+    assert scorer.best == 4.0
+    assert [scorer.due(epoch) for epoch in range(4)] == [False, True, False, True]
+    for distance, improved in ((4.5, False), (3.5, True), (3.9, False)):
+        scorer.latest = distance
+        assert scorer.improved() is improved
+    assert scorer.improved() is False  # nothing new
+    scorer.spent_s = 7.0
+    assert not scorer.due(3)  # 7 s of 100 s is more than 5 %
+
+
+def test_scoring_changes_no_training(ayneh, tmp_path, tiny):
+    for name, flags in (("plain", []), ("scored", ["--keep.score-epochs", 1, "--keep.score-images", 100])):
+        status, _, err = ayneh(
+            "train", "digits", *tiny, "--data.limit", 600, "--epochs", 2, *flags, "--out", tmp_path / name
+        )
+        assert status == 0, err
+    assert same(weights(tmp_path / "plain"), weights(tmp_path / "scored"))

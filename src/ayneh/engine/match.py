@@ -71,6 +71,7 @@ class Match:
             loss=pick(LOSSES, one.rules.loss, "loss"),
             penalty=None if one.rules.penalty == "none" else pick(PENALTIES, one.rules.penalty, "penalty"),
             pad=(before, after, before, after),
+            averages=any(c.rules.ema_halflife_images for c in replicas),
             adam_eps=one.optimizer.eps,
         )
         if any(c.rules.label_smoothing for c in replicas) and not self.game.loss.smooths:

@@ -22,10 +22,11 @@ def adam(
     theta, grad, m, v: (R, P); t, the number of this update counted from 1, and lr, beta1, beta2: (R, 1).
     """
     m = torch.lerp(grad, m, beta1)  # beta1 m + (1 - beta1) g
-    v = torch.lerp(grad * grad, v, beta2)
-    m_hat = m / (1 - beta1**t)
-    v_hat = v / (1 - beta2**t)
-    return theta - lr * m_hat / (v_hat.sqrt_() + eps), m, v
+    v = (grad * grad).lerp_(v, beta2)
+    # In place on fresh tensors: on vectors of millions of numbers allocation costs more than arithmetic.
+    scale = (v / (1 - beta2**t)).sqrt_().add_(eps)
+    update = (m * (lr / (1 - beta1**t))).div_(scale)
+    return torch.sub(theta, update, out=update), m, v
 
 
 def average(ema: Tensor, theta: Tensor, decay: Tensor, t: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ class Game:
     loss: Loss
     penalty: Penalty | None = None
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)  # left, right, top, bottom
+    averages: bool = True  # False: the moving average of G is G itself
     adam_eps: float = 1e-8
 
 
@@ -87,7 +88,10 @@ def update_gen(game: Game, state: State, gen: Tensor, real: Tensor, fake: Tensor
     real_logits = game.dis(dis, seen(real, draw["real"], hyper)) if game.loss.gen_needs_real else None
     loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
     grad = descend(game, state, "gen", gen, loss, hyper)
-    state["ema"] = average(state["ema"], state["gen"], hyper["ema_decay"], state["gen_t"])
+    averaged = (
+        average(state["ema"], state["gen"], hyper["ema_decay"], state["gen_t"]) if game.averages else state["gen"]
+    )
+    state["ema"] = averaged
     return {"loss_g": loss.detach(), "grad_g": grad}
 
 

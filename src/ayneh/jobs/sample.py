@@ -16,6 +16,7 @@ def sample(
     out: Path,
     n: int = 64,
     epoch: int | None = None,
+    best: bool = False,
     replica: int = 0,
     draw: int = 0,
 ) -> None:
@@ -26,6 +27,7 @@ def sample(
         out: images.npz or images.npy (uint8), a grid.png, or a folder for one PNG an image.
         n: number of images.
         epoch: the checkpoint after this epoch, counted from 0 (default: the newest).
+        best: the checkpoint that the judge liked best, if the run was scored (--keep.score-epochs).
         replica: which of the run's replicas, counted from 0.
         draw: number of this draw; another one draws other images.
     """
@@ -36,7 +38,7 @@ def sample(
 
     if n < 1:
         raise UserError(f"--n is {n}; ask for at least one image.")
-    sampler: Sampler = sampler_of(Record.open(run).at_epoch(epoch), replica)
+    sampler: Sampler = sampler_of(Record.open(run).at_epoch("best" if best else epoch), replica)
     pixels = torch.cat([to_uint8(part) for part in sampler.images(f"draw {draw}", n)])
     save_images(out, pixels)
     print(out)

@@ -7,18 +7,19 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from ayneh.config import Config, differences
 from ayneh.errors import Stopped, UserError
-from ayneh.record import INTERRUPTED, Checkpoint, Record, epoch_name
+from ayneh.record import BEST, INTERRUPTED, Checkpoint, Record, epoch_name
 from ayneh.terminal import Clock, Interrupt, Watch
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really works
     from ayneh.engine.loop import Moment
     from ayneh.engine.match import Match
+    from ayneh.game.step import State
 
 
 def train(
@@ -120,8 +121,8 @@ def _fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | 
         with Interrupt() as interrupt, watch.bar(total, story.stack.step) as move:
             for moment in run(match, story.stack, story.meter, config.epochs, config.keep.tick_steps, interrupt.heard):
                 last = {name: float(story.meter.last[name].mean()) for name in ("loss_d", "loss_g")}
-                move(moment.step, epoch=moment.epoch, images_per_s=moment.images_per_s, **last)
                 story.tell(moment)
+                move(moment.step, epoch=moment.epoch, images_per_s=moment.images_per_s, best=story.best(), **last)
             if story.stack.step < total:
                 story.save(INTERRUPTED)
                 raise Stopped(
@@ -164,6 +165,7 @@ class Story:
         self.clock = Clock(lines[-1]["wall_s"] if lines else 0.0)
         workers = record.engine()["workers"]
         self.stack = Processes(match, state, step, workers) if workers else Inline(match, state, step)
+        self.scorer = self._scorer(lines) if config.keep.score_epochs else None
         self.board = Board(record.folder / "events", step) if config.keep.tensorboard else None
 
     def tell(self, moment: Moment) -> None:
@@ -173,7 +175,9 @@ class Story:
         if moment.tick:
             place = {"epoch": epoch, "step": moment.step, "images": moment.images}
             speed = {"images_per_s": round(moment.images_per_s, 1), "wall_s": round(self.clock.seconds(), 3)}
-            line = place | speed | self.meter.read()
+            line: dict[str, Any] = place | speed | self.meter.read()
+            if moment.epoch_ended and self.scorer and self.scorer.due(epoch):
+                line["scores"] = self.scorer.score(self.stack.state)
             self.record.append(line)
             if self.board:
                 self.board.write(line)
@@ -184,6 +188,8 @@ class Story:
             self.watch.say(seed + self._caption(epoch, r))
         if (epoch + 1) % keep.sample_epochs == 0 or last:
             self.picture(epoch)
+        if self.scorer and self.scorer.improved():
+            self.save(BEST)
         if (epoch + 1) % keep.checkpoint_epochs == 0 or last:
             self.save(epoch_name(epoch))
             self.record.thin_out(keep.keep_epochs)
@@ -222,9 +228,66 @@ class Story:
         print(f"{self.record.folder}: {self.config.epochs} epochs in {self.clock.seconds():.0f} s")
         print(f"pictures: {self.record.samples}")
 
+    def _scorer(self, lines: list[dict[str, Any]]) -> Scorer | None:
+        try:
+            return Scorer(self.config, self.match, self.clock, lines)
+        except UserError as error:  # no judge knows these images: worth a word, not worth the run
+            self.watch.say(f"Training goes on without scores. {error}")
+            return None
+
+    def best(self) -> str:
+        """The best Fréchet distance so far, for the bar."""
+        return f"best fd {self.scorer.best:.2f}" if self.scorer and self.scorer.best < float("inf") else ""
+
     def _caption(self, epoch: int, replica: int) -> str:
         loss_d, loss_g = (float(self.meter.last[name][replica]) for name in ("loss_d", "loss_g"))
         return f"epoch: {epoch}      last batch loss D: {loss_d}      last batch loss G: {loss_g}"
+
+
+class Scorer:
+    """The judge's view of each replica while it trains, and whether this is the best so far."""
+
+    SHARE = 0.05  # of the time that training takes, at most
+
+    def __init__(self, config: Config, match: Match, clock: Clock, lines: list[dict[str, Any]]) -> None:
+        from ayneh.judging import judge_of
+
+        self.keep, self.match, self.clock = config.keep, match, clock
+        self.judge = judge_of(config.data)
+        before = [self.total(line["scores"]) for line in lines if "scores" in line]
+        self.best, self.latest, self.spent_s = min(before, default=float("inf")), float("inf"), 0.0
+
+    def due(self, epoch: int) -> bool:
+        """Every ``score_epochs`` epochs, unless the scores so far took more than their share."""
+        return (epoch + 1) % self.keep.score_epochs == 0 and self.spent_s <= self.SHARE * self.clock.seconds()
+
+    def score(self, state: State) -> list[dict[str, float | None]]:
+        """A few scores of each replica's averaged generator; their names carry their protocol."""
+        import torch
+
+        from ayneh.data.images import to_uint8
+        from ayneh.engine.sampler import Sampler
+
+        begin, scores = Clock(), []
+        for r, config in enumerate(self.match.replicas):
+            sampler = Sampler(self.match.gen, state["ema"][r], config)
+            pixels = to_uint8(torch.cat(list(sampler.images("scores", self.keep.score_images))))
+            scores.append(self.judge.quick(pixels))
+        self.latest = self.total(scores)
+        self.spent_s += begin.seconds()
+        return scores
+
+    def improved(self) -> bool:
+        """Whether the latest score beats all before it; asked once after each epoch."""
+        better = self.latest < self.best
+        self.best, self.latest = min(self.best, self.latest), float("inf")
+        return better
+
+    @staticmethod
+    def total(scores: list[dict[str, float | None]]) -> float:
+        """The replicas' mean Fréchet distance, which chooses the best; infinite where one cannot be told."""
+        distances = [value for score in scores for name, value in score.items() if name.startswith("fd_")]
+        return sum(float("inf") if d is None else d for d in distances) / len(distances)
 
 
 class Board:
