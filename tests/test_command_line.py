@@ -103,7 +103,7 @@ IDX = b"\x00\x00\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (2, 28, 28)) 
 
 @pytest.mark.parametrize(
     "damaged",
-    [gzip.compress(IDX)[:-20], gzip.compress(IDX[:-5]), gzip.compress(b"\x01\x02\x03\x04" + IDX[4:]), b"not gzip at all"],
+    [gzip.compress(IDX)[:-20], gzip.compress(IDX[:-5]), gzip.compress(b"\x01\x02\x03\x04" + IDX[4:]), b"no gzip"],
     ids=["gzip cut off", "pixels missing", "wrong magic", "no gzip"],
 )
 def test_a_damaged_idx_file_is_named(ayneh, tmp_path, monkeypatch, damaged):

@@ -112,12 +112,8 @@ def test_x_train_and_x_test_are_the_splits(tmp_path: Path) -> None:
 def test_labels_of_one_half_alone_are_no_labels_and_odd_ones_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=PIXELS[:8], x_test=PIXELS[8:], y_train=np.arange(8))
     assert load(f"npz:{tmp_path / 'a.npz'}").labels is None
-    np.savez(
-        tmp_path / "a.npz", x_train=PIXELS[:8], x_test=PIXELS[8:], y_train=np.arange(8), y_test=np.int64(3)
-    )
-    with pytest.raises(
-        UserError, match=r"y_test has the type int64 and the shape \(\).* each of the 4 images"
-    ):
+    np.savez(tmp_path / "a.npz", x_train=PIXELS[:8], x_test=PIXELS[8:], y_train=np.arange(8), y_test=np.int64(3))
+    with pytest.raises(UserError, match=r"y_test has the type int64 and the shape \(\).* each of the 4 images"):
         load(f"npz:{tmp_path / 'a.npz'}")
 
 
@@ -127,9 +123,7 @@ def test_halves_of_two_shapes_are_refused(tmp_path: Path) -> None:
         load(f"npz:{tmp_path / 'a.npz'}")
 
 
-@pytest.mark.parametrize(
-    "labels", [np.arange(11), np.linspace(0, 1, 12), np.arange(12) - 1, np.eye(12, dtype=int)]
-)
+@pytest.mark.parametrize("labels", [np.arange(11), np.linspace(0, 1, 12), np.arange(12) - 1, np.eye(12, dtype=int)])
 def test_labels_that_do_not_fit_are_refused(tmp_path: Path, labels: np.ndarray) -> None:
     np.savez(tmp_path / "a.npz", images=PIXELS, labels=labels)
     with pytest.raises(
@@ -157,7 +151,5 @@ def test_a_damaged_file_is_named_and_pickles_are_never_opened(tmp_path: Path) ->
     flipped = whole[:200] + bytes([whole[200] ^ 255]) + whole[201:]
     for damaged in (b"", b"<html>", whole[: len(whole) // 2], flipped, plain[:-5], plain[:40], pickled):
         path.write_bytes(damaged)
-        with pytest.raises(
-            UserError, match=r"a\.npz is damaged or is not an \.npz or \.npy file of plain arrays: .+"
-        ):
+        with pytest.raises(UserError, match=r"a\.npz is damaged or is not an \.npz or \.npy file of plain arrays: .+"):
             everything(path)

@@ -115,9 +115,7 @@ def test_a_file_comes_once_whole_and_in_silence(
     assert capsys.readouterr() == ("", ""), "no bar where there is no terminal"
 
 
-def test_a_transfer_that_breaks_off_goes_on_where_it_was(
-    server: Server, mirrors: Callable[..., None]
-) -> None:
+def test_a_transfer_that_breaks_off_goes_on_where_it_was(server: Server, mirrors: Callable[..., None]) -> None:
     mirrors(server.url)
     server.cuts = [1000, 2000]
     assert locate("mnist", FILE).read_bytes() == PACKED
@@ -140,9 +138,7 @@ def leave_a_part(server: Server, cache: Path, size: int) -> Path:
     return part
 
 
-def test_the_part_of_an_earlier_process_is_continued(
-    server: Server, mirrors: Callable[..., None], cache: Path
-) -> None:
+def test_the_part_of_an_earlier_process_is_continued(server: Server, mirrors: Callable[..., None], cache: Path) -> None:
     mirrors(server.url)
     leave_a_part(server, cache, 5000)
     assert locate("mnist", FILE).read_bytes() == PACKED
@@ -180,9 +176,7 @@ def test_a_part_that_cannot_be_continued_starts_anew(
     assert locate("mnist", FILE).read_bytes() == PACKED
 
 
-def test_a_part_longer_than_the_file_starts_anew(
-    server: Server, mirrors: Callable[..., None], cache: Path
-) -> None:
+def test_a_part_longer_than_the_file_starts_anew(server: Server, mirrors: Callable[..., None], cache: Path) -> None:
     mirrors(server.url)
     leave_a_part(server, cache, 5000).write_bytes(bytes(len(PACKED) + 1))
     assert locate("mnist", FILE).read_bytes() == PACKED
@@ -207,9 +201,7 @@ def test_a_dead_mirror_is_passed_over(server: Server, mirrors: Callable[..., Non
     assert locate("mnist", FILE).read_bytes() == PACKED
 
 
-def test_an_overloaded_mirror_does_not_cost_the_part(
-    server: Server, mirrors: Callable[..., None], cache: Path
-) -> None:
+def test_an_overloaded_mirror_does_not_cost_the_part(server: Server, mirrors: Callable[..., None], cache: Path) -> None:
     mirrors(server.url)
     part = leave_a_part(server, cache, 5000)
     server.status = 503
@@ -238,9 +230,7 @@ def test_a_checksum_of_the_content_accepts_another_compression_and_one_of_the_gz
     assert gzip.decompress(locate("mnist", FILE).read_bytes()) == CONTENT
 
 
-def test_a_checksum_of_the_gzip_accepts_the_published_file(
-    server: Server, mirrors: Callable[..., None]
-) -> None:
+def test_a_checksum_of_the_gzip_accepts_the_published_file(server: Server, mirrors: Callable[..., None]) -> None:
     mirrors(server.url, md5=Md5("gzip", hashlib.md5(PACKED).hexdigest()))
     assert locate("mnist", FILE).read_bytes() == PACKED
 
@@ -269,18 +259,14 @@ def test_without_a_network_the_error_names_mirrors_folders_and_what_works_offlin
     assert f"into {tmp_path / 'mine' / 'mnist'}" in str(refusal.value)
 
 
-def test_a_cache_that_cannot_be_written_is_named(
-    server: Server, mirrors: Callable[..., None], cache: Path
-) -> None:
+def test_a_cache_that_cannot_be_written_is_named(server: Server, mirrors: Callable[..., None], cache: Path) -> None:
     mirrors(server.url)
     cache.write_text("a file where the folder should be")
     with pytest.raises(UserError, match=f"cannot be kept in {cache / 'mnist'} .*set AYNEH_CACHE"):
         locate("mnist", FILE)
 
 
-@pytest.mark.parametrize(
-    "spelling", [FILE, f"{FILE}.gz", "train-images.idx3-ubyte", "train-images.idx3-ubyte.gz"]
-)
+@pytest.mark.parametrize("spelling", [FILE, f"{FILE}.gz", "train-images.idx3-ubyte", "train-images.idx3-ubyte.gz"])
 def test_files_are_found_under_all_their_spellings_own_ones_first(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str
 ) -> None:
@@ -298,10 +284,7 @@ def test_each_set_has_two_mirrors_and_a_checksum_for_each_of_its_four_files() ->
         assert all(url.endswith("/") for url in MIRRORS[name])
         assert {file.split("-")[0] for file in MD5[name]} == {"train", "t10k"}
         assert len({md5.digest for md5 in MD5[name].values()}) == 4
-        assert all(
-            len(bytes.fromhex(md5.digest)) == 16 and md5.of in ("gzip", "content")
-            for md5 in MD5[name].values()
-        )
+        assert all(len(bytes.fromhex(md5.digest)) == 16 and md5.of in ("gzip", "content") for md5 in MD5[name].values())
 
 
 def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

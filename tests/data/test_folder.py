@@ -92,10 +92,7 @@ def test_first_subfolders_are_classes_in_the_order_of_their_names(tmp_path: Path
 def test_a_fixed_tenth_is_for_testing_where_the_folder_does_not_say(tmp_path: Path) -> None:
     for i in range(25):
         write(tmp_path / f"{i:02d}.png", np.full((2, 2), i, np.uint8))
-    split = {
-        name: load(f"folder:{tmp_path}", name).pixels[:, 0, 0, 0].tolist()
-        for name in ("train", "test", "all")
-    }
+    split = {name: load(f"folder:{tmp_path}", name).pixels[:, 0, 0, 0].tolist() for name in ("train", "test", "all")}
     assert len(split["test"]) == 2
     assert sorted(split["train"] + split["test"]) == split["all"] == list(range(25))
     assert load(f"folder:{tmp_path}", "test").pixels[:, 0, 0, 0].tolist() == split["test"]
@@ -132,9 +129,7 @@ def test_mixed_sizes_are_refused_with_two_of_them_and_cured_by_resize(tmp_path: 
     write(tmp_path / "a.png", picture(0, 8, 8))
     write(tmp_path / "b.png", picture(0, 8, 8))
     write(tmp_path / "c.png", picture(0, 10, 6))
-    with pytest.raises(
-        UserError, match=r"a\.png is 8x8 and .*c\.png is 6x10 .width x height.*--data\.resize N"
-    ):
+    with pytest.raises(UserError, match=r"a\.png is 8x8 and .*c\.png is 6x10 .width x height.*--data\.resize N"):
         load(f"folder:{tmp_path}", "all")
     assert load(f"folder:{tmp_path}", "all", resize=4).pixels.shape == (3, 1, 4, 4)
 

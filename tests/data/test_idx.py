@@ -18,9 +18,7 @@ LABELS = np.array([2, 0, 1], np.uint8)
 
 @pytest.mark.parametrize("name", ["images", "images.gz"])
 @pytest.mark.parametrize("array", [PIXELS, LABELS])
-def test_an_array_comes_back_in_its_shape(
-    tmp_path: Path, write_idx: Writer, name: str, array: np.ndarray
-) -> None:
+def test_an_array_comes_back_in_its_shape(tmp_path: Path, write_idx: Writer, name: str, array: np.ndarray) -> None:
     read = read_idx(write_idx(tmp_path / name, array))
     assert read.dtype == np.uint8
     assert np.array_equal(read, array)

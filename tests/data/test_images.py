@@ -81,9 +81,7 @@ def test_an_image_larger_than_the_padding_is_refused() -> None:
         pad_to(noise(1, 28, 40), 32, 0)
 
 
-@pytest.mark.parametrize(
-    ("n", "columns", "rows_and_columns"), [(9, None, (3, 3)), (5, None, (2, 3)), (5, 5, (1, 5))]
-)
+@pytest.mark.parametrize(("n", "columns", "rows_and_columns"), [(9, None, (3, 3)), (5, None, (2, 3)), (5, 5, (1, 5))])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_grid_holds_each_image_in_its_cell_and_grey_elsewhere(
     n: int, columns: int | None, rows_and_columns: tuple[int, int], channels: int
@@ -117,9 +115,7 @@ def test_the_reports_caption_fits_under_pictures_of_any_width(width: int, channe
     assert torch.equal(page[:30, :width], picture)
     below = page[30:]
     assert below.max() > 200, "there is bright text"
-    border = torch.cat(
-        [below[:3].flatten(), below[-3:].flatten(), below[:, :3].flatten(), below[:, -3:].flatten()]
-    )
+    border = torch.cat([below[:3].flatten(), below[-3:].flatten(), below[:, :3].flatten(), below[:, -3:].flatten()])
     assert (border == GREY_OF_GAPS).all(), "and none of it is cut off"
 
 
@@ -128,8 +124,7 @@ def test_captions_that_differ_in_a_few_digits_get_pages_of_one_size(width: int) 
     """At the widths of a grid of 8 columns of 64, 32, 8 (zoomed by 1, 2, 8), 32 (by 3) and 128 pixels."""
     losses = np.random.RandomState(0).lognormal(0, 1, (40, 2)).astype(np.float32).astype(float)
     captions = [
-        f"epoch: {i}      last batch loss D: {d}      last batch loss G: {g}"
-        for i, (d, g) in enumerate(losses)
+        f"epoch: {i}      last batch loss D: {d}      last batch loss G: {g}" for i, (d, g) in enumerate(losses)
     ]
     picture = noise(30, width, 1)
     assert len({captioned(picture, caption).shape for caption in captions}) == 1
@@ -164,9 +159,7 @@ def test_zoom_comes_before_the_caption_so_that_text_stays_sharp(tmp_path: Path) 
     assert np.array_equal(read(tmp_path / "p.png"), captioned(zoomed(picture, 3), CAPTION)[:, :, 0].numpy())
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_png(tmp_path / "p.png", noise(4, 4, 1))
     before = (tmp_path / "p.png").read_bytes()
 
@@ -182,9 +175,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
-def test_an_animation_keeps_every_grey_level_the_timing_and_runs_for_ever(
-    tmp_path: Path, suffix: str
-) -> None:
+def test_an_animation_keeps_every_grey_level_the_timing_and_runs_for_ever(tmp_path: Path, suffix: str) -> None:
     ramp = torch.arange(256, dtype=torch.uint8).view(16, 16, 1)
     frames = [ramp, ramp.flip(0), ramp.transpose(0, 1)]
     save_animation(tmp_path / f"a{suffix}", frames, milliseconds=120)

@@ -62,9 +62,7 @@ def test_the_split_of_digits_is_fixed_disjoint_and_in_proportion() -> None:
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "kmnist"])
-def test_a_set_in_idx_files_is_read_by_halves_and_whole(
-    name: str, tiny_idx: Callable[[str], np.ndarray]
-) -> None:
+def test_a_set_in_idx_files_is_read_by_halves_and_whole(name: str, tiny_idx: Callable[[str], np.ndarray]) -> None:
     pixels = torch.from_numpy(tiny_idx(name))[:, None]
     train, test, both = (load(name, split) for split in ("train", "test", "all"))
     assert torch.equal(train.pixels, pixels[:40])
@@ -99,8 +97,7 @@ def test_stacked_mnist_stacks_three_digits_and_numbers_them_in_base_ten(
 def test_a_limit_keeps_a_fixed_nested_choice_with_its_labels() -> None:
     whole = load("digits")
     label_of = {
-        image.numpy().tobytes(): label
-        for image, label in zip(whole.pixels, whole.labels.tolist(), strict=True)
+        image.numpy().tobytes(): label for image, label in zip(whole.pixels, whole.labels.tolist(), strict=True)
     }
     small, large = load("digits", limit=100), load("digits", limit=300)
     assert (len(small.pixels), len(large.pixels)) == (100, 300)
@@ -124,9 +121,7 @@ def test_resize_changes_the_size_of_every_channel_and_nothing_else(
 
 
 def test_unknown_names_are_refused_with_the_nearest_one() -> None:
-    with pytest.raises(
-        UserError, match=r"no data set called 'fashion_mnist'. Did you mean 'fashion-mnist'\?"
-    ):
+    with pytest.raises(UserError, match=r"no data set called 'fashion_mnist'. Did you mean 'fashion-mnist'\?"):
         load("fashion_mnist")
     with pytest.raises(UserError, match=r"no data set called 'pictures/'.*folder:PATH.*npz:PATH"):
         load("pictures/")

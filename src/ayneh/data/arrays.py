@@ -59,9 +59,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             loaded = np.load(file, allow_pickle=False)
             return {"array": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except DAMAGED as error:
-        raise UserError(
-            f"{path} is damaged or is not an .npz or .npy file of plain arrays: {error}."
-        ) from error
+        raise UserError(f"{path} is damaged or is not an .npz or .npy file of plain arrays: {error}.") from error
 
 
 def _key_of_images(arrays: dict[str, np.ndarray], path: Path) -> str:
@@ -69,8 +67,7 @@ def _key_of_images(arrays: dict[str, np.ndarray], path: Path) -> str:
     if "images" in arrays or len(others) == 1:
         return "images" if "images" in arrays else others[0]
     raise UserError(
-        f"{path} holds the arrays {', '.join(arrays) or '(none)'}: call the images 'images', "
-        "or 'x_train' and 'x_test'."
+        f"{path} holds the arrays {', '.join(arrays) or '(none)'}: call the images 'images', or 'x_train' and 'x_test'."
     )
 
 
@@ -80,23 +77,17 @@ def _to_pixels(array: np.ndarray, where: str) -> np.ndarray:
     if array.dtype == np.uint8:
         return array
     if not np.issubdtype(array.dtype, np.floating):
-        raise UserError(
-            f"{where} has values of type {array.dtype}: save uint8, or floats in [0, 1] or [-1, 1]."
-        )
+        raise UserError(f"{where} has values of type {array.dtype}: save uint8, or floats in [0, 1] or [-1, 1].")
     low, high = float(array.min()), float(array.max())
     if not (low >= -1 - TOLERANCE and high <= 1 + TOLERANCE):  # not (...): so that NaN is refused too
-        raise UserError(
-            f"{where} has floats from {low:g} to {high:g}: save uint8, or floats in [0, 1] or [-1, 1]."
-        )
+        raise UserError(f"{where} has floats from {low:g} to {high:g}: save uint8, or floats in [0, 1] or [-1, 1].")
     unit = (array + 1) / 2 if low < -TOLERANCE else array
     return np.round(np.clip(unit, 0, 1) * 255).astype(np.uint8)
 
 
 def _channels_first(array: np.ndarray, where: str) -> np.ndarray:
     if 0 in array.shape or array.ndim not in (3, 4):
-        raise UserError(
-            f"{where} has the shape {array.shape}: images are (N, H, W), (N, H, W, C) or (N, C, H, W)."
-        )
+        raise UserError(f"{where} has the shape {array.shape}: images are (N, H, W), (N, H, W, C) or (N, C, H, W).")
     if array.ndim == 3:
         return array[:, None]
     first, last = array.shape[1] in CHANNELS, array.shape[3] in CHANNELS

@@ -14,9 +14,7 @@ from ayneh.errors import UserError
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-def read_folder(
-    folder: Path, split: str, size: int | None
-) -> tuple[np.ndarray, np.ndarray | None, int | None]:
+def read_folder(folder: Path, split: str, size: int | None) -> tuple[np.ndarray, np.ndarray | None, int | None]:
     """Pixels uint8 (N, C, H, W), labels int64 (N,) or None, number of classes or None; sorted by path.
 
     C is 1 if every image is grey (R = G = B), else 3; transparent pixels lie on black. If every image is in a
@@ -39,9 +37,7 @@ def read_folder(
     else:
         chosen = own_split(len(found), split).tolist()
     if not chosen:
-        raise UserError(
-            f"{folder} has no image for the split {split!r}: take the split 'all', or add images."
-        )
+        raise UserError(f"{folder} has no image for the split {split!r}: take the split 'all', or add images.")
     pixels = _stack([found[i][1] for i in chosen], size)
     labels = np.array([classes.index(places[i][0]) for i in chosen]) if classes else None
     return pixels, labels, len(classes) or None

@@ -71,7 +71,5 @@ def read_pair(images: Path, labels: Path, classes: int) -> tuple[np.ndarray, np.
             "one of the two belongs to another set."
         )
     if targets.max() >= classes:
-        raise UserError(
-            f"{labels} holds the label {targets.max()}, but this set has the classes 0..{classes - 1}."
-        )
+        raise UserError(f"{labels} holds the label {targets.max()}, but this set has the classes 0..{classes - 1}.")
     return pixels, targets

@@ -167,9 +167,7 @@ def save_animation(path: Path, frames: Sequence[Tensor], milliseconds: int) -> N
         raise UserError(f"The animation {path} has no frames: it needs at least one picture.")
     height, width = (max(frame.shape[axis] for frame in frames) for axis in (0, 1))
     pages = [
-        functional.pad(
-            frame, (0, 0, 0, width - frame.shape[1], 0, height - frame.shape[0]), value=GREY_OF_GAPS
-        )
+        functional.pad(frame, (0, 0, 0, width - frame.shape[1], 0, height - frame.shape[0]), value=GREY_OF_GAPS)
         for frame in frames
     ]
     first, *others = [_to_pil(page) for page in pages]
@@ -202,6 +200,4 @@ def save_images(path: Path, images: Tensor) -> None:
         for number, picture in enumerate(channels_last):
             save_png(path / f"{number:0{places}d}.png", picture)
     else:
-        raise UserError(
-            f"Images cannot be saved as {path}: end it in .npz, .npy or .png, or in nothing for a folder."
-        )
+        raise UserError(f"Images cannot be saved as {path}: end it in .npz, .npy or .png, or in nothing for a folder.")

@@ -59,9 +59,7 @@ def load(name: str, split: str = "train", resize: int | None = None, limit: int 
     return images if resize is None else replace(images, pixels=_resized(images.pixels, resize))
 
 
-def _unlicensed(
-    name: str, split: str, pixels: np.ndarray, labels: np.ndarray | None, classes: int | None
-) -> Images:
+def _unlicensed(name: str, split: str, pixels: np.ndarray, labels: np.ndarray | None, classes: int | None) -> Images:
     targets = None if labels is None else torch.from_numpy(labels)
     return Images(torch.from_numpy(pixels), targets, name, split, classes, "unknown: the user's own files")
 
@@ -92,9 +90,7 @@ def digits(split: str) -> Images:
     pixels = torch.from_numpy(np.round(bunch.images * (255 / 16)).astype(np.uint8)[:, None])  # (N, 1, 8, 8)
     labels = bunch.target.astype(np.int64)
     order = shuffled(len(labels))
-    order = order[
-        np.argsort(labels[order], kind="stable")
-    ]  # class by class, so that each gives in proportion
+    order = order[np.argsort(labels[order], kind="stable")]  # class by class, so that each gives in proportion
     is_test = np.zeros(len(labels), bool)
     is_test[order[np.arange(500) * len(labels) // 500]] = True
     chosen = {"train": ~is_test, "test": is_test, "all": is_test | ~is_test}[split]

@@ -88,10 +88,8 @@ def update_gen(game: Game, state: State, gen: Tensor, real: Tensor, fake: Tensor
     real_logits = game.dis(dis, seen(real, draw["real"], hyper)) if game.loss.gen_needs_real else None
     loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
     grad = descend(game, state, "gen", gen, loss, hyper)
-    averaged = (
-        average(state["ema"], state["gen"], hyper["ema_decay"], state["gen_t"]) if game.averages else state["gen"]
-    )
-    state["ema"] = averaged
+    gen = state["gen"]
+    state["ema"] = average(state["ema"], gen, hyper["ema_decay"], state["gen_t"]) if game.averages else gen
     return {"loss_g": loss.detach(), "grad_g": grad}
 
 
