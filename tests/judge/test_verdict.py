@@ -49,7 +49,7 @@ def test_one_digit_only_is_called_collapsed_by_three_metrics(judge, digits):
 
 def test_a_second_judge_reads_the_floors_from_the_cache(judge, digits, monkeypatch):
     first = judge.evaluate(digits.pixels[TRAINED_ON:])
-    again = Judge("digits", judge.nets, judge.train, judge.test, judge.cache)
+    again = Judge("digits", judge.nets, judge.train, judge.test, judge.shelf.folder)
     said = []
     assert again.evaluate(digits.pixels[TRAINED_ON:], said.append)["scores"].keys() == first["scores"].keys()
     assert not any("floors" in words for words in said)
@@ -57,8 +57,11 @@ def test_a_second_judge_reads_the_floors_from_the_cache(judge, digits, monkeypat
 
 def test_other_data_or_nets_have_another_key(judge, digits):
     other = Judge("digits", judge.nets, digits.pixels[:100], judge.test)
-    assert other.key != judge.key
-    assert Judge("digits", {"digits-cnn-0": judge.nets["digits-cnn-0"]}, judge.train, judge.test).key != judge.key
+    assert other.shelf.key != judge.shelf.key
+    assert (
+        Judge("digits", {"digits-cnn-0": judge.nets["digits-cnn-0"]}, judge.train, judge.test).shelf.key
+        != judge.shelf.key
+    )
 
 
 def test_quick_agrees_with_the_whole(judge, digits):

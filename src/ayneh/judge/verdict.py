@@ -8,23 +8,20 @@ metric between as many training images and the test split: what a perfect genera
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors.torch import load as load_safetensors
-from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from ayneh.errors import UserError
-from ayneh.files import atomically
 from ayneh.judge import classes, diversity, neighbours
 from ayneh.judge.features import FeatureNet, Seen, at_size, see
 from ayneh.judge.frechet import frechet, frechet_infinite
 from ayneh.judge.kernel import kid
 from ayneh.judge.scores import Plain, Score, count_name, shuffled
+from ayneh.judge.shelf import Shelf
 
 VERSION = 1  # of the cached floors: raise it when a metric changes its meaning
 BINNED = 10_000  # training images behind NDB's bins
@@ -45,8 +42,9 @@ class Judge:
     ) -> None:
         if min(len(train), len(test)) < 20:
             raise UserError(f"{data} has {len(train)} training and {len(test)} test images; a judge needs 20 of each.")
-        self.data, self.nets, self.train, self.test, self.cache = data, nets, train, test, cache
+        self.data, self.nets, self.train, self.test = data, nets, train, test
         self.lead = next(iter(nets))
+        self.shelf = Shelf(cache, _key(nets, train, test))
 
     def chosen(self, images: Tensor) -> Tensor:
         """At most as many images as the test split has, a fixed random choice, at the data's own size: uint8."""
@@ -132,7 +130,7 @@ class Judge:
 
     def _copying(self, fakes: Tensor) -> dict[str, Score]:
         """By pixels in [0, 1], of up to 2,000 fakes and as many test images, to all training images."""
-        found, held_out = self._nearest(fakes), self._stored("held-out", lambda: self._nearest(self.test)).double()
+        found, held_out = self._nearest(fakes), self.shelf.tensor("held-out", lambda: self._nearest(self.test)).double()
         return {
             "memorisation": neighbours.memorisation(found, held_out),
             "copies": neighbours.copies(found, held_out),
@@ -151,10 +149,10 @@ class Judge:
     def _binned(self) -> Tensor:
         """Features of the training images that make NDB's bins: none of those that make the floor (the last ones)."""
         chosen = self._shuffled_train[: min(BINNED, len(self.train) // 2)]
-        return self._stored("binned", lambda: see(self.nets[self.lead], chosen).features).double()
+        return self.shelf.tensor("binned", lambda: see(self.nets[self.lead], chosen).features).double()
 
     def _test_features(self, name: str) -> Tensor:
-        return self._stored(name, lambda: see(self.nets[name], self.test).features).double()
+        return self.shelf.tensor(name, lambda: see(self.nets[name], self.test).features).double()
 
     def _data_counts(self, name: str) -> Tensor:
         """The classifier's own counts of the test split, so that its errors are on both sides."""
@@ -166,47 +164,14 @@ class Judge:
 
     def _floors(self, n: int, say: Callable[[str], None]) -> dict[str, Plain]:
         """The scores of ``n`` training images (at most half of them) as if they were fakes; memorisation's is 1/2."""
-        path = None if self.cache is None else self.cache / f"{self.key}-floors-{n}.json"
-        if path is not None and path.exists():
-            floors: dict[str, Plain] = json.loads(path.read_text())
-            return floors
-        say("measuring the floors, once for this data set and sample size")
-        real = self._shuffled_train[len(self.train) - min(n, len(self.train) // 2) :]
-        floors = {key: score.as_dict() for key, score in self._scores(real, self._seen(real)).items()}
-        floors |= {"memorisation": {"value": 0.5}, "copies": {"value": 0.001}}  # by their construction
-        if path is not None:
-            with atomically(path) as file:
-                file.write(json.dumps(floors).encode())
-        return floors
 
-    @cached_property
-    def key(self) -> str:
-        """A name for this panel on these images: what is cached under it is theirs."""
-        digest = hashlib.sha256(str(VERSION).encode())
-        for net in self.nets.values():
-            for value in net.state_dict().values():
-                digest.update(value.contiguous().numpy().tobytes())
-        for pixels in (self.train, self.test):
-            digest.update(str(tuple(pixels.shape)).encode())
-            digest.update(pixels.contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        def make() -> dict[str, Plain]:
+            say("measuring the floors, once for this data set and sample size")
+            real = self._shuffled_train[len(self.train) - min(n, len(self.train) // 2) :]
+            floors = {key: score.as_dict() for key, score in self._scores(real, self._seen(real)).items()}
+            return floors | {"memorisation": {"value": 0.5}, "copies": {"value": 0.001}}  # by their construction
 
-    def _stored(self, name: str, make: Callable[[], Tensor]) -> Tensor:
-        """A tensor that costs seconds: from the cache, or made and kept there in float32."""
-        if name not in self._memory:
-            path = None if self.cache is None else self.cache / f"{self.key}-{name}.safetensors"
-            if path is not None and path.exists():
-                self._memory[name] = load_safetensors(path.read_bytes())["x"]
-            else:
-                self._memory[name] = make().float()
-                if path is not None:
-                    with atomically(path) as file:
-                        file.write(save_safetensors({"x": self._memory[name].contiguous()}))
-        return self._memory[name]
-
-    @cached_property
-    def _memory(self) -> dict[str, Tensor]:
-        return {}
+        return self.shelf.table(f"floors-{n}", make)
 
     # -- words -----------------------------------------------------------------------------------------------------
 
@@ -228,6 +193,16 @@ class Judge:
         if known and max(known.values()) > 2 * min(known.values()):
             found.append(f"Their Fréchet distances are different multiples of their floors: {_listed(known)}.")
         return found
+
+
+def _key(nets: dict[str, FeatureNet], train: Tensor, test: Tensor) -> str:
+    """A name for these nets on these images: what is cached under it is theirs."""
+    digest = hashlib.sha256(str(VERSION).encode())
+    for value in (value for net in nets.values() for value in net.state_dict().values()):
+        digest.update(value.contiguous().numpy().tobytes())
+    for pixels in (train, test):
+        digest.update(str(tuple(pixels.shape)).encode() + pixels.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def collapse(scores: dict[str, Score], floors: dict[str, Plain]) -> list[str]:
