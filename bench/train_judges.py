@@ -1,7 +1,7 @@
 """Rebuild the feature nets that ship with ayneh: ``AYNEH_DATA=... python bench/train_judges.py``.
 
 Trains on the training splits alone (one thread, so that the result repeats on the same machine), measures on
-the test splits, writes src/ayneh/judge/weights/*.safetensors and SHA256SUMS. About 20 minutes on one core.
+the test splits, writes src/ayneh/judge/weights/*.safetensors and SHA256SUMS. About half an hour on one busy core.
 """
 
 from __future__ import annotations
@@ -57,8 +57,11 @@ def main(only: list[str]) -> None:
             if name in panel.classifiers:
                 seed = panel.classifiers.index(name)
                 notes: dict[str, str | int] = {
-                    "method": "cross-entropy", "seed": seed, "epochs": CLASSIFIER_EPOCHS[data], "data": data
-                }  # fmt: skip
+                    "method": "cross-entropy",
+                    "seed": seed,
+                    "epochs": CLASSIFIER_EPOCHS[data],
+                    "data": data,
+                }
                 net = training.train_classifier(*train, classes, size, seed=seed, epochs=CLASSIFIER_EPOCHS[data])
             elif name == panel.encoder:
                 notes = {"method": "SimCLR", "seed": 0, "epochs": ENCODER_EPOCHS, "data": data}
@@ -67,6 +70,7 @@ def main(only: list[str]) -> None:
                 notes = {"method": "random", "seed": 0, "epochs": 0, "data": data}
                 net = training.random_net(train[0], size, seed=0)
             print(f"{name}: {time.time() - started:.0f} s", flush=True)
+            notes["trained_on"] = features.fingerprint(train[0])
             keep(name, net, test, training.linear_probe(net, train, test), **notes)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,5 +48,6 @@ def nets_of(name: str, train: Tensor) -> dict[str, FeatureNet]:
 
 def trained_folder(train: Tensor) -> Path:
     """Where the nets for these training images are kept, by the images' own checksum: a path may change its content."""
-    digest = hashlib.sha256(str(tuple(train.shape)).encode() + train.contiguous().numpy().tobytes())
-    return cache_folder() / "judges" / digest.hexdigest()[:16]
+    from ayneh.judge.features import fingerprint
+
+    return cache_folder() / "judges" / fingerprint(train)[:16]

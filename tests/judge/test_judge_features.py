@@ -9,7 +9,7 @@ import torch
 
 from ayneh.data.sources import load as load_data
 from ayneh.errors import UserError
-from ayneh.judge.features import PANELS, WEIGHTS, FeatureNet, at_size, fit, load, save, see, shipped
+from ayneh.judge.features import PANELS, WEIGHTS, FeatureNet, at_size, fingerprint, fit, load, save, see, shipped
 
 needs_mnist = pytest.mark.skipif(
     not (Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "mnist").is_dir(),
@@ -22,6 +22,12 @@ def test_every_net_of_a_panel_is_shipped_and_small(name):
     net = shipped(name)
     assert (net.classes == 10) == ("cnn" in name)
     assert (WEIGHTS / f"{name}.safetensors").stat().st_size < 400_000
+
+
+def test_digits_classifier_has_not_seen_the_test_digits():
+    """The split is ours: should it change, this net must be trained again."""
+    notes = load(WEIGHTS / "digits-cnn-0.safetensors")[1]
+    assert notes["trained_on"] == fingerprint(load_data("digits", "train").pixels)
 
 
 def test_digits_classifier_reads_the_test_digits():

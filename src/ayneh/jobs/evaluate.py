@@ -52,7 +52,8 @@ def evaluate(
         runs: run folders.
         images: also score the images in this folder, .npz or .npy file.
         data: what these images imitate (default: the data of the first run).
-        n: number of images to draw from a run (default: 10,000; stacked-mnist: 26,000).
+        n: number of images to draw from a run: 10,000, at most as many as the test split has; stacked-mnist: any
+            number, 26,000.
         epoch: the checkpoint after this epoch, counted from 0 (default: the newest).
         replica: which of a run's replicas, counted from 0.
         inception: also measure FID with Inception (needs torch-fidelity and its weights; slow on a CPU).
@@ -104,8 +105,9 @@ def _of_run(
     if config.data.name == STACKED:
         return head | _stacked(draw, n or PLUG_IN)
     judge = _judge(config.data, judges)
-    watch.say(f"{run}: drawing {n or 10_000} images")
-    fakes = torch.cat(list(draw(0, n or 10_000)))
+    total = min(n or 10_000, len(judge.test))
+    watch.say(f"{run}: drawing {total} images")
+    fakes = torch.cat(list(draw(0, total)))
     return head | _judged(judge, fakes, inception, watch.say)
 
 
@@ -120,10 +122,11 @@ def _judged(judge: Judge, fakes: Tensor, inception: bool, say: Callable[[str], N
     report: Report = judge.evaluate(fakes, say)
     if inception:
         from ayneh.judge.inception import inception_fid
+        from ayneh.judge.scores import count_name
 
-        say("measuring FID with Inception: about half an hour on two CPU cores for 10,000 images")
+        say("measuring FID with Inception, which takes long on a CPU")
         score = inception_fid(judge.test, judge.chosen(fakes), cache_folder() / "inception")
-        report["scores"]["inception_fid_" + f"{score.n}_{judge.data}_test"] = score.as_dict()
+        report["scores"][f"inception_fid_{count_name(score.n)}_{judge.data}_test"] = score.as_dict()
     return report
 
 

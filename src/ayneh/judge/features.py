@@ -123,6 +123,11 @@ def fit(pixels: Tensor, net: FeatureNet) -> Tensor:
     return at_size(pixels, net.size) / 127.5 - 1
 
 
+def fingerprint(pixels: Tensor) -> str:
+    """SHA-256 of images uint8 (N, C, H, W) and their shape: which set a net or a floor belongs to."""
+    return hashlib.sha256(str(tuple(pixels.shape)).encode() + pixels.contiguous().numpy().tobytes()).hexdigest()
+
+
 @torch.inference_mode()
 def see(net: FeatureNet, pixels: Tensor, batch: int = 100) -> Seen:
     """Features and probabilities of images, pixels uint8 (N, C, S, S), in the order given."""

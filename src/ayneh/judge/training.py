@@ -52,8 +52,16 @@ def _epochs(n: int, epochs: int, batch: int, gen: torch.Generator) -> Iterator[t
             yield epoch, index
 
 
-def _minimise(net: nn.Module, loss_of: Callable[[Tensor], Tensor], n: int, epochs: int, batch: int, lr: float,
-              gen: torch.Generator, report: Report) -> None:  # fmt: skip
+def _minimise(
+    net: nn.Module,
+    loss_of: Callable[[Tensor], Tensor],
+    n: int,
+    epochs: int,
+    batch: int,
+    lr: float,
+    gen: torch.Generator,
+    report: Report,
+) -> None:
     """AdamW under a one-cycle learning rate; reports the mean loss of every epoch."""
     optimiser = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=epochs * (n // batch), pct_start=0.25)
@@ -76,8 +84,9 @@ def _check_enough(n: int, batch: int) -> None:
         raise UserError(f"A judge cannot be trained on {n} images; it needs at least {batch}.")
 
 
-def train_classifier(pixels: Tensor, labels: Tensor, classes: int, size: int, *, seed: int, epochs: int,
-                     report: Report = print) -> FeatureNet:  # fmt: skip
+def train_classifier(
+    pixels: Tensor, labels: Tensor, classes: int, size: int, *, seed: int, epochs: int, report: Report = print
+) -> FeatureNet:
     """Cross-entropy on slightly turned, scaled and moved images, (N, C, S, S) uint8; labels (N,) int64."""
     batch = 128
     _check_enough(len(pixels), batch)

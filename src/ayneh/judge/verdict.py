@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ayneh.errors import UserError
 from ayneh.judge import classes, diversity, neighbours
-from ayneh.judge.features import FeatureNet, Seen, at_size, see
+from ayneh.judge.features import FeatureNet, Seen, at_size, fingerprint, see
 from ayneh.judge.frechet import frechet, frechet_infinite
 from ayneh.judge.kernel import kid
 from ayneh.judge.scores import Plain, Score, count_name, shuffled
@@ -200,8 +200,7 @@ def _key(nets: dict[str, FeatureNet], train: Tensor, test: Tensor) -> str:
     digest = hashlib.sha256(str(VERSION).encode())
     for value in (value for net in nets.values() for value in net.state_dict().values()):
         digest.update(value.contiguous().numpy().tobytes())
-    for pixels in (train, test):
-        digest.update(str(tuple(pixels.shape)).encode() + pixels.contiguous().numpy().tobytes())
+    digest.update((fingerprint(train) + fingerprint(test)).encode())
     return digest.hexdigest()[:16]
 
 
