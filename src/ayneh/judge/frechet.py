@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from ayneh.judge.scores import Score, cannot_tell, checked, shuffled
+from ayneh.judge.scores import Score, checked, shuffled
 from ayneh.judge.statistics import jackknife, normal_interval
 
 GROUPS = 20  # of the jackknife: each leaves out 5 % of both sets
@@ -30,11 +32,10 @@ def frechet(real: Tensor, fake: Tensor) -> Score:
     The interval is for the value at this N: a jackknife over both sets.
     """
     found = _measured(real, fake)
-    if isinstance(found, Score):
-        return found
-    value, _, error, warning = found
-    interval = None if error is None else (max(0.0, value - 1.96 * error), value + 1.96 * error)
-    return Score(value, len(fake), interval, warning=warning)
+    if found.value is None or found.error is None:
+        return Score(found.value, len(fake), warning=found.warning)
+    low, high = normal_interval(found.value, found.error)
+    return Score(found.value, len(fake), (max(0.0, low), high), warning=found.warning)
 
 
 def frechet_infinite(real: Tensor, fake: Tensor) -> Score:
@@ -44,20 +45,26 @@ def frechet_infinite(real: Tensor, fake: Tensor) -> Score:
     1/N = 0. Sets from one distribution score about zero, on either side of it.
     """
     found = _measured(real, fake)
-    if isinstance(found, Score):
-        return found
-    _, corrected, error, warning = found
-    if corrected is None or error is None:
-        return cannot_tell(len(fake), warning or "")
-    return Score(corrected, len(fake), normal_interval(corrected, error), warning=warning)
+    if found.unbiased is None or found.error is None:
+        return Score(None, len(fake), warning=found.warning)
+    interval = normal_interval(found.unbiased, found.error)
+    return Score(found.unbiased, len(fake), interval, warning=found.warning)
 
 
-def _measured(real: Tensor, fake: Tensor) -> Score | tuple[float, float | None, float | None, str | None]:
-    """(value, value without bias, standard error, warning), or the Score that cannot tell."""
+class _Found(NamedTuple):
+    """What both distances are made of; a None has its reason in the warning."""
+
+    value: float | None = None
+    unbiased: float | None = None
+    error: float | None = None
+    warning: str | None = None
+
+
+def _measured(real: Tensor, fake: Tensor) -> _Found:
     real, fake = checked(real, "real images"), checked(fake, "fakes")
     n, f = min(len(real), len(fake)), real.shape[1]
     if n < 2:
-        return cannot_tell(len(fake), f"A covariance needs at least 2 images in each set; there are {n}.")
+        return _Found(warning=f"A covariance needs at least 2 images in each set; there are {n}.")
     warning = None
     if n <= f:
         warning = f"{n} images cannot fill {f} features: the covariance is singular and the distance far too high."
@@ -66,14 +73,10 @@ def _measured(real: Tensor, fake: Tensor) -> Score | tuple[float, float | None, 
     real_parts, fake_parts = _Parts(shuffled(real, 0)), _Parts(shuffled(fake, 1))
     value = distance(*real_parts.gaussian(), *fake_parts.gaussian())
     if n < 2 * GROUPS:
-        return (
-            value,
-            None,
-            None,
-            warning or f"{n} images are too few for an interval, which needs {2 * GROUPS}.",
-        )
+        few = f"{n} images are too few for an interval, which needs {2 * GROUPS}."
+        return _Found(value, warning=warning or few)
     without = [distance(*real_parts.gaussian(i), *fake_parts.gaussian(i)) for i in range(GROUPS)]
-    return value, *jackknife(value, without), warning
+    return _Found(value, *jackknife(value, without), warning)
 
 
 class _Parts:
