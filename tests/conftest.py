@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TINY = ["--data.resize", "8", "--net.width", "4", "--prior.dim", "8", "--batch", "32", "--data.limit", "128"]
-TINY += ["--keep.sample-epochs", "1", "--keep.checkpoint-epochs", "1", "--keep.score-epochs", "0"]
+TINY += ["--rules.ema-halflife-images", "0", "--keep.sample-epochs", "1", "--keep.checkpoint-epochs", "1", "--keep.score-epochs", "0"]
 
 
 @pytest.fixture

@@ -190,8 +190,10 @@ class Record:
     ) -> Path:
         """Atomically: a reader sees the old file or the new one, whole. ``name``: `epoch_name(e)` or INTERRUPTED."""
         from safetensors.torch import save
+        from torch import contiguous_format
 
-        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+        # Cloned, since safetensors refuses tensors that share memory: without an average, ema is gen itself.
+        tensors = {k: v.detach().cpu().clone(memory_format=contiguous_format) for k, v in tensors.items()}
         head = {"step": step, "meter_steps": meter_steps, "image_shape": image_shape}
         head |= {"config": to_dict(config), "sha256": _digest(tensors)}
         path = self.checkpoints / f"{name}.safetensors"

@@ -224,7 +224,7 @@ def test_scores_follow_the_training_and_the_best_checkpoint_is_kept(ayneh, tmp_p
     """The scores in metrics.jsonl are those of the checkpoints, and a resumed run remembers the best."""
     run = tmp_path / "run"
     flags = ["--epochs", 6, "--keep.score-epochs", 2, "--keep.score-images", 200, "--keep.keep-epochs", 1]
-    flags += ["--keep.checkpoint-epochs", 1, "--net.width", 4]
+    flags += ["--keep.checkpoint-epochs", 1, "--net.width", 4, "--rules.ema-halflife-images", 500]
     status, _, err = ayneh("train", "digits", *flags, "--out", run)
     assert status == 0, err
     scores = {line["epoch"]: line["scores"][0] for line in Record(run).lines() if "scores" in line}

@@ -186,4 +186,19 @@ def dcgan_init(net: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-INITS: dict[str, Callable[[nn.Module], None]] = {"torch": torch_init, "dcgan": dcgan_init}
+@torch.no_grad()
+def he_init(net: nn.Module) -> None:
+    """Weights ~ N(0, 2 / (1 + 0.2^2) / fan_in), biases 0 (He et al. 2015): leaky ReLU layers keep a signal's size.
+
+    Under PyTorch's own each layer of a perceptron shrinks it, so that a deep one without batch norm hardly hears its z.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, a=0.2)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, BatchNorm | BatchNorm1d):
+            module.reset_parameters()
+
+
+INITS: dict[str, Callable[[nn.Module], None]] = {"torch": torch_init, "dcgan": dcgan_init, "he": he_init}
