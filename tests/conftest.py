@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-TINY = ["--data.resize", "8", "--net.width", "4", "--prior.dim", "8", "--batch", "32", "--data.limit", "128"]
-TINY += ["--rules.ema-halflife-images", "0", "--keep.sample-epochs", "1", "--keep.checkpoint-epochs", "1", "--keep.score-epochs", "0"]
+TINY = [
+    *("--data.resize", "8", "--data.limit", "128", "--batch", "32", "--net.width", "4", "--prior.dim", "8"),
+    *("--rules.ema-halflife-images", "0", "--keep.score-epochs", "0"),
+    *("--keep.sample-epochs", "1", "--keep.checkpoint-epochs", "1"),
+]
 
 
 @pytest.fixture

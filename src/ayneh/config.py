@@ -69,7 +69,7 @@ class Net:
     name: str = "mirror"
     """mirror (Part B of the report) or mlp."""
     width: int | None = None
-    """Channels of the widest map (mirror: 16) or units of the smallest layer (mlp: 128)."""
+    """Channels of the widest map (mirror: 16) or units of the smallest layer (mlp: 64)."""
     gen_norm: str | None = None
     """Normalisation in G: batch or none (mirror: batch, mlp: none)."""
     dis_norm: str | None = None
@@ -77,7 +77,7 @@ class Net:
     spectral: bool = False
     """Divide each of D's weights by its largest singular value (Miyato et al. 2018)."""
     init: str | None = None
-    """Initial weights: torch (PyTorch's own; mlp) or dcgan (normal, standard deviation 0.02; mirror)."""
+    """Initial weights: dcgan (normal, standard deviation 0.02; mirror), glorot (mlp), he or torch (PyTorch's own)."""
 
 
 @dataclass(frozen=True)

@@ -137,3 +137,25 @@ def test_initial_weights_follow_their_laws():
     bound = 1 / (64 * 16) ** 0.5  # PyTorch counts fan-in of a transposed convolution on its output channels
     assert 0.98 * bound < first.weight.abs().max().item() <= bound
     assert (gen[2].weight == 1).all()
+
+
+def test_glorot_and_he_keep_to_their_bounds():
+    gen, _ = make_nets("mlp", 100, 1, 28, width=300)
+    INITS["glorot"](gen)
+    bound = (6 / 400) ** 0.5
+    assert 0.99 * bound < gen[0].weight.abs().max().item() <= bound
+    INITS["he"](gen)
+    assert gen[0].weight.std().item() == pytest.approx((2 / 1.04 / 100) ** 0.5, rel=0.02)
+    assert gen[0].bias.abs().max() == 0
+
+
+def test_he_keeps_the_size_of_a_signal_through_leaky_layers():
+    gen, _ = make_nets("mlp", 512, 1, 28, width=512)
+    sizes = {}
+    for name in ("he", "torch"):
+        torch.manual_seed(0)
+        INITS[name](gen)
+        x = nn.Sequential(*list(gen)[:6])(torch.randn(256, 512))  # three layers with leaky ReLU
+        sizes[name] = x.square().mean().item()
+    assert sizes["he"] == pytest.approx(1.04 / 2, rel=0.15)  # E[leaky(x)^2] of x ~ N(0, 1)
+    assert sizes["torch"] < 0.1

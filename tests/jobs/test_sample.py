@@ -5,8 +5,13 @@ import pytest
 import torch
 from PIL import Image
 
-from ayneh.jobs.sample import sampler_of
+from ayneh.engine.sampler import sampler_of
 from ayneh.record import Record
+
+
+def sampler(run, epoch, replica):
+    checkpoint = Record.open(run).at_epoch(epoch)
+    return sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
 
 
 def test_every_format_holds_the_same_images(ayneh, tiny_run, tmp_path):
@@ -45,7 +50,7 @@ def test_the_prior_that_trained_is_the_one_that_samples(ayneh, tmp_path, tiny):
     run = tmp_path / "run"
     prior = ["--prior.name", "uniform", "--prior.low", 3, "--prior.high", 4]
     ayneh("train", "digits", *tiny, "--epochs", 1, *prior, "--out", run)
-    z = sampler_of(Record.open(run).at_epoch(None), 0).latents("draw 0", 1000)
+    z = sampler(run, None, 0).latents("draw 0", 1000)
     assert z.min() >= 3
     assert z.max() <= 4
     assert z.mean().item() == pytest.approx(3.5, abs=0.02)
@@ -55,8 +60,7 @@ def test_a_picture_is_what_the_sampler_makes_of_the_fixed_noise(tiny_run):
     """The grid in samples/ can be made again from the checkpoint: nothing else went into it."""
     from ayneh.data.images import grid, load_png, to_uint8
 
-    sampler = sampler_of(Record.open(tiny_run).at_epoch(1), 1)
-    pixels = grid(to_uint8(torch.cat(list(sampler.images("samples", 64)))))
+    pixels = grid(to_uint8(torch.cat(list(sampler(tiny_run, 1, 1).images("samples", 64)))))
     picture = load_png(tiny_run / "samples" / "epoch-0001-replica-1.png")
     zoom = picture.shape[1] // pixels.shape[1]
     enlarged = pixels.repeat_interleave(zoom, 0).repeat_interleave(zoom, 1)

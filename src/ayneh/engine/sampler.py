@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from ayneh.config import Config
-from ayneh.engine.match import prior_of
+from ayneh.engine.match import nets_of, prior_of
 from ayneh.engine.noise import FIXED, generator
 from ayneh.engine.replicas import Net
+from ayneh.errors import UserError
 from ayneh.game.layers import standing_statistics
 
 STANDING_LATENTS = 2048  # enough that the averaged mean of a unit is known to 2 % of its deviation
@@ -36,3 +38,15 @@ class Sampler:
         """The images of `latents`, float32 in [-1, 1] on the CPU, (<= batch, C, S, S) at a time."""
         for z in self.latents(purpose, n).split(batch):
             yield self.gen(z).float().cpu()
+
+
+def sampler_of(
+    config: Config, image_shape: tuple[int, int, int], tensors: Mapping[str, Tensor], replica: int
+) -> Sampler:
+    """The sampler of one replica of a checkpoint, on the CPU; it needs no data. UserError if there is no such replica."""
+    if not 0 <= replica < config.seeds:
+        raise UserError(f"--replica is {replica}; the run has {config.seeds}, counted from 0.")
+    config = replace(config, precision="float32")  # that of its training may be of another device
+    gen, _ = nets_of(config, image_shape, torch.device("cpu"))
+    row = gen.pack({name: tensors[f"ema/{name}"][replica] for name in gen.shapes})
+    return Sampler(gen, row, replace(config, seed=config.seed + replica, seeds=1))

@@ -137,7 +137,7 @@ NETS = {
         "batch",
         "dcgan",
     ),
-    "mlp": Players(MlpGenerator, MlpDiscriminator, lambda side: side, 128, "none", "none", "torch"),
+    "mlp": Players(MlpGenerator, MlpDiscriminator, lambda side: side, 64, "none", "none", "glorot"),
 }
 
 
@@ -187,6 +187,18 @@ def dcgan_init(net: nn.Module) -> None:
 
 
 @torch.no_grad()
+def glorot_init(net: nn.Module) -> None:
+    """Weights ~ U(-a, a) with a^2 = 6 / (fan_in + fan_out), biases 0 (Glorot & Bengio 2010; Keras's default)."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, BatchNorm | BatchNorm1d):
+            module.reset_parameters()
+
+
+@torch.no_grad()
 def he_init(net: nn.Module) -> None:
     """Weights ~ N(0, 2 / (1 + 0.2^2) / fan_in), biases 0 (He et al. 2015): leaky ReLU layers keep a signal's size.
 
@@ -201,4 +213,9 @@ def he_init(net: nn.Module) -> None:
             module.reset_parameters()
 
 
-INITS: dict[str, Callable[[nn.Module], None]] = {"torch": torch_init, "dcgan": dcgan_init, "he": he_init}
+INITS: dict[str, Callable[[nn.Module], None]] = {
+    "torch": torch_init,
+    "dcgan": dcgan_init,
+    "glorot": glorot_init,
+    "he": he_init,
+}

@@ -15,7 +15,6 @@ from ayneh import __version__
 from ayneh.config import Data
 from ayneh.errors import UserError
 from ayneh.files import atomically
-from ayneh.jobs.sample import sampler_of
 from ayneh.judging import cache_folder, judge_of
 from ayneh.record import Record
 from ayneh.terminal import Watch
@@ -89,9 +88,11 @@ def _of_run(
     """Draw from the run's own prior, take the frame off, judge."""
     import torch
 
+    from ayneh.engine.sampler import sampler_of
+
     checkpoint = Record.open(run).at_epoch(epoch)
     config = checkpoint.config
-    sampler = sampler_of(checkpoint, replica)
+    sampler = sampler_of(config, checkpoint.image_shape, checkpoint.tensors, replica)
     head = {"run": str(run), "step": checkpoint.step, "replica": replica, "ayneh": __version__}
 
     def draw(first: int, last: int) -> Iterator[Tensor]:
