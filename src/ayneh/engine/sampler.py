@@ -43,7 +43,7 @@ class Sampler:
 def sampler_of(
     config: Config, image_shape: tuple[int, int, int], tensors: Mapping[str, Tensor], replica: int
 ) -> Sampler:
-    """The sampler of one replica of a checkpoint, on the CPU; it needs no data. UserError if there is no such replica."""
+    """The sampler of one replica of a checkpoint, on the CPU, without data. UserError if there is no such replica."""
     if not 0 <= replica < config.seeds:
         raise UserError(f"--replica is {replica}; the run has {config.seeds}, counted from 0.")
     config = replace(config, precision="float32")  # that of its training may be of another device
