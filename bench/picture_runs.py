@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from ayneh.data.images import grid, to_uint8
-from ayneh.jobs.sample import sampler_of
+from ayneh.engine.sampler import sampler_of
 from ayneh.record import Record
 
 COLUMNS, SHOWN = 3, 50
@@ -27,7 +27,8 @@ def main(out: Path, places: list[str]) -> None:
         ax.axis("off")
     for ax, place in zip(axes.flat, places, strict=False):
         run, _, epoch = place.rpartition(":")
-        sampler = sampler_of(Record.open(Path(run)).at_epoch(int(epoch)), replica=0)
+        checkpoint = Record.open(Path(run)).at_epoch(int(epoch))
+        sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica=0)
         fakes = to_uint8(torch.cat(list(sampler.images("picture", SHOWN))))
         ax.imshow(grid(fakes, columns=10)[..., 0], cmap="gray", vmin=0, vmax=255)
         scores = json.loads((Path(run) / f"evaluation-epoch-{int(epoch):04d}.json").read_text())["scores"]
