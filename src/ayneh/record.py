@@ -95,8 +95,8 @@ class Record:
         """Delete what training writes, and nothing else that lies in the folder."""
         for place in (self.samples, self.checkpoints, self.folder / "events"):
             shutil.rmtree(place, ignore_errors=True)
-        for file in ("metrics.jsonl", "config.json"):  # the config last: until then this is still a run
-            (self.folder / file).unlink(missing_ok=True)
+        for file in (*self.folder.glob("evaluation*.json"), self.metrics, self.folder / "config.json"):
+            file.unlink(missing_ok=True)  # the config last: until then this is still a run
 
     def config(self) -> Config:
         """What was asked for."""
