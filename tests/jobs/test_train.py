@@ -178,7 +178,7 @@ def test_a_changed_config_is_refused_with_its_differences(ayneh, tmp_path, tiny_
     (run / "config.json").write_text(json.dumps(values))
     status, _, err = ayneh("resume", run)
     assert status == 2
-    assert "optimizer.lr: 0.0002 -> 0.5" in err
+    assert "optimizer.lr: 0.001 -> 0.5" in err
 
 
 def test_two_processes_cannot_train_in_one_folder(ayneh, tmp_path, tiny_run):
