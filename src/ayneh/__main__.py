@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,8 +25,6 @@ VERBS = {  # verb -> (module in jobs, function, what it does)
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one verb. Exits with 2 for bad input, 1 when the work was cut short, 130 on a second Ctrl-C."""
-    # On a busy machine threads that spin while they wait for one another make PyTorch tens of times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     args = list(sys.argv[1:] if argv is None else argv)
     try:
         if not args or args[0] in ("-h", "--help"):
