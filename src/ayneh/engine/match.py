@@ -19,6 +19,8 @@ from ayneh.game.penalties import PENALTIES
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
 
+STATE = ("gen", "gen_m", "gen_v", "gen_t", "dis", "dis_m", "dis_v", "dis_t", "ema")
+
 
 def replicas_of(config: Config) -> list[Config]:
     """One config a replica: the same but for the seed, which counts on."""
@@ -51,10 +53,11 @@ class Match:
             raise UserError(
                 f"The images are {height}x{width}; ayneh takes square ones: choose a side with --data.resize."
             )
-        if one.batch * one.rules.dis_steps > n:
+        self.images_per_step = one.batch * one.rules.dis_steps
+        self.steps_per_epoch = n // self.images_per_step
+        if not self.steps_per_epoch:
             raise UserError(
-                f"A step takes {one.batch * one.rules.dis_steps} images and the data set has {n}: "
-                "choose a smaller --batch."
+                f"A step takes {self.images_per_step} images and the data set has {n}: choose a smaller --batch."
             )
         self.size = one.data.pad_to or pick(NETS, one.net.name, "net").padded_size(height)
         if self.size < height:
@@ -80,8 +83,6 @@ class Match:
         self.chance = Chance(
             [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype
         )
-        self.steps_per_epoch = n // (one.batch * one.rules.dis_steps)
-        self.images_per_step = one.batch * one.rules.dis_steps
         self._hyper = {name: self._numbers(read) for name, read in HYPER.items()}
 
     def start(self) -> State:
@@ -111,7 +112,7 @@ class Match:
     def restored(self, named: State) -> State:
         """The inverse of `named`. Raises KeyError if a weight is missing."""
         state: State = {}
-        for key in self.start():
+        for key in STATE:
             net = self._net_of(key)
             value = net.pack({name: named[f"{key}/{name}"] for name in net.shapes}) if net else named[key]
             state[key] = value.to(self.device, self.dtype)

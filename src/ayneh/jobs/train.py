@@ -13,13 +13,13 @@ import tyro
 
 from ayneh.config import Config, differences
 from ayneh.errors import Stopped, UserError
+from ayneh.judging import Scorer
 from ayneh.record import BEST, INTERRUPTED, Checkpoint, Record, epoch_name
 from ayneh.terminal import Clock, Interrupt, Watch
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really works
     from ayneh.engine.loop import Moment
     from ayneh.engine.match import Match
-    from ayneh.game.step import State
 
 
 def train(
@@ -155,11 +155,13 @@ class Story:
         from ayneh.engine.stacks import Inline, Processes
 
         self.record, self.config, self.match, self.watch = record, config, match, watch
-        state, step, self.meter = match.start(), 0, Meter()
+        self.meter = Meter()
         if checkpoint:
             state, step = match.restored(checkpoint.tensors), checkpoint.step
             sums = {k.removeprefix("meter/"): v for k, v in checkpoint.tensors.items() if k.startswith("meter/")}
             self.meter = Meter(sums, checkpoint.meter_steps)
+        else:
+            state, step = match.start(), 0
         record.rewind(step)
         lines = record.lines()
         self.clock = Clock(lines[-1]["wall_s"] if lines else 0.0)
@@ -242,52 +244,6 @@ class Story:
     def _caption(self, epoch: int, replica: int) -> str:
         loss_d, loss_g = (float(self.meter.last[name][replica]) for name in ("loss_d", "loss_g"))
         return f"epoch: {epoch}      last batch loss D: {loss_d}      last batch loss G: {loss_g}"
-
-
-class Scorer:
-    """The judge's view of each replica while it trains, and whether this is the best so far."""
-
-    SHARE = 0.05  # of the time that training takes, at most
-
-    def __init__(self, config: Config, match: Match, clock: Clock, lines: list[dict[str, Any]]) -> None:
-        from ayneh.judging import judge_of
-
-        self.keep, self.match, self.clock = config.keep, match, clock
-        self.judge = judge_of(config.data)
-        before = [self.total(line["scores"]) for line in lines if "scores" in line]
-        self.best, self.latest, self.spent_s = min(before, default=float("inf")), float("inf"), 0.0
-
-    def due(self, epoch: int) -> bool:
-        """Every ``score_epochs`` epochs, unless the scores so far took more than their share."""
-        return (epoch + 1) % self.keep.score_epochs == 0 and self.spent_s <= self.SHARE * self.clock.seconds()
-
-    def score(self, state: State) -> list[dict[str, float | None]]:
-        """A few scores of each replica's averaged generator; their names carry their protocol."""
-        import torch
-
-        from ayneh.data.images import to_uint8
-        from ayneh.engine.sampler import Sampler
-
-        begin, scores = Clock(), []
-        for r, config in enumerate(self.match.replicas):
-            sampler = Sampler(self.match.gen, state["ema"][r], config)
-            pixels = to_uint8(torch.cat(list(sampler.images("scores", self.keep.score_images))))
-            scores.append(self.judge.quick(pixels))
-        self.latest = self.total(scores)
-        self.spent_s += begin.seconds()
-        return scores
-
-    def improved(self) -> bool:
-        """Whether the latest score beats all before it; asked once after each epoch."""
-        better = self.latest < self.best
-        self.best, self.latest = min(self.best, self.latest), float("inf")
-        return better
-
-    @staticmethod
-    def total(scores: list[dict[str, float | None]]) -> float:
-        """The replicas' mean Fréchet distance, which chooses the best; infinite where one cannot be told."""
-        distances = [value for score in scores for name, value in score.items() if name.startswith("fd_")]
-        return sum(float("inf") if d is None else d for d in distances) / len(distances)
 
 
 class Board:
