@@ -38,7 +38,7 @@ def test_the_help_of_train_shows_every_field_with_its_default_and_loads_no_torch
         "except SystemExit as e: assert e.code == 0\n"
         "assert 'torch' not in sys.modules"
     )
-    env = {**os.environ, "COLUMNS": "200"}
+    env = {**os.environ, "COLUMNS": "120"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     for name in flatten(Config()):
         assert f"--{name.replace('_', '-')} " in done.stdout.replace(",", " "), name

@@ -1,3 +1,22 @@
 """ayneh (آینه, Persian for mirror): a laboratory for GANs on small images."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ayneh.loading.model import Model
+
 __version__ = "0.1.0"
+
+
+def load(folder: str | Path) -> Model:
+    """The model in a folder that `ayneh export --to onnx` wrote: numpy and onnxruntime are all it needs.
+
+    ``images = model.generate(model.sample_z(16, seed=0))`` are uint8 (16, C, H, W). Raises UserError if there is none.
+    """
+    from ayneh.loading.model import load
+
+    return load(folder)

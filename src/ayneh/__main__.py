@@ -18,6 +18,10 @@ VERBS = {  # verb -> (module in jobs, function, what it does)
     "sample": ("sample", "sample", "draw images from a run into a file or folder"),
     "evaluate": ("evaluate", "evaluate", "score runs, or images from anywhere, and compare them"),
     "judge": ("judge", "judge", "train the judge of a data set that has none: ayneh judge train --data ..."),
+    "study": ("study", "study", "compare arms over seeds, with statistics: ayneh study run prior"),
+    "mirror": ("mirror", "mirror", "how far a run's discriminator is an inverse of its generator"),
+    "explore": ("explore", "explore", "walk through what runs have learnt, in a browser"),
+    "export": ("export", "export", "a run's nets as ONNX or weights, checked, with a model card"),
     "show": ("show", "show", "a run in the terminal: last losses, speed, where the pictures are"),
     "presets": ("show", "presets", "the presets, and what each shows"),
 }

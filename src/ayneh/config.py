@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,8 +78,16 @@ class Net:
     """Normalisation in D: batch or none (mirror: batch, mlp: none)."""
     spectral: bool = False
     """Divide each of D's weights by its largest singular value (Miyato et al. 2018)."""
+    gen_first_norm: str = "none"
+    """Right after G's first layer: unit (each unit over the batch), channel (its positions together) or none."""
+    gen_offset: float = 0.0
+    """Standard deviation of a constant added to each unit of G's first layer."""
+    gen_offset_gain: float = 0.0
+    """Train that constant, as gain times a weight (0: it stays as it is)."""
     init: str | None = None
     """Initial weights: dcgan (normal, standard deviation 0.02; mirror), glorot (mlp), he or torch (PyTorch's own)."""
+    features: int | None = None
+    """Numbers that D makes of an image before it judges (mirror: prior.dim, mlp: width)."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,8 @@ class Rules:
     """Updates of G in each step."""
     ema_halflife_images: float = 0.0
     """Half-life, in images, of the moving average of G that is sampled (0: G itself)."""
+    mirror_weight: float = 0.0
+    """Weight, for D and G alike, of reading z back from D's features of G(z): 1 - R^2 times this (0: not read)."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +189,7 @@ class Config:
                 raise UserError(f"--{name} is {getattr(self, name)}; it must be at least {least}.")
         bounds: list[tuple[str, float, float, float]] = [
             ("prior.dim", self.prior.dim, 1, 1e6),
+            ("net.features", 1 if self.net.features is None else self.net.features, 1, 1e6),
             ("rules.gamma", self.rules.gamma, 0, float("inf")),
             ("rules.dropout", self.rules.dropout, 0, 0.99),
             ("rules.label-smoothing", self.rules.label_smoothing, 0, 1),
@@ -185,6 +198,7 @@ class Config:
             ("rules.cutout", self.rules.cutout, 0, 1),
             ("rules.dis-steps", self.rules.dis_steps, 1, 1000),
             ("rules.gen-steps", self.rules.gen_steps, 1, 1000),
+            ("rules.mirror-weight", self.rules.mirror_weight, 0, float("inf")),
             ("rules.ema-halflife-images", self.rules.ema_halflife_images, 0, float("inf")),
             ("optimizer.lr", self.optimizer.lr, 0, float("inf")),
             ("optimizer.beta1", self.optimizer.beta1, 0, 0.999999),
@@ -202,6 +216,11 @@ class Config:
                 raise UserError(f"--{name} is {value:g}; it must lie between {low:g} and {high:g}.")
 
 
+NESTED: dict[str, type] = {
+    "data": Data, "prior": Prior, "net": Net, "rules": Rules, "optimizer": Optimizer, "keep": Keep,
+}  # fmt: skip
+
+
 def to_dict(config: Config) -> dict[str, Any]:
     """The config as plain JSON values."""
     return dataclasses.asdict(config)
@@ -217,16 +236,8 @@ def from_dict(values: dict[str, Any], where: str) -> Config:
         for name in values:
             if name not in names:
                 raise UserError(f"{where}: {unknown('field', prefix + name, [prefix + n for n in names])}")
-        nested = {
-            "data": Data,
-            "prior": Prior,
-            "net": Net,
-            "rules": Rules,
-            "optimizer": Optimizer,
-            "keep": Keep,
-        }
         return cls(
-            **{k: build(nested[k], v, f"{k}.") if cls is Config and k in nested else v for k, v in values.items()}
+            **{k: build(NESTED[k], v, f"{k}.") if cls is Config and k in NESTED else v for k, v in values.items()}
         )
 
     config: Config = build(Config, values, "")
@@ -239,6 +250,29 @@ def flatten(config: Config) -> dict[str, Any]:
     for name, value in to_dict(config).items():
         flat |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
     return flat
+
+
+def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
+    """The config with some leaves changed by their dotted names. Raises UserError for a name or a value it cannot bear.
+
+    ``where`` begins the refusal: a file, an arm.
+    """
+    hints = typing.get_type_hints(Config)
+    leaves = {name: hint for name, hint in hints.items() if hint not in NESTED.values()}
+    for room, cls in NESTED.items():
+        leaves |= {f"{room}.{name}": hint for name, hint in typing.get_type_hints(cls).items()}
+    values = to_dict(config)
+    for name, value in changes.items():
+        if name not in leaves:
+            raise UserError(f"{where}: {unknown('field', name, leaves)}")
+        allowed = typing.get_args(leaves[name]) or (leaves[name],)
+        fits = type(value) in allowed or (type(value) is int and float in allowed)
+        if not fits:
+            wanted = " or ".join("none" if kind is type(None) else kind.__name__ for kind in allowed)
+            raise UserError(f"{where}: {name} is {json.dumps(value)}; it must be of type {wanted}.")
+        room, _, leaf = name.rpartition(".")
+        (values[room] if room else values)[leaf] = float(value) if float in allowed and value is not None else value
+    return from_dict(values, where)
 
 
 def differences(ours: Config, theirs: Config) -> str:

@@ -7,6 +7,7 @@
 - ``checkpoints/epoch-0099.safetensors``: the whole state, with the config inside
 - ``checkpoints/interrupted.safetensors``: the same, after Ctrl-C in the middle of an epoch
 - ``checkpoints/best.safetensors``: the same, after the epoch that the judge liked best
+- ``mirror.json``, ``mirror.png``: how far D is an inverse of G, and round trips of images (`ayneh mirror`)
 """
 
 from __future__ import annotations
@@ -95,7 +96,13 @@ class Record:
         """Delete what training writes, and nothing else that lies in the folder."""
         for place in (self.samples, self.checkpoints, self.folder / "events"):
             shutil.rmtree(place, ignore_errors=True)
-        for file in (*self.folder.glob("evaluation*.json"), self.metrics, self.folder / "config.json"):
+        for file in (
+            *self.folder.glob("evaluation*.json"),
+            *self.folder.glob("mirror*.json"),
+            *self.folder.glob("mirror*.png"),
+            self.metrics,
+            self.folder / "config.json",
+        ):
             file.unlink(missing_ok=True)  # the config last: until then this is still a run
 
     def config(self) -> Config:
@@ -176,6 +183,28 @@ class Record:
     def animation_path(self, replica: int, replicas: int) -> Path:
         """Where the animation over the epochs goes."""
         return self.samples / f"animation{_suffix(replica, replicas)}.gif"
+
+    # -- reports ---------------------------------------------------------------------------------------------------
+
+    def report_path(self, name: str, epoch: int | None = None, replica: int = 0, suffix: str = ".json") -> Path:
+        """Where the report of this name goes; that of a certain epoch, and of a replica but the first, has its own."""
+        parts = [name] + ([epoch_name(epoch)] if epoch is not None else [])
+        return self.folder / ("-".join(parts + ([f"replica-{replica}"] if replica else [])) + suffix)
+
+    def write_report(self, name: str, values: dict[str, Any], epoch: int | None = None, replica: int = 0) -> Path:
+        """Write what a verb found out about this run as JSON, whole or not at all."""
+        path = self.report_path(name, epoch, replica)
+        with atomically(path) as file:
+            file.write(json.dumps(values, indent=2).encode() + b"\n")
+        return path
+
+    def report(self, name: str, epoch: int | None = None, replica: int = 0) -> dict[str, Any] | None:
+        """What `write_report` wrote; None if nothing was, or it is not readable."""
+        try:
+            values = json.loads(self.report_path(name, epoch, replica).read_text())
+        except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
+            return None
+        return values if isinstance(values, dict) else None
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, standing_statistics
+from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm, standing_statistics
 from ayneh.game.nets import make_nets
 
 
@@ -88,3 +88,28 @@ def test_matrix_products_stand_for_convolutions_that_cover_the_image(memory):
     larger = torch.randn(5, 6, 5, 5, dtype=torch.float64)
     assert conv(larger).shape == (5, 9, 2, 2)
     assert deconv(larger[:, :, :2, :2].repeat(1, 2, 1, 1)[:, :9]).shape == (5, 6, 5, 5)
+
+
+def test_unit_norm_standardises_each_unit_over_the_batch_where_channel_norm_leaves_positions_apart() -> None:
+    x = torch.randn(200, 3, 4, 4) + 5 * torch.randn(3, 4, 4)  # a constant image drowns what differs
+    unit, channel = UnitNorm(3, 4, 4)(x), BatchNorm(3)(x)
+    assert unit.mean(0).abs().max() < 1e-4
+    assert (unit.std(0) - 1).abs().max() < 0.01
+    assert channel.mean(0).abs().max() > 0.5
+    flat = torch.randn(50, 7) * 3 + 1
+    assert UnitNorm(7)(flat).mean(0).abs().max() < 1e-5
+
+
+def test_an_offset_is_the_same_constant_for_every_image_and_every_net() -> None:
+    x = torch.randn(5, 8, 4, 4)
+    added = Offset(0.5, 0.0, 8, 4, 4)(x) - x
+    assert torch.allclose(added, added[:1].expand_as(added), atol=1e-6)
+    assert 0.4 < added[0].std() < 0.6
+    assert not list(Offset(0.5, 0.0, 8, 4, 4).parameters())
+    moving = Offset(0.5, 64.0, 8, 4, 4)
+    assert torch.allclose(moving(x) - x, added, atol=1e-6)  # the same constant at the start
+    (b,) = moving.parameters()
+    before, lr = moving(x).detach(), 1e-3
+    with torch.no_grad():
+        b += lr
+    assert torch.allclose(moving(x) - before, torch.full_like(x, 64 * lr), atol=1e-5)

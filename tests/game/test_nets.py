@@ -159,3 +159,15 @@ def test_he_keeps_the_size_of_a_signal_through_leaky_layers():
         sizes[name] = x.square().mean().item()
     assert sizes["he"] == pytest.approx(1, rel=0.1)
     assert sizes["torch"] < 0.1
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_features_may_be_of_any_length_and_a_reader_maps_them_to_z(name):
+    _, dis = make_nets(name, 16, 1, 32, features=24, reads=True)
+    x = torch.rand(3, 1, 32, 32)
+    assert dis.features(x).flatten(1).shape == (3, 24)
+    both = dis(x, read=True)
+    assert both.shape == (3, 17)
+    assert torch.equal(both[:, 0], dis(x))
+    assert torch.equal(both[:, 1:], dis.reader(dis.features(x).flatten(1)))
+    assert count(dis) == count(make_nets(name, 16, 1, 32, features=24)[1]) + 24 * 16 + 16

@@ -65,6 +65,8 @@ GAMES = {
     "relativistic, r1+r2": Rules(loss="relativistic", penalty="r1+r2", dropout=0.0, ema_halflife_images=100),
     "wasserstein, gradient penalty": Rules(loss="wasserstein", penalty="wgan-gp", dropout=0.0, dis_steps=3),
     "dragan, two steps of G": Rules(penalty="dragan", gen_steps=2, label_smoothing=0.1),
+    "mirror, two steps each": Rules(mirror_weight=2.0, dis_steps=2, gen_steps=2),
+    "mirror, relativistic, r1": Rules(loss="relativistic", penalty="r1", mirror_weight=0.5, translation=0.2),
     "everything that veils": Rules(
         loss="hinge", dropout=0.2, instance_noise=0.3, instance_noise_images=100, translation=0.2, cutout=0.3
     ),
@@ -117,6 +119,68 @@ def test_replicas_may_differ_in_any_number():
             alone, _ = single.play(alone, i)
         torch.testing.assert_close(state["gen"][r], alone["gen"][0], rtol=1e-10, atol=1e-10)
         torch.testing.assert_close(state["dis"][r], alone["dis"][0], rtol=1e-10, atol=1e-10)
+
+
+def test_a_mirror_reads_z_back_as_in_a_plain_pytorch_loop():
+    """z of U(0, 2), standardised by hand to (z - 1) sqrt 3; D and G both descend 0.7 times the mean squared error."""
+    config = replace(
+        SMALL,
+        prior=Prior("uniform", dim=8, low=0.0, high=2.0),
+        net=Net("mirror", width=4, features=12),
+        rules=Rules(mirror_weight=0.7),
+        optimizer=Optimizer(lr=3e-3),
+    )
+    match = match_of(config)
+    state = match.start()
+    gen, dis = match.gen.filled(state["gen"][0]).train(), match.dis.filled(state["dis"][0]).train()
+    opt_g = torch.optim.Adam(gen.parameters(), lr=3e-3, betas=(0.5, 0.999))
+    opt_d = torch.optim.Adam(dis.parameters(), lr=3e-3, betas=(0.5, 0.999))
+    softplus = nn.functional.softplus
+    for i in range(10):
+        draws = match.draws(i)
+        (d,), (g,) = draws["dis"], draws["gen"]
+        dropped = lambda x, draw: x * (draw["drop"][0] >= 0.3) / 0.7  # noqa: E731
+        read = lambda x: dis.reader(dis.features(x).flatten(1))  # noqa: E731
+        z = d["z"][0]
+        target = (z - 1) * 3**0.5
+        real = nn.functional.pad(match.reals(i)[0][0].double() / 127.5 - 1, (1, 1, 1, 1), value=-1.0)
+        fake = gen(z)
+        dis.zero_grad()
+        shown = dropped(fake.detach(), d["fake"])
+        unread = (read(shown) - target).square().mean()
+        (softplus(-dis(dropped(real, d["real"]))).mean() + softplus(dis(shown)).mean() + 0.7 * unread).backward()
+        opt_d.step()
+        gen.zero_grad()
+        shown = dropped(fake, g["fake"])
+        (softplus(-dis(shown)).mean() + 0.7 * (read(shown) - target).square().mean()).backward()
+        opt_g.step()
+        state, measures = match.play(state, i)
+        torch.testing.assert_close(measures["misread"][0], unread.detach(), rtol=1e-10, atol=1e-10)
+    for net, module, who in ((match.gen, gen, "gen"), (match.dis, dis, "dis")):
+        ours = net.unpack(state[who][0])
+        for name, theirs in module.named_parameters():
+            torch.testing.assert_close(ours[name], theirs.detach(), rtol=1e-10, atol=1e-10, msg=name)
+
+
+def test_a_replica_that_weighs_no_mirror_plays_as_if_there_were_none():
+    """In a stack whose other replica reads, and where it starts, it is the single run without a reader."""
+    off = replace(SMALL, rules=Rules(mirror_weight=0.0))
+    on = replace(SMALL, rules=Rules(mirror_weight=3.0))
+    stack, single, alone_on = (Match(configs, pixels(), CPU) for configs in ([off, on], [off], [on]))
+    assert single.game.read is None
+    state, alone, reading = stack.start(), single.start(), alone_on.start()
+    weights = alone["dis"].shape[1]
+    assert state["dis"].shape[1] == weights + 8 * 8 + 8  # the reader, after all other weights
+    assert torch.equal(state["dis"][:1, :weights], alone["dis"])
+    assert torch.equal(reading["gen"], alone["gen"])
+    for i in range(3):
+        state, _ = stack.play(state, i)
+        alone, _ = single.play(alone, i)
+        reading, _ = alone_on.play(reading, i)
+    torch.testing.assert_close(state["gen"][:1], alone["gen"], rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(state["dis"][:1, :weights], alone["dis"], rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(state["dis"][1:], reading["dis"], rtol=1e-10, atol=1e-10)
+    assert (state["gen"][0] - state["gen"][1]).abs().max() > 1e-5
 
 
 def test_a_step_changes_nothing_that_it_was_given():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ayneh.judge import neighbours
-from ayneh.judge.diversity import birthday, ms_ssim, ndb, pairs, pairwise_distance, pairwise_ms_ssim
+from ayneh.judge.diversity import birthday, ms_ssim, ndb, pairs, pairwise_distance, pairwise_ms_ssim, spread
 
 
 def random(n: int, f: int, seed: int) -> torch.Tensor:
@@ -102,3 +102,16 @@ def test_birthday_without_a_duplicate_gives_a_bound_in_words():
     score = birthday(random(100, 8, 0), random(100, 8, 1) * 100)
     assert score.interval is None
     assert "support is at least" in score.warning
+
+
+def test_spread_is_none_for_one_image_and_one_for_the_data_and_scales_with_contrast() -> None:
+    real = torch.randint(0, 256, (300, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    assert spread(real[:1].expand(50, -1, -1, -1), real).value == 0
+    assert spread(real, real).value == 1
+    assert spread(real // 2, real).value == pytest.approx(0.5, abs=0.01)
+    left, right = torch.randint(0, 300, (2, 20_000), generator=torch.Generator().manual_seed(1))
+    pairs = lambda x: float((x[left] - x[right]).double().flatten(1).square().sum(1).mean())  # noqa: E731
+    few = real[:40].repeat(8, 1, 1, 1)[:300].double()
+    expected = (pairs(few) / pairs(real.double())) ** 0.5
+    assert spread(few, real).value == pytest.approx(expected, rel=0.02)
+    assert spread(real[:1], real).value is None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ayneh.config import Config
 from ayneh.engine.device import choose_precision
@@ -14,7 +16,7 @@ from ayneh.engine.noise import FIXED, Chance, derive
 from ayneh.engine.replicas import Net, init_rows
 from ayneh.errors import UserError, pick
 from ayneh.game.losses import LOSSES
-from ayneh.game.nets import INITS, NETS, make_nets
+from ayneh.game.nets import INITS, NETS, First, make_nets
 from ayneh.game.penalties import PENALTIES
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
@@ -32,13 +34,25 @@ def prior_of(config: Config) -> Prior:
     return make_prior(config.prior.name, **config.prior.numbers())
 
 
-def nets_of(config: Config, image_shape: tuple[int, int, int], device: torch.device) -> tuple[Net, Net]:
-    """(G, D) of this config for images of (C, S, S), without weights. Raises UserError for what they cannot take."""
+def init_of(config: Config) -> Callable[[nn.Module], None]:
+    """What gives this config's nets their first weights."""
+    return pick(INITS, config.net.init or NETS[config.net.name].init, "initialisation")
+
+
+def nets_of(
+    config: Config, image_shape: tuple[int, int, int], device: torch.device, reads: bool | None = None
+) -> tuple[Net, Net]:
+    """(G, D) of this config for images of (C, S, S), without weights. Raises UserError for what they cannot take.
+
+    ``reads``: whether D has a reader of z (None: if the config weighs it).
+    """
     channels, size, _ = image_shape
     net, (_, autocast) = config.net, choose_precision(config.precision, device)
     gen, dis = make_nets(
-        net.name, config.prior.dim, channels, size, net.width, net.gen_norm, net.dis_norm, net.spectral
-    )
+        net.name, config.prior.dim, channels, size, net.width, net.gen_norm, net.dis_norm, net.spectral,
+        First(net.gen_first_norm, net.gen_offset, net.gen_offset_gain), net.features,
+        config.rules.mirror_weight > 0 if reads is None else reads,
+    )  # fmt: skip
     return Net(gen, autocast), Net(dis, autocast)
 
 
@@ -64,8 +78,9 @@ class Match:
             raise UserError(f"--data.pad-to is {self.size}, but the images are {height} pixels a side already.")
         self.image_shape = (channels, self.size, self.size)
         self.dtype, _ = choose_precision(one.precision, device)
-        self.gen, self.dis = nets_of(one, self.image_shape, device)
-        self.init = pick(INITS, one.net.init or NETS[one.net.name].init, "initialisation")
+        reads = any(c.rules.mirror_weight > 0 for c in replicas)
+        self.gen, self.dis = nets_of(one, self.image_shape, device, reads)
+        self.init = init_of(one)
         before = (self.size - height) // 2
         after = self.size - height - before
         self.game = Game(
@@ -76,9 +91,12 @@ class Match:
             pad=(before, after, before, after),
             averages=any(c.rules.ema_halflife_images for c in replicas),
             adam_eps=one.optimizer.eps,
+            read=partial(self.dis, read=True) if reads else None,
         )
         if any(c.rules.label_smoothing for c in replicas) and not self.game.loss.smooths:
             raise UserError(f"The {one.rules.loss} loss has no labels to smooth; set --rules.label-smoothing 0.")
+        for c in replicas if reads else ():
+            _need_variance(c)
         self.pixels = pixels.to(device)
         self.chance = Chance(
             [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype
@@ -187,6 +205,16 @@ class Match:
         return torch.tensor(values, dtype=self.dtype, device=self.device)  # (R, 1)
 
 
+def _need_variance(c: Config) -> None:
+    prior = prior_of(c)
+    variance = prior.moments(c.prior.dim)[1]
+    if not 0 < variance < math.inf:
+        raise UserError(
+            f"--rules.mirror-weight measures z in units of its variance, and that of {prior.describe()} is "
+            f"{variance:g}: choose another --prior.name, or set it to 0."
+        )
+
+
 def _ema_decay(c: Config) -> float:
     halflife = c.rules.ema_halflife_images
     return 0.5 ** (c.batch * c.rules.dis_steps / halflife) if halflife else 0.0
@@ -204,4 +232,7 @@ HYPER: dict[str, Callable[[Config], float]] = {  # the numbers that may differ b
     "translation": lambda c: c.rules.translation,
     "cutout": lambda c: c.rules.cutout,
     "ema_decay": _ema_decay,
+    "mirror_weight": lambda c: c.rules.mirror_weight,
+    "z_mean": lambda c: prior_of(c).moments(c.prior.dim)[0],
+    "z_std": lambda c: prior_of(c).moments(c.prior.dim)[1] ** 0.5,
 }

@@ -17,20 +17,26 @@ class Diverged(RuntimeError):
 
 
 class Meter:
-    """Sums in float64, added step by step, so that a tick's means do not depend on how it was cut into chunks."""
+    """Sums in float64, added step by step, so that a tick's means do not depend on how it was cut into chunks.
 
-    def __init__(self, sums: State | None = None, steps: int = 0) -> None:
+    ``tolerant``: a replica whose measures stop being finite is noted in ``fallen``, by its number, instead of raised.
+    """
+
+    def __init__(self, sums: State | None = None, steps: int = 0, tolerant: bool = False) -> None:
+        self.tolerant, self.fallen = tolerant, dict[int, Diverged]()
         self.sums: State = dict(sums or {})
         self.last: State = {}
         self.steps = steps
 
     def add(self, first: int, measures: State) -> None:
-        """measures: (steps, R) each, of the steps from ``first`` on. Raises `Diverged` at the first not finite."""
+        """measures: (steps, R) each, of the steps from ``first`` on. Raises `Diverged` unless tolerant."""
         measures = {name: value.to("cpu", torch.float64) for name, value in measures.items()}  # a sync with the device
         table = torch.stack(list(measures.values()), dim=2)  # (steps, R, measures)
-        if not table.isfinite().all():
-            step, replica, which = (~table.isfinite()).nonzero()[0].tolist()
-            raise Diverged(first + step, list(measures)[which], replica, float(table[step, replica, which]))
+        for step, replica, which in (~table.isfinite()).nonzero().tolist():  # in the order of the steps
+            diverged = Diverged(first + step, list(measures)[which], replica, float(table[step, replica, which]))
+            if not self.tolerant:
+                raise diverged
+            self.fallen.setdefault(replica, diverged)
         for name, value in measures.items():
             for row in value:
                 self.sums[name] = self.sums.get(name, torch.zeros_like(row)) + row

@@ -25,20 +25,22 @@ class Net:
         self.sizes = [shape.numel() for shape in self.shapes.values()]
         self.precision = precision
 
-    def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
-        """theta (R, P), x (R, B, ...) -> (R, B, ...)."""
+    def __call__(self, theta: Tensor, x: Tensor, **options: bool) -> Tensor:
+        """theta (R, P), x (R, B, ...) -> (R, B, ...); options are those of the module's forward."""
         with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
             if len(theta) == 1:
-                y = self.play(theta[0], x[0])[None]
+                y = self.play(theta[0], x[0], **options)[None]
             elif theta.device.type == "cpu":
-                y = torch.stack([self.play(row, one) for row, one in zip(theta.unbind(), x.unbind(), strict=True)])
+                y = torch.stack(
+                    [self.play(row, one, **options) for row, one in zip(theta.unbind(), x.unbind(), strict=True)]
+                )
             else:
-                y = vmap(self.play)(theta, x)
+                y = vmap(lambda row, one: self.play(row, one, **options))(theta, x)
         return y.to(theta.dtype)
 
-    def play(self, row: Tensor, x: Tensor) -> Tensor:
+    def play(self, row: Tensor, x: Tensor, **options: bool) -> Tensor:
         """One replica: row (P,), x (B, ...) -> (B, ...)."""
-        return functional_call(self.module, self.unpack(row), (x,))
+        return functional_call(self.module, self.unpack(row), (x,), options)
 
     def unpack(self, theta: Tensor) -> dict[str, Tensor]:
         """(..., P) -> the named parameters, each (..., *shape): views, not copies.

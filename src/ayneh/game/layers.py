@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ayneh.game import narrow
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -27,6 +30,35 @@ class BatchNorm1d(nn.BatchNorm1d):
     def __init__(self, channels: int) -> None:
         super().__init__(channels, momentum=None)
         self.track_running_stats = False
+
+
+class UnitNorm(BatchNorm1d):
+    """Each unit standardised over the batch alone, a map's positions kept apart: (B, C, H, W) or (B, C).
+
+    Batch norm over channels takes its mean over the positions too, and leaves standing what differs between them.
+    """
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__(math.prod(shape))
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, *shape) -> (B, *shape)
+        return super().forward(x.flatten(1)).unflatten(1, x.shape[1:]) if x.ndim > 2 else super().forward(x)
+
+
+class Offset(nn.Module):
+    """y = x + c: a constant for each unit, drawn once from N(0, std^2), the same in every run.
+
+    Without a gain it is never trained. With one, c = gain * b and b is trained: under Adam c moves by gain times the
+    learning rate in a step, as W m does for latents whose coordinates' means add up to the gain.
+    """
+
+    def __init__(self, std: float, gain: float, *shape: int) -> None:
+        super().__init__()
+        self.constant, self.gain = std * torch.randn(shape, generator=torch.Generator().manual_seed(0)), gain
+        self.b = nn.Parameter(self.constant / gain) if gain else None
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, *shape) -> (B, *shape)
+        return x + (self.constant.to(x) if self.b is None else self.gain * self.b)
 
 
 @torch.no_grad()
@@ -74,6 +106,8 @@ class Conv(nn.Conv2d):
             weight = weight / torch.linalg.matrix_norm(weight.flatten(1), ord=2)
         if x.shape[2:] == self.kernel_size and self.padding == (0, 0):
             return F.linear(_rows(x), _rows(weight), self.bias)[:, :, None, None]
+        if narrow.serves(x, self.in_channels):
+            return _biased(narrow.down(x, weight, self.stride[0], self.padding[0]), self.bias)  # type: ignore[arg-type]
         return F.conv2d(x, weight, self.bias, self.stride, self.padding)
 
 
@@ -84,8 +118,14 @@ class Deconv(nn.ConvTranspose2d):
         if x.shape[2:] == (1, 1) and self.padding == (0, 0):
             y = x.flatten(1) @ _rows(self.weight)  # (B, k * k * C_out)
             y = y.unflatten(1, (*self.kernel_size, -1)).movedim(-1, 1)
-            return y if self.bias is None else y + self.bias[:, None, None]
+            return _biased(y, self.bias)
+        if narrow.serves(x, self.out_channels):
+            return _biased(narrow.up(x, self.weight, self.stride[0], self.padding[0]), self.bias)  # type: ignore[arg-type]
         return super().forward(x)
+
+
+def _biased(y: Tensor, bias: Tensor | None) -> Tensor:
+    return y if bias is None else y + bias[:, None, None]
 
 
 def _rows(x: Tensor) -> Tensor:

@@ -8,25 +8,55 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ayneh.errors import UserError, pick, unknown
-from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear
+from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm
 
 NORMS = ("batch", "none")
+FIRST_NORMS: dict[str, Callable[..., nn.Module]] = {  # what may follow G's first layer, by the shape of its output
+    "unit": UnitNorm,
+    "channel": lambda channels, *side: BatchNorm(channels) if side else BatchNorm1d(channels),
+}
+
+
+@dataclass(frozen=True)
+class First:
+    """What follows the generator's first layer, before anything else: a constant, then a normalisation."""
+
+    norm: str = "none"
+    offset: float = 0.0
+    gain: float = 0.0
+
+    def layers(self, *shape: int) -> list[nn.Module]:
+        """For an output of this shape. Raises UserError for an unknown normalisation."""
+        norms = {"none": None} | FIRST_NORMS
+        norm = pick(norms, self.norm, "normalisation of the first layer")
+        return ([Offset(self.offset, self.gain, *shape)] if self.offset else []) + ([norm(*shape)] if norm else [])
 
 
 class Discriminator(nn.Module):
-    """logit = head(features(x)): one number per image, positive where it looks real."""
+    """logit = head(features(x)): one number per image, positive where it looks real.
+
+    With a ``reader``, ``read=True`` gives reader(features(x)) after it: z as D reads it, standardised (mirror.py).
+    """
 
     features: nn.Module
     head: nn.Module
+    reader: nn.Module | None
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) in [-1, 1] -> (B,)
-        return self.head(self.features(x)).flatten()
+    def __init__(self) -> None:
+        super().__init__()
+        self.reader = None
+
+    def forward(self, x: Tensor, read: bool = False) -> Tensor:  # (B, C, H, W) in [-1, 1] -> (B,); read: (B, 1 + Z)
+        features = self.features(x)
+        logit = self.head(features).flatten()
+        return torch.cat([logit[:, None], self.reader(features.flatten(1))], 1) if read and self.reader else logit
 
 
 class MirrorGenerator(nn.Sequential):
@@ -35,9 +65,9 @@ class MirrorGenerator(nn.Sequential):
     z_dim -> 64 x 4 x 4 -> 32 x 8 x 8 -> 16 x 16 x 16 -> 1 x 32 x 32 at the report's size and width.
     """
 
-    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str) -> None:
+    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str, first: First) -> None:
         plan = _mirror_plan(size, width)[::-1]  # e.g. 64, 32, 16
-        layers: list[nn.Module] = [Deconv(z_dim, plan[0], 4, stride=1)]
+        layers: list[nn.Module] = [Deconv(z_dim, plan[0], 4, stride=1), *first.layers(plan[0], 4, 4)]
         for c_in, c_out in itertools.pairwise(plan):
             layers += [Deconv(c_in, c_out, 4, stride=2, padding=1, bias=norm == "none")]
             layers += [BatchNorm(c_out)] if norm == "batch" else []
@@ -57,18 +87,18 @@ class MirrorDiscriminator(Discriminator):
     on the input belongs to the step, which owns all randomness.
     """
 
-    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str, spectral: bool) -> None:
+    def __init__(self, n_features: int, channels: int, size: int, width: int, norm: str, spectral: bool) -> None:
         super().__init__()
         plan = _mirror_plan(size, width)  # e.g. 16, 32, 64
         bias = norm == "none"
         layers: list[nn.Module] = [Conv(channels, plan[0], 4, 2, 1, bias=True, spectral=spectral)]
         strides = [(2, 1)] * (len(plan) - 1) + [(1, 0)]
-        for c_in, c_out, (stride, padding) in zip(plan, [*plan[1:], z_dim], strides, strict=True):
+        for c_in, c_out, (stride, padding) in zip(plan, [*plan[1:], n_features], strides, strict=True):
             layers += [Conv(c_in, c_out, 4, stride, padding, bias=bias, spectral=spectral)]
             layers += [BatchNorm(c_out)] if norm == "batch" else []
             layers += [nn.LeakyReLU(0.2)]
-        self.features = nn.Sequential(*layers)  # (B, C, S, S) -> (B, z_dim, 1, 1)
-        self.head = Conv(z_dim, 1, 1, 1, 0, bias=True, spectral=spectral)
+        self.features = nn.Sequential(*layers)  # (B, C, S, S) -> (B, n_features, 1, 1)
+        self.head = Conv(n_features, 1, 1, 1, 0, bias=True, spectral=spectral)
 
 
 def _mirror_plan(size: int, width: int) -> list[int]:
@@ -85,11 +115,11 @@ def _mirror_plan(size: int, width: int) -> list[int]:
 class MlpGenerator(nn.Sequential):
     """z -> width -> 2 width -> 4 width -> pixels, leaky ReLU 0.2 between, tanh at the end."""
 
-    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str) -> None:
+    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str, first: First) -> None:
         layers: list[nn.Module] = []
         plan = [z_dim, width, 2 * width, 4 * width]
-        for n_in, n_out in itertools.pairwise(plan):
-            layers += [Linear(n_in, n_out)]
+        for i, (n_in, n_out) in enumerate(itertools.pairwise(plan)):
+            layers += [Linear(n_in, n_out), *(first.layers(n_out) if i == 0 else [])]
             layers += [BatchNorm1d(n_out)] if norm == "batch" else []
             layers += [nn.LeakyReLU(0.2)]
         layers += [
@@ -101,25 +131,26 @@ class MlpGenerator(nn.Sequential):
 
 
 class MlpDiscriminator(Discriminator):
-    """pixels -> 4 width -> 2 width -> width -> logit, leaky ReLU 0.2 between."""
+    """pixels -> 4 width -> 2 width -> features -> logit, leaky ReLU 0.2 between."""
 
-    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str, spectral: bool) -> None:
+    def __init__(self, n_features: int, channels: int, size: int, width: int, norm: str, spectral: bool) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Flatten()]
-        plan = [channels * size * size, 4 * width, 2 * width, width]
+        plan = [channels * size * size, 4 * width, 2 * width, n_features]
         for i, (n_in, n_out) in enumerate(itertools.pairwise(plan)):
             layers += [Linear(n_in, n_out, spectral)]
             layers += [BatchNorm1d(n_out)] if norm == "batch" and i > 0 else []
             layers += [nn.LeakyReLU(0.2)]
         self.features = nn.Sequential(*layers)
-        self.head = Linear(width, 1, spectral)
+        self.head = Linear(n_features, 1, spectral)
 
 
 class Players(NamedTuple):
     """How to build the two sides of a game, and the image sizes they take."""
 
-    gen: Callable[[int, int, int, int, str], nn.Module]
+    gen: Callable[[int, int, int, int, str, First], nn.Module]
     dis: Callable[[int, int, int, int, str, bool], Discriminator]
+    features: Callable[[int, int], int]  # (length of z, width) -> length of D's features
     padded_size: Callable[[int], int]
     width: int
     gen_norm: str
@@ -131,13 +162,16 @@ NETS = {
     "mirror": Players(
         MirrorGenerator,
         MirrorDiscriminator,
+        lambda z_dim, width: z_dim,
         lambda side: max(8, 1 << (side - 1).bit_length()),
         16,
         "batch",
         "batch",
         "dcgan",
     ),
-    "mlp": Players(MlpGenerator, MlpDiscriminator, lambda side: side, 64, "none", "none", "glorot"),
+    "mlp": Players(
+        MlpGenerator, MlpDiscriminator, lambda z_dim, width: width, lambda side: side, 64, "none", "none", "glorot"
+    ),
 }
 
 
@@ -150,8 +184,13 @@ def make_nets(
     gen_norm: str | None = None,
     dis_norm: str | None = None,
     spectral: bool = False,
+    first: First | None = None,
+    features: int | None = None,
+    reads: bool = False,
 ) -> tuple[nn.Module, Discriminator]:
     """(generator, discriminator) called ``name`` for images of (channels, size, size); None: the nets' own.
+
+    features: length of D's features; reads: D has a linear map from them to z too.
 
     Raises UserError for an unknown name or norm, or a size that the nets cannot take.
     """
@@ -161,8 +200,11 @@ def make_nets(
     for norm in norms:
         if norm not in NORMS:
             raise unknown("normalisation", norm, NORMS)
-    gen = players.gen(z_dim, channels, size, width, norms[0])
-    dis = players.dis(z_dim, channels, size, width, norms[1], spectral)
+    gen = players.gen(z_dim, channels, size, width, norms[0], first or First())
+    features = features or players.features(z_dim, width)
+    dis = players.dis(features, channels, size, width, norms[1], spectral)
+    if reads:  # made last: the other weights start as they would without it
+        dis.reader = Linear(features, z_dim)
     return gen.train(), dis.train()
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ayneh.game.augment import augment
 from ayneh.game.losses import Loss
+from ayneh.game.mirror import misread
 from ayneh.game.optimiser import adam, average
 from ayneh.game.penalties import Penalty
 
@@ -37,6 +38,7 @@ class Game:
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)  # left, right, top, bottom
     averages: bool = True  # False: the moving average of G is G itself
     adam_eps: float = 1e-8
+    read: Apply | None = None  # images -> (R, B, 1 + Z): the logit and z as D reads it (None: D does not learn to)
 
 
 def step(
@@ -52,21 +54,24 @@ def step(
     gen = state["gen"].detach().requires_grad_()
     for image, draw in zip(reals, draws["dis"], strict=True):
         real = scale(image, game.pad, gen.dtype)  # (R, B, C, H, W) in [-1, 1]
-        fake = game.gen(gen, draw["z"])
+        z = draw["z"]
+        fake = game.gen(gen, z)
         measures |= update_dis(game, state, real, fake.detach(), draw, hyper)
     for draw in draws["gen"]:
         if "z" in draw:  # a further update of G
             gen = state["gen"].detach().requires_grad_()
-            fake = game.gen(gen, draw["z"])
-        measures |= update_gen(game, state, gen, real, fake, draw, hyper)
+            z = draw["z"]
+            fake = game.gen(gen, z)
+        measures |= update_gen(game, state, gen, real, fake, z, draw, hyper)
     return state, measures
 
 
 def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws, hyper: Hyper) -> State:
-    """D descends its loss on a real and a fake batch, plus gamma times the penalty."""
+    """D descends its loss on a real and a fake batch, plus gamma times the penalty, plus what it misreads of z."""
     dis = state["dis"].detach().requires_grad_()
     real, fake = seen(real, draw["real"], hyper), seen(fake, draw["fake"], hyper)
-    real_logits, fake_logits = game.dis(dis, real), game.dis(dis, fake)  # (R, B)
+    real_logits = game.dis(dis, real)  # (R, B)
+    fake_logits, misread_z = judge(game, dis, fake, draw["z"], hyper)  # (R, B), (R,)
     loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
     measures = {
         "loss_d": loss,
@@ -77,20 +82,34 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
         penalty = game.penalty.fn(lambda x: game.dis(dis, x), real, fake, draw["penalty"]).mean(1)
         measures["penalty"] = penalty
         loss = loss + hyper["gamma"][:, 0] * penalty
+    if misread_z is not None:
+        measures["misread"] = misread_z
+        loss = loss + hyper["mirror_weight"][:, 0] * misread_z
     measures["grad_d"] = descend(game, state, "dis", dis, loss, hyper)
     return {name: value.detach() for name, value in measures.items()}
 
 
-def update_gen(game: Game, state: State, gen: Tensor, real: Tensor, fake: Tensor, draw: Draws, hyper: Hyper) -> State:
-    """G descends its loss through a D that stands still; the moving average of G follows."""
+def update_gen(
+    game: Game, state: State, gen: Tensor, real: Tensor, fake: Tensor, z: Tensor, draw: Draws, hyper: Hyper
+) -> State:
+    """G descends its loss through a D that stands still, plus what D misreads of z; the moving average of G follows."""
     dis = state["dis"].detach()
-    fake_logits = game.dis(dis, seen(fake, draw["fake"], hyper))  # (R, B)
+    fake_logits, misread_z = judge(game, dis, seen(fake, draw["fake"], hyper), z, hyper)  # (R, B), (R,)
     real_logits = game.dis(dis, seen(real, draw["real"], hyper)) if game.loss.gen_needs_real else None
     loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
-    grad = descend(game, state, "gen", gen, loss, hyper)
+    whole = loss if misread_z is None else loss + hyper["mirror_weight"][:, 0] * misread_z
+    grad = descend(game, state, "gen", gen, whole, hyper)
     gen = state["gen"]
     state["ema"] = average(state["ema"], gen, hyper["ema_decay"], state["gen_t"]) if game.averages else gen
     return {"loss_g": loss.detach(), "grad_g": grad}
+
+
+def judge(game: Game, dis: Tensor, fake: Tensor, z: Tensor, hyper: Hyper) -> tuple[Tensor, Tensor | None]:
+    """D's logits of G(z), (R, B), and the share of z that it misreads in them, (R,); None where it does not read."""
+    if game.read is None:
+        return game.dis(dis, fake), None
+    both = game.read(dis, fake)
+    return both[..., 0], misread(both[..., 1:], z, hyper["z_mean"], hyper["z_std"]).mean(1)
 
 
 def descend(game: Game, state: State, who: str, theta: Tensor, loss: Tensor, hyper: Hyper) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from scipy import stats
@@ -78,6 +80,19 @@ def pairwise_distance(features: Tensor, labels: Tensor | None = None) -> Score:
     """Mean Euclidean distance of up to 10,000 random pairs of features (N, F): 0 when all are alike."""
     left, right = pairs(len(features), labels, most=10_000)
     return _mean_score((features[left] - features[right]).norm(dim=1).double().numpy(), len(features))
+
+
+def spread(fakes: Tensor, real: Tensor) -> Score:
+    """sqrt(E||x - x'||^2 of fakes / the same of real images), by pixels (N, C, S, S): 0 all alike, 1 as varied as real.
+
+    E||x - x'||^2 of two independent images is twice the sum of the pixels' variances. Noise counts as variety.
+    """
+    if len(fakes) < 2 or len(real) < 2:
+        return cannot_tell(len(fakes), f"{min(len(fakes), len(real))} images make no pair to compare.")
+    among_fakes, among_real = (float(x.double().flatten(1).var(0).sum()) for x in (fakes, real))
+    if among_real == 0:
+        return cannot_tell(len(fakes), "The real images are all alike.")
+    return Score(math.sqrt(among_fakes / among_real), len(fakes))
 
 
 def _mean_score(values: np.ndarray, n: int) -> Score:

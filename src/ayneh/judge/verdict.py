@@ -23,7 +23,7 @@ from ayneh.judge.kernel import kid
 from ayneh.judge.scores import Plain, Score, count_name, shuffled
 from ayneh.judge.shelf import Shelf
 
-VERSION = 1  # of the cached floors: raise it when a metric changes its meaning
+VERSION = 2  # of the cached floors: raise it when a metric changes its meaning
 BINNED = 10_000  # training images behind NDB's bins
 NEAREST = 2_000  # images whose nearest training image is looked for
 Verdict = dict[str, object]
@@ -88,7 +88,8 @@ class Judge:
         """A few scores by the leading net alone, cheap enough to follow a training run."""
         fakes = self.chosen(images)
         seen, reference = see(self.nets[self.lead], fakes), self._test_features(self.lead)
-        scores = {"fd": frechet(reference, seen.features)} | self._class_scores(seen, self.lead)
+        scores = {"fd": frechet(reference, seen.features), "spread": diversity.spread(fakes, self.test)}
+        scores |= self._class_scores(seen, self.lead)
         return {self._name(key, score.n): score.value for key, score in scores.items()}
 
     # -- the metrics -----------------------------------------------------------------------------------------------
@@ -105,6 +106,7 @@ class Judge:
         scores["ndb"] = diversity.ndb(self._binned(), fake)
         scores["support"] = diversity.birthday(real, fake)
         scores["ms_ssim"] = diversity.pairwise_ms_ssim(fakes)
+        scores["spread"] = diversity.spread(fakes, self.test)
         scores["distance"] = diversity.pairwise_distance(fake)
         if (probabilities := seen[self.lead].probabilities) is not None:
             labels = probabilities.argmax(1)

@@ -1,0 +1,148 @@
+"""A study's comparisons, decided: values by seed into the judge's contrasts, one family of tests for each outcome."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ayneh.judge.contrast import Contrast, contrast, family
+from ayneh.studies.panels import sections, short
+from ayneh.studies.plan import Ask, Study
+from ayneh.studies.results import Result, outcome_named
+
+ALPHA = 0.05
+MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "cannot tell": "?", "higher": "↑", "lower": "↓", "": "…"}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One comparison on one outcome; without a contrast where runs are missing on a side."""
+
+    ask: Ask
+    section: str  # the factors' levels that both sides share
+    outcome: str
+    contrast: Contrast | None
+
+    @property
+    def arm(self) -> str:
+        """Its name within the section."""
+        return short(self.ask.arm, self.section)
+
+    @property
+    def reference(self) -> str:
+        """Its name within the section."""
+        return short(self.ask.reference, self.section)
+
+    @property
+    def words(self) -> str:
+        """The verdict in a sentence."""
+        where = f"{self.section}: " if self.section else ""
+        if self.contrast is None:
+            return f"{where}{self.arm} and {self.reference} cannot be compared yet: runs are missing."
+        return where + self.contrast.words
+
+
+def compare(study: Study, found: Sequence[Result]) -> dict[str, list[Compared]]:
+    """{outcome: every comparison of the study on it}, the verdicts corrected over the comparisons of that outcome."""
+    by_arm, by_section, m = arms_of(found), sections(study), len(study.comparisons())
+    compared: dict[str, list[Compared]] = {}
+    for outcome in study.outcomes:
+        if not measured(found, outcome):
+            continue
+        todo = [
+            Compared(ask, section, outcome, _contrast(study, ask, section, outcome, by_arm, m))
+            for section, asks in by_section.items()
+            for ask in asks
+        ]
+        decided = iter(family([one.contrast for one in todo if one.contrast is not None], alpha=ALPHA))
+        compared[outcome] = [
+            one if one.contrast is None else Compared(one.ask, one.section, outcome, next(decided)) for one in todo
+        ]
+    return compared
+
+
+def verdict(one: Compared) -> str:
+    """better, worse, equivalent, cannot tell, higher, lower; "" where runs are missing."""
+    return one.contrast.verdict if one.contrast else ""
+
+
+def tally(group: Sequence[Compared]) -> dict[str, int]:
+    """How many comparisons came to each verdict, in the order of `MARKS`."""
+    all_ = [verdict(one) for one in group]
+    return {name: all_.count(name) for name in MARKS if name in all_}
+
+
+def by_question(group: Sequence[Compared]) -> dict[str, list[Compared]]:
+    """Comparisons by what they ask."""
+    found: dict[str, list[Compared]] = {}
+    for one in group:
+        found.setdefault(one.ask.question, []).append(one)
+    return found
+
+
+def arms_of(found: Sequence[Result]) -> dict[str, list[Result]]:
+    """Finished runs by arm."""
+    by_arm: dict[str, list[Result]] = {}
+    for result in found:
+        by_arm.setdefault(result.run.arm, []).append(result)
+    return by_arm
+
+
+def measured(found: Sequence[Result], outcome: str) -> bool:
+    """Whether any run has this outcome: data without classes has no modes."""
+    return any(result.value(outcome) is not None for result in found)
+
+
+def values(found: Sequence[Result], outcome: str) -> dict[int, float]:
+    """{seed: value}. A run that broke down has the worst rank (Lachin 1999), where worse and better there are."""
+    better = outcome_named(outcome).better
+    worst = {"lower": math.inf, "higher": -math.inf, None: None}[better]
+    listed = {result.run.seed: result.value(outcome) for result in found}
+    filled = {seed: worst if value is None else value for seed, value in listed.items()}
+    return {seed: value for seed, value in filled.items() if value is not None}
+
+
+def paired(n: int, m: int) -> bool:
+    """Whether a paired Wilcoxon test of n pairs can reach alpha after Holm's correction: 2 / 2^n < alpha / m."""
+    return 2 / 2**n < ALPHA / m
+
+
+def pairs_needed(m: int) -> int:
+    """The smallest number of pairs that `paired` takes."""
+    return next(n for n in range(1, 100) if paired(n, m))
+
+
+def planned_seeds(study: Study, arm: str) -> int:
+    """Seeds that an arm is to have; all arms count them from the same first one."""
+    return int(study.cells()[arm].get("seeds", study.seeds))
+
+
+def planned_pairs(study: Study, ask: Ask) -> int:
+    """Seeds that both sides of a comparison are to have, whatever is finished."""
+    return min(planned_seeds(study, ask.arm), planned_seeds(study, ask.reference))
+
+
+def _contrast(
+    study: Study, ask: Ask, section: str, outcome: str, by_arm: dict[str, list[Result]], m: int
+) -> Contrast | None:
+    arm, reference = by_arm.get(ask.arm, []), by_arm.get(ask.reference, [])
+    ours, theirs = values(arm, outcome), values(reference, outcome)
+    if not ours or not theirs:
+        return None
+    kind = outcome_named(outcome)
+    # Runs that broke down have no rank where nothing is worse, so a share of failures would not be one of these runs.
+    failed = [sum(r.failure() is not None for r in side) if kind.better else 0 for side in (arm, reference)]
+    return contrast(
+        short(ask.arm, section),
+        ours,
+        short(ask.reference, section),
+        theirs,
+        outcome=outcome,
+        better=kind.better,
+        margin=study.margin,
+        scale=kind.scale,
+        failed_a=failed[0],
+        failed_b=failed[1],
+        paired=paired(planned_pairs(study, ask), m),
+    )

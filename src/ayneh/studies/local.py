@@ -1,0 +1,104 @@
+"""Shares of a study played on this machine: one process to each core, or this process on an accelerator."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import torch
+
+from ayneh.errors import Stopped
+from ayneh.studies.plan import Run
+from ayneh.studies.share import Looks, play
+
+REFRESH_S = 2.0
+DEATHS = 5  # workers that may die before the study gives up
+
+_stop: Event | None = None  # of a worker process: set by the parent, heard between two chunks of steps
+
+
+def cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def run_here(
+    shares: Sequence[list[Run]], folder: Path, looks: Looks, device: str, stop: Callable[[], bool], tell: Callable
+) -> None:
+    """One share after another in this process: on an accelerator, where a stack fills the device."""
+    for share in shares:
+        if stop() or not play(share, folder, looks, device, stop):
+            return
+        tell()
+
+
+def run_in_processes(
+    shares: Sequence[list[Run]],
+    folder: Path,
+    looks: Looks,
+    workers: int,
+    stop: Callable[[], bool],
+    tell: Callable[[], None],
+) -> None:
+    """The shares dealt out to ``workers`` processes of one thread each; ``tell`` is called every two seconds.
+
+    A worker that dies is replaced, and its share goes on from its last checkpoint. Raises Stopped if that happens again
+    and again, and whatever went wrong in a worker.
+    """
+    context, waiting, deaths = mp.get_context("spawn"), list(shares), 0
+    while waiting and not stop():
+        event = context.Event()
+        with ProcessPoolExecutor(workers, context, _begin, (event,)) as pool:
+            futures: dict[Future[bool], list[Run]] = {}
+            try:
+                futures = {pool.submit(play_in_worker, share, folder, looks): share for share in waiting}
+                pending = set(futures)
+                while pending:
+                    done, pending = wait(pending, REFRESH_S, FIRST_COMPLETED)
+                    for future in done:
+                        if not future.cancelled() and future.result():
+                            waiting.remove(futures[future])
+                    tell()
+                    if stop():
+                        event.set()
+                        for future in pending:
+                            future.cancel()
+            except BrokenProcessPool as error:
+                deaths += 1
+                if deaths > DEATHS:
+                    raise Stopped(
+                        f"{deaths} worker processes died (killed, perhaps for want of memory): try fewer --workers; "
+                        "what is finished stays, and the same command goes on."
+                    ) from error
+            except BaseException:
+                event.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+def play_in_worker(share: list[Run], folder: Path, looks: Looks) -> bool:
+    """`play` in a worker, until the parent says stop."""
+    return play(share, folder, looks, "cpu", lambda: _stop is not None and _stop.is_set())
+
+
+def _begin(event: Event) -> None:
+    """A worker's first moment: one thread, deaf to Ctrl-C, and gone when its parent is."""
+    global _stop
+    _stop = event
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    parent = mp.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

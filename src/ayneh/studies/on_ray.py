@@ -1,0 +1,99 @@
+"""Shares of a study played on a Ray cluster. The finished run folders come home as bytes: no shared disk is needed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ayneh.errors import Stopped, UserError
+from ayneh.studies.plan import Run
+from ayneh.studies.share import Looks, play
+
+REFRESH_S = 2.0
+RETRIES = 5  # of a share whose worker or machine died
+Files = dict[str, bytes]  # by their path in the study's folder
+
+
+def run_on_ray(
+    shares: Sequence[list[Run]],
+    folder: Path,
+    looks: Looks,
+    address: str | None,
+    device: str,
+    stop: Callable[[], bool],
+    tell: Callable[[], None],
+) -> None:
+    """Each share as one task with one core (and a GPU, on cuda); a share whose worker dies is played again.
+
+    The same runs as on this machine: a share computes with one thread, and its chance is a function of its seeds.
+    Raises UserError without Ray or where no cluster answers, Stopped where a share's workers die again and again.
+    """
+    ray = _ray(address)
+    gpus = 1 if device.startswith("cuda") else 0
+    task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(play_far)
+    pending = {task.remote(share, looks, device): share for share in shares}
+    try:
+        while pending:
+            done, _ = ray.wait(list(pending), num_returns=1, timeout=REFRESH_S)
+            for reference in done:
+                bring_home(ray.get(reference), folder)
+                del pending[reference]
+            tell()
+            if stop():
+                for reference in pending:
+                    ray.cancel(reference, force=True)
+                return
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UserError | Stopped):
+            raise error.cause from None
+        raise
+    except ray.exceptions.RayError as error:
+        raise Stopped(
+            f"Ray lost a share for good ({type(error).__name__}); what is finished stays, and the same command goes on."
+        ) from error
+    finally:
+        ray.shutdown()
+
+
+def play_far(share: list[Run], looks: Looks, device: str) -> Files:
+    """A task: play the share in a folder of its own, and return what it wrote."""
+    import torch
+
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        play(share, Path(folder), looks, device)
+        paths = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".lock"]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def bring_home(files: Files, folder: Path) -> None:
+    """Write a share's files, each run's outcome last: with it the run is done."""
+    from ayneh.files import atomically
+    from ayneh.studies.ledger import OUTCOME
+
+    for name in sorted(files, key=lambda name: name.endswith(OUTCOME)):
+        with atomically(folder / name) as file:
+            file.write(files[name])
+
+
+def _ray(address: str | None):  # type: ignore[no-untyped-def]  # the module: an extra, without types
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError("--engine ray needs Ray: pip install 'ayneh[ray]'.") from error
+    here = {name: os.environ[name] for name in ("AYNEH_DATA", "AYNEH_CACHE") if name in os.environ}
+    try:
+        ray.init(
+            address=address,
+            runtime_env={"env_vars": here | {"OMP_NUM_THREADS": "1"}},
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            include_dashboard=False if address is None else None,
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"No Ray cluster answers at {address or 'this machine'}: {reason}") from error
+    return ray

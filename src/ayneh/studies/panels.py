@@ -1,0 +1,65 @@
+"""How many arms are laid out for a reader: by the factors' levels, and in panels small enough to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ayneh.studies.plan import Ask, Study
+
+IN_A_PANEL = 6  # lines that can be told apart
+
+
+def levels(study: Study, arm: str) -> dict[str, str]:
+    """{factor: label} of an arm, also where it fixes the factor itself; a level outside the factors is left out."""
+    changes = study.cells()[arm]
+    return {
+        factor: label
+        for factor, found in study.factors.items()
+        for label, level in found.items()
+        if all(leaf in changes and changes[leaf] == value for leaf, value in level.items())
+    }
+
+
+def sections(study: Study) -> dict[str, list[Ask]]:
+    """Comparisons by the levels that both sides of every comparison share ("" where there are none)."""
+    asks = study.comparisons()
+    sides = [(levels(study, ask.arm), levels(study, ask.reference)) for ask in asks]
+    shared = [f for f in study.factors if all(f in a and a[f] == b.get(f) for a, b in sides)]
+    found: dict[str, list[Ask]] = {}
+    for ask, (level, _) in zip(asks, sides, strict=True):
+        found.setdefault(", ".join(level[f] for f in shared), []).append(ask)
+    return found
+
+
+def short(arm: str, section: str) -> str:
+    """The arm's name without the levels that its section tells."""
+    return arm.removesuffix(f", {section}") if section else arm
+
+
+def questions(asks: Sequence[Ask]) -> dict[str, list[Ask]]:
+    """Comparisons by what they ask, in the order of the study."""
+    found: dict[str, list[Ask]] = {}
+    for ask in asks:
+        found.setdefault(ask.question, []).append(ask)
+    return found
+
+
+def panels(asks: Sequence[Ask]) -> list[tuple[list[str], list[str]]]:
+    """(questions, arms) of each panel: questions in their order, as many as fit `IN_A_PANEL` arms."""
+    found: list[tuple[list[str], list[str]]] = []
+    for question, group in questions(asks).items():
+        first = group[0].reference
+        arms = list(dict.fromkeys([first, *(arm for ask in group for arm in (ask.reference, ask.arm))]))
+        if found and len(union := list(dict.fromkeys(found[-1][1] + arms))) <= IN_A_PANEL:
+            found[-1] = ([*found[-1][0], question], union)
+            continue
+        others = arms[1:]
+        for start in range(0, len(others), IN_A_PANEL - 1):
+            found.append(([question], [first, *others[start : start + IN_A_PANEL - 1]]))
+    return found
+
+
+def left_over(study: Study) -> list[str]:
+    """Arms that no comparison names."""
+    named = {arm for ask in study.comparisons() for arm in (ask.arm, ask.reference)}
+    return [arm for arm in study.cells() if arm not in named]

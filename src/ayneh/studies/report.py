@@ -1,0 +1,213 @@
+"""A study as one page to read, to print and to pass on; and its verdicts as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ayneh.errors import UserError
+from ayneh.files import atomically
+from ayneh.judge.compare import Interval, centre
+from ayneh.studies import results as outcomes
+from ayneh.studies import settings
+from ayneh.studies.comparisons import (
+    ALPHA,
+    MARKS,
+    Compared,
+    arms_of,
+    by_question,
+    compare,
+    measured,
+    pairs_needed,
+    planned_pairs,
+    planned_seeds,
+    tally,
+    values,
+    verdict,
+)
+from ayneh.studies.ledger import Ledger
+from ayneh.studies.numbers import interval, number, p_words
+from ayneh.studies.plan import Study
+from ayneh.studies.results import Result, missing, need_some, outcome_named, results, write_tables
+
+PAGE = "report.html"
+
+
+def write_report(ledger: Ledger) -> list[str]:
+    """Write the tables and `PAGE` into the study's folder; returns the lines to print: verdicts, then where things are.
+
+    Raises UserError where no run is finished, and, once the tables are written, where the extra ``study`` is missing.
+    """
+    found = results(ledger)
+    need_some(ledger, found)
+    tables = write_tables(ledger, found)
+    _need_extra(ledger, tables)
+    compared = compare(ledger.study, found)
+    page = render(ledger, found, compared, tables)
+    with atomically(ledger.folder / PAGE) as file:
+        file.write(page.encode())
+    return [*lines(ledger, found, compared), f"{ledger.folder / PAGE}: open it in a browser",
+            f"{', '.join(tables)} in {ledger.folder}: for statistics of your own"]  # fmt: skip
+
+
+def _need_extra(ledger: Ledger, tables: Sequence[str]) -> None:
+    try:
+        import jinja2  # noqa: F401
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"The tables are written ({', '.join(tables)} in {ledger.folder}), but the page needs {error.name}: "
+            "pip install 'ayneh[study]', then `ayneh study report` again."
+        ) from error
+
+
+def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequence[Compared]]) -> list[str]:
+    """The verdicts on the main outcome in sentences, by question; how many of each kind on the others."""
+    said = [missing_words(ledger, found)] if missing(ledger, found) else []
+    for place, (outcome, group) in enumerate(compared.items()):
+        if place == 0:
+            for question, asked in by_question([one for one in group if one.contrast]).items():
+                said += [f"{question}:"] * bool(question)
+                said += [f"  {MARKS[verdict(one)]} {one.words}" for one in asked]
+            if waiting := sum(one.contrast is None for one in group):
+                said.append(f"{waiting} more comparisons wait for their runs.")
+        else:
+            counts = [f"{n} {name or 'not yet to compare'}" for name, n in tally(group).items()]
+            said.append(f"{outcome}: {', '.join(counts)} (each with its figures in {PAGE})")
+    return said
+
+
+def missing_words(ledger: Ledger, found: Sequence[Result]) -> str:
+    """How much of the study is still to be played."""
+    return (
+        f"Not complete: {len(found)} of {len(ledger.runs)} runs are finished. What follows rests on these and may "
+        f"change. To go on: {settings.command(ledger)}"
+    )
+
+
+# -- the page ----------------------------------------------------------------------------------------------------------
+
+
+def render(
+    ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequence[Compared]], tables: Sequence[str]
+) -> str:
+    """The page's HTML. Everything that a study names is escaped."""
+    import jinja2
+
+    from ayneh.studies import drawings
+
+    study = ledger.study
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ayneh", "studies"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "interval": interval, "p": p_words}
+    by_arm = arms_of(found)
+    shown = [name for name in study.outcomes if measured(found, name)]
+    return environment.get_template("report.html.j2").render(
+        study=study,
+        marks=MARKS,
+        outcomes={name: outcome_named(name) for name in shown},
+        absent=[name for name in study.outcomes if name not in shown],
+        verdicts=verdict_rows(compared),
+        waiting=[one for one in next(iter(compared.values()), []) if one.contrast is None],
+        tallies={name: tally(group) for name, group in compared.items()},
+        rule=rule(study),
+        forests=drawings.forests(compared),
+        arms=arm_rows(study, by_arm, shown),
+        panels=drawings.panels_of(study, by_arm),
+        strips=drawings.strips_of(ledger, by_arm),
+        failures=failure_rows(by_arm),
+        fishers=fisher_rows(compared),
+        swaps=swap_rows(study, by_arm),
+        missing=missing(ledger, found),
+        done=len(found),
+        planned=len(ledger.runs),
+        protocols=sorted({name for result in found for name in result.names.values()}),
+        thresholds=outcomes,
+        base=settings.base_settings(study),
+        changes=settings.arm_settings(study),
+        toml=settings.as_toml(study),
+        command=settings.command(ledger),
+        versions=settings.machine(),
+        hours=sum(r.end["wall_s"] for r in found) / 3600,
+        tables=tables,
+        alpha=ALPHA,
+    )
+
+
+def verdict_rows(compared: Mapping[str, Sequence[Compared]]) -> dict[str, list[dict[str, Any]]]:
+    """{question: [{"pair", "section", "on": {outcome: (mark, verdict, words)}}]}: a row for each comparison."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for same in zip(*compared.values(), strict=True):
+        first = same[0]
+        if not any(one.contrast for one in same):
+            continue
+        on = {one.outcome: (MARKS[verdict(one)], verdict(one) or "runs missing", one.words) for one in same}
+        row = {"arm": first.arm, "reference": first.reference, "section": first.section, "on": on}
+        rows.setdefault(first.ask.question, []).append(row)
+    return rows
+
+
+def rule(study: Study) -> dict[str, Any]:
+    """How each test was chosen, beforehand: by the planned number of pairs and of comparisons."""
+    asks = study.comparisons()
+    pairs = [planned_pairs(study, ask) for ask in asks]
+    least = pairs_needed(len(asks))
+    return {
+        "m": len(asks),
+        "least": least,
+        "paired": sum(n >= least for n in pairs),
+        "others": sum(n < least for n in pairs),
+    }
+
+
+def arm_rows(study: Study, by_arm: Mapping[str, Sequence[Result]], shown: Sequence[str]) -> list[dict[str, Any]]:
+    """A row for each arm: how many runs, the centre of each outcome with its interval, failures."""
+    rows = []
+    for arm in study.cells():
+        found = by_arm.get(arm, [])
+        failed = sum(r.failure() is not None for r in found)
+        centres = {name: median(list(values(found, name).values())) for name in shown}
+        rows.append(
+            {"arm": arm, "n": len(found), "planned": planned_seeds(study, arm), "centres": centres, "failed": failed}
+        )
+    return rows
+
+
+def median(found: Sequence[float]) -> Interval | None:
+    """The median with its interval; None without values."""
+    return centre(found, "median") if found else None
+
+
+def failure_rows(by_arm: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
+    """Arms with failures: how many runs of which kind, and their seeds."""
+    rows = []
+    for arm, found in by_arm.items():
+        kinds: dict[str, list[int]] = {"diverged": [], "jumped": [], "collapsed": []}
+        for result in found:
+            if (kind := result.failure()) is not None:
+                kinds[kind].append(result.run.seed)
+        if any(kinds.values()):
+            rows.append({"arm": arm, "n": len(found), "kinds": kinds})
+    return rows
+
+
+def fisher_rows(compared: Mapping[str, Sequence[Compared]]) -> list[Compared]:
+    """The comparisons in which the numbers of failed runs differ."""
+    group = next((group for name, group in compared.items() if outcome_named(name).better), [])
+    return [one for one in group if one.contrast and one.contrast.failed_a != one.contrast.failed_b]
+
+
+def swap_rows(study: Study, by_arm: Mapping[str, Sequence[Result]]) -> dict[str, dict[str, Interval | None]]:
+    """{arm: {"own": ..., swap: ...}}: the distance of the last images from the arm's prior and from others."""
+    names = {"own": "fd"} | {name: f"fd_swap_{name}" for name in study.swaps}
+    if not study.swaps:
+        return {}
+    return {
+        arm: {name: median(list(values(found, outcome).values())) for name, outcome in names.items()}
+        for arm, found in by_arm.items()
+    }

@@ -1,0 +1,207 @@
+"""What the runs of a study came to: values by arm and seed, failures, curves; and as CSV or Parquet for others."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ayneh.errors import UserError, pick
+from ayneh.files import atomically
+from ayneh.record import Record
+from ayneh.studies.ledger import Ledger
+from ayneh.studies.plan import Run
+
+HALF_THE_CLASSES = 0.5  # of the data's classes, or fewer, in the last images: collapsed
+LITTLE_SPREAD = 0.2  # of the data's spread, or less, in the last images: collapsed
+JUMP = 5.0  # times the best distance before, from some look to the end: jumped
+LATE = 0.2  # of the training, at its end, over which losses are averaged
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Something that arms are compared by."""
+
+    words: str
+    better: Literal["lower", "higher"] | None  # None: neither is good in itself
+    scale: Literal["ratio", "difference"]
+
+
+OUTCOMES = {
+    "fd": Outcome("Fréchet distance of the last images", "lower", "ratio"),
+    "fd_best": Outcome("smallest Fréchet distance of any look", "lower", "ratio"),
+    "fd_mean": Outcome("geometric mean of the Fréchet distances of all looks", "lower", "ratio"),
+    "spread": Outcome("variety of the last images, as a share of the data's", "higher", "ratio"),
+    "modes": Outcome("classes among the last images", "higher", "difference"),
+    "class_kl": Outcome(
+        "Kullback-Leibler divergence of the last images' classes from the data's", "lower", "difference"
+    ),
+    "low_confidence": Outcome("share of the last images that the classifier is unsure of", "lower", "difference"),
+    "loss_d": Outcome("D's loss over the last fifth of the training", None, "ratio"),
+    "loss_g": Outcome("G's loss over the last fifth of the training", None, "ratio"),
+    "d_gap": Outcome("D(real) - D(fake) over the last fifth of the training: how strong D is", None, "difference"),
+    "wall_s": Outcome("seconds of the run", "lower", "ratio"),
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished run. ``looks``: {"epoch", "images", "wall_s", "fd", "spread", ...}; ``lines``: all its metrics."""
+
+    run: Run
+    looks: list[dict[str, float]]
+    lines: list[dict[str, Any]]
+    end: dict[str, Any]
+    names: dict[str, str]  # "fd" -> "fd_500_digits_test": the protocol
+
+    def value(self, outcome: str) -> float | None:
+        """The run's value, None where there is none (it broke down before)."""
+        last = self.looks[-1] if self.looks and not self.end["diverged"] else {}
+        distances = [look["fd"] for look in self.looks if "fd" in look] if last else []
+        if outcome == "fd_best":
+            return min(distances, default=None)
+        if outcome == "fd_mean":
+            logs = [math.log(max(d, 1e-12)) for d in distances]
+            return math.exp(sum(logs) / len(logs)) if logs else None
+        if outcome in ("loss_d", "loss_g", "d_gap"):
+            return self._late(outcome) if last else None
+        if outcome == "wall_s":
+            return float(self.end["wall_s"])
+        if outcome.startswith("fd_swap_"):
+            return _short(self.end["swaps"].get(outcome.removeprefix("fd_swap_"), {})).get("fd")
+        return last.get(outcome)
+
+    def failure(self) -> str | None:
+        """diverged, jumped, collapsed, or None; the first of these that holds."""
+        if self.end["diverged"]:
+            return "diverged"
+        if self.jumped():
+            return "jumped"
+        return "collapsed" if self.collapsed() else None
+
+    def collapsed(self) -> bool:
+        """Whether the last images are of few classes, or nearly all alike."""
+        last = self.looks[-1] if self.looks else {}
+        few = HALF_THE_CLASSES * (self.end.get("classes") or 10)
+        return last.get("modes", math.inf) <= few or last.get("spread", math.inf) <= LITTLE_SPREAD
+
+    def jumped(self) -> bool:
+        """From good to meaningless, and stayed (R9): from some look on all distances are `JUMP` times the best."""
+        distances = [look["fd"] for look in self.looks if "fd" in look]
+        for k in range(2, len(distances)):
+            best = min(distances[:k])
+            if best < distances[0] / 2 and min(distances[k:]) >= JUMP * best:
+                return True
+        return False
+
+    def _late(self, name: str) -> float:
+        tail = self.lines[-max(1, round(LATE * len(self.lines))) :]
+        if name == "d_gap":
+            values = [line["mean_p_real"][0] - line["mean_p_fake"][0] for line in tail]
+        else:
+            values = [line[f"mean_{name}"][0] for line in tail]
+        return sum(values) / len(values)
+
+
+def results(ledger: Ledger) -> list[Result]:
+    """Those of all finished runs, in the study's order."""
+    found = []
+    for run in ledger.runs:
+        if (end := ledger.outcome(run)) is None:
+            continue
+        lines = Record(ledger.path(run)).lines()
+        names: dict[str, str] = {}
+        looks = []
+        for line in lines:
+            if "scores" in line:
+                scores = line["scores"][0]
+                names |= {_bare(name): name for name in scores}
+                looks.append({k: line[k] for k in ("epoch", "images", "wall_s")} | _short(scores))
+        found.append(Result(run, looks, lines, end, names))
+    return found
+
+
+def check_outcomes(names: Sequence[str], swaps: Sequence[str]) -> None:
+    """Raise UserError for an outcome that there is not."""
+    for name in names:
+        pick(OUTCOMES | {f"fd_swap_{swap}": None for swap in swaps}, name, "outcome")
+
+
+def outcome_named(name: str) -> Outcome:
+    """An entry of OUTCOMES; the distance of images from another prior than the training's is ``fd_swap_NAME``."""
+    if name.startswith("fd_swap_"):
+        return Outcome(f"Fréchet distance of images drawn from {name.removeprefix('fd_swap_')}", "lower", "ratio")
+    return pick(OUTCOMES, name, "outcome")
+
+
+def rows(found: Sequence[Result]) -> list[dict[str, Any]]:
+    """A flat row for each run: arm, seed, failure, every outcome and score."""
+    table = []
+    for result in found:
+        row: dict[str, Any] = {"arm": result.run.arm, "seed": result.run.seed, "failure": result.failure() or ""}
+        row |= {name: result.value(name) for name in OUTCOMES}
+        row |= {f"fd_swap_{name}": result.value(f"fd_swap_{name}") for name in result.end["swaps"]}
+        table.append(row)
+    return table
+
+
+def curve_rows(found: Sequence[Result]) -> list[dict[str, Any]]:
+    """A flat row for each look at each run."""
+    return [{"arm": r.run.arm, "seed": r.run.seed} | look for r in found for look in r.looks]
+
+
+def write_tables(ledger: Ledger, found: Sequence[Result]) -> list[str]:
+    """results.csv and curves.csv, and results.parquet where pyarrow is installed; returns their names."""
+    tables = {"results": rows(found), "curves": curve_rows(found)}
+    written = []
+    for name, table in tables.items():
+        columns = list(dict.fromkeys(column for row in table for column in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+        with atomically(ledger.folder / f"{name}.csv") as file:
+            file.write(text.getvalue().encode())
+        written.append(f"{name}.csv")
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        return written
+    with atomically(ledger.folder / "results.parquet") as file:
+        pq.write_table(pa.Table.from_pylist(tables["results"]), file)
+    return [*written, "results.parquet"]
+
+
+def missing(ledger: Ledger, found: Sequence[Result]) -> dict[str, tuple[int, int]]:
+    """Arms that are not complete: {arm: (finished, planned)}."""
+    done: dict[str, int] = {}
+    planned: dict[str, int] = {}
+    for run in ledger.runs:
+        planned[run.arm] = planned.get(run.arm, 0) + 1
+    for result in found:
+        done[result.run.arm] = done.get(result.run.arm, 0) + 1
+    return {arm: (done.get(arm, 0), n) for arm, n in planned.items() if done.get(arm, 0) < n}
+
+
+def need_some(ledger: Ledger, found: Sequence[Result]) -> None:
+    """Raise UserError where nothing is finished yet."""
+    if not found:
+        raise UserError(
+            f"No run of {ledger.folder} is finished yet: watch it by `ayneh study status {ledger.folder}`, or play it "
+            f"by `ayneh study run {ledger.study.name} --out {ledger.folder}`."
+        )
+
+
+def _bare(name: str) -> str:
+    """ "class_kl_500_digits_test" -> "class_kl": a score's name without its protocol."""
+    words = name.split("_")
+    cut = next((i for i, word in enumerate(words) if word[:1].isdigit()), len(words))
+    return "_".join(words[:cut])
+
+
+def _short(scores: dict[str, float | None]) -> dict[str, float]:
+    return {_bare(name): value for name, value in scores.items() if value is not None}

@@ -1,0 +1,80 @@
+"""Pictures of a study: each arm's images from the same noise as it learns, cut small enough for one page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from ayneh.record import Record
+from ayneh.studies.comparisons import values
+from ayneh.studies.ledger import Ledger
+from ayneh.studies.results import Result, outcome_named
+
+COLUMNS = 6  # of a run's pictures: the root of share.PICTURED, which cannot be read without waiting for torch
+SIDE = 4  # images a side of what is cut from a picture
+GAP = 2  # pixels between the images of a picture, as `data.images.grid` sets them
+LOOKS = 6  # pictures of an arm
+LARGEST = 96  # pixels a side of an image, above which it is shrunk
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One arm's pictures, of the run whose main outcome is the median. Pictures are data addresses, or None."""
+
+    arm: str
+    seed: int
+    value: float | None
+    failure: str | None
+    pictures: tuple[str | None, ...]
+    swaps: dict[str, str | None]
+
+
+def chosen_looks(epochs: Sequence[int]) -> list[int]:
+    """At most `LOOKS` of these, evenly through the list, the first and the last among them."""
+    if len(epochs) <= LOOKS:
+        return list(epochs)
+    return [epochs[round(k * (len(epochs) - 1) / (LOOKS - 1))] for k in range(LOOKS)]
+
+
+def median_run(found: Sequence[Result], outcome: str) -> Result:
+    """The run in the middle of an arm by this outcome, the worse of two; runs that broke down count as the worst."""
+    have = values(found, outcome)
+    sign = -1.0 if outcome_named(outcome).better == "higher" else 1.0
+    ranked = sorted(found, key=lambda r: (sign * have.get(r.run.seed, math.inf * sign), r.run.seed))
+    return ranked[len(ranked) // 2]
+
+
+def strip(ledger: Ledger, found: Sequence[Result], outcome: str, epochs: Sequence[int]) -> Strip:
+    """The arm's pictures after these epochs, and of every swap."""
+    run = median_run(found, outcome)
+    record = Record(ledger.path(run.run))
+    return Strip(
+        run.run.arm,
+        run.run.seed,
+        run.value(outcome),
+        run.failure(),
+        tuple(cut(record.sample_path(epoch, 0, 1)) for epoch in epochs),
+        {name: cut(record.samples / f"swap-{name}.png") for name in ledger.study.swaps},
+    )
+
+
+def cut(path: Path) -> str | None:
+    """The upper left `SIDE` x `SIDE` images of a picture, as an address that holds them; None without the file."""
+    if not path.is_file():
+        return None
+    with Image.open(path) as image:
+        page = image.convert("L" if image.mode == "L" else "RGB")
+    cell = (page.width - GAP) // COLUMNS
+    page = page.crop((0, 0, SIDE * cell + GAP, SIDE * cell + GAP))
+    if cell - GAP > LARGEST:
+        size = round(page.width * LARGEST / cell), round(page.height * LARGEST / cell)
+        page = page.resize(size, Image.Resampling.BOX)
+    out = io.BytesIO()
+    page.save(out, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

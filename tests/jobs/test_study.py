@@ -1,0 +1,98 @@
+"""The verb `study` from the command line."""
+
+import json
+
+import pytest
+
+FILE = (
+    'question = "Does the learning rate matter?"\nbase = "digits"\nseeds = 2\nimages = 200\n'
+    'outcomes = ["fd", "modes", "loss_d"]\n[set]\nepochs = 3\nbatch = 32\ndata.resize = 8\ndata.limit = 128\n'
+    "net.width = 4\nprior.dim = 8\nrules.ema_halflife_images = 0.0\n[factors]\noptimizer.lr = [1e-3, 1e-4]\n"
+)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(FILE)
+    return path
+
+
+@pytest.fixture
+def played(tmp_path, file, ayneh):
+    """The folder of a study that was played."""
+    status, out, err = ayneh("study", "run", file, "--out", tmp_path / "s", "--workers", "1", "--quiet")
+    assert status == 0, err
+    return tmp_path / "s", out
+
+
+def test_plan_tells_what_it_would_take_and_plays_nothing(tmp_path, file, ayneh):
+    status, out, _ = ayneh("study", "plan", file, "--seeds", "4", "--workers", "2")
+    assert status == 0
+    assert "2 arms, 8 runs in 1 groups" in out.replace("\n", " ")
+    assert "3,072 images" in out.replace("\n", " ")  # 8 runs of 3 epochs of 4 batches of 32
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_run_plays_reports_and_is_done(played, ayneh, file):
+    folder, out = played
+    assert "lr 0.0001" in out
+    assert str(folder / "report.html") in out
+    assert (folder / "report.html").stat().st_size > 1000
+    head, *rows = (folder / "results.csv").read_text().splitlines()
+    assert head.startswith("arm,seed,failure,fd")
+    assert len(rows) == 4
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("metrics.jsonl")}
+    status, again, _ = ayneh("study", "run", file, "--out", folder, "--workers", "1", "--quiet")
+    assert (status, again) == (0, out)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("metrics.jsonl")} == before
+    status, out, _ = ayneh("study", "status", folder)
+    assert (status, "4 of 4 runs done; 0 being played now" in out) == (0, True)
+
+
+def test_a_report_of_part_of_a_study_says_what_is_missing(played, ayneh):
+    folder, _ = played
+    (folder / "runs" / "lr-0.0001" / "seed-001" / "outcome.json").unlink()
+    status, out, _ = ayneh("study", "report", folder)
+    assert status == 0
+    assert "lr 0.0001" in out
+    assert "1 of 2" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["run", "priors"], "There is no study called 'priors'. Did you mean 'prior'"),
+        (["plan", "no/such.toml"], "There is no study file no/such.toml"),
+        (["status", "nowhere"], "There is no study in nowhere"),
+        (["report", "nowhere"], "There is no study in nowhere"),
+        (["run", "FILE", "--workers", "0"], "--workers is 0"),
+        (["run", "FILE", "--seeds", "0"], "seeds is 0"),
+        (["run", "FILE", "--budget-minutes", "0.0000001"], "its budget is 1e-07: fewer --seeds, epochs or arms"),
+        (["run", "FILE", "--device", "cudo"], "cudo"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(args, words, file, tmp_path, ayneh, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = ayneh("study", *[file if a == "FILE" else a for a in args])
+    assert status == 2
+    assert words in err.replace("\n", " ")
+    assert "Traceback" not in err
+
+
+def test_an_unknown_outcome_is_refused_before_anything_is_played(file, tmp_path, ayneh):
+    file.write_text(FILE.replace('"modes"', '"mode"'))
+    status, _, err = ayneh("study", "run", file, "--out", tmp_path / "s")
+    assert (status, "no outcome called 'mode'. Did you mean 'modes'" in err) == (2, True)
+    assert not list((tmp_path / "s").glob("runs/*"))
+
+
+def test_a_folder_of_another_study_is_kept(played, ayneh, file):
+    folder, _ = played
+    file.write_text(FILE.replace("1e-4", "1e-5"))
+    status, _, err = ayneh("study", "run", file, "--out", folder)
+    assert (status, "which this study lacks" in err) == (2, True)
+    assert json.loads((folder / "study.json").read_text())["study"]["factors"]["optimizer.lr"].keys() == {
+        "lr 0.001",
+        "lr 0.0001",
+    }

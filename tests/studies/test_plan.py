@@ -1,0 +1,127 @@
+"""What a study file says, and what it may not say."""
+
+import json
+
+import pytest
+
+from ayneh.config import Config, flatten
+from ayneh.engine.match import HYPER
+from ayneh.errors import UserError
+from ayneh.studies.plan import BUILT_IN, SHARED, from_dict, read, slug
+
+ARMS = {"name": "s", "arms": {"a": {}, "b": {"optimizer": {"lr": 1e-4}}}}
+
+
+def test_a_grid_has_every_combination_and_named_arms_keep_what_they_fix():
+    nets = [{"name": "mlp", "width": 8}, {"name": "mirror"}]
+    study = from_dict(ARMS | {"factors": {"rules": {"dropout": [0.0, 0.3]}, "net": nets}}, "s")
+    assert list(study.cells()) == [
+        f"{arm}, dropout {p}, {net}" for arm in "ab" for p in ("0", "0.3") for net in ("mlp", "mirror")
+    ]
+    cell = study.cells()["b, dropout 0.3, mlp"]
+    assert cell == {"rules.dropout": 0.3, "net.name": "mlp", "net.width": 8, "optimizer.lr": 1e-4}
+    arms, factors = {"a": {}, "b": {"rules": {"dropout": 0.5}}}, {"rules": {"dropout": [0.0, 0.3]}}
+    fixed = from_dict({"name": "s", "arms": arms, "factors": factors}, "s")
+    assert list(fixed.cells()) == ["a, dropout 0", "a, dropout 0.3", "b"]
+
+
+def test_runs_of_the_same_seed_are_pairs_and_an_arm_may_have_seeds_of_its_own():
+    study = from_dict({**ARMS, "arms": {"a": {"seeds": 3}, "b": {}}, "seeds": 2, "first_seed": 7}, "s")
+    assert [(run.arm, run.seed) for run in study.runs()] == [("a", 7), ("a", 8), ("a", 9), ("b", 7), ("b", 8)]
+
+
+def test_groups_split_where_structure_differs_and_nowhere_else():
+    numbers = {
+        "lr": {"optimizer": {"lr": 1e-4}}, "gamma": {"rules": {"gamma": 2.0}}, "prior": {"prior": {"name": "uniform"}},
+        "drop": {"rules": {"dropout": 0.0}},
+    }  # fmt: skip
+    structure = {"net": {"net": {"name": "mlp"}}, "loss": {"rules": {"loss": "hinge"}}, "batch": {"batch": 16}}
+    study = from_dict({"name": "s", "arms": {"base": {}} | numbers | structure, "seeds": 2}, "s")
+    groups = [sorted({run.arm for run in group}) for group in study.groups()]
+    assert groups == [sorted(["base", *numbers]), ["net"], ["loss"], ["batch"]]
+
+
+def test_what_replicas_may_share_are_fields_and_no_number_of_the_game_is_forgotten():
+    names = flatten(Config())
+    assert set(names) >= SHARED
+    shared_leaves = {name.rpartition(".")[2] for name in SHARED}
+    renamed = {"lr_gen": "lr", "smooth": "label_smoothing", "ema_decay": "ema_halflife_images"}
+    elsewhere = {"mirror_weight", "z_mean", "z_std"}  # gives D a second head; moments of the prior, which may differ
+    assert {renamed.get(name, name) for name in HYPER} - elsewhere <= shared_leaves
+
+
+def test_comparisons_are_asked_at_every_level_that_both_sides_share():
+    study = from_dict(
+        {
+            "name": "s",
+            "factors": {"net": [{"name": "mlp"}, {"name": "mirror"}]},
+            "arms": {"a": {}, "b": {"batch": 32}, "c": {"net": {"name": "mlp"}, "batch": 16}},
+            "asks": [{"arm": "b", "reference": "a", "question": "?"}, {"arm": "c", "reference": "a"}],
+        },
+        "s",
+    )
+    pairs = [(ask.arm, ask.reference) for ask in study.comparisons()]
+    assert pairs == [("b, mlp", "a, mlp"), ("b, mirror", "a, mirror"), ("c", "a, mlp")]
+    alone = from_dict(ARMS, "s")
+    assert [(ask.arm, ask.reference) for ask in alone.comparisons()] == [("b", "a")]
+
+
+@pytest.mark.parametrize("path", sorted(BUILT_IN.glob("*.toml")), ids=lambda p: p.stem)
+def test_a_built_in_study_is_sound_and_survives_its_own_folder(path):
+    study = read(path.stem)
+    assert study.question.endswith("?")
+    assert from_dict(json.loads(json.dumps(study.to_dict())), "again") == study
+    assert len({run.place for run in study.runs()}) == len(list(study.runs()))
+
+
+def test_looks_include_the_first_and_the_last_epoch():
+    study = from_dict(ARMS | {"set": {"epochs": 57}}, "s")
+    looks = study.look_epochs()
+    assert (looks[0], looks[-1]) == (0, 56)
+    assert 10 <= len(looks) <= 13
+    assert from_dict(ARMS | {"set": {"epochs": 9}, "looks": [2, 4]}, "s").look_epochs() == [2, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"arms": {"a": {}, "b": {"optimiser": {"lr": 1}}}}, "'optimiser.lr'. Did you mean 'optimizer.lr'"),
+        ({"arms": {"a": {}, "b": {"optimizer": {"lr": "high"}}}}, 'optimizer.lr is "high"; it must be of type float'),
+        ({"arms": {"a": {}, "b": {"epochs": 1.5}}}, "epochs is 1.5; it must be of type int"),
+        ({"arms": {"a": {}, "b": {"rules": {"dropout": 2.0}}}}, "--rules.dropout is 2; it must lie between"),
+        ({"arms": {"a": {}, "b": {"seeds": 0}}}, "s: b: seeds is 0"),
+        ({"arms": {"a": {}, "b": {"seed": 3}}}, "is the study's to choose"),
+        ({"arms": {"a": {}}}, "s has 1 arm; a comparison needs two"),
+        ({"factors": {"batch": [32]}}, "the factor batch has one level"),
+        ({"arms": {"a": {}, "A": {}}}, "would share one folder"),
+        ({"base": "digit"}, "There is no preset called 'digit'. Did you mean 'digits'"),
+        ({"outcome": ["fd"]}, "There is no field of a study called 'outcome'. Did you mean 'outcomes'"),
+        ({"looks": [100]}, "looks has 100; the epochs run from 0 to 99"),
+        ({"margin": 10}, "margin is 10"),
+        ({"asks": [{"arm": "c", "reference": "a"}]}, "There is no arm called 'c'"),
+        ({"asks": [{"arms": "b"}]}, "of the wrong kind"),
+        ({"seeds": "five"}, "of the wrong kind"),
+        ({"arms": 3}, "s: arms should be a table"),
+    ],
+)  # fmt: skip
+def test_bad_studies_are_refused_in_words(values, words):
+    with pytest.raises(UserError) as error:
+        from_dict(ARMS | values, "s")
+    assert words in str(error.value)
+
+
+def test_files_that_are_not_studies(tmp_path):
+    bad = tmp_path / "bad.toml"
+    bad.write_text("seeds = = 3")
+    missing = str(tmp_path / "no.toml")
+    for where, words in (
+        (str(bad), "not readable TOML"),
+        (missing, "built-in studies are"),
+        ("priors", "Did you mean 'prior'"),
+    ):
+        with pytest.raises(UserError, match=words):
+            read(where)
+
+
+def test_slugs_are_plain():
+    assert slug("U(0, 1), net <b>/../x") == "u-0-1-net-b-..-x"

@@ -1,0 +1,376 @@
+"""The report says what the runs say: all of it, nothing else, on one page that needs nothing."""
+
+import base64
+import csv
+import json
+import math
+import re
+import shutil
+import sys
+import tomllib
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ayneh.errors import UserError
+from ayneh.studies import figures, panels, settings, strips
+from ayneh.studies.comparisons import paired, pairs_needed, values
+from ayneh.studies.ledger import Ledger
+from ayneh.studies.plan import from_dict, read
+from ayneh.studies.report import write_report
+from ayneh.studies.results import Result, results
+from ayneh.studies.share import PICTURED, Looks, play
+
+ODD = "<b>&$x$"  # an arm may be called anything
+
+
+@pytest.fixture(scope="session")
+def values_of():
+    """What a file of three arms, one with an odd name, and a prior to swap holds."""
+    return {
+        "name": "tiny",
+        "question": "Does <i>it</i> matter?",
+        "base": "digits",
+        "seeds": 3,
+        "images": 200,
+        "outcomes": ["fd", "modes", "loss_d"],
+        "set": {
+            "epochs": 3,
+            "batch": 32,
+            "data": {"resize": 8, "limit": 128},
+            "net": {"width": 4},
+            "prior": {"dim": 8},
+            "rules": {"ema_halflife_images": 0.0},
+        },
+        "arms": {"plain": {}, ODD: {"optimizer": {"lr": 1e-4}}, "slow": {"optimizer": {"lr": 1e-5}, "seeds": 2}},
+        "swaps": {"uniform": {"prior": {"name": "uniform"}}},
+        "asks": [
+            {"arm": ODD, "reference": "plain", "question": "ten times slower"},
+            {"arm": "slow", "reference": "plain", "question": "a hundred times"},
+        ],
+    }
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory, values_of):
+    """A study's folder, played once."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    study = from_dict(values_of, "tiny")
+    ledger = Ledger.create(tmp_path_factory.mktemp("study") / "tiny", study)
+    for group in study.groups():
+        assert play(group, ledger.folder, Looks.of(study))
+    torch.set_num_threads(before)
+    return ledger
+
+
+@pytest.fixture
+def ledger(played, tmp_path):
+    """A copy that a test may spoil."""
+    shutil.copytree(played.folder, tmp_path / "tiny")
+    return Ledger.open(tmp_path / "tiny")
+
+
+@pytest.fixture(scope="session")
+def told(played, tmp_path_factory):
+    """(printed lines, page) of the whole study."""
+    folder = tmp_path_factory.mktemp("told") / "tiny"
+    shutil.copytree(played.folder, folder)
+    said = write_report(Ledger.open(folder))
+    return said, (folder / "report.html").read_text(), folder
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, its balance, and its text."""
+
+    VOID = ("meta", "img", "br", "path", "use")
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.open, self.words = [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def text(html):
+    return re.sub(r"\s+", " ", " ".join(Page(html).words))
+
+
+def test_the_page_asks_nothing_of_a_network_and_all_its_tags_are_closed(told):
+    page = Page(told[1])
+    assert page.open == []
+    for tag, attrs in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "embed", "base")
+        for name in ("src", "href", "srcset", "xlink:href", "action", "poster"):
+            assert re.match(r"data:image/png;base64,|#|$", attrs.get(name) or ""), (tag, attrs)
+    assert "@import" not in told[1]
+    assert not re.search(r"url\((?!#)", told[1])
+    assert "http" not in told[1]
+
+
+def test_every_address_within_the_page_has_a_place_and_no_name_stands_twice(told):
+    page = Page(told[1])
+    names = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(names) == len(set(names))
+    asked = [attrs["href"][1:] for _, attrs in page.tags if (attrs.get("href") or "").startswith("#")]
+    asked += re.findall(r"url\(#([^)]+)\)", told[1])
+    assert set(asked) <= set(names)
+
+
+def test_every_verdict_that_is_printed_is_on_the_page(told):
+    said, page, _ = told
+    verdicts = [line.strip()[2:] for line in said if line.startswith("  ")]
+    assert len(verdicts) == 2
+    shown = text(page)
+    for words in verdicts:
+        assert words in shown
+    assert [line for line in said if line.endswith(":")] == ["ten times slower:", "a hundred times:"]
+    assert sum(line.startswith(("modes: ", "loss_d: ")) for line in said) == 2
+
+
+def test_names_are_words_not_markup(told):
+    assert ODD in text(told[1])
+    assert "Does <i>it</i> matter?" in text(told[1])
+    assert "<b>&" not in told[1]
+    assert "<i>it" not in told[1]
+
+
+def test_the_table_holds_what_the_runs_left(told):
+    folder = told[2]
+    table = list(csv.DictReader((folder / "results.csv").read_text().splitlines()))
+    assert len(table) == 8
+    for row in table:
+        run = next(r for r in Ledger.open(folder).runs if (r.arm, str(r.seed)) == (row["arm"], row["seed"]))
+        lines = [json.loads(line) for line in (folder / run.place / "metrics.jsonl").read_text().splitlines()]
+        outcome = json.loads((folder / run.place / "outcome.json").read_text())
+        assert float(row["fd"]) == lines[-1]["scores"][0]["fd_200_digits_test"]
+        assert float(row["loss_d"]) == lines[-1]["mean_loss_d"][0]
+        assert float(row["fd_swap_uniform"]) == outcome["swaps"]["uniform"]["fd_200_digits_test"]
+
+
+def test_the_same_runs_make_the_same_page(told, ledger):
+    write_report(ledger)
+    other = (ledger.folder / "report.html").read_text().replace(str(ledger.folder), str(told[2]))
+    assert other == told[1]
+
+
+def test_an_unfinished_study_says_what_is_missing_and_tells_the_rest(ledger):
+    for seed in (0, 1):
+        (ledger.folder / f"runs/slow/seed-{seed:03d}/outcome.json").unlink()
+    (ledger.folder / "runs/plain/seed-002/outcome.json").unlink()
+    said = write_report(ledger)
+    assert said[0].startswith("Not complete: 5 of 8 runs are finished.")
+    assert any(line.startswith("  ") and ODD in line for line in said)
+    assert "1 more comparisons wait for their runs." in said
+    shown = text((ledger.folder / "report.html").read_text())
+    assert "5 of 8 runs are finished" in shown
+    assert "slow: 0 of 2 finished" in shown
+    assert "plain: 2 of 3 finished" in shown
+    assert "slow against plain" in shown
+
+
+def test_a_study_without_a_finished_run_is_told_what_to_do(ledger):
+    for path in ledger.folder.rglob("outcome.json"):
+        path.unlink()
+    with pytest.raises(UserError, match="No run of .* is finished yet"):
+        write_report(ledger)
+
+
+def diverge(ledger, place):
+    path = ledger.folder / place / "outcome.json"
+    fallen = {"step": 5, "epoch": 1, "words": "loss_d was not finite"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"diverged": fallen, "swaps": {}}))
+
+
+def test_a_run_that_diverged_is_counted_and_has_the_worst_rank(ledger):
+    diverge(ledger, "runs/b-x/seed-001")
+    found = [r for r in results(ledger) if r.run.arm == ODD]
+    assert values(found, "fd")[1] == math.inf
+    assert values(found, "modes")[1] == -math.inf
+    assert set(values(found, "loss_d")) == {0, 2}  # neither high nor low is worst
+    assert strips.median_run(found, "fd").run.seed != 1
+    write_report(ledger)
+    shown = text((ledger.folder / "report.html").read_text())
+    assert re.search(re.escape(ODD) + r" 3 1 \(seed 1\)", shown)
+
+
+def test_an_arm_of_which_every_run_diverged_is_told_too(ledger):
+    for seed in range(3):
+        diverge(ledger, f"runs/b-x/seed-{seed:03d}")
+    said = write_report(ledger)
+    assert any(ODD in line for line in said)
+    assert "broke down" in text((ledger.folder / "report.html").read_text())
+
+
+def test_without_the_extra_the_tables_are_there_and_the_command_is_told(ledger, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(UserError, match=r"pip install 'ayneh\[study\]'"):
+        write_report(ledger)
+    assert (ledger.folder / "results.csv").is_file()
+    assert not (ledger.folder / "report.html").exists()
+
+
+def test_the_study_file_on_the_page_is_the_study(told, values_of):
+    blocks = re.findall(r"<pre>(.*?)</pre>", told[1], flags=re.DOTALL)
+    again = from_dict(tomllib.loads(unescape(blocks[1])), "the page")
+    assert again == from_dict(values_of, "tiny")
+
+
+@pytest.mark.parametrize("name", ["prior", "dropout"])
+def test_built_in_studies_survive_being_written_out(name):
+    study = read(name)
+    assert from_dict(tomllib.loads(settings.as_toml(study)), name) == study
+    assert settings.command(Ledger(Path("here"), study)) == f"ayneh study run {name} --out here"
+    changed = Ledger(Path("here"), replace(study, images=200))
+    assert settings.command(changed) == f"ayneh study run {name}.toml --out here"
+
+
+# -- which test -------------------------------------------------------------------------------------------------------
+
+
+def test_pairs_are_tested_only_where_they_could_tell():
+    assert [pairs_needed(m) for m in (1, 2, 41)] == [6, 7, 11]  # 2/2^6 = 0.031 < 0.05; 2/2^7 < 0.025; 2/2^11 < 0.05/41
+    assert not paired(5, 1)
+    assert paired(11, 41)
+    assert not paired(10, 41)
+
+
+# -- layout ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_prior_study_is_laid_out_by_nets():
+    found = panels.sections(read("prior"))
+    assert set(found) == {"mlp", "mirror"}
+    assert sum(map(len, found.values())) == len(read("prior").comparisons())
+    for section, asks in found.items():
+        drawn = panels.panels(asks)
+        assert all(2 <= len(arms) <= panels.IN_A_PANEL for _, arms in drawn)
+        named = {arm for ask in asks for arm in (ask.arm, ask.reference)}
+        assert {arm for _, arms in drawn for arm in arms} == named
+        for questions, arms in drawn:  # each comparison is to be seen within one panel
+            assert all({ask.arm, ask.reference} <= set(arms) for ask in asks if ask.question in questions)
+        assert panels.short(f"u01, {section}", section) == "u01"
+
+
+def test_comparisons_across_factors_are_one_section():
+    study = from_dict(
+        {"name": "x", "factors": {"optimizer": {"lr": [1e-3, 1e-4]}, "net": {"name": ["mlp", "mirror"]}}}, "x"
+    )
+    assert list(panels.sections(study)) == [""]
+
+
+def test_many_arms_against_one_reference_are_cut_into_panels_with_it():
+    study = from_dict({"name": "x", "arms": {f"a{k}": {"batch": 10 + k} for k in range(14)}}, "x")
+    drawn = panels.panels(study.comparisons())
+    assert all(arms[0] == "a0" and len(arms) <= panels.IN_A_PANEL for _, arms in drawn)
+    assert sorted({arm for _, arms in drawn for arm in arms}) == sorted(study.cells())
+
+
+def test_chosen_looks_keep_both_ends():
+    assert strips.chosen_looks([0, 4, 9]) == [0, 4, 9]
+    found = strips.chosen_looks(list(range(0, 100, 3)))
+    assert (found[0], found[-1], len(found)) == (0, 99, strips.LOOKS)
+
+
+def test_labels_are_pushed_apart_but_no_farther_than_needed():
+    assert figures.spread([1.0, 50.0], 10, 0, 100) == [1.0, 50.0]
+    assert figures.spread([50.0, 50.0], 10, 0, 100) == [45.0, 55.0]
+    assert figures.spread([1.0, 1.0, 99.0], 10, 0, 100) == [0.0, 10.0, 99.0]
+    found = figures.spread([20.0, 21.0, 28.0, 60.0], 10, 0, 100)
+    assert found[3] == 60.0
+    assert np.diff(found).min() >= 10 - 1e-9
+    assert sum(found[:3]) == pytest.approx(20 + 21 + 28)
+
+
+# -- figures and pictures ----------------------------------------------------------------------------------------------
+
+
+def test_the_band_is_numpys_quantiles_and_bears_runs_that_broke_down():
+    rng = np.random.default_rng(0)
+    found = rng.random((9, 4))
+    for ours, theirs in zip(figures.middle(found), np.quantile(found, [0.5, 0.25, 0.75], axis=0), strict=True):
+        np.testing.assert_allclose(ours, theirs)
+    few = figures.middle(found[:4])
+    np.testing.assert_allclose(few[1:], [found[:4].min(axis=0), found[:4].max(axis=0)])
+    found[:3, 0], found[3:, 1] = np.inf, np.inf
+    found[0, 2], found[:, 3] = np.nan, np.nan
+    median, _, high = figures.middle(found)
+    assert median[0] == np.sort(found[:, 0])[4]
+    assert high[0] == np.inf
+    assert median[1] == np.inf
+    assert median[2] == np.median(found[1:, 2])
+    assert np.isnan(median[3])
+
+
+def test_words_in_a_figure_are_words():
+    bars = [figures.Bar("a <b> question"), figures.Bar("$x_1$ & y", 1.2, 0.9, math.inf, 0.1, "cannot tell", "? 1.20")]
+    svg = figures.forest("test", bars, ratio=True, label="times", sides=("better", "worse"))
+    assert "a &lt;b&gt; question" in svg
+    assert "$x_1$ &amp; y" in svg
+    assert Page(svg).open == []
+    assert "DejaVu" not in svg
+    assert not re.search(r"#0102\d\d", svg)  # no stand-in colour is left
+
+
+def test_no_figure_fails_on_what_runs_may_hold():
+    none = [
+        figures.Bar("all failed", math.inf, math.inf, math.inf, 0.1, "worse", "x"),
+        figures.Bar("n = 1", 2.0, None, None),
+    ]
+    for ratio in (True, False):
+        figures.forest("none", none, ratio=ratio, label="x", sides=("a", "b"))
+    figures.forest("zero", [figures.Bar("no difference", 0.0, 0.0, 0.0)], ratio=False, label="x", sides=("", ""))
+    gone = figures.Curve("gone", [1, 2], np.full((2, 2), math.inf))
+    zero = figures.Curve("zero", [1, 2], np.zeros((2, 2)))
+    figures.curves("gone", {"y": [gone, zero]}, log=True, mark=(1.4, "here"))
+
+
+def test_a_picture_is_cut_between_its_images(tmp_path):
+    assert strips.COLUMNS**2 == PICTURED
+    page = np.full((6 * 10 + 2, 6 * 10 + 2), 48, dtype=np.uint8)  # images of 8 pixels, gaps of 2
+    for k in range(36):
+        top, left = 2 + k // 6 * 10, 2 + k % 6 * 10
+        page[top : top + 8, left : left + 8] = 100 + k
+    Image.fromarray(page).save(tmp_path / "page.png")
+    address = strips.cut(tmp_path / "page.png")
+    (tmp_path / "cut.png").write_bytes(base64.b64decode(address.split(",")[1]))
+    with Image.open(tmp_path / "cut.png") as image:
+        cut = np.asarray(image)
+    assert cut.shape == (42, 42)
+    kept = [100 + 6 * row + column for row in range(4) for column in range(4)]
+    assert sorted(set(cut.ravel()) - {48}) == kept
+    assert strips.cut(tmp_path / "none.png") is None
+
+
+def test_large_images_are_shrunk(tmp_path):
+    Image.new("RGB", (6 * 258 + 2, 6 * 258 + 2)).save(tmp_path / "page.png")
+    address = strips.cut(tmp_path / "page.png")
+    (tmp_path / "cut.png").write_bytes(base64.b64decode(address.split(",")[1]))
+    with Image.open(tmp_path / "cut.png") as image:
+        assert max(image.size) <= strips.SIDE * strips.LARGEST + 10
+
+
+def test_the_pictured_run_is_the_one_in_the_middle(played):
+    found = [r for r in results(played) if r.run.arm == "plain"]
+    chosen: Result = strips.median_run(found, "fd")
+    assert chosen.value("fd") == sorted(r.value("fd") for r in found)[1]
