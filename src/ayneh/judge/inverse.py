@@ -1,0 +1,165 @@
+"""Are D's features an inverse of G? Features, latents and images in, numbers out: 1 is read exactly, 0 not at all."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from ayneh.errors import UserError
+from ayneh.judge.neighbours import distances
+from ayneh.judge.scores import Score
+from ayneh.judge.statistics import mean_interval, normal_interval, wilson
+
+PROBED = 10_000  # labelled images behind a linear probe, at most
+UNITS = 256  # hidden units of the small perceptron
+PENALTIES = tuple(10.0**k for k in range(-4, 5))  # of ridge: the best by leave-one-out
+
+
+def probe(train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor) -> Score:
+    """Test accuracy of a softmax regression on standardised features (N, F), (M, F), fitted to the first 10,000."""
+    fitted = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300, tol=1e-3))
+    fitted.fit(train[:PROBED].numpy(), train_labels[:PROBED].numpy())
+    hits = int((fitted.predict(test.numpy()) == test_labels.numpy()).sum())
+    return Score(hits / len(test), len(test), wilson(hits, len(test)))
+
+
+def nearest_label(train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor) -> Score:
+    """Test accuracy of the label of the nearest training row, Euclidean: (N, F), (N,), (M, F), (M,)."""
+    found = torch.cat([block.argmin(1) for _, block in distances(test.float(), train.float())])
+    hits = int((train_labels[found] == test_labels).sum())
+    return Score(hits / len(test), len(test), wilson(hits, len(test)))
+
+
+def principal(train: Tensor, test: Tensor, directions: int) -> tuple[Tensor, Tensor]:
+    """Both sets in the training set's leading principal directions: (N, F), (M, F) -> (N, K), (M, K)."""
+    k = min(directions, *train.shape)
+    fitted = PCA(k, svd_solver="covariance_eigh", random_state=0).fit(train.numpy())
+    return torch.from_numpy(fitted.transform(train.numpy())), torch.from_numpy(fitted.transform(test.numpy()))
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """A map features (N, F) -> latents (N, Z), and how much of each coordinate's variance it explains on held-out rows.
+
+    r2[j] = 1 - E(z_j - read_j)^2 / Var(z_j): 1 where z_j is read exactly, 0 where the mean would do as well.
+    """
+
+    read: Callable[[Tensor], Tensor]
+    r2: Tensor  # (Z,) float64
+    n: int  # held-out rows
+
+    def score(self) -> Score:
+        """The mean over coordinates. The interval is over coordinates, taken as a sample of such."""
+        spread = float(self.r2.std()) / len(self.r2) ** 0.5 if len(self.r2) > 1 else 0.0
+        mean = float(self.r2.mean())
+        return Score(mean, self.n, normal_interval(mean, spread))
+
+
+def read_by_ridge(features: Tensor, z: Tensor, fitted: int) -> ReadBack:
+    """Ridge regression of z (N, Z) on standardised features (N, F): the first rows fit it, the others measure it."""
+    return _read_back(RidgeCV(alphas=PENALTIES), features, z, fitted)
+
+
+def read_by_perceptron(features: Tensor, z: Tensor, fitted: int) -> ReadBack:
+    """The same by a perceptron with one hidden layer of 256 rectified units, stopped early on a tenth of the rows."""
+    net = MLPRegressor(
+        hidden_layer_sizes=(UNITS,), early_stopping=True, n_iter_no_change=5, max_iter=60, random_state=0
+    )
+    return _read_back(net, features, z, fitted)
+
+
+def _read_back(regressor: RidgeCV | MLPRegressor, features: Tensor, z: Tensor, fitted: int) -> ReadBack:
+    if not 20 <= fitted < len(z):
+        raise UserError(f"Reading z back needs 20 rows to fit and one to measure; there are {fitted} of {len(z)}.")
+    scales = StandardScaler().fit(z[:fitted].numpy())
+    model = make_pipeline(StandardScaler(), regressor)
+    targets = scales.transform(z[:fitted].numpy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # its epochs are bounded on purpose
+        model.fit(features[:fitted].numpy(), targets[:, 0] if z.shape[1] == 1 else targets)
+
+    def read(rows: Tensor) -> Tensor:
+        told = np.asarray(model.predict(rows.numpy())).reshape(len(rows), -1)
+        return torch.from_numpy(scales.inverse_transform(told)).to(z.dtype)
+
+    return ReadBack(read, explained(read(features[fitted:]), z[fitted:]), len(z) - fitted)
+
+
+def explained(read: Tensor, z: Tensor) -> Tensor:
+    """R^2 of each coordinate: 1 - E(z - read)^2 / Var z, (N, Z), (N, Z) -> (Z,) float64."""
+    read, z = read.double(), z.double()
+    return 1 - (z - read).square().mean(0) / z.var(0, unbiased=False)
+
+
+def relative_error(x: Tensor, own: Tensor, seed: int = 0) -> Score:
+    """E||x - G(E(x))|| / E||x - G(E(x'))||, x' another image of the set (Donahue et al. 2017, BiGAN); L2 norms.
+
+    x, own: (N, ...), an image and its own reconstruction. 0 is exact, 1 no better than that of another image. Each x'
+    is used once. The interval is by the delta method, with pairs taken as independent.
+    """
+    if len(x) < 2:
+        raise UserError("The relative error compares an image with another's reconstruction: it needs two images.")
+    turned = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    other = torch.empty_like(turned)
+    other[turned] = turned.roll(1)  # one cycle through all: nobody is his own other
+    near = (x - own).flatten(1).double().norm(dim=1)
+    far = (x - own[other]).flatten(1).double().norm(dim=1)
+    ratio = float(near.mean() / far.mean())
+    spread = float((near - ratio * far).std() / far.mean()) / len(x) ** 0.5
+    return Score(ratio, len(x), normal_interval(ratio, spread))
+
+
+def squared_error(x: Tensor, y: Tensor) -> Score:
+    """Mean over images of the mean squared difference per pixel, both (N, ...) in [-1, 1]."""
+    errors = (x - y).double().square().flatten(1).mean(1).numpy()
+    low, high = mean_interval(errors) or (0.0, float("inf"))
+    return Score(float(errors.mean()), len(errors), (max(0.0, low), high) if len(errors) > 1 else None)
+
+
+READS, READS_PARTLY = 0.9, 0.5  # mean R^2: an inverse from the first, in part from the second
+RETURNS, RETURNS_ROUGHLY = 0.5, 0.8  # relative error of real images: close up to the first, roughly up to the second
+
+
+def verdict(by: str, read: Score, real: Score, generated: Score, nearest: dict[str, Score]) -> list[str]:
+    """Is this D an inverse of this G? In words, with the thresholds.
+
+    by, read: the map that reads z best, and its mean R^2; real, generated: relative errors; nearest: accuracies of
+    `nearest_label` by space, among them features, pixels and untrained (empty: no labels).
+    """
+    r2, back, again = (-1.0 if s.value is None else s.value for s in (read, real, generated))
+    what = "an inverse" if r2 >= READS else "in part an inverse" if r2 >= READS_PARTLY else "not an inverse"
+    how = "come back closely" if back <= RETURNS else "come back roughly"
+    how = how if back <= RETURNS_ROUGHLY else "hardly come back"
+    words = [
+        f"D is {what} of this G: a {by} reads z from D's features of G(z) with a mean R^2 of {r2:.3f} on {read.n:,} "
+        f"held-out images ({READS:g} and more: an inverse; {READS_PARTLY:g}: in part).",
+        f"Real images {how} from the round trip: their relative error is {back:.2f}, that of generated ones "
+        f"{again:.2f} (up to {RETURNS:g}: closely; {RETURNS_ROUGHLY:g}: roughly; 1: as near as another image's).",
+    ]
+    if nearest:
+        others = ", ".join(_against(nearest["features"], nearest[other], name) for other, name in CONTROLS.items())
+        words.append(f"By nearest neighbours D's features tell the classes apart {others}.")
+    return words
+
+
+CONTROLS = {"pixels": "raw pixels", "untrained": "an untrained D"}
+
+
+def _against(ours: Score, theirs: Score, name: str) -> str:
+    """ "better than raw pixels (98.1 % against 96.9 %)", where the intervals do not overlap."""
+    if ours.value is None or theirs.value is None or not ours.interval or not theirs.interval:
+        return f"not comparably to {name}"
+    relation = "better than" if ours.interval[0] > theirs.interval[1] else "no better than"
+    relation = "worse than" if ours.interval[1] < theirs.interval[0] else relation
+    return f"{relation} {name} ({100 * ours.value:.1f} % against {100 * theirs.value:.1f} %)"
