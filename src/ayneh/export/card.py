@@ -1,0 +1,239 @@
+"""The model card: Markdown with a YAML head, as model hubs read it (huggingface.co/docs/hub/model-cards)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from ayneh.config import Config, flatten, from_dict
+from ayneh.export.contract import licence_of
+from ayneh.record import Checkpoint, Record
+
+Row = tuple[str, ...]
+
+ONNX = """\
+```python
+import ayneh                                      # pip install 'ayneh[export]'
+model = ayneh.load(".")                           # this folder
+images = model.generate(model.sample_z(16, seed=0))   # uint8 (16, {channels}, {own}, {own})
+```
+
+Only numpy and onnxruntime are needed then. `model.judge(images)` is the discriminator's logit for each image,
+`model.encode(images)` its features{read}, `model.interpolate(a, b, n)` a path between two latents on which every point
+follows the prior. Without ayneh, any ONNX runtime reads the files; what goes in and out stands below and in their
+metadata."""
+
+WEIGHTS = """\
+```python
+import torch                                      # pip install ayneh
+from ayneh.export.players import modules
+from ayneh.loading.priors import sample
+z = torch.from_numpy(sample("{prior}", {numbers}, 16, {dim}, seed=0))   # {law}
+images = modules(".").gen(z)                      # float32 (16, {channels}, {size}, {size}) in [-1, 1]
+```
+
+`modules` gives `gen`, `judge` and `encoder` as `torch.nn.Module` in eval mode. It is no more than this, for each file:
+
+```python
+import json, torch
+from safetensors.torch import load_file
+from ayneh.config import from_dict
+from ayneh.engine.match import nets_of
+about = json.load(open("config.json"))
+gen, dis = nets_of(from_dict(about["config"], "config.json"), ({channels}, {size}, {size}), torch.device("cpu"))
+gen.module.load_state_dict(load_file("generator.safetensors"))
+gen.module.eval()
+```"""
+
+
+def card(about: dict[str, Any], record: Record, checkpoint: Checkpoint) -> str:
+    """The whole README.md. about: the config.json of the export, with its nets."""
+    config = from_dict(about["config"], "config.json")
+    evaluation = evaluation_of(record, checkpoint, about["replica"])
+    title = f"{config.net.name} GAN on {about['data']['name']}, {about['latents']['law']}"
+    epoch = "" if about["epoch"] is None else f" after epoch {about['epoch']} (counted from 0)"
+    parts = [
+        _head(about, evaluation, title),
+        f"# {title}",
+        f"A generator G, its discriminator D, and D's features as an encoder, trained against each other by ayneh "
+        f"{about['ayneh']}, a laboratory for GANs on small images. Seed {about['seed']}, {about['step']:,} steps"
+        f"{epoch}.",
+        "![Images of the generator](samples.png)",
+        "## Use",
+        _use(about),
+        "## What goes in and out",
+        _contract(about),
+        "## Scores",
+        _scores(evaluation, record, checkpoint, about["replica"]),
+        "## Findings",
+        _findings(record),
+        "## Settings",
+        _settings(config),
+        "## Data and licence",
+        f"Trained on {about['data']['name']}. Licence of the data: {about['data']['licence']} "
+        f"({about['data']['licence_source']}). The licence at the head of this card is that of the data; which one "
+        "these weights get is for whoever publishes them to say.",
+        "## Limits",
+        "A model of small images for learning and for experiments. It draws what its training images show, with their "
+        "biases and gaps, and can leave out whole kinds of them; D knows only its own G and says nothing about images "
+        "of other generators.",
+        "## Origin",
+        f"`{about['checkpoint']}`, SHA-256 `{about['checkpoint_sha256']}`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) -> str:
+    licence = licence_of(about["data"]["name"])
+    fields: dict[str, Any] = {"license": licence.hub}
+    if licence.hub == "other":
+        fields["license_name"] = "unknown-user-data"
+    fields |= {
+        "library_name": "onnx" if about["form"] == "onnx" else "pytorch",
+        "pipeline_tag": "unconditional-image-generation",
+        "tags": ["ayneh", "gan", "image-generation", about["form"]],
+    }
+    if licence.dataset:
+        fields["datasets"] = [licence.dataset]
+    scores = evaluation.get("scores", {}) if evaluation else {}
+    told = {name: score["value"] for name, score in scores.items() if score.get("value") is not None}
+    if told:
+        fields["metrics"] = list(dict.fromkeys(_bare(name) for name in told))
+        results = {
+            "task": {"type": "unconditional-image-generation"},
+            "dataset": {"type": licence.dataset or about["data"]["name"], "name": about["data"]["name"]},
+            "metrics": [{"type": _bare(name), "name": name, "value": value} for name, value in told.items()],
+        }
+        fields["model-index"] = [{"name": title, "results": [results]}]
+    lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]  # JSON is YAML
+    return "\n".join(["---", *lines, "---"])
+
+
+def _use(about: dict[str, Any]) -> str:
+    images, latents = about["images"], about["latents"]
+    if about["form"] == "onnx":
+        read = ", `model.read_z(images)` the z that it reads in them" if _reads(about) else ""
+        return ONNX.format(channels=images["channels"], own=images["own_size"], read=read)
+    return WEIGHTS.format(channels=images["channels"], size=images["size"], **latents)
+
+
+def _contract(about: dict[str, Any]) -> str:
+    latents, images = about["latents"], about["images"]
+    left, right, top, bottom = images["pad"]
+    framed = any(images["pad"])
+    crop = f": [{top}:{images['size'] - bottom}, {left}:{images['size'] - right}] is the data's own part" * framed
+    shape = f"({images['channels']}, {images['size']}, {images['size']})"
+    moments = [
+        "none" if latents[name] is None else f"{latents[name]:.6g}" for name in ("mean", "variance")
+    ]  # of one coordinate
+    rows = [
+        ("z", f"{latents['dim']} numbers from {latents['law']}: {latents['sample']}"),
+        ("its numbers", ", ".join(f"{name} {_plain(value)}" for name, value in latents["numbers"].items())),
+        ("mean, variance of a coordinate", ", ".join(moments)),
+        ("from a to b", latents["interpolate"]),
+        ("image", f"{shape}, -1 (black) to 1 (white); uint8 = round((x + 1) * 127.5)"),
+        (
+            "frame",
+            f"{left}, {right}, {top}, {bottom} black pixels left, right, top, bottom{crop}" if framed else "none",
+        ),
+    ]
+    nets = [
+        (f"`{net['file']}`", f"{net['takes']} -> {', '.join(net['outputs'])}", f"{net['numbers']:,}",
+         f"{net['difference']:.1e}", net["statistics"])
+        for net in about["nets"].values()
+    ]  # fmt: skip
+    head = ("file", "what it does", "numbers", "differs from PyTorch by at most", "batch norm's statistics")
+    checked = f"The difference is the largest of any output on {about['checked']} draws, checked when this was written."
+    return "\n\n".join([_table(("", ""), rows), _table(head, nets), checked])
+
+
+def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Checkpoint, replica: int) -> str:
+    parts = []
+    if evaluation:
+        judged: list[Row] = [
+            (name, _plain(score.get("value")), _interval(score.get("interval")), _plain(score.get("floor")),
+             str(score.get("n", "")), score.get("warning") or "")
+            for name, score in evaluation["scores"].items()
+        ]  # fmt: skip
+        parts += [
+            f"By `ayneh evaluate`: {evaluation.get('n', 'some')} images against the test split. A score's name carries "
+            "its protocol: the metric, the number of images, the data set and its split (docs/metrics.md). They are "
+            "taken on the features of small nets of ayneh's own, so they are not the FID that papers print. The floor "
+            "is what as many real training images score.",
+            _table(("score", "value", "95 %", "floor", "n", "warning"), judged),
+        ]
+    lines = [line for line in record.lines() if "scores" in line and line["step"] <= checkpoint.step]
+    if lines:
+        last = lines[-1]
+        rows = [(name, _plain(value)) for name, value in last["scores"][replica].items()]
+        parts += [f"While training, after epoch {last['epoch']}:", _table(("score", "value"), rows)]
+    return "\n\n".join(parts) or "This checkpoint has not been scored: `ayneh evaluate` would."
+
+
+def _findings(record: Record) -> str:
+    place = record.folder / "findings.jsonl"
+    found = []
+    for text in place.read_text(encoding="utf-8", errors="replace").splitlines() if place.is_file() else []:
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(line, dict):
+            said = next((line[key] for key in ("words", "message", "finding", "text") if key in line), json.dumps(line))
+            when = f"epoch {line['epoch']}: " if "epoch" in line else ""
+            found.append(f"- {when}{_cell(str(said))}")
+    return "\n".join(found) or "The run wrote down none."
+
+
+def _settings(config: Config) -> str:
+    default = flatten(Config())
+    rows = [
+        (name, _plain(value), "" if value == default[name] else "changed") for name, value in flatten(config).items()
+    ]
+    return _table(("setting", "value", "from ayneh's default"), rows)
+
+
+def evaluation_of(record: Record, checkpoint: Checkpoint, replica: int) -> dict[str, Any] | None:
+    """What `ayneh evaluate` wrote about this very checkpoint and replica, if it did."""
+    for place in sorted(record.folder.glob("evaluation*.json")):
+        try:
+            report = json.loads(place.read_text())
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+            continue
+        if isinstance(report, dict) and (report.get("step"), report.get("replica")) == (checkpoint.step, replica):
+            return report if isinstance(report.get("scores"), dict) else None
+    return None
+
+
+def _reads(about: dict[str, Any]) -> bool:
+    return "z" in about["nets"]["encoder"]["outputs"]
+
+
+def _bare(name: str) -> str:
+    """fd_10k_mnist_test -> fd: the metric without its protocol, which begins with the number of images."""
+    words = name.split("_")
+    first = next((i for i, word in enumerate(words) if word[:1].isdigit()), len(words))
+    return "_".join(words[:first]) or name
+
+
+def _table(head: Row, rows: Iterable[Row]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("\n", " ").replace("|", "\\|")
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else str(value)
+    return str(value)
+
+
+def _interval(pair: Any) -> str:
+    return f"{pair[0]:.4g} to {pair[1]:.4g}" if isinstance(pair, list) and len(pair) == 2 else ""

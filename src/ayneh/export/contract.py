@@ -1,0 +1,149 @@
+"""What a file has to say of itself: where z comes from, what the images are, which run it was, whose data.
+
+It stands in the config.json of an export, and as strings in the metadata of each net.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ayneh import __version__
+from ayneh.config import Config, to_dict
+from ayneh.data.sources import Images
+from ayneh.engine.match import prior_of
+from ayneh.loading.model import FORMAT
+from ayneh.record import Checkpoint, Record
+
+
+@dataclass(frozen=True)
+class Licence:
+    """Of a data set: the hub's name for it, in words, and where that is said."""
+
+    hub: str
+    words: str
+    source: str
+    dataset: str | None = None  # its name on the Hugging Face hub
+
+
+BY_SA = Licence(
+    "cc-by-sa-3.0",
+    "CC BY-SA 3.0 is commonly stated",
+    "MNIST's own page names no licence; PyMVPA's and Keras's pages on it say that Yann LeCun and Corinna Cortes hold "
+    "the copyright and license it as CC BY-SA 3.0, the Hugging Face hub's card says MIT",
+    "ylecun/mnist",
+)
+LICENCES = {
+    "digits": Licence(
+        "cc-by-4.0",
+        "CC BY 4.0",
+        "Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, "
+        "doi:10.24432/C50P49, as it comes with scikit-learn",
+    ),
+    "mnist": BY_SA,
+    "stacked-mnist": dataclasses.replace(BY_SA, source=f"made of MNIST. {BY_SA.source}"),
+    "fashion-mnist": Licence(
+        "mit", "MIT", "Xiao, Rasul & Vollgraf 2017, github.com/zalandoresearch/fashion-mnist",
+        "zalando-datasets/fashion_mnist",
+    ),
+    "kmnist": Licence("cc-by-sa-4.0", "CC BY-SA 4.0", "Clanuwat et al. 2018, codh.rois.ac.jp/kmnist"),
+}  # fmt: skip
+YOURS = Licence(
+    "other", "yours to know: the images were the user's own files", "they carry no licence that ayneh reads"
+)
+SIDES = {"digits": 8, "mnist": 28, "fashion-mnist": 28, "kmnist": 28, "stacked-mnist": 28}  # pixels, before a resize
+
+SAMPLES = {  # prior -> how to draw a coordinate of z, or all of it
+    "normal": "each coordinate mean + std * g, g ~ N(0, 1)",
+    "uniform": "each coordinate low + (high - low) * u, u ~ U(0, 1)",
+    "sphere": "z = radius * g / |g|, g ~ N(0, 1) in each coordinate",
+    "truncated-normal": "each coordinate mean + std * g, g ~ N(0, 1) drawn anew until |g| <= bound",
+    "laplace": "each coordinate mean + scale * (e - f), e and f ~ Exp(1)",
+    "student-t": "each coordinate scale * t, t of Student's law with df degrees of freedom",
+    "bernoulli": "each coordinate high with probability p, else low",
+    "mixture": "each coordinate c + std * g, c one of the centres even on [low, high], g ~ N(0, 1)",
+}
+SCORES = "through normal scores: s = Phi^-1(F(z)), blended as a normal's, then F^-1(Phi(s)), F the coordinate's law"
+PATHS = {  # prior -> its path from a to b, on which every point follows the prior
+    "normal": "mean + ((1-t)(a-mean) + t(b-mean)) / sqrt((1-t)^2 + t^2)",
+    "sphere": "along the great circle, at even speed",
+    "bernoulli": "coordinate i (from 1) is a_i until t = frac(i * (sqrt(5)-1)/2), then b_i",
+} | dict.fromkeys(("uniform", "truncated-normal", "laplace", "student-t", "mixture"), SCORES)
+
+
+def licence_of(data: str) -> Licence:
+    """The licence of a data set by its name; folders and arrays are the user's own."""
+    return LICENCES.get(data, YOURS)
+
+
+def without_path(config: Config) -> Config:
+    """The same config, but for the folders above the user's own data: they are nobody else's business."""
+    kind, colon, path = config.data.name.partition(":")
+    name = f"{kind}{colon}{Path(path).name}"
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, name=name))
+
+
+def latents_of(config: Config) -> dict[str, Any]:
+    """The latent contract: the prior with all its numbers, its moments (None: there is none), what to do with it."""
+    prior, dim, name = prior_of(config), config.prior.dim, config.prior.name
+    mean, variance = (x if math.isfinite(x) else None for x in prior.moments(dim))
+    numbers = dataclasses.asdict(prior)  # type: ignore[call-overload]  # every prior is a dataclass
+    if name == "sphere" and numbers["radius"] is None:
+        numbers["radius"] = math.sqrt(dim)
+    told = {"prior": name, "law": prior.describe(), "numbers": numbers, "dim": dim, "mean": mean, "variance": variance}
+    return told | {"sample": SAMPLES[name], "interpolate": PATHS[name]}
+
+
+def images_of(config: Config, shape: tuple[int, int, int], images: Images | None) -> dict[str, Any]:
+    """The image contract: size and range, and the frame around the data's own size (left, right, top, bottom)."""
+    channels, size, _ = shape
+    side = config.data.resize or SIDES.get(config.data.name) or size
+    if images is not None:
+        side = images.pixels.shape[-1]
+    before = (size - side) // 2
+    pad = [before, size - side - before] * 2
+    return {"channels": channels, "size": size, "range": [-1, 1], "black": -1, "pad": pad, "own_size": side}
+
+
+def about_of(record: Record, checkpoint: Checkpoint, replica: int, form: str, images: Images | None) -> dict[str, Any]:
+    """All that config.json says but for the nets themselves, as plain JSON values."""
+    config, licence = without_path(checkpoint.config), licence_of(checkpoint.config.data.name)
+    return {
+        "format": FORMAT,
+        "form": form,
+        "ayneh": __version__,
+        "seed": config.seed + replica,
+        "replica": replica,
+        "epoch": epoch_of(record, checkpoint),
+        "step": checkpoint.step,
+        "checkpoint": checkpoint.path.name,
+        "checkpoint_sha256": hashlib.sha256(checkpoint.path.read_bytes()).hexdigest(),
+        "latents": latents_of(config),
+        "images": images_of(config, checkpoint.image_shape, images),
+        "data": {
+            "name": config.data.name,
+            "licence": licence.words,
+            "licence_id": licence.hub,
+            "licence_source": licence.source,
+        },
+        "config": to_dict(config),
+    }
+
+
+def epoch_of(record: Record, checkpoint: Checkpoint) -> int | None:
+    """The epoch (from 0) that the checkpoint's last step belonged to; None where no file tells."""
+    kind, _, number = checkpoint.path.stem.partition("-")
+    if kind == "epoch" and number.isdigit():
+        return int(number)
+    epochs = [line["epoch"] for line in record.lines() if line["step"] <= checkpoint.step]
+    return max(epochs, default=None)
+
+
+def strings(about: dict[str, Any]) -> dict[str, str]:
+    """The same as the metadata of a file, whose values are strings: words as they are, all else as JSON."""
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in about.items()}

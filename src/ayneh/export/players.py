@@ -1,0 +1,131 @@
+"""G, D and the encoder of a checkpoint as plain modules in eval mode, each with the statistics that suit its work.
+
+G has those of 2,048 latents of its own prior. D judges with those of whole batches of real and of generated images in
+equal numbers, seen apart as in the game: of all that were tried they keep its opinion of a single image nearest to the
+one it has in a batch (docs/export.md). The encoder is D's features with those of generated images, under which it
+learnt to read them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from ayneh.config import from_dict
+from ayneh.data.images import pad_to, to_unit
+from ayneh.engine.critic import critic_of
+from ayneh.engine.match import nets_of
+from ayneh.engine.sampler import STANDING_LATENTS, Sampler
+from ayneh.errors import UserError
+from ayneh.game.layers import Linear
+from ayneh.game.nets import Discriminator
+from ayneh.loading.model import read_about
+from ayneh.record import Checkpoint
+
+CHECKED = 256  # latents or images on which an export is compared with PyTorch
+MOMENTS = ("mean", "variance")
+Outputs = Mapping[str, Tensor]
+About = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Players:
+    """The three nets: ``judge`` and ``encoder`` are the same D with other statistics."""
+
+    gen: nn.Module
+    judge: Discriminator
+    encoder: Discriminator
+    moments: tuple[float, float]  # of a coordinate of z
+    judged_by: str  # over what D's statistics were taken, in words
+
+    def nets(self) -> dict[str, nn.Module]:
+        """By the names of their files."""
+        return {"generator": self.gen, "discriminator": self.judge, "encoder": self.encoder}
+
+    @torch.no_grad()
+    def outputs(self, name: str, x: Tensor) -> Outputs:
+        """What the net of this name makes of z or images, by the names that its file uses."""
+        if name == "generator":
+            return {"image": self.gen(x)}
+        if name == "discriminator":
+            return {"logit": self.judge(x)}
+        features, reader = self.encoder.features(x).flatten(1), self.reader()
+        return {"features": features} | ({"z": reader(features)} if reader else {})
+
+    def reader(self) -> nn.Module | None:
+        """D's features -> z in the prior's own units; None where D never learnt to read it."""
+        if self.encoder.reader is None:
+            return None
+        reader, (mean, variance) = cast(Linear, self.encoder.reader), self.moments
+        told = Linear(reader.in_features, reader.out_features).eval()
+        with torch.no_grad():  # the net's own tells (z - mean) / std
+            told.weight.copy_(variance**0.5 * reader.weight)
+            told.bias.copy_(variance**0.5 * reader.bias + mean)
+        return told
+
+
+def players_of(checkpoint: Checkpoint, replica: int, pixels: Tensor | None) -> tuple[Players, Sampler]:
+    """The nets of one replica, and the sampler of its generator.
+
+    pixels: training images uint8 (N, C, h, w), of which D's statistics take a fixed random choice; None: D judges with
+    those of generated images alone. Raises UserError if there is no such replica.
+    """
+    place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
+    encoder = critic_of(*place)
+    batch = checkpoint.config.batch
+    whole = pixels is not None and len(pixels) >= batch
+    reals = chosen(pixels, max(STANDING_LATENTS, batch), checkpoint.image_shape[-1]) if whole else None
+    judge = critic_of(*place, reals=reals)
+    sampler = encoder.sampler
+    moments = sampler.prior.moments(sampler.config.prior.dim)
+    by = f"{STANDING_LATENTS:,} images of its own generator"
+    if reals is not None:
+        by = f"{len(reals) // batch * batch:,} real training images and as many of its own generator, in batches apart"
+    return Players(sampler.gen.eval(), judge.dis.eval(), encoder.dis.eval(), moments, by), sampler
+
+
+def chosen(pixels: Tensor | None, n: int, size: int) -> Tensor:
+    """At most n of uint8 (N, C, h, w), a fixed random choice, framed in black: (n, C, S, S) in [-1, 1]."""
+    if pixels is None:
+        return torch.empty(0)
+    order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))[:n]
+    return to_unit(pad_to(pixels[order], size, 0))
+
+
+def built(about: About, tensors: Mapping[str, Mapping[str, Tensor]]) -> Players:
+    """The nets from the config.json of an export and their tensors. Raises RuntimeError if these do not fit."""
+    config, images = from_dict(about["config"], "config.json"), about["images"]
+    shape = (images["channels"], images["size"], images["size"])
+    found = {}
+    for name, weights in tensors.items():
+        gen, dis = nets_of(config, shape, torch.device("cpu"))
+        module = (gen if name == "generator" else dis).module
+        module.load_state_dict(weights)
+        found[name] = module.eval()
+    moments = tuple(math.nan if about["latents"][name] is None else about["latents"][name] for name in MOMENTS)
+    judge, encoder = (cast(Discriminator, found[name]) for name in ("discriminator", "encoder"))
+    by = about["nets"]["discriminator"]["statistics"]
+    return Players(found["generator"], judge, encoder, cast(tuple[float, float], moments), by)
+
+
+def modules(folder: str | Path) -> Players:
+    """The nets in a folder that `ayneh export --to safetensors` wrote, as PyTorch modules in eval mode.
+
+    Raises UserError if there is no such export, or a file of it is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    about = read_about(folder, "safetensors")
+    try:
+        return built(about, {name: load_file(folder / net["file"]) for name, net in about["nets"].items()})
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"The weights in {folder} cannot be read ({reason}): export the run again.") from error

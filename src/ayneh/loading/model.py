@@ -1,0 +1,161 @@
+"""An exported model: z ~ its prior -> G(z), and what D makes of images, in numpy and onnxruntime alone.
+
+Images are (N, C, H, W): uint8, or float32 in [-1, 1], -1 black. They have the data's own size or that of the nets,
+which frame them in black.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ayneh.errors import UserError
+from ayneh.loading.priors import LAWS, path, sample
+
+FORMAT = "ayneh-export-1"
+BATCH = 256  # images at a time
+Array = np.ndarray
+
+
+class Model:
+    """A folder that `ayneh export --to onnx` wrote. Its nets are read when they are first needed."""
+
+    def __init__(self, folder: str | Path) -> None:
+        """Raises UserError where there is no such export, or it holds other files than it says."""
+        self.folder = Path(folder)
+        self.about = read_about(self.folder)
+        latents, images = self.about["latents"], self.about["images"]
+        self.dim: int = latents["dim"]
+        self.image_shape: tuple[int, int, int] = (images["channels"], images["size"], images["size"])
+        self.pad: tuple[int, int, int, int] = tuple(images["pad"])  # left, right, top, bottom
+        self._prior: str = latents["prior"]
+        self._numbers: dict[str, float] = latents["numbers"]
+        self._sessions: dict[str, Any] = {}
+        if self._prior not in LAWS:
+            raise UserError(f"{self.folder} draws from a prior {self._prior!r} that this version of ayneh has not got.")
+
+    def sample_z(self, n: int, seed: int = 0) -> Array:
+        """n latents of the model's own prior, float32 (n, Z): the same for the same seed."""
+        if n < 1:
+            raise UserError(f"n is {n}: ask for at least one latent.")
+        return sample(self._prior, self._numbers, n, self.dim, seed)
+
+    def generate(self, z: Array, dtype: str = "uint8", crop: bool = True) -> Array:
+        """Images of latents (N, Z): uint8, or float32 in [-1, 1]; at the data's own size, or with their frame.
+
+        Raises UserError for latents of another length and for another dtype.
+        """
+        z = np.asarray(z, np.float32)
+        if z.ndim != 2 or z.shape[1] != self.dim:
+            raise UserError(f"Latents are (N, {self.dim}), not {z.shape}: draw some by sample_z.")
+        if dtype not in ("uint8", "float32"):
+            raise UserError(f"dtype is {dtype!r}: choose 'uint8' or 'float32'.")
+        images = self._run("generator", "image", z)
+        left, right, top, bottom = self.pad
+        if crop:
+            images = images[:, :, top : images.shape[2] - bottom, left : images.shape[3] - right]
+        return images if dtype == "float32" else np.clip(np.round((images + 1) * 127.5), 0, 255).astype(np.uint8)
+
+    def judge(self, images: Array) -> Array:
+        """D's logit for each image, float32 (N,): positive where it looks real to D, whatever the others."""
+        return self._run("discriminator", "logit", self.framed(images))
+
+    def encode(self, images: Array) -> Array:
+        """D's features of each image, float32 (N, F): the second representation of the data."""
+        return self._run("encoder", "features", self.framed(images))
+
+    def read_z(self, images: Array) -> Array:
+        """The z that D reads in each image, float32 (N, Z). UserError if D never learnt to (--rules.mirror-weight)."""
+        if "z" not in self.about["nets"]["encoder"]["outputs"]:
+            raise UserError("This model's D has no reader of z: it was trained without --rules.mirror-weight.")
+        return self._run("encoder", "z", self.framed(images))
+
+    def interpolate(self, a: Array, b: Array, n: int) -> Array:
+        """n latents from a to b (..., Z), both included, on the prior's own path: (n, ..., Z)."""
+        a, b = np.asarray(a), np.asarray(b)
+        if n < 2 or a.shape != b.shape or a.shape[-1:] != (self.dim,):
+            raise UserError(
+                f"A path takes two latents (..., {self.dim}) alike in shape and at least 2 points, "
+                f"not {a.shape}, {b.shape} and {n}."
+            )
+        return path(self._prior, self._numbers, a, b, np.linspace(0, 1, n))
+
+    def framed(self, images: Array) -> Array:
+        """Images as the nets take them: float32 in [-1, 1], framed in black. UserError for another shape or range."""
+        x = np.asarray(images)
+        channels, side, _ = self.image_shape
+        left, right, top, bottom = self.pad
+        own = (channels, side - top - bottom, side - left - right)
+        if x.ndim != 4 or x.shape[1:] not in (own, self.image_shape):
+            expected = " or ".join(f"(N, {c}, {h}, {w})" for c, h, w in dict.fromkeys((own, self.image_shape)))
+            raise UserError(f"Images are {expected}, not {x.shape}.")
+        if x.dtype == np.uint8:
+            x = x.astype(np.float32) / np.float32(127.5) - 1
+        elif not np.issubdtype(x.dtype, np.floating) or not np.all(np.abs(x) <= 1):  # NaN is refused too
+            raise UserError(f"Images are uint8, or floats in [-1, 1] with -1 for black, not {_described(x)}.")
+        if x.shape[1:] != self.image_shape:
+            x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=-1)
+        return x.astype(np.float32)
+
+    def _run(self, net: str, output: str, x: Array) -> Array:
+        session = self._session(net)
+        given = session.get_inputs()[0].name
+        parts = [session.run([output], {given: x[i : i + BATCH]})[0] for i in range(0, max(len(x), 1), BATCH)]
+        return np.concatenate(parts)
+
+    def _session(self, net: str) -> Any:
+        if net not in self._sessions:
+            try:
+                import onnxruntime
+            except ImportError as error:
+                raise UserError("Running a model needs onnxruntime: `pip install 'ayneh[export]'`.") from error
+            file = self.folder / self.about["nets"][net]["file"]
+            try:
+                model = file.read_bytes()
+            except OSError as error:
+                raise UserError(f"{file} cannot be read ({error.strerror}): export the run again.") from error
+            if hashlib.sha256(model).hexdigest() != self.about["nets"][net]["sha256"]:
+                raise UserError(
+                    f"{file} is damaged (its checksum is not the one in config.json): export the run again."
+                )
+            self._sessions[net] = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        return self._sessions[net]
+
+
+def load(folder: str | Path) -> Model:
+    """The model in a folder that `ayneh export --to onnx` wrote. Raises UserError if there is none."""
+    return Model(folder)
+
+
+def read_about(folder: Path, form: str = "onnx") -> dict[str, Any]:
+    """The config.json of an export in this form. Raises UserError if there is none, or it is in another form."""
+    place = folder / "config.json"
+    try:
+        about = json.loads(place.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"There is no exported model in {folder}: make one by `ayneh export RUN --out {folder}`."
+        ) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(f"{place} cannot be read ({error}): export the run again.") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        what = (
+            "a run's: export it first by `ayneh export`" if isinstance(about, dict) and "engine" in about else "other"
+        )
+        raise UserError(f"{place} is not that of an export in the format {FORMAT}; it is {what}.")
+    if about["form"] != form:
+        how = {"onnx": "ayneh.load(folder)", "safetensors": "ayneh.export.players.modules(folder)"}[about["form"]]
+        raise UserError(f"{folder} was exported as {about['form']}: read it by {how}, or export the run --to {form}.")
+    return about
+
+
+def _described(x: Array) -> str:
+    if not np.issubdtype(x.dtype, np.floating):
+        return str(x.dtype)
+    low, high = (float(np.nanmin(x)), float(np.nanmax(x))) if x.size and not np.isnan(x).all() else (math.nan,) * 2
+    return f"{x.dtype} from {low:g} to {high:g}" + (" with NaN" if np.isnan(x).any() else "")

@@ -1,0 +1,111 @@
+"""Every net as an ONNX graph, against PyTorch, in onnxruntime."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ayneh.errors import UserError
+from ayneh.export.onnx import difference, to_onnx
+from ayneh.game.layers import BatchNorm, standing_statistics
+from ayneh.game.nets import First, make_nets
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+NETS = {  # arguments of make_nets: name, z, channels, size
+    "the report's": (("mirror", 128, 1, 32), {}),
+    "spectral, no norm in G": (("mirror", 16, 1, 16, 4), {"spectral": True, "gen_norm": "none"}),
+    "no norm at all, colour": (("mirror", 8, 3, 8, 4), {"gen_norm": "none", "dis_norm": "none"}),
+    "a constant and unit norm first": (("mirror", 8, 1, 16, 4), {"first": First("unit", 0.5)}),
+    "a trained constant first": (("mlp", 8, 1, 8, 4), {"first": First("none", 0.5, gain=2.0)}),
+    "channel norm first": (("mirror", 8, 1, 16, 4), {"first": First("channel")}),
+    "perceptrons": (("mlp", 128, 1, 28), {}),
+    "perceptrons with everything": (
+        ("mlp", 8, 3, 10, 4),
+        {"gen_norm": "batch", "dis_norm": "batch", "spectral": True, "first": First("unit", 0.5)},
+    ),
+    "other length of features": (("mirror", 8, 1, 16, 4), {"features": 5}),
+}
+
+
+def nets(case):
+    """G and D in eval mode with weights, biases and statistics that are all different from their start."""
+    args, options = NETS[case]
+    torch.manual_seed(1)
+    gen, dis = make_nets(*args, **options, reads=True)
+    with torch.no_grad():
+        for p in (*gen.parameters(), *dis.parameters()):
+            p += 0.1 * torch.randn_like(p)
+    z, size = args[1], args[2:4]
+    standing_statistics(gen, [2 * torch.randn(64, z) + 1])
+    standing_statistics(dis, [torch.rand(64, size[0], size[1], size[1])])
+    return gen, dis, z, (size[0], size[1], size[1])
+
+
+@pytest.mark.parametrize("case", NETS)
+def test_g_d_and_the_encoder_are_what_pytorch_computes(case):
+    gen, dis, z, image = nets(case)
+    latents, images = 3 * torch.randn(7, z), 2 * torch.rand(7, *image) - 1
+    with torch.no_grad():
+        features = dis.features(images).flatten(1)
+        expected = {"image": gen(latents), "logit": dis(images), "features": features, "z": dis.reader(features)}
+    encoder = nn.Sequential(dis.features, nn.Flatten())
+    models = [
+        (to_onnx(gen, (z,), ("z", "image")), latents, ["image"]),
+        (to_onnx(dis, image, ("image", "logit")), images, ["logit"]),
+        (to_onnx(encoder, image, ("image", "features"), further={"z": dis.reader}), images, ["features", "z"]),
+    ]
+    for model, inputs, names in models:
+        wanted = {name: expected[name] for name in names}
+        size = max(1.0, *(x.abs().max().item() for x in wanted.values()))
+        assert difference(model, inputs, wanted) < 1e-5 * size, names
+        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        assert [o.name for o in session.get_outputs()] == names
+        for out in session.get_outputs():  # a batch of any length, whatever the example
+            assert out.shape == ["n", *wanted[out.name].shape[1:]]
+            one = session.run([out.name], {session.get_inputs()[0].name: inputs[:1].numpy()})[0]
+            np.testing.assert_allclose(one, wanted[out.name][:1], rtol=1e-4, atol=1e-5 * size)
+
+
+@pytest.mark.parametrize("case", NETS)
+def test_the_graph_holds_only_plain_operators(case):
+    gen, dis, z, image = nets(case)
+    for model in (to_onnx(gen, (z,), ("z", "image")), to_onnx(dis, image, ("image", "logit"))):
+        read = onnx.load_from_string(model)
+        kinds = {node.op_type for node in read.graph.node}
+        assert kinds <= {"Gemm", "Conv", "ConvTranspose", "LeakyRelu", "Tanh", "Reshape"}
+        numbers = {tensor.data_type for tensor in read.graph.initializer if not tensor.name.startswith("shape.")}
+        assert numbers == {onnx.TensorProto.FLOAT}
+
+
+def test_the_report_s_generator_has_a_node_a_layer_and_its_metadata():
+    gen, _, _, _ = nets("the report's")
+    read = onnx.load_from_string(to_onnx(gen, (128,), ("z", "image"), metadata={"a": "b"}))
+    kinds = [node.op_type for node in read.graph.node]
+    assert kinds == [
+        "Gemm", "Reshape", "ConvTranspose", "LeakyRelu", "ConvTranspose", "LeakyRelu", "ConvTranspose", "Tanh",
+    ]  # fmt: skip
+    assert {p.key: p.value for p in read.metadata_props} == {"a": "b"}
+
+
+def test_a_changed_weight_is_noticed():
+    gen, _, _, _ = nets("the report's")
+    z = torch.randn(4, 128)
+    with torch.no_grad():
+        image = gen(z)
+        gen[-2].bias += 0.01
+    apart = difference(to_onnx(gen, (128,), ("z", "image")), z, {"image": image})
+    assert 1e-4 < apart <= 0.011
+    assert difference(to_onnx(gen, (128,), ("z", "image")), z, {"image": image * float("nan")}) == float("inf")
+
+
+def test_what_cannot_be_written_is_refused():
+    with pytest.raises(UserError, match="the layer GELU as ONNX"):
+        to_onnx(nn.Sequential(nn.GELU()), (3,), ("x", "y"))
+    norm = standing_statistics(nn.Sequential(BatchNorm(3)), [torch.randn(8, 3, 2, 2)])
+    with pytest.raises(UserError, match="follows no linear layer"):
+        to_onnx(norm, (3, 2, 2), ("x", "y"))
+    gen, _, _, _ = nets("the report's")
+    with pytest.raises(UserError, match="in eval mode"):
+        to_onnx(gen.train(), (128,), ("z", "image"))

@@ -1,0 +1,144 @@
+"""An exported folder with numpy and onnxruntime alone: three lines, and every refusal."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import ayneh
+from ayneh.errors import UserError
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model of framed 8x8 images in 16x16, from a sphere."""
+    from ayneh.__main__ import main
+
+    place = tmp_path_factory.mktemp("loading")
+    tiny = [
+        *("--data.resize", "8", "--data.limit", "128", "--data.pad-to", "16", "--batch", "32", "--net.width", "4"),
+        *("--prior.dim", "6", "--prior.name", "sphere", "--keep.score-epochs", "0", "--quiet"),
+    ]
+    main(["train", "digits", *tiny, "--epochs", "1", "--out", str(place / "run")])
+    main(["export", str(place / "run"), "--out", str(place / "model")])
+    return place / "model"
+
+
+@pytest.fixture
+def model(folder):
+    return ayneh.load(folder)
+
+
+def test_three_lines_without_torch(folder):
+    """In a process where torch, scipy, scikit-learn and safetensors cannot be imported."""
+    code = f"""
+import sys
+for name in ("torch", "scipy", "sklearn", "safetensors", "onnx", "PIL"):
+    sys.modules[name] = None
+import ayneh
+model = ayneh.load({str(folder)!r})
+images = model.generate(model.sample_z(16, seed=0))
+model.judge(images), model.encode(images), model.interpolate(*model.sample_z(2), 5)
+print(images.dtype, images.shape)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "uint8 (16, 1, 8, 8)", done.stderr
+
+
+def test_the_same_seed_gives_the_same_images_in_any_batch(model):
+    z = model.sample_z(300, seed=4)  # more than one batch
+    images = model.generate(z, "float32")
+    assert images.shape == (300, 1, 8, 8)
+    assert np.abs(images).max() <= 1
+    np.testing.assert_allclose(images[290:], model.generate(z[290:], "float32"), atol=1e-6)
+    assert np.array_equal(model.generate(model.sample_z(5, seed=4)), model.generate(model.sample_z(5, seed=4)))
+    assert model.generate(z[:0]).shape == (0, 1, 8, 8)
+
+
+def test_bytes_and_floats_framed_or_not_are_the_same_image(model):
+    pixels = model.generate(model.sample_z(7))
+    floats = pixels.astype(np.float64) / 127.5 - 1
+    framed = np.full((7, 1, 16, 16), -1.0)
+    framed[:, :, 4:12, 4:12] = floats
+    for ask in (model.judge, model.encode):
+        expected = ask(pixels)
+        for images in (floats, framed, framed.astype(np.float32)):
+            np.testing.assert_allclose(ask(images), expected, rtol=1e-4, atol=1e-4)
+    assert model.judge(pixels).shape == (7,)
+    assert model.encode(pixels).shape == (7, 6)
+
+
+def test_the_path_stays_on_the_sphere_and_joins_its_ends(model):
+    a, b = model.sample_z(2, seed=1)
+    path = model.interpolate(a, b, 9)
+    assert path.shape == (9, 6)
+    np.testing.assert_allclose(np.linalg.norm(path, axis=1), 6**0.5, rtol=1e-5)
+    assert np.array_equal(path[0], a)
+    assert np.array_equal(path[-1], b)
+    assert model.interpolate(model.sample_z(3), model.sample_z(3, seed=1), 4).shape == (4, 3, 6)
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda m: m.sample_z(0), "n is 0: ask for at least one"),
+        (lambda m: m.generate(np.zeros((2, 5))), r"Latents are \(N, 6\), not \(2, 5\)"),
+        (lambda m: m.generate(np.zeros(6)), r"Latents are \(N, 6\), not \(6,\)"),
+        (lambda m: m.generate(m.sample_z(1), "int8"), "dtype is 'int8': choose 'uint8' or 'float32'"),
+        (lambda m: m.judge(np.zeros((2, 8, 8))), r"Images are \(N, 1, 8, 8\) or \(N, 1, 16, 16\), not \(2, 8, 8\)"),
+        (lambda m: m.judge(np.zeros((2, 3, 8, 8))), r"not \(2, 3, 8, 8\)"),
+        (lambda m: m.encode(np.full((1, 1, 8, 8), 255.0)), "with -1 for black, not float64 from 255 to 255"),
+        (lambda m: m.encode(np.full((1, 1, 8, 8), np.nan)), "with NaN"),
+        (lambda m: m.judge(np.zeros((1, 1, 8, 8), np.int64)), "not int64"),
+        (lambda m: m.read_z(np.zeros((1, 1, 8, 8))), "has no reader of z"),
+        (lambda m: m.interpolate(np.zeros(6), np.zeros(5), 3), "alike in shape"),
+        (lambda m: m.interpolate(np.zeros(6), np.zeros(6), 1), "at least 2 points"),
+    ],
+)
+def test_what_a_model_refuses(model, ask, message):
+    with pytest.raises(UserError, match=message):
+        ask(model)
+
+
+def test_folders_that_are_no_export(folder, tmp_path):
+    with pytest.raises(UserError, match="There is no exported model in"):
+        ayneh.load(tmp_path)
+    with pytest.raises(UserError, match="a run's: export it first"):
+        ayneh.load(folder.parent / "run")
+    for text, message in (("{", "cannot be read"), ("[]", "not that of an export"), ('{"format": 3}', "not that of")):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(UserError, match=message):
+            ayneh.load(tmp_path)
+
+
+def test_changed_files_are_noticed(folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    net = copy / "generator.onnx"
+    content = bytearray(net.read_bytes())
+    content[len(content) // 2] ^= 1
+    net.write_bytes(content)
+    model = ayneh.load(copy)
+    assert model.judge(np.zeros((1, 1, 8, 8))).shape == (1,)  # the others are whole
+    with pytest.raises(UserError, match=r"generator.onnx is damaged"):
+        model.generate(model.sample_z(1))
+    net.unlink()
+    with pytest.raises(UserError, match=r"generator.onnx cannot be read"):
+        model.generate(model.sample_z(1))
+    about = json.loads((copy / "config.json").read_text())
+    about["latents"]["prior"] = "cauchy"
+    (copy / "config.json").write_text(json.dumps(about))
+    with pytest.raises(UserError, match="a prior 'cauchy' that this version"):
+        ayneh.load(copy)
+
+
+def test_without_onnxruntime(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(UserError, match=r"pip install 'ayneh\[export\]'"):
+        model.generate(model.sample_z(1))
