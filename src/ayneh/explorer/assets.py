@@ -1,0 +1,32 @@
+"""The files of the page, by name: read from the package, never from a path that somebody asks for."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+def page_files() -> dict[str, tuple[bytes, str]]:
+    """Name -> (contents, media type) of everything in page/."""
+    found = {}
+    for file in sorted(files("ayneh.explorer").joinpath("page").iterdir(), key=lambda file: file.name):
+        suffix = file.name[file.name.rfind(".") :]
+        if suffix in KINDS:
+            found[file.name] = file.read_bytes(), KINDS[suffix]
+    return found
+
+
+def runtime_script() -> bytes:
+    """onnxruntime-web, an ES module."""
+    return files("ayneh.explorer").joinpath("runtime", "ort.mjs").read_bytes()
+
+
+def runtime_wasm_gz() -> bytes:
+    """Its WebAssembly, compressed by gzip."""
+    return files("ayneh.explorer").joinpath("runtime", "ort.wasm.gz").read_bytes()

@@ -1,0 +1,230 @@
+"""Answers about the runs that were named, by a path of the page's own: nothing of it is ever a path of the disk."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ayneh import __version__
+from ayneh.config import Config, flatten
+from ayneh.errors import UserError
+from ayneh.record import Record, epoch_name
+
+if TYPE_CHECKING:  # torch takes seconds to import: only once a net is asked for
+    from ayneh.explorer.models import Model
+
+KEPT_MODELS = 6  # checkpoints whose nets stay in memory
+KEPT_ANSWERS = 128  # of at most a few megabytes each
+STILL_S = 120.0  # seconds without a word after which a run that is not done counts as left
+
+BINARY, JSON, PNG = "application/octet-stream", "application/json", "image/png"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back to the page."""
+
+    body: bytes
+    kind: str  # its media type
+
+
+class Absent(UserError):
+    """There is nothing of that name or number here."""
+
+
+class Shelf:
+    """A cache that forgets the least used. It makes one thing at a time, and hands out the others meanwhile."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._kept = size, OrderedDict[Any, Any]()
+        self._lock, self._making = threading.Lock(), threading.Lock()
+
+    def get(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What is kept under ``key``, made where it is not there."""
+        if (value := self._find(key)) is None:
+            with self._making:
+                if (value := self._find(key)) is None:  # nobody else made it while this one waited
+                    value = make()
+                    self._keep(key, value)
+        return value
+
+    def _find(self, key: Any) -> Any:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def _keep(self, key: Any, value: Any) -> None:
+        with self._lock:
+            self._kept[key] = value
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+
+
+class Library:
+    """The runs named on the command line, by their number, while they are trained or years later."""
+
+    PARTS = ("generator", "judge", "encoder", "notes", "gallery")  # methods of `Model`, one file each
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        """Raises UserError where a folder is not a run, or its config is not readable."""
+        self.records = [Record.open(folder) for folder in folders]
+        for record in self.records:
+            record.config()
+        self._models, self._answers = Shelf(KEPT_MODELS), Shelf(KEPT_ANSWERS)
+
+    def runs(self) -> Answer:
+        """What each run is, and which of its epochs can be had."""
+        return _json({"ayneh": __version__, "runs": [self._about(record) for record in self.records]})
+
+    def live(self, run: int, since: int = 0) -> Answer:
+        """How a run goes on: the lines of metrics from number ``since``, its epochs, pictures and findings."""
+        record = self._record(run)
+        lines = record.lines()
+        since = min(max(since, 0), len(lines))
+        return _json(
+            {
+                "since": since,
+                "lines": lines[since:],
+                "epochs": record.kept_epochs(),
+                "pictures": _pictures(record),
+                "findings": _findings(record),
+                "training": _training(record),
+                "wanted_epochs": record.config().epochs,
+            }
+        )
+
+    def picture(self, run: int, replica: int, epoch: int) -> Answer:
+        """The picture that training made of its fixed noise after this epoch."""
+        record = self._record(run)
+        config = record.config()
+        if replica in range(config.seeds) and epoch in _pictures(record):
+            path = record.sample_path(epoch, replica, config.seeds)
+            if path.is_file():
+                return Answer(path.read_bytes(), PNG)
+        raise Absent(f"This run has no picture of epoch {epoch}, replica {replica}.")
+
+    def part(self, run: int, replica: int, epoch: int, name: str) -> Answer:
+        """One of PARTS of a checkpoint, made when it is first asked for."""
+        record = self._record(run)
+        if name not in self.PARTS:
+            raise Absent(f"A checkpoint has no part of this name; there are: {', '.join(self.PARTS)}.")
+        if replica not in range(record.config().seeds):
+            raise Absent(f"This run has no replica {replica}.")
+        if epoch not in record.kept_epochs():
+            raise Absent(f"This run keeps no checkpoint of epoch {epoch}.")
+        path = record.checkpoints / f"{epoch_name(epoch)}.safetensors"
+        key = run, replica, epoch, path.stat().st_mtime_ns  # another run may have taken the folder meanwhile
+
+        def make() -> bytes:
+            model: Model = self._models.get(key, lambda: self._model(record, replica, epoch))
+            body: bytes = getattr(model, name)()
+            return body
+
+        return Answer(self._answers.get((*key, name), make), BINARY)
+
+    def warm(self) -> None:
+        """Make what the page asks for first, so that it need not wait; a refusal is told when the page asks."""
+        try:
+            first = next(i for i, record in enumerate(self.records) if record.kept_epochs())
+            for name in ("notes", "generator", "judge", "encoder"):
+                self.part(first, 0, self.records[first].kept_epochs()[-1], name)
+        except (UserError, StopIteration):
+            return
+
+    def _record(self, run: int) -> Record:
+        if run not in range(len(self.records)):
+            raise Absent(f"There is no run number {run}: {len(self.records)} were named, counted from 0.")
+        return self.records[run]
+
+    def _model(self, record: Record, replica: int, epoch: int) -> Model:
+        from ayneh.explorer.models import Model
+
+        return Model(record.at_epoch(epoch), replica)
+
+    def _about(self, record: Record) -> dict[str, Any]:
+        config, usual = record.config(), flatten(Config())
+        return {
+            "name": record.folder.resolve().name,
+            "data": _data(config),
+            "net": config.net.name,
+            "loss": config.rules.loss,
+            "settings": {k: v for k, v in flatten(config).items() if v != usual[k]} | {"data.name": _data(config)},
+            "prior": {"name": config.prior.name, "dim": config.prior.dim, **_prior(config)},
+            "seed": config.seed,
+            "replicas": config.seeds,
+            "epochs": record.kept_epochs(),
+            "wanted_epochs": config.epochs,
+            "training": _training(record),
+        }
+
+
+def _data(config: Config) -> str:
+    """The data set without its path: a page is shown to others."""
+    return config.data.name.partition(":")[0]
+
+
+def _prior(config: Config) -> dict[str, Any]:
+    """The prior's numbers with its own defaults filled in, its moments, and its law in a word."""
+    from dataclasses import asdict
+
+    from ayneh.engine.match import prior_of
+
+    prior: Any = prior_of(config)
+    mean, variance = prior.moments(config.prior.dim)
+    return {
+        "numbers": asdict(prior),
+        "mean": _finite(mean),
+        "variance": _finite(variance),
+        "law": prior.describe(),
+    }
+
+
+def _finite(x: float) -> float | None:
+    return x if math.isfinite(x) else None
+
+
+def _pictures(record: Record) -> list[int]:
+    config = record.config()
+    return [int(path.stem.split("-")[1]) for path in record.sample_paths(0, config.seeds)]
+
+
+def _findings(record: Record) -> list[dict[str, Any]]:
+    """What the run's own look-out has noticed, if anything."""
+    path = record.folder / "findings.jsonl"
+    found = []
+    for text in path.read_text(errors="replace").splitlines() if path.is_file() else []:
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(line, dict):
+            found.append(line)
+    return found
+
+
+def _training(record: Record) -> bool:
+    """Whether the run is not done and was written to lately. To ask for its lock could take it from a trainer."""
+    signs = [path for path in (record.metrics, record.folder / "config.json") if path.exists()]
+    fresh = any(time.time() - path.stat().st_mtime < STILL_S for path in signs)
+    return fresh and record.config().epochs - 1 not in record.kept_epochs()
+
+
+def _json(values: Any) -> Answer:
+    return Answer(json.dumps(_plain(values)).encode(), JSON)
+
+
+def _plain(value: Any) -> Any:
+    """The same without NaN and infinities, which JSON does not have."""
+    if isinstance(value, float):
+        return _finite(value)
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

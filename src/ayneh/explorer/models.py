@@ -1,0 +1,160 @@
+"""A checkpoint made ready for the browser: its nets as ONNX, and what the page needs beside them as plain arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save
+from torch import Tensor
+
+from ayneh.data.images import pad_to, to_unit
+from ayneh.data.sources import Images, load
+from ayneh.engine.sampler import Sampler
+from ayneh.errors import UserError
+from ayneh.export.contract import SIDES
+from ayneh.export.onnx import to_onnx
+from ayneh.export.players import Players, players_of
+from ayneh.judge.inverse import read_by_ridge
+from ayneh.record import Checkpoint
+
+LATENTS = 5120  # generated images behind the directions and the read-back map
+FITTED = 4096  # of these, those that fit the map; the others measure it
+DIRECTIONS = 16
+NEIGHBOURS = 2000  # training images that a drawing is compared with
+
+
+@dataclass
+class Model:
+    """One replica of a checkpoint. Everything is computed when it is first asked for."""
+
+    checkpoint: Checkpoint
+    replica: int
+
+    @cached_property
+    def images(self) -> Images | None:
+        """The training images; None where they are not on this machine."""
+        data = self.checkpoint.config.data
+        try:
+            return load(data.name, "train", resize=data.resize, limit=data.limit)
+        except UserError:
+            return None
+
+    @cached_property
+    def _nets(self) -> tuple[Players, Sampler]:
+        return players_of(self.checkpoint, self.replica, None if self.images is None else self.images.pixels)
+
+    def generator(self) -> bytes:
+        """G as ONNX: z (N, Z) -> image (N, C, S, S) in [-1, 1]."""
+        return to_onnx(self._nets[0].gen, (self.checkpoint.config.prior.dim,), ("z", "image"))
+
+    def judge(self) -> bytes:
+        """D as ONNX: image (N, C, S, S) -> logit (N,), positive where it looks real."""
+        return to_onnx(self._nets[0].judge, self.checkpoint.image_shape, ("image", "logit"))
+
+    def encoder(self) -> bytes:
+        """D's features as ONNX: image (N, C, S, S) -> features (N, F, ...)."""
+        return to_onnx(self._nets[0].encoder.features, self.checkpoint.image_shape, ("image", "features"))
+
+    @torch.no_grad()
+    def features(self, x: Tensor) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, F)
+        """What the encoder makes of images."""
+        return torch.cat([self._nets[0].encoder.features(part).flatten(1) for part in x.split(256)])
+
+    @torch.no_grad()
+    def notes(self) -> bytes:
+        """What the page needs beside the nets, as safetensors with JSON metadata "ayneh".
+
+        samples (N, Z): the run's fixed noise. directions (K, Z), shares (K,): `directions`. read_weight (F, Z) and
+        read_bias (Z,): features -> z, by ridge on generated images, with its r2 (Z,) on held-out ones. feature_mean and
+        feature_std (F,): over generated images.
+        """
+        (players, sampler), config = self._nets, self.checkpoint.config
+        z = sampler.latents("explorer", LATENTS)
+        images = torch.cat([sampler.gen(part) for part in z.split(256)])
+        features = self.features(images)
+        mean, spread = self._centre(z)
+        ways, shares = directions((z - mean) / spread, images)
+        back = read_by_ridge(features.double(), z.double(), FITTED)
+        weight, bias = affine(back.read, features.shape[1])
+        arrays = {
+            "samples": sampler.latents("samples", config.keep.sample_images)[:64],
+            "directions": ways,
+            "shares": shares,
+            "read_weight": weight,
+            "read_bias": bias,
+            "r2": back.r2,
+            "feature_mean": features.mean(0),
+            "feature_std": features.std(0),
+        }
+        about = {
+            "image_shape": list(self.checkpoint.image_shape),
+            "side": self.side(),
+            "native": SIDES.get(config.data.name),
+            "centre": mean,
+            "spread": spread,
+            "r2_n": back.n,
+            "judged_by": players.judged_by,
+        }
+        return pack(arrays, about)
+
+    @torch.no_grad()
+    def gallery(self) -> bytes:
+        """Training images and what D makes of them: pixels uint8 (N, C, h, w), features (N, F), labels (N,) or none.
+
+        Raises UserError if the data set is not there.
+        """
+        if (images := self.images) is None:
+            raise UserError(f"The data set {self.checkpoint.config.data.name} cannot be read on this machine.")
+        chosen = torch.linspace(0, len(images.pixels) - 1, min(NEIGHBOURS, len(images.pixels))).long()
+        pixels = images.pixels[chosen]
+        features = self.features(pad_to(to_unit(pixels), self.checkpoint.image_shape[1], -1.0))
+        arrays = {"pixels": pixels, "features": features.half()}
+        if images.labels is not None:
+            arrays["labels"] = images.labels[chosen].int()
+        return pack(arrays, {"of": len(images.pixels), "licence": images.licence})
+
+    def side(self) -> int:
+        """Pixels a side of the data within the framed images, as far as the config tells."""
+        data, size = self.checkpoint.config.data, self.checkpoint.image_shape[1]
+        return min(size, data.resize or SIDES.get(data.name, size))
+
+    def _centre(self, z: Tensor) -> tuple[float, float]:
+        """Mean and deviation of a coordinate; those of the draws where the prior has none."""
+        mean, variance = self._nets[1].prior.moments(z.shape[1])
+        if np.isfinite([mean, variance]).all():
+            return mean, variance**0.5
+        return float(z.median()), float((z - z.median()).abs().median())
+
+
+def directions(z: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    """x = z B + rest, B = U S V^T: U's columns are the ways in latent space along which images change most.
+
+    z (N, Z), standardised; images (N, ...). Returns unit vectors (K, Z), the most telling first, and the share of the
+    images' variance that each explains (K,). The principal components of Härkönen et al. 2020 (GANSpace), taken of
+    the image itself and regressed on z at once, so that they ask nothing of the net. Each points to more ink.
+    """
+    x = images.flatten(1).double()
+    x = x - x.mean(0)
+    response = torch.linalg.lstsq(z.double(), x).solution  # (Z, pixels)
+    left, size, right = torch.linalg.svd(response, full_matrices=False)
+    sign = torch.where(right.sum(1) < 0, -1.0, 1.0)
+    shares = size.square() * len(z) / x.square().sum().clamp_min(1e-12)
+    return (left * sign).T[:DIRECTIONS].float(), shares[:DIRECTIONS].float()
+
+
+def affine(read: Callable[[Tensor], Tensor], n_in: int) -> tuple[Tensor, Tensor]:
+    """The weight (n_in, Z) and bias (Z,) of an affine map that is known by its values alone."""
+    bias = read(torch.zeros(1, n_in, dtype=torch.float64))[0]
+    return read(torch.eye(n_in, dtype=torch.float64)) - bias, bias
+
+
+def pack(arrays: dict[str, Tensor], about: dict[str, Any]) -> bytes:
+    """Arrays as safetensors, float64 as float32, with JSON in the metadata: a format that runs no code."""
+    plain = {k: (v.float() if v.dtype == torch.float64 else v).contiguous().numpy() for k, v in arrays.items()}
+    return save(plain, {"ayneh": json.dumps(about)})

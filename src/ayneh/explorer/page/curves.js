@@ -1,0 +1,59 @@
+// Curves as SVG, drawn by hand: two axes, a few lines, a legend in words.
+
+const NS = "http://www.w3.org/2000/svg";
+const [WIDE, HIGH, LEFT, BOTTOM] = [480, 180, 44, 22];
+
+/** {title, series: [{name, points: [[x, y], ...]}], low, high} -> a figure. */
+export function lines({ title, series, low, high }) {
+  const ys = series.flatMap((s) => s.points.map(([, y]) => y));
+  const xs = series.flatMap((s) => s.points.map(([x]) => x));
+  const bottom = low ?? Math.min(0, ...ys);
+  const top = high ?? Math.max(bottom + 1e-9, quantile(ys, 0.98) * 1.15 || 1);
+  const far = Math.max(1, ...xs);
+  const at = ([x, y]) => [LEFT + (x / far) * (WIDE - LEFT - 8), 8 + (1 - (Math.min(top, Math.max(bottom, y)) - bottom) / (top - bottom)) * (HIGH - BOTTOM - 8)];
+  const svg = s("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": described(title, series) });
+  for (const y of [bottom, (bottom + top) / 2, top]) {
+    const [, py] = at([0, y]);
+    svg.append(s("line", { x1: LEFT, x2: WIDE - 8, y1: py, y2: py, class: "rule" }), s("text", { x: LEFT - 6, y: py + 4, class: "axis end" }, short(y)));
+  }
+  svg.append(s("text", { x: LEFT, y: HIGH - 5, class: "axis" }, "0"), s("text", { x: WIDE - 8, y: HIGH - 5, class: "axis end" }, `${short(far)} images`));
+  series.forEach(({ points }, i) => {
+    if (points.length === 1) svg.append(s("circle", { cx: at(points[0])[0], cy: at(points[0])[1], r: 3, class: `dot line-${i}` }));
+    svg.append(s("polyline", { points: points.map((p) => at(p).map((x) => x.toFixed(1)).join(",")).join(" "), class: `line line-${i}` }));
+  });
+  const figure = document.createElement("figure");
+  const caption = document.createElement("figcaption");
+  caption.append(title);
+  series.forEach(({ name, points }, i) => {
+    if (!name && !points.length) return;
+    const key = document.createElement("span");
+    key.className = `key key-${i}`;
+    key.textContent = `${name} ${points.length ? short(points.at(-1)[1]) : ""}`;
+    caption.append(key);
+  });
+  figure.append(caption, svg);
+  return figure;
+}
+
+function described(title, series) {
+  const ends = series.filter((x) => x.points.length).map(({ name, points }) => `${name} ${short(points.at(-1)[1])}`);
+  return `${title}, over images seen. Last: ${ends.join(", ") || "nothing yet"}`;
+}
+
+function s(tag, attributes, ...children) {
+  const element = document.createElementNS(NS, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function quantile(values, q) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(q * (sorted.length - 1))] ?? 0;
+}
+
+function short(x) {
+  if (x >= 1e6) return `${(x / 1e6).toFixed(1)} million`;
+  if (x >= 1000) return Math.round(x).toLocaleString("en");
+  return Number(x.toPrecision(3)).toString();
+}

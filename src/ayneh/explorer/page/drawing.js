@@ -1,0 +1,217 @@
+// Your own digit: what D makes of it, what G makes of that, and which training images are near.
+
+import { row } from "./arrays.js";
+import { button, h, percent, tick } from "./elements.js";
+import { drawFeatures } from "./features.js";
+import { fit } from "./fit.js";
+import { latest, nextFrame, paintTiles } from "./paint.js";
+import { makePen } from "./pen.js";
+import { fromPixels, prepare } from "./prepare.js";
+
+const NEAR = 8;
+
+export function makeDrawing(app) {
+  let sides = [];
+  let centre = true;
+  let taken = null; // a training image that is looked at instead of the drawing
+  let ended = false;
+  let searching = 0;
+  let touched = false; // until then a training image shows what there is to see
+  const pen = makePen((done) => {
+    taken = null;
+    touched = true;
+    pen.root.classList.add("touched");
+    searching++;
+    ended = done;
+    look();
+  });
+  const holder = h("div", { class: "sides" });
+  const file = h("input", { type: "file", accept: "image/*", class: "file", id: "drawing-file", onchange: () => open(file.files[0]) });
+  const centring = tick({
+    label: "Centre it as the training images are", checked: true,
+    onchange: (on) => {
+      centre = on;
+      look();
+    },
+  });
+  const search = button("Search for its latent", () => searchAll(), { id: "drawing-search" });
+  const said = h("p", { class: "note", role: "status", id: "drawing-said" });
+  const desk = h(
+    "div", { class: "desk" }, pen.root,
+    h("div", { class: "controls" },
+      button("Clear", () => pen.clear(), { id: "drawing-clear" }),
+      button("Take a training image", () => {
+        touched = true;
+        take();
+      }, { id: "drawing-take" }),
+      h("label", { class: "button", for: "drawing-file" }, "Open an image"), file),
+    centring.root,
+    h("div", { class: "controls" }, search, button("Walk from here", () => walk(), { id: "drawing-walk" })), said,
+  );
+  const root = h(
+    "section", {},
+    h("p", { class: "lead" }, "Draw a digit, or drop an image anywhere on this page. The discriminator turns it into numbers; from these a latent is read back, and the generator draws what it stands for."),
+    h("div", { class: "split desk-split" }, desk, holder),
+    h("p", { class: "hint" }, "The latent is read by a linear map that was fitted to generated images. “Search” goes on from there: it follows the generator's slope towards the image, for a second or two, in this browser."),
+  );
+
+  root.ownerDocument.addEventListener("dragover", (event) => event.preventDefault());
+  root.ownerDocument.addEventListener("drop", (event) => {
+    event.preventDefault();
+    const [dropped] = event.dataTransfer.files;
+    if (dropped) {
+      app.show("drawing");
+      open(dropped);
+    }
+  });
+
+  async function open(chosen) {
+    if (!chosen) return;
+    try {
+      pen.show(await createImageBitmap(chosen));
+      said.textContent = "";
+    } catch {
+      said.textContent = `${chosen.name} is not an image that this browser can read.`;
+    }
+    file.value = "";
+  }
+
+  async function take() {
+    searching++;
+    try {
+      const { pixels } = await sides[0].model.gallery();
+      taken = Math.floor(Math.random() * pixels.shape[0]);
+      ended = true;
+      look();
+    } catch (error) {
+      if (touched) said.textContent = `The training images are not here. ${error.message}`;
+    }
+  }
+
+  async function imageFor(model) {
+    if (taken === null) return prepare(pen.canvas, model, centre);
+    const { pixels } = await sides[0].model.gallery();
+    const [, channels, , width] = pixels.shape;
+    if (model.shape[0] === channels && model.side === width) return fromPixels(row(pixels, taken), model);
+    return prepare(enlargedPixels(row(pixels, taken), channels, width), model, false);
+  }
+
+  const look = latest(async () => {
+    for (const side of sides) {
+      const { model } = side;
+      side.image = await imageFor(model);
+      const features = await model.features(side.image);
+      side.features = features;
+      const [own] = await model.opinions(side.image);
+      paintTiles(side.seen, side.image, model, 1, [own]);
+      side.seenWord.textContent = `${taken === null ? "Your drawing, as D sees it" : "A training image"}. D: real with ${percent(own)}`;
+      drawFeatures(side.chart, features, model.notes);
+      side.list.textContent = Array.from(features, (x) => x.toFixed(3)).join(", ");
+      side.z = model.latent(features);
+      await redraw(side, side.z, "as read from its numbers");
+      if (ended) await neighbours(side);
+    }
+    root.dataset.ready = ended ? "drawn" : "";
+  });
+
+  async function redraw(side, z, how) {
+    const image = await side.model.generate([z]);
+    const [opinion] = await side.model.opinions(image);
+    paintTiles(side.made, image, side.model, 1, [opinion]);
+    const error = Math.sqrt(image.reduce((sum, x, p) => sum + (x - side.image[p]) ** 2, 0) / image.length);
+    side.made.dataset.error = error;
+    side.madeWord.textContent = `G's answer, ${how}. Off by ${error.toFixed(2)} (root mean square). D: real with ${percent(opinion)}`;
+  }
+
+  async function neighbours(side) {
+    try {
+      const { features, pixels, labels } = await side.model.gallery();
+      const far = Array.from({ length: features.shape[0] }, (_, i) => {
+        const other = row(features, i);
+        return side.features.reduce((sum, x, j) => sum + (x - other[j]) ** 2, 0);
+      });
+      const nearest = far.map((_, i) => i).sort((a, b) => far[a] - far[b]).slice(0, NEAR);
+      const images = nearest.map((i) => fromPixels(row(pixels, i), side.model));
+      const flat = new Float32Array(images.length * side.image.length);
+      images.forEach((image, i) => flat.set(image, i * side.image.length));
+      paintTiles(side.near, flat, side.model, NEAR, await side.model.opinions(flat));
+      const of = `of ${features.shape[0].toLocaleString("en")} training images`;
+      const told = labels ? `Labels: ${nearest.map((i) => labels.data[i]).join(", ")}. ` : "";
+      side.nearWord.textContent = `${told}The nearest ${of}, by D's numbers.`;
+    } catch (error) {
+      side.nearWord.textContent = `Neighbours are left out. ${error.message}`;
+    }
+  }
+
+  async function searchAll() {
+    const mine = ++searching;
+    search.disabled = true;
+    try {
+      for (const side of sides) {
+        const found = await fit(side.model, side.image, side.z, {
+          stopped: () => mine !== searching,
+          told: async (best, round) => {
+            said.textContent = `Step ${round + 1}: off by ${best.error.toFixed(3)}`;
+          },
+        });
+        if (mine !== searching) return;
+        side.z = found.z;
+        await redraw(side, side.z, "after the search");
+        await nextFrame();
+      }
+      said.textContent = "Found. “Walk from here” puts it into the other views.";
+      root.dataset.ready = "found";
+    } finally {
+      search.disabled = false;
+    }
+  }
+
+  function walk() {
+    app.found = sides.map((side) => side.z);
+    app.show("plane");
+  }
+
+  function build(model, index, models) {
+    const name = models.length > 1 ? `, ${["left", "right"][index]}` : "";
+    const tiles = (label, extra = "") => h("canvas", { class: `tiles ${extra}`, role: "img", "aria-label": label + name });
+    const side = {
+      model, seen: tiles("The image as D sees it", "big"), made: tiles("What G makes of it", "big"), near: tiles("The nearest training images"),
+      seenWord: h("p", { class: "opinion" }), madeWord: h("p", { class: "opinion" }), nearWord: h("p", { class: "note" }),
+      chart: h("canvas", { class: "chart", role: "img", "aria-label": `D's numbers of the image${name}` }), list: h("p", { class: "numbers" }),
+    };
+    side.root = h(
+      "div", { class: "stack" },
+      h("div", { class: "pair" }, h("div", {}, side.seen, side.seenWord), h("div", {}, side.made, side.madeWord)),
+      h("h3", {}, `D's ${model.notes.feature_mean.data.length} numbers`), side.chart,
+      h("details", {}, h("summary", {}, "As numbers"), side.list),
+      h("h3", {}, "Neighbours"), side.near, side.nearWord,
+    );
+    return side;
+  }
+
+  function update() {
+    const models = app.models;
+    holder.classList.toggle("two", models.length > 1);
+    sides = models.map(build);
+    holder.replaceChildren(...sides.map((side) => side.root));
+    ended = true;
+    searching++;
+    if (touched || taken !== null) look();
+    else take().then(() => taken === null && look());
+  }
+
+  return { name: "drawing", title: "Draw", root, update };
+}
+
+function enlargedPixels(pixels, channels, width) {
+  const canvas = new OffscreenCanvas(width, width);
+  const image = new ImageData(width, width);
+  for (let p = 0; p < width * width; p++) {
+    for (let c = 0; c < 3; c++) image.data[4 * p + c] = pixels[(c % channels) * width * width + p];
+    image.data[4 * p + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  const large = new OffscreenCanvas(280, 280);
+  large.getContext("2d").drawImage(canvas, 0, 0, 280, 280);
+  return large;
+}

@@ -1,0 +1,85 @@
+// Images onto canvases: sharp pixels, black frame cut off, and D's opinion as a bar under each.
+
+const BAR = 2; // pixels of an image's own size
+
+/** Paint (N C S S) numbers in [-1, 1] as tiles, `columns` a row. `opinions`: N probabilities, or nothing. */
+export function paintTiles(canvas, images, model, columns, opinions = null, first = 0, rows = null) {
+  const [channels, size] = model.shape;
+  const n = images.length / (channels * size * size);
+  const { width, height } = cell(model);
+  const edge = columns === 1 ? 0 : 1; // a single image fills its canvas
+  const wide = columns === 1 ? model.side : columns * width + 1;
+  const high = (rows ?? Math.ceil((first + n) / columns)) * height + edge;
+  if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
+  const context = canvas.getContext("2d");
+  for (let i = 0; i < n; i++) {
+    const x = ((first + i) % columns) * width + edge;
+    const y = Math.floor((first + i) / columns) * height + edge;
+    context.putImageData(picture(images, i, model), x, y);
+    context.clearRect(x, y + model.side, model.side, BAR);
+    if (opinions) {
+      context.fillStyle = colour(canvas, "--faint");
+      context.fillRect(x, y + model.side + 1, model.side, 1);
+      context.fillStyle = colour(canvas, "--accent");
+      context.fillRect(x, y + model.side + 1, model.side * opinions[i], 1);
+    }
+  }
+}
+
+/** The size of one tile on such a canvas, in its own pixels. */
+export function cell(model) {
+  return { width: model.side + 1, height: model.side + 1 + BAR };
+}
+
+/** Image i as ImageData of the data's own size. */
+export function picture(images, i, { shape: [channels, size], side }) {
+  const pixels = new ImageData(side, side);
+  const frame = Math.floor((size - side) / 2);
+  const start = i * channels * size * size;
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const from = start + (y + frame) * size + x + frame;
+      const to = 4 * (y * side + x);
+      for (let c = 0; c < 3; c++) {
+        pixels.data[to + c] = Math.round((images[from + (c % channels) * size * size] + 1) * 127.5);
+      }
+      pixels.data[to + 3] = 255;
+    }
+  }
+  return pixels;
+}
+
+export function colour(element, name) {
+  return getComputedStyle(element).getPropertyValue(name).trim();
+}
+
+/** The same work again whenever it is asked for, but never twice at once: the newest wish wins. */
+export function latest(work) {
+  let running = false;
+  let again = false;
+  return async function ask() {
+    again = true;
+    if (running) return;
+    running = true;
+    try {
+      while (again) {
+        again = false;
+        await work(() => again); // work may look whether it is out of date already
+        await nextFrame();
+      }
+    } finally {
+      running = false;
+    }
+  };
+}
+
+/** Until the browser has painted; in a hidden page, a moment. */
+export function nextFrame() {
+  return new Promise((done) => {
+    const timer = setTimeout(done, 50);
+    requestAnimationFrame(() => {
+      clearTimeout(timer);
+      setTimeout(done);
+    });
+  });
+}

@@ -1,0 +1,162 @@
+// A plane through latent space: a map of it, and a lens of images that follows the pointer.
+
+import { Chance } from "./chance.js";
+import { button, choice, h, percent, slider } from "./elements.js";
+import { cell, latest, nextFrame, paintTiles } from "./paint.js";
+
+const MAP = 11; // tiles a side
+const LENS = 5;
+const REACH = 2.5; // deviations that a plane of directions spans to each side
+
+export function makePlane(app) {
+  let kind = "draws";
+  let [u, v] = [0.5, 0.6]; // from the left, from the top
+  let held = false;
+  let sides = [];
+  let painting = 0;
+
+  const wide = slider({
+    label: "Lens width", min: 0.02, max: 0.6, step: 0.02, value: 0.28,
+    told: (x) => `${Math.round(100 * x)} % of the map`, oninput: () => look(),
+  });
+  const kinds = choice({
+    label: "Plane through", value: kind,
+    options: [["draws", "three draws of noise"], ["ways", "two principal directions"]],
+    onchange: (value) => {
+      kind = value;
+      update();
+    },
+  });
+  const holder = h("div", { class: "sides" });
+  const said = h("p", { class: "note", "aria-live": "polite", id: "plane-said" });
+  const root = h(
+    "section", {},
+    h("p", { class: "lead" }, "Every point of the map is a list of numbers, and the generator makes an image of each. Move over the map: the lens shows what lies around that point. The bar under an image is the discriminator's opinion, the fuller the more real."),
+    holder,
+    said,
+    h("div", { class: "controls" }, kinds.root, wide.root, button("New noise", () => app.newNoise(), { id: "plane-new" })),
+    h("p", { class: "hint" }, "Click to hold the lens in its place, and again to free it. With the keyboard: arrows move it, with Shift further."),
+  );
+
+  /** The latent at a point of a side's plane. */
+  function latentAt(side, x, y) {
+    const { model, corners } = side;
+    if (kind === "ways") {
+      return model.moved(corners[0], { 0: (2 * x - 1) * REACH, 1: (1 - 2 * y) * REACH });
+    }
+    const top = 1 - y;
+    const right = x - top / 2;
+    return model.prior.mix(corners, [1 - top - right, right, top]);
+  }
+
+  const look = latest(async () => {
+    for (const side of sides) {
+      const zs = grid(LENS, (i, j) => latentAt(side, u + (i - 2) * wide.value / (LENS - 1), v + (j - 2) * wide.value / (LENS - 1)));
+      const images = await side.model.generate(zs);
+      paintTiles(side.lens, images, side.model, LENS, side.opinions);
+      side.frame.style.cssText = box(u, v, wide.value);
+      side.opinions = await side.model.opinions(images);
+      paintTiles(side.lens, images, side.model, LENS, side.opinions);
+      side.word.textContent = `D takes the middle one for real with ${percent(side.opinions[12])}`;
+    }
+  });
+
+  /** The map, a row at a time, so that the lens can move meanwhile. */
+  async function paintMap() {
+    const mine = ++painting;
+    for (let j = 0; j < MAP; j++) {
+      for (const side of sides) {
+        const zs = Array.from({ length: MAP }, (_, i) => latentAt(side, (i + 0.5) / MAP, (j + 0.5) / MAP));
+        const images = await side.model.generate(zs);
+        const opinions = await side.model.opinions(images);
+        if (mine !== painting) return;
+        paintTiles(side.map, images, side.model, MAP, opinions, j * MAP, MAP);
+        await nextFrame();
+      }
+    }
+    root.dataset.ready = "map";
+  }
+
+  function move(x, y) {
+    [u, v] = [Math.min(1, Math.max(0, x)), Math.min(1, Math.max(0, y))];
+    look();
+  }
+
+  function build(model, index, models) {
+    const name = models.length > 1 ? ["left", "right"][index] : "the run";
+    const map = h("canvas", { "aria-hidden": "true" });
+    const frame = h("div", { class: "frame", "aria-hidden": "true" });
+    const pad = h(
+      "div",
+      { class: "map", tabindex: 0, role: "group", "aria-roledescription": "map", "aria-label": `Map of the plane, ${name}. Arrow keys move the lens.`, "aria-describedby": "plane-said" },
+      map, frame,
+    );
+    const at = (event) => {
+      const r = pad.getBoundingClientRect();
+      return [(event.clientX - r.left) / r.width, (event.clientY - r.top) / r.height];
+    };
+    pad.addEventListener("pointermove", (event) => {
+      if (!held || event.buttons) move(...at(event));
+    });
+    pad.addEventListener("pointerdown", (event) => {
+      pad.setPointerCapture(event.pointerId);
+      if (event.pointerType === "mouse") hold(!held);
+      move(...at(event));
+    });
+    pad.addEventListener("keydown", (event) => {
+      const step = event.shiftKey ? 0.1 : 0.02;
+      const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+      if (!(event.key in steps)) return;
+      event.preventDefault();
+      const [dx, dy] = steps[event.key];
+      move(u + dx * step, v + dy * step);
+      said.textContent = `${Math.round(100 * u)} % from the left, ${Math.round(100 * v)} % from the top.`;
+    });
+    const lens = h("canvas", { class: "tiles", role: "img", "aria-label": `25 images around the point, ${name}` });
+    const word = h("p", { class: "opinion" });
+    const side = { model, map, frame, lens, word, opinions: null };
+    side.root = h("div", { class: "plane" }, pad, h("div", { class: "lens" }, lens, word));
+    return side;
+  }
+
+  function hold(on) {
+    held = on;
+    root.classList.toggle("held", on);
+  }
+
+  function update() {
+    const models = app.models;
+    root.dataset.ready = "";
+    holder.classList.toggle("two", models.length > 1);
+    if (sides.length !== models.length) {
+      sides = models.map(build);
+      holder.replaceChildren(...sides.map((side) => side.root));
+    }
+    sides.forEach((side, i) => {
+      side.model = models[i];
+      const chance = new Chance(app.seed);
+      side.corners = [0, 1, 2].map(() => side.model.prior.draw(chance));
+      if (app.found[i]) side.corners[0] = app.found[i];
+      const { width, height } = cell(side.model);
+      side.map.parentElement.style.aspectRatio = `${MAP * width + 1} / ${MAP * height + 1}`;
+      side.opinions = null;
+    });
+    said.textContent = app.found.some(Boolean)
+      ? kind === "draws" ? "The lower left corner is your drawing's latent." : "The plane goes through your drawing's latent."
+      : "";
+    look();
+    paintMap();
+  }
+
+  return { name: "plane", title: "Plane", root, update };
+}
+
+function grid(n, make) {
+  return Array.from({ length: n * n }, (_, k) => make(k % n, Math.floor(k / n)));
+}
+
+/** The lens's frame on the map, in percent of it. */
+function box(u, v, width) {
+  const size = 100 * width * (LENS / (LENS - 1));
+  return `left: ${100 * u - size / 2}%; top: ${100 * v - size / 2}%; width: ${size}%; height: ${size}%`;
+}

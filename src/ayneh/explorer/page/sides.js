@@ -1,0 +1,126 @@
+// What is looked at: one checkpoint, or two side by side, each with its run, replica and epoch.
+
+import { button, choice, h, slider } from "./elements.js";
+import { Model } from "./model.js";
+
+const PREPARING = "Preparing this checkpoint; the first time takes a few seconds…";
+
+export class Sides {
+  /** runs: what the server tells of them; changed(): called when a model has been chosen and is ready. */
+  constructor(root, runs, changed, failed) {
+    Object.assign(this, { root, runs, changed, failed, chosen: [], models: [] });
+    this.root.replaceChildren();
+    const first = Math.max(0, runs.findIndex((run) => run.epochs.length));
+    if (runs[first]?.epochs.length) this.add(first);
+  }
+
+  async add(run, epoch = this.runs[run].epochs.at(-1)) {
+    const side = { run, replica: 0, epoch, wish: 0 };
+    this.chosen.push(side);
+    this.build();
+    await this.choose(side, {});
+  }
+
+  async compare() {
+    const { run, epoch } = this.chosen[0];
+    const other = this.runs.findIndex((r, i) => i !== run && r.epochs.length);
+    const first = this.runs[run].epochs[0];
+    await (other >= 0 ? this.add(other) : this.add(run, first !== epoch ? first : epoch));
+  }
+
+  remove(side) {
+    this.chosen = this.chosen.filter((other) => other !== side);
+    this.models = this.chosen.map((s) => s.model).filter(Boolean);
+    this.build();
+    this.changed();
+  }
+
+  /** Another run, replica or epoch for a side. Of several wishes in a row the last one counts. */
+  async choose(side, wish) {
+    Object.assign(side, wish);
+    const number = ++side.wish;
+    side.status.textContent = PREPARING;
+    try {
+      const model = await new Model(this.runs[side.run], side.run, side.replica, side.epoch).ready();
+      if (number !== side.wish) return;
+      side.model = model;
+      side.status.textContent = words(this.runs[side.run]);
+      this.models = this.chosen.map((s) => s.model).filter(Boolean);
+      this.changed();
+    } catch (error) {
+      if (number === side.wish) {
+        side.status.textContent = "";
+        this.failed(error);
+      }
+    }
+  }
+
+  build() {
+    const two = this.chosen.length > 1;
+    this.root.replaceChildren(...this.chosen.map((side, i) => this.card(side, two ? ["Left", "Right"][i] : "Run")));
+    if (this.chosen.length === 1) {
+      this.root.append(button("Compare with another", () => this.compare(), { class: "quiet", id: "compare" }));
+    }
+  }
+
+  card(side, name) {
+    const run = this.runs[side.run];
+    const runs = choice({
+      label: name,
+      options: this.runs.flatMap((r, i) => (r.epochs.length ? [[i, r.name]] : [])),
+      value: side.run,
+      onchange: (i) => {
+        const wish = { run: Number(i), replica: 0, epoch: this.runs[i].epochs.at(-1) };
+        Object.assign(side, wish);
+        this.build();
+        this.choose(side, wish);
+      },
+    });
+    const parts = [runs.root];
+    if (run.replicas > 1) {
+      const options = Array.from({ length: run.replicas }, (_, r) => [r, `seed ${run.seed + r}`]);
+      const replicas = choice({
+        label: "Replica", options, value: side.replica,
+        onchange: (r) => this.choose(side, { replica: Number(r) }),
+      });
+      parts.push(replicas.root);
+    }
+    side.slider = slider({
+      label: "Epoch", min: 0, max: run.epochs.length - 1, value: run.epochs.indexOf(side.epoch),
+      told: (i) => `${this.runs[side.run].epochs[i] ?? ""}`,
+      oninput: (i) => this.choose(side, { epoch: this.runs[side.run].epochs[i] }),
+    });
+    if (run.epochs.length > 1) parts.push(side.slider.root);
+    const status = h("p", { class: "note", role: "status" }, side.model ? words(run) : PREPARING);
+    side.status = status;
+    if (this.chosen.length > 1) {
+      parts.push(button("Close", () => this.remove(side), { class: "quiet", "aria-label": `Close the ${name.toLowerCase()} side` }));
+    }
+    return h("div", { class: "side-card" }, h("div", { class: "controls" }, parts), status);
+  }
+
+  /** A run in training has new checkpoints: the slider grows, and follows where it stood at the end. */
+  grown(run, epochs) {
+    const known = this.runs[run].epochs;
+    if (epochs.join() === known.join()) return;
+    this.runs[run].epochs = epochs;
+    if (!this.chosen.length && epochs.length) {
+      this.add(run);
+      return;
+    }
+    for (const side of this.chosen.filter((s) => s.run === run)) {
+      const followed = side.epoch === known.at(-1);
+      const epoch = followed || !epochs.includes(side.epoch) ? epochs.at(-1) : side.epoch;
+      const moved = epoch !== side.epoch;
+      side.epoch = epoch;
+      if ((known.length > 1) !== (epochs.length > 1)) this.build();
+      side.slider.set(epochs.indexOf(epoch), { max: epochs.length - 1 });
+      if (moved) this.choose(side, {});
+    }
+  }
+}
+
+function words(run) {
+  const z = `z of ${run.prior.dim} numbers from ${run.prior.law}`;
+  return `${run.net} nets on ${run.data}, ${z}${run.training ? ", in training" : ""}`;
+}

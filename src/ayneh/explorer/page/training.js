@@ -1,0 +1,120 @@
+// A run as it goes on: losses, D's probabilities, pictures, findings. Asked again every two seconds while it trains.
+
+import { h } from "./elements.js";
+import { lines } from "./curves.js";
+import { place } from "./model.js";
+import { has, imageUrl, json, saved } from "./source.js";
+
+const EVERY_MS = 2000;
+
+const CHARTS = [
+  { title: "Losses", series: [["D", "mean_loss_d"], ["G", "mean_loss_g"]] },
+  { title: "D's probability of “real”", series: [["real images", "mean_p_real"], ["generated", "mean_p_fake"]], low: 0, high: 1 },
+];
+
+export function makeTraining(app) {
+  const known = app.runs.map(() => ({ lines: [], epochs: [], pictures: [], findings: [] }));
+  const shown = app.runs.map((_, i) => card(i));
+  const holder = h("div", { class: "sides" });
+  const root = h(
+    "section", {},
+    h("p", { class: "lead" }, "How the game went, or how it is going right now: this view follows a run in training, and so does the epoch slider above."),
+    holder,
+  );
+
+  function card(i) {
+    const parts = {
+      status: h("p", { class: "note", role: "status" }), charts: h("div", { class: "charts" }),
+      picture: h("img", { class: "picture", alt: "" }), caption: h("p", { class: "note" }), findings: h("ul", { class: "findings" }),
+    };
+    parts.root = h("div", { class: "stack" }, h("h3", {}, app.runs[i].name), parts.status, parts.charts,
+      h("div", { class: "split" }, h("div", {}, parts.picture, parts.caption), h("div", {}, h("h3", {}, "Findings"), parts.findings)));
+    return parts;
+  }
+
+  /** Asks for what is new; true if there was something. */
+  async function poll(i) {
+    const about = known[i];
+    const path = `/api/runs/${i}/live`;
+    const news = await json(saved ? path : `${path}?since=${about.lines.length}`);
+    const kept = about.lines.slice(0, news.since); // fewer than we know: the run was taken up again earlier
+    const fresh = news.lines.length || kept.length !== about.lines.length || news.epochs.join() !== about.epochs.join()
+      || news.findings.length !== about.findings.length || news.pictures.length !== about.pictures.length || news.training !== about.training;
+    Object.assign(about, news, { lines: kept.concat(news.lines) });
+    app.runs[i].training = news.training;
+    return fresh;
+  }
+
+  async function draw(i) {
+    const about = known[i];
+    const { status, charts, picture, caption, findings } = shown[i];
+    const last = about.lines.at(-1);
+    status.textContent = last
+      ? `${about.training ? "In training: epoch" : "Epoch"} ${last.epoch} of 0 to ${about.wanted_epochs - 1}, ${last.images.toLocaleString("en")} images seen, ${Math.round(last.wall_s)} s.`
+      : "Nothing has been written down yet.";
+    const side = app.sides.chosen.find((s) => s.run === i);
+    const replica = side?.replica ?? 0;
+    const scores = Object.keys(about.lines.findLast?.((l) => l.scores)?.scores[replica] ?? {}).filter((name) => name.startsWith("fd_"));
+    const wanted = [...CHARTS, ...scores.map((name) => ({ title: `${name} (lower is better)`, series: [["", name]], low: 0, score: true }))];
+    charts.replaceChildren(...wanted.map((chart) => {
+      const series = chart.series.map(([name, key]) => ({
+        name,
+        points: about.lines.flatMap((l) => {
+          const y = chart.score ? l.scores?.[replica]?.[key] : l[key]?.[replica];
+          return y == null ? [] : [[l.images, y]];
+        }),
+      }));
+      return lines({ ...chart, series });
+    }));
+    const epoch = about.pictures.findLast((e) => has(place(i, replica, e, "picture")));
+    picture.hidden = epoch === undefined;
+    if (epoch !== undefined && picture.dataset.epoch !== `${replica}/${epoch}`) {
+      picture.dataset.epoch = `${replica}/${epoch}`;
+      picture.src = await imageUrl(place(i, replica, epoch, "picture"));
+      picture.alt = `The fixed noise after epoch ${epoch}, a grid of images`;
+      caption.textContent = `The run's fixed noise after epoch ${epoch}.`;
+    }
+    findings.replaceChildren(...(about.findings.length ? about.findings.map(finding) : [h("li", { class: "note" }, "None.")]));
+  }
+
+  async function tick(force) {
+    for (let i = 0; i < app.runs.length; i++) {
+      try {
+        const fresh = await poll(i);
+        if (fresh) app.sides.grown(i, saved ? app.runs[i].epochs : known[i].epochs);
+        if ((fresh || force) && !root.hidden) await draw(i);
+      } catch (error) {
+        shown[i].status.textContent = error.message;
+      }
+    }
+  }
+
+  async function follow() {
+    for (;;) {
+      await new Promise((done) => setTimeout(done, EVERY_MS));
+      const alive = known.some((about) => about.training) || !root.hidden;
+      if (!document.hidden && alive) await tick(false);
+    }
+  }
+
+  async function update() {
+    const chosen = [...new Set(app.sides.chosen.map((side) => side.run))];
+    const order = chosen.length ? chosen : app.runs.map((_, i) => i);
+    holder.classList.toggle("two", order.length > 1);
+    holder.replaceChildren(...order.map((i) => shown[i].root));
+    await tick(true);
+    root.dataset.ready = "drawn";
+  }
+
+  if (!saved) {
+    tick(false);
+    follow();
+  }
+  return { name: "training", title: "Training", root, update, needsNoModel: true };
+}
+
+function finding(line) {
+  const words = line.words ?? line.message ?? line.text ?? JSON.stringify(line);
+  const when = line.epoch === undefined ? "" : `Epoch ${line.epoch}: `;
+  return h("li", {}, `${when}${words}`);
+}

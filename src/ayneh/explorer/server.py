@@ -1,0 +1,196 @@
+"""The explorer's server: a few routes that only read, guarded against other pages in the same browser."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, MutableMapping
+from functools import partial
+from typing import Any
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ayneh.errors import UserError
+from ayneh.explorer.assets import page_files, runtime_script, runtime_wasm_gz
+from ayneh.explorer.library import JSON, Absent, Answer, Library
+
+POLICY = (  # the page's own scripts and wasm, its own answers, and nothing from anywhere else
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+MAX_DIGITS = 9  # of a number in a path
+
+
+def make_app(library: Library, host: str, port: int) -> ASGIApp:
+    """The ASGI application for these runs, which answers to the names of ``host`` at ``port`` alone."""
+    assets = page_files()
+    runtime = {
+        "ort.mjs": (runtime_script(), {"Content-Type": "text/javascript; charset=utf-8"}),
+        "ort.wasm": (runtime_wasm_gz(), {"Content-Type": "application/wasm", "Content-Encoding": "gzip"}),
+    }
+
+    async def asset(request: Request) -> Response:
+        name = request.path_params.get("name", "index.html")
+        if name not in assets:
+            return refusal(404, "There is no such page.")
+        body, kind = assets[name]
+        return Response(body, media_type=kind)
+
+    async def engine(request: Request) -> Response:
+        if request.path_params["name"] not in runtime:
+            return refusal(404, "There is no such file.")
+        body, headers = runtime[request.path_params["name"]]
+        return Response(body, headers=headers)
+
+    async def runs(request: Request) -> Response:
+        return await answer(library.runs)
+
+    async def live(request: Request) -> Response:
+        since = number(request.query_params.get("since", "0"))
+        return await answer(partial(library.live, number(request.path_params["run"]), since))
+
+    async def part(request: Request) -> Response:
+        run, replica, epoch = numbers(request)
+        return await answer(partial(library.part, run, replica, epoch, request.path_params["part"]))
+
+    async def picture(request: Request) -> Response:
+        return await answer(partial(library.picture, *numbers(request)))
+
+    place = "/api/runs/{run}/replicas/{replica}/epochs/{epoch}"
+    routes = [
+        Route("/", asset),
+        Route("/page/{name}", asset),
+        Route("/runtime/{name}", engine),
+        Route("/api/runs", runs),
+        Route("/api/runs/{run}/live", live),
+        Route(place + "/picture", picture),
+        Route(place + "/{part}", part),
+    ]
+    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS), host, port)
+
+
+def numbers(request: Request) -> tuple[int, int, int]:
+    """Run, replica and epoch of a path."""
+    run, replica, epoch = (number(request.path_params[name]) for name in ("run", "replica", "epoch"))
+    return run, replica, epoch
+
+
+def number(text: str) -> int:
+    """A number of a path. Raises Absent for what is none."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
+        raise Absent("Runs, replicas and epochs are numbers.")
+    return int(text)
+
+
+async def answer(ask: Callable[[], Answer]) -> Response:
+    """What the library answers, from a thread of its own."""
+    told = await to_thread.run_sync(ask)
+    return Response(told.body, media_type=told.kind)
+
+
+def refusal(status: int, words: str) -> Response:
+    """One sentence as JSON."""
+    return Response(json.dumps({"error": words}), status, media_type=JSON)
+
+
+async def absent(request: Request, error: Exception) -> Response:
+    """What is not here."""
+    return refusal(404, str(error))
+
+
+async def unable(request: Request, error: Exception) -> Response:
+    """What cannot be made of this run, in its own words."""
+    return refusal(422, str(error))
+
+
+async def unknown(request: Request, error: Exception) -> Response:
+    """No route leads there."""
+    return refusal(404, "There is no such page.")
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    """A fault of ours: which one, and the server goes on."""
+    return refusal(500, f"The explorer failed on this ({type(error).__name__}); please report it.")
+
+
+HANDLERS = {Absent: absent, UserError: unable, 404: unknown, Exception: broken}
+
+
+class Guard:
+    """Only reads, only under the server's own name, only for its own page.
+
+    A page of another site can make a browser send requests here: directly, which Origin and Sec-Fetch-Site tell, or
+    under a name of its own that it lets point to this address (DNS rebinding), which Host tells.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        self.app, self.port = app, port
+        self.open = not is_loopback(host)
+        self.names = {"localhost", "127.0.0.1", "[::1]", host.lower(), f"[{host.lower()}]"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # a websocket: there is none
+            await send({"type": "websocket.close", "code": 1008})
+            return
+
+        async def sealed(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                own = [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]
+                message["headers"] = [*message.get("headers", []), *own]
+            await send(message)
+
+        refused = self.refused(scope)
+        await (refused or self.app)(scope, receive, sealed)
+
+    def refused(self, scope: Scope) -> Response | None:
+        """The refusal of this request; None where it may pass."""
+        headers: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+        if scope["method"] not in ("GET", "HEAD"):
+            return refusal(405, "The explorer only reads.")
+        hosts = headers.get("host", [])
+        if len(hosts) != 1 or not self.known(hosts[0]):
+            return refusal(421, "This is not the name of the explorer's server.")
+        if any(origin.lower() != f"http://{hosts[0].lower()}" for origin in headers.get("origin", [])):
+            return refusal(403, "The explorer answers its own page alone.")
+        site, aim = headers.get("sec-fetch-site", ["none"]), headers.get("sec-fetch-mode", [""])
+        if set(site) - {"same-origin", "none"} and not (aim == ["navigate"] and scope["path"] == "/"):
+            return refusal(403, "The explorer answers its own page alone.")
+        return None
+
+    def known(self, host: str) -> bool:
+        """Whether this is a Host that the server goes by; open to a network, any address but no other name."""
+        name, _, port = (host if self.port != 80 else f"{host}:80").lower().rpartition(":")
+        if port != str(self.port):
+            return False
+        return name in self.names or (self.open and _is_address(name.strip("[]")))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server there."""
+    return host.lower() == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

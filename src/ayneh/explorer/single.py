@@ -1,0 +1,154 @@
+"""The explorer as one file: the page, the runtime and the nets inside it, with no need of a server or a network."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ayneh.errors import UserError
+from ayneh.explorer.assets import page_files, runtime_script, runtime_wasm_gz
+from ayneh.explorer.library import Library
+from ayneh.files import atomically
+
+HALVED = 256  # numbers in a weight from which on it is kept in half precision
+POLICY = (  # what is in the file, and nothing else: no request can leave the page
+    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' data:; style-src 'unsafe-inline'; "
+    "img-src data: blob:; base-uri 'none'; form-action 'none'"
+)
+
+
+def write_page(path: Path, library: Library, replica: int, epochs: int) -> None:
+    """One self-contained page of all the runs: the newest checkpoint whole, and G alone at a few epochs before it.
+
+    replica: which one of each run; epochs: how many of each run, at most. Raises UserError for a run without a
+    checkpoint or such a replica, a path that does not end in .html, and fewer than one epoch.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"--save is {path}; the page is one .html file.")
+    if epochs < 1:
+        raise UserError(f"--save-epochs is {epochs}; the page needs one at least.")
+    page = page_of(answers(library, replica, epochs))
+    with atomically(path) as file:
+        file.write(page.encode())
+
+
+def answers(library: Library, replica: int, epochs: int) -> dict[str, bytes]:
+    """What the server would answer, by path, for one replica of each run; weights in half precision."""
+    told = json.loads(library.runs().body)
+    kept: dict[str, bytes] = {}
+    for run, about in enumerate(told["runs"]):
+        if not about["epochs"]:
+            raise UserError(f"{library.records[run].folder} has no checkpoint yet: train an epoch first.")
+        if replica not in range(about["replicas"]):
+            raise UserError(f"--replica is {replica}; {library.records[run].folder} has {about['replicas']}.")
+        chosen = spread(about["epochs"], epochs)
+        # The page knows one replica of each run, as if there were no others.
+        about |= {"epochs": chosen[-1:], "films": chosen, "replicas": 1, "seed": about["seed"] + replica}
+        about["training"] = False
+        for epoch in chosen:
+            kept[_place(run, epoch, "generator")] = halved(library.part(run, replica, epoch, "generator").body)
+        newest = chosen[-1]
+        for net in ("judge", "encoder"):
+            kept[_place(run, newest, net)] = halved(library.part(run, replica, newest, net).body)
+        kept[_place(run, newest, "notes")] = library.part(run, replica, newest, "notes").body
+        with suppress(UserError):  # the data set is not on this machine: the page says so where it needs it
+            kept[_place(run, newest, "gallery")] = library.part(run, replica, newest, "gallery").body
+        kept |= _live(library, run, replica)
+    kept["/api/runs"] = json.dumps(told).encode()
+    return kept
+
+
+def spread(epochs: Sequence[int], n: int) -> list[int]:
+    """At most n of these, evenly spread, the last among them, and the first where n > 1."""
+    if n == 1 or len(epochs) <= n:
+        return list(epochs[-n:])
+    return [epochs[round(i * (len(epochs) - 1) / (n - 1))] for i in range(n)]
+
+
+def _live(library: Library, run: int, replica: int) -> dict[str, bytes]:
+    """The metrics of one replica, and its newest picture."""
+    live: dict[str, Any] = json.loads(library.live(run).body)
+    for line in live["lines"]:
+        line |= {k: v[replica : replica + 1] for k, v in line.items() if isinstance(v, list)}
+    live |= {"training": False, "pictures": live["pictures"][-1:]}
+    found = {f"/api/runs/{run}/live": json.dumps(live).encode()}
+    for epoch in live["pictures"]:
+        found[_place(run, epoch, "picture")] = library.picture(run, replica, epoch).body
+    return found
+
+
+def _place(run: int, epoch: int, part: str) -> str:
+    return f"/api/runs/{run}/replicas/0/epochs/{epoch}/{part}"
+
+
+def halved(model: bytes) -> bytes:
+    """An ONNX model whose large weights are float16, made float32 again when it is loaded: half the size.
+
+    A weight changes by 2^-11 of itself at most.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    net = onnx.load_from_string(model)
+    casts = []
+    for weight in net.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if values.dtype == "float32" and values.size >= HALVED and abs(values).max() < 65504:
+            name = weight.name
+            weight.CopyFrom(numpy_helper.from_array(values.astype("float16"), f"{name}.half"))
+            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *net.graph.node]
+    del net.graph.node[:]
+    net.graph.node.extend(nodes)
+    return bytes(net.SerializeToString())
+
+
+def page_of(kept: dict[str, bytes]) -> str:
+    """index.html with its style, its scripts and these answers inside."""
+    files = {name: body for name, (body, _) in page_files().items()}
+    scripts = {f"explorer/{name}": files[name].decode() for name in files if name.endswith(".js")}
+    scripts["explorer/ort.mjs"] = runtime_script().decode()
+    modules = {name: _data_url("text/javascript", _renamed(text)) for name, text in scripts.items()}
+    packed = {path: gzip.compress(body, mtime=0) for path, body in kept.items()}
+    packed["/runtime/ort.wasm"] = runtime_wasm_gz()
+    blocks = [
+        f'<script type="application/octet-stream" data-path="{html.escape(path)}">'
+        f"{base64.b64encode(body).decode()}</script>"
+        for path, body in packed.items()
+    ]
+    icon = base64.b64encode(files["icon.svg"]).decode()
+    meta = '<meta charset="utf-8">'
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    page = files["index.html"].decode()
+    for was, now in (
+        ("<html ", "<html data-saved "),
+        (meta, f"{meta}\n    {policy}"),
+        ("/page/icon.svg", f"data:image/svg+xml;base64,{icon}"),
+        ('<link rel="stylesheet" href="/page/style.css">', f"<style>{files['style.css'].decode()}</style>"),
+        (
+            '<script type="module" src="/page/main.js"></script>',
+            f'<script type="importmap">{json.dumps({"imports": modules})}</script>',
+        ),
+        ("</body>", "\n".join(blocks) + '\n<script type="module">import "explorer/main.js";</script>\n</body>'),
+    ):
+        if page.count(was) != 1:
+            raise RuntimeError(f"index.html has {page.count(was)} of {was!r}")
+        page = page.replace(was, now)
+    return page
+
+
+def _renamed(script: str) -> str:
+    """Modules are found by name in the page's import map: a data URL has no neighbours."""
+    script = re.sub(r'(from|import)(\s*\(?\s*)"\./([\w-]+\.js)"', r'\1\2"explorer/\3"', script)
+    return script.replace('"/runtime/ort.mjs"', '"explorer/ort.mjs"')
+
+
+def _data_url(kind: str, text: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"

@@ -1,0 +1,92 @@
+"""A real server in a thread, and a real browser."""
+
+import os
+import shutil
+import socket
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+QUIET = [
+    *("--no-sandbox", "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+
+
+@contextmanager
+def explorer(*folders: Path):
+    """The explorer's server for these runs, at a free port of this machine."""
+    import uvicorn
+
+    from ayneh.explorer.library import Library
+    from ayneh.explorer.server import make_app
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    library = Library(folders)
+    app = make_app(library, "127.0.0.1", port)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield SimpleNamespace(port=port, url=f"http://127.0.0.1:{port}", library=library)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """``with serve(folder, ...) as server``: server.url, server.port, server.library."""
+    return explorer
+
+
+@pytest.fixture(scope="session")
+def served(tiny_run):
+    """A server for the tiny run, shared by the tests that change nothing."""
+    with explorer(tiny_run) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Debian's browser, driven by Playwright."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """A fresh page that fails the test for any error, refusal of the policy or request to elsewhere."""
+    found = chromium.new_page(viewport={"width": 1280, "height": 900})
+    found.set_default_timeout(60_000)
+    wrong: list[str] = []
+    found.on("pageerror", lambda error: wrong.append(str(error)))
+    found.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    found.on("request", lambda request: None if own(request.url) else wrong.append(f"asked for {request.url}"))
+    yield found
+    found.close()
+    assert wrong == []
+
+
+def own(url: str) -> bool:
+    """Whether a request stays on this machine."""
+    return url.startswith(("http://127.0.0.1:", "data:", "blob:", "file:"))
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory):
+    """Where screenshots go: $AYNEH_SHOTS, to be kept, or a folder of pytest's."""
+    folder = Path(os.environ.get("AYNEH_SHOTS") or tmp_path_factory.mktemp("shots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
