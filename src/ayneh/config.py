@@ -156,6 +156,8 @@ class Keep:
     """Epochs between two scores of G by the judge, so long as they take at most 5 % of the time (0: never)."""
     score_images: int = 1000
     """Images behind such a score."""
+    vitals_steps: int = 50
+    """Steps from one look at the players' health to the next, at a tick; each costs about a step (0: never)."""
     tensorboard: bool = False
     """Write TensorBoard event files too (needs ayneh[tensorboard])."""
 
@@ -210,6 +212,7 @@ class Config:
             ("keep.sample-images", self.keep.sample_images, 1, 10_000),
             ("keep.score-epochs", self.keep.score_epochs, 0, float("inf")),
             ("keep.score-images", self.keep.score_images, 100, 10_000),
+            ("keep.vitals-steps", self.keep.vitals_steps, 0, float("inf")),
         ]
         for name, value, low, high in bounds:
             if not low <= value <= high:

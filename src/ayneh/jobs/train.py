@@ -153,6 +153,7 @@ class Story:
     ) -> None:
         from ayneh.engine.meter import Meter
         from ayneh.engine.stacks import Inline, Processes
+        from ayneh.engine.vitals import Vitals
 
         self.record, self.config, self.match, self.watch = record, config, match, watch
         self.meter = Meter()
@@ -165,6 +166,8 @@ class Story:
         record.rewind(step)
         lines = record.lines()
         self.clock = Clock(lines[-1]["wall_s"] if lines else 0.0)
+        self.told = lines[-1]["step"] if lines else 0  # the step of the last line
+        self.vitals = Vitals(match, checkpoint.tensors if checkpoint else {})
         workers = record.engine()["workers"]
         self.stack = Processes(match, state, step, workers) if workers else Inline(match, state, step)
         self.scorer = self._scorer(lines) if config.keep.score_epochs else None
@@ -178,6 +181,9 @@ class Story:
             place = {"epoch": epoch, "step": moment.step, "images": moment.images}
             speed = {"images_per_s": round(moment.images_per_s, 1), "wall_s": round(self.clock.seconds(), 3)}
             line: dict[str, Any] = place | speed | self.meter.read()
+            if self.vitals.due(self.told, moment.step):
+                line["vitals"] = self.vitals.look(self.stack.state)
+            self.told = moment.step
             if moment.epoch_ended and self.scorer and self.scorer.due(epoch):
                 line["scores"] = self.scorer.score(self.stack.state)
             self.record.append(line)
@@ -213,7 +219,12 @@ class Story:
         """A checkpoint of everything."""
         tensors = self.match.named(self.stack.state) | {f"meter/{k}": v for k, v in self.meter.sums.items()}
         self.record.write_checkpoint(
-            name, self.stack.step, self.config, self.match.image_shape, tensors, self.meter.steps
+            name,
+            self.stack.step,
+            self.config,
+            self.match.image_shape,
+            tensors | self.vitals.tensors(),
+            self.meter.steps,
         )
 
     def end(self) -> None:

@@ -21,6 +21,7 @@ from ayneh.engine.match import Match, prior_of
 from ayneh.engine.meter import Diverged, Meter
 from ayneh.engine.sampler import Sampler
 from ayneh.engine.stacks import Inline
+from ayneh.engine.vitals import Vitals
 from ayneh.files import atomically
 from ayneh.game.step import State
 from ayneh.judge.verdict import Judge
@@ -57,8 +58,9 @@ def play(
     configs = [run.config for run in runs]
     match = Match(configs, pixels_of(configs[0].data), choose_device(device))
     pages = [Page(run, folder / run.place, looks, str(match.device)) for run in runs]
-    step, state = _restored(match, pages)
+    step, state, seen = _restored(match, pages)
     clock = Clock(sum(page.begin(step) for page in pages))
+    vitals, told = Vitals(match, seen), max(page.told for page in pages)
     wall_s = lambda: round(clock.seconds() / len(pages), 3)  # noqa: E731  # each run's part of the stack's time
     meter, stack, saved = Meter(tolerant=True), Inline(match, state, step), Clock()
     total = configs[0].epochs * match.steps_per_epoch
@@ -68,13 +70,16 @@ def play(
             pages[r].fall(diverged, moment.epoch)
         if moment.tick:
             place = {"epoch": moment.epoch, "step": moment.step, "images": moment.images, "wall_s": wall_s()}
-            measures = meter.read()
+            measures: dict[str, Any] = dict(meter.read())
+            if vitals.due(told, moment.step):
+                measures["vitals"] = vitals.look(stack.state)
+            told = moment.step
             for r, page in enumerate(pages):
                 row = {name: values[r : r + 1] for name, values in measures.items()}
                 page.tell(place | {"images_per_s": round(moment.images_per_s / len(pages), 1)}, row, moment.epoch_ended
                           and moment.epoch in looks.epochs, match, stack.state["ema"][r])  # fmt: skip
         if moment.epoch_ended and (saved.seconds() > CHECKPOINT_S or moment.step == total):
-            _save(match, pages, stack, moment.epoch)
+            _save(match, pages, stack, vitals, moment.epoch)
             saved = Clock()
     if stack.step < total and not all(page.fallen for page in pages):
         return False
@@ -89,6 +94,7 @@ class Page:
     def __init__(self, run: Run, folder: Path, looks: Looks, device: str) -> None:
         self.run, self.config, self.looks = run, run.config, looks
         self.fallen: dict[str, Any] | None = None
+        self.told = 0  # the step of its last line
         if (folder / "config.json").is_file():
             self.record = Record.open(folder)
         else:
@@ -98,6 +104,7 @@ class Page:
         """Forget what will be written again; the seconds that went before."""
         self.record.rewind(step)
         lines = self.record.lines()
+        self.told = lines[-1]["step"] if lines else 0
         return float(lines[-1]["wall_s"]) if lines else 0.0
 
     def fall(self, diverged: Diverged, epoch: int) -> None:
@@ -105,7 +112,7 @@ class Page:
         if not self.fallen:
             self.fallen = {"step": diverged.step, "epoch": epoch, "words": f"{diverged.measure} was not finite"}
 
-    def tell(self, place: dict[str, Any], row: dict[str, list[float]], look: bool, match: Match, ema: Tensor) -> None:
+    def tell(self, place: dict[str, Any], row: dict[str, Any], look: bool, match: Match, ema: Tensor) -> None:
         """A line of metrics, with scores and a picture where a look is due."""
         if self.fallen:
             return
@@ -142,8 +149,8 @@ class Page:
         save_png(path, grid(pixels), zoom=1)
 
 
-def _save(match: Match, pages: list[Page], stack: Inline, epoch: int) -> None:
-    named = match.named(stack.state)
+def _save(match: Match, pages: list[Page], stack: Inline, vitals: Vitals, epoch: int) -> None:
+    named = match.named(stack.state) | vitals.tensors()
     for r, page in enumerate(pages):
         row = {name: value[r : r + 1] for name, value in named.items()}
         if not page.fallen:
@@ -151,8 +158,8 @@ def _save(match: Match, pages: list[Page], stack: Inline, epoch: int) -> None:
             page.record.thin_out(keep_epochs=10**9)
 
 
-def _restored(match: Match, pages: list[Page]) -> tuple[int, State]:
-    """The last moment of which every run has a whole checkpoint, or the very beginning."""
+def _restored(match: Match, pages: list[Page]) -> tuple[int, State, dict[str, Tensor]]:
+    """The last moment of which every run has a whole checkpoint, or the very beginning; with all its tensors."""
     common = set.intersection(*(set(page.record.kept_epochs()) for page in pages))
     for epoch in sorted(common, reverse=True):
         try:
@@ -161,8 +168,9 @@ def _restored(match: Match, pages: list[Page]) -> tuple[int, State]:
             continue
         if [c.config for c in found] == [page.config for page in pages]:
             rows = [checkpoint.tensors for checkpoint in found]
-            return found[0].step, match.restored({name: torch.cat([row[name] for row in rows]) for name in rows[0]})
-    return 0, match.start()
+            tensors = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+            return found[0].step, match.restored(tensors), tensors
+    return 0, match.start(), {}
 
 
 @cache

@@ -1,0 +1,167 @@
+"""Vital signs: a few cheap numbers about a game while it is played, from which the doctor reads (judge/symptoms.py).
+
+Each look plays 128 latents, the same ones all along, through G as it stands, and D on these images and on 128 real
+ones, undropped and unshifted, with the statistics of these batches: about the third part of a training step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ayneh.engine.match import Match
+from ayneh.engine.noise import FIXED, generator
+from ayneh.engine.replicas import Net
+from ayneh.game.step import State, scale
+
+SEEN = "vitals/seen"
+LOOKED_AT = 128  # images on each side
+REMEMBERED = 2000  # training images among which a copy is searched
+NEIGHBOUR = 5  # a real image is covered if a fake lies nearer than its 5th nearest real (Naeem et al. 2020)
+
+
+class Vitals:
+    """Looks at every replica of a match; remembers the images of the look before, uint8 (R, 128, C, S, S)."""
+
+    def __init__(self, match: Match, tensors: Mapping[str, Tensor]) -> None:
+        """tensors: those of a checkpoint, or none."""
+        self.match, self.seen = match, tensors.get(SEEN)
+        self.sides = [Side(match, r) for r in range(len(match.replicas))]
+
+    def due(self, before: int, now: int) -> bool:
+        """Whether a look is due at a tick after ``now`` steps, the tick before having been after ``before``.
+
+        A function of the steps alone, so that a resumed run looks where an uninterrupted one does.
+        """
+        every = self.match.replicas[0].keep.vitals_steps
+        return every > 0 and now // every > before // every
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps, so that a resumed run sees the same drift."""
+        return {} if self.seen is None else {SEEN: self.seen}
+
+    def look(self, state: State) -> list[dict[str, float | None]]:
+        """The vital signs of each replica by name (docs/doctor.md); None for what is not finite or not yet known."""
+        signs, images = [], []
+        for r, side in enumerate(self.sides):
+            before = None if self.seen is None else self.seen[r]
+            told, image = side.look(state["gen"][r], state["dis"][r], before)
+            signs.append({name: _plain(value) for name, value in told.items()})
+            images.append(image)
+        self.seen = torch.stack(images)
+        return signs
+
+
+class Side:
+    """What one replica is looked at with: its latents, a sample of the real images, and what that sample measures."""
+
+    @torch.no_grad()
+    def __init__(self, match: Match, r: int) -> None:
+        chance, seed = match.chance, match.replicas[r].seed
+        self.gen, self.dis = match.gen, match.dis
+        draw = generator(seed, FIXED, "vitals z", match.device)
+        self.z = chance.priors[r].sample(LOOKED_AT, chance.z_dim, draw).to(match.dtype)  # (N, Z)
+        order = torch.randperm(len(match.pixels), generator=generator(seed, FIXED, "vitals reals"))
+        kept = match.pixels[order[:REMEMBERED].to(match.device)]
+        self.train = scale(kept, match.game.pad, match.dtype)  # (M, C, S, S)
+        self.real = self.train[:LOOKED_AT]  # (N, C, S, S)
+        among = torch.cdist(self.real.flatten(1), self.real.flatten(1))  # (N, N)
+        self.radii = among.kthvalue(min(NEIGHBOUR + 1, len(among)), dim=1).values  # the first is the image itself
+        self.usual_alike = nearest_other(among)
+        self.usual_memory = nearest_other(torch.cdist(self.real.flatten(1), self.train.flatten(1)))
+        self.real_variance = total_variance(self.real)
+        cosines = (
+            torch.nn.functional.normalize(self.z.double(), dim=1)
+            @ torch.nn.functional.normalize(self.z.double(), dim=1).T
+        )
+        n = len(cosines)
+        self.parallel = (cosines.sum() - cosines.trace()) / (n * (n - 1))
+
+    @torch.no_grad()
+    def look(self, gen: Tensor, dis: Tensor, before: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
+        """gen, dis: weights (P,); before: uint8 (N, C, S, S). Returns the signs, () each, and the images as uint8."""
+        with outputs(self.gen) as inside:
+            fake = self.gen.play(gen, self.z).to(self.real.dtype)  # (N, C, S, S)
+        dead_gen = dead_share([[out] for out in inside])
+        with outputs(self.dis) as inside:
+            logits = [self.dis.play(dis, x).flatten() for x in (self.real, fake)]  # (N,) each
+        half = len(inside) // 2
+        dead_dis = dead_share(list(zip(inside[:half], inside[half:], strict=True)))
+        flat = fake.flatten(1)
+        spread = total_variance(fake)
+        now = ((fake.float() + 1) * 127.5).round().clamp(0, 255).nan_to_num().to(torch.uint8)
+        low, high = fake.flatten(1).amin(1).mean(), fake.flatten(1).amax(1).mean()
+        signs = {
+            "spread": spread / self.real_variance,
+            "alike": nearest_other(torch.cdist(flat, flat)) / self.usual_alike,
+            "coverage": (torch.cdist(self.real.flatten(1), flat).amin(1) <= self.radii).double().mean(),
+            "memory": torch.cdist(flat, self.train.flatten(1)).amin(1).mean() / self.usual_memory,
+            "drift": fake.new_tensor(math.nan) if before is None else moved(before, now) / spread,
+            "dead_gen": dead_gen,
+            "dead_dis": dead_dis,
+            "low": low,
+            "high": high,
+            "mean": fake.mean(),
+            "data_low": self.real.flatten(1).amin(1).mean(),
+            "data_high": self.real.flatten(1).amax(1).mean(),
+            "data_mean": self.real.mean(),
+            "separation": separation(*logits),
+            "parallel": self.parallel,
+        }
+        return signs, now
+
+
+def total_variance(x: Tensor) -> Tensor:
+    """The sum over pixels of their variance over (N, ...) images, in units of [-1, 1] squared."""
+    return x.flatten(1).var(0).sum()
+
+
+def nearest_other(distances: Tensor) -> Tensor:
+    """Mean distance to the nearest but oneself; (N, M) whose first N columns are the rows' own images."""
+    own = torch.eye(*distances.shape, dtype=torch.bool, device=distances.device)
+    return distances.masked_fill(own, math.inf).amin(1).mean()
+
+
+def separation(real: Tensor, fake: Tensor) -> Tensor:
+    """How often a real image's logit is above a fake's, ties counting half: the area under the ROC curve, ()."""
+    gap = real[:, None] - fake[None]  # (N, M)
+    return (gap > 0).double().mean() + (gap == 0).double().mean() / 2
+
+
+def moved(before: Tensor, now: Tensor) -> Tensor:
+    """Mean squared change of the images, summed over their pixels, in units of [-1, 1] squared; uint8 (N, C, S, S)."""
+    return ((now.float() - before.to(now.device).float()) / 127.5).flatten(1).square().sum(1).mean()
+
+
+def dead_share(layers: Sequence[Sequence[Tensor]]) -> Tensor:
+    """The share of units (channels) whose output does not vary over all given batches, (N, C, ...) each.
+
+    A unit is dead where its standard deviation is less than 1e-4 of its root mean square. NaN without layers.
+    """
+    dead = []
+    for batches in layers:
+        x = torch.cat([b.movedim(1, -1).reshape(-1, b.shape[1]) for b in batches]).double()  # (N * positions, C)
+        dead.append(x.std(0) <= 1e-4 * x.square().mean(0).sqrt())
+    return torch.cat(dead).double().mean() if dead else torch.tensor(math.nan)
+
+
+@contextmanager
+def outputs(net: Net) -> Iterator[list[Tensor]]:
+    """What the net's hidden activations give while it plays, in their order."""
+    found: list[Tensor] = []
+    layers = [module for module in net.module.modules() if isinstance(module, nn.LeakyReLU)]
+    hooks = [layer.register_forward_hook(lambda _module, _args, out: found.append(out)) for layer in layers]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _plain(value: Tensor) -> float | None:
+    number = float(value)  # a sync with the device
+    return float(f"{number:.5g}") if math.isfinite(number) else None
