@@ -34,7 +34,7 @@ def test_a_generator_that_copies_training_images_is_as_varied_as_they_are_and_fo
     assert 0.8 < told["alike"] < 1.25
     assert told["memory"] < 0.01  # each is a training image
     assert told["coverage"] > 0.9
-    assert told["low"] == pytest.approx(told["data_low"], abs=0.05)
+    assert told["low"] == pytest.approx(float(told["data_low"]), abs=0.05)
     same = signs(side.real)
     assert same["spread"] == pytest.approx(1)
     assert same["coverage"] == 1
