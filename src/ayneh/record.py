@@ -12,18 +12,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
 from ayneh import __version__
+from ayneh.checkpoint import Checkpoint, Damaged, read_checkpoint, read_head, write_checkpoint
 from ayneh.config import Config, differences, from_dict, to_dict
 from ayneh.errors import UserError
 from ayneh.files import atomically
@@ -34,22 +33,6 @@ if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
 FORMAT = 1
 INTERRUPTED = "interrupted"
 BEST = "best"
-
-
-class Damaged(UserError):
-    """A checkpoint that is not whole: which file, what is wrong with it."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A moment of a run: tensors by name (``gen/0.weight`` is (R, ...)), after ``step`` steps."""
-
-    path: Path
-    step: int
-    config: Config
-    image_shape: tuple[int, int, int]  # of the generator's images: (C, S, S)
-    meter_steps: int
-    tensors: dict[str, Tensor]
 
 
 class Record:
@@ -218,16 +201,8 @@ class Record:
         meter_steps: int,
     ) -> Path:
         """Atomically: a reader sees the old file or the new one, whole. ``name``: `epoch_name(e)` or INTERRUPTED."""
-        from safetensors.torch import save
-        from torch import contiguous_format
-
-        # Cloned, since safetensors refuses tensors that share memory: without an average, ema is gen itself.
-        tensors = {k: v.detach().cpu().clone(memory_format=contiguous_format) for k, v in tensors.items()}
-        head = {"step": step, "meter_steps": meter_steps, "image_shape": image_shape}
-        head |= {"config": to_dict(config), "sha256": _digest(tensors)}
         path = self.checkpoints / f"{name}.safetensors"
-        with atomically(path) as file:
-            file.write(save(tensors, {"ayneh": json.dumps(head)}))
+        write_checkpoint(path, step, config, image_shape, tensors, meter_steps)
         return path
 
     def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
@@ -236,7 +211,7 @@ class Record:
         found: list[tuple[int, Path]] = []
         for path in self.checkpoints.glob("*.safetensors"):
             try:
-                found.append((_read_head(path)["step"], path))
+                found.append((read_head(path)["step"], path))
             except Damaged as error:
                 damaged.append(error)
         for _, path in sorted(found, reverse=True):
@@ -282,40 +257,3 @@ def _suffix(replica: int, replicas: int) -> str:
 def epoch_name(epoch: int) -> str:
     """The name of the checkpoint after this epoch, counted from 0 as in the report."""
     return f"epoch-{epoch:04d}"
-
-
-def read_checkpoint(path: Path) -> Checkpoint:
-    """A checkpoint, whole. Raises Damaged if it is truncated or its bytes are not those that were written."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    head = _read_head(path)
-    try:
-        tensors = load_file(path)
-    except SafetensorError as error:
-        raise Damaged(f"The checkpoint {path} is damaged ({error}).") from error
-    if _digest(tensors) != head["sha256"]:
-        raise Damaged(f"The checkpoint {path} is damaged (its checksum does not match its contents).")
-    config = from_dict(head["config"], str(path))
-    return Checkpoint(path, head["step"], config, tuple(head["image_shape"]), head["meter_steps"], tensors)
-
-
-def _read_head(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "pt") as file:
-            head: dict[str, Any] = json.loads((file.metadata() or {})["ayneh"])
-    except (SafetensorError, OSError) as error:
-        raise Damaged(f"The checkpoint {path} is damaged ({error}).") from error
-    except (KeyError, json.JSONDecodeError) as error:
-        raise Damaged(f"{path} is not a checkpoint of ayneh (it has no readable header).") from error
-    return head
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].numpy().tobytes())
-    return digest.hexdigest()

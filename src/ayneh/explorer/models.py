@@ -13,6 +13,7 @@ import torch
 from safetensors.numpy import save
 from torch import Tensor
 
+from ayneh.checkpoint import Checkpoint
 from ayneh.data.images import pad_to, to_unit
 from ayneh.data.sources import Images, load
 from ayneh.engine.sampler import Sampler
@@ -21,7 +22,6 @@ from ayneh.export.contract import SIDES
 from ayneh.export.onnx import to_onnx
 from ayneh.export.players import Players, players_of
 from ayneh.judge.inverse import read_by_ridge
-from ayneh.record import Checkpoint
 
 LATENTS = 5120  # generated images behind the directions and the read-back map
 FITTED = 4096  # of these, those that fit the map; the others measure it

@@ -7,9 +7,10 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, flatten, from_dict
 from ayneh.export.contract import licence_of
-from ayneh.record import Checkpoint, Record
+from ayneh.record import Record
 
 Row = tuple[str, ...]
 

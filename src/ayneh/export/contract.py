@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from ayneh import __version__
+from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, to_dict
 from ayneh.data.sources import Images
 from ayneh.engine.match import prior_of
 from ayneh.loading.model import FORMAT
-from ayneh.record import Checkpoint, Record
+from ayneh.record import Record
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from ayneh.checkpoint import Checkpoint
 from ayneh.config import from_dict
 from ayneh.data.images import pad_to, to_unit
 from ayneh.engine.critic import critic_of
@@ -26,7 +27,6 @@ from ayneh.errors import UserError
 from ayneh.game.layers import Linear
 from ayneh.game.nets import Discriminator
 from ayneh.loading.model import read_about
-from ayneh.record import Checkpoint
 
 CHECKED = 256  # latents or images on which an export is compared with PyTorch
 MOMENTS = ("mean", "variance")

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from ayneh.checkpoint import Checkpoint
 from ayneh.errors import Stopped, UserError, pick
 from ayneh.files import atomically
-from ayneh.record import Checkpoint, Record
+from ayneh.record import Record
 from ayneh.terminal import Watch
 
 if TYPE_CHECKING:

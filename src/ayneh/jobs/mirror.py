@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ayneh import __version__
+from ayneh.checkpoint import Checkpoint
 from ayneh.errors import UserError
-from ayneh.record import Checkpoint, Record
+from ayneh.record import Record
 from ayneh.terminal import Watch
 
 if TYPE_CHECKING:

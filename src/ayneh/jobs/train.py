@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, differences
 from ayneh.errors import Stopped, UserError
 from ayneh.judging import Scorer
-from ayneh.record import BEST, INTERRUPTED, Checkpoint, Record, epoch_name
+from ayneh.record import BEST, INTERRUPTED, Record, epoch_name
 from ayneh.terminal import Clock, Interrupt, Watch
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really works

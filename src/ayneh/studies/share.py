@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ayneh.checkpoint import Damaged, read_checkpoint
 from ayneh.config import Data, Prior, changed
 from ayneh.data.images import grid, save_png, to_uint8
 from ayneh.data.sources import load
@@ -26,7 +27,7 @@ from ayneh.files import atomically
 from ayneh.game.step import State
 from ayneh.judge.verdict import Judge
 from ayneh.judging import judge_of
-from ayneh.record import Damaged, Record, epoch_name, read_checkpoint
+from ayneh.record import Record, epoch_name
 from ayneh.studies.ledger import OUTCOME
 from ayneh.studies.plan import Run, Study
 from ayneh.terminal import Clock
