@@ -174,6 +174,8 @@ class Config:
     """Seed of the first replica; the others count on from it."""
     seeds: int = 1
     """Number of replicas, trained side by side."""
+    rescue: int = 0
+    """On a severe finding go back to the last healthy moment and change something, at most so many times (0: never)."""
     data: Data = field(default_factory=Data)
     prior: Prior = field(default_factory=Prior)
     net: Net = field(default_factory=Net)
@@ -186,9 +188,11 @@ class Config:
     """auto (tf32 on CUDA, else float32), float32, tf32, bfloat16 or float64."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch", 2), ("seeds", 1), ("seed", 0)):
+        for name, least in (("epochs", 1), ("batch", 2), ("seeds", 1), ("seed", 0), ("rescue", 0)):
             if getattr(self, name) < least:
                 raise UserError(f"--{name} is {getattr(self, name)}; it must be at least {least}.")
+        if self.rescue and self.seeds > 1:
+            raise UserError(f"--rescue brings back one run at a time, and --seeds is {self.seeds}: set one of them to its default.")
         bounds: list[tuple[str, float, float, float]] = [
             ("prior.dim", self.prior.dim, 1, 1e6),
             ("net.features", 1 if self.net.features is None else self.net.features, 1, 1e6),

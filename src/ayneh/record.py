@@ -7,6 +7,9 @@
 - ``checkpoints/epoch-0099.safetensors``: the whole state, with the config inside
 - ``checkpoints/interrupted.safetensors``: the same, after Ctrl-C in the middle of an epoch
 - ``checkpoints/best.safetensors``: the same, after the epoch that the judge liked best
+- ``checkpoints/healthy-0031.safetensors``: the same, from when the doctor was content (``--rescue``)
+- ``findings.jsonl``: what the doctor said, a line for each finding that appeared or cleared
+- ``rescues.json``, ``abandoned.jsonl``: how often the run was brought back, and the metrics that were given up
 - ``mirror.json``, ``mirror.png``: how far D is an inverse of G, and round trips of images (`ayneh mirror`)
 """
 
@@ -33,6 +36,8 @@ if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
 FORMAT = 1
 INTERRUPTED = "interrupted"
 BEST = "best"
+HEALTHY = "healthy"
+RESCUES = "rescues"
 
 
 class Record:
@@ -41,7 +46,7 @@ class Record:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.samples, self.checkpoints = folder / "samples", folder / "checkpoints"
-        self.metrics = folder / "metrics.jsonl"
+        self.metrics, self.findings = folder / "metrics.jsonl", folder / "findings.jsonl"
 
     # -- its beginning ---------------------------------------------------------------------------------------------
 
@@ -83,6 +88,8 @@ class Record:
             *self.folder.glob("evaluation*.json"),
             *self.folder.glob("mirror*.json"),
             *self.folder.glob("mirror*.png"),
+            *(self.folder / name for name in ("abandoned.jsonl", f"{RESCUES}.json")),
+            self.findings,
             self.metrics,
             self.folder / "config.json",
         ):
@@ -139,19 +146,42 @@ class Record:
 
     def lines(self) -> list[dict[str, Any]]:
         """All lines of metrics; a last one that was cut off by a kill is left out."""
-        lines = []
-        for text in self.metrics.read_text().splitlines() if self.metrics.exists() else []:
-            try:
-                lines.append(json.loads(text))
-            except json.JSONDecodeError:
-                break
-        return lines
+        return _lines(self.metrics)
 
     def rewind(self, step: int) -> None:
-        """Forget the lines after ``step``: they will be written again."""
-        kept = [line for line in self.lines() if line["step"] <= step]
-        with atomically(self.metrics) as file:
-            file.write("".join(json.dumps(line) + "\n" for line in kept).encode())
+        """Forget the lines and findings after ``step``: they will be written again."""
+        for path in (self.metrics, self.findings):
+            kept = [line for line in _lines(path) if line["step"] <= step or "rescue" in line]
+            if path.exists():
+                _write_lines(path, kept)
+
+    def note_finding(self, event: dict[str, Any]) -> None:
+        """One more line of findings: one that appeared or cleared."""
+        with self.findings.open("a") as file:
+            file.write(json.dumps(event) + "\n")
+
+    def abandon(self, step: int, number: int) -> None:
+        """Give up what came after ``step``, for the rescue of this number (from 1): nothing of it is taken up again.
+
+        Its checkpoints go; its lines move to abandoned.jsonl, its pictures to abandoned-1-epoch-0031.png.
+        """
+        for path in self.checkpoints.glob("*.safetensors"):
+            try:
+                late = read_head(path)["step"] > step
+            except Damaged:
+                late = True
+            if late:
+                path.unlink()
+        lost = [line for line in self.lines() if line["step"] > step]
+        with (self.folder / "abandoned.jsonl").open("a") as file:
+            file.write("".join(json.dumps({"rescue": number} | line) + "\n" for line in lost))
+        if self.findings.exists():  # what was found stays, marked
+            found = _lines(self.findings)
+            _write_lines(self.findings, [{"rescue": number} | one if one["step"] > step else one for one in found])
+        for epoch in {line["epoch"] for line in lost}:
+            for path in self.samples.glob(f"{epoch_name(epoch)}*.png"):
+                path.rename(path.with_name(f"abandoned-{number}-{path.name}"))
+        self.rewind(step)
 
     # -- pictures --------------------------------------------------------------------------------------------------
 
@@ -238,6 +268,21 @@ class Record:
             raise UserError(f"{self.folder} has no checkpoint of epoch {epoch}; there are: {kept}.")
         return read_checkpoint(path)
 
+    def healthy_before(self, step: int) -> Checkpoint | None:
+        """The latest whole checkpoint from when the doctor was content, at this step or before; None: there is none."""
+        for path in sorted(self.checkpoints.glob(f"{HEALTHY}-*.safetensors"), reverse=True):
+            try:
+                if read_head(path)["step"] <= step:
+                    return read_checkpoint(path)
+            except Damaged:
+                continue
+        return None
+
+    def thin_healthy(self, n: int) -> None:
+        """Delete all but the last n of them."""
+        for path in sorted(self.checkpoints.glob(f"{HEALTHY}-*.safetensors"))[:-n]:
+            path.unlink()
+
     def kept_epochs(self) -> list[int]:
         """The epochs (from 0) whose checkpoints are there."""
         return sorted(int(path.stem.split("-")[1]) for path in self.checkpoints.glob("epoch-*.safetensors"))
@@ -248,6 +293,21 @@ class Record:
             if (epoch + 1) % keep_epochs:
                 (self.checkpoints / f"{epoch_name(epoch)}.safetensors").unlink(missing_ok=True)
         (self.checkpoints / f"{INTERRUPTED}.safetensors").unlink(missing_ok=True)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    lines = []
+    for text in path.read_text().splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break  # cut off by a kill
+    return lines
+
+
+def _write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
+    with atomically(path) as file:
+        file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
 def _suffix(replica: int, replicas: int) -> str:

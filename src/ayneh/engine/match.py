@@ -59,8 +59,11 @@ def nets_of(
 class Match:
     """R replicas of one game; they may differ in seed, prior and `HYPER`'s numbers, not in structure."""
 
-    def __init__(self, replicas: Sequence[Config], pixels: Tensor, device: torch.device) -> None:
-        """pixels: uint8 (N, C, h, w), square. Raises UserError for what the nets or the data cannot bear."""
+    def __init__(self, replicas: Sequence[Config], pixels: Tensor, device: torch.device, turn: int = 0) -> None:
+        """pixels: uint8 (N, C, h, w), square; turn: see `Chance`.
+
+        Raises UserError for what the nets or the data cannot bear.
+        """
         one, self.replicas, self.device = replicas[0], replicas, device
         (n, channels, height, width) = pixels.shape
         if height != width:
@@ -99,7 +102,7 @@ class Match:
             _need_variance(c)
         self.pixels = pixels.to(device)
         self.chance = Chance(
-            [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype
+            [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype, turn
         )
         self._hyper = {name: self._numbers(read) for name, read in HYPER.items()}
 

@@ -39,14 +39,17 @@ class Chance:
         z_dim: int,
         device: torch.device,
         dtype: torch.dtype,
+        turn: int = 0,
     ) -> None:
+        """``turn``: another number, other draws at every step, the same first weights (a run that was brought back)."""
+        self.turn = f" turn {turn}" if turn else ""
         self.seeds, self.priors, self.z_dim, self.device, self.dtype = seeds, priors, z_dim, device, dtype
         self._order: tuple[int, Tensor] | None = None
 
     def z(self, step: int, purpose: str, n: int) -> Tensor:
         """n latents for each replica, (R, n, Z)."""
         rows = [
-            prior.sample(n, self.z_dim, generator(seed, step, purpose, self.device))
+            prior.sample(n, self.z_dim, generator(seed, step, purpose + self.turn, self.device))
             for seed, prior in zip(self.seeds, self.priors, strict=True)
         ]
         return torch.stack(rows).to(self.dtype)
@@ -62,13 +65,13 @@ class Chance:
     def order(self, epoch: int, n: int) -> Tensor:
         """This epoch's permutation of n images, (R, n), the same on every device."""
         if self._order is None or self._order[0] != epoch:
-            rows = [torch.randperm(n, generator=generator(seed, epoch, "order")) for seed in self.seeds]
+            rows = [torch.randperm(n, generator=generator(seed, epoch, "order" + self.turn)) for seed in self.seeds]
             self._order = epoch, torch.stack(rows).to(self.device)
         return self._order[1]
 
     def _rows(self, draw: Callable[..., Tensor], step: int, purpose: str, shape: tuple[int, ...]) -> Tensor:
         rows = [
-            draw(shape, generator=generator(seed, step, purpose, self.device), device=self.device)
+            draw(shape, generator=generator(seed, step, purpose + self.turn, self.device), device=self.device)
             for seed in self.seeds
         ]
         return torch.stack(rows).to(self.dtype)

@@ -1,0 +1,91 @@
+"""Rescue: from a game that fell ill back to its last healthy moment, with something changed (``--rescue N``).
+
+Going back alone would meet the same chance and fall ill again. So each time something more is changed: other noise
+first, which cures an accident; then a slower player, then a veil or a penalty on D, which cure a habit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ayneh.config import Config
+
+RING = 4  # healthy checkpoints that are kept ...
+APART_LOOKS = 4  # ... so many looks apart: together longer than the doctor takes to be sure
+
+
+@dataclass(frozen=True)
+class Rescue:
+    """One going back, as rescues.json tells it."""
+
+    finding: str
+    words: str  # the finding's evidence
+    at_step: int  # how far the game had come
+    to_step: int  # where it went on from
+    images: int  # seen by D on the way that was given up
+    change: str
+
+    def sentence(self, per_epoch: int) -> str:
+        """What happened, in words."""
+        back = f"step {self.to_step} (epoch {self.to_step // per_epoch - 1})" if self.to_step else "the very beginning"
+        return (
+            f"Rescue: {self.finding} at step {self.at_step}. Back to {back}, "
+            f"{self.images:,} images given up; changed: {self.change}."
+        )
+
+
+def other_noise(config: Config, finding: str) -> tuple[Config, str]:
+    """The draws change with the number of rescues in any case."""
+    return config, "other noise and another order of the images"
+
+
+def slower(config: Config, finding: str) -> tuple[Config, str]:
+    """Halve the rate of the player that is too strong: G where G overpowers, both where gradients explode, else D."""
+    lr, lr_dis = config.optimizer.lr, config.optimizer.lr_dis or config.optimizer.lr
+    if finding not in G_TOO_STRONG:
+        lr_dis /= 2
+    if finding in G_TOO_STRONG | BOTH_TOO_FAST:
+        lr /= 2
+    words = f"learning rates {lr:g} for G and {lr_dis:g} for D, and other noise"
+    return replace(config, optimizer=replace(config.optimizer, lr=lr, lr_dis=lr_dis)), words
+
+
+def veil(config: Config, finding: str) -> tuple[Config, str]:
+    """R1 where D has no penalty, else instance noise."""
+    if config.rules.penalty == "none":
+        return replace(
+            config, rules=replace(config.rules, penalty="r1", gamma=0.5)
+        ), "R1 with gamma 0.5, and other noise"
+    noise = max(2 * config.rules.instance_noise, 0.25)
+    words = f"instance noise of {noise:g}, and other noise"
+    return replace(config, rules=replace(config.rules, instance_noise=noise)), words
+
+
+G_TOO_STRONG = {"strong-gen"}
+BOTH_TOO_FAST = {"exploding", "not finite", "oscillation"}
+LEVERS: tuple[Callable[[Config, str], tuple[Config, str]], ...] = (other_noise, slower, veil)
+
+
+def lever(config: Config, n: int, finding: str) -> tuple[Config, str]:
+    """The config after the n-th rescue (from 0), and what was changed; then all but the first again."""
+    return LEVERS[n if n < len(LEVERS) else 1 + (n - 1) % 2](config, finding)
+
+
+def treated(config: Config, rescues: Sequence[Rescue]) -> Config:
+    """The config that a run plays by after these rescues."""
+    for n, rescue in enumerate(rescues):
+        config, _ = lever(config, n, rescue.finding)
+    return config
+
+
+def to_dict(rescues: Sequence[Rescue]) -> dict[str, Any]:
+    """As plain JSON values."""
+    return {"rescues": [dataclasses.asdict(rescue) for rescue in rescues]}
+
+
+def from_dict(values: Mapping[str, Any] | None) -> list[Rescue]:
+    """The inverse of `to_dict`; none without values."""
+    return [Rescue(**one) for one in (values or {}).get("rescues", [])]
