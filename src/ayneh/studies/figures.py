@@ -1,58 +1,23 @@
-"""The report's figures as SVG for a page: words stay words, colours are the page's own, equal data give equal bytes."""
+"""The report's figures: forest plots and curves."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ayneh.pages.canvas import DASHES, INK, SERIES, SHADE, canvas, log_ticks
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-# Matplotlib draws in stand-ins that occur nowhere else; the page's style sheet says what they look like, by light or
-# by dark or on paper.
-INK, FAINT, SHADE = "#010203", "#010204", "#010205"
-SERIES = tuple(f"#0102{16 + k:02x}" for k in range(6))
-VARIABLES = {INK: "--ink", FAINT: "--faint", SHADE: "--shade"} | {c: f"--s{k + 1}" for k, c in enumerate(SERIES)}
-# Lines differ by more than their colour.
-DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1)), (0, (8, 2, 1, 2, 1, 2)))
 MARKERS = {"better": ("^", SERIES[2]), "worse": ("v", SERIES[1]), "equivalent": ("D", SERIES[0])}
 MARKERS |= {"higher": ("^", SERIES[4]), "lower": ("v", SERIES[4])}
 FEW = 5  # up to so many seeds a band is their whole range, not their middle half
 POINTS = 120  # of a curve
-TICKS = (  # (fewer decades than, ticks in each)
-    (0.4, (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0)),
-    (1.1, (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)),
-    (2.2, (1.0, 2.0, 5.0)),
-    (4.0, (1.0, 3.0)),
-)
-STYLE: Any = {
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 9.0,
-    "text.parse_math": False,  # an arm may be called anything
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "axes.grid": True,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.4,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.axisbelow": True,
-}
 
 
 @dataclass(frozen=True)
@@ -77,55 +42,6 @@ class Curve:
     values: np.ndarray
 
 
-@contextmanager
-def _canvas(name: str, width: float, height: float) -> Iterator[tuple[Figure, list[str]]]:
-    """A figure of so many inches, and a list that holds its SVG afterwards."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    out: list[str] = []
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": f"ayneh {name}"}):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure, out
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-        out.append(for_page(text.getvalue()))
-
-
-def for_page(svg: str) -> str:
-    """An SVG file as an element of a page: no header, no links, no idle names, the page's colours and typeface."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
-    used = set(re.findall(r"(?:url\(|href=\")#([^)\"]+)", svg))
-    svg = re.sub(r' id="([^"]*)"', lambda m: m.group(0) if m.group(1) in used else "", svg)
-    svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", svg)
-    width = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", svg)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg)
-    size = f"{float(width.group(1)) / 0.75:.0f}px" if width else "100%"
-    for colour, variable in VARIABLES.items():
-        svg = svg.replace(colour, f"var({variable})")
-    return svg.replace("<svg", f'<svg role="img" style="max-width: {size}"', 1).strip()
-
-
-def plain(value: float, _: object = None) -> str:
-    """12000 -> "12000", 0.05 -> "0.05": a tick without powers of ten."""
-    return f"{value:.6g}"
-
-
-def _log_ticks(axis: Any, low: float, high: float) -> None:
-    """Ticks at round numbers, as many as can be read."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
-
-    decades = math.log10(high / low)
-    subs = next((subs for most, subs in TICKS if decades < most), (1.0,))
-    axis.set_major_locator(LogLocator(subs=subs))
-    axis.set_major_formatter(FuncFormatter(plain))
-    axis.set_minor_locator(NullLocator())
-    axis.set_minor_formatter(NullFormatter())
-
-
 # -- forest plots ------------------------------------------------------------------------------------------------------
 
 
@@ -134,14 +50,14 @@ def forest(name: str, bars: Sequence[Bar], *, ratio: bool, label: str, sides: tu
 
     ``sides`` says what lies to the left and to the right. An interval that leaves the axis ends in an arrow.
     """
-    with _canvas(name, 8.4, 0.9 + 0.235 * len(bars)) as (figure, out):
+    with canvas(name, 8.4, 0.9 + 0.235 * len(bars)) as (figure, out):
         axes = figure.subplots()
         low, high = _limits(bars, ratio)
         if ratio:
             axes.set_xscale("log")
         axes.set_xlim(low, high)
         if ratio:
-            _log_ticks(axes.xaxis, low, high)
+            log_ticks(axes.xaxis, low, high)
         axes.set_ylim(len(bars) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
         none = 1.0 if ratio else 0.0
@@ -204,7 +120,7 @@ def curves(name: str, rows: Mapping[str, Sequence[Curve]], *, log: bool, mark: t
     The band is the middle half of the seeds, or all of them where there are `FEW`. ``mark`` is a level of the first
     row worth a line, with its words.
     """
-    with _canvas(name, 5.2, 3.9) as (figure, out):
+    with canvas(name, 5.2, 3.9) as (figure, out):
         all_axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
         last = max((curve.x[-1] for arms in rows.values() for curve in arms if len(curve.x)), default=0)
         unit, words = (1000.0, ", in thousands") if last >= 5000 else (1.0, "")
@@ -215,7 +131,7 @@ def curves(name: str, rows: Mapping[str, Sequence[Curve]], *, log: bool, mark: t
             if log and len(finite):
                 axes.set_yscale("log")
                 axes.set_ylim(finite.min() / 1.2, finite.max() * 1.2)
-                _log_ticks(axes.yaxis, finite.min() / 1.2, finite.max() * 1.2)
+                log_ticks(axes.yaxis, finite.min() / 1.2, finite.max() * 1.2)
             axes.margins(x=0.01)
             figure.canvas.draw()
             _labels(axes, ends)

@@ -92,18 +92,11 @@ def render(
     ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequence[Compared]], tables: Sequence[str]
 ) -> str:
     """The page's HTML. Everything that a study names is escaped."""
-    import jinja2
-
+    from ayneh.pages.sheet import environment_of
     from ayneh.studies import drawings
 
     study = ledger.study
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ayneh", "studies"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = environment_of("studies")
     environment.filters |= {"number": number, "interval": interval, "p": p_words}
     by_arm = arms_of(found)
     shown = [name for name in study.outcomes if measured(found, name)]

@@ -1,0 +1,1 @@
+"""What every page of ayneh shares: its style sheet, and figures in its colours."""

@@ -1,0 +1,96 @@
+"""Figures as SVG for a page: words stay words, colours are the page's own, equal data give equal bytes."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Matplotlib draws in stand-ins that occur nowhere else; the page's style sheet says what they look like, by light or
+# by dark or on paper.
+INK, FAINT, SHADE = "#010203", "#010204", "#010205"
+SERIES = tuple(f"#0102{16 + k:02x}" for k in range(6))
+VARIABLES = {INK: "--ink", FAINT: "--faint", SHADE: "--shade"} | {c: f"--s{k + 1}" for k, c in enumerate(SERIES)}
+# Lines differ by more than their colour.
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1)), (0, (8, 2, 1, 2, 1, 2)))
+TICKS = (  # (fewer decades than, ticks in each)
+    (0.4, (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0)),
+    (1.1, (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)),
+    (2.2, (1.0, 2.0, 5.0)),
+    (4.0, (1.0, 3.0)),
+)
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9.0,
+    "text.parse_math": False,  # an arm may be called anything
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.4,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.axisbelow": True,
+}
+
+
+@contextmanager
+def canvas(name: str, width: float, height: float) -> Iterator[tuple[Figure, list[str]]]:
+    """A figure of so many inches, and a list that holds its SVG afterwards."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    out: list[str] = []
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": f"ayneh {name}"}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, out
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        out.append(for_page(text.getvalue()))
+
+
+def for_page(svg: str) -> str:
+    """An SVG file as an element of a page: no header, no links, no idle names, the page's colours and typeface."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
+    used = set(re.findall(r"(?:url\(|href=\")#([^)\"]+)", svg))
+    svg = re.sub(r' id="([^"]*)"', lambda m: m.group(0) if m.group(1) in used else "", svg)
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", svg)
+    width = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", svg)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg)
+    size = f"{float(width.group(1)) / 0.75:.0f}px" if width else "100%"
+    for colour, variable in VARIABLES.items():
+        svg = svg.replace(colour, f"var({variable})")
+    return svg.replace("<svg", f'<svg role="img" style="max-width: {size}"', 1).strip()
+
+
+def plain(value: float, _: object = None) -> str:
+    """12000 -> "12000", 0.05 -> "0.05": a tick without powers of ten."""
+    return f"{value:.6g}"
+
+
+def log_ticks(axis: Any, low: float, high: float) -> None:
+    """Ticks at round numbers, as many as can be read."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    decades = math.log10(high / low)
+    subs = next((subs for most, subs in TICKS if decades < most), (1.0,))
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(plain))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
