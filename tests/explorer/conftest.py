@@ -1,5 +1,6 @@
 """A real server in a thread, and a real browser."""
 
+import http.client
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
@@ -54,6 +56,29 @@ def served(tiny_run):
 
 
 @pytest.fixture(scope="session")
+def get():
+    """``get(server, "/path", method, host=..., origin=...)`` -> (status, headers, body), by hand."""
+    return ask
+
+
+def ask(server, path, method="GET", **headers):
+    """Further headers by their names; those that are None are left out, Host as well."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    usual = {"Host": f"127.0.0.1:{server.port}"} | {
+        name.replace("_", "-").title(): value for name, value in headers.items()
+    }
+    connection.putrequest(method, path, skip_host=True)
+    for name, value in usual.items():
+        if value is not None:
+            connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, {k.lower(): v for k, v in answer.getheaders()}, body
+
+
+@pytest.fixture(scope="session")
 def chromium():
     """Debian's browser, driven by Playwright."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -77,6 +102,51 @@ def page(chromium):
     yield found
     found.close()
     assert wrong == []
+
+
+@pytest.fixture(scope="session")
+def opened():
+    """``opened(page, server, "plane", "map")``: the page with this view ready, or shown where no word is given."""
+
+    def show(page, server, view: str, name: str | None = None) -> None:
+        page.goto(f"{server.url}/#{view}")
+        page.wait_for_selector(f'#view-{view}[data-ready="{name}"]' if name else f'html[data-shown="{view}"]')
+        page.wait_for_timeout(100)
+
+    return show
+
+
+@pytest.fixture(scope="session")
+def pixels():
+    """``pixels(page, "canvas")``: a canvas as its numbers, uint8 (H, W, 4)."""
+    return canvas
+
+
+def canvas(page, selector: str) -> np.ndarray:
+    width, height, data = page.evaluate(
+        """(selector) => {
+          const c = document.querySelector(selector);
+          const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+          return [c.width, c.height, Array.from(data)];
+        }""",
+        selector,
+    )
+    return np.array(data, np.uint8).reshape(height, width, 4)
+
+
+@pytest.fixture(scope="session")
+def changes():
+    """``changes(page, "canvas", before)``: wait until it shows something else than ``before``, and return that."""
+
+    def wait(page, selector: str, before: np.ndarray) -> np.ndarray:
+        for _ in range(300):
+            now = canvas(page, selector)
+            if now.shape != before.shape or not np.array_equal(now, before):
+                return now
+            page.wait_for_timeout(50)
+        raise AssertionError(f"{selector} stayed as it was")
+
+    return wait
 
 
 def own(url: str) -> bool:

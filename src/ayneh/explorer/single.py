@@ -73,11 +73,12 @@ def spread(epochs: Sequence[int], n: int) -> list[int]:
 
 
 def _live(library: Library, run: int, replica: int) -> dict[str, bytes]:
-    """The metrics of one replica, and its newest picture."""
+    """The metrics and findings of one replica, and its newest picture."""
     live: dict[str, Any] = json.loads(library.live(run).body)
     for line in live["lines"]:
         line |= {k: v[replica : replica + 1] for k, v in line.items() if isinstance(v, list)}
-    live |= {"training": False, "pictures": live["pictures"][-1:]}
+    own = [line | {"replica": 0} for line in live["findings"] if line.get("replica", replica) == replica]
+    live |= {"training": False, "pictures": live["pictures"][-1:], "findings": own}
     found = {f"/api/runs/{run}/live": json.dumps(live).encode()}
     for epoch in live["pictures"]:
         found[_place(run, epoch, "picture")] = library.picture(run, replica, epoch).body

@@ -1,10 +1,11 @@
 // Curves as SVG, drawn by hand: two axes, a few lines, a legend in words.
 
 const NS = "http://www.w3.org/2000/svg";
-const [WIDE, HIGH, LEFT, BOTTOM] = [480, 180, 44, 22];
+const [WIDE, HIGH, LEFT, BOTTOM] = [360, 160, 40, 20];
 
-/** {title, series: [{name, points: [[x, y], ...]}], low, high} -> a figure. */
-export function lines({ title, series, low, high }) {
+/** {title, series: [{name, points: [[x, y], ...]}], low, high, marks: [{from, to, severity}]} -> a figure. Marks are
+ *  shaded from one x to another, or to the end where `to` is null. */
+export function lines({ title, series, low, high, marks = [] }) {
   const ys = series.flatMap((s) => s.points.map(([, y]) => y));
   const xs = series.flatMap((s) => s.points.map(([x]) => x));
   const bottom = low ?? Math.min(0, ...ys);
@@ -12,6 +13,10 @@ export function lines({ title, series, low, high }) {
   const far = Math.max(1, ...xs);
   const at = ([x, y]) => [LEFT + (x / far) * (WIDE - LEFT - 8), 8 + (1 - (Math.min(top, Math.max(bottom, y)) - bottom) / (top - bottom)) * (HIGH - BOTTOM - 8)];
   const svg = s("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": described(title, series) });
+  for (const { from, to, severity } of marks) {
+    const [[left], [right]] = [at([Math.min(from, far), 0]), at([Math.min(to ?? far, far), 0])];
+    svg.append(s("rect", { x: left, y: 8, width: Math.max(2, right - left), height: HIGH - BOTTOM - 8, class: `span ${severity}` }));
+  }
   for (const y of [bottom, (bottom + top) / 2, top]) {
     const [, py] = at([0, y]);
     svg.append(s("line", { x1: LEFT, x2: WIDE - 8, y1: py, y2: py, class: "rule" }), s("text", { x: LEFT - 6, y: py + 4, class: "axis end" }, short(y)));

@@ -40,11 +40,11 @@ export function makeDrawing(app) {
     "div", { class: "desk" }, pen.root,
     h("div", { class: "controls" },
       button("Clear", () => pen.clear(), { id: "drawing-clear" }),
+      h("label", { class: "button", for: "drawing-file" }, "Open an image"), file,
       button("Take a training image", () => {
         touched = true;
         take();
-      }, { id: "drawing-take" }),
-      h("label", { class: "button", for: "drawing-file" }, "Open an image"), file),
+      }, { id: "drawing-take" })),
     centring.root,
     h("div", { class: "controls" }, search, button("Walk from here", () => walk(), { id: "drawing-walk" })), said,
   );
@@ -77,9 +77,10 @@ export function makeDrawing(app) {
   }
 
   async function take() {
-    searching++;
+    const mine = ++searching;
     try {
       const { pixels } = await sides[0].model.gallery();
+      if (mine !== searching) return; // something was drawn or dropped meanwhile
       taken = Math.floor(Math.random() * pixels.shape[0]);
       ended = true;
       look();
@@ -134,7 +135,8 @@ export function makeDrawing(app) {
       const images = nearest.map((i) => fromPixels(row(pixels, i), side.model));
       const flat = new Float32Array(images.length * side.image.length);
       images.forEach((image, i) => flat.set(image, i * side.image.length));
-      paintTiles(side.near, flat, side.model, NEAR, await side.model.opinions(flat));
+      const columns = side.near.clientWidth < 420 ? NEAR / 2 : NEAR; // two rows on a phone
+      paintTiles(side.near, flat, side.model, columns, await side.model.opinions(flat));
       const of = `of ${features.shape[0].toLocaleString("en")} training images`;
       const told = labels ? `Labels: ${nearest.map((i) => labels.data[i]).join(", ")}. ` : "";
       side.nearWord.textContent = `${told}The nearest ${of}, by D's numbers.`;

@@ -17,7 +17,7 @@ export function makeEpochs(app) {
   let playing = false;
   let filming = 0;
   const holder = h("div", { class: "sides" });
-  const when = slider({ id: "epochs-slider", label: "Epoch", min: 0, max: 0, value: 0, told, oninput: () => look() });
+  const when = slider({ id: "epochs-slider", label: "Generator of epoch", min: 0, max: 0, value: 0, told, oninput: () => look() });
   const play = button("Play", () => toggle(), { "aria-pressed": "false" });
   const kinds = choice({
     label: "Noise", value: source,

@@ -7,9 +7,9 @@ export function paintTiles(canvas, images, model, columns, opinions = null, firs
   const [channels, size] = model.shape;
   const n = images.length / (channels * size * size);
   const { width, height } = cell(model);
-  const edge = columns === 1 ? 0 : 1; // a single image fills its canvas
+  const edge = columns === 1 ? 0 : 1; // a single image and its bar fill their canvas
   const wide = columns === 1 ? model.side : columns * width + 1;
-  const high = (rows ?? Math.ceil((first + n) / columns)) * height + edge;
+  const high = (rows ?? Math.ceil((first + n) / columns)) * height + (columns === 1 ? -1 : 1);
   if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
   const context = canvas.getContext("2d");
   for (let i = 0; i < n; i++) {

@@ -2,6 +2,7 @@
 
 import { h } from "./elements.js";
 import { lines } from "./curves.js";
+import { findings, items, spans } from "./findings.js";
 import { place } from "./model.js";
 import { has, imageUrl, json, saved } from "./source.js";
 
@@ -25,7 +26,8 @@ export function makeTraining(app) {
   function card(i) {
     const parts = {
       status: h("p", { class: "note", role: "status" }), charts: h("div", { class: "charts" }),
-      picture: h("img", { class: "picture", alt: "" }), caption: h("p", { class: "note" }), findings: h("ul", { class: "findings" }),
+      picture: h("img", { class: "picture", alt: "" }), caption: h("p", { class: "note" }),
+      findings: h("ul", { class: "findings", "aria-live": "polite", "aria-label": "Findings" }),
     };
     parts.root = h("div", { class: "stack" }, h("h3", {}, app.runs[i].name), parts.status, parts.charts,
       h("div", { class: "split" }, h("div", {}, parts.picture, parts.caption), h("div", {}, h("h3", {}, "Findings"), parts.findings)));
@@ -47,13 +49,15 @@ export function makeTraining(app) {
 
   async function draw(i) {
     const about = known[i];
-    const { status, charts, picture, caption, findings } = shown[i];
+    const { status, charts, picture, caption } = shown[i];
     const last = about.lines.at(-1);
     status.textContent = last
       ? `${about.training ? "In training: epoch" : "Epoch"} ${last.epoch} of 0 to ${about.wanted_epochs - 1}, ${last.images.toLocaleString("en")} images seen, ${Math.round(last.wall_s)} s.`
       : "Nothing has been written down yet.";
     const side = app.sides.chosen.find((s) => s.run === i);
     const replica = side?.replica ?? 0;
+    const found = findings(about.findings, replica);
+    const marks = spans(found, about.lines);
     const scores = Object.keys(about.lines.findLast?.((l) => l.scores)?.scores[replica] ?? {}).filter((name) => name.startsWith("fd_"));
     const wanted = [...CHARTS, ...scores.map((name) => ({ title: `${name} (lower is better)`, series: [["", name]], low: 0, score: true }))];
     charts.replaceChildren(...wanted.map((chart) => {
@@ -64,7 +68,7 @@ export function makeTraining(app) {
           return y == null ? [] : [[l.images, y]];
         }),
       }));
-      return lines({ ...chart, series });
+      return lines({ ...chart, series, marks });
     }));
     const epoch = about.pictures.findLast((e) => has(place(i, replica, e, "picture")));
     picture.hidden = epoch === undefined;
@@ -74,7 +78,7 @@ export function makeTraining(app) {
       picture.alt = `The fixed noise after epoch ${epoch}, a grid of images`;
       caption.textContent = `The run's fixed noise after epoch ${epoch}.`;
     }
-    findings.replaceChildren(...(about.findings.length ? about.findings.map(finding) : [h("li", { class: "note" }, "None.")]));
+    tell(shown[i].findings, found);
   }
 
   async function tick(force) {
@@ -113,8 +117,10 @@ export function makeTraining(app) {
   return { name: "training", title: "Training", root, update, needsNoModel: true };
 }
 
-function finding(line) {
-  const words = line.words ?? line.message ?? line.text ?? JSON.stringify(line);
-  const when = line.epoch === undefined ? "" : `Epoch ${line.epoch}: `;
-  return h("li", {}, `${when}${words}`);
+/** Only what changed is written anew, so that a screen reader does not say the same again every two seconds. */
+function tell(list, found) {
+  const signature = JSON.stringify(found);
+  if (list.dataset.told === signature) return;
+  list.dataset.told = signature;
+  list.replaceChildren(...(found.length ? items(found) : [h("li", { class: "note" }, "None.")]));
 }

@@ -1,0 +1,48 @@
+"""The page saved as one file, opened from the disk in Chromium."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from ayneh.engine.critic import critic_of
+from ayneh.jobs.explore import explore
+from ayneh.record import Record
+
+
+def test_a_saved_page_works_alone(page, tiny_run, tmp_path, shots, pixels):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    line = {"step": 5, "epoch": 1, "replica": 1, "name": "collapse", "severity": "severe", "words": "All alike."}
+    (run / "findings.jsonl").write_text("".join(json.dumps(line | {"replica": r}) + "\n" for r in (0, 1)))
+    explore([run], save=tmp_path / "page.html", save_epochs=2, replica=1)
+    page.context.set_offline(True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.partition(":")[0]))
+    page.goto((tmp_path / "page.html").as_uri())
+    page.wait_for_selector('#view-plane[data-ready="map"]')
+    assert pixels(page, ".map canvas")[..., 0].max() > 0
+    page.screenshot(path=shots / "saved.png", full_page=True)
+    page.click("#tab-drawing")
+    page.wait_for_selector("text=A training image")
+    page.wait_for_selector("text=The nearest of 128 training images")
+    page.click("#tab-path")
+    page.wait_for_selector('#view-path[data-ready="strips"]')
+    page.click("#tab-epochs")
+    page.wait_for_selector("text=after the epochs 0, 2.")
+    page.click("#tab-training")
+    page.wait_for_selector("text=Epoch 2 of 0 to 2")
+    page.wait_for_function("() => document.querySelector('.picture').naturalWidth > 0")
+    assert page.locator(".finding").all_inner_texts() == ["severe since epoch 1\n\nAll alike."]
+    page.click("#tab-directions")
+    page.wait_for_selector("#view-directions .opinion:not(:empty)")
+    checkpoint = Record.open(tiny_run).at_epoch(2)
+    sampler = critic_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 1).sampler
+    z = sampler.latents("some", 5)
+    with torch.no_grad():
+        expected = sampler.gen(z).flatten().numpy()
+    assert set(asked) <= {"file", "data", "blob"}
+    found = page.evaluate("(z) => explorer.generate(z)", z.tolist())
+    assert np.array(found) == pytest.approx(expected, abs=5e-3)  # weights in half precision

@@ -1,0 +1,83 @@
+"""A run in training in Chromium: losses, pictures and findings as they come."""
+
+import json
+import shutil
+
+import pytest
+
+
+@pytest.fixture
+def growing(tiny_run, tmp_path):
+    """A copy of the tiny run that has not come to its end."""
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    config = json.loads((run / "config.json").read_text())
+    config["config"]["epochs"] = 5
+    (run / "config.json").write_text(json.dumps(config))
+    return run
+
+
+def event(name, severity, words, epoch, step, replica=0, appeared=True):
+    """A line of findings.jsonl."""
+    line = {"step": step, "epoch": epoch, "replica": replica, "name": name, "severity": severity, "words": words}
+    return json.dumps(line | {"appeared": appeared}) + "\n"
+
+
+def test_a_run_in_training_is_followed(page, serve, growing, shots, opened):
+    with serve(growing) as server:
+        opened(page, server, "training", "drawn")
+        page.wait_for_selector("text=In training: epoch 2 of 0 to 4")
+        page.wait_for_selector("text=None.")
+        line = json.loads((growing / "metrics.jsonl").read_text().splitlines()[-1])
+        line |= {"epoch": 3, "images": 4321, "step": line["step"] + 4}
+        with (growing / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        newest = growing / "checkpoints" / "epoch-0003.safetensors"
+        shutil.copy(growing / "checkpoints" / "epoch-0002.safetensors", newest)
+        shutil.copy(growing / "samples" / "epoch-0002-replica-0.png", growing / "samples" / "epoch-0003-replica-0.png")
+        shutil.copy(growing / "samples" / "epoch-0002-replica-1.png", growing / "samples" / "epoch-0003-replica-1.png")
+        page.wait_for_selector("text=4,321 images seen")
+        page.wait_for_selector("text=fixed noise after epoch 3")
+        page.wait_for_selector(".side-card output:text-is('3')")  # the slider followed
+        page.goto("about:blank")
+
+
+def test_findings_come_and_clear_without_asking(page, serve, growing, shots, opened):
+    with serve(growing) as server, (growing / "findings.jsonl").open("a") as file:
+
+        def notes(*events):
+            file.write("".join(events))
+            file.flush()
+
+        opened(page, server, "training", "drawn")
+        page.wait_for_selector("text=None.")
+        notes(
+            event("collapse", "severe", "<b>G draws one shape</b>", 1, 5),
+            event("memory", "note", "not of this replica", 1, 5, replica=1),
+            event("overpowering", "warning", "D is ahead of G", 2, 9),
+            '{"half a li',
+        )
+        page.wait_for_selector("text=<b>G draws one shape</b>")  # words, not markup
+        assert page.locator(".finding .when").all_inner_texts() == ["warning since epoch 2", "severe since epoch 1"]
+        assert page.locator("figure:first-child .span").count() == 2  # shaded in the curves
+        page.screenshot(path=shots / "training-findings.png", full_page=True)
+        notes("ne\n", event("collapse", "severe", "no longer", 2, 10, appeared=False))
+        page.wait_for_selector("text=over from epoch 1 to 2")
+        assert page.locator(".finding .when").all_inner_texts() == ["warning since epoch 2", "over from epoch 1 to 2"]
+        page.select_option(".side-card .choice:nth-child(2) select", "1")
+        page.wait_for_selector("text=not of this replica")
+        assert page.locator(".finding").count() == 1
+        page.goto("about:blank")
+
+
+def test_a_run_without_a_checkpoint_opens_when_there_is_one(page, serve, growing, tmp_path):
+    shutil.move(growing / "checkpoints", tmp_path / "kept")
+    (growing / "checkpoints").mkdir()
+    with serve(growing) as server:
+        page.goto(server.url)
+        page.wait_for_selector("text=No checkpoint has been written yet")
+        shutil.copy(tmp_path / "kept" / "epoch-0001.safetensors", growing / "checkpoints")
+        page.wait_for_selector(".side-card")
+        page.click("#tab-plane")
+        page.wait_for_selector('#view-plane[data-ready="map"]')
+        page.goto("about:blank")
