@@ -85,6 +85,18 @@ class Doctor:
         chosen = range(self.config.seeds) if replica is None else (replica,)
         return [f for r in chosen for f in self.findings(r) if f.severity == "severe" and f.until_step is None]
 
+    def content(self) -> bool:
+        """Whether the newest look speaks of health: every severe symptom that it can tell is well within, and some can."""
+        for patient in self.patients:
+            course = patient.columns.course(patient.facts)
+            told = [(one, float(measured(one, course)[-1])) for one in SYMPTOMS.values() if one.severity == "severe"]
+            wells = [
+                symptom.well(value) for symptom, value in told if math.isfinite(value) and "broken" not in symptom.needs
+            ]
+            if not wells or not all(wells):
+                return False
+        return not self.severe()
+
     def untold(self, replica: int = 0) -> dict[str, str]:
         """What cannot be told of a replica, and why."""
         return examine(self.course(replica))[1]

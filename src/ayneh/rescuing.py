@@ -64,8 +64,8 @@ def veil(config: Config, finding: str) -> tuple[Config, str]:
     return replace(config, rules=replace(config.rules, instance_noise=noise)), words
 
 
-G_TOO_STRONG = {"strong-gen"}
-BOTH_TOO_FAST = {"exploding", "not finite", "oscillation"}
+G_TOO_STRONG = {"generator overpowering"}
+BOTH_TOO_FAST = {"exploding gradient", "not finite", "oscillation"}
 LEVERS: tuple[Callable[[Config, str], tuple[Config, str]], ...] = (other_noise, slower, veil)
 
 

@@ -104,7 +104,7 @@ class Story:
         """What the doctor says of a look: each finding once when it appears and once when it clears."""
         self._note(self.doctor.look(line))
         if "vitals" in line:
-            self.healthy_looks = 0 if self.doctor.severe() else self.healthy_looks + 1
+            self.healthy_looks = self.healthy_looks + 1 if self.doctor.content() else 0
 
     def fall(self, diverged: Diverged) -> None:
         """The numbers are not finite any more: the doctor's last word."""

@@ -1,0 +1,124 @@
+"""A run that falls ill, is brought back and goes on: what is kept, what is given up, that a stop changes nothing."""
+
+import errno
+import json
+from types import SimpleNamespace
+
+import pytest
+from safetensors.torch import load_file
+
+from ayneh.config import Config
+from ayneh.errors import UserError
+from ayneh.jobs import story
+from ayneh.record import Record
+
+FLAGS = ("--epochs", 8, "--keep.vitals-steps", 4, "--keep.tick-steps", 4, "--rescue", 2)
+ILL = SimpleNamespace(name="sudden jump", evidence="It fell.", since_step=18)
+
+
+@pytest.fixture
+def falls_ill(monkeypatch):
+    """A doctor that is content until step 24, and then once finds that the run is ill since step 18."""
+    monkeypatch.setattr(story.rescuing, "APART_LOOKS", 1)
+
+    class Doctor:
+        def __init__(self, config, lines):
+            self.step = 0
+            self.untreated = config.rules.penalty == "none" and config.optimizer.lr_dis is None
+
+        def look(self, line):
+            self.step = line["step"]
+            return []
+
+        def severe(self):
+            return [ILL] if self.step >= 24 and not Doctor.rescued else []
+
+        def content(self):
+            return not self.severe()
+
+    Doctor.rescued = False
+    before = story.Story.rescue
+    monkeypatch.setattr(story, "Doctor", Doctor)
+
+    def rescue(self, *args):
+        before(self, *args)
+        Doctor.rescued = True
+
+    monkeypatch.setattr(story.Story, "rescue", rescue)
+    return Doctor
+
+
+def checkpoint(folder, epoch):
+    return load_file(folder / "checkpoints" / f"epoch-{epoch:04d}.safetensors")
+
+
+def test_back_to_the_last_healthy_moment_with_other_noise_and_everything_written_down(ayneh, tmp_path, tiny, falls_ill):
+    status, out, err = ayneh("train", "digits", *tiny, *FLAGS, "--out", tmp_path / "run")
+    assert status == 0, err
+    record = Record.open(tmp_path / "run")
+    (rescue,) = record.report("rescues")["rescues"]
+    assert (rescue["at_step"], rescue["to_step"], rescue["images"]) == (24, 16, 256)
+    assert "Back to step 16 (epoch 3), 256 images given up; changed: other noise" in err
+    assert "rescued 1 times; 2.0 more epochs were played and given up" in out
+    lines = record.lines()
+    assert [line["step"] for line in lines] == [4, 8, 12, 16, 20, 24, 28, 32]
+    assert [line["images"] for line in lines] == [128, 256, 384, 512, 896, 1024, 1152, 1280]  # the way back counts
+    given_up = [json.loads(line) for line in (tmp_path / "run" / "abandoned.jsonl").read_text().splitlines()]
+    assert [(line["rescue"], line["step"]) for line in given_up] == [(1, 20), (1, 24)]
+    assert given_up[0]["mean_loss_d"] != lines[4]["mean_loss_d"]  # other chance
+    assert {p.name for p in record.samples.glob("abandoned-*")} == {
+        "abandoned-1-epoch-0004.png", "abandoned-1-epoch-0005.png"}  # fmt: skip
+    healthy = sorted(p.name for p in record.checkpoints.glob("healthy-*"))
+    assert healthy[-1] == "healthy-0007.safetensors"
+    assert len(healthy) == 4
+
+
+def test_until_it_falls_ill_a_run_with_rescue_is_the_run_without(ayneh, tmp_path, tiny, falls_ill):
+    for name, flags in (("with", FLAGS), ("without", FLAGS[:-2])):
+        assert ayneh("train", "digits", *tiny, *flags, "--keep.keep-epochs", 1, "--out", tmp_path / name)[0] == 0
+        falls_ill.rescued = False
+    a, b = (checkpoint(tmp_path / name, 3) for name in ("with", "without"))
+    assert all(a[k].equal(b[k]) for k in a)
+    a, b = (checkpoint(tmp_path / name, 4) for name in ("with", "without"))
+    assert not a["gen/0.weight"].equal(b["gen/0.weight"])
+
+
+def test_a_rescued_run_that_is_stopped_goes_on_as_if_it_had_not_been(ayneh, tmp_path, tiny, falls_ill, monkeypatch):
+    flags = (*tiny, *FLAGS)
+    assert ayneh("train", "digits", *flags, "--out", tmp_path / "whole")[0] == 0
+    falls_ill.rescued = False
+    tell = story.Story.tell
+
+    def full(self, moment):
+        if self.rescues and moment.step == 24:
+            raise OSError(errno.ENOSPC, "no room")
+        tell(self, moment)
+
+    monkeypatch.setattr(story.Story, "tell", full)
+    assert ayneh("train", "digits", *flags, "--out", tmp_path / "cut")[0] != 0
+    monkeypatch.setattr(story.Story, "tell", tell)
+    status, _, err = ayneh("resume", tmp_path / "cut")
+    assert status == 0, err
+    a, b = (checkpoint(tmp_path / name, 7) for name in ("whole", "cut"))
+    assert a.keys() == b.keys()
+    assert all(a[k].equal(b[k]) for k in a)
+    whole, cut = (Record.open(tmp_path / name).lines() for name in ("whole", "cut"))
+    timeless = lambda line: {k: v for k, v in line.items() if k not in ("wall_s", "images_per_s")}  # noqa: E731
+    assert [timeless(line) for line in cut] == [timeless(line) for line in whole]
+
+
+def test_numbers_that_are_not_finite_are_rescued_too_and_not_without_end(ayneh, tmp_path, tiny):
+    hot = ("--optimizer.lr", 1e20, "--rules.penalty", "r1", "--optimizer.eps", 1e-30)
+    status, _, err = ayneh("train", "digits", *tiny, *FLAGS, *hot, "--out", tmp_path / "run")
+    assert status != 0
+    assert len(Record.open(tmp_path / "run").report("rescues")["rescues"]) == 2
+    assert "Rescue: not finite" in err
+    assert "The game broke down" in err.splitlines()[-1]
+
+
+def test_one_run_at_a_time(ayneh, tmp_path, tiny):
+    status, _, err = ayneh("train", "digits", *tiny, "--rescue", 1, "--seeds", 2, "--out", tmp_path / "run")
+    assert status == 2
+    assert "--rescue brings back one run at a time, and --seeds is 2" in err
+    with pytest.raises(UserError, match="--rescue is -1"):
+        Config(rescue=-1)
