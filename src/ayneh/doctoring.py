@@ -86,7 +86,7 @@ class Doctor:
         return [f for r in chosen for f in self.findings(r) if f.severity == "severe" and f.until_step is None]
 
     def content(self) -> bool:
-        """Whether the newest look speaks of health: what is severe and can be told is well within, and something can."""
+        """Whether the newest look speaks of health: what is severe and can be told is well within."""
         for patient in self.patients:
             course = patient.columns.course(patient.facts)
             told = [(one, float(measured(one, course)[-1])) for one in SYMPTOMS.values() if one.severity == "severe"]
