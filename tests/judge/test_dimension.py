@@ -127,7 +127,7 @@ MNIST = {"mle_3": 14.6, "mle_5": 14.3, "mle_10": 13.8, "mle_20": 13.3, "two_nn":
 
 @pytest.mark.skipif("AYNEH_DATA" not in os.environ, reason="AYNEH_DATA does not say where MNIST is")
 def test_mnist_has_its_known_dimensions():
-    """1,000 of the 60,000 training images, each with its neighbours among all: known to 3 %, at one neighbour to 6 %."""
+    """1,000 of the 60,000 training images, each with its neighbours among all: known to about 3 %."""
     from ayneh.data.sources import load
 
     pixels = load("mnist", "train").pixels.flatten(1).float().numpy()

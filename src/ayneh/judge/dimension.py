@@ -79,7 +79,7 @@ def likelihood(found: Near, k: int) -> Score:
 
 
 def two_nn(found: Near) -> Score:
-    """d of F(mu) = 1 - mu^-d, mu = T_2 / T_1: the slope of -ln(1 - F) over ln mu through the origin (Facco et al. 2017).
+    """d of F(mu) = 1 - mu^-d, mu = T_2 / T_1: the slope of -ln(1 - F) over ln mu through 0 (Facco et al. 2017).
 
     F is the share of points with a smaller ratio; the largest tenth of the ratios is left out.
     """

@@ -1,0 +1,47 @@
+"""dG/dz: how many directions of z an image follows, and how strongly."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+def singular_values(gen: nn.Module, z: Tensor) -> np.ndarray:
+    """Of dG/dz at each z (K, Z), descending: (K, min(Z, C S S)) in float64; ``gen`` in eval mode, as it is sampled.
+
+    The change of an image's pixels, all together, for a unit of z in that direction.
+    """
+    net = copy.deepcopy(gen).to("cpu", torch.float64).eval().requires_grad_(False)
+    return torch.stack([torch.linalg.svdvals(_slope(net, one)) for one in z.detach().to("cpu", torch.float64)]).numpy()
+
+
+def _slope(net: nn.Module, z: Tensor) -> Tensor:
+    """dG/dz at z (Z,): (C S S, Z). A copy of z for each pixel: copy i is asked for the slope of its pixel i alone."""
+    pixels = net(z[None]).numel()
+    copies = z.repeat(pixels, 1).requires_grad_()
+    (slope,) = torch.autograd.grad(net(copies).flatten(1).diagonal().sum(), copies)
+    return slope
+
+
+def effective_rank(values: np.ndarray) -> float:
+    """exp(H(p)), p = s / sum s over singular values s (n,): n for equal ones, 1 for one alone (Roy & Vetterli 2007)."""
+    total = float(values.sum())
+    if total == 0:
+        return 0.0
+    p = values[values > 0] / total
+    return float(np.exp(-(p * np.log(p)).sum()))
+
+
+def directions(values: np.ndarray, share: float = 0.9) -> int:
+    """How many of the descending singular values (n,) hold this share of the sum of their squares; 0 of none."""
+    squares = np.cumsum(values**2)
+    return int(np.searchsorted(squares, share * squares[-1]) + 1) if squares[-1] > 0 else 0
+
+
+def condition(values: np.ndarray) -> float | None:
+    """s_max / s_min of descending values (n,); None where the smallest is 0 in float64's eyes: not invertible."""
+    floor = values[0] * len(values) * np.finfo(np.float64).eps
+    return float(values[0] / values[-1]) if values[-1] > floor else None
