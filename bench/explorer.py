@@ -1,15 +1,20 @@
 """How long the report's generator takes in the browser: onnxruntime-web, one thread of WebAssembly, in Chromium.
 
-python bench/explorer.py [--runs 200] [--chromium /usr/bin/chromium]
+    python bench/explorer.py [--runs 200] [--rounds 5] [--chromium /usr/bin/chromium]
 
-Makes a run of the mirror nets at 32x32 (172,449 parameters; the weights do not matter for the time), opens the
-explorer's page and asks its own benchmark. Prints the median and the least of so many runs, and the machine's load.
+Makes a run of the mirror nets at 32x32 (172,449 numbers; the weights do not matter for the time), opens the explorer's
+page and asks its own benchmark, round by round. Prints a Markdown table of medians and quartiles over all calls of all
+rounds, with the machine and its load. A call is from latents in JavaScript to numbers of images in JavaScript; painting
+them is not in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,37 +31,48 @@ QUIET = ["--no-sandbox", "--headless", "--disable-gpu", "--no-first-run", "--dis
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--runs", type=int, default=200, help="calls of each size in a round")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds over all sizes")
+    parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("chromium-browser"))
     args = parser.parse_args()
+    if args.chromium is None:
+        sys.exit("There is no chromium here: apt-get install chromium, or name one by --chromium PATH.")
     ayneh = [sys.executable, "-m", "ayneh"]
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         subprocess.run([*ayneh, *TRAIN.split(), str(run)], check=True, stdout=subprocess.DEVNULL)
         command = [*ayneh, "explore", str(run), "--no-open", "--port", "0"]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             url = server.stdout.readline().strip() if server.stdout else ""
-            measure(url, args.chromium, args.runs)
+            measure(url, args.chromium, args.runs, args.rounds)
         finally:
             server.terminate()
             server.wait()
 
 
-def measure(url: str, chromium: str, runs: int) -> None:
+def measure(url: str, chromium: str, runs: int, rounds: int) -> None:
     """One page, one table."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        page = browser.new_page()
+        version, page = browser.version, browser.new_page()
         page.goto(f"{url}#plane")
         page.wait_for_selector('#view-plane[data-ready="map"]', timeout=120_000)
-        found = page.evaluate("([sizes, runs]) => explorer.benchmark(sizes, runs)", [list(SIZES), runs])
+        begin = os.getloadavg()[0]
+        ask = "([sizes, runs]) => explorer.benchmark(sizes, runs)"
+        found = [page.evaluate(ask, [list(SIZES), runs]) for _ in range(rounds)]
         browser.close()
-    print(f"{runs} runs each, load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    print("images   median ms   least ms   goal ms")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.platform()}, Chromium {version}")
+    print(f"{rounds} rounds of {runs} calls; load of the machine {begin:.2f} before, {os.getloadavg()[0]:.2f} after\n")
+    print("| images in a call | median ms (quartiles) | least ms | medians of the rounds | goal ms |")
+    print("|---|---|---|---|---|")
     for n in SIZES:
-        times = found[str(n)]
-        print(f"{n:6}   {times['median']:9.1f}   {times['least']:8.1f}   {GOALS_MS.get(n, '')}")
+        times = sorted(time for told in found for time in told[str(n)])
+        lower, median, upper = statistics.quantiles(times, n=4)
+        of_rounds = [statistics.median(told[str(n)]) for told in found]
+        apart = f"{min(of_rounds):.1f} to {max(of_rounds):.1f}"
+        goal = f"{GOALS_MS[n]:.0f}" if n in GOALS_MS else ""
+        print(f"| {n} | {median:.1f} ({lower:.1f} to {upper:.1f}) | {times[0]:.1f} | {apart} | {goal} |")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ export function makeTraining(app) {
       findings: h("ul", { class: "findings", "aria-live": "polite", "aria-label": "Findings" }),
     };
     parts.root = h("div", { class: "stack" }, h("h3", {}, app.runs[i].name), parts.status, parts.charts,
-      h("div", { class: "split" }, h("div", {}, parts.picture, parts.caption), h("div", {}, h("h3", {}, "Findings"), parts.findings)));
+      h("div", { class: "split" }, h("div", {}, parts.picture, parts.caption), h("div", { class: "told" }, h("h3", {}, "Findings"), parts.findings)));
     return parts;
   }
 
