@@ -20,6 +20,7 @@ VERBS = {  # verb -> (module in jobs, function, what it does)
     "judge": ("judge", "judge", "train the judge of a data set that has none: ayneh judge train --data ..."),
     "study": ("study", "study", "compare arms over seeds, with statistics: ayneh study run prior"),
     "mirror": ("mirror", "mirror", "how far a run's discriminator is an inverse of its generator"),
+    "diagnose": ("diagnose", "diagnose", "what a run suffers from, since when, why, and what to do"),
     "explore": ("explore", "explore", "walk through what runs have learnt, in a browser"),
     "export": ("export", "export", "a run's nets as ONNX or weights, checked, with a model card"),
     "show": ("show", "show", "a run in the terminal: last losses, speed, where the pictures are"),

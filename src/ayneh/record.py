@@ -160,6 +160,10 @@ class Record:
         with self.findings.open("a") as file:
             file.write(json.dumps(event) + "\n")
 
+    def events(self) -> list[dict[str, Any]]:
+        """All lines of findings."""
+        return _lines(self.findings)
+
     def abandon(self, step: int, number: int) -> None:
         """Give up what came after ``step``, for the rescue of this number (from 1): nothing of it is taken up again.
 

@@ -47,9 +47,14 @@ def centre_noise(facts: Facts) -> Cure:
                                                  "prior.high": None})  # fmt: skip
 
 
+def calm(facts: Facts) -> Cure:
+    """Against going round in circles: noise whose mean does not move all images at once, or smaller rates."""
+    return centre_noise(facts) if _shares_a_mean(facts) else slow_down(facts)
+
+
 def bring_life(facts: Facts) -> Cure:
     """Against collapse: the noise's mean, a saturating loss, too fast a game, too strong a D, in this order."""
-    if (facts.get("parallel") or 0) >= 0.5 and facts["net.gen_first_norm"] == "none":
+    if _shares_a_mean(facts):
         return centre_noise(facts)
     if facts["rules.loss"] == "saturating":
         return not_saturating(facts)
@@ -84,6 +89,10 @@ def mend_data(facts: Facts) -> Cure:
     """Grey levels from 0 to 255."""
     return Cure("Store the images with grey levels from 0 to 255 (an array of floats from 0 to 1 times 255, rounded), "
                 "and train anew.", {})  # fmt: skip
+
+
+def _shares_a_mean(facts: Facts) -> bool:
+    return bool((facts.get("parallel") or 0) >= 0.5 and facts["net.gen_first_norm"] != "unit")
 
 
 def _rate_dis(facts: Facts) -> float:

@@ -135,7 +135,7 @@ class Watch:
     def _found(self, course: Course, t: int, value: float) -> Finding:
         symptom = self.symptom
         seen = _Seen({name: float(column[t]) for name, column in course.series.items()}, value=value)
-        words = symptom.evidence.format_map(seen)
+        words = symptom.evidence.format_map(seen).replace("%", " %")
         step = int(course.steps[t])
         return Finding(self.name, symptom.severity, self._since, step, None, value, symptom.threshold, words,
                        symptom.source, symptom.cure(course.facts))  # fmt: skip

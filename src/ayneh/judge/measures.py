@@ -29,7 +29,7 @@ def _warm(course: Course) -> np.ndarray:
 
 def fact(name: str) -> Callable[[Course], np.ndarray]:
     """Something that does not change, at every look; NaN where it is not known."""
-    return lambda course: np.full(len(course.steps), float(course.facts.get(name) or np.nan))
+    return lambda course: np.full(len(course.steps), np.nan if (x := course.facts.get(name)) is None else float(x))
 
 
 def dis_error(course: Course) -> np.ndarray:

@@ -49,7 +49,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         measure=measures.blindness,
         threshold=0.6,
         below=True,
-        evidence="D ranks a real image above a fake in {value:.0%} of pairs (50 % would be guessing), and yet only "
+        evidence="D ranks a real image above a fake in {value:.2f} of pairs (1/2 would be guessing), and yet only "
         "{coverage:.0%} of real images have a fake near them: D lets pass what is nothing like the data.",
         source=BENCH,
         cure=cures.strengthen_dis,
@@ -144,7 +144,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         evidence="The same noise gives other images at each look: they change by {value:.2f} of what unrelated images "
         "would.",
         source=BENCH,
-        cure=cures.slow_down,
+        cure=cures.calm,
     ),
     "memorisation": Symptom(
         title="the samples are copies of training images",
