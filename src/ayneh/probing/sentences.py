@@ -1,0 +1,267 @@
+"""What a probe shows about the claim that disjoint supports starve the generator (report, R4), in words."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+from ayneh.judge.overlap import LN2
+
+APART = 0.02  # error up to which D tells the sides apart
+VANISHED, FELL = 100.0, 10.0  # factors by which a gradient fell from its largest value
+SATURATING, OTHER = "gradient log(1-D)", "gradient -log D"
+Values = dict[str, Any]
+
+
+def words(values: Values) -> list[str]:
+    """Sentences from what `probe` returned: the control first, then each epoch, then the claim."""
+    told = [one for one in values["epochs"] if "arms" in one]
+    silent = [one for one in values["epochs"] if "arms" not in one]
+    said = [f"After epoch {one['epoch']} nothing can be told: {one['cannot tell']}." for one in silent]
+    if not told:
+        return said
+    said += [_setting(values, told)]
+    trusted = [one for one in told if _null_holds(one)]
+    said += _null(told)
+    said += [sentence for one in told for sentence in _epoch(one)]
+    said += _batches(told) + _grey_levels(told) + _noise(values, told)
+    said += _dimensions(values, told)
+    return [*said, _claim(values, trusted)]
+
+
+def _setting(values: Values, told: list[Values]) -> str:
+    protocol, n = values["protocol"], told[-1]["n"]
+    held, epochs = n["held_out_a_side"], _listed([str(one["epoch"]) for one in told])
+    dropout = f"dropout {protocol['dropout']:g}" if protocol["dropout"] else "no dropout"
+    return (
+        f"G stood still as it was after epoch{'s' if len(told) > 1 else ''} {epochs}, and fresh discriminators of this "
+        f"run's kind learnt for {protocol['steps']:,} steps to tell it from {n['train_real']:,} training images, in "
+        f"the game of cross-entropy with {dropout} and no penalty. Errors are those on {held:,} test images and {held:,} "
+        "fakes that no D had learnt from, judged one by one."
+    )
+
+
+# -- the null ----------------------------------------------------------------------------------------------------------
+
+
+def _null_holds(one: Values) -> bool:
+    """Whether real against real came out as a draw; also where it was not asked."""
+    if "null" not in one["arms"]:
+        return True
+    interval = one["arms"]["null"]["error_single_interval"][-1]
+    return interval is not None and interval[0] <= 0.5 <= interval[1] + 0.05
+
+
+def _null(told: list[Values]) -> list[str]:
+    arm = told[-1]["arms"].get("null")  # the same at every epoch: G takes no part in it
+    if arm is None:
+        return ["Real images were not held against real ones: what D makes of no difference is not known."]
+    error, train, n = _number(arm["error_single"][-1]), _number(arm["error_train"][-1]), told[-1]["n"]["train_real"]
+    if not _null_holds(told[-1]):
+        return [
+            f"The control fails: held-out real images are told from other real ones (error {error}). The splits of the "
+            "data differ, or the sample is too small, and this probe cannot tell anything."
+        ]
+    return [
+        f"Control, real against real: the held-out error is {error}, a draw as it should be, while that on D's own "
+        f"training images is {train}. A low error on training images alone may be memory of {n:,} images, and shows "
+        "nothing about supports."
+    ]
+
+
+# -- each epoch --------------------------------------------------------------------------------------------------------
+
+
+def _epoch(one: Values) -> list[str]:
+    if "plain" not in one["arms"]:
+        return []
+    arm, epoch = one["arms"]["plain"], one["epoch"]
+    error, interval, bound = (arm[name][-1] for name in ("error_single", "error_single_interval", "bound"))
+    if error is None or bound is None:
+        return [f"After epoch {epoch}: cannot tell, D's logits are not finite or there are too few images."]
+    since = _apart_since(arm)
+    how = "does not tell the sides apart" if interval[1] >= 0.5 else "tells the sides apart in part"
+    if since is not None:
+        how = f"tells the sides apart (error up to {APART:g}) from step {since:,} on"
+    return [
+        f"After epoch {epoch} a fresh D {how}: held-out error {error:.3f} (95 %: {interval[0]:.3f} to "
+        f"{interval[1]:.3f}) at step {arm['step'][-1]:,}; the Jensen-Shannon divergence is at least {bound:.3f} nats, "
+        f"of at most ln 2 = {LN2:.3f}. G's gradient under log(1 - D) {_change(arm[SATURATING])}, under -log D it "
+        f"{_change(arm[OTHER])}."
+    ]
+
+
+def _apart_since(arm: Values) -> int | None:
+    """The step from which the error stayed at `APART` or below, to the end; None: it did not."""
+    since = None
+    for step, error in zip(arm["step"], arm["error_single"], strict=True):
+        if error is None or error > APART:
+            since = None
+        elif since is None:
+            since = step
+    return since
+
+
+def fall(norms: list[float | None]) -> float | None:
+    """Largest over last: by what factor a gradient fell; None where it cannot be told."""
+    finite = [norm for norm in norms if norm is not None]
+    if not finite or norms[-1] is None or not max(finite) > 0:
+        return None
+    return max(finite) / norms[-1] if norms[-1] > 0 else float("inf")
+
+
+def _change(norms: list[float | None]) -> str:
+    factor = fall(norms)
+    if factor is None:
+        return "cannot be told"
+    most = max(norm for norm in norms if norm is not None)
+    ends = f"(norm {norms[0]:.2g} at first, {most:.2g} at most, {norms[-1]:.2g} in the end)"
+    if factor >= VANISHED:
+        return f"vanishes: it falls {factor:,.0f}-fold from its largest value {ends}"
+    if factor >= FELL:
+        return f"falls {factor:,.0f}-fold from its largest value {ends}"
+    return f"does not vanish {ends}"
+
+
+# -- the other controls ------------------------------------------------------------------------------------------------
+
+
+def _batches(told: list[Values]) -> list[str]:
+    arms = [one["arms"]["played"] for one in told if "played" in one["arms"]]
+    if not arms or any(arm["error_single"][-1] is None for arm in arms):
+        return []
+    batch = _listed([_number(arm["error_held_out"][-1]) for arm in arms])
+    alone = _listed([_number(arm["error_single"][-1]) for arm in arms])
+    falls = [fall(arm[SATURATING]) for arm in arms]
+    starves = sum(1 for factor in falls if factor is not None and factor >= FELL)
+    return [
+        "In the game itself this D sees reals and fakes in batches apart, and its batch norm lets it judge a batch as "
+        f"a whole. Taught so, its error on held-out images is {batch} in batches and {alone} one by one, and the "
+        f"gradient under log(1 - D) falls tenfold or more in {starves} of {len(falls)} cases. What D tells of a batch "
+        "is no statement about the supports of images."
+    ]
+
+
+def _grey_levels(told: list[Values]) -> list[str]:
+    said = []
+    for name, what in (("rounded", "rounding both sides to 8 bits"), ("dequantised", "noise of one grey level")):
+        pairs = [(one["arms"]["plain"], one["arms"][name]) for one in told if {"plain", name} <= one["arms"].keys()]
+        if not pairs or any(arm["error_single"][-1] is None for pair in pairs for arm in pair):
+            continue
+        same = all(_overlap(*(arm["error_single_interval"][-1] for arm in pair)) for pair in pairs)
+        before, after = (_listed([_number(pair[side]["error_single"][-1]) for pair in pairs]) for side in (0, 1))
+        verdict = "no difference can be told: it is not grey levels that D reads" if same else "D read grey levels"
+        said.append(f"Control, {what}: the held-out error goes from {before} to {after}; {verdict}.")
+    return said
+
+
+def _noise(values: Values, told: list[Values]) -> list[str]:
+    arms = [one["arms"]["noised"] for one in told if "noised" in one["arms"]]
+    falls = [fall(arm[SATURATING]) for arm in arms]
+    if not arms or any(arm["error_single"][-1] is None for arm in arms) or None in falls:
+        return []
+    errors = _listed([_number(arm["error_single"][-1]) for arm in arms])
+    bounds = _listed([f"{arm['bound'][-1]:.2f}" for arm in arms])
+    starved = any(factor is not None and factor >= FELL for factor in falls)
+    meaning = (
+        "Supports that meet everywhere do not keep that gradient alive by themselves: how far the densities lie apart "
+        "decides"
+        if starved
+        else "Where the noise makes the sides overlap, that gradient stays alive"
+    )
+    return [
+        f"Under Gaussian noise of {values['protocol']['noise']:g} on both sides, whose supports are the whole space, "
+        f"the error is {errors}, the bound {bounds} nats, and the gradient under log(1 - D) falls "
+        f"{_listed([_times(factor) for factor in falls])} from its largest value. {meaning}."
+    ]
+
+
+# -- dimensions --------------------------------------------------------------------------------------------------------
+
+
+def _dimensions(values: Values, told: list[Values]) -> list[str]:
+    protocol = values["protocol"]
+    data = _dimension(values["dimension"])
+    samples = _listed([f"{_dimension(one['dimension'])} after epoch {one['epoch']}" for one in told])
+    ranks = _listed([f"{median(one['jacobian']['effective_rank']):.0f}" for one in told])
+    few = _listed([f"{median(one['jacobian']['directions_90']):.0f}" for one in told])
+    points = protocol["dimension_points"]
+    return [
+        f"Intrinsic dimension by maximum likelihood at k = 10 and by TwoNN, of {points:,} images each: the data "
+        f"{data}; samples {samples}; of {protocol['pixels']:,} pixels. Both estimates fall short where a dimension is large.",
+        f"G's slope has an effective rank of {ranks} of at most {min(protocol['latents'], protocol['pixels'])}, and "
+        f"{few} directions hold 90 % of its squares. Whatever the prior, the images of {protocol['latents']} numbers "
+        f"{_fill(protocol)}.",
+    ]
+
+
+def _fill(protocol: Values) -> str:
+    if protocol["latents"] < protocol["pixels"]:
+        return f"cannot fill {protocol['pixels']:,} dimensions: normal and uniform noise are alike in this"
+    return f"could fill {protocol['pixels']:,} dimensions"
+
+
+def _dimension(found: Values) -> str:
+    parts = [found[name]["value"] for name in ("mle_10", "two_nn")]
+    return " and ".join("cannot be told" if part is None else f"{part:.1f}" for part in parts)
+
+
+# -- the claim ---------------------------------------------------------------------------------------------------------
+
+
+def _claim(values: Values, trusted: list[Values]) -> str:
+    """Does this run show that disjoint supports starve G?"""
+    head = "Do disjoint supports starve the generator (report, R4)?"
+    arms = [one["arms"]["plain"] for one in trusted if "plain" in one["arms"]]
+    arms = [arm for arm in arms if arm["error_single"][-1] is not None]
+    if not arms:
+        return f"{head} This probe cannot tell."
+    apart = [arm for arm in arms if _apart_since(arm) is not None]
+    starved = [arm for arm in apart if (fall(arm[SATURATING]) or 0) >= VANISHED]
+    fed = [arm for arm in starved if (fall(arm[OTHER]) or float("inf")) < FELL]
+    steps, of = values["protocol"]["steps"], f"{len(arms)} checkpoint{'s' if len(arms) > 1 else ''}"
+    if not apart:
+        return (
+            f"{head} It cannot be told: in {steps:,} steps no fresh D told G from the data almost without error (up to "
+            f"{APART:g}) at any of {of}. Another net or more steps might (--probe-steps)."
+        )
+    premise = (
+        f"{head} At {len(apart)} of {of} the sides lie as good as apart: a D of this run's kind learns to tell them on "
+        "images that it has not seen (no finite sample shows that supports are disjoint)."
+    )
+    if not starved:
+        return (
+            f"{premise} Starvation was not seen in {steps:,} steps: the gradient under log(1 - D) did not fall "
+            f"{VANISHED:.0f}-fold; more steps might show it (--probe-steps)."
+        )
+    game = {"saturating": "log(1 - D)", "non-saturating": "-log D"}.get(
+        values["protocol"]["loss_of_run"], "another loss"
+    )
+    return (
+        f"{premise} Under log(1 - D) G then starves, at {len(starved)} of {len(apart)}, as the report says. Under -log "
+        f"D the gradient did not vanish at {len(fed)} of these {len(starved)}. This run plays with {game}, and against a "
+        "D that is not trained to the end before each step of G. The probe of one run says nothing of normal against "
+        f"uniform noise (here {values['protocol']['prior']}): the argument from dimensions is the same for both."
+    )
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+def _overlap(a: list[float], b: list[float]) -> bool:
+    return a[0] <= b[1] and b[0] <= a[1]
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"
+
+
+def _times(factor: float | None) -> str:
+    return (
+        "by an unknown factor" if factor is None else f"{factor:,.1f}-fold" if factor < FELL else f"{factor:,.0f}-fold"
+    )
+
+
+def _listed(parts: list[str]) -> str:
+    """ "0.1, 0.2 and 0.3"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
