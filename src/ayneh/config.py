@@ -120,6 +120,8 @@ class Rules:
     """Half-life, in images, of the moving average of G that is sampled (0: G itself)."""
     mirror_weight: float = 0.0
     """Weight, for D and G alike, of reading z back from D's features of G(z): 1 - R^2 times this (0: not read)."""
+    mirror_weight_gen: float | None = None
+    """The same for G, where it is to differ (default: mirror_weight)."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,7 @@ class Config:
             ("rules.dis-steps", self.rules.dis_steps, 1, 1000),
             ("rules.gen-steps", self.rules.gen_steps, 1, 1000),
             ("rules.mirror-weight", self.rules.mirror_weight, 0, float("inf")),
+            ("rules.mirror-weight-gen", self.rules.mirror_weight_gen or 0, 0, float("inf")),
             ("rules.ema-halflife-images", self.rules.ema_halflife_images, 0, float("inf")),
             ("optimizer.lr", self.optimizer.lr, 0, float("inf")),
             ("optimizer.beta1", self.optimizer.beta1, 0, 0.999999),

@@ -65,7 +65,7 @@ GAMES = {
     "relativistic, r1+r2": Rules(loss="relativistic", penalty="r1+r2", dropout=0.0, ema_halflife_images=100),
     "wasserstein, gradient penalty": Rules(loss="wasserstein", penalty="wgan-gp", dropout=0.0, dis_steps=3),
     "dragan, two steps of G": Rules(penalty="dragan", gen_steps=2, label_smoothing=0.1),
-    "mirror, two steps each": Rules(mirror_weight=2.0, dis_steps=2, gen_steps=2),
+    "mirror, two steps each": Rules(mirror_weight=2.0, mirror_weight_gen=0.3, dis_steps=2, gen_steps=2),
     "mirror, relativistic, r1": Rules(loss="relativistic", penalty="r1", mirror_weight=0.5, translation=0.2),
     "everything that veils": Rules(
         loss="hinge", dropout=0.2, instance_noise=0.3, instance_noise_images=100, translation=0.2, cutout=0.3
@@ -122,12 +122,12 @@ def test_replicas_may_differ_in_any_number():
 
 
 def test_a_mirror_reads_z_back_as_in_a_plain_pytorch_loop():
-    """z of U(0, 2), standardised by hand to (z - 1) sqrt 3; D and G both descend 0.7 times the mean squared error."""
+    """z of U(0, 2), standardised by hand to (z - 1) sqrt 3; D descends 0.7 times the mean squared error, G 0.2 times."""
     config = replace(
         SMALL,
         prior=Prior("uniform", dim=8, low=0.0, high=2.0),
         net=Net("mirror", width=4, features=12),
-        rules=Rules(mirror_weight=0.7),
+        rules=Rules(mirror_weight=0.7, mirror_weight_gen=0.2),
         optimizer=Optimizer(lr=3e-3),
     )
     match = match_of(config)
@@ -152,7 +152,7 @@ def test_a_mirror_reads_z_back_as_in_a_plain_pytorch_loop():
         opt_d.step()
         gen.zero_grad()
         shown = dropped(fake, g["fake"])
-        (softplus(-dis(shown)).mean() + 0.7 * (read(shown) - target).square().mean()).backward()
+        (softplus(-dis(shown)).mean() + 0.2 * (read(shown) - target).square().mean()).backward()
         opt_g.step()
         state, measures = match.play(state, i)
         torch.testing.assert_close(measures["misread"][0], unread.detach(), rtol=1e-10, atol=1e-10)

@@ -223,6 +223,11 @@ def _ema_decay(c: Config) -> float:
     return 0.5 ** (c.batch * c.rules.dis_steps / halflife) if halflife else 0.0
 
 
+def _mirror_weight_gen(c: Config) -> float:
+    weight = c.rules.mirror_weight_gen
+    return c.rules.mirror_weight if weight is None else weight
+
+
 HYPER: dict[str, Callable[[Config], float]] = {  # the numbers that may differ between the replicas of a stack
     "lr_gen": lambda c: c.optimizer.lr,
     "lr_dis": lambda c: c.optimizer.lr if c.optimizer.lr_dis is None else c.optimizer.lr_dis,
@@ -236,6 +241,7 @@ HYPER: dict[str, Callable[[Config], float]] = {  # the numbers that may differ b
     "cutout": lambda c: c.rules.cutout,
     "ema_decay": _ema_decay,
     "mirror_weight": lambda c: c.rules.mirror_weight,
+    "mirror_weight_gen": _mirror_weight_gen,
     "z_mean": lambda c: prior_of(c).moments(c.prior.dim)[0],
     "z_std": lambda c: prior_of(c).moments(c.prior.dim)[1] ** 0.5,
 }

@@ -97,7 +97,7 @@ def update_gen(
     fake_logits, misread_z = judge(game, dis, seen(fake, draw["fake"], hyper), z, hyper)  # (R, B), (R,)
     real_logits = game.dis(dis, seen(real, draw["real"], hyper)) if game.loss.gen_needs_real else None
     loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
-    whole = loss if misread_z is None else loss + hyper["mirror_weight"][:, 0] * misread_z
+    whole = loss if misread_z is None else loss + hyper["mirror_weight_gen"][:, 0] * misread_z
     grad = descend(game, state, "gen", gen, whole, hyper)
     gen = state["gen"]
     state["ema"] = average(state["ema"], gen, hyper["ema_decay"], state["gen_t"]) if game.averages else gen
