@@ -1,8 +1,13 @@
 """The verb `study` from the command line."""
 
+import contextlib
+import io
 import json
+import shutil
 
 import pytest
+
+from ayneh.__main__ import main
 
 FILE = (
     'question = "Does the learning rate matter?"\nbase = "digits"\nseeds = 2\nimages = 200\n'
@@ -18,12 +23,15 @@ def file(tmp_path):
     return path
 
 
-@pytest.fixture
-def played(tmp_path, file, ayneh):
-    """The folder of a study that was played."""
-    status, out, err = ayneh("study", "run", file, "--out", tmp_path / "s", "--workers", "1", "--quiet")
-    assert status == 0, err
-    return tmp_path / "s", out
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    """The folder of a study that was played, not to be changed, and what it printed."""
+    place = tmp_path_factory.mktemp("played")
+    (place / "tiny.toml").write_text(FILE)
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        main(["study", "run", str(place / "tiny.toml"), "--out", str(place / "s"), "--workers", "1", "--quiet"])
+    return place / "s", told.getvalue()
 
 
 def test_plan_tells_what_it_would_take_and_plays_nothing(tmp_path, file, ayneh):
@@ -50,8 +58,8 @@ def test_run_plays_reports_and_is_done(played, ayneh, file):
     assert (status, "4 of 4 runs done; 0 being played now" in out) == (0, True)
 
 
-def test_a_report_of_part_of_a_study_says_what_is_missing(played, ayneh):
-    folder, _ = played
+def test_a_report_of_part_of_a_study_says_what_is_missing(played, ayneh, tmp_path):
+    folder = shutil.copytree(played[0], tmp_path / "s")
     (folder / "runs" / "lr-0.0001" / "seed-001" / "outcome.json").unlink()
     status, out, _ = ayneh("study", "report", folder)
     assert status == 0
