@@ -8,9 +8,10 @@ import pytest
 
 @pytest.fixture
 def growing(tiny_run, tmp_path):
-    """A copy of the tiny run that has not come to its end."""
+    """A copy of the tiny run that has not come to its end, and in which nothing was found."""
     run = tmp_path / "run"
     shutil.copytree(tiny_run, run)
+    (run / "findings.jsonl").unlink(missing_ok=True)
     config = json.loads((run / "config.json").read_text())
     config["config"]["epochs"] = 5
     (run / "config.json").write_text(json.dumps(config))
@@ -42,6 +43,28 @@ def test_a_run_in_training_is_followed(page, serve, growing, shots, opened):
         page.goto("about:blank")
 
 
+def test_a_training_that_is_faster_than_the_page_does_not_starve_it(page, serve, growing, opened):
+    def finished(epoch):
+        shutil.copy(
+            growing / "checkpoints" / "epoch-0002.safetensors",
+            growing / "checkpoints" / f"epoch-000{epoch}.safetensors",
+        )
+
+    with serve(growing) as server:
+        opened(page, server, "plane", "map")
+        held = []
+        page.route("**/epochs/3/notes", lambda route: held.append(route))
+        finished(3)
+        page.wait_for_selector("text=Preparing this checkpoint")
+        finished(4)
+        page.wait_for_selector(".side-card output:text-is('4')")
+        assert len(held) == 1
+        with page.expect_request("**/epochs/4/notes"):  # asked for when epoch 3 has been shown, and not before
+            held.pop().continue_()
+        page.wait_for_selector("text=mirror nets on digits")
+        page.goto("about:blank")
+
+
 def test_findings_come_and_clear_without_asking(page, serve, growing, shots, opened):
     with serve(growing) as server, (growing / "findings.jsonl").open("a") as file:
 
@@ -54,16 +77,24 @@ def test_findings_come_and_clear_without_asking(page, serve, growing, shots, ope
         notes(
             event("collapse", "severe", "<b>G draws one shape</b>", 1, 5),
             event("memory", "note", "not of this replica", 1, 5, replica=1),
-            event("overpowering", "warning", "D is ahead of G", 2, 9),
-            '{"half a li',
+            event("overpowering", "warning", "seed 0: step 9, warning: D is ahead. Try: ayneh train --a 1", 2, 9),
+            half := event("memory", "note", "not yet", 2, 9)[:40],
         )
         page.wait_for_selector("text=<b>G draws one shape</b>")  # words, not markup
         assert page.locator(".finding .when").all_inner_texts() == ["warning since epoch 2", "severe since epoch 1"]
         assert page.locator("figure:first-child .span").count() == 2  # shaded in the curves
         page.screenshot(path=shots / "training-findings.png", full_page=True)
-        notes("ne\n", event("collapse", "severe", "no longer", 2, 10, appeared=False))
+        assert page.inner_text(".finding.warning p:nth-child(2)") == "D is ahead."
+        assert page.inner_text(".finding.warning code") == "ayneh train --a 1"
+        notes(
+            event("memory", "note", "by now", 2, 9)[len(half) :],
+            event("collapse", "severe", "no longer", 2, 10, appeared=False),
+        )
         page.wait_for_selector("text=over from epoch 1 to 2")
-        assert page.locator(".finding .when").all_inner_texts() == ["warning since epoch 2", "over from epoch 1 to 2"]
+        assert page.locator(".finding .when").all_inner_texts() == [
+            *("note since epoch 2", "warning since epoch 2"),
+            "over from epoch 1 to 2",
+        ]
         page.select_option(".side-card .choice:nth-child(2) select", "1")
         page.wait_for_selector("text=not of this replica")
         assert page.locator(".finding").count() == 1

@@ -95,7 +95,7 @@ class Library:
                 "lines": lines[since:],
                 "epochs": record.kept_epochs(),
                 "pictures": _pictures(record),
-                "findings": _findings(record),
+                "findings": record.events(),
                 "training": _training(record),
                 "wanted_epochs": record.config().epochs,
             }
@@ -194,20 +194,6 @@ def _finite(x: float) -> float | None:
 def _pictures(record: Record) -> list[int]:
     config = record.config()
     return [int(path.stem.split("-")[1]) for path in record.sample_paths(0, config.seeds)]
-
-
-def _findings(record: Record) -> list[dict[str, Any]]:
-    """What the run's own look-out has noticed, if anything."""
-    path = record.folder / "findings.jsonl"
-    found = []
-    for text in path.read_text(errors="replace").splitlines() if path.is_file() else []:
-        try:
-            line = json.loads(text)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(line, dict):
-            found.append(line)
-    return found
 
 
 def _training(record: Record) -> bool:

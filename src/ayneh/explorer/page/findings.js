@@ -28,9 +28,16 @@ export function items(found) {
   return [...now, ...over].map((finding) => {
     const severity = SEVERITIES.includes(finding.severity) ? finding.severity : "note";
     const state = finding.to ? "over" : severity;
+    const [said, command] = sentence(String(finding.words)).split(" Try: ");
     return h("li", { class: `finding ${state}` },
-      h("p", { class: "when" }, h("b", {}, state), ` ${when(finding)}`), h("p", {}, String(finding.words)));
+      h("p", { class: "when" }, h("b", {}, state), ` ${when(finding)}`), h("p", {}, said), command && h("code", {}, command));
   });
+}
+
+/** Without the place and the severity at its head, which stand above it. */
+function sentence(words) {
+  const bare = words.replace(/^(seed \d+: )?(step \d+, \w+: )?/, "");
+  return bare.charAt(0).toUpperCase() + bare.slice(1);
 }
 
 function when({ from, to }) {

@@ -15,7 +15,7 @@ export class Sides {
   }
 
   async add(run, epoch = this.runs[run].epochs.at(-1)) {
-    const side = { run, replica: 0, epoch, wish: 0 };
+    const side = { run, replica: 0, epoch, wish: 0, busy: false, follows: epoch === this.runs[run].epochs.at(-1) };
     this.chosen.push(side);
     this.build();
     await this.choose(side, {});
@@ -37,7 +37,8 @@ export class Sides {
 
   /** Another run, replica or epoch for a side. Of several wishes in a row the last one counts. */
   async choose(side, wish) {
-    Object.assign(side, wish);
+    Object.assign(side, wish, { busy: true });
+    if ("epoch" in wish) side.follows = side.epoch === this.runs[side.run].epochs.at(-1);
     const number = ++side.wish;
     side.status.textContent = PREPARING;
     try {
@@ -48,10 +49,22 @@ export class Sides {
       this.models = this.chosen.map((s) => s.model).filter(Boolean);
       this.changed();
     } catch (error) {
-      if (number === side.wish) {
-        side.status.textContent = "";
-        this.failed(error);
-      }
+      if (number !== side.wish) return;
+      side.status.textContent = "";
+      if (!this.late(side)) this.failed(error); // else its checkpoint may have made room for a newer one
+    }
+    side.busy = false;
+    this.catchUp(side);
+  }
+
+  late(side) {
+    return side.follows && side.epoch !== this.runs[side.run].epochs.at(-1);
+  }
+
+  /** To the newest epoch, once the one before is ready: else a fast training would leave nothing time to be shown. */
+  catchUp(side) {
+    if (!side.busy && this.late(side) && this.chosen.includes(side)) {
+      this.choose(side, { epoch: this.runs[side.run].epochs.at(-1) });
     }
   }
 
@@ -109,13 +122,10 @@ export class Sides {
       return;
     }
     for (const side of this.chosen.filter((s) => s.run === run)) {
-      const followed = side.epoch === known.at(-1);
-      const epoch = followed || !epochs.includes(side.epoch) ? epochs.at(-1) : side.epoch;
-      const moved = epoch !== side.epoch;
-      side.epoch = epoch;
+      side.follows ||= !epochs.includes(side.epoch); // what was looked at is gone
       if ((known.length > 1) !== (epochs.length > 1)) this.build();
-      side.slider.set(epochs.indexOf(epoch), { max: epochs.length - 1 });
-      if (moved) this.choose(side, {});
+      side.slider.set(side.follows ? epochs.length - 1 : epochs.indexOf(side.epoch), { max: epochs.length - 1 });
+      this.catchUp(side);
     }
   }
 }
