@@ -11,6 +11,7 @@
 - ``findings.jsonl``: what the doctor said, a line for each finding that appeared or cleared
 - ``rescues.json``, ``abandoned.jsonl``: how often the run was brought back, and the metrics that were given up
 - ``mirror.json``, ``mirror.png``: how far D is an inverse of G, and round trips of images (`ayneh mirror`)
+- ``probe.json``: fresh discriminators against G as it stood at some checkpoints (`ayneh diagnose --probe`)
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ class Record:
             *self.folder.glob("evaluation*.json"),
             *self.folder.glob("mirror*.json"),
             *self.folder.glob("mirror*.png"),
+            *self.folder.glob("probe*.json"),
             *(self.folder / name for name in ("abandoned.jsonl", f"{RESCUES}.json")),
             self.findings,
             self.metrics,

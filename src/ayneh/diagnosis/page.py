@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ayneh import probing
 from ayneh.config import Config, flatten
 from ayneh.diagnosis import figures
 from ayneh.diagnosis.pictures import moments
@@ -33,7 +34,10 @@ class Section:
 
 def sections(record: Record, replica: int) -> list[Section]:
     """The parts beside the doctor's own: whatever other verbs have found out about this run."""
-    return []
+    values = record.report("probe", replica=replica)
+    if values is None:
+        return []
+    return [Section("probe", "The support probe", probing.words(values), probing.figures(values))]
 
 
 def standing(record: Record, config: Config, doctor: Doctor) -> str:

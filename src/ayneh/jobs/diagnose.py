@@ -16,16 +16,26 @@ from ayneh.files import atomically
 from ayneh.judge.findings import SEVERITIES
 from ayneh.judge.symptoms import SYMPTOMS
 from ayneh.record import Record
+from ayneh.terminal import Watch
 
 COLOURS = {"severe": "red", "warning": "yellow", "note": "dim"}
 
 
-def diagnose(run: tyro.conf.Positional[Path], replica: int = 0) -> None:
+def diagnose(
+    run: tyro.conf.Positional[Path],
+    replica: int = 0,
+    probe: bool = False,
+    probe_steps: int = 500,
+    probe_epochs: tuple[int, ...] | None = None,
+) -> None:
     """Say what a run suffers from, since when, why, and what to do; and write it as a page with figures.
 
     Args:
         run: the run folder, also of a run that goes on, was interrupted or broke down.
         replica: which of its replicas, counted from 0.
+        probe: train fresh discriminators against G as it stood at a few checkpoints: do disjoint supports starve it?
+        probe_steps: steps of each of them.
+        probe_epochs: after which epochs, counted from 0 (default: the first, middle and last that are kept).
     """
     record = Record.open(run)
     config = record.config()
@@ -50,7 +60,19 @@ def diagnose(run: tyro.conf.Positional[Path], replica: int = 0) -> None:
             worst = max((f.severity for f in found), key=SEVERITIES.index)
             names = ", ".join(sorted({f.name for f in found}))
             console.print(f"replica {other}, {worst}: {names} (--replica {other})", soft_wrap=True, markup=False)
+    if probe:
+        _probe(record, replica, probe_steps, probe_epochs, console)
     console.print(f"page: {write_page(record, doctor, replica)}", soft_wrap=True, markup=False)
+
+
+def _probe(record: Record, replica: int, steps: int, epochs: tuple[int, ...] | None, console: Console) -> None:
+    """Probe, write probe.json, and say what it shows; the page then has it too."""
+    from ayneh import probing
+    from ayneh.engine.support import Plan
+
+    values = probing.probe(record, epochs, replica, Plan(steps=steps), Watch().say)
+    for words in probing.words(values):
+        console.print(words, soft_wrap=True, markup=False)
 
 
 def examined(record: Record) -> Doctor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ayneh.judge.overlap import LN2
 from ayneh.pages.canvas import DASHES, INK, SERIES, canvas, log_ticks, plain
+from ayneh.probing.sentences import LN2
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
