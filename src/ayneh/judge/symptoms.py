@@ -34,7 +34,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         severity="warning",
         needs=("mean_p_real", "mean_p_fake"),
         measure=measures.dis_error,
-        threshold=0.05,
+        threshold=0.08,
         below=True,
         evidence="D is wrong by {value:.3f} on average (1/2 would be guessing): D(real) {mean_p_real:.3f}, "
         "D(fake) {mean_p_fake:.3f}, its loss {mean_loss_d:.3g}. What G hears of a D that is sure is noise.",
@@ -59,7 +59,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         severity="warning",
         needs=("mean_grad_g",),
         measure=measures.fading,
-        threshold=0.02,
+        threshold=0.05,
         below=True,
         evidence="The norm of G's gradient is {mean_grad_g:.3g}, {value:.1%} of what it was at its largest; "
         "D(fake) is {mean_p_fake:.2g}.",
@@ -82,7 +82,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         severity="severe",
         needs=("spread",),
         measure=measures.warm("spread"),
-        threshold=0.02,
+        threshold=0.05,
         below=True,
         evidence="128 samples vary {value:.2%} as much as 128 real images do.",
         source=BENCH,
@@ -117,7 +117,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         severity="severe",
         needs=("coverage",),
         measure=measures.warm("coverage", 3),
-        threshold=0.1,
+        threshold=0.05,
         below=True,
         evidence="{value:.0%} of 128 real images have a sample as near as their fifth real neighbour; samples vary "
         "{spread:.0%} as much as the data.",
@@ -151,7 +151,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         severity="warning",
         needs=("memory",),
         measure=measures.plain("memory", 3),
-        threshold=0.5,
+        threshold=0.85,
         below=True,
         evidence="A sample is {value:.2f} times as far from its nearest training image as training images are from "
         "one another; fresh images of the same kind would be about 1.",

@@ -1,0 +1,173 @@
+"""The doctor measured as a detector: ``python bench/doctor.py``; it resumes.
+
+Plays the arms of bench/ills.py over seeds, each run into its own folder, scores them as they go, calls them healthy or
+ill by the judge's scores alone (bench/detector.py), and asks what the doctor said, and when. Thresholds were set on the
+even seeds; what is reported is of the odd ones. The result is bench/doctor.json and the table in docs/doctor.md.
+``AYNEH_DATA`` or a network is needed for the runs on MNIST; ``--arms "mlp|mirror"`` chooses.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from torch import Tensor
+
+from ayneh.config import Config, Data, changed
+from ayneh.data.images import grid, save_png, to_uint8
+from ayneh.data.sources import load
+from ayneh.engine.loop import run as play_loop
+from ayneh.engine.match import Match
+from ayneh.engine.meter import Meter
+from ayneh.engine.sampler import Sampler
+from ayneh.engine.stacks import Inline
+from ayneh.engine.vitals import Vitals
+from ayneh.files import atomically
+from ayneh.judge.verdict import Judge
+from ayneh.judging import judge_of
+from ayneh.presets import PRESETS
+from ayneh.record import Record
+from detector import agreement, case_of, label, short, table, usual
+from ills import ARMS, HEALTHY, Arm
+
+RESULT = Path(__file__).with_suffix(".json")
+EPOCHS = 60
+SCORED = 500  # images behind a score
+LOOKS = 30  # scores of a run
+
+
+def config_of(arm: Arm, seed: int) -> Config:
+    """The preset ``digits``, shorter, with the arm's changes."""
+    start = replace(PRESETS["digits"].config, device="cpu", epochs=EPOCHS, seed=seed)
+    return changed(start, arm.changes, "arm")
+
+
+@cache
+def images(data: Data) -> Tensor:
+    """The training images, read once in each process."""
+    return load(data.name, resize=data.resize, limit=data.limit).pixels
+
+
+@cache
+def judge(data: Data) -> Judge:
+    """The judge of this data; with a limit, one for which a copy is one of these few images."""
+    usual = judge_of(replace(data, limit=None))
+    return usual if data.limit is None else Judge(usual.data, usual.nets, images(data), usual.test)
+
+
+def play(name: str, seed: int, folder: Path) -> None:
+    """One run into its folder, with its outcome."""
+    torch.set_num_threads(1)
+    arm = ARMS[name]
+    config = config_of(arm, seed)
+    pixels = arm.spoil(images(config.data))
+    record = Record.create(folder, config, {"device": "cpu", "threads": 1, "workers": 0})
+    record.metrics.unlink(missing_ok=True)
+    match = Match([config], pixels, torch.device("cpu"))
+    later = Match([changed(config, arm.later, "later")], pixels, torch.device("cpu"))
+    total = config.epochs * match.steps_per_epoch
+    looks = {round(total * (k + 1) / LOOKS) for k in range(LOOKS)}
+    meter, stack, vitals = Meter(tolerant=True), Inline(match, match.start(), 0), Vitals(match, {})
+    told, last = 0, {}
+    for moment in play_loop(match, stack, meter, config.epochs, config.keep.tick_steps, lambda: bool(meter.fallen)):
+        if meter.fallen:
+            break
+        if moment.tick:
+            line: dict[str, Any] = {"epoch": moment.epoch, "step": moment.step, "images": moment.images, "wall_s": 0.0}
+            line |= meter.read()
+            if vitals.due(told, moment.step):
+                line["vitals"] = vitals.look(stack.state)
+            if any(told < look <= moment.step for look in looks):
+                last = scores(match, stack, config)
+                line["scores"] = [last]
+            told = moment.step
+            record.append(line)
+        if moment.step >= total // 2 and arm.later:
+            stack.match = later
+    sampler = Sampler(match.gen, stack.state["ema"][0], config)
+    pictured = torch.cat(list(sampler.images("samples", 64))).nan_to_num()
+    save_png(record.sample_path(config.epochs - 1, 0, 1), grid(to_uint8(pictured)))
+    outcome: dict[str, Any] = {
+        "arm": name,
+        "seed": seed,
+        "steps": total,
+        "fallen": stack.step if meter.fallen else None,
+    }
+    if not meter.fallen:
+        outcome["copying"] = copying(sampler, config)
+    with atomically(folder / "outcome.json") as file:
+        file.write(json.dumps(outcome).encode())
+
+
+def scores(match: Match, stack: Inline, config: Config) -> dict[str, float | None]:
+    """What the judge says of the averaged generator."""
+    drawn = torch.cat(list(Sampler(match.gen, stack.state["ema"][0], config).images("scores", SCORED)))
+    return judge(replace(config.data, limit=None)).quick(to_uint8(drawn)) if bool(drawn.isfinite().all()) else {}
+
+
+def copying(sampler: Sampler, config: Config) -> float | None:
+    """The share of the last images that are nearer to a training image than nearly every test image is."""
+    drawn = torch.cat(list(sampler.images("scores", SCORED)))
+    referee = judge(config.data)
+    return referee._copying(referee.chosen(to_uint8(drawn)))["copies"].value if bool(drawn.isfinite().all()) else None
+
+
+def folder_of(out: Path, name: str, seed: int) -> Path:
+    """Where a run of this arm goes."""
+    return out / name.replace(", ", "--").replace(" ", "-") / f"seed-{seed}"
+
+
+def play_all(out: Path, seeds: int, arms: str, workers: int) -> None:
+    """Play what has not been played, the healthy arms with twice as many seeds."""
+    jobs = [
+        (name, seed, folder_of(out, name, seed))
+        for seed in range(2 * seeds)
+        for name in ARMS
+        if any(part in name for part in arms.split("|")) and (seed < seeds or name in HEALTHY)
+    ]
+    todo = [job for job in jobs if not (job[2] / "outcome.json").is_file()]
+    with ProcessPoolExecutor(workers) as pool:
+        futures = {pool.submit(play, *job): job for job in todo}
+        for k, future in enumerate(as_completed(futures), 1):
+            future.result()
+            print(f"{k} of {len(todo)}: {futures[future][0]}, seed {futures[future][1]}", file=sys.stderr, flush=True)
+
+
+def main(
+    out: Path = Path("runs/doctor"),
+    seeds: int = 2,
+    arms: str = "",
+    workers: int = 2,
+    result: Path = RESULT,
+) -> None:
+    """Play what has not been played; then measure.
+
+    Args:
+        out: where the runs go.
+        seeds: of each arm; healthy ones have twice as many.
+        arms: only those whose names hold one of these words (lr|u01).
+        workers: processes, of one thread each.
+        result: the file to write.
+    """
+    play_all(out, seeds, arms, workers)
+    cases = [case_of(folder.parent) for folder in sorted(out.glob("*/*/outcome.json"))]
+    reference = usual(cases)
+    known = [case for case in cases if case.net in reference]
+    for case in known:
+        label(case, reference)
+    halves = {"even": [c for c in known if c.seed % 2 == 0], "odd": [c for c in known if c.seed % 2]}
+    found = {half: agreement(chosen) for half, chosen in halves.items()}
+    with atomically(result) as file:
+        file.write((json.dumps({"halves": found, "runs": [short(case) for case in known]}, indent=0)).encode())
+    print("\n".join(table(found["odd"] if halves["odd"] else found["even"])))
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
