@@ -31,7 +31,9 @@ REACHED = """() => {
 }"""
 
 
-@pytest.mark.parametrize("view", ["plane", "directions", "path", "drawing", "epochs"])
+@pytest.mark.parametrize(
+    "view", ["drawing", *(pytest.param(v, marks=pytest.mark.slow) for v in ("plane", "directions", "path", "epochs"))]
+)
 def test_every_control_is_reached_by_tab_and_shows_it(page, served, opened, view):
     opened(page, served, view)
     page.wait_for_timeout(500)

@@ -2,6 +2,7 @@
 
 const NS = "http://www.w3.org/2000/svg";
 const [WIDE, HIGH, LEFT, BOTTOM] = [360, 160, 40, 20];
+const MANY = 50; // from so many points on, a few high ones may lie at the upper edge
 
 /** {title, series: [{name, points: [[x, y], ...]}], low, high, marks: [{from, to, severity}]} -> a figure. Marks are
  *  shaded from one x to another, or to the end where `to` is null. */
@@ -9,7 +10,8 @@ export function lines({ title, series, low, high, marks = [] }) {
   const ys = series.flatMap((s) => s.points.map(([, y]) => y));
   const xs = series.flatMap((s) => s.points.map(([x]) => x));
   const bottom = low ?? Math.min(0, ...ys);
-  const top = high ?? Math.max(bottom + 1e-9, quantile(ys, 0.98) * 1.15 || 1);
+  const most = xs.length < MANY ? Math.max(...ys) : quantile(ys, 0.98);
+  const top = high ?? Math.max(bottom + 1e-9, most * 1.15 || 1);
   const far = Math.max(1, ...xs);
   const at = ([x, y]) => [LEFT + (x / far) * (WIDE - LEFT - 8), 8 + (1 - (Math.min(top, Math.max(bottom, y)) - bottom) / (top - bottom)) * (HIGH - BOTTOM - 8)];
   const svg = s("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": described(title, series) });

@@ -40,11 +40,15 @@ async function start() {
   };
   let current;
   let views = [];
-  app.sides = new Sides(document.querySelector("#sides"), runs, () => {
-    say(null);
-    app.found = app.models.map((model, i) => (app.found[i]?.length === model.prior.dim ? app.found[i] : undefined));
-    refresh();
-  }, say);
+  app.sides = new Sides(document.querySelector("#sides"), runs, {
+    changed: () => {
+      say(null);
+      app.found = app.models.map((model, i) => (app.found[i]?.length === model.prior.dim ? app.found[i] : undefined));
+      refresh();
+    },
+    picked: () => current?.needsNoModel && refresh(),
+    failed: say,
+  });
   views = VIEWS.map((make) => make(app));
   const tabs = views.map((view) =>
     h("button", { role: "tab", id: `tab-${view.name}`, type: "button", "aria-controls": `view-${view.name}`, onclick: () => open(view) }, view.title));

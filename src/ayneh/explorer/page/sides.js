@@ -6,9 +6,10 @@ import { Model } from "./model.js";
 const PREPARING = "Preparing this checkpoint; the first time takes a few seconds…";
 
 export class Sides {
-  /** runs: what the server tells of them; changed(): called when a model has been chosen and is ready. */
-  constructor(root, runs, changed, failed) {
-    Object.assign(this, { root, runs, changed, failed, chosen: [], models: [] });
+  /** runs: what the server tells of them. Called back: changed() when another model is ready, picked() as soon as it is
+   *  wished for, failed(error). */
+  constructor(root, runs, { changed, picked, failed }) {
+    Object.assign(this, { root, runs, changed, picked, failed, chosen: [], models: [] });
     this.root.replaceChildren();
     const first = Math.max(0, runs.findIndex((run) => run.epochs.length));
     if (runs[first]?.epochs.length) this.add(first);
@@ -41,6 +42,7 @@ export class Sides {
     if ("epoch" in wish) side.follows = side.epoch === this.runs[side.run].epochs.at(-1);
     const number = ++side.wish;
     side.status.textContent = PREPARING;
+    this.picked();
     try {
       const model = await new Model(this.runs[side.run], side.run, side.replica, side.epoch).ready();
       if (number !== side.wish) return;

@@ -10,7 +10,7 @@ const EVERY_MS = 2000;
 
 const CHARTS = [
   { title: "Losses", series: [["D", "mean_loss_d"], ["G", "mean_loss_g"]] },
-  { title: "D's probability of “real”", series: [["real images", "mean_p_real"], ["generated", "mean_p_fake"]], low: 0, high: 1 },
+  { title: "D's probability of “real”", series: [["real", "mean_p_real"], ["fake", "mean_p_fake"]], low: 0, high: 1 },
 ];
 
 export function makeTraining(app) {
