@@ -117,7 +117,12 @@ def test_what_starves_is_said_to_starve_under_its_own_loss_alone(probed):
         ({"plain": (0.0, 0.0, 0.5, 0.02)}, "from step 3 on"),
         ({"norms": (1.0, 1.0, 1.0, 0.011)}, "Starvation was not seen in 3 steps"),
         ({"norms": (1.0, 1.0, 1.0, 0.05)}, "falls 20-fold"),
-        ({"norms": (1.0, 1.0, 1.0, 0.2)}, "Where the noise makes the sides overlap, that gradient stays alive"),
+        ({}, "Supports that meet everywhere do not keep it alive"),
+        (
+            {"norms": (1.0, 1.0, 1.0, 0.2), "noised": (0.5, 0.5, 0.5, 0.2)},
+            "Where the noise leaves D in doubt, it stays",
+        ),
+        ({"norms": (1.0, 1.0, 1.0, 0.2)}, "Too little to tell what the noise changes"),
         ({"other": (1.0, 1.0, 1.0, 0.0001)}, "did not vanish at 0 of these 1"),
         ({"null": 0.3}, "The control fails"),
         ({"null": 0.3}, "This probe cannot tell."),

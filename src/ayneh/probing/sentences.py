@@ -163,18 +163,22 @@ def _noise(values: Values, told: list[Values]) -> list[str]:
         return []
     errors = _listed([_number(arm["error_single"][-1]) for arm in arms])
     bounds = _listed([f"{arm['bound'][-1]:.2f}" for arm in arms])
-    starved = any(factor is not None and factor >= FELL for factor in falls)
-    meaning = (
-        "Supports that meet everywhere do not keep that gradient alive by themselves: how far the densities lie apart "
-        "decides"
-        if starved
-        else "Where the noise makes the sides overlap, that gradient stays alive"
-    )
     return [
         f"Under Gaussian noise of {values['protocol']['noise']:g} on both sides, whose supports are the whole space, "
         f"the error is {errors}, the bound {bounds} nats, and the gradient under log(1 - D) falls "
-        f"{_listed([_times(factor) for factor in falls])} from its largest value. {meaning}."
+        f"{_listed([_times(factor) for factor in falls])} from its largest value. "
+        + _meaning([(arm["error_single"][-1], factor or 0.0) for arm, factor in zip(arms, falls, strict=True)])
     ]
+
+
+def _meaning(noised: list[tuple[float, float]]) -> str:
+    """What (error, fall of the gradient) under noise say about supports."""
+    said = []
+    if any(error <= APART and factor >= FELL for error, factor in noised):
+        said.append("Supports that meet everywhere do not keep it alive if the densities lie far enough apart.")
+    if any(error > APART and factor < FELL for error, factor in noised):
+        said.append("Where the noise leaves D in doubt, it stays alive.")
+    return " ".join(said) or "Too little to tell what the noise changes."
 
 
 # -- dimensions --------------------------------------------------------------------------------------------------------
