@@ -71,7 +71,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         severity="warning",
         needs=("mean_grad_d", "mean_grad_g"),
         measure=measures.growth,
-        threshold=20.0,
+        threshold=50.0,
         evidence="A gradient has grown to {value:.3g} times what it was in the first ten looks: D's norm is "
         "{mean_grad_d:.3g}, G's {mean_grad_g:.3g}.",
         source=BENCH,

@@ -1,0 +1,50 @@
+"""Small records for the tests: ``python bench/records.py RUN NAME`` copies a run of bench/doctor.py, in four figures.
+
+tests/records/NAME gets the run's config.json and its metrics.jsonl, without what the doctor does not read.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ayneh.record import Record
+
+OUT = Path(__file__).parent.parent / "tests" / "records"
+MOST = 100  # lines
+
+
+def main(run: Path, name: str) -> None:
+    record, folder = Record.open(run), OUT / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text((run / "config.json").read_text())
+    found = record.lines()
+    if len(found) > MOST:  # of an epoch for each step
+        found = [line for line in found if line.keys() & {"vitals", "scores"}]
+    lines = [json.dumps(slim(line), separators=(",", ":")) + "\n" for line in found]
+    (folder / "metrics.jsonl").write_text("".join(lines))
+    print(name, sum(file.stat().st_size for file in folder.iterdir()), "bytes")
+
+
+def slim(line: dict[str, Any]) -> dict[str, Any]:
+    """The fields that count, in four figures."""
+    kept = {k: v for k, v in line.items() if k in ("epoch", "step", "images", "vitals") or k.startswith("mean_")}
+    if "scores" in line:
+        chosen = ("fd_", "class_kl_", "modes_")
+        kept["scores"] = [{k: v for k, v in one.items() if k.startswith(chosen)} for one in line["scores"]]
+    return rounded(kept)
+
+
+def rounded(value: Any) -> Any:
+    """Every number in it in four figures."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    return [rounded(one) for one in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
