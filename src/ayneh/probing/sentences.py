@@ -137,9 +137,10 @@ def _batches(told: list[Values]) -> list[str]:
     starves = sum(1 for factor in falls if factor is not None and factor >= FELL)
     return [
         "In the game itself this D sees reals and fakes in batches apart, and its batch norm lets it judge a batch as "
-        f"a whole. Taught so, its error on held-out images is {batch} in batches and {alone} one by one, and the "
-        f"gradient under log(1 - D) falls tenfold or more in {starves} of {len(falls)} cases. What D tells of a batch "
-        "is no statement about the supports of images."
+        f"a whole. Taught so, its error on held-out images is {batch} in such batches and {alone} one by one (with the "
+        "statistics of both sides together, under which it did not learn), and the gradient under log(1 - D) falls "
+        f"tenfold or more in {starves} of {len(falls)} cases. What D tells of a batch is no statement about the supports "
+        "of images."
     ]
 
 
