@@ -139,8 +139,8 @@ def _batches(told: list[Values]) -> list[str]:
         "In the game itself this D sees reals and fakes in batches apart, and its batch norm lets it judge a batch as "
         f"a whole. Taught so, its error on held-out images is {batch} in such batches and {alone} one by one (with the "
         "statistics of both sides together, under which it did not learn), and the gradient under log(1 - D) falls "
-        f"tenfold or more in {starves} of {len(falls)} cases. What D tells of a batch is no statement about the supports "
-        "of images."
+        f"tenfold or more in {starves} of {len(falls)} cases. What D tells of a batch is no statement about the "
+        "supports of images."
     ]
 
 
