@@ -28,6 +28,7 @@ TOLD = {
     "wgan-without-penalty": {"exploding gradient", "little covered"},
     "20-images": {"few images", "memorisation"},
     "batch-2": {"small batch", "range mismatch", "little covered"},
+    "constant-noise": {"dead units", "parallel prior"},
     "grey-levels-0-and-1": {"data range", "little covered"},
 }
 
@@ -54,9 +55,9 @@ def test_recorded_runs_show_what_they_suffer_from(name):
         assert found == set()
 
 
-def test_every_symptom_but_those_of_the_arithmetic_is_seen_in_a_real_run():
+def test_every_symptom_is_seen_in_a_real_run():
     seen = set().union(*TOLD.values())
-    assert SYMPTOMS.keys() - seen == {"dead units", "not finite"}
+    assert SYMPTOMS.keys() - seen == {"not finite"}  # that one is played anew in tests/jobs/test_diagnose.py
 
 
 @pytest.mark.parametrize("name", ALL)

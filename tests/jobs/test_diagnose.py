@@ -1,0 +1,145 @@
+"""`ayneh diagnose`: words and the page, of finished, ill, broken, interrupted, older and not yet begun runs."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ayneh.config import Config
+from ayneh.record import Record
+
+RECORDS = Path(__file__).parent.parent / "records"
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A copy of one of the recorded runs, to write into."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(RECORDS / name, tmp_path / name))
+
+    return copy
+
+
+def page(folder, replica=""):
+    text = (folder / f"diagnosis{replica}.html").read_text()
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)", text)  # nothing is fetched
+    assert "nan" not in re.sub(r"<svg.*?</svg>|<style.*?</style>|data:[^\"]*", "", text, flags=re.DOTALL).split()
+    return text
+
+
+def test_an_ill_run_is_told_with_evidence_and_a_command(ayneh, recorded):
+    folder = recorded("u01")
+    status, out, err = ayneh("diagnose", folder)
+    assert (status, err) == (0, "")
+    assert "The run is ill: G ignores z" in out
+    assert "cosine of 0.75" in out
+    assert "What to do: Take noise whose mean is 0" in out
+    assert out.count("ayneh train digits") == 1  # one cure for all of them, said once
+    assert "Not finished: 60 of 60 epochs" in out  # the record has neither pictures nor checkpoints
+    assert str(folder / "diagnosis.html") in out
+    text = page(folder)
+    for words in ("G ignores z", "parallel", "ayneh train digits", "Threshold from", "stop, or roll back?"):
+        assert words.lower() in text.lower()
+    assert text.count("<svg") > 12
+    assert text.count('class="finding severe"') == 4
+
+
+def test_a_healthy_run_is_quiet(ayneh, recorded):
+    folder = recorded("healthy-mlp")
+    status, out, _ = ayneh("diagnose", folder)
+    assert status == 0
+    assert "Nothing was found: 17 of 18 symptoms could be looked for, in 60 looks." in out
+    assert "cannot tell: small batch" in out
+    text = page(folder)
+    assert "neither net has batch normalisation" in text
+    assert "finding severe" not in text
+    assert "<p>Nothing.</p>" in text
+
+
+def test_a_finished_run_with_pictures_and_replicas(ayneh, tiny_run, tmp_path):
+    folder = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    status, out, _ = ayneh("diagnose", folder, "--replica", 1)
+    assert status == 0
+    assert "Finished: 3 of 3 epochs, 12 steps." in out
+    text = page(folder, "-replica-1")
+    assert text.count("data:image/png;base64,") == 2  # the first and the last
+    assert "seed 1 (replica 1 of 2" in text
+    status, _, err = ayneh("diagnose", folder, "--replica", 2)
+    assert status == 2
+    assert "--replica is 2; the run has 2" in err
+
+
+def test_other_replicas_are_not_forgotten(ayneh, recorded):
+    folder, ill = recorded("healthy-mlp"), recorded("u01")
+    head = json.loads((folder / "config.json").read_text())
+    head["config"]["seeds"] = 2
+    (folder / "config.json").write_text(json.dumps(head))
+    pairs = zip(Record(folder).lines(), Record(ill).lines(), strict=True)
+    both = [{k: a[k] + b[k] if isinstance(a[k], list) else a[k] for k in a if k in b} for a, b in pairs]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in both))
+    status, out, _ = ayneh("diagnose", folder)
+    assert status == 0
+    assert "Nothing was found" in out
+    assert "replica 1, severe:" in out
+    assert "--replica 1" in out
+
+
+def test_a_run_that_broke_down_is_diagnosed_with_exit_status_0(ayneh, tmp_path, tiny):
+    folder = tmp_path / "run"
+    status, _, _ = ayneh("train", "digits", *tiny, "--optimizer.lr", "1e5", "--net.name", "mlp", "--out", folder)
+    assert status == 1
+    status, out, _ = ayneh("diagnose", folder)
+    assert status == 0
+    assert "Broke down after 1 of 100 epochs" in out
+    assert "not finite" in out
+    assert "numbers stopped being finite" in page(folder)
+
+
+def test_a_run_that_was_interrupted(ayneh, recorded):
+    folder = recorded("healthy-mirror")
+    kept = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)[:25]
+    (folder / "metrics.jsonl").write_text("".join(kept) + kept[-1][:40])  # the last line is cut off
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "interrupted.safetensors").touch()
+    status, out, _ = ayneh("diagnose", folder)
+    assert status == 0
+    assert "Interrupted: 25 of 60 epochs, 500 steps." in out
+    assert f"`ayneh resume {folder}` goes on" in out
+
+
+def test_a_run_without_vitals_is_diagnosed_from_what_it_has(ayneh, recorded):
+    folder = recorded("high-rates")
+    lines = [{k: v for k, v in line.items() if k != "vitals"} for line in Record(folder).lines()]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    status, out, _ = ayneh("diagnose", folder)
+    assert status == 0
+    assert "classes missing" in out
+    assert "the record has no coverage" in page(folder)
+
+
+def test_a_run_that_has_not_begun(ayneh, tmp_path):
+    Record.create(tmp_path / "new", Config(), {})
+    status, out, _ = ayneh("diagnose", tmp_path / "new")
+    assert status == 0
+    assert "No step has been written down yet." in out
+    assert "There is nothing to look at yet." in page(tmp_path / "new")
+
+
+def test_what_is_no_run_is_refused(ayneh, tmp_path):
+    status, _, err = ayneh("diagnose", tmp_path)
+    assert status == 2
+    assert "no config.json" in err
+    status, _, err = ayneh("diagnose", tmp_path / "a" / "b")
+    assert status == 2
+
+
+def test_names_in_the_settings_are_escaped(ayneh, recorded):
+    folder = recorded("healthy-mlp")
+    head = json.loads((folder / "config.json").read_text())
+    head["config"]["data"]["name"] = "folder:<b>mine</b>"
+    (folder / "config.json").write_text(json.dumps(head))
+    ayneh("diagnose", folder)
+    assert "<b>mine" not in page(folder)
