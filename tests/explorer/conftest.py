@@ -104,6 +104,15 @@ def page(chromium):
     assert wrong == []
 
 
+@pytest.fixture
+def desk(page, served):
+    """A page of the explorer's server without the explorer: scripts are imported there one by one."""
+    blank = '<link rel="icon" href="data:,"><style>:root { --accent: #123; --faint: #ddd; }</style>'
+    page.route("**/desk", lambda route: route.fulfill(body=blank, content_type="text/html"))
+    page.goto(f"{served.url}/desk")
+    return page
+
+
 @pytest.fixture(scope="session")
 def opened():
     """``opened(page, server, "plane", "map")``: the page with this view ready, or shown where no word is given."""

@@ -30,12 +30,11 @@ def spec(name, numbers, dim):
 
 
 @pytest.mark.parametrize(("name", "numbers"), PRIORS, ids=[name for name, _ in PRIORS])
-def test_paths_are_those_of_the_prior_in_python(page, served, name, numbers):
+def test_paths_are_those_of_the_prior_in_python(desk, name, numbers):
     prior = make_prior(name, **numbers)
     a, b = prior.sample(2, 40, torch.Generator().manual_seed(1))
     t = [0.0, 0.1, 0.37, 0.5, 0.9, 1.0]
-    page.goto(served.url)
-    found = page.evaluate(
+    found = desk.evaluate(
         """async ([spec, a, b, t]) => {
           const { makePrior, path } = await import("/page/priors.js");
           const prior = makePrior(spec);
@@ -48,10 +47,9 @@ def test_paths_are_those_of_the_prior_in_python(page, served, name, numbers):
 
 
 @pytest.mark.parametrize(("name", "numbers"), PRIORS, ids=[name for name, _ in PRIORS])
-def test_draws_and_points_of_a_plane_follow_the_prior(page, served, name, numbers):
+def test_draws_and_points_of_a_plane_follow_the_prior(desk, name, numbers):
     prior = make_prior(name, **numbers)
-    page.goto(served.url)
-    draws, mixed, settled = page.evaluate(
+    draws, mixed, settled = desk.evaluate(
         """async (spec) => {
           const { makePrior } = await import("/page/priors.js");
           const { Chance } = await import("/page/chance.js");
@@ -80,12 +78,11 @@ def test_draws_and_points_of_a_plane_follow_the_prior(page, served, name, number
     assert np.abs(settled).max() < 1e-5  # a draw is settled already
 
 
-def test_half_precision_is_read_as_numpy_writes_it(page, served):
+def test_half_precision_is_read_as_numpy_writes_it(desk):
     values = np.array([0, 1, -2.5, 65504, 6e-8, -6e-5, 0.333, np.inf], np.float16)
     from safetensors.numpy import save
 
-    page.goto(served.url)
-    found = page.evaluate(
+    found = desk.evaluate(
         """async (bytes) => {
           const { unpack } = await import("/page/arrays.js");
           return Array.from(unpack(Uint8Array.from(bytes).buffer).x.data, String);
@@ -116,13 +113,12 @@ def test_the_browsers_nets_agree_with_pytorch(page, served, tiny_run, opened):
 
 
 @pytest.mark.parametrize(("weight", "near"), [(1e-6, True), (1e6, False)])
-def test_the_search_solves_a_curved_problem_unless_the_prior_outweighs_it(page, served, weight, near):
+def test_the_search_solves_a_curved_problem_unless_the_prior_outweighs_it(desk, weight, near):
     """G(z) = tanh(A z) with more pixels than numbers: the one latent of an image can be found again."""
     chance = np.random.default_rng(0)
     matrix = chance.normal(size=(30, 6)) / 3
     z = chance.normal(size=6)
-    page.goto(served.url)
-    found = page.evaluate(
+    found = desk.evaluate(
         """async ([matrix, target, weight]) => {
           const { fit } = await import("/page/fit.js");
           const image = (z) => matrix.map((row) => Math.tanh(row.reduce((sum, a, i) => sum + a * z[i], 0)));

@@ -56,6 +56,7 @@ def test_a_drawing_can_be_made_with_the_keys_or_come_from_a_file(page, served, t
     page.wait_for_selector("text=not.png is not an image that this browser can read.")
 
 
+@pytest.mark.slow
 def test_an_image_is_dropped_anywhere_on_the_page(page, served, shots, opened, pixels):
     opened(page, served, "path", "strips")
     page.evaluate(

@@ -158,17 +158,42 @@ def test_a_malformed_request_is_refused_or_answered_to_its_own_page(
     status = first_status(served.port, wanted)
     assert status is None or status < 500 or status == 505  # 505: of another HTTP
     if status == 200:
-        assert hosts in [[f"{name}:{served.port}"] for name in ("127.0.0.1", "localhost", "[::1]")]
+        assert hosts in own_names(served.port)
         assert all(origin == f"http://{hosts[0]}" for origin in origins)
         assert "cross-site" not in str(others)
 
 
-def first_status(port, wanted):
-    """The status of the first answer to these bytes; None where the server hangs up without a word."""
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    target=st.sampled_from(["/", "/api/runs", "/api/runs/0/live", "/page/main.js"]),
+    hosts=st.lists(st.sampled_from(NAMES), min_size=1, max_size=2) | st.just(NAMES[:1]),
+    origins=st.lists(st.sampled_from(ORIGINS), max_size=2) | st.just([]),
+    site=st.sampled_from(["same-origin", "none", "same-site", "cross-site", "other"]) | st.just("none"),
+)
+def test_a_request_is_answered_only_if_all_of_its_heads_are_of_its_own_page(served, target, hosts, origins, site):
+    hosts, origins = ([x.format(port=served.port) for x in words] for words in (hosts, origins))
+    heads = [*(f"Host: {x}" for x in hosts), *(f"Origin: {x}" for x in origins), f"Sec-Fetch-Site: {site}"]
+    wanted = "\r\n".join([f"GET {target} HTTP/1.1", *heads, "Connection: close", "", ""]).encode("latin-1")
+    own = hosts in own_names(served.port) and set(origins) <= {f"http://{hosts[0]}"} and site in ("same-origin", "none")
+    status = first_status(served.port, wanted, waiting=True)
+    assert (status == 200) if own else status in (400, 403, 421)
+
+
+def own_names(port):
+    """The heads that may name the server."""
+    return [[f"{name}:{port}"] for name in ("127.0.0.1", "localhost", "[::1]")]
+
+
+def first_status(port, wanted, waiting=False):
+    """The status of the first answer to these bytes; None where the server hangs up without a word.
+
+    waiting: the line stays open until there is one; a request that is cut short would wait for its rest.
+    """
     with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
         try:
             line.sendall(wanted)
-            line.shutdown(socket.SHUT_WR)
+            if not waiting:
+                line.shutdown(socket.SHUT_WR)
             said = line.recv(4096)
         except OSError:
             return None

@@ -28,10 +28,9 @@ def test_the_lens_follows_the_pointer_and_the_keys(page, served, shots, opened, 
     assert "%" in page.inner_text(".plane .opinion")
 
 
-def test_the_bar_under_an_image_is_as_long_as_ds_opinion(page, served):
-    page.goto(served.url)
+def test_the_bar_under_an_image_is_as_long_as_ds_opinion(desk):
     opinions = [0.0, 0.25, 0.5, 1.0]
-    lengths = page.evaluate(
+    lengths = desk.evaluate(
         """async (opinions) => {
           const { paintTiles, colour } = await import("/page/paint.js");
           const [model, canvas] = [{ shape: [1, 8, 8], side: 8 }, document.createElement("canvas")];

@@ -43,6 +43,7 @@ def test_a_run_in_training_is_followed(page, serve, growing, shots, opened):
         page.goto("about:blank")
 
 
+@pytest.mark.slow
 def test_a_training_that_is_faster_than_the_page_does_not_starve_it(page, serve, growing, opened):
     def finished(epoch):
         shutil.copy(
@@ -101,6 +102,7 @@ def test_findings_come_and_clear_without_asking(page, serve, growing, shots, ope
         page.goto("about:blank")
 
 
+@pytest.mark.slow
 def test_a_run_without_a_checkpoint_opens_when_there_is_one(page, serve, growing, tmp_path):
     shutil.move(growing / "checkpoints", tmp_path / "kept")
     (growing / "checkpoints").mkdir()
