@@ -124,10 +124,10 @@ ILL = {
     "exploding gradient": ({"mean_grad_d": np.where(LATE, 1e3, 2.0)}, {}),
     "G ignores z": ({"spread": 0.01}, {}),
     "all alike": ({"alike": 0.1}, {}),
-    "classes missing": ({"class_kl": 0.8}, {}),
+    "classes missing": ({"class_kl": 1.5}, {}),
     "little covered": ({"coverage": 0.01}, {}),
     "sudden jump": ({"coverage": np.where(LATE, 0.1, 0.7)}, {}),
-    "oscillation": ({"drift": 2.0}, {}),
+    "oscillation": ({"drift": 2.2}, {}),
     "memorisation": ({"memory": 0.4}, {}),
     "dead units": ({"dead_gen": 0.7}, {}),
     "parallel prior": ({}, {"parallel": 0.75}),
@@ -163,7 +163,7 @@ def test_an_ill_course_is_told_with_numbers_and_a_cure(name):
     assert finding.cure.changes.keys() <= flatten(Config()).keys()
     assert finding.until_step is None
     late = any(np.ndim(value) for value in series.values())
-    assert (3000 if late else 2000) <= finding.since_step <= (3200 if late else 2200)
+    assert (3000 if late else 2000) <= finding.since_step <= (3200 if late else 2250)
 
 
 @pytest.mark.parametrize("name", SYMPTOMS)
@@ -190,6 +190,18 @@ def test_images_are_not_asked_for_before_g_can_have_learnt():
     faster = Course(early.steps, early.series, FACTS | {"optimizer.lr": 1e-3})
     (first,) = {f.since_step for f in examine(faster)[0] if f.name == "G ignores z"}
     assert first == 300
+
+
+def test_images_whose_variety_still_grows_are_on_their_way():
+    steps = 50.0 * np.arange(1, N + 1)
+    facts = FACTS | {"optimizer.lr": 1e-3}
+    growing = {"spread": 0.001 * 1.2 ** np.arange(N), "alike": np.full(N, 0.2)}
+    findings, _ = examine(Course(steps, growing, facts))
+    assert findings == []
+    stuck = growing | {"spread": np.full(N, 0.3)}
+    assert {f.name: f.since_step for f in examine(Course(steps, stuck, facts))[0]} == {"all alike": 300}
+    longer = Course(2 * steps, growing, facts)  # at 2,000 steps of 1e-3 patience ends
+    assert {f.name: f.since_step for f in examine(longer)[0]}["all alike"] == 2000
 
 
 def test_probabilities_are_not_read_under_a_loss_that_has_none():

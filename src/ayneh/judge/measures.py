@@ -9,6 +9,8 @@ import numpy as np
 from ayneh.judge.findings import Course, best_before, recent
 
 WARM_STEPS, WARM_WAY = 300, 0.3  # no run is asked for images before: steps, and steps times G's learning rate
+LONG_WAY = 2.0  # from here on every run is
+GROWING = 1.5  # times the variety of three looks before: until then images are still on their way
 
 
 def plain(name: str, looks: int = 1) -> Callable[[Course], np.ndarray]:
@@ -22,9 +24,16 @@ def warm(name: str, looks: int = 1) -> Callable[[Course], np.ndarray]:
 
 
 def _warm(course: Course) -> np.ndarray:
+    """Whether images may be held against G: it has come far, or some way and they vary no more than before."""
     # Adam moves a weight by about the learning rate in a step: the product is how far G can have come.
     way = course.steps * float(course.facts["optimizer.lr"]) * int(course.facts.get("rules.gen_steps", 1))
-    return (course.steps >= WARM_STEPS) & (way >= WARM_WAY)
+    spread = recent(course.get("spread"), 3)
+    have = np.flatnonzero(np.isfinite(spread))
+    settled = np.zeros(len(spread), dtype=bool)
+    settled[have[3:]] = spread[have[3:]] <= GROWING * spread[have[:-3]]
+    for t in np.flatnonzero(~np.isfinite(spread)):  # between two looks at the images: as at the last one
+        settled[t] = settled[t - 1] if t else False
+    return (course.steps >= WARM_STEPS) & (way >= WARM_WAY) & (settled | (way >= LONG_WAY))
 
 
 def fact(name: str) -> Callable[[Course], np.ndarray]:
