@@ -93,7 +93,25 @@ def chromium():
 @pytest.fixture
 def page(chromium):
     """A fresh page that fails the test for any error, refusal of the policy or request to elsewhere."""
-    found = chromium.new_page(viewport={"width": 1280, "height": 900})
+    with strict(chromium) as found:
+        yield found
+
+
+BLANK = '<link rel="icon" href="data:,"><style>:root { --accent: #123; --faint: #ddd; }</style>'
+
+
+@pytest.fixture(scope="session")
+def desk(chromium, served):
+    """A page of the explorer's server without the explorer: scripts are imported there one by one."""
+    with strict(chromium) as found:
+        found.route("**/desk", lambda route: route.fulfill(body=BLANK, content_type="text/html"))
+        found.goto(f"{served.url}/desk")
+        yield found
+
+
+@contextmanager
+def strict(browser):
+    found = browser.new_page(viewport={"width": 1280, "height": 900})
     found.set_default_timeout(60_000)
     wrong: list[str] = []
     found.on("pageerror", lambda error: wrong.append(str(error)))
@@ -102,15 +120,6 @@ def page(chromium):
     yield found
     found.close()
     assert wrong == []
-
-
-@pytest.fixture
-def desk(page, served):
-    """A page of the explorer's server without the explorer: scripts are imported there one by one."""
-    blank = '<link rel="icon" href="data:,"><style>:root { --accent: #123; --faint: #ddd; }</style>'
-    page.route("**/desk", lambda route: route.fulfill(body=blank, content_type="text/html"))
-    page.goto(f"{served.url}/desk")
-    return page
 
 
 @pytest.fixture(scope="session")

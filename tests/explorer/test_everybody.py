@@ -31,9 +31,8 @@ REACHED = """() => {
 }"""
 
 
-@pytest.mark.parametrize(
-    "view", ["drawing", *(pytest.param(v, marks=pytest.mark.slow) for v in ("plane", "directions", "path", "epochs"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("view", ["plane", "directions", "path", "drawing", "epochs"])
 def test_every_control_is_reached_by_tab_and_shows_it(page, served, opened, view):
     opened(page, served, view)
     page.wait_for_timeout(500)
