@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -239,3 +240,11 @@ def test_each_cure_is_the_next_thing_that_was_not_tried():
     assert cures.bring_life(FACTS | {"rules.loss": "saturating"}).changes == {"rules.loss": "non-saturating"}
     assert cures.strengthen_dis(FACTS | {"optimizer.lr_dis": 1e-6}).changes == {"optimizer.lr_dis": 2e-4}
     assert cures.more_images(FACTS | {"data.limit": 50}).changes == {"data.limit": None}
+
+
+def test_the_docs_name_every_symptom_with_its_threshold():
+    text = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
+    for name, symptom in SYMPTOMS.items():
+        sign = "≤" if symptom.below else "≥"
+        row = f"| {name} | {symptom.severity} | {sign} {symptom.threshold:g}, {symptom.patience} | {symptom.source} |"
+        assert row in text

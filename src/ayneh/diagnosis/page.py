@@ -69,15 +69,16 @@ def verdict(findings: Sequence[Finding], course: Course, silent: dict[str, str])
         return "There is nothing to look at yet."
     if not findings:
         return f"Nothing was found: {told} of {len(SYMPTOMS)} symptoms could be looked for, in {looks} looks."
-    worst = max((finding.severity for finding in findings), key=SEVERITIES.index)
     lasting = [finding for finding in findings if finding.until_step is None]
-    first = ranked(findings)[0]
-    kinds = {"severe": "The run is ill", "warning": "There are warnings", "note": "There are notes"}
-    rest = f"; {len(findings) - len(lasting)} cleared" if len(lasting) < len(findings) else ""
+    first = ranked(lasting or findings)[0]
+    kinds = {"severe": "ill", "warning": "with warnings", "note": "with notes"}
+    tense = "is" if lasting else "was"
+    until = "" if first.until_step is None else f" until step {first.until_step:,}"
+    cleared = len(findings) - len(lasting)
+    count = f"{len(findings)} finding{'s' if len(findings) > 1 else ''} in {looks} looks"
     return (
-        f"{kinds[worst]}: {SYMPTOMS[first.name].title}, since step {first.since_step:,}. "
-        f"{len(findings)} finding{'s' if len(findings) > 1 else ''} in {looks} looks, "
-        f"{len(lasting)} of them at the end{rest}."
+        f"The run {tense} {kinds[first.severity]}: {SYMPTOMS[first.name].title}, since step {first.since_step:,}"
+        f"{until}. {count}{f', of which {cleared} cleared' if cleared else ''}."
     )
 
 

@@ -84,7 +84,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         measure=measures.warm("spread"),
         threshold=0.05,
         below=True,
-        evidence="128 samples vary {value:.2%} as much as 128 real images do.",
+        evidence="128 samples vary {value:.2g} times as much as 128 real images do.",
         source=f"{BENCH}: healthy runs stay above 0.7",
         cure=cures.bring_life,
     ),
@@ -96,7 +96,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         threshold=0.3,
         below=True,
         evidence="A sample's nearest other sample is {value:.2f} times as far away as a real image's nearest other "
-        "one; they vary {spread:.0%} as much as the data.",
+        "one; they vary {spread:.2g} times as much as the data.",
         source=f"{BENCH}: healthy runs stay above 0.6",
         cure=cures.bring_life,
     ),
@@ -108,7 +108,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         threshold=1.2,
         patience=2,
         evidence="The classes of the samples are {value:.2f} nats from the data's (half of equally frequent classes "
-        "would be 0.69, one of ten 2.30); the judge sees {modes:.0f} classes.",
+        "would be 0.69, one of ten 2.30); classes that the judge sees: {modes:.0f}.",
         source=f"{BENCH}: healthy runs stay below 0.95; 1.2 is ln(10/3), three of ten classes",
         cure=cures.bring_life,
     ),
@@ -120,7 +120,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         threshold=0.05,
         below=True,
         evidence="{value:.0%} of 128 real images have a sample as near as their fifth real neighbour; samples vary "
-        "{spread:.0%} as much as the data.",
+        "{spread:.2g} times as much as the data.",
         source=f"{BENCH}: healthy runs stay above 0.09",
         cure=cures.bring_life,
     ),
