@@ -7,7 +7,7 @@ from ayneh.rescuing import Rescue, from_dict, lever, to_dict, treated
 
 
 def rescue(finding):
-    return Rescue(finding, "", 400, 200, 12_800, "")
+    return Rescue(finding, "", 400, 200, 9, 12_800, "")
 
 
 def test_first_other_noise_then_a_slower_d_then_a_penalty_and_again():
@@ -36,4 +36,4 @@ def test_rescues_survive_a_file_and_tell_what_happened():
     one = rescue("sudden jump")
     assert from_dict(to_dict([one])) == [one]
     assert from_dict(None) == []
-    assert "sudden jump at step 400. Back to step 200 (epoch 9), 12,800 images given up" in one.sentence(20)
+    assert "sudden jump at step 400. Back to step 200 (epoch 9), 12,800 images given up" in one.sentence()

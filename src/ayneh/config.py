@@ -194,7 +194,7 @@ class Config:
             if getattr(self, name) < least:
                 raise UserError(f"--{name} is {getattr(self, name)}; it must be at least {least}.")
         if self.rescue and self.seeds > 1:
-            raise UserError(f"--rescue brings back one run at a time, and --seeds is {self.seeds}: set one of them to its default.")
+            raise UserError(f"--rescue brings back one run at a time, and --seeds is {self.seeds}: leave out one.")
         bounds: list[tuple[str, float, float, float]] = [
             ("prior.dim", self.prior.dim, 1, 1e6),
             ("net.features", 1 if self.net.features is None else self.net.features, 1, 1e6),

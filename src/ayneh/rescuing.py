@@ -25,12 +25,13 @@ class Rescue:
     words: str  # the finding's evidence
     at_step: int  # how far the game had come
     to_step: int  # where it went on from
+    to_epoch: int  # the last that was kept; -1: none
     images: int  # seen by D on the way that was given up
     change: str
 
-    def sentence(self, per_epoch: int) -> str:
+    def sentence(self) -> str:
         """What happened, in words."""
-        back = f"step {self.to_step} (epoch {self.to_step // per_epoch - 1})" if self.to_step else "the very beginning"
+        back = f"step {self.to_step} (epoch {self.to_epoch})" if self.to_step else "the very beginning"
         return (
             f"Rescue: {self.finding} at step {self.at_step}. Back to {back}, "
             f"{self.images:,} images given up; changed: {self.change}."

@@ -122,3 +122,11 @@ def test_one_run_at_a_time(ayneh, tmp_path, tiny):
     assert "--rescue brings back one run at a time, and --seeds is 2" in err
     with pytest.raises(UserError, match="--rescue is -1"):
         Config(rescue=-1)
+
+
+def test_the_diagnosis_tells_of_the_rescues(ayneh, tmp_path, tiny, falls_ill):
+    assert ayneh("train", "digits", *tiny, *FLAGS, "--out", tmp_path / "run")[0] == 0
+    status, _, err = ayneh("diagnose", tmp_path / "run")
+    assert status == 0, err
+    page = (tmp_path / "run" / "diagnosis.html").read_text()
+    assert "Rescue: sudden jump at step 24. Back to step 16 (epoch 3), 256 images given up" in page

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ayneh import probing
+from ayneh import probing, rescuing
 from ayneh.config import Config, flatten
 from ayneh.diagnosis import figures
 from ayneh.diagnosis.pictures import moments
@@ -16,7 +16,7 @@ from ayneh.doctoring import Doctor, command
 from ayneh.judge.findings import SEVERITIES, Course, Finding
 from ayneh.judge.symptoms import SYMPTOMS
 from ayneh.pages.sheet import environment_of
-from ayneh.record import INTERRUPTED, Record
+from ayneh.record import INTERRUPTED, RESCUES, Record
 
 PAGE = "diagnosis"
 MARKS = {"severe": "▼", "warning": "!", "note": "·"}
@@ -34,10 +34,12 @@ class Section:
 
 def sections(record: Record, replica: int) -> list[Section]:
     """The parts beside the doctor's own: whatever other verbs have found out about this run."""
-    values = record.report("probe", replica=replica)
-    if values is None:
-        return []
-    return [Section("probe", "The support probe", probing.words(values), probing.figures(values))]
+    found = []
+    if rescues := rescuing.from_dict(record.report(RESCUES)):
+        found.append(Section("rescues", "Rescues", [rescue.sentence() for rescue in rescues], []))
+    if values := record.report("probe", replica=replica):
+        found.append(Section("probe", "The support probe", probing.words(values), probing.figures(values)))
+    return found
 
 
 def standing(record: Record, config: Config, doctor: Doctor) -> str:

@@ -133,8 +133,9 @@ class Story:
         to_step = back.step if back else 0
         _, change = rescuing.lever(self.match.replicas[0], len(self.rescues), finding)
         given_up = (self.stack.step - to_step) * self.match.images_per_step
-        rescue = rescuing.Rescue(finding, words, self.stack.step, to_step, given_up, change)
-        self.watch.say(rescue.sentence(self.match.steps_per_epoch))
+        to_epoch = to_step // self.match.steps_per_epoch - 1
+        rescue = rescuing.Rescue(finding, words, self.stack.step, to_step, to_epoch, given_up, change)
+        self.watch.say(rescue.sentence())
         self.record.abandon(to_step, len(self.rescues) + 1)  # first, since a resumed run takes the newest checkpoint
         self.rescues.append(rescue)
         self.record.write_report(RESCUES, rescuing.to_dict(self.rescues))
