@@ -47,12 +47,12 @@ def one_image(stack: Any) -> None:
     stack.match.pixels = stack.match.pixels[:1].expand(len(stack.match.pixels), -1, -1, -1)
 
 
-SPELL = 150
+SPELL = 40  # about as long as the doctor takes to be sure
 HARMS = {
-    "a spell of high rates": Harm("both rates 30 times as high for 150 steps", SPELL, hurry(30, "lr_gen", "lr_dis")),
-    "a spell of a fast D": Harm("D's rate 30 times as high for 150 steps", SPELL, hurry(30, "lr_dis")),
-    "a spell of a fast G": Harm("G's rate 30 times as high for 150 steps", SPELL, hurry(30, "lr_gen")),
-    "one image": Harm("the data is one image for 150 steps", SPELL, one_image),
+    "a spell of high rates": Harm("both rates 30 times as high for 40 steps", SPELL, hurry(30, "lr_gen", "lr_dis")),
+    "a spell of a fast D": Harm("D's rate 30 times as high for 40 steps", SPELL, hurry(30, "lr_dis")),
+    "a spell of a fast G": Harm("G's rate 30 times as high for 40 steps", SPELL, hurry(30, "lr_gen")),
+    "one image": Harm("the data is one image for 40 steps", SPELL, one_image),
     "high rates for good": Harm("both rates 10 times as high from here on", None, hurry(10, "lr_gen", "lr_dis")),
 }
 NETS = {"mlp": 64, "mirror": 16}

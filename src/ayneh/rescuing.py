@@ -44,12 +44,12 @@ def other_noise(config: Config, finding: str) -> tuple[Config, str]:
 
 
 def slower(config: Config, finding: str) -> tuple[Config, str]:
-    """Halve the rate of the player that is too strong: G where G overpowers, both where gradients explode, else D."""
+    """Quarter a rate: G's where G overpowers, both where the game is too fast, else D's."""
     lr, lr_dis = config.optimizer.lr, config.optimizer.lr_dis or config.optimizer.lr
     if finding not in G_TOO_STRONG:
-        lr_dis /= 2
+        lr_dis /= 4
     if finding in G_TOO_STRONG | BOTH_TOO_FAST:
-        lr /= 2
+        lr /= 4
     words = f"learning rates {lr:g} for G and {lr_dis:g} for D, and other noise"
     return replace(config, optimizer=replace(config.optimizer, lr=lr, lr_dis=lr_dis)), words
 
@@ -66,7 +66,7 @@ def veil(config: Config, finding: str) -> tuple[Config, str]:
 
 
 G_TOO_STRONG = {"generator overpowering"}
-BOTH_TOO_FAST = {"exploding gradient", "not finite", "oscillation"}
+BOTH_TOO_FAST = {"sudden jump", "exploding gradient", "not finite", "oscillation"}
 LEVERS: tuple[Callable[[Config, str], tuple[Config, str]], ...] = (other_noise, slower, veil)
 
 

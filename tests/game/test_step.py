@@ -122,7 +122,7 @@ def test_replicas_may_differ_in_any_number():
 
 
 def test_a_mirror_reads_z_back_as_in_a_plain_pytorch_loop():
-    """z of U(0, 2), standardised by hand to (z - 1) sqrt 3; D descends 0.7 times the mean squared error, G 0.2 times."""
+    """z of U(0, 2), standardised by hand to (z - 1) sqrt 3; D descends 0.7 times the squared error, G 0.2 times."""
     config = replace(
         SMALL,
         prior=Prior("uniform", dim=8, low=0.0, high=2.0),

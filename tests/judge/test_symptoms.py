@@ -248,3 +248,12 @@ def test_the_docs_name_every_symptom_with_its_threshold():
         sign = "≤" if symptom.below else "≥"
         row = f"| {name} | {symptom.severity} | {sign} {symptom.threshold:g}, {symptom.patience} | {symptom.source} |"
         assert row in text
+
+
+def test_a_penalty_explodes_too_and_an_early_one_near_zero_is_no_measure():
+    rising = np.where(np.arange(N) < 10, 1e-3, 0.5)
+    calm = {"mean_grad_d": 1.0, "mean_grad_g": 1.0}
+    found, _ = examine(course(**calm, mean_penalty=rising))  # 500 times as large, and still nothing to speak of
+    assert "exploding gradient" not in {finding.name for finding in found}
+    found, _ = examine(course(**calm, mean_penalty=np.where(np.arange(N) < 10, 2.0, 200.0)))
+    assert "exploding gradient" in {finding.name for finding in found}

@@ -46,7 +46,8 @@ def test_what_replicas_may_share_are_fields_and_no_number_of_the_game_is_forgott
     assert set(names) >= SHARED
     shared_leaves = {name.rpartition(".")[2] for name in SHARED}
     renamed = {"lr_gen": "lr", "smooth": "label_smoothing", "ema_decay": "ema_halflife_images"}
-    elsewhere = {"mirror_weight", "mirror_weight_gen", "z_mean", "z_std"}  # gives D a second head; moments of the prior, which may differ
+    # A mirror gives D a second head; the others are moments of the prior, which may differ.
+    elsewhere = {"mirror_weight", "mirror_weight_gen", "z_mean", "z_std"}
     assert {renamed.get(name, name) for name in HYPER} - elsewhere <= shared_leaves
 
 

@@ -60,11 +60,14 @@ def fading(course: Course) -> np.ndarray:
 
 
 def growth(course: Course) -> np.ndarray:
-    """The larger of both gradients' norms, each as a multiple of its median over the first ten looks."""
+    """The largest of both gradients' norms and the penalty, each as a multiple of its median over the first ten looks.
+
+    A penalty's median counts as 1 at least: that of a D that knows nothing yet is close to 0.
+    """
     found = []
-    for name in ("mean_grad_d", "mean_grad_g"):
+    for name, least in (("mean_grad_d", 0.0), ("mean_grad_g", 0.0), ("mean_penalty", 1.0)):
         now = course.get(name)
-        usual = np.median(now[np.isfinite(now)][:10]) if np.isfinite(now).sum() >= 10 else np.nan
+        usual = max(np.median(now[np.isfinite(now)][:10]), least) if np.isfinite(now).sum() >= 10 else np.nan
         multiple = np.where(np.arange(len(now)) >= 10, now / usual, np.nan)
         found.append(recent(multiple, 3))
     return np.fmax.reduce(found)

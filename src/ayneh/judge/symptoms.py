@@ -67,13 +67,13 @@ SYMPTOMS: Mapping[str, Symptom] = {
         cure=cures.not_saturating,
     ),
     "exploding gradient": Symptom(
-        title="a gradient explodes",
+        title="a gradient or the penalty explodes",
         severity="warning",
         needs=("mean_grad_d", "mean_grad_g"),
         measure=measures.growth,
         threshold=50.0,
-        evidence="A gradient has grown to {value:.3g} times what it was in the first ten looks: D's norm is "
-        "{mean_grad_d:.3g}, G's {mean_grad_g:.3g}.",
+        evidence="A gradient's norm or the penalty has grown to {value:.3g} times what it was in the first ten looks: "
+        "D's norm is {mean_grad_d:.3g}, G's {mean_grad_g:.3g}.",
         source=f"{BENCH}: healthy runs stay below 7, a Wasserstein critic without penalty that drew well at 34",
         cure=cures.slow_down,
     ),
