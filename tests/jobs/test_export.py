@@ -176,7 +176,7 @@ def test_the_card_is_a_card(exported):
     assert "gan" in values["tags"]
     assert "metrics" not in values
     for words in (
-        "![Images of the generator](samples.png)", "UCI", "This checkpoint has not been scored", "wrote down none",
+        "![Images of the generator](samples.png)", "UCI", "This checkpoint has not been scored", "## Findings",
         "| prior.dim | 8 | changed |", "SHA-256",
     ):  # fmt: skip
         assert words in body, words
@@ -191,7 +191,8 @@ def test_scores_and_findings_of_this_checkpoint_and_no_other(ayneh, tiny, tmp_pa
     other = {"fd_500_digits_test": {"value": 99.0, "n": 500}}
     (run / "evaluation.json").write_text(json.dumps({"step": 8, "replica": 0, "n": 500, "scores": scores}))
     (run / "evaluation-epoch-0000.json").write_text(json.dumps({"step": 4, "replica": 0, "n": 500, "scores": other}))
-    (run / "findings.jsonl").write_text('{"epoch": 1, "words": "D wins"}\nnot json\n')
+    event = {"step": 8, "epoch": 1, "replica": 0, "name": "sudden jump", "severity": "severe", "appeared": True}
+    (run / "findings.jsonl").write_text(json.dumps(event | {"evidence": "It | fell.", "words": "Try: ..."}) + "\n{\n")
     line = {"epoch": 1, "step": 8, "scores": [{"fd_1k_digits_test": 7.25}]}
     record.append(line)
     cards = {}
@@ -201,7 +202,9 @@ def test_scores_and_findings_of_this_checkpoint_and_no_other(ayneh, tiny, tmp_pa
     assert "| fd_500_digits_test | 12.5 | 12 to 13 | 1.25 | 500 |  |" in cards[1]
     assert r"too \| few" in cards[1]
     assert "| fd_1k_digits_test | 7.25 |" in cards[1]
-    assert "- epoch 1: D wins" in cards[1]
+    assert r"- epoch 1, severe: sudden jump. It \| fell." in cards[1]
+    assert "The doctor found nothing" in cards[0]  # then
+    assert "Try:" not in cards[1]
     assert "99" in cards[0].split("## Scores")[1].split("## Findings")[0]
     assert "7.25" not in cards[0]
     head = yaml.safe_load(cards[1].split("---\n", 2)[1])

@@ -69,7 +69,7 @@ def card(about: dict[str, Any], record: Record, checkpoint: Checkpoint) -> str:
         "## Scores",
         _scores(evaluation, record, checkpoint, about["replica"]),
         "## Findings",
-        _findings(record),
+        _findings(record, checkpoint, about["replica"]),
         "## Settings",
         _settings(config),
         "## Data and licence",
@@ -173,19 +173,19 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
     return "\n\n".join(parts) or "This checkpoint has not been scored: `ayneh evaluate` would."
 
 
-def _findings(record: Record) -> str:
-    place = record.folder / "findings.jsonl"
+def _findings(record: Record, checkpoint: Checkpoint, replica: int) -> str:
+    """What the doctor said until this checkpoint; without its commands, which may name folders of this machine."""
     found = []
-    for text in place.read_text(encoding="utf-8", errors="replace").splitlines() if place.is_file() else []:
-        try:
-            line = json.loads(text)
-        except json.JSONDecodeError:
+    for event in record.events():
+        if event["replica"] != replica or event["step"] > checkpoint.step or "rescue" in event:
             continue
-        if isinstance(line, dict):
-            said = next((line[key] for key in ("words", "message", "finding", "text") if key in line), json.dumps(line))
-            when = f"epoch {line['epoch']}: " if "epoch" in line else ""
-            found.append(f"- {when}{_cell(str(said))}")
-    return "\n".join(found) or "The run wrote down none."
+        said = (
+            f"{event['severity']}: {event['name']}. {event['evidence']}"
+            if event["appeared"]
+            else f"no longer: {event['name']}"
+        )
+        found.append(f"- epoch {event['epoch']}, {_cell(said)}")
+    return "\n".join(found) or "The doctor found nothing (docs/doctor.md says what it looks for)."
 
 
 def _settings(config: Config) -> str:
