@@ -15,8 +15,9 @@ demo: $(INSTALLED)
 	$(BIN)/ayneh train digits --out runs/demo --overwrite
 	$(BIN)/ayneh show runs/demo
 
+# Two processes of one thread each: on two cores that is soonest, since most tests are small.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow --timeout=1200 --durations=10
