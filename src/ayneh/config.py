@@ -195,6 +195,8 @@ class Config:
                 raise UserError(f"--{name} is {getattr(self, name)}; it must be at least {least}.")
         if self.rescue and self.seeds > 1:
             raise UserError(f"--rescue brings back one run at a time, and --seeds is {self.seeds}: leave out one.")
+        if self.rescue and not self.keep.vitals_steps:
+            raise UserError("--rescue acts on what the doctor sees, and --keep.vitals-steps is 0: leave it at 50.")
         bounds: list[tuple[str, float, float, float]] = [
             ("prior.dim", self.prior.dim, 1, 1e6),
             ("net.features", 1 if self.net.features is None else self.net.features, 1, 1e6),

@@ -6,6 +6,7 @@ The same code looks at a run while it is trained, line by line, and afterwards: 
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -58,9 +59,8 @@ class Doctor:
     def look(self, line: Line) -> list[Event]:
         """What appeared and what cleared with this line of metrics."""
         if line["epoch"] > self._before["epoch"] == 0:  # an epoch is over: it showed D each image once
-            self._images = (
-                min(self._images, self._before["images"]) if self.config.data.limit else self._before["images"]
-            )
+            shown = self._before["images"] - self._before.get("images_given_up", 0)
+            self._images = min(self._images, shown) if self.config.data.limit else shown
         self._before = line
         found = []
         for patient in self.patients:
@@ -85,17 +85,32 @@ class Doctor:
         chosen = range(self.config.seeds) if replica is None else (replica,)
         return [f for r in chosen for f in self.findings(r) if f.severity == "severe" and f.until_step is None]
 
+    def treatable(self) -> list[Finding]:
+        """The severe findings that last and that another way of playing might mend (not: images stored too dark)."""
+        return [finding for finding in self.severe() if finding.cure.changes]
+
     def content(self) -> bool:
-        """Whether the newest look speaks of health: what is severe and can be told is well within."""
+        """Whether the newest look speaks of health: what is severe and can be told is well within.
+
+        Something must be told, nothing be on its way to a finding; what no way of playing could mend does not count.
+        """
         for patient in self.patients:
             course = patient.columns.course(patient.facts)
-            told = [(one, float(measured(one, course)[-1])) for one in SYMPTOMS.values() if one.severity == "severe"]
-            wells = [
-                symptom.well(value) for symptom, value in told if math.isfinite(value) and "broken" not in symptom.needs
-            ]
+            wells = []
+            for name, symptom in SYMPTOMS.items():
+                if (
+                    symptom.severity != "severe"
+                    or symptom.needs == ("broken",)
+                    or not symptom.cure(patient.facts).changes
+                ):
+                    continue
+                if patient.watches[name].pending:
+                    return False
+                value = float(measured(symptom, course)[-1])
+                wells += [symptom.well(value)] if math.isfinite(value) else []
             if not wells or not all(wells):
                 return False
-        return not self.severe()
+        return not self.treatable()
 
     def untold(self, replica: int = 0) -> dict[str, str]:
         """What cannot be told of a replica, and why."""
@@ -226,5 +241,4 @@ def _flag(name: str, value: Any) -> str:
     if isinstance(value, bool):
         room, _, leaf = flag.rpartition(".")
         return f"--{flag}" if value else f"--{room}{'.' if room else ''}no-{leaf}"
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return f"--{flag} {text}" if " " not in text else f"--{flag} '{text}'"
+    return f"--{flag} {shlex.quote(str(value))}"

@@ -62,14 +62,18 @@ class Scorer:
     SHARE = 0.05  # of the time that training takes, at most
 
     def __init__(self, config: Config, match: Match, clock: Clock, lines: list[dict[str, Any]]) -> None:
-        self.keep, self.match, self.clock = config.keep, match, clock
+        self.keep, self.match, self.clock, self.rescues = config.keep, match, clock, config.rescue > 0
         self.judge = judge_of(config.data)
         before = [self.total(line["scores"]) for line in lines if "scores" in line]
         self.best, self.latest, self.spent_s = min(before, default=float("inf")), float("inf"), 0.0
 
     def due(self, epoch: int) -> bool:
-        """Every ``score_epochs`` epochs, unless the scores so far took more than their share."""
-        return (epoch + 1) % self.keep.score_epochs == 0 and self.spent_s <= self.SHARE * self.clock.seconds()
+        """Every ``score_epochs`` epochs, unless the scores so far took more than their share.
+
+        A run that may be rescued is scored whatever it takes: there scores change the game, which no clock may do.
+        """
+        cheap = self.rescues or self.spent_s <= self.SHARE * self.clock.seconds()
+        return (epoch + 1) % self.keep.score_epochs == 0 and cheap
 
     def score(self, state: State) -> list[dict[str, float | None]]:
         """A few scores of each replica's averaged generator; their names carry their protocol."""

@@ -9,7 +9,7 @@
 - ``checkpoints/best.safetensors``: the same, after the epoch that the judge liked best
 - ``checkpoints/healthy-0031.safetensors``: the same, from when the doctor was content (``--rescue``)
 - ``findings.jsonl``: what the doctor said, a line for each finding that appeared or cleared
-- ``rescues.json``, ``abandoned.jsonl``: how often the run was brought back, and the metrics that were given up
+- ``rescues.json``, ``abandoned.jsonl``, ``abandoned/``: how the run was brought back; metrics and checkpoints given up
 - ``mirror.json``, ``mirror.png``: how far D is an inverse of G, and round trips of images (`ayneh mirror`)
 - ``probe.json``: fresh discriminators against G as it stood at some checkpoints (`ayneh diagnose --probe`)
 """
@@ -83,13 +83,14 @@ class Record:
 
     def remove(self) -> None:
         """Delete what training writes, and nothing else that lies in the folder."""
-        for place in (self.samples, self.checkpoints, self.folder / "events"):
+        for place in (self.samples, self.checkpoints, self.folder / "events", self.folder / "abandoned"):
             shutil.rmtree(place, ignore_errors=True)
         for file in (
             *self.folder.glob("evaluation*.json"),
             *self.folder.glob("mirror*.json"),
             *self.folder.glob("mirror*.png"),
             *self.folder.glob("probe*.json"),
+            *self.folder.glob("diagnosis*.html"),
             *(self.folder / name for name in ("abandoned.jsonl", f"{RESCUES}.json")),
             self.findings,
             self.metrics,
@@ -169,15 +170,17 @@ class Record:
     def abandon(self, step: int, number: int) -> None:
         """Give up what came after ``step``, for the rescue of this number (from 1): nothing of it is taken up again.
 
-        Its checkpoints go; its lines move to abandoned.jsonl, its pictures to abandoned-1-epoch-0031.png.
+        Its checkpoints move to abandoned/1/, its lines to abandoned.jsonl, its pictures to abandoned-1-epoch-0031.png.
         """
+        attic = self.folder / "abandoned" / str(number)
+        attic.mkdir(parents=True, exist_ok=True)
         for path in self.checkpoints.glob("*.safetensors"):
             try:
                 late = read_head(path)["step"] > step
             except Damaged:
                 late = True
             if late:
-                path.unlink()
+                path.rename(attic / path.name)
         lost = [line for line in self.lines() if line["step"] > step]
         with (self.folder / "abandoned.jsonl").open("a") as file:
             file.write("".join(json.dumps({"rescue": number} | line) + "\n" for line in lost))
@@ -185,7 +188,10 @@ class Record:
             found = _lines(self.findings)
             _write_lines(self.findings, [{"rescue": number} | one if one["step"] > step else one for one in found])
         for epoch in {line["epoch"] for line in lost}:
-            for path in self.samples.glob(f"{epoch_name(epoch)}*.png"):
+            for path in [
+                *self.samples.glob(f"{epoch_name(epoch)}.png"),
+                *self.samples.glob(f"{epoch_name(epoch)}-*.png"),
+            ]:
                 path.rename(path.with_name(f"abandoned-{number}-{path.name}"))
         self.rewind(step)
 
@@ -276,7 +282,7 @@ class Record:
 
     def healthy_before(self, step: int) -> Checkpoint | None:
         """The latest whole checkpoint from when the doctor was content, at this step or before; None: there is none."""
-        for path in sorted(self.checkpoints.glob(f"{HEALTHY}-*.safetensors"), reverse=True):
+        for path in reversed(self._healthy()):
             try:
                 if read_head(path)["step"] <= step:
                     return read_checkpoint(path)
@@ -286,8 +292,11 @@ class Record:
 
     def thin_healthy(self, n: int) -> None:
         """Delete all but the last n of them."""
-        for path in sorted(self.checkpoints.glob(f"{HEALTHY}-*.safetensors"))[:-n]:
+        for path in self._healthy()[:-n]:
             path.unlink()
+
+    def _healthy(self) -> list[Path]:
+        return sorted(self.checkpoints.glob(f"{HEALTHY}-*.safetensors"), key=lambda path: int(path.stem.split("-")[1]))
 
     def kept_epochs(self) -> list[int]:
         """The epochs (from 0) whose checkpoints are there."""

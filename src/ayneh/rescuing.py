@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ayneh.config import Config
+from ayneh.errors import UserError
 
 RING = 4  # healthy checkpoints that are kept ...
 APART_LOOKS = 4  # ... so many looks apart: together longer than the doctor takes to be sure
@@ -44,29 +45,26 @@ def other_noise(config: Config, finding: str) -> tuple[Config, str]:
 
 
 def slower(config: Config, finding: str) -> tuple[Config, str]:
-    """Quarter a rate: G's where G overpowers, both where the game is too fast, else D's."""
-    lr, lr_dis = config.optimizer.lr, config.optimizer.lr_dis or config.optimizer.lr
-    if finding not in G_TOO_STRONG:
-        lr_dis /= 4
-    if finding in G_TOO_STRONG | BOTH_TOO_FAST:
+    """A quarter of D's rate; of both where the game as a whole is too fast."""
+    lr, lr_dis = config.optimizer.lr, config.optimizer.lr_dis
+    lr_dis = (lr if lr_dis is None else lr_dis) / 4
+    if finding in TOO_FAST:
         lr /= 4
     words = f"learning rates {lr:g} for G and {lr_dis:g} for D, and other noise"
     return replace(config, optimizer=replace(config.optimizer, lr=lr, lr_dis=lr_dis)), words
 
 
 def veil(config: Config, finding: str) -> tuple[Config, str]:
-    """R1 where D has no penalty, else instance noise."""
+    """R1 where D has no penalty, else instance noise that stays."""
     if config.rules.penalty == "none":
-        return replace(
-            config, rules=replace(config.rules, penalty="r1", gamma=0.5)
-        ), "R1 with gamma 0.5, and other noise"
+        words = "R1 with gamma 0.5, and other noise"
+        return replace(config, rules=replace(config.rules, penalty="r1", gamma=0.5)), words
     noise = max(2 * config.rules.instance_noise, 0.25)
-    words = f"instance noise of {noise:g}, and other noise"
-    return replace(config, rules=replace(config.rules, instance_noise=noise)), words
+    rules = replace(config.rules, instance_noise=noise, instance_noise_images=0)
+    return replace(config, rules=rules), f"instance noise of {noise:g}, and other noise"
 
 
-G_TOO_STRONG = {"generator overpowering"}
-BOTH_TOO_FAST = {"sudden jump", "exploding gradient", "not finite", "oscillation"}
+TOO_FAST = {"sudden jump", "not finite"}
 LEVERS: tuple[Callable[[Config, str], tuple[Config, str]], ...] = (other_noise, slower, veil)
 
 
@@ -88,5 +86,8 @@ def to_dict(rescues: Sequence[Rescue]) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any] | None) -> list[Rescue]:
-    """The inverse of `to_dict`; none without values."""
-    return [Rescue(**one) for one in (values or {}).get("rescues", [])]
+    """The inverse of `to_dict`; none without values. Raises UserError for what is not a list of rescues."""
+    try:
+        return [Rescue(**one) for one in (values or {}).get("rescues", [])]
+    except TypeError as error:
+        raise UserError(f"rescues.json does not hold rescues as this version writes them ({error}).") from error

@@ -184,15 +184,14 @@ def test_the_card_is_a_card(exported):
 
 def test_scores_and_findings_of_this_checkpoint_and_no_other(ayneh, tiny, tmp_path):
     run = tmp_path / "run"
-    ayneh("train", "digits", *tiny, "--epochs", 2, "--keep.keep-epochs", 1, "--out", run)
+    prior = ("--prior.name", "uniform", "--prior.low", 0, "--prior.high", 1, "--keep.vitals-steps", 8)
+    ayneh("train", "digits", *tiny, *prior, "--epochs", 2, "--keep.keep-epochs", 1, "--out", run)
     record = Record.open(run)
     scores = {"fd_500_digits_test": {"value": 12.5, "n": 500, "interval": [12.0, 13.0], "floor": 1.25}}
     scores["kid_500_digits_test"] = {"value": None, "n": 500, "warning": "too | few"}
     other = {"fd_500_digits_test": {"value": 99.0, "n": 500}}
     (run / "evaluation.json").write_text(json.dumps({"step": 8, "replica": 0, "n": 500, "scores": scores}))
     (run / "evaluation-epoch-0000.json").write_text(json.dumps({"step": 4, "replica": 0, "n": 500, "scores": other}))
-    event = {"step": 8, "epoch": 1, "replica": 0, "name": "sudden jump", "severity": "severe", "appeared": True}
-    (run / "findings.jsonl").write_text(json.dumps(event | {"evidence": "It | fell.", "words": "Try: ..."}) + "\n{\n")
     line = {"epoch": 1, "step": 8, "scores": [{"fd_1k_digits_test": 7.25}]}
     record.append(line)
     cards = {}
@@ -202,9 +201,10 @@ def test_scores_and_findings_of_this_checkpoint_and_no_other(ayneh, tiny, tmp_pa
     assert "| fd_500_digits_test | 12.5 | 12 to 13 | 1.25 | 500 |  |" in cards[1]
     assert r"too \| few" in cards[1]
     assert "| fd_1k_digits_test | 7.25 |" in cards[1]
-    assert r"- epoch 1, severe: sudden jump. It \| fell." in cards[1]
-    assert "The doctor found nothing" in cards[0]  # then
-    assert "Try:" not in cards[1]
+    assert "- warning, from step 4: parallel prior. Two draws have a cosine of 0.75" in cards[1]
+    assert "no vital signs" in cards[0]  # then
+    assert "no vital signs" not in cards[1]
+    assert "ayneh train" not in cards[1].split("## Findings")[1].split("## Settings")[0]
     assert "99" in cards[0].split("## Scores")[1].split("## Findings")[0]
     assert "7.25" not in cards[0]
     head = yaml.safe_load(cards[1].split("---\n", 2)[1])

@@ -13,16 +13,18 @@ from ayneh.jobs import story
 from ayneh.record import Record
 
 FLAGS = ("--epochs", 8, "--keep.vitals-steps", 4, "--keep.tick-steps", 4, "--rescue", 2)
-ILL = SimpleNamespace(name="sudden jump", evidence="It fell.", since_step=18)
+ILL = SimpleNamespace(
+    cure=SimpleNamespace(changes={"optimizer.lr": 1e-4}), name="sudden jump", evidence="It fell.", since_step=18
+)
 
 
 @pytest.fixture
 def falls_ill(monkeypatch):
     """A doctor that is content until step 24, and then once finds that the run is ill since step 18."""
-    monkeypatch.setattr(story.rescuing, "APART_LOOKS", 1)
+    monkeypatch.setattr(story.rescuing, "APART_LOOKS", 1)  # four steps
 
     class Doctor:
-        def __init__(self, config, lines):
+        def __init__(self, config):
             self.step = 0
             self.untreated = config.rules.penalty == "none" and config.optimizer.lr_dis is None
 
@@ -32,6 +34,8 @@ def falls_ill(monkeypatch):
 
         def severe(self):
             return [ILL] if self.step >= 24 and not Doctor.rescued else []
+
+        treatable = severe
 
         def content(self):
             return not self.severe()
@@ -68,6 +72,7 @@ def test_back_to_the_last_healthy_moment_with_other_noise_and_everything_written
     assert given_up[0]["mean_loss_d"] != lines[4]["mean_loss_d"]  # other chance
     assert {p.name for p in record.samples.glob("abandoned-*")} == {
         "abandoned-1-epoch-0004.png", "abandoned-1-epoch-0005.png"}  # fmt: skip
+    assert (tmp_path / "run" / "abandoned" / "1" / "epoch-0004.safetensors").exists()  # nothing is lost
     healthy = sorted(p.name for p in record.checkpoints.glob("healthy-*"))
     assert healthy[-1] == "healthy-0007.safetensors"
     assert len(healthy) == 4
@@ -105,6 +110,18 @@ def test_a_rescued_run_that_is_stopped_goes_on_as_if_it_had_not_been(ayneh, tmp_
     whole, cut = (Record.open(tmp_path / name).lines() for name in ("whole", "cut"))
     timeless = lambda line: {k: v for k, v in line.items() if k not in ("wall_s", "images_per_s")}  # noqa: E731
     assert [timeless(line) for line in cut] == [timeless(line) for line in whole]
+
+
+def test_a_stop_does_not_move_the_next_healthy_checkpoint(ayneh, tmp_path, tiny, falls_ill, monkeypatch):
+    monkeypatch.setattr(story.rescuing, "APART_LOOKS", 3)
+    falls_ill.rescued = True  # healthy to the end
+    kept = {}
+    for name, first in (("whole", 8), ("cut", 5)):  # a run of five epochs that is then made longer
+        flags = (*FLAGS[2:], "--epochs", first)
+        assert ayneh("train", "digits", *tiny, *flags, "--out", tmp_path / name)[0] == 0
+        assert ayneh("resume", tmp_path / name, "--epochs", 8)[0] == 0
+        kept[name] = sorted(p.name for p in (tmp_path / name / "checkpoints").glob("healthy-*"))
+    assert kept["cut"] == kept["whole"] == ["healthy-0002.safetensors", "healthy-0005.safetensors"]
 
 
 def test_numbers_that_are_not_finite_are_rescued_too_and_not_without_end(ayneh, tmp_path, tiny):

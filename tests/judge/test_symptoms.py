@@ -220,7 +220,7 @@ def test_a_small_batch_harms_batch_norm_alone():
 def test_a_late_loss_of_quality_by_the_judge_alone_is_a_jump():
     better = np.geomspace(100, 8, 20)
     (found,) = examine(course(fd=np.concatenate([better, np.full(20, 80.0)])))[0]
-    assert (found.name, found.since_step) == ("sudden jump", 3000)
+    assert (found.name, found.since_step) == ("sudden jump", 3050)  # the second such score
     assert found.value == pytest.approx(10)
     assert examine(course(fd=np.concatenate([better, np.full(20, 24.0)])))[0] == []
 
@@ -257,3 +257,14 @@ def test_a_penalty_explodes_too_and_an_early_one_near_zero_is_no_measure():
     assert "exploding gradient" not in {finding.name for finding in found}
     found, _ = examine(course(**calm, mean_penalty=np.where(np.arange(N) < 10, 2.0, 200.0)))
     assert "exploding gradient" in {finding.name for finding in found}
+
+
+def test_scores_that_come_rarely_tell_of_a_jump_as_well_and_one_alone_does_not():
+    """The looks between two scores say nothing against it."""
+    scored = np.arange(N) % 5 == 0
+    distance = np.where(np.arange(N) < 20, np.geomspace(100, 8, N), 400.0)
+    found, _ = examine(course(fd=np.where(scored, distance, np.nan), coverage=0.9))
+    assert [(finding.name, finding.since_step) for finding in found] == [("sudden jump", 3250)]
+    once = np.where(np.arange(N) == 20, 400.0, np.geomspace(100, 8, N))
+    found, _ = examine(course(fd=np.where(scored, once, np.nan), coverage=0.9))
+    assert found == []

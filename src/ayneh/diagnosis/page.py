@@ -98,7 +98,7 @@ def render(record: Record, config: Config, doctor: Doctor, replica: int) -> str:
         environment_of("diagnosis")
         .get_template("diagnosis.html.j2")
         .render(
-            folder=str(record.folder),
+            folder=record.folder.name,
             config=config,
             replica=replica,
             seed=config.seed + replica,

@@ -7,10 +7,12 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ayneh import rescuing
 from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, flatten, from_dict
+from ayneh.doctoring import Doctor
 from ayneh.export.contract import licence_of
-from ayneh.record import Record
+from ayneh.record import RESCUES, Record
 
 Row = tuple[str, ...]
 
@@ -174,18 +176,17 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
 
 
 def _findings(record: Record, checkpoint: Checkpoint, replica: int) -> str:
-    """What the doctor said until this checkpoint; without its commands, which may name folders of this machine."""
-    found = []
-    for event in record.events():
-        if event["replica"] != replica or event["step"] > checkpoint.step or "rescue" in event:
-            continue
-        said = (
-            f"{event['severity']}: {event['name']}. {event['evidence']}"
-            if event["appeared"]
-            else f"no longer: {event['name']}"
-        )
-        found.append(f"- epoch {event['epoch']}, {_cell(said)}")
-    return "\n".join(found) or "The doctor found nothing (docs/doctor.md says what it looks for)."
+    """What the doctor says of the run until this checkpoint; without its commands, which may name folders."""
+    lines = [line for line in record.lines() if line["step"] <= checkpoint.step]
+    rescues = [one for one in rescuing.from_dict(record.report(RESCUES)) if one.to_step < checkpoint.step]
+    told = [f"- {rescue.sentence()} The settings below are those asked for." for rescue in rescues]
+    for finding in Doctor(rescuing.treated(checkpoint.config, rescues), lines).findings(replica):
+        until = "" if finding.until_step is None else f" until step {finding.until_step:,}"
+        said = f"{finding.severity}, from step {finding.since_step:,}{until}: {finding.name}. {finding.evidence}"
+        told.append(f"- {_cell(said)}")
+    if not any("vitals" in line for line in lines):
+        told.append("- The run has no vital signs, from which most findings are told.")
+    return "\n".join(told) or "The doctor found nothing (docs/doctor.md says what it looks for)."
 
 
 def _settings(config: Config) -> str:

@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ayneh import rescuing
 from ayneh.diagnosis import page
 from ayneh.doctoring import Doctor, advice_words
 from ayneh.errors import UserError
 from ayneh.files import atomically
 from ayneh.judge.findings import SEVERITIES
 from ayneh.judge.symptoms import SYMPTOMS
-from ayneh.record import Record
+from ayneh.record import RESCUES, Record
 from ayneh.terminal import Watch
 
 COLOURS = {"severe": "red", "warning": "yellow", "note": "dim"}
@@ -77,7 +78,8 @@ def _probe(record: Record, replica: int, steps: int, epochs: tuple[int, ...] | N
 
 def examined(record: Record) -> Doctor:
     """A doctor who has seen every line of the record, and what live training wrote of a breakdown."""
-    doctor = Doctor(record.config(), record.lines())
+    treated = rescuing.treated(record.config(), rescuing.from_dict(record.report(RESCUES)))
+    doctor = Doctor(treated, record.lines())
     for event in record.events():
         if event["name"] == "not finite" and event["appeared"] and "rescue" not in event:
             doctor.fell(event["step"], event["epoch"], event["replica"])

@@ -21,7 +21,7 @@ def show(run: tyro.conf.Positional[Path]) -> None:
     """
     record = Record.open(run)
     config, lines = record.config(), record.lines()
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     changed = {k: v for k, v in flatten(config).items() if v != flatten(Config())[k]}
     console.print(f"{run}: {config.net.name} on {config.data.name}, {config.seeds} replica(s)", soft_wrap=True)
     console.print("settings: " + (", ".join(f"{k} {v}" for k, v in changed.items()) or "all default"), soft_wrap=True)

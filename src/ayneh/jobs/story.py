@@ -58,8 +58,12 @@ class Story:
         lines = self.record.lines()
         self.told = lines[-1]["step"] if lines else 0  # the step of the last line
         self.scorer = self._scorer(lines) if self.config.keep.score_epochs else None
-        self.doctor = Doctor(rescuing.treated(self.config, self.rescues), lines)
-        self.healthy_looks = 0
+        self.doctor, self.healthy_looks = Doctor(rescuing.treated(self.config, self.rescues)), 0
+        for (
+            line
+        ) in lines:  # as if it had just been played, so that the next healthy checkpoint falls where it would have
+            self.doctor.look(line)
+            self._healthy(line)
         workers = self.record.engine()["workers"]
         self.stack: Inline | Processes = (
             Processes(match, state, step, workers) if workers else Inline(match, state, step)
@@ -72,6 +76,7 @@ class Story:
         if moment.tick:
             given_up = sum(rescue.images for rescue in self.rescues)
             place = {"epoch": epoch, "step": moment.step, "images": moment.images + given_up}
+            place |= {"images_given_up": given_up} if given_up else {}
             speed = {"images_per_s": round(moment.images_per_s, 1), "wall_s": round(self.clock.seconds(), 3)}
             line: dict[str, Any] = place | speed | self.meter.read()
             if self.vitals.due(self.told, moment.step):
@@ -80,7 +85,10 @@ class Story:
             if moment.epoch_ended and self.scorer and self.scorer.due(epoch):
                 line["scores"] = self.scorer.score(self.stack.state)
             self.record.append(line)
-            self._examine(line)
+            self._note(self.doctor.look(line))
+            if self._healthy(line):
+                self.save(f"{HEALTHY}-{epoch:04d}")
+                self.record.thin_healthy(rescuing.RING)
             if self.board:
                 self.board.write(line)
         if not moment.epoch_ended:
@@ -92,23 +100,23 @@ class Story:
             self.picture(epoch)
         if self.scorer and self.scorer.improved():
             self.save(BEST)
-        if self.config.rescue and self.healthy_looks >= rescuing.APART_LOOKS:
-            self.healthy_looks = 0
-            self.save(f"{HEALTHY}-{epoch:04d}")
-            self.record.thin_healthy(rescuing.RING)
         if (epoch + 1) % keep.checkpoint_epochs == 0 or last:
             self.save(epoch_name(epoch))
             self.record.thin_out(keep.keep_epochs)
 
-    def _examine(self, line: dict[str, Any]) -> None:
-        """What the doctor says of a look: each finding once when it appears and once when it clears."""
-        self._note(self.doctor.look(line))
+    def _healthy(self, line: dict[str, Any]) -> bool:
+        """Count the healthy looks in a row; whether a healthy checkpoint is due after this line, at an epoch's end."""
+        if not self.config.rescue:
+            return False
         if "vitals" in line:
             self.healthy_looks = self.healthy_looks + 1 if self.doctor.content() else 0
+        due = self.healthy_looks >= rescuing.APART_LOOKS and line["step"] % self.match.steps_per_epoch == 0
+        self.healthy_looks = 0 if due else self.healthy_looks
+        return due
 
     def fall(self, diverged: Diverged) -> None:
         """The numbers are not finite any more: the doctor's last word."""
-        self._note(self.doctor.fell(diverged.step, diverged.step // self.match.steps_per_epoch, diverged.replica))
+        self._note(self.doctor.fell(diverged.step + 1, diverged.step // self.match.steps_per_epoch, diverged.replica))
 
     def _note(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -121,13 +129,13 @@ class Story:
 
     def wants_rescue(self) -> bool:
         """Whether the run is severely ill, and may be brought back."""
-        return self.may_rescue() and bool(self.doctor.severe())
+        return self.may_rescue() and bool(self.doctor.treatable())
 
     def rescue(self, finding: str = "", words: str = "") -> None:
         """Go back to the last healthy moment before the illness began, change something, and write it all down."""
         since = self.stack.step
         if not finding:
-            worst = min(self.doctor.severe(), key=lambda found: found.since_step)
+            worst = min(self.doctor.treatable(), key=lambda found: found.since_step)
             finding, words, since = worst.name, worst.evidence, worst.since_step
         back = self.record.healthy_before(since)
         to_step = back.step if back else 0
@@ -189,7 +197,10 @@ class Story:
 
     def _scorer(self, lines: list[dict[str, Any]]) -> Scorer | None:
         try:
-            return Scorer(self.config, self.match, self.clock, lines)
+            scorer = Scorer(self.config, self.match, self.clock, lines)
+            if not (self.record.checkpoints / f"{BEST}.safetensors").exists():
+                scorer.best = float("inf")  # a rescue gave it up
+            return scorer
         except UserError as error:  # no judge knows these images: worth a word, not worth the run
             self.watch.say(f"Training goes on without scores. {error}")
             return None

@@ -113,6 +113,11 @@ class Watch:
         self.present = False
         self._streak, self._since = 0, 0
 
+    @property
+    def pending(self) -> bool:
+        """Whether the last look could be the first of those that make a finding."""
+        return not self.present and self._streak > 0
+
     def see(self, course: Course, t: int, value: float) -> bool:
         """Take in look t, with the measure's value at it; whether something changed."""
         if math.isnan(value):

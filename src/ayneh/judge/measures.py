@@ -74,7 +74,7 @@ def growth(course: Course) -> np.ndarray:
 
 
 def fall(course: Course) -> np.ndarray:
-    """How many times worse than its best: of coverage, or of the Fréchet distance where the judge scored."""
+    """How many times worse than its best: of coverage, or of the Fréchet distance in the last two scores."""
     covered = recent(course.get("coverage"), 3)
     best = best_before(covered, highest=True)
     by_eye = np.where(best >= 0.2, best / np.maximum(covered, 1 / 256), np.where(np.isfinite(covered), 1.0, np.nan))
@@ -83,6 +83,11 @@ def fall(course: Course) -> np.ndarray:
     first = distance[np.isfinite(distance)][:1]
     good = least < (first[0] / 2 if len(first) else np.nan)
     by_judge = np.where(good, distance / least, np.where(np.isfinite(distance), 1.0, np.nan))
+    scored = np.flatnonzero(np.isfinite(by_judge))
+    if len(scored):
+        twice = np.minimum(by_judge[scored], np.concatenate([[1.0], by_judge[scored][:-1]]))  # one score is an accident
+        last = np.searchsorted(scored, np.arange(len(distance)), side="right") - 1  # holds until the next score
+        by_judge = np.where(last >= 0, twice[last], np.nan)
     return np.fmax(by_eye, by_judge)
 
 

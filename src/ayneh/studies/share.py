@@ -16,6 +16,7 @@ from ayneh.checkpoint import Damaged, read_checkpoint
 from ayneh.config import Data, Prior, changed
 from ayneh.data.images import grid, save_png, to_uint8
 from ayneh.data.sources import load
+from ayneh.doctoring import Doctor
 from ayneh.engine.device import choose_device
 from ayneh.engine.loop import run as play_loop
 from ayneh.engine.match import Match, prior_of
@@ -112,6 +113,8 @@ class Page:
         """The run's numbers are not finite any more: it has ended."""
         if not self.fallen:
             self.fallen = {"step": diverged.step, "epoch": epoch, "words": f"{diverged.measure} was not finite"}
+            for event in Doctor(self.config, self.record.lines()).fell(diverged.step + 1, epoch, 0):
+                self.record.note_finding(event.as_dict())
 
     def tell(self, place: dict[str, Any], row: dict[str, Any], look: bool, match: Match, ema: Tensor) -> None:
         """A line of metrics, with scores and a picture where a look is due."""
