@@ -1,7 +1,7 @@
 """Vital signs: a few cheap numbers about a game while it is played, from which the doctor reads (judge/symptoms.py).
 
 Each look plays 128 latents, the same ones all along, through G as it stands, and D on these images and on 128 real
-ones, undropped and unshifted, with the statistics of these batches: about the third part of a training step.
+ones, undropped and unshifted, with the statistics of these batches. It costs about as much as a training step.
 """
 
 from __future__ import annotations
