@@ -38,6 +38,17 @@ def ayneh(capsys):
 
 
 @pytest.fixture
+def one_thread():
+    """One thread, as worker processes have it: a sum of floats depends on how it is split among threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def process():
     """``process("train", ...)`` starts the command line as a process of its own, with one thread."""
     started = []

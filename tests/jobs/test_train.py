@@ -8,7 +8,6 @@ import time
 from dataclasses import replace
 
 import pytest
-import torch
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -74,15 +73,6 @@ def test_a_run_can_grow_and_is_then_what_a_longer_run_would_be(ayneh, tmp_path, 
     status, _, err = ayneh("resume", tmp_path / "short", "--epochs", 3)
     assert status == 2
     assert "can only grow" in err
-
-
-@pytest.fixture
-def one_thread():
-    """As the processes of these tests have it: a sum of floats depends on how it is split among threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_says_how_to_go_on(process, ayneh, one_thread, tmp_path, tiny):

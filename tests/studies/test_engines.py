@@ -17,6 +17,8 @@ from ayneh.studies.local import run_in_processes
 from ayneh.studies.plan import from_dict
 from ayneh.studies.share import Looks, play
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def never() -> bool:
     return False
