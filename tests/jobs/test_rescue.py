@@ -141,9 +141,16 @@ def test_one_run_at_a_time(ayneh, tmp_path, tiny):
         Config(rescue=-1)
 
 
-def test_the_diagnosis_tells_of_the_rescues(ayneh, tmp_path, tiny, falls_ill):
-    assert ayneh("train", "digits", *tiny, *FLAGS, "--out", tmp_path / "run")[0] == 0
+def test_the_diagnosis_and_the_board_tell_of_the_rescues(ayneh, tmp_path, tiny, falls_ill):
+    flags = (*FLAGS, "--keep.tensorboard")
+    assert ayneh("train", "digits", *tiny, *flags, "--out", tmp_path / "run")[0] == 0
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(tmp_path / "run" / "events")).Reload()
+    assert [event.step for event in board.Scalars("mean_loss_d/0")] == [4, 8, 12, 16, 20, 24, 28, 32]
+    (tmp_path / "run" / "probe.json").write_text('{"of": "another version"}')
     status, _, err = ayneh("diagnose", tmp_path / "run")
     assert status == 0, err
     page = (tmp_path / "run" / "diagnosis.html").read_text()
     assert "Rescue: sudden jump at step 24. Back to step 16 (epoch 3), 256 images given up" in page
+    assert "another version wrote it: probe once more" in page

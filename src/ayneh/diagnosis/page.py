@@ -38,7 +38,11 @@ def sections(record: Record, replica: int) -> list[Section]:
     if rescues := rescuing.from_dict(record.report(RESCUES)):
         found.append(Section("rescues", "Rescues", [rescue.sentence() for rescue in rescues], []))
     if values := record.report("probe", replica=replica):
-        found.append(Section("probe", "The support probe", probing.words(values), probing.figures(values)))
+        try:
+            found.append(Section("probe", "The support probe", probing.words(values), probing.figures(values)))
+        except KeyError as error:
+            old = f"probe.json lacks {error}; another version wrote it: probe once more."
+            found.append(Section("probe", "The support probe", [old], []))
     return found
 
 

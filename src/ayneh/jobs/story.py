@@ -149,6 +149,8 @@ class Story:
         self.record.write_report(RESCUES, rescuing.to_dict(self.rescues))
         self.stack.close()
         self._begin(back)
+        if self.board:
+            self.board = Board(self.record.folder / "events", to_step)  # forgets what came after
 
     def picture(self, epoch: int) -> None:
         """The fixed noise of each replica as a grid with the report's caption (R2)."""
@@ -222,7 +224,7 @@ class Board:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise UserError("--keep.tensorboard needs TensorBoard: pip install 'ayneh[tensorboard]'.") from error
-        self.writer = SummaryWriter(str(folder), purge_step=step)
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1)  # itself was kept
 
     def write(self, line: Mapping[str, object]) -> None:
         """One line of metrics; a value for each replica."""
