@@ -45,9 +45,9 @@ class Story:
         from ayneh.engine.stacks import Inline, Processes
         from ayneh.engine.vitals import Vitals
 
+        treated = rescuing.treated(self.config, self.rescues)
         self.match = self.asked
         if self.rescues:
-            treated = rescuing.treated(self.config, self.rescues)
             self.match = Match(replicas_of(treated), self.asked.pixels, self.asked.device, turn=len(self.rescues))
         match, tensors = self.match, checkpoint.tensors if checkpoint else {}
         state, step = (match.restored(tensors), checkpoint.step) if checkpoint else (match.start(), 0)
@@ -58,10 +58,8 @@ class Story:
         lines = self.record.lines()
         self.told = lines[-1]["step"] if lines else 0  # the step of the last line
         self.scorer = self._scorer(lines) if self.config.keep.score_epochs else None
-        self.doctor, self.healthy_looks = Doctor(rescuing.treated(self.config, self.rescues)), 0
-        for (
-            line
-        ) in lines:  # as if it had just been played, so that the next healthy checkpoint falls where it would have
+        self.doctor, self.healthy_looks = Doctor(treated), 0
+        for line in lines:  # as if just played, so that the next healthy checkpoint falls where it would have
             self.doctor.look(line)
             self._healthy(line)
         workers = self.record.engine()["workers"]
