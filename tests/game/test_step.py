@@ -9,7 +9,7 @@ from torch import nn
 from ayneh.config import Config, Net, Optimizer, Prior, Rules
 from ayneh.engine.match import Match, replicas_of
 from ayneh.game.optimiser import adam, average
-from ayneh.game.step import scale, seen
+from ayneh.game.step import scale, seen, step
 
 CPU = torch.device("cpu")
 SMALL = Config(batch=16, prior=Prior(dim=8), net=Net("mirror", width=4), precision="float64")
@@ -58,6 +58,60 @@ def test_r1_is_a_plain_pytorch_loop():
         ours = net.unpack(state[who][0])
         for name, theirs in module.named_parameters():
             torch.testing.assert_close(ours[name], theirs.detach(), rtol=1e-10, atol=1e-10)
+
+
+def test_relativistic_with_r1_and_r2_is_a_plain_pytorch_loop():
+    """Each penalty by a forward pass of its own, as one writes it at first, through D's batch norm; in float64."""
+    config = replace(
+        SMALL,
+        rules=Rules(loss="relativistic", penalty="r1+r2", gamma=0.7, dropout=0.2),
+        optimizer=Optimizer(lr=3e-3, beta1=0.0, beta2=0.9),
+    )
+    match = match_of(config)
+    state = match.start()
+    gen, dis = match.gen.filled(state["gen"][0]).train(), match.dis.filled(state["dis"][0]).train()
+    opt_g = torch.optim.Adam(gen.parameters(), lr=3e-3, betas=(0.0, 0.9))
+    opt_d = torch.optim.Adam(dis.parameters(), lr=3e-3, betas=(0.0, 0.9))
+
+    def dropped(x, draw):
+        return x * (draw["drop"][0] >= 0.2) / 0.8
+
+    def slope(x):
+        x = x.detach().requires_grad_()
+        (grad,) = torch.autograd.grad(dis(x).sum(), x, create_graph=True)
+        return grad.square().flatten(1).sum(1).mean() / 2
+
+    for i in range(5):
+        draws = match.draws(i)
+        (d,), (g,) = draws["dis"], draws["gen"]
+        real = nn.functional.pad(match.reals(i)[0][0].double() / 127.5 - 1, (1, 1, 1, 1), value=-1.0)
+        fake = gen(d["z"][0])
+        seen_real, seen_fake = dropped(real, d["real"]), dropped(fake.detach(), d["fake"])
+        loss_d = nn.functional.softplus(dis(seen_fake) - dis(seen_real)).mean()
+        penalty = slope(seen_real) + slope(seen_fake)
+        dis.zero_grad()
+        (loss_d + 0.7 * penalty).backward()
+        opt_d.step()
+        gen.zero_grad()
+        loss_g = nn.functional.softplus(dis(dropped(real, g["real"])) - dis(dropped(fake, g["fake"]))).mean()
+        loss_g.backward()
+        opt_g.step()
+        state, measures = match.play(state, i)
+        for name, plain in (("loss_d", loss_d), ("penalty", penalty), ("loss_g", loss_g)):
+            torch.testing.assert_close(measures[name][0], plain.detach(), rtol=1e-9, atol=1e-9)
+    for net, module, who in ((match.gen, gen, "gen"), (match.dis, dis, "dis")):
+        ours = net.unpack(state[who][0])
+        for name, theirs in module.named_parameters():
+            torch.testing.assert_close(ours[name], theirs.detach(), rtol=1e-8, atol=1e-8)
+
+
+def test_an_image_is_judged_once_for_its_loss_and_its_slope():
+    calls = []
+    match = match_of(replace(SMALL, rules=Rules(penalty="r1+r2", dropout=0.0)))
+    plain = match.game.dis
+    game = replace(match.game, dis=lambda theta, x: calls.append(x) or plain(theta, x))
+    step(game, match.start(), match.reals(0), match.draws(0), match.hyper(0))
+    assert len(calls) == 3  # real and fake for D, fake for G
 
 
 GAMES = {
@@ -198,8 +252,6 @@ def test_the_first_update_of_g_judges_the_fakes_that_d_saw():
     match = match_of(replace(SMALL, rules=Rules(dis_steps=2, gen_steps=2)))
     plain = match.game.gen
     game = replace(match.game, gen=lambda theta, z: calls.append(z) or plain(theta, z))
-    from ayneh.game.step import step
-
     step(game, match.start(), match.reals(0), match.draws(0), match.hyper(0))
     assert len(calls) == 3  # two for D, one more for G's second update
 

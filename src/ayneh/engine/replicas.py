@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 
 class Net:
@@ -24,6 +24,8 @@ class Net:
         self.shapes = {name: p.shape for name, p in module.named_parameters()}
         self.sizes = [shape.numel() for shape in self.shapes.values()]
         self.precision = precision
+        self.puppet = copy.deepcopy(module)  # what plays: its weights are views of theta, put there before each call
+        self.slots = _bared(self.puppet)
 
     def __call__(self, theta: Tensor, x: Tensor, **options: bool) -> Tensor:
         """theta (R, P), x (R, B, ...) -> (R, B, ...); options are those of the module's forward."""
@@ -39,8 +41,14 @@ class Net:
         return y.to(theta.dtype)
 
     def play(self, row: Tensor, x: Tensor, **options: bool) -> Tensor:
-        """One replica: row (P,), x (B, ...) -> (B, ...)."""
-        return functional_call(self.module, self.unpack(row), (x,), options)
+        """One replica: row (P,), x (B, ...) -> (B, ...).
+
+        What `torch.func.functional_call` does, without its bookkeeping, which takes longer than a small layer.
+        """
+        for (owner, name), value in zip(self.slots, self.unpack(row).values(), strict=True):
+            setattr(owner, name, value)
+        y: Tensor = self.puppet(x, **options)
+        return y
 
     def unpack(self, theta: Tensor) -> dict[str, Tensor]:
         """(..., P) -> the named parameters, each (..., *shape): views, not copies.
@@ -70,6 +78,14 @@ class Net:
         module = copy.deepcopy(self.module).to(row.device, row.dtype)
         module.load_state_dict(self.unpack(row), strict=False)  # strict: batch norm's buffers are not weights
         return module
+
+
+def _bared(module: nn.Module) -> list[tuple[nn.Module, str]]:
+    """Take all parameters out of ``module``: where each was, as (submodule, attribute), in their order."""
+    slots = [(owner, name) for owner in module.modules() for name, _ in owner.named_parameters(recurse=False)]
+    for owner, name in slots:
+        delattr(owner, name)
+    return slots
 
 
 def init_rows(net: Net, seeds: Sequence[int], init: Callable[[nn.Module], None]) -> Tensor:

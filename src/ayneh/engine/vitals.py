@@ -153,7 +153,7 @@ def dead_share(layers: Sequence[Sequence[Tensor]]) -> Tensor:
 def outputs(net: Net) -> Iterator[list[Tensor]]:
     """What the net's hidden activations give while it plays, in their order."""
     found: list[Tensor] = []
-    layers = [module for module in net.module.modules() if isinstance(module, nn.LeakyReLU)]
+    layers = [module for module in net.puppet.modules() if isinstance(module, nn.LeakyReLU)]
     hooks = [layer.register_forward_hook(lambda _module, _args, out: found.append(out)) for layer in layers]
     try:
         yield found

@@ -106,8 +106,8 @@ class Conv(nn.Conv2d):
             weight = weight / torch.linalg.matrix_norm(weight.flatten(1), ord=2)
         if x.shape[2:] == self.kernel_size and self.padding == (0, 0):
             return F.linear(_rows(x), _rows(weight), self.bias)[:, :, None, None]
-        if narrow.serves(x, self.in_channels):
-            return _biased(narrow.down(x, weight, self.stride[0], self.padding[0]), self.bias)  # type: ignore[arg-type]
+        if narrow.serves(x, self.in_channels, self.kernel_size, self.stride, self.padding):
+            return narrow.down(x, weight, self.bias)
         return F.conv2d(x, weight, self.bias, self.stride, self.padding)
 
 
@@ -118,14 +118,10 @@ class Deconv(nn.ConvTranspose2d):
         if x.shape[2:] == (1, 1) and self.padding == (0, 0):
             y = x.flatten(1) @ _rows(self.weight)  # (B, k * k * C_out)
             y = y.unflatten(1, (*self.kernel_size, -1)).movedim(-1, 1)
-            return _biased(y, self.bias)
-        if narrow.serves(x, self.out_channels):
-            return _biased(narrow.up(x, self.weight, self.stride[0], self.padding[0]), self.bias)  # type: ignore[arg-type]
+            return y if self.bias is None else y + self.bias[:, None, None]
+        if narrow.serves(x, self.out_channels, self.kernel_size, self.stride, self.padding):
+            return narrow.up(x, self.weight, self.bias)
         return super().forward(x)
-
-
-def _biased(y: Tensor, bias: Tensor | None) -> Tensor:
-    return y if bias is None else y + bias[:, None, None]
 
 
 def _rows(x: Tensor) -> Tensor:

@@ -3,6 +3,8 @@
 The slope is the gradient of an image's logit with respect to its pixels. It is read off the gradient of the
 sum of all logits, which holds as long as a logit depends on its own image alone; with batch norm in D it also
 carries what the image does to its neighbours' logits. The caller multiplies by gamma.
+
+Images that carry a gradient already have been judged: a critic that remembers its logits of them is not played again.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ class Penalty(NamedTuple):
     """(critic, real, fake, draws) -> (R, B), differentiable with respect to the critic's weights."""
     draws: tuple[str, ...] = ()
     """Names of U[0, 1) draws: "mix" is (R, B), "perturb" is (R, B, C, H, W)."""
+    at: tuple[str, ...] = ()
+    """The images at which it takes the slope as they are: "real", "fake"."""
 
 
 def r1(critic: Critic, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
@@ -58,7 +62,7 @@ def dragan(critic: Critic, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
 
 def _slope(critic: Critic, x: Tensor) -> Tensor:
     """d D(x) / dx for each image, (R, B, C * H * W), kept in the graph so that D can learn from it."""
-    x = x.detach().requires_grad_()
+    x = x if x.requires_grad else x.detach().requires_grad_()
     (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
     return slope.flatten(2)
 
@@ -69,9 +73,9 @@ def _from_one(slope: Tensor) -> Tensor:
 
 
 PENALTIES = {
-    "r1": Penalty(r1),
-    "r2": Penalty(r2),
-    "r1+r2": Penalty(r1_r2),
+    "r1": Penalty(r1, at=("real",)),
+    "r2": Penalty(r2, at=("fake",)),
+    "r1+r2": Penalty(r1_r2, at=("real", "fake")),
     "wgan-gp": Penalty(wgan_gp, ("mix",)),
     "dragan": Penalty(dragan, ("perturb",)),
 }

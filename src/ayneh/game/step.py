@@ -69,7 +69,11 @@ def step(
 def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws, hyper: Hyper) -> State:
     """D descends its loss on a real and a fake batch, plus gamma times the penalty, plus what it misreads of z."""
     dis = state["dis"].detach().requires_grad_()
-    real, fake = seen(real, draw["real"], hyper), seen(fake, draw["fake"], hyper)
+    sloped = (
+        game.penalty.at if game.penalty else ()
+    )  # where the penalty reads D's slope: these are judged once for both
+    real = seen(real, draw["real"], hyper).detach().requires_grad_("real" in sloped)
+    fake = seen(fake, draw["fake"], hyper).detach().requires_grad_("fake" in sloped)
     real_logits = game.dis(dis, real)  # (R, B)
     fake_logits, misread_z = judge(game, dis, fake, draw["z"], hyper)  # (R, B), (R,)
     loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
@@ -79,7 +83,8 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
         "p_fake": fake_logits.sigmoid().mean(1),
     }
     if game.penalty:
-        penalty = game.penalty.fn(lambda x: game.dis(dis, x), real, fake, draw["penalty"]).mean(1)
+        critic = lambda x: real_logits if x is real else fake_logits if x is fake else game.dis(dis, x)  # noqa: E731
+        penalty = game.penalty.fn(critic, real, fake, draw["penalty"]).mean(1)
         measures["penalty"] = penalty
         loss = loss + hyper["gamma"][:, 0] * penalty
     if misread_z is not None:
