@@ -138,6 +138,8 @@ class Optimizer:
     """Decay of the mean squared gradient."""
     eps: float = 1e-8
     """Added to the root of the mean squared gradient."""
+    decay_images: int = 0
+    """Images seen until both learning rates have fallen, in a straight line, to zero (0: they stay)."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,7 @@ class Config:
             ("optimizer.lr", self.optimizer.lr, 0, float("inf")),
             ("optimizer.beta1", self.optimizer.beta1, 0, 0.999999),
             ("optimizer.beta2", self.optimizer.beta2, 0, 0.999999),
+            ("optimizer.decay-images", self.optimizer.decay_images, 0, float("inf")),
             ("keep.tick-steps", self.keep.tick_steps, 1, float("inf")),
             ("keep.sample-epochs", self.keep.sample_epochs, 1, float("inf")),
             ("keep.checkpoint-epochs", self.keep.checkpoint_epochs, 1, float("inf")),

@@ -305,3 +305,16 @@ def test_instance_noise_fades_in_a_straight_line():
     x = torch.zeros(1, 4, 1, 64, 64)
     y = seen(x, {"instance": torch.randn_like(x)}, {"instance_noise": torch.tensor([[0.5]])})
     assert y.std().item() == pytest.approx(0.5, rel=0.05)
+
+
+def test_learning_rates_fade_in_a_straight_line_each_replica_on_its_own():
+    base = replace(SMALL, optimizer=Optimizer(lr=0.4, lr_dis=0.2, decay_images=160))
+    stack = Match([base, replace(base, optimizer=Optimizer(lr=0.4))], pixels(), CPU)
+    levels = [stack.hyper(i) for i in (0, 5, 10, 20)]
+    assert [h["lr_gen"][0].item() for h in levels] == pytest.approx([0.4, 0.2, 0.0, 0.0])
+    assert [h["lr_dis"][0].item() for h in levels] == pytest.approx([0.2, 0.1, 0.0, 0.0])
+    assert [h["lr_gen"][1].item() for h in levels] == pytest.approx([0.4] * 4)
+    state = stack.start()
+    after, _ = stack.play(state, 10)
+    assert torch.equal(after["gen"][0], state["gen"][0])  # at a rate of zero nothing moves
+    assert not torch.equal(after["gen"][1], state["gen"][1])

@@ -179,14 +179,14 @@ class Match:
         return {"dis": dis, "gen": gen}
 
     def hyper(self, i: int) -> Hyper:
-        """The numbers of step i, (R, 1) each; only instance noise changes with time."""
-        if not self._uses("instance_noise"):
-            return self._hyper
-        seen = i * self.images_per_step
-        left = self._numbers(
-            lambda c: max(0.0, 1 - seen / c.rules.instance_noise_images) if c.rules.instance_noise_images else 1.0
-        )
-        return self._hyper | {"instance_noise": self._hyper["instance_noise"] * left}
+        """The numbers of step i, (R, 1) each; those of `FADING` fall in a straight line to zero."""
+        seen, hyper = i * self.images_per_step, dict(self._hyper)
+        for name, span in FADING.items():
+            spans = [span(c) for c in self.replicas]
+            if any(spans):
+                left = [[max(0.0, 1 - seen / images) if images else 1.0] for images in spans]
+                hyper[name] = hyper[name] * torch.tensor(left, dtype=self.dtype, device=self.device)
+        return hyper
 
     def _veil(self, i: int, purpose: str) -> dict[str, Tensor]:
         """The draws of `game.step.seen` for one batch; an effect that no replica uses has none."""
@@ -216,6 +216,13 @@ def _need_variance(c: Config) -> None:
             f"--rules.mirror-weight measures z in units of its variance, and that of {prior.describe()} is "
             f"{variance:g}: choose another --prior.name, or set it to 0."
         )
+
+
+FADING: dict[str, Callable[[Config], int]] = {  # of `HYPER`: how many images it takes to fade (0: it stays)
+    "instance_noise": lambda c: c.rules.instance_noise_images,
+    "lr_gen": lambda c: c.optimizer.decay_images,
+    "lr_dis": lambda c: c.optimizer.decay_images,
+}
 
 
 def _ema_decay(c: Config) -> float:

@@ -1,0 +1,140 @@
+"""Quality against images, seconds and FLOPs: scores the checkpoints of runs, and draws the curves of all presets.
+
+    python bench/time_to_quality.py score runs/fast-0 runs/mirror-0 --epochs 1 2 3 5 7 10 20 50 100
+    python bench/time_to_quality.py draw
+
+Runs need their checkpoints: `ayneh train fast --seed 0 --keep.keep-epochs 1 --out runs/fast-0`. Quality is
+`fd_10k_mnist_test`: 10,000 fakes of the averaged G against MNIST's test split. Seconds are the run's own clock, with
+its pictures and checkpoints; FLOPs are those of a step as PyTorch counts them, convolutions and matrix products. What
+is scored is added to bench/time_to_quality.json; `draw` reads that alone and writes docs/figures/time-to-quality.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ayneh.config import Config, Data
+from ayneh.data.images import to_uint8
+from ayneh.engine.match import Match, replicas_of
+from ayneh.engine.sampler import sampler_of
+from ayneh.judging import judge_of
+from ayneh.presets import PRESETS
+from ayneh.record import Record
+
+RESULTS = Path(__file__).parent / "time_to_quality.json"
+PICTURE = Path(__file__).parent.parent / "docs" / "figures" / "time-to-quality.png"
+AXES = {"images": "images seen", "seconds": "seconds, one thread of one core", "flops": "FLOPs"}
+SCORED = 10_000
+Curve = dict[str, Any]  # preset, seed, n_threads, points: epoch, images, seconds, flops, fd
+
+
+def score(folders: list[Path], epochs: list[int]) -> None:
+    """Score each run after so many epochs, as far as its checkpoints are there, and keep the curves."""
+    curves: list[Curve] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    judge = judge_of(Data("mnist"))
+    for folder in folders:
+        record = Record.open(folder)
+        config, lines = record.config(), record.lines()
+        flops = flops_a_step(config)
+        points = []
+        for epoch in epochs:
+            line = next((one for one in reversed(lines) if one["epoch"] == epoch - 1), None)
+            path = record.checkpoints / f"epoch-{epoch - 1:04d}.safetensors"
+            if line is None or not path.exists():
+                continue
+            checkpoint = record.at_epoch(epoch - 1)
+            sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0)
+            fd = judge.quick(to_uint8(torch.cat(list(sampler.images("evaluate 0", SCORED)))))["fd_10k_mnist_test"]
+            points.append(
+                {"epoch": epoch, "images": line["images"], "seconds": line["wall_s"],
+                 "flops": flops * line["step"], "fd": fd}
+            )  # fmt: skip
+            print(f"{folder.name} after {epoch} epochs: {fd:.2f}", flush=True)
+        name, seed = preset_of(config), config.seed
+        threads = record.engine()["threads"]
+        curves = [one for one in curves if (one["preset"], one["seed"]) != (name, seed)]
+        curves.append({"preset": name, "seed": seed, "threads": threads, "points": points})
+    curves.sort(key=lambda one: (one["preset"], one["seed"]))
+    RESULTS.write_text(json.dumps(curves, indent=1) + "\n")
+
+
+def preset_of(config: Config) -> str:
+    """The preset that a run was of, by its game."""
+    for name, preset in PRESETS.items():
+        ours = (preset.config.net, preset.config.rules, preset.config.prior, preset.config.optimizer)
+        if (config.net, config.rules, config.prior, config.optimizer) == ours and config.batch == preset.config.batch:
+            return name
+    raise SystemExit("This run is none of the presets.")
+
+
+def flops_a_step(config: Config) -> float:
+    """Of one step of this game, counted on random pixels."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    pixels = torch.randint(0, 256, (config.batch * 2, 1, 28, 28), dtype=torch.uint8)
+    match = Match(replicas_of(config), pixels, torch.device("cpu"))
+    with FlopCounterMode(display=False) as counter:
+        match.play(match.start(), 0)
+    return float(counter.get_total_flops())
+
+
+def draw() -> None:
+    """Three panels; each preset's seeds as thin lines, their median as a thick one."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    curves: list[Curve] = json.loads(RESULTS.read_text())
+    names = list(dict.fromkeys(curve["preset"] for curve in curves))
+    figure, panels = plt.subplots(1, len(AXES), figsize=(15, 5), sharey=True, layout="constrained")
+    for axis, panel in zip(AXES, panels, strict=True):
+        for colour, name in enumerate(names):
+            ours = [curve for curve in curves if curve["preset"] == name]
+            for curve in ours:
+                xs, ys = ([point[key] for point in curve["points"]] for key in (axis, "fd"))
+                panel.plot(xs, ys, color=f"C{colour}", lw=0.8, alpha=0.45)
+            xs, ys = median_curve(ours, axis)
+            panel.plot(xs, ys, color=f"C{colour}", lw=2, marker="o", ms=3.5, label=f"{name} (n = {len(ours)})")
+        panel.set(xscale="log", yscale="log", xlabel=AXES[axis])
+        panel.grid(alpha=0.25, which="both")
+    panels[0].set_ylabel("fd_10k_mnist_test")
+    panels[0].legend(frameon=False, fontsize=9)
+    PICTURE.parent.mkdir(exist_ok=True)
+    figure.savefig(PICTURE, dpi=80)
+    print(PICTURE)
+
+
+def median_curve(curves: list[Curve], axis: str) -> tuple[list[float], list[float]]:
+    """Medians over the seeds at the epochs that all of them have."""
+    common = set.intersection(*({point["epoch"] for point in curve["points"]} for curve in curves))
+    xs, ys = [], []
+    for epoch in sorted(common):
+        points = [point for curve in curves for point in curve["points"] if point["epoch"] == epoch]
+        xs.append(statistics.median(point[axis] for point in points))
+        ys.append(statistics.median(point["fd"] for point in points))
+    return xs, ys
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    scoring = verbs.add_parser("score")
+    scoring.add_argument("runs", nargs="+", type=Path)
+    scoring.add_argument("--epochs", nargs="+", type=int, required=True)
+    verbs.add_parser("draw")
+    args = parser.parse_args()
+    if args.verb == "score":
+        score(args.runs, args.epochs)
+    else:
+        draw()
+
+
+if __name__ == "__main__":
+    main()

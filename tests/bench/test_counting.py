@@ -1,0 +1,78 @@
+"""The floor rests on a count by hand; PyTorch's counter, real nets and the engine's own step must agree with it."""
+
+import math
+
+import pytest
+import torch
+
+from ayneh.engine.match import Match
+from ayneh.game.nets import make_nets
+
+
+def test_by_hand_as_in_the_report(bench):
+    counting = bench("counting")
+    assert counting.rungs(counting.ladder(32, 16, 128, 1)) == [65_536, 524_288, 524_288, 131_072]
+
+
+@pytest.mark.parametrize(("size", "width", "z_dim", "channels"), [(32, 16, 128, 1), (16, 8, 20, 3), (64, 4, 10, 1)])
+def test_forward_passes_of_the_nets(bench, size, width, z_dim, channels):
+    counting = bench("counting")
+    gen, dis = make_nets("mirror", z_dim, channels, size, width)
+    layers = sum(counting.rungs(counting.ladder(size, width, z_dim, channels)))
+    with torch.no_grad():
+        assert counting.counted(lambda: gen(torch.randn(2, z_dim))) == 2 * 2 * layers
+        assert counting.counted(lambda: dis(torch.randn(2, channels, size, size))) == 2 * 2 * (layers + z_dim)
+
+
+def test_the_game_on_the_plain_nets(bench):
+    counting = bench("counting")
+    assert counting.counted(lambda: counting.lean_game(4)) == counting.step_flops(4)
+
+
+def test_the_plain_loop_also_makes_gradients_that_it_throws_away(bench):
+    counting, players = bench("counting"), bench("players")
+    layers = sum(counting.rungs(counting.ladder(32, 16, 128, 1))) + 128
+    step = players.memory_loop(players.stand_ins(n=8), 4, "cpu")
+    assert counting.counted(step) == counting.step_flops(4) + 2 * 4 * layers
+
+
+@pytest.mark.parametrize(("size", "width"), [(32, 16), (16, 8), (64, 16)])
+def test_the_engine_does_little_more_than_the_game_needs(bench, size, width):
+    counting, players, scaling = bench("counting"), bench("players"), bench("scaling")
+    step = players.engine_loop(players.stand_ins(size, 8), scaling.config_of(4, width), "cpu")
+    assert 1 <= counting.counted(step) / counting.step_flops(4, size, width) < 1.02
+
+
+def test_bytes_by_hand(bench):
+    counting, players = bench("counting"), bench("players")
+    match = Match([players.CONFIG], players.stand_ins(n=128), torch.device("cpu"))
+    parameters = sum(match.gen.sizes) + sum(match.dis.sizes)
+    gen = 64 * 4 * 4 + 32 * 8 * 8 + 16 * 16 * 16 + 32 * 32
+    dis = 32 * 32 + 16 * 16 * 16 + 32 * 8 * 8 + 64 * 4 * 4 + 128 + 1
+    assert counting.step_bytes(128, parameters) == 4 * (128 * 2 * (gen + 3 * dis) + 8 * (172_449 + 172_881))
+
+
+def test_a_power_law_is_recovered(bench):
+    fit = bench("scaling").fit
+    xs = [8, 16, 32, 64]
+    power = fit(xs, [3 * x**1.7 for x in xs])
+    assert power.k == pytest.approx(1.7)
+    assert math.exp(power.a) == pytest.approx(3)
+    assert power.error == pytest.approx(0, abs=1e-12)
+    assert math.isnan(fit(xs[:2], xs[:2]).error)
+
+
+def test_the_standard_error_is_that_of_a_regression(bench):
+    from scipy.stats import linregress
+
+    xs, ys = [8, 16, 32, 64, 128], [1.0, 2.6, 3.1, 9.0, 14.0]
+    reference = linregress([math.log(x) for x in xs], [math.log(y) for y in ys])
+    power = bench("scaling").fit(xs, ys)
+    assert (power.k, power.error) == pytest.approx((reference.slope, reference.stderr))
+
+
+def test_peak_memory_is_the_process_s_own(bench):
+    """A child started by a large process does not count its parent's memory."""
+    memory = bench("memory")
+    ballast = torch.ones(200 * 2**20, dtype=torch.uint8)
+    assert memory.resident() > ballast.numel()
