@@ -29,6 +29,8 @@ check: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/scaling.py
+	$(BIN)/python bench/startup.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

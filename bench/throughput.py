@@ -1,87 +1,129 @@
-"""Images per second of the engine against the plain loop (bench/plain.py), alternating in one process.
+"""The engine against the plain loop (bench/plain.py) and against the floor, alternating in one process; then memory.
 
-    python bench/throughput.py [--rounds 15] [--steps 10] [--threads N] [--replicas 1 2 4]
+    python bench/throughput.py [--rounds 15] [--steps 10] [--replicas 1 2 4 8 16 32 64] [--threads N] [--device cpu]
 
-Random pixels of MNIST's size stand for the data: what they show does not change the speed. Prints a Markdown table of
-medians, the quartiles, and the ratio to the plain loop in memory, round by round.
+In each round everybody plays some steps, forwards and backwards through the list in turn, after the machine's rates for
+a large matrix product and a copy were taken; large stacks play in every third round. Prints Markdown tables of medians
+with quartiles; ratios are taken round by round. `--no-memory` leaves the last table out.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
-import statistics
-import time
 from collections.abc import Callable
-from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 
-from ayneh.engine.match import Match, replicas_of
-from ayneh.presets import PRESETS
-from plain import in_memory, plain_loop, through_pil
+import memory
+from ayneh.engine.device import choose_precision
+from counting import checked_flops, step_bytes, step_flops
+from floor import Floor, floor_of
+from plain import discriminator, generator, plain_loop, through_pil
+from players import CONFIG, engine_loop, memory_loop, mirror, stand_ins
+from timing import machine, quartiles, seconds, spread
 
-BATCH = 128
-
-
-def engine_loop(pixels: torch.Tensor, replicas: int, device: str) -> Callable[[], None]:
-    """One step of R replicas in this process."""
-    config = replace(PRESETS["mirror"].config, seeds=replicas)
-    match = Match(replicas_of(config), pixels, torch.device(device))
-    state, step = match.start(), 0
-
-    def one_step() -> None:
-        nonlocal state, step
-        state, _ = match.play(state, step)
-        step += 1
-
-    return one_step
+BATCH = CONFIG.batch
+BASE = "plain loop, tensor in memory"
+RARE, EVERY = 8, 3  # stacks from so many replicas on play in one of so many rounds
 
 
-def seconds(play: Callable[[], None], steps: int, device: str) -> float:
-    """Per step."""
-    begin = time.perf_counter()
-    for _ in range(steps):
-        play()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return (time.perf_counter() - begin) / steps
+class Player(NamedTuple):
+    """A loop and how it is to be measured."""
+
+    play: Callable[[], None]
+    replicas: int = 1
+    precision: str = "auto"
+    floored: bool = True  # whether the floor, measured in the default arithmetic, is its own
+
+    def turn(self, steps: int, device: str) -> float:
+        """Seconds a step, over fewer steps the larger the stack."""
+        # A setting of PyTorch's, not of a loop's: without this, the last engine made would decide for all.
+        choose_precision(self.precision, torch.device(device))
+        return seconds(self.play, max(1, steps // self.replicas), device)
+
+
+def players_of(replicas: list[int], device: str) -> dict[str, Player]:
+    """Everybody, by name, warmed up."""
+    pixels = stand_ins()
+    players = {
+        "plain loop, PIL data loader": Player(plain_loop(through_pil(pixels, BATCH), device)),
+        BASE: Player(memory_loop(pixels, BATCH, device)),
+    }
+    for r in replicas:
+        players[f"ayneh, R = {r}"] = Player(engine_loop(pixels, mirror(seeds=r), device), r)
+        if r == 1:
+            half = engine_loop(pixels, mirror(precision="bfloat16"), device)
+            players["ayneh, R = 1, option `--precision bfloat16`"] = Player(half, 1, "bfloat16", floored=False)
+    for player in players.values():
+        player.turn(3, device)
+    return players
+
+
+def measure(
+    players: dict[str, Player], floor: Callable[[], Floor], rounds: int, steps: int, device: str
+) -> tuple[list[Floor], dict[str, dict[int, float]]]:
+    """The floors, one a round, and {player: {round: seconds a step}}."""
+    floors: list[Floor] = []
+    times: dict[str, dict[int, float]] = {name: {} for name in players}
+    for i in range(rounds):
+        choose_precision("auto", torch.device(device))
+        floors.append(floor())
+        for name in list(players)[:: -1 if i % 2 else 1]:  # whoever follows a slow one is not always the same
+            if players[name].replicas < RARE or i % EVERY == 0:
+                times[name][i] = players[name].turn(steps, device)
+    return floors, times
+
+
+def print_floor(floors: list[Floor], flops: int, moved: int) -> None:
+    """What the floor is made of."""
+    products = f"{flops / 1e9:.3f} GFLOP at {spread([f.flops_rate / 1e9 for f in floors], 0)} GFLOP/s"
+    copies = f"{moved / 1e6:.1f} MB at {spread([f.bytes_rate / 1e9 for f in floors], 1)} GB/s"
+    print("| floor of a step, R = 1 | ms (quartiles) | from |")
+    print("|---|---|---|")
+    print(f"| arithmetic | {spread([1e3 * f.flops_s for f in floors], 1)} | {products}, a product of 2048x2048 |")
+    print(f"| memory | {spread([1e3 * f.bytes_s for f in floors], 1)} | {copies}, a copy, read and written |")
+    print()
+
+
+def print_loops(players: dict[str, Player], floors: list[Floor], times: dict[str, dict[int, float]]) -> None:
+    """A row for each loop: its speed in images/s as a ratio to the plain loop's and to the floor's, round by round."""
+    base = times[BASE]
+    print("| loop | rounds | ms a step (quartiles) | images/s | against the plain loop in memory | floor / time |")
+    print("|---|---|---|---|---|---|")
+    for name, player in players.items():
+        r, taken = player.replicas, times[name]
+        speed = f"{spread([1e3 * t for t in taken.values()], 1)} | {r * BATCH / quartiles([*taken.values()])[1]:,.0f}"
+        ratios = spread([r * base[i] / t for i, t in taken.items()], 2)
+        share = f"{spread([100 * r * floors[i].s / t for i, t in taken.items()], 0)} %" if player.floored else ""
+        print(f"| {name} | {len(taken)} | {speed} | {ratios} | {share} |")
+    least = [f.s for f in floors]
+    speed = f"{spread([1e3 * t for t in least], 1)} | {BATCH / quartiles(least)[1]:,.0f}"
+    print(f"| the floor | {len(least)} | {speed} | {spread([base[i] / t for i, t in enumerate(least)], 2)} | 100 % |\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=10, help="in a round, divided by the number of replicas")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--replicas", type=int, nargs="*", default=[1, 2, 4])
+    parser.add_argument("--replicas", type=int, nargs="*", default=memory.REPLICAS)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--memory", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    pixels = torch.randint(0, 256, (6000, 1, 28, 28), dtype=torch.uint8)
-    floats = torch.nn.functional.pad(pixels, (2, 2, 2, 2)).float() / 127.5 - 1
-    players = {
-        "plain loop, PIL data loader": (plain_loop(through_pil(pixels, BATCH), args.device), 1),
-        "plain loop, tensor in memory": (plain_loop(in_memory(floats, BATCH), args.device), 1),
-    }
-    for r in args.replicas:
-        players[f"ayneh, R = {r}"] = (engine_loop(pixels, r, args.device), r)
-    for play, _ in players.values():
-        seconds(play, 3, args.device)  # warm up
-    times: dict[str, list[float]] = {name: [] for name in players}
-    for _ in range(args.rounds):
-        for name, (play, _) in players.items():
-            times[name].append(seconds(play, args.steps, args.device))
-    base = times["plain loop, tensor in memory"]
-    processor = torch.cuda.get_device_name() if args.device == "cuda" else platform.processor() or platform.machine()
-    print(f"{processor}, {args.threads} threads, PyTorch {torch.__version__}, batch {BATCH}, mirror nets at 32x32,")
-    print(f"{args.rounds} rounds of {args.steps} steps each in turn\n")
-    print("| loop | ms a step (quartiles) | images/s | images/s against the plain loop in memory |")
-    print("|---|---|---|---|")
-    for name, (_, r) in players.items():
-        low, mid, high = statistics.quantiles(times[name], n=4)
-        ratios = statistics.quantiles([r * b / t for b, t in zip(base, times[name], strict=True)], n=4)
-        speed = f"{1e3 * mid:.1f} ({1e3 * low:.1f} to {1e3 * high:.1f}) | {r * BATCH / mid:,.0f}"
-        print(f"| {name} | {speed} | {ratios[1]:.2f} ({ratios[0]:.2f} to {ratios[2]:.2f}) |")
+    print(f"{machine(args.device)}\n")
+    pixels = stand_ins()
+    checked_flops(BATCH, engine_loop(pixels, CONFIG, args.device), memory_loop(pixels, BATCH, args.device))
+    weights = sum(p.numel() for net in (generator(), discriminator()) for p in net.parameters())
+    flops, moved = step_flops(BATCH), step_bytes(BATCH, weights)
+    players = players_of(args.replicas, args.device)
+    floors, times = measure(players, floor_of(flops, moved, args.device), args.rounds, args.steps, args.device)
+    print(f"Batch {BATCH}, the mirror nets at 32x32, {args.rounds} rounds of up to {args.steps} steps each in turn:\n")
+    print_floor(floors, flops, moved)
+    print_loops(players, floors, times)
+    if args.memory:
+        memory.table(args.replicas, args.threads, args.device)
 
 
 if __name__ == "__main__":

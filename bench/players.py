@@ -1,0 +1,47 @@
+"""Who is measured: the engine and the plain loop, on the same stand-ins for images.
+
+Random pixels of MNIST's size stand for the data: what they show does not change the speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from ayneh.config import Config
+from ayneh.engine.match import Match, replicas_of
+from ayneh.presets import PRESETS
+from plain import in_memory, plain_loop
+
+CONFIG = PRESETS["mirror"].config
+
+
+def stand_ins(side: int = 28, n: int = 6000) -> torch.Tensor:
+    """uint8 (n, 1, side, side)."""
+    return torch.randint(0, 256, (n, 1, side, side), dtype=torch.uint8)
+
+
+def engine_loop(pixels: torch.Tensor, config: Config, device: str) -> Callable[[], None]:
+    """One step of all the config's replicas in this process."""
+    match = Match(replicas_of(config), pixels, torch.device(device))
+    state, step = match.start(), 0
+
+    def one_step() -> None:
+        nonlocal state, step
+        state, _ = match.play(state, step)
+        step += 1
+
+    return one_step
+
+
+def memory_loop(pixels: torch.Tensor, batch: int, device: str) -> Callable[[], None]:
+    """One step of the plain loop on a float tensor in memory, padded and scaled beforehand."""
+    floats = torch.nn.functional.pad(pixels, (2, 2, 2, 2)).float() / 127.5 - 1
+    return plain_loop(in_memory(floats, batch), device)
+
+
+def mirror(**settings: object) -> Config:
+    """The preset with these fields instead."""
+    return replace(CONFIG, **settings)
