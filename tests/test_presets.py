@@ -25,8 +25,3 @@ def test_fast_plays_with_nets_of_the_reports_size_for_a_tenth_of_its_images():
 def test_stacked_plays_with_at_most_two_million_parameters_a_net():
     assert max(sizes(PRESETS["stacked"].config, 3)) <= 2_000_000
 
-
-@pytest.mark.parametrize(("name", "images"), [("fast", 60_000), ("stacked", 60_000)])
-def test_rates_fade_out_where_the_run_ends(name, images):
-    config = PRESETS[name].config
-    assert config.optimizer.decay_images == pytest.approx(config.epochs * images, rel=0.01)

@@ -1,0 +1,81 @@
+"""Modes and KL of a stacked-MNIST run against the images it has seen: a table, and docs/figures/stacked.png.
+
+    ayneh train stacked --keep.keep-epochs 1 --out runs/stacked
+    for e in 0 1 3 7 15 31; do ayneh evaluate runs/stacked --epoch $e; done
+    python bench/stacked.py runs/stacked
+
+Reads what `ayneh evaluate` wrote into the run folder, evaluation-epoch-*.json, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from ayneh.record import Record
+
+PICTURE = Path(__file__).parent.parent / "docs" / "figures" / "stacked.png"
+
+
+def rows_of(run: Path) -> list[dict[str, float]]:
+    """epoch, images, wall seconds, modes, plug-in KL at 26,000 and its floor, corrected KL, of each epoch evaluated."""
+    lines = Record.open(run).lines()
+    rows = []
+    for file in sorted(run.glob("evaluation-epoch-*.json")):
+        report = json.loads(file.read_text())
+        line = next(line for line in lines if line["step"] == report["step"])
+        scores = {name.split("_stackedmnist")[0]: score for name, score in report["scores"].items()}
+        corrected = next(score for name, score in scores.items() if name.startswith("kl_corrected"))
+        rows.append(
+            {
+                "epoch": line["epoch"] + 1,
+                "images": line["images"],
+                "seconds": line["wall_s"],
+                "modes": scores["modes_26k"]["value"],
+                "kl": scores["kl_26k"]["value"],
+                "floor": scores["kl_26k"]["floor"]["value"],
+                "corrected": corrected["value"],
+                "n": report["n"],
+            }
+        )
+    return rows
+
+
+def draw(rows: list[dict[str, float]]) -> None:
+    """KL falls, modes rise, along one axis of images."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    images = [row["images"] for row in rows]
+    left.plot(images, [row["modes"] for row in rows], "o-", color="C0")
+    left.axhline(1000, color="black", lw=0.8, ls=":")
+    left.set(xscale="log", xlabel="images seen", ylabel="modes of 1000, in 26,000 images")
+    right.plot(images, [row["kl"] for row in rows], "o-", color="C1", label="plug-in, against uniform shares")
+    right.plot(images, [row["corrected"] for row in rows], "s-", color="C2", label="bias-corrected, against the data's")
+    right.axhline(rows[0]["floor"], color="C1", lw=0.8, ls=":", label="plug-in of a perfect sampler")
+    right.set(xscale="log", yscale="log", xlabel="images seen", ylabel="KL in nats")
+    right.legend(frameon=False)
+    for panel in (left, right):
+        panel.grid(alpha=0.25, which="both")
+    figure.savefig(PICTURE, dpi=80)
+
+
+def main(run: Path) -> None:
+    rows = rows_of(run)
+    print("| epochs | images | seconds | modes | plug-in KL, 26k | bias-corrected KL, n |")
+    print("|---|---|---|---|---|---|")
+    for row in rows:
+        print(
+            f"| {row['epoch']} | {row['images']:,} | {row['seconds']:,.0f} | {row['modes']:.0f} "
+            f"| {row['kl']:.4f} | {row['corrected']:.4f}, {row['n']:,} |"
+        )
+    draw(rows)
+    print(PICTURE)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
