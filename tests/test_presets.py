@@ -24,4 +24,3 @@ def test_fast_plays_with_nets_of_the_reports_size_for_a_tenth_of_its_images():
 
 def test_stacked_plays_with_at_most_two_million_parameters_a_net():
     assert max(sizes(PRESETS["stacked"].config, 3)) <= 2_000_000
-

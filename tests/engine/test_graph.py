@@ -7,13 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.func import vmap
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from ayneh.config import Config, Net, Prior, Rules
-from ayneh.engine.graph import SWITCH, Blocks, Captured, captured, distance, record, steps_in_block
+from ayneh.config import Config, Net, Optimizer, Prior, Rules
+from ayneh.engine.graph import SWITCH, Captured, captured, distance, record
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.noise import Chance
+from ayneh.engine.replicas import Net as Stack
 from ayneh.engine.stacks import Inline, in_process
-from ayneh.game.priors import make_prior
+from ayneh.game import narrow
 
 CPU = torch.device("cpu")
 SMALL = Config(batch=8, prior=Prior(dim=8), net=Net("mlp", width=8), precision="float64")
@@ -22,7 +25,7 @@ RULES = {
     "penalties on both sides": Rules(penalty="r1+r2", gamma=0.1),
     "relativistic": Rules(loss="relativistic", penalty="r1"),
     "two of D, two of G": Rules(dis_steps=2, gen_steps=2, penalty="wgan-gp"),
-    "fading noise": Rules(instance_noise=0.3, instance_noise_images=150, penalty="dragan"),
+    "fading noise and rates": Rules(instance_noise=0.3, instance_noise_images=150, penalty="dragan"),
     "moving average, shifts": Rules(ema_halflife_images=100.0, translation=0.2, cutout=0.3),
     "mirror": Rules(mirror_weight=0.5),
 }
@@ -38,6 +41,41 @@ def same(play):
     return play
 
 
+class Tape(TorchDispatchMode):
+    """What a CUDA graph does, on a CPU: the operations that were launched, at the addresses they had.
+
+    Whatever Python decided or computed while it was recorded stays as it was then.
+    """
+
+    def __init__(self, play):
+        super().__init__()
+        self.launched = []
+        with self:
+            play()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        out = operation(*args, **(kwargs or {}))
+        self.launched.append((operation, args, kwargs or {}, out))
+        return out
+
+    @torch.no_grad()
+    def replay(self):
+        for operation, args, kwargs, out in self.launched:
+            aliases = [returned.alias_info for returned in operation._schema.returns]
+            if any(alias is not None and not alias.is_write for alias in aliases):
+                continue  # a view launches nothing: it shows what lies there now
+            new = operation(*args, **kwargs)
+            if any(aliases):
+                continue  # in place
+            for old, fresh in zip(out, new, strict=True) if isinstance(out, tuple | list) else [(out, new)]:
+                if fresh is not None:
+                    old.copy_(fresh)
+
+
+def tape(play):
+    return Tape(play).replay
+
+
 def assert_alike(ours, theirs, tolerance=1e-12):
     assert ours.keys() == theirs.keys()
     for name in theirs:
@@ -48,12 +86,13 @@ def assert_alike(ours, theirs, tolerance=1e-12):
 
 @pytest.mark.parametrize("seeds", [1, 3])
 @pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
-def test_the_recorded_step_plays_the_plain_game(rules, seeds):
-    config = replace(SMALL, rules=rules, seeds=seeds)
+def test_the_recorded_step_plays_the_plain_game(rules, seeds, capsys):
+    fading = Optimizer(decay_images=250 if rules.instance_noise_images else 0)
+    config = replace(SMALL, rules=rules, seeds=seeds, optimizer=fading)
     match = match_of(config)  # 8 steps an epoch, or 4: 24 steps cross its end
     start = match.start()
-    fast = captured(match, start, 0, same)
-    assert type(fast) is Captured
+    fast = captured(match, start, 0, tape)
+    assert type(fast) is Captured, capsys.readouterr().err
     slow = Inline(match, start, 0)
     for n in (1, 9, 14):
         assert_alike(fast.advance(n), slow.advance(n))
@@ -63,12 +102,28 @@ def test_the_recorded_step_plays_the_plain_game(rules, seeds):
     assert all(torch.equal(start[name], untouched[name]) for name in start)
 
 
-def test_the_mirror_nets_too():
-    match = match_of(replace(SMALL, net=Net("mirror", width=4), seeds=2, prior=Prior("mixture", dim=8)))
-    fast, slow = captured(match, match.start(), 0, same), Inline(match, match.start(), 0)
-    assert type(fast) is Captured
+@pytest.mark.parametrize("rules", [Rules(), Rules(penalty="r1+r2", gamma=0.1)], ids=["plain", "penalties"])
+def test_the_mirror_nets_in_one_launch_too(rules, monkeypatch, capsys):
+    """As on an accelerator: the stack under vmap, with the convolutions of the library."""
+    monkeypatch.setattr(narrow, "serves", lambda *_: False)
+    monkeypatch.setattr(
+        Stack, "__call__", lambda net, theta, x, **o: vmap(lambda row, one: net.play(row, one, **o))(theta, x)
+    )
+    match = match_of(replace(SMALL, net=Net("mirror", width=4), seeds=3, prior=Prior("mixture", dim=8), rules=rules))
+    fast, slow = captured(match, match.start(), 0, tape), Inline(match, match.start(), 0)
+    assert type(fast) is Captured, capsys.readouterr().err
     assert_alike(fast.advance(20), slow.advance(20))
     assert_alike(fast.state, slow.state)
+
+
+def test_a_number_that_python_keeps_is_found_out(capsys):
+    """The tape records as a graph would: a step that counts in Python plays its first step for ever."""
+    match = match_of(SMALL)
+    count = iter(range(100))
+    loss = match.game.loss
+    match.game = replace(match.game, loss=loss._replace(gen=lambda r, f: loss.gen(r, f) * (1 + next(count))))
+    assert type(captured(match, match.start(), 0, tape)) is Inline
+    assert "did not play the same game" in capsys.readouterr().err
 
 
 def test_going_on_from_the_middle_is_not_having_stopped():
@@ -123,6 +178,19 @@ def stale(play):
     return replay
 
 
+def late(play):
+    """A recording that forgets to put the new state in the place of the old."""
+
+    def replay():
+        state = play.__self__.state
+        kept = {name: value.clone() for name, value in state.items()}
+        play()
+        for name, value in kept.items():
+            state[name].copy_(value)
+
+    return replay
+
+
 def broken(play):
     def replay():
         play()
@@ -131,7 +199,10 @@ def broken(play):
     return replay
 
 
-@pytest.mark.parametrize(("capture", "off"), [(stale, r"off by [0-9.]+ of"), (broken, "off by nan of")])
+@pytest.mark.parametrize(
+    ("capture", "off"),
+    [(stale, r"off by [0-9.]+ of a step"), (late, "off by 1 of a step"), (broken, "off by nan of a step")],
+)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_a_recording_that_plays_another_game_is_found_out(capture, off, precision, capsys):
     match = match_of(replace(SMALL, precision=precision))
@@ -177,48 +248,6 @@ def test_distance_is_measured_in_steps_of_the_game():
     still = {"a": torch.ones(2, 4)}
     assert distance(still, still, still) == 0
     assert distance({"a": torch.full((2, 4), 1.1)}, still, still) > 1000
-
-
-# -- chance by blocks ------------------------------------------------------------------------------------------------
-
-
-def blocks(*seeds, prior="normal", turn=0):
-    return Blocks(Chance(seeds, [make_prior(prior) for _ in seeds], 5, CPU, torch.float32, turn))
-
-
-DRAWS = {
-    "z": lambda c, i: c.z(i, "z", 6),
-    "uniform": lambda c, i: c.uniform(i, "u", 6, 3),
-    "normal": lambda c, i: c.normal(i, "n", 6, 3),
-    "large": lambda c, i: c.uniform(i, "large", 3, 300_000),  # two steps a block
-}
-
-
-@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
-def test_a_draw_does_not_depend_on_history_or_on_the_stack(draw):
-    a, b = blocks(1), blocks(0, 1, 2)
-    steps = (0, 1, 63, 64, 65, 130)
-    forwards = [draw(a, i).clone() for i in steps]
-    for i, one in reversed(list(zip(steps, forwards, strict=True))):
-        assert torch.equal(draw(b, i)[1:2], one)
-    flat = {tuple(one.flatten()[:20].tolist()) for one in forwards}
-    assert len(flat) == len(steps)
-    assert not torch.equal(draw(blocks(1, turn=1), 0), forwards[0])
-
-
-def test_a_block_is_bounded_whatever_a_draw_needs():
-    assert steps_in_block(10) == 64
-    assert steps_in_block(128 * 32 * 32) == 16
-    assert steps_in_block(10**8) == 1
-
-
-def test_steps_seeds_and_purposes_are_not_correlated():
-    chance = blocks(0, 1, 2)
-    rows = torch.cat([chance.normal(i, p, 2000) for i in (0, 1, 62, 63, 64, 128) for p in ("a", "b")])  # (36, 2000)
-    off = torch.corrcoef(rows) - torch.eye(len(rows))
-    assert off.abs().max() < 5 / 2000**0.5
-    assert abs(float(rows.mean())) < 5 / rows.numel() ** 0.5
-    assert abs(float(rows.var()) - 1) < 5 * (2 / rows.numel()) ** 0.5
 
 
 # -- CUDA ------------------------------------------------------------------------------------------------------------
@@ -289,7 +318,9 @@ def test_a_recording_that_fails_gives_the_stream_back(streams):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("seeds", [1, 3])
 @pytest.mark.parametrize("net", ["mlp", "mirror"])
-@pytest.mark.parametrize("rules", [RULES[name] for name in ("plain", "penalties on both sides", "fading noise")])
+@pytest.mark.parametrize(
+    "rules", [RULES[name] for name in ("plain", "penalties on both sides", "fading noise and rates")]
+)
 def test_on_cuda_the_recorded_step_plays_the_plain_game(rules, net, seeds, capsys):
     device = torch.device("cuda")
     match = match_of(replace(SMALL, rules=rules, net=Net(net, width=8), seeds=seeds), device)

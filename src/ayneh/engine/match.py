@@ -184,8 +184,9 @@ class Match:
         for name, span in FADING.items():
             spans = [span(c) for c in self.replicas]
             if any(spans):
-                left = [[max(0.0, 1 - seen / images) if images else 1.0] for images in spans]
-                hyper[name] = hyper[name] * torch.tensor(left, dtype=self.dtype, device=self.device)
+                fading = [[max(0.0, 1 - seen / images) if images else 1.0] for images in spans]
+                shares = torch.tensor(fading, dtype=self.dtype).to(self.device, non_blocking=True)
+                hyper[name] = hyper[name] * shares
         return hyper
 
     def _veil(self, i: int, purpose: str) -> dict[str, Tensor]:

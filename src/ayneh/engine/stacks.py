@@ -45,6 +45,15 @@ class Inline:
         """Nothing to end."""
 
 
+def in_process(match: Match, state: State, step: int) -> Inline:
+    """All replicas in this process: on CUDA with each step as one recorded graph, where that can be done."""
+    if match.device.type == "cuda":
+        from ayneh.engine.graph import captured  # here, since it stands on Inline
+
+        return captured(match, state, step)
+    return Inline(match, state, step)
+
+
 class Processes:
     """The replicas dealt out to ``workers`` processes with one thread each; the state lives in shared memory."""
 

@@ -42,7 +42,7 @@ class Story:
         """From this checkpoint on, or from the first step."""
         from ayneh.engine.match import Match, replicas_of
         from ayneh.engine.meter import Meter
-        from ayneh.engine.stacks import Inline, Processes
+        from ayneh.engine.stacks import Processes, in_process
         from ayneh.engine.vitals import Vitals
 
         treated = rescuing.treated(self.config, self.rescues)
@@ -64,7 +64,7 @@ class Story:
             self._healthy(line)
         workers = self.record.engine()["workers"]
         self.stack: Inline | Processes = (
-            Processes(match, state, step, workers) if workers else Inline(match, state, step)
+            Processes(match, state, step, workers) if workers else in_process(match, state, step)
         )
 
     def tell(self, moment: Moment) -> None:

@@ -22,7 +22,7 @@ from ayneh.engine.loop import run as play_loop
 from ayneh.engine.match import Match, prior_of
 from ayneh.engine.meter import Diverged, Meter
 from ayneh.engine.sampler import Sampler
-from ayneh.engine.stacks import Inline
+from ayneh.engine.stacks import Inline, in_process
 from ayneh.engine.vitals import Vitals
 from ayneh.files import atomically
 from ayneh.game.step import State
@@ -64,7 +64,7 @@ def play(
     clock = Clock(sum(page.begin(step) for page in pages))
     vitals, told = Vitals(match, seen), max(page.told for page in pages)
     wall_s = lambda: round(clock.seconds() / len(pages), 3)  # noqa: E731  # each run's part of the stack's time
-    meter, stack, saved = Meter(tolerant=True), Inline(match, state, step), Clock()
+    meter, stack, saved = Meter(tolerant=True), in_process(match, state, step), Clock()
     total = configs[0].epochs * match.steps_per_epoch
     halted = lambda: stop() or all(page.fallen for page in pages)  # noqa: E731
     for moment in play_loop(match, stack, meter, configs[0].epochs, configs[0].keep.tick_steps, halted):

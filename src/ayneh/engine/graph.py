@@ -1,0 +1,228 @@
+"""A training step on CUDA as one graph: recorded once, then replayed with a single launch for each step.
+
+A step of small nets is hundreds of operations of a few microseconds each, and launching one from Python takes longer
+than playing it. A CUDA graph keeps the launches, with the addresses they read and write; so whatever changes from step
+to step has a place of its own in memory, and is copied there before each replay. What is recorded is `game.step.step`
+itself. It is never trusted unseen: `captured` plays a few steps both ways first, and keeps to the plain way, with a
+sentence, if the recording fails or differs. With AYNEH_GRAPH=0 in the environment nothing is recorded.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ayneh.engine.match import Match
+from ayneh.engine.noise import Chance
+from ayneh.engine.stacks import Inline
+from ayneh.game.step import State, step
+
+Play = Callable[[], None]
+Capture = Callable[[Play], Play]  # records what is done -> does it once more
+Key = tuple[str, tuple[int, ...]]  # the purpose and the shape of a draw
+
+SWITCH = "AYNEH_GRAPH"
+WARM_UP = 3  # plays before the recording, in which libraries load their kernels and choose among them
+REHEARSED = 3  # steps that are played both ways
+# How far apart the two may end a step, in lengths of that step. In float64 that is rounding; else it is the order of
+# sums, which atomic additions leave to chance and Adam's first steps, all of one length, enlarge: float32 and bfloat16
+# end their first step 0.7 apart, a later one 0.3. A graph that plays a stale batch or forgets an update is off by about
+# 1. What is off by less is for the tests in float64 to find.
+TOLERANCE = {torch.float64: 1e-6}
+USUAL_TOLERANCE = 0.5
+
+BLOCK = 2**21  # numbers in a block of draws, at most
+LONGEST = 64  # steps in a block, at most
+
+
+class Blocks(Chance):
+    """Chance for accelerators, where starting a generator takes longer than drawing: it draws several steps at once.
+
+    Step i of a draw is slot i % k of block i // k, and a block has the generator of (seed, block, purpose). k follows
+    from the draw's size alone, so that this, too, is a function of (seed, step, purpose), never of history or of R.
+    """
+
+    def __init__(self, chance: Chance) -> None:
+        """With the seeds, priors and device of ``chance``."""
+        super().__init__(chance.seeds, chance.priors, chance.z_dim, chance.device, chance.dtype)
+        self.turn = chance.turn
+        self._drawn: dict[Key, tuple[int, Tensor]] = {}  # -> (block, its draws (R, k, *shape))
+
+    def z(self, step: int, purpose: str, n: int) -> Tensor:
+        """As `Chance.z`."""
+        k, rows = steps_in_block(n * self.z_dim), super().z
+        key = purpose, (n, self.z_dim)
+        return self._slot(step, k, key, lambda block: rows(block, purpose, k * n).unflatten(1, (k, n)))
+
+    def _rows(self, draw: Callable[..., Tensor], step: int, purpose: str, shape: tuple[int, ...]) -> Tensor:
+        k, rows = steps_in_block(math.prod(shape)), super()._rows
+        return self._slot(step, k, (purpose, shape), lambda block: rows(draw, block, purpose, (k, *shape)))
+
+    def _slot(self, step: int, k: int, key: Key, draw: Callable[[int], Tensor]) -> Tensor:
+        block, slot = divmod(step, k)
+        if key not in self._drawn or self._drawn[key][0] != block:
+            self._drawn[key] = block, draw(block)
+        return self._drawn[key][1][:, slot]
+
+
+def steps_in_block(numbers: int) -> int:
+    """How many steps' draws of so many numbers are drawn at once."""
+    return min(LONGEST, max(1, BLOCK // numbers))
+
+
+class Captured(Inline):
+    """`Inline` with a recorded step. ``state`` stays where it is in memory: each step overwrites it."""
+
+    def __init__(self, match: Match, state: State, step: int, capture: Capture) -> None:
+        super().__init__(match, {name: value.clone() for name, value in state.items()}, step)
+        _, measures = match.play(state, step)
+        self.names = list(measures)
+        self.measured = torch.stack(list(measures.values()))  # (measures, R)
+        self.given = list(leaves(self._chosen(step)))  # what was last copied
+        self.inputs = copied(self._chosen(step))
+        self.replay = capture(self._play)
+        self.rewind(state, step)  # warming up has played
+
+    def rewind(self, state: State, step: int) -> None:
+        """Stand before this step, with this state."""
+        self.step = step
+        for name, value in state.items():
+            self.state[name].copy_(value)
+
+    def advance(self, n: int) -> State:
+        """As `Inline.advance`; nothing here waits for the device."""
+        table = self.measured.new_empty(n, *self.measured.shape)
+        for row in table:
+            self._bring(self.step)
+            self.replay()
+            row.copy_(self.measured)
+            self.step += 1
+        return dict(zip(self.names, table.unbind(1), strict=True))
+
+    def _chosen(self, i: int) -> Any:
+        """All that differs from step to step."""
+        return self.match.reals(i), self.match.draws(i), self.match.hyper(i)
+
+    def _bring(self, i: int) -> None:
+        """Copy what step i is played with to where the recording reads it."""
+        for k, (mine, given) in enumerate(zip(leaves(self.inputs), leaves(self._chosen(i)), strict=True)):
+            if given is not self.given[k]:  # most hyper-parameters are the same tensor in every step
+                mine.copy_(given)
+                self.given[k] = given
+
+    def _play(self) -> None:
+        """What is recorded: one step from the inputs, the new state in the place of the old."""
+        state, measures = step(self.match.game, self.state, *self.inputs)
+        torch._foreach_copy_([self.state[name] for name in state], list(state.values()))  # a launch or two for all
+        self.measured.copy_(torch.stack([measures[name] for name in self.names]))
+
+
+def captured(match: Match, state: State, step: int, capture: Capture | None = None) -> Inline:
+    """The stack with a recorded step if that plays the same game as the plain way, else the plain one, and why.
+
+    ``capture``: None records on the match's CUDA device. The match draws by `Blocks` from here on, either way.
+    """
+    match.chance = Blocks(match.chance)
+    plain = Inline(match, state, step)
+    if os.environ.get(SWITCH) == "0":
+        return plain
+    try:
+        stack = Captured(match, state, step, capture or partial(record, match.device))
+        gaps = rehearse(stack, Inline(match, state, step))
+        stack.rewind(state, step)
+    except Exception as error:  # whatever a device refuses: the plain way needs none of it
+        while error.__context__ and isinstance(error.__context__, Exception):  # the first cause, not what it led to
+            error = error.__context__
+        reason = (str(error).splitlines() or [""])[0][:200].rstrip(".")
+        _say(f"The step could not be recorded as one CUDA graph ({type(error).__name__}: {reason})")
+        return plain
+    if not all(gap <= TOLERANCE.get(match.dtype, USUAL_TOLERANCE) for gap in gaps):  # a NaN is a difference
+        _say(
+            "The step recorded as a CUDA graph did not play the same game as the plain one (it was off by "
+            f"{gaps[0]:.2g} of a step, in its measures by {gaps[1]:.2g})"
+        )
+        return plain
+    return stack
+
+
+def rehearse(stack: Captured, plain: Inline) -> tuple[float, float]:
+    """How far the recorded step is from the plain one in the next steps: in its state, and in its measures.
+
+    Each step is played from the plain one's state, since a game left to itself doubles a difference in a few steps.
+    """
+    states, measures = [0.0], [0.0]
+    for _ in range(REHEARSED):
+        before = plain.state
+        stack.rewind(before, plain.step)
+        told, expected = stack.advance(1), plain.advance(1)
+        states.append(distance(stack.state, plain.state, before))
+        measures.append(distance(told, expected))
+    return worst(states), worst(measures)
+
+
+def record(device: torch.device, play: Play) -> Play:
+    """Record what ``play`` launches on ``device``, after a warm-up on a stream of its own; returns its replay."""
+    with torch.cuda.device(device):
+        here, side, graph = torch.cuda.current_stream(), torch.cuda.Stream(), torch.cuda.CUDAGraph()
+        side.wait_stream(here)
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UP):
+                play()
+        here.wait_stream(side)
+        try:
+            with torch.cuda.graph(graph, stream=torch.cuda.Stream()):
+                play()
+        finally:
+            torch.cuda.set_stream(here)  # a recording that fails leaves its own stream in charge
+    return graph.replay
+
+
+def distance(ours: State, theirs: State, start: State | None = None) -> float:
+    """max |ours - theirs| / |theirs - start| over tensors (n, m) and their rows; NaN where ours alone is not finite.
+
+    Without a start, in units of theirs, with a hundredth for what is nearly 0. Rows of theirs that are not finite
+    prove nothing.
+    """
+    all_gaps = [0.0]
+    for name, value in theirs.items():
+        sound = value.isfinite().all(1)
+        moved = value - start[name] if start else value.abs() + 0.01
+        limits = torch.finfo(value.dtype)
+        blur = 100 * limits.eps * value.norm(dim=1) + limits.tiny  # of what hardly moves, rounding is a large part
+        gaps = (ours[name] - value).norm(dim=1) / (moved.norm(dim=1) + blur)
+        all_gaps += gaps[sound].tolist()
+    return worst(all_gaps)
+
+
+def worst(gaps: list[float]) -> float:
+    """The largest; NaN if one is, which `max` may overlook."""
+    return math.nan if any(math.isnan(gap) for gap in gaps) else max(gaps)
+
+
+def leaves(nest: Any) -> Iterator[Tensor]:
+    """The tensors of nested dicts, lists and tuples, in their order."""
+    if isinstance(nest, Tensor):
+        yield nest
+    else:
+        for part in nest.values() if isinstance(nest, dict) else nest:
+            yield from leaves(part)
+
+
+def copied(nest: Any) -> Any:
+    """The same nest with tensors of its own."""
+    if isinstance(nest, Tensor):
+        return nest.clone(memory_format=torch.contiguous_format)
+    if isinstance(nest, dict):
+        return {name: copied(part) for name, part in nest.items()}
+    return [copied(part) for part in nest]
+
+
+def _say(sentence: str) -> None:
+    print(f"{sentence}; operations are launched one by one instead, which is slower.", file=sys.stderr)
