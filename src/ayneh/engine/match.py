@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ayneh.config import Config
-from ayneh.engine.device import choose_precision
+from ayneh.engine.device import choose_precision, keep_freed_memory
 from ayneh.engine.noise import FIXED, Chance, derive
 from ayneh.engine.replicas import Net, init_rows
 from ayneh.errors import UserError, pick
@@ -101,6 +101,8 @@ class Match:
         for c in replicas if reads else ():
             _need_variance(c)
         self.pixels = pixels.to(device)
+        if device.type == "cpu":
+            keep_freed_memory()
         self.chance = Chance(
             [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype, turn
         )
