@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,9 @@ from ayneh.record import Record
 
 RESULTS = Path(__file__).parent / "time_to_quality.json"
 PICTURE = Path(__file__).parent.parent / "docs" / "figures" / "time-to-quality.png"
-AXES = {"images": "images seen", "seconds": "seconds, one thread of one core", "flops": "FLOPs"}
+AXES = {"images": "images seen", "seconds": "seconds, one thread a run", "flops": "FLOPs"}
 SCORED = 10_000
-Curve = dict[str, Any]  # preset, seed, n_threads, points: epoch, images, seconds, flops, fd
+Curve = dict[str, Any]  # preset, seed, threads, points: epoch, images, seconds, flops, fd
 
 
 def score(folders: list[Path], epochs: list[int]) -> None:
@@ -58,7 +59,11 @@ def score(folders: list[Path], epochs: list[int]) -> None:
             print(f"{folder.name} after {epoch} epochs: {fd:.2f}", flush=True)
         name, seed = preset_of(config), config.seed
         threads = record.engine()["threads"]
-        curves = [one for one in curves if (one["preset"], one["seed"]) != (name, seed)]
+        known = [one for one in curves if (one["preset"], one["seed"]) == (name, seed)]
+        for old in known:
+            points += [point for point in old["points"] if point["epoch"] not in epochs]
+            curves.remove(old)
+        points.sort(key=lambda point: point["epoch"])
         curves.append({"preset": name, "seed": seed, "threads": threads, "points": points})
     curves.sort(key=lambda one: (one["preset"], one["seed"]))
     RESULTS.write_text(json.dumps(curves, indent=1) + "\n")
@@ -67,10 +72,10 @@ def score(folders: list[Path], epochs: list[int]) -> None:
 def preset_of(config: Config) -> str:
     """The preset that a run was of, by its game."""
     for name, preset in PRESETS.items():
-        ours = (preset.config.net, preset.config.rules, preset.config.prior, preset.config.optimizer)
-        if (config.net, config.rules, config.prior, config.optimizer) == ours and config.batch == preset.config.batch:
+        same = {"epochs": config.epochs, "seed": config.seed, "keep": config.keep}
+        if replace(preset.config, **same) == config:
             return name
-    raise SystemExit("This run is none of the presets.")
+    raise SystemExit("This run is none of the presets: only seed, epochs and what is kept may differ.")
 
 
 def flops_a_step(config: Config) -> float:

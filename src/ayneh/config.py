@@ -1,7 +1,7 @@
 """What a run is made of, as frozen dataclasses: the command line, the run folder and studies all read these.
 
 Each field's docstring is its help text; units stand in the names. Numbers that may differ between the replicas of
-one stack are gathered by `engine.match.HYPER`; everything else is structure.
+one stack are gathered by `engine.match.HYPER`, and how some of them fade by `FADING`; everything else is structure.
 """
 
 from __future__ import annotations

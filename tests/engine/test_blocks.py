@@ -3,15 +3,14 @@
 import pytest
 import torch
 
-from ayneh.engine.graph import Blocks, steps_in_block
-from ayneh.engine.noise import Chance
+from ayneh.engine.noise import Blocks, steps_in_block
 from ayneh.game.priors import make_prior
 
 CPU = torch.device("cpu")
 
 
 def blocks(*seeds, prior="normal", turn=0):
-    return Blocks(Chance(seeds, [make_prior(prior) for _ in seeds], 5, CPU, torch.float32, turn))
+    return Blocks(seeds, [make_prior(prior) for _ in seeds], 5, CPU, torch.float32, turn)
 
 
 DRAWS = {

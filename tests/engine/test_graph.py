@@ -223,7 +223,7 @@ def test_a_replica_that_is_broken_already_proves_nothing():
     assert type(captured(match, state, 0, same)) is Captured
 
 
-def test_it_can_be_turned_off_and_the_chance_stays_the_same(monkeypatch, capsys):
+def test_it_can_be_turned_off_and_plays_the_same(monkeypatch, capsys):
     match, other = match_of(SMALL), match_of(SMALL)
     fast = captured(match, match.start(), 0, same)
     monkeypatch.setenv(SWITCH, "0")

@@ -201,3 +201,12 @@ def test_ranks_and_conditions_in_closed_form():
     assert condition(np.array([8.0, 2.0])) == 4
     assert condition(np.array([8.0, 0.0])) is None
     assert condition(np.zeros(3)) is None
+
+
+def test_a_fresh_discriminator_does_not_inherit_a_rate_that_fades(splits):
+    """A run's rate is spent when it is examined; D must learn all the same."""
+    config = replace(CONFIG, optimizer=Optimizer(lr=2e-3, decay_images=64))
+    probe = Probe(sampler(config), *splits, Plan(arms=("plain",)))
+    rates = [probe.match.hyper(i)["lr_dis"] for i in (0, 1000)]
+    assert torch.equal(*rates)
+    assert rates[0].gt(0).all()

@@ -318,3 +318,19 @@ def test_learning_rates_fade_in_a_straight_line_each_replica_on_its_own():
     after, _ = stack.play(state, 10)
     assert torch.equal(after["gen"][0], state["gen"][0])  # at a rate of zero nothing moves
     assert not torch.equal(after["gen"][1], state["gen"][1])
+
+
+@pytest.mark.parametrize("net", [Net("mirror", width=4, spectral=True), Net("mlp", width=8, dis_norm="batch")])
+def test_the_game_can_be_played_in_bfloat16(net):
+    """Penalties differentiate twice through what is rounded to 8 bits; state and measures stay float32."""
+    rules = Rules(penalty="r1+r2", gamma=0.1, mirror_weight=0.2)
+    config = replace(SMALL, net=net, rules=rules, seeds=2, precision="bfloat16")
+    stack = match_of(config, side=16)
+    single = match_of(replace(config, seed=1, seeds=1), side=16)
+    state, alone, told = stack.start(), single.start(), {}
+    for i in range(3):
+        state, told = stack.play(state, i)
+        alone, _ = single.play(alone, i)
+    assert all(value.dtype == torch.float32 and value.isfinite().all() for value in (state | told).values())
+    assert torch.equal(state["gen"][1:], alone["gen"])
+    assert torch.equal(state["dis"][1:], alone["dis"])

@@ -49,6 +49,15 @@ def test_what_replicas_may_share_are_fields_and_no_number_of_the_game_is_forgott
     # A mirror gives D a second head; the others are moments of the prior, which may differ.
     elsewhere = {"mirror_weight", "mirror_weight_gen", "z_mean", "z_std"}
     assert {renamed.get(name, name) for name in HYPER} - elsewhere <= shared_leaves
+    read = {leaf for leaf in names if leaf.endswith("_images") and leaf.startswith(("rules", "optimizer"))}
+    assert read <= SHARED  # how long a number takes to fade, or an average to forget
+
+
+def test_every_arm_is_looked_at_when_it_ends():
+    arms = {"short": {"epochs": 7}, "long": {"epochs": 40}}
+    study = from_dict({"name": "s", "base": "fast", "arms": arms, "seeds": 2}, "s")
+    assert {6, 39} <= set(study.look_epochs())
+    assert max(study.look_epochs()) == 39
 
 
 def test_comparisons_are_asked_at_every_level_that_both_sides_share():

@@ -20,13 +20,11 @@ import torch
 from torch import Tensor
 
 from ayneh.engine.match import Match
-from ayneh.engine.noise import Chance
 from ayneh.engine.stacks import Inline
 from ayneh.game.step import State, step
 
 Play = Callable[[], None]
 Capture = Callable[[Play], Play]  # records what is done -> does it once more
-Key = tuple[str, tuple[int, ...]]  # the purpose and the shape of a draw
 
 SWITCH = "AYNEH_GRAPH"
 WARM_UP = 3  # plays before the recording, in which libraries load their kernels and choose among them
@@ -37,44 +35,6 @@ REHEARSED = 3  # steps that are played both ways
 # 1. What is off by less is for the tests in float64 to find.
 TOLERANCE = {torch.float64: 1e-6}
 USUAL_TOLERANCE = 0.5
-
-BLOCK = 2**21  # numbers in a block of draws, at most
-LONGEST = 64  # steps in a block, at most
-
-
-class Blocks(Chance):
-    """Chance for accelerators, where starting a generator takes longer than drawing: it draws several steps at once.
-
-    Step i of a draw is slot i % k of block i // k, and a block has the generator of (seed, block, purpose). k follows
-    from the draw's size alone, so that this, too, is a function of (seed, step, purpose), never of history or of R.
-    """
-
-    def __init__(self, chance: Chance) -> None:
-        """With the seeds, priors and device of ``chance``."""
-        super().__init__(chance.seeds, chance.priors, chance.z_dim, chance.device, chance.dtype)
-        self.turn = chance.turn
-        self._drawn: dict[Key, tuple[int, Tensor]] = {}  # -> (block, its draws (R, k, *shape))
-
-    def z(self, step: int, purpose: str, n: int) -> Tensor:
-        """As `Chance.z`."""
-        k, rows = steps_in_block(n * self.z_dim), super().z
-        key = purpose, (n, self.z_dim)
-        return self._slot(step, k, key, lambda block: rows(block, purpose, k * n).unflatten(1, (k, n)))
-
-    def _rows(self, draw: Callable[..., Tensor], step: int, purpose: str, shape: tuple[int, ...]) -> Tensor:
-        k, rows = steps_in_block(math.prod(shape)), super()._rows
-        return self._slot(step, k, (purpose, shape), lambda block: rows(draw, block, purpose, (k, *shape)))
-
-    def _slot(self, step: int, k: int, key: Key, draw: Callable[[int], Tensor]) -> Tensor:
-        block, slot = divmod(step, k)
-        if key not in self._drawn or self._drawn[key][0] != block:
-            self._drawn[key] = block, draw(block)
-        return self._drawn[key][1][:, slot]
-
-
-def steps_in_block(numbers: int) -> int:
-    """How many steps' draws of so many numbers are drawn at once."""
-    return min(LONGEST, max(1, BLOCK // numbers))
 
 
 class Captured(Inline):
@@ -127,9 +87,8 @@ class Captured(Inline):
 def captured(match: Match, state: State, step: int, capture: Capture | None = None) -> Inline:
     """The stack with a recorded step if that plays the same game as the plain way, else the plain one, and why.
 
-    ``capture``: None records on the match's CUDA device. The match draws by `Blocks` from here on, either way.
+    ``capture``: None records on the match's CUDA device.
     """
-    match.chance = Blocks(match.chance)
     plain = Inline(match, state, step)
     if os.environ.get(SWITCH) == "0":
         return plain

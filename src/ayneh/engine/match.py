@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ayneh.config import Config
 from ayneh.engine.device import choose_precision, keep_freed_memory
-from ayneh.engine.noise import FIXED, Chance, derive
+from ayneh.engine.noise import FIXED, Blocks, Chance, derive
 from ayneh.engine.replicas import Net, init_rows
 from ayneh.errors import UserError, pick
 from ayneh.game.losses import LOSSES
@@ -103,7 +103,8 @@ class Match:
         self.pixels = pixels.to(device)
         if device.type == "cpu":
             keep_freed_memory()
-        self.chance = Chance(
+        chance = Blocks if device.type == "cuda" else Chance
+        self.chance = chance(
             [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype, turn
         )
         self._hyper = {name: self._numbers(read) for name, read in HYPER.items()}
@@ -187,7 +188,7 @@ class Match:
             spans = [span(c) for c in self.replicas]
             if any(spans):
                 fading = [[max(0.0, 1 - seen / images) if images else 1.0] for images in spans]
-                shares = torch.tensor(fading, dtype=self.dtype).to(self.device, non_blocking=True)
+                shares = torch.tensor(fading, dtype=self.dtype).to(self.device, non_blocking=self.device.type == "cuda")
                 hyper[name] = hyper[name] * shares
         return hyper
 

@@ -8,7 +8,9 @@ uninterrupted one, replica r of a stack the same as a single run with its seed, 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -75,3 +77,42 @@ class Chance:
             for seed in self.seeds
         ]
         return torch.stack(rows).to(self.dtype)
+
+
+BLOCK = 2**21  # numbers that a replica draws at once, unless one step needs more
+LONGEST = 64  # steps in a block, at most
+Key = tuple[str, tuple[int, ...]]  # the purpose and the shape of a draw
+
+
+class Blocks(Chance):
+    """Chance for CUDA, where starting a generator takes longer than drawing: it draws several steps at once.
+
+    Step i of a draw is slot i % k of block i // k, and a block has the generator of (seed, block, purpose). k follows
+    from the draw's size alone, so that this, too, is a function of (seed, step, purpose), never of history or of R.
+    """
+
+    @cached_property
+    def _drawn(self) -> dict[Key, tuple[int, Tensor]]:
+        """The block that each draw stands in, and its draws (R, k, *shape)."""
+        return {}
+
+    def z(self, step: int, purpose: str, n: int) -> Tensor:
+        """As `Chance.z`."""
+        k, rows = steps_in_block(n * self.z_dim), super().z
+        key = purpose, (n, self.z_dim)
+        return self._slot(step, k, key, lambda block: rows(block, purpose, k * n).unflatten(1, (k, n)))
+
+    def _rows(self, draw: Callable[..., Tensor], step: int, purpose: str, shape: tuple[int, ...]) -> Tensor:
+        k, rows = steps_in_block(math.prod(shape)), super()._rows
+        return self._slot(step, k, (purpose, shape), lambda block: rows(draw, block, purpose, (k, *shape)))
+
+    def _slot(self, step: int, k: int, key: Key, draw: Callable[[int], Tensor]) -> Tensor:
+        block, slot = divmod(step, k)
+        if key not in self._drawn or self._drawn[key][0] != block:
+            self._drawn[key] = block, draw(block)
+        return self._drawn[key][1][:, slot]
+
+
+def steps_in_block(numbers: int) -> int:
+    """How many steps' draws of so many numbers are drawn at once."""
+    return min(LONGEST, max(1, BLOCK // numbers))

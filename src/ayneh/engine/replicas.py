@@ -48,6 +48,8 @@ class Net:
         for (owner, name), value in zip(self.slots, self.unpack(row).values(), strict=True):
             setattr(owner, name, value)
         y: Tensor = self.puppet(x, **options)
+        for owner, name in self.slots:
+            setattr(owner, name, None)  # so that nothing of this call stays alive
         return y
 
     def unpack(self, theta: Tensor) -> dict[str, Tensor]:

@@ -119,7 +119,7 @@ class Probe:
             parameter.requires_grad_(False)
 
     def _config(self, seed: int, side: int, reals: int, arm: Arm) -> Config:
-        """The run's D and optimiser in the plain game of cross-entropy: no penalty, nothing between D and an image."""
+        """The run's D and optimiser in the plain game of cross-entropy: nothing penalised, veiled or fading."""
         config = self.sampler.config
         noise = self.plan.noise if arm.noised else 0.0
         return replace(
@@ -128,6 +128,7 @@ class Probe:
             batch=min(config.batch, reals),
             data=replace(config.data, pad_to=side),
             rules=Rules(dropout=self.plan.dropout, instance_noise=noise),
+            optimizer=replace(config.optimizer, decay_images=0),
         )
 
     @property

@@ -69,9 +69,7 @@ def step(
 def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws, hyper: Hyper) -> State:
     """D descends its loss on a real and a fake batch, plus gamma times the penalty, plus what it misreads of z."""
     dis = state["dis"].detach().requires_grad_()
-    sloped = (
-        game.penalty.at if game.penalty else ()
-    )  # where the penalty reads D's slope: these are judged once for both
+    sloped = game.penalty.at if game.penalty else ()  # where the penalty reads D's slope
     real = seen(real, draw["real"], hyper).detach().requires_grad_("real" in sloped)
     fake = seen(fake, draw["fake"], hyper).detach().requires_grad_("fake" in sloped)
     real_logits = game.dis(dis, real)  # (R, B)
@@ -83,7 +81,10 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
         "p_fake": fake_logits.sigmoid().mean(1),
     }
     if game.penalty:
-        critic = lambda x: real_logits if x is real else fake_logits if x is fake else game.dis(dis, x)  # noqa: E731
+
+        def critic(x: Tensor) -> Tensor:  # each image is judged once, for its loss and for its slope
+            return real_logits if x is real else fake_logits if x is fake else game.dis(dis, x)
+
         penalty = game.penalty.fn(critic, real, fake, draw["penalty"]).mean(1)
         measures["penalty"] = penalty
         loss = loss + hyper["gamma"][:, 0] * penalty

@@ -24,7 +24,7 @@ SHARED = {
     *("prior.scale", "prior.df", "prior.p", "prior.components", "rules.gamma", "rules.dropout"),
     *("rules.label_smoothing", "rules.instance_noise", "rules.instance_noise_images", "rules.translation"),
     *("rules.cutout", "rules.ema_halflife_images", "optimizer.lr", "optimizer.lr_dis", "optimizer.beta1"),
-    "optimizer.beta2",
+    *("optimizer.beta2", "optimizer.decay_images"),
 }
 
 
@@ -150,11 +150,11 @@ class Study:
         return list(groups.values())
 
     def look_epochs(self) -> list[int]:
-        """The epochs (from 0) after which every run is scored and pictured."""
-        epochs = self.config().epochs
-        every = max(1, round(epochs / 10))
-        looks = self.looks or [0, *range(every - 1, epochs, every)]
-        return sorted({*looks, epochs - 1})
+        """The epochs (from 0) after which every run is scored and pictured; the last of each arm is among them."""
+        lengths = {run.config.epochs for run in self.runs()}
+        every = max(1, round(max(lengths) / 10))
+        looks = self.looks or [0, *range(every - 1, max(lengths), every)]
+        return sorted({*looks, *(epochs - 1 for epochs in lengths)})
 
     def comparisons(self) -> list[Ask]:
         """What is asked, at every combination of the factors that both sides share."""

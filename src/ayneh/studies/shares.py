@@ -12,6 +12,7 @@ from ayneh.data.images import to_uint8
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match
 from ayneh.engine.sampler import Sampler
+from ayneh.engine.stacks import in_process
 from ayneh.studies.plan import Run, Study
 from ayneh.studies.share import judge, pixels_of
 
@@ -60,11 +61,10 @@ def seconds(groups: Sequence[tuple[Sequence[Run], Measured]], looks: int, worker
 
 
 def _step_s(match: Match) -> float:
-    state, times = match.start(), []
-    for i in range(6):
+    stack, times = in_process(match, match.start(), 0), []
+    for _ in range(6):
         begin = time.perf_counter()
-        state, measures = match.play(state, i)
-        measures["loss_g"].sum().item()  # a sync with the device
+        stack.advance(1)["loss_g"].sum().item()  # a sync with the device
         times.append(time.perf_counter() - begin)
     return sorted(times[2:])[1]  # the first steps pay for set-up
 
