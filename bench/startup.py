@@ -34,7 +34,9 @@ def first_batch(preset: str) -> tuple[float, float]:
         out = Path(folder) / "run"
         begin = time.perf_counter()
         keep = ["--keep.tick-steps", "1", "--keep.score-epochs", "1", "--keep.score-images", "10000"]
-        run = subprocess.Popen([*AYNEH, "train", preset, "--out", str(out), "--quiet", *keep])
+        run = subprocess.Popen(
+            [*AYNEH, "train", preset, "--out", str(out), "--quiet", *keep], stderr=subprocess.DEVNULL
+        )
         wait_for(out / "metrics.jsonl", run)
         seconds = time.perf_counter() - begin
         wait_for(out / "checkpoints" / "epoch-0000.safetensors", run)

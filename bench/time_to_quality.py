@@ -112,7 +112,7 @@ def draw() -> None:
         panel.set(xscale="log", yscale="log", xlabel=AXES[axis])
         panel.grid(alpha=0.25, which="both")
     panels[0].set_ylabel("fd_10k_mnist_test")
-    panels[0].legend(frameon=False, fontsize=9)
+    panels[-1].legend(frameon=False, fontsize=9, loc="upper right")
     PICTURE.parent.mkdir(exist_ok=True)
     figure.savefig(PICTURE, dpi=80)
     print(PICTURE)
