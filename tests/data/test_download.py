@@ -182,7 +182,7 @@ def test_a_part_longer_than_the_file_starts_anew(server: Server, mirrors: Callab
     assert locate("mnist", FILE).read_bytes() == PACKED
 
 
-@pytest.mark.parametrize("wrong", [gzip.compress(b"other"), PACKED[:-200], b"<html>Sign in</html>"])
+@pytest.mark.parametrize("wrong", [gzip.compress(b"other", mtime=0), PACKED[:-200], b"<html>Sign in</html>"])
 def test_wrong_bytes_are_thrown_away_and_the_next_mirror_is_asked(
     server: Server, mirrors: Callable[..., None], cache: Path, wrong: bytes
 ) -> None:
