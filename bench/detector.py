@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ayneh.doctoring import Doctor
-from ayneh.judge.findings import Course, Symptom
-from ayneh.judge.symptoms import SYMPTOMS, measured
+from ayneh.doctor.doctor import Doctor
+from ayneh.doctor.findings import Course, Symptom
+from ayneh.doctor.symptoms import SYMPTOMS, measured
 from ayneh.record import Record
 from ills import ARMS
 

@@ -23,15 +23,15 @@ from torch import Tensor
 from ayneh.config import Config, Data, changed
 from ayneh.data.images import grid, save_png, to_uint8
 from ayneh.data.sources import load
+from ayneh.doctor.vitals import Vitals
 from ayneh.engine.loop import run as play_loop
 from ayneh.engine.match import Match
 from ayneh.engine.meter import Meter
 from ayneh.engine.sampler import Sampler
 from ayneh.engine.stacks import Inline
-from ayneh.engine.vitals import Vitals
+from ayneh.evaluation import judge_of
 from ayneh.files import atomically
 from ayneh.judge.verdict import Judge
-from ayneh.judging import judge_of
 from ayneh.presets import PRESETS
 from ayneh.record import Record
 from detector import agreement, case_of, label, short, table, usual

@@ -32,8 +32,8 @@ from ayneh.engine.graph import SWITCH, Captured, captured
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.sampler import sampler_of
 from ayneh.errors import UserError
+from ayneh.evaluation import judge_of
 from ayneh.jobs.train import train
-from ayneh.judging import judge_of
 from ayneh.presets import PRESETS
 from ayneh.record import Record
 from plain import in_memory, plain_loop

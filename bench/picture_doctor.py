@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ayneh.data.images import load_png
-from ayneh.doctoring import Doctor
+from ayneh.doctor.doctor import Doctor
 from ayneh.record import Record
 
 SHOWN = 4  # pictures a run

@@ -12,7 +12,7 @@ from typing import Any
 
 from ayneh.record import Record
 
-OUT = Path(__file__).parent.parent / "tests" / "records"
+OUT = Path(__file__).parent.parent / "tests" / "doctor" / "records"
 MOST = 100  # lines
 
 

@@ -64,8 +64,8 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
 
     from ayneh.config import Net
     from ayneh.engine import stacks
+    from ayneh.evaluation import Scorer
     from ayneh.jobs import train
-    from ayneh.judging import Scorer
     from ayneh.presets import PRESETS
     from ayneh.record import RESCUES, Record
     from ayneh.terminal import Watch

@@ -24,7 +24,7 @@ from ayneh.config import Config, Data
 from ayneh.data.images import to_uint8
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.sampler import sampler_of
-from ayneh.judging import judge_of
+from ayneh.evaluation import judge_of
 from ayneh.presets import PRESETS
 from ayneh.record import Record
 

@@ -10,7 +10,7 @@ import pytest
 from ayneh.config import Config
 from ayneh.record import Record
 
-RECORDS = Path(__file__).parent.parent / "records"
+RECORDS = Path(__file__).parent.parent / "doctor" / "records"
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from PIL import Image
 from ayneh.config import Data
 from ayneh.data.sources import load
 from ayneh.errors import UserError
+from ayneh.evaluation import judge_of, trained_folder
 from ayneh.jobs.evaluate import _stacked, compared
 from ayneh.judge.stacked import product_shares
-from ayneh.judging import judge_of, trained_folder
 
 
 @pytest.fixture(autouse=True)

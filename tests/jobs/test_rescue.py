@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from ayneh.config import Config
 from ayneh.errors import UserError
-from ayneh.jobs import story
 from ayneh.record import Record
+from ayneh.training import journal as story
 
 FLAGS = ("--epochs", 8, "--keep.vitals-steps", 4, "--keep.tick-steps", 4, "--rescue", 2)
 ILL = SimpleNamespace(
@@ -21,7 +21,7 @@ ILL = SimpleNamespace(
 @pytest.fixture
 def falls_ill(monkeypatch):
     """A doctor that is content until step 24, and then once finds that the run is ill since step 18."""
-    monkeypatch.setattr(story.rescuing, "APART_LOOKS", 1)  # four steps
+    monkeypatch.setattr(story.rescue, "APART_LOOKS", 1)  # four steps
 
     class Doctor:
         def __init__(self, config):
@@ -113,7 +113,7 @@ def test_a_rescued_run_that_is_stopped_goes_on_as_if_it_had_not_been(ayneh, tmp_
 
 
 def test_a_stop_does_not_move_the_next_healthy_checkpoint(ayneh, tmp_path, tiny, falls_ill, monkeypatch):
-    monkeypatch.setattr(story.rescuing, "APART_LOOKS", 3)
+    monkeypatch.setattr(story.rescue, "APART_LOOKS", 3)
     falls_ill.rescued = True  # healthy to the end
     kept = {}
     for name, first in (("whole", 8), ("cut", 5)):  # a run of five epochs that is then made longer

@@ -236,8 +236,8 @@ def test_scores_follow_the_training_and_the_best_checkpoint_is_kept(ayneh, tmp_p
 
 
 def test_the_best_is_remembered_over_a_resume_and_scoring_keeps_to_its_share(tiny_run):
+    from ayneh.evaluation import Scorer
     from ayneh.jobs.train import lay_out
-    from ayneh.judging import Scorer
     from ayneh.terminal import Clock
 
     config = Record(tiny_run).config()

@@ -15,7 +15,7 @@ from ayneh.studies import local
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.local import run_in_processes
 from ayneh.studies.plan import from_dict
-from ayneh.studies.share import Looks, play
+from ayneh.studies.stack import Looks, play
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -25,7 +25,7 @@ from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import from_dict, read
 from ayneh.studies.report import write_report
 from ayneh.studies.results import Result, results
-from ayneh.studies.share import PICTURED, Looks, play
+from ayneh.studies.stack import PICTURED, Looks, play
 
 ODD = "<b>&$x$"  # an arm may be called anything
 

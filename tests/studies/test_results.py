@@ -19,7 +19,7 @@ from ayneh.studies.results import (
     rows,
     write_tables,
 )
-from ayneh.studies.share import Looks, play
+from ayneh.studies.stack import Looks, play
 
 
 def made(distances, modes=10.0, spread=1.0, diverged=None) -> Result:

@@ -21,7 +21,7 @@ from ayneh.errors import UserError
 from ayneh.export.contract import SIDES
 from ayneh.export.onnx import to_onnx
 from ayneh.export.players import Players, players_of
-from ayneh.judge.inverse import read_by_ridge
+from ayneh.inverse.readback import read_by_ridge
 
 LATENTS = 5120  # generated images behind the directions and the read-back map
 FITTED = 4096  # of these, those that fit the map; the others measure it

@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ayneh import rescuing
 from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, flatten, from_dict
-from ayneh.doctoring import Doctor
+from ayneh.doctor import rescue
+from ayneh.doctor.doctor import Doctor
 from ayneh.export.contract import licence_of
 from ayneh.record import RESCUES, Record
 
@@ -178,9 +178,9 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
 def _findings(record: Record, checkpoint: Checkpoint, replica: int) -> str:
     """What the doctor says of the run until this checkpoint; without its commands, which may name folders."""
     lines = [line for line in record.lines() if line["step"] <= checkpoint.step]
-    rescues = [one for one in rescuing.from_dict(record.report(RESCUES)) if one.to_step < checkpoint.step]
+    rescues = [one for one in rescue.from_dict(record.report(RESCUES)) if one.to_step < checkpoint.step]
     told = [f"- {rescue.sentence()} The settings below are those asked for." for rescue in rescues]
-    for finding in Doctor(rescuing.treated(checkpoint.config, rescues), lines).findings(replica):
+    for finding in Doctor(rescue.treated(checkpoint.config, rescues), lines).findings(replica):
         until = "" if finding.until_step is None else f" until step {finding.until_step:,}"
         said = f"{finding.severity}, from step {finding.since_step:,}{until}: {finding.name}. {finding.evidence}"
         told.append(f"- {_cell(said)}")

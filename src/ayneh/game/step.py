@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ayneh.game.augment import augment
 from ayneh.game.losses import Loss
-from ayneh.game.mirror import misread
+from ayneh.game.misread import misread
 from ayneh.game.optimiser import adam, average
 from ayneh.game.penalties import Penalty
 

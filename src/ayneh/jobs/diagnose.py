@@ -9,13 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ayneh import rescuing
-from ayneh.diagnosis import page
-from ayneh.doctoring import Doctor, advice_words
+from ayneh.doctor import page, rescue
+from ayneh.doctor.doctor import Doctor, advice_words
+from ayneh.doctor.findings import SEVERITIES
+from ayneh.doctor.symptoms import SYMPTOMS
 from ayneh.errors import UserError
 from ayneh.files import atomically
-from ayneh.judge.findings import SEVERITIES
-from ayneh.judge.symptoms import SYMPTOMS
 from ayneh.record import RESCUES, Record
 from ayneh.terminal import Watch
 
@@ -68,17 +67,17 @@ def diagnose(
 
 def _probe(record: Record, replica: int, steps: int, epochs: tuple[int, ...] | None, console: Console) -> None:
     """Probe, write probe.json, and say what it shows; the page then has it too."""
-    from ayneh import probing
-    from ayneh.engine.support import Plan
+    from ayneh import probe
+    from ayneh.probe.support import Plan
 
-    values = probing.probe(record, epochs, replica, Plan(steps=steps), Watch().say)
-    for words in probing.words(values):
+    values = probe.probe(record, epochs, replica, Plan(steps=steps), Watch().say)
+    for words in probe.words(values):
         console.print(words, soft_wrap=True, markup=False)
 
 
 def examined(record: Record) -> Doctor:
     """A doctor who has seen every line of the record, and what live training wrote of a breakdown."""
-    treated = rescuing.treated(record.config(), rescuing.from_dict(record.report(RESCUES)))
+    treated = rescue.treated(record.config(), rescue.from_dict(record.report(RESCUES)))
     doctor = Doctor(treated, record.lines())
     for event in record.events():
         if event["name"] == "not finite" and event["appeared"] and "rescue" not in event:

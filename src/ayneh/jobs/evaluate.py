@@ -14,8 +14,8 @@ from rich.table import Table
 from ayneh import __version__
 from ayneh.config import Data
 from ayneh.errors import UserError
+from ayneh.evaluation import cache_folder, judge_of
 from ayneh.files import atomically
-from ayneh.judging import cache_folder, judge_of
 from ayneh.record import Record
 from ayneh.terminal import Watch
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from ayneh.errors import UserError
-from ayneh.judging import trained_folder
+from ayneh.evaluation import trained_folder
 from ayneh.terminal import Watch
 
 if TYPE_CHECKING:

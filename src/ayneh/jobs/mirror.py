@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ayneh.data.sources import Images
     from ayneh.engine.critic import Critic
     from ayneh.engine.sampler import Sampler
-    from ayneh.judge.inverse import ReadBack
+    from ayneh.inverse.readback import ReadBack
     from ayneh.judge.scores import Score
 
 LEAST, MOST = 100, 100_000  # generated images
@@ -84,7 +84,7 @@ def look(
     """The report on one replica of a checkpoint, and the rows of its picture."""
     from ayneh.data.sources import load
     from ayneh.engine.critic import critic_of
-    from ayneh.judge.inverse import verdict
+    from ayneh.inverse.readback import verdict
 
     place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
     critic, control = critic_of(*place), critic_of(*place, trained=False)
@@ -128,7 +128,7 @@ def framed(pixels: Tensor, side: int) -> Tensor:
 
 def _recognition(critic: Critic, control: Critic, train: Images, test: Images, most: int, side: int) -> Scores:
     """What the label of the nearest image, and a linear probe, know: in D's features and in three controls."""
-    from ayneh.judge.inverse import nearest_label, principal, probe
+    from ayneh.inverse.readback import nearest_label, principal, probe
     from ayneh.judge.scores import count_name
 
     if train.labels is None or test.labels is None:
@@ -155,7 +155,7 @@ def _reading(critic: Critic, control: Critic, images: int) -> tuple[Scores, dict
     """How well z is read from features of G(z): scores, the maps that were fitted, and the held-out images."""
     import torch
 
-    from ayneh.judge.inverse import explained, read_by_perceptron, read_by_ridge
+    from ayneh.inverse.readback import explained, read_by_perceptron, read_by_ridge
     from ayneh.judge.scores import Score, count_name
 
     sampler, fitted = critic.sampler, images - images // HELD_OUT
@@ -173,7 +173,7 @@ def _reading(critic: Critic, control: Critic, images: int) -> tuple[Scores, dict
 
 def _trips(critic: Critic, best: ReadBack, kinds: dict[str, Tensor], invert: int) -> tuple[Scores, Rows]:
     """What is left of images after x -> features -> z -> G(z), and of the first few after a descent on z."""
-    from ayneh.judge.inverse import relative_error, squared_error
+    from ayneh.inverse.readback import relative_error, squared_error
     from ayneh.judge.scores import count_name
 
     scores: Scores = {}
@@ -204,7 +204,7 @@ def _inverted(sampler: Sampler, x: Tensor, encoded: Tensor) -> Tensor:
     """z of each image by descent, from where the encoder points and from draws of the prior."""
     import torch
 
-    from ayneh.engine.inversion import Descent, invert
+    from ayneh.inverse.descent import Descent, invert
 
     config = sampler.config
     mean, variance = sampler.prior.moments(config.prior.dim)

@@ -19,7 +19,7 @@ from ayneh.studies.plan import Study, read
 from ayneh.terminal import Interrupt, Watch
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really works
-    from ayneh.studies.shares import Measured
+    from ayneh.studies.schedule import Measured
 
 
 def study(
@@ -86,7 +86,7 @@ def _measured(asked: Study, device: str) -> list[tuple[list, Measured]]:
     import torch
 
     from ayneh.studies.results import check_outcomes
-    from ayneh.studies.shares import measure
+    from ayneh.studies.schedule import measure
 
     check_outcomes(asked.outcomes, list(asked.swaps))
     if device == "cpu":
@@ -95,7 +95,7 @@ def _measured(asked: Study, device: str) -> list[tuple[list, Measured]]:
 
 
 def _plan(asked: Study, workers: int, device: str) -> None:
-    from ayneh.studies.shares import seconds
+    from ayneh.studies.schedule import seconds
 
     groups, looks = _measured(asked, device), len(asked.look_epochs())
     table = Table("group", "runs", "in a stack", "ms a step", "images a run", "minutes", title=asked.name)
@@ -118,8 +118,8 @@ def _plan(asked: Study, workers: int, device: str) -> None:
 
 def _run(ledger: Ledger, workers: int, device: str, engine: str, address: str | None, watch: Watch) -> None:
     from ayneh.studies.local import run_here, run_in_processes
-    from ayneh.studies.share import Looks
-    from ayneh.studies.shares import cut, seconds
+    from ayneh.studies.schedule import cut, seconds
+    from ayneh.studies.stack import Looks
 
     asked = ledger.study
     watch.say(f"{ledger.folder}: measuring {len(asked.groups())} groups of {len(ledger.runs)} runs")

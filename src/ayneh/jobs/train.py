@@ -112,7 +112,7 @@ def _threads() -> int:
 def _fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, watch: Watch) -> None:
     from ayneh.engine.loop import run
     from ayneh.engine.meter import Diverged
-    from ayneh.jobs.story import Story
+    from ayneh.training.journal import Story
 
     story = Story(record, config, match, checkpoint, watch)
     total = config.epochs * match.steps_per_epoch

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ayneh.judge.contrast import Contrast, contrast, family
+from ayneh.studies.contrast import Contrast, contrast, family
 from ayneh.studies.panels import sections, short
 from ayneh.studies.plan import Ask, Study
 from ayneh.studies.results import Result, outcome_named

@@ -16,7 +16,7 @@ import torch
 
 from ayneh.errors import Stopped
 from ayneh.studies.plan import Run
-from ayneh.studies.share import Looks, play
+from ayneh.studies.stack import Looks, play
 
 REFRESH_S = 2.0
 DEATHS = 5  # workers that may die before the study gives up

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ayneh.judge.compare import Interval
+from ayneh.studies.compare import Interval
 
 
 def number(value: float | None) -> str:

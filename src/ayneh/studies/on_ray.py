@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ayneh.errors import Stopped, UserError
 from ayneh.studies.plan import Run
-from ayneh.studies.share import Looks, play
+from ayneh.studies.stack import Looks, play
 
 REFRESH_S = 2.0
 RETRIES = 5  # of a share whose worker or machine died

@@ -7,9 +7,9 @@ from typing import Any
 
 from ayneh.errors import UserError
 from ayneh.files import atomically
-from ayneh.judge.compare import Interval, centre
 from ayneh.studies import results as outcomes
 from ayneh.studies import settings
+from ayneh.studies.compare import Interval, centre
 from ayneh.studies.comparisons import (
     ALPHA,
     MARKS,

@@ -1,0 +1,71 @@
+"""Sample pictures of a run at the moments that matter, small enough for one page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from ayneh.doctor.findings import Course, Finding
+from ayneh.record import Record
+
+MOST = 6  # pictures of a page
+WIDTH = 300  # pixels, at most
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the fixed noise, and why it is shown; ``address`` holds the image itself."""
+
+    epoch: int
+    why: str
+    address: str
+
+
+def moments(record: Record, replica: int, replicas: int, course: Course, findings: Sequence[Finding]) -> list[Picture]:
+    """The pictures nearest to where findings began, were told and cleared, with the first, the best and the last."""
+    epochs = {int(path.stem.split("-")[1]): path for path in record.sample_paths(replica, replicas)}
+    if not epochs:
+        return []
+    wanted: dict[int, list[str]] = {}
+
+    apart = max(np.diff(sorted(epochs)).tolist(), default=0)  # epochs between two pictures
+
+    def want(epoch: int, why: str) -> None:
+        nearest = min(epochs, key=lambda have: (abs(have - epoch), have))
+        if abs(nearest - epoch) <= apart and (nearest in wanted or len(wanted) < MOST):
+            wanted.setdefault(nearest, []).append(why)
+
+    want(max(epochs), "the last picture")
+    for severity in ("severe", "warning"):
+        for finding in findings:
+            if finding.severity == severity:
+                want(_epoch(course, finding.told_step), f"{finding.name} is told")
+                if finding.until_step is not None:
+                    want(_epoch(course, finding.until_step), f"{finding.name} has cleared")
+    want(min(epochs), "the first picture")
+    for finding in findings:
+        if finding.severity == "severe":
+            want(_epoch(course, finding.since_step) - 1, f"before {finding.name}")
+    shown = sorted((epoch, ", ".join(reasons)) for epoch, reasons in wanted.items())
+    return [Picture(epoch, why, address(str(epochs[epoch]))) for epoch, why in shown]
+
+
+def _epoch(course: Course, step: int) -> int:
+    at = int(abs(course.steps - step).argmin())
+    return int(course.get("epoch")[at])
+
+
+def address(path: str) -> str:
+    """The picture as a data address, shrunk to `WIDTH` pixels."""
+    with Image.open(path) as image:
+        page = image.convert("L" if image.mode == "L" else "RGB")
+    if page.width > WIDTH:
+        page = page.resize((WIDTH, round(page.height * WIDTH / page.width)), Image.Resampling.BOX)
+    out = io.BytesIO()
+    page.save(out, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

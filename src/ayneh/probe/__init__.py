@@ -1,0 +1,9 @@
+"""The support probe of a run: what it measures, what it means in words, and its figures. docs/probe.md."""
+
+from __future__ import annotations
+
+from ayneh.probe.examination import default_epochs, probe
+from ayneh.probe.figures import figures
+from ayneh.probe.sentences import words
+
+__all__ = ["default_epochs", "figures", "probe", "words"]

@@ -1,0 +1,185 @@
+"""A run's checkpoints before the probe: numbers as plain JSON values, each list with an entry for each look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from ayneh import __version__
+from ayneh.errors import UserError
+from ayneh.record import Record
+
+if TYPE_CHECKING:  # torch takes seconds to import: only once the probe really works
+    from torch import Tensor
+
+    from ayneh.engine.sampler import Sampler
+    from ayneh.probe.support import Look, Plan
+
+MOST = 3  # checkpoints probed unless asked otherwise
+SLOPES = 8  # latents at which G's slope is taken
+POINTS, QUERIES = 10_000, 1_000  # images behind a dimension, and of these, those whose neighbours are asked for
+NAME = "probe"
+Values = dict[str, Any]
+
+
+def default_epochs(record: Record) -> list[int]:
+    """The first, the middle and the last of the epochs (from 0) whose checkpoints are kept."""
+    kept = record.kept_epochs()
+    return sorted({kept[0], kept[len(kept) // 2], kept[-1]}) if kept else []
+
+
+def probe(
+    record: Record,
+    epochs: Sequence[int] | None = None,
+    replica: int = 0,
+    plan: Plan | None = None,
+    say: Callable[[str], None] = lambda words: None,
+) -> Values:
+    """Probe one replica at these epochs (from 0; None: `default_epochs`), write it as probe.json, and return it.
+
+    Raises UserError where there is no such checkpoint or replica, or too few images.
+    """
+    from ayneh.data.sources import load
+    from ayneh.engine.sampler import sampler_of
+    from ayneh.probe.support import ARMS, Plan, Probe
+
+    plan = plan or Plan()
+    _check(plan)
+    chosen = sorted(set(default_epochs(record) if epochs is None else epochs))
+    if not chosen:
+        raise UserError(f"{record.folder} has no checkpoint of an epoch yet to probe: train an epoch first.")
+    checkpoints = {epoch: record.at_epoch(epoch) for epoch in chosen}
+    config = record.config()
+    data = config.data
+    train = load(data.name, "train", resize=data.resize, limit=data.limit).pixels
+    test = load(data.name, "test", resize=data.resize).pixels
+    values: Values = {"ayneh": __version__, "replica": replica, "data": data.name, "epochs": []}
+    null: dict[str, Values] = {}
+    for epoch, checkpoint in checkpoints.items():
+        sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
+        one: Values = {"epoch": epoch, "step": checkpoint.step}
+        values["epochs"].append(one)
+        if not _finite(sampler):
+            one["cannot tell"] = "G's images are not finite"
+            continue
+        # Real against real is the same match whatever G: it is played once.
+        arms = tuple(name for name in plan.arms if not (null and ARMS[name].null))
+        examiner = Probe(sampler, train, test, replace(plan, arms=arms))
+        say(f"epoch {epoch}: {plan.steps} steps of {len(examiner.arms)} fresh discriminators")
+        one["arms"] = _courses(list(examiner.play())) | null
+        null = {name: course for name, course in one["arms"].items() if ARMS[name].null}
+        one |= {"n": examiner.n, "jacobian": _slopes(sampler)}
+        one["dimension"] = _dimension(_drawn(sampler, min(len(train), POINTS)))
+        values["protocol"] = {
+            **asdict(plan),
+            "arms": {name: ARMS[name].shows for name in one["arms"]},
+            "reads_batches": examiner.reads_batches,
+            "learning_rate": float(examiner.match.hyper(0)["lr_dis"][0, 0]),
+            "loss_of_run": config.rules.loss,
+            "prior": sampler.prior.describe(),
+            "latents": config.prior.dim,
+            "pixels": math.prod(checkpoint.image_shape),
+            "dimension_points": min(len(train), POINTS),
+            "net": config.net.name,
+        }
+    say("intrinsic dimension of the data")
+    values["dimension"] = _dimension(_some(train))
+    record.write_report(NAME, values, replica=replica)
+    return values
+
+
+def _check(plan: Plan) -> None:
+    for name, value, low, high in (
+        ("probe-steps", plan.steps, 1, 100_000),
+        ("probe-noise", plan.noise, 0, 100),
+    ):
+        if not low <= value <= high:
+            raise UserError(f"--{name} is {value:g}; choose {low:g} to {high:,}.")
+
+
+def _finite(sampler: Sampler) -> bool:
+    return all(bool(images.isfinite().all()) for images in sampler.images("probe finite", 64))
+
+
+# -- courses -----------------------------------------------------------------------------------------------------------
+
+
+def _courses(looks: Sequence[dict[str, Look]]) -> dict[str, Values]:
+    """Each arm's numbers, look by look."""
+    return {name: _course([look[name] for look in looks]) for name in looks[0]}
+
+
+def _course(looks: Sequence[Look]) -> Values:
+    from ayneh.probe.overlap import calibrated, divergence, error, loss
+
+    rows = []
+    for look in looks:
+        train, held, raw = (
+            tuple(side.double().numpy() for side in part) for part in (look.train, look.held_out, look.single)
+        )
+        single = calibrated(*raw)
+        alone, bound = error(*single), divergence(*single)
+        rows.append(
+            {
+                "step": look.step,
+                "loss_train": loss(*train),
+                "loss_held_out": loss(*held),
+                "error_train": error(*train).value,
+                "error_held_out": error(*held).value,
+                "error_single": alone.value,
+                "error_single_interval": alone.interval,
+                "bound": bound.value,
+                "bound_interval": bound.interval,
+                "bound_as_it_stands": divergence(*raw).value,
+                **{f"gradient {words}": norm for words, norm in look.gradients.items()},
+            }
+        )  # fmt: skip
+    return {name: [_plain(row[name]) for row in rows] for name in rows[0]}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# -- dimensions --------------------------------------------------------------------------------------------------------
+
+
+def _some(pixels: Tensor) -> Tensor:
+    """The same random choice of the training images each time, as numbers in [-1, 1]."""
+    import torch
+
+    chosen = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))[:POINTS]
+    return pixels[chosen].float() / 127.5 - 1
+
+
+def _drawn(sampler: Sampler, n: int) -> Tensor:
+    import torch
+
+    return torch.cat(list(sampler.images("probe dimension", n)))
+
+
+def _dimension(images: Tensor) -> Values:
+    from ayneh.probe.dimension import dimensions
+
+    found = dimensions(images.flatten(1).numpy(), queries=QUERIES)
+    return {name: {key: _plain(part) for key, part in score.as_dict().items()} for name, score in found.items()}
+
+
+def _slopes(sampler: Sampler) -> Values:
+    """Singular values of dG/dz, the median over some latents of each, and what they amount to at each latent."""
+    import numpy as np
+
+    from ayneh.probe.jacobian import condition, directions, effective_rank, singular_values
+
+    found = singular_values(sampler.gen, sampler.latents("probe slope", SLOPES))  # (SLOPES, min(Z, pixels))
+    return {
+        "latents": SLOPES,
+        "singular_values": np.median(found, 0).tolist(),
+        "effective_rank": [effective_rank(one) for one in found],
+        "directions_90": [directions(one) for one in found],
+        "condition": [condition(one) for one in found],
+    }

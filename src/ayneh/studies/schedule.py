@@ -1,0 +1,82 @@
+"""How the runs of a study are cut into shares of work, by a short measurement, and how long all of it will take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ayneh.data.images import to_uint8
+from ayneh.engine.device import choose_device
+from ayneh.engine.match import Match
+from ayneh.engine.sampler import Sampler
+from ayneh.engine.stacks import in_process
+from ayneh.studies.plan import Run, Study
+from ayneh.studies.stack import judge, pixels_of
+
+STACKS = {"cpu": (1, 4), "cuda": (1, 16, 64), "mps": (1, 8)}  # sizes that are tried
+GAIN = 0.9  # a larger stack must beat a smaller one by this: it is lost as a whole when it is killed
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a group costs here."""
+
+    stack: int  # replicas in a share
+    step_s: float  # of one replica in such a stack
+    look_s: float  # of one replica
+    steps: int  # of one run
+    images: int  # that D sees in one run
+
+
+def measure(study: Study, group: Sequence[Run], device: str) -> Measured:
+    """Time a few steps of stacks of several sizes, and one look. Raises UserError for what cannot be played."""
+    config, chosen = group[0].config, choose_device(device)
+    pixels, best = pixels_of(config.data), (0, float("inf"))
+    for size in STACKS[chosen.type]:
+        if size > len(group):
+            break
+        match = Match([run.config for run in group[:size]], pixels, chosen)
+        seconds = _step_s(match) / size
+        if seconds < GAIN * best[1]:
+            best = size, seconds
+    total = config.epochs * match.steps_per_epoch
+    return Measured(best[0], best[1], _look_s(study, match), total, total * match.images_per_step)
+
+
+def cut(groups: Sequence[tuple[Sequence[Run], Measured]], workers: int) -> list[list[Run]]:
+    """Shares of at most the best stack's size, smaller where that keeps all workers busy; long ones first."""
+    shares: list[tuple[float, list[Run]]] = []
+    for runs, cost in groups:
+        size = max(1, min(cost.stack, -(-len(runs) // workers)))
+        shares += [(cost.steps * cost.step_s, list(runs[i : i + size])) for i in range(0, len(runs), size)]
+    return [share for _, share in sorted(shares, key=lambda pair: -pair[0] * len(pair[1]))]
+
+
+def seconds(groups: Sequence[tuple[Sequence[Run], Measured]], looks: int, workers: int) -> float:
+    """How long all of it will take."""
+    return sum(len(runs) * (c.steps * c.step_s + looks * c.look_s) for runs, c in groups) / workers
+
+
+def _step_s(match: Match) -> float:
+    stack, times = in_process(match, match.start(), 0), []
+    for _ in range(6):
+        begin = time.perf_counter()
+        stack.advance(1)["loss_g"].sum().item()  # a sync with the device
+        times.append(time.perf_counter() - begin)
+    return sorted(times[2:])[1]  # the first steps pay for set-up
+
+
+def _look_s(study: Study, match: Match) -> float:
+    config = match.replicas[0]
+    sampler = Sampler(match.gen, match.start()["ema"][0], config)
+    pixels = to_uint8(torch.cat(list(sampler.images("scores", study.images))))
+    referee = judge(config.data)
+    referee.quick(pixels)  # pays for set-up
+    begin = time.perf_counter()
+    Sampler(match.gen, match.start()["ema"][0], config)
+    torch.cat(list(sampler.images("scores", study.images)))
+    referee.quick(pixels)
+    return time.perf_counter() - begin

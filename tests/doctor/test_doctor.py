@@ -1,0 +1,160 @@
+"""The doctor on recorded runs: what is told of each, that live and afterwards agree, commands that can be run."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ayneh.config import Config, changed, flatten
+from ayneh.doctor.doctor import Doctor, command, facts_of, words
+from ayneh.doctor.symptoms import SYMPTOMS, examine
+from ayneh.presets import PRESETS
+from ayneh.record import Record
+
+RECORDS = Path(__file__).parent / "records"
+ALL = sorted(path.name for path in RECORDS.iterdir() if path.is_dir())
+
+# What must be told of each recorded run, and what must not: the judge's view of them is in records/README.md.
+TOLD = {
+    "healthy-mlp": set(),
+    "healthy-mirror": set(),
+    "high-rates": {"discriminator overpowering", "classes missing", "little covered", "oscillation", "all alike"},
+    "very-high-rates": {"discriminator overpowering", "vanishing gradient", "little covered"},
+    "then-high-rates": {"sudden jump", "exploding gradient", "classes missing"},
+    "u01": {"parallel prior", "G ignores z", "all alike", "little covered", "classes missing"},
+    "slow-d": {"generator overpowering", "G ignores z"},
+    "wgan-without-penalty": {"exploding gradient", "little covered"},
+    "20-images": {"few images", "memorisation"},
+    "batch-2": {"small batch", "range mismatch", "little covered"},
+    "constant-noise": {"dead units", "parallel prior"},
+    "grey-levels-0-and-1": {"data range", "little covered"},
+}
+
+
+def record(name):
+    return Record.open(RECORDS / name)
+
+
+def doctor(name):
+    return Doctor(record(name).config(), record(name).lines())
+
+
+def test_there_is_an_expectation_for_every_record():
+    assert sorted(TOLD) == ALL
+    for name in ALL:
+        assert sum(file.stat().st_size for file in (RECORDS / name).iterdir()) < 30_000
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_recorded_runs_show_what_they_suffer_from(name):
+    found = {finding.name for finding in doctor(name).findings()}
+    assert TOLD[name] <= found
+    if name.startswith("healthy"):
+        assert found == set()
+
+
+def test_every_symptom_is_seen_in_a_real_run():
+    seen = set().union(*TOLD.values())
+    assert SYMPTOMS.keys() - seen == {"not finite"}  # that one is played anew in tests/jobs/test_diagnose.py
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_is_said_live_is_what_is_said_afterwards(name):
+    live, events = Doctor(record(name).config()), []
+    for line in record(name).lines():
+        events += live.look(line)
+    assert [e.finding for e in events if e.appeared] != [] or TOLD[name] == set()
+    afterwards, silent = examine(live.course())
+    assert live.findings() == afterwards
+    assert live.untold() == silent
+    told = [(e.finding.name, e.step) for e in events if e.appeared]
+    assert sorted(told) == sorted((f.name, f.told_step) for f in afterwards)
+    cleared = [(e.finding.name, e.step) for e in events if not e.appeared]
+    assert sorted(cleared) == sorted((f.name, f.until_step) for f in afterwards if f.until_step is not None)
+
+
+def test_going_on_from_earlier_lines_repeats_nothing_and_misses_nothing():
+    config, lines = record("u01").config(), record("u01").lines()
+    whole, resumed = Doctor(config), Doctor(config, lines[:30])
+    said = [[event.as_dict() for event in whole.look(line)] for line in lines]
+    again = [[event.as_dict() for event in resumed.look(line)] for line in lines[30:]]
+    assert again == said[30:]
+    assert resumed.severe() == whole.severe() != []
+
+
+def test_an_event_is_a_line_of_json_with_everything_in_it():
+    live, config = Doctor(record("u01").config()), record("u01").config()
+    events = [event for line in record("u01").lines() for event in live.look(line)]
+    first = json.loads(json.dumps(events[0].as_dict()))
+    assert (first["name"], first["step"], first["replica"], first["appeared"]) == ("parallel prior", 20, 0, True)
+    assert first["severity"] == "warning"
+    assert "0.75" in first["evidence"]
+    assert first["words"] == words(events[0].finding, True, config)
+    assert "ayneh train digits" in first["words"]
+
+
+def test_replicas_are_looked_at_one_by_one():
+    ill, well = record("u01").lines(), record("healthy-mlp").lines()
+    config = changed(record("healthy-mlp").config(), {"seeds": 2, "seed": 5}, "test")
+    both = Doctor(config)
+    events = []
+    for a, b in zip(well, ill, strict=True):
+        line = {k: a[k] + b[k] if isinstance(a[k], list) else a[k] for k in a if k in b}
+        events += both.look(line)
+    assert {event.replica for event in events} == {1}
+    assert all(event.words.startswith("seed 6: ") for event in events)
+    assert both.findings(0) == []
+    assert {f.name for f in both.severe()} == {f.name for f in both.severe(1)} >= {"G ignores z"}
+
+
+def test_a_breakdown_is_the_last_word():
+    live = Doctor(record("healthy-mlp").config(), record("healthy-mlp").lines()[:10])
+    (event,) = live.fell(211, 10, 0)
+    assert (event.finding.name, event.finding.severity, event.finding.until_step) == ("not finite", "severe", None)
+    assert [f.name for f in live.severe()] == ["not finite"]
+    at_once = Doctor(Config())
+    assert [e.finding.name for e in at_once.fell(0, 0, 0)] == ["not finite"]
+
+
+def test_lines_with_numbers_that_are_none_are_borne():
+    lines = record("healthy-mlp").lines()
+    for line in lines[5:]:
+        line["vitals"] = [dict.fromkeys(v) for v in line.get("vitals", [{}])]
+        line["mean_grad_g"] = [math.nan]
+    found = {f.name for f in Doctor(record("healthy-mlp").config(), lines).findings()}
+    assert found == {"not finite"}
+
+
+def test_a_run_without_vitals_is_examined_by_what_it_has():
+    lines = [{k: v for k, v in line.items() if k != "vitals"} for line in record("high-rates").lines()]
+    older = Doctor(record("high-rates").config(), lines)
+    assert {f.name for f in older.findings()} == {"discriminator overpowering", "classes missing"}
+    assert older.untold()["little covered"] == "the record has no coverage"
+
+
+def test_the_number_of_training_images_is_read_from_the_record():
+    config = record("healthy-mlp").config()
+    assert np.nanmax(Doctor(config, record("healthy-mlp").lines()).course().get("data_images")) == 20 * 64
+
+
+def test_what_the_settings_leave_open_is_filled_in():
+    facts = facts_of(changed(Config(), {"prior.name": "uniform", "prior.low": 0.0, "prior.high": 1.0}, "test"))
+    assert (facts["net.gen_norm"], facts["net.dis_norm"]) == ("batch", "batch")
+    assert facts["parallel"] == pytest.approx(0.75)
+    assert facts_of(changed(Config(), {"prior.name": "student-t", "prior.df": 1.0}, "test"))["parallel"] == 0
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_commands_train_the_same_run_with_the_change(name):
+    import tyro
+
+    config = record(name).config()
+    for finding in doctor(name).findings():
+        changes = finding.cure.changes
+        said = command(config, changes).split()
+        assert said[:2] == ["ayneh", "train"]
+        preset = PRESETS[said[2]].config
+        parsed = tyro.cli(Config, args=said[3:], default=preset)
+        assert flatten(parsed) == flatten(config) | dict(changes)

@@ -1,0 +1,39 @@
+"""What is changed from rescue to rescue."""
+
+import pytest
+
+from ayneh.config import Config, Optimizer, Rules
+from ayneh.doctor.rescue import Rescue, from_dict, lever, to_dict, treated
+
+
+def rescue(finding):
+    return Rescue(finding, "", 400, 200, 9, 12_800, "")
+
+
+def test_first_other_noise_then_a_slower_d_then_a_penalty_and_again():
+    config = Config(optimizer=Optimizer(lr=1e-3))
+    ill = [rescue("G ignores z")] * 4
+    assert treated(config, ill[:1]) == config
+    assert treated(config, ill[:2]).optimizer == Optimizer(lr=1e-3, lr_dis=2.5e-4)
+    third = treated(config, ill[:3])
+    assert (third.rules.penalty, third.rules.gamma, third.optimizer.lr_dis) == ("r1", 0.5, 2.5e-4)
+    assert treated(config, ill).optimizer.lr_dis == 6.25e-5
+    noisy = treated(Config(rules=Rules(penalty="wgan-gp")), ill[:3])  # a penalty of its own is left alone
+    assert (noisy.rules.penalty, noisy.rules.instance_noise) == ("wgan-gp", 0.25)
+
+
+@pytest.mark.parametrize(
+    ("finding", "rates"),
+    [("G ignores z", (1e-3, 5e-5)), ("not finite", (2.5e-4, 5e-5)), ("sudden jump", (2.5e-4, 5e-5))],
+)
+def test_the_player_that_is_too_strong_is_slowed(finding, rates):
+    changed, words = lever(Config(optimizer=Optimizer(lr=1e-3, lr_dis=2e-4)), 1, finding)
+    assert (changed.optimizer.lr, changed.optimizer.lr_dis) == rates
+    assert f"{rates[0]:g} for G and {rates[1]:g} for D" in words
+
+
+def test_rescues_survive_a_file_and_tell_what_happened():
+    one = rescue("sudden jump")
+    assert from_dict(to_dict([one])) == [one]
+    assert from_dict(None) == []
+    assert "sudden jump at step 400. Back to step 200 (epoch 9), 12,800 images given up" in one.sentence()

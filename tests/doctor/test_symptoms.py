@@ -1,0 +1,270 @@
+"""Symptoms: the mechanics of a finding, and each symptom on courses drawn by hand, at both sides of its threshold."""
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ayneh.config import Config, flatten
+from ayneh.doctor import cures
+from ayneh.doctor.doctor import facts_of
+from ayneh.doctor.findings import SEVERITIES, Course, Cure, Symptom, Watch, best_before, recent
+from ayneh.doctor.symptoms import SYMPTOMS, examine, measured
+
+FACTS = facts_of(Config())
+N = 40
+
+
+def course(facts=(), **series):
+    """Forty looks of fifty steps each, far past the warm-up; a number alone stays what it is."""
+    columns = {name: np.broadcast_to(np.asarray(value, float), (N,)).copy() for name, value in series.items()}
+    steps = 2000 + 50.0 * np.arange(N)
+    return Course(steps, columns | {"step": steps}, {**FACTS, **dict(facts)})
+
+
+def simple(threshold=1.0, patience=3, below=False):
+    return Symptom(
+        title="t", severity="warning", needs=("x",), measure=lambda c: c.get("x"), threshold=threshold, below=below,
+        patience=patience, evidence="x is {value:.1f}, y {y:.0f}", source="s", cure=lambda facts: Cure("", {}),
+    )  # fmt: skip
+
+
+def watched(symptom, values):
+    watch, one = Watch("name", symptom), course(x=np.resize(values, N))
+    for t, value in enumerate(values):
+        watch.see(one, t, value)
+    return watch.findings
+
+
+# -- mechanics ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_finding_takes_so_many_looks_in_a_row():
+    assert watched(simple(), [2, 2, 0, 2, 2, 0]) == []
+    (found,) = watched(simple(), [0, 2, 2, 3, 3])
+    assert (found.since_step, found.told_step, found.until_step) == (2050, 2150, None)
+    assert (found.value, found.evidence) == (3, "x is 3.0, y nan")
+
+
+def test_it_clears_only_well_within_the_threshold():
+    ill = [2, 2, 2]
+    (found,) = watched(simple(), [*ill, 0.9, 0.9, 0.9, 0.9])  # within, but not by a fifth
+    assert found.until_step is None
+    (found,) = watched(simple(), [*ill, 0.7, 0.7, 0.9, 0.7, 0.7, 0.7])
+    assert found.until_step == 2000 + 50 * 8
+    first, second = watched(simple(), [*ill, 0.1, 0.1, 0.1, *ill])
+    assert (first.until_step, second.since_step, second.until_step) == (2250, 2300, None)
+
+
+def test_below_means_below():
+    (found,) = watched(simple(below=True), [2, 0.5, 0.5, 0.5, 1.2, 1.2, 1.2])
+    assert (found.since_step, found.until_step) == (2050, None)
+    (found,) = watched(simple(below=True), [2, 0.5, 0.5, 0.5, 1.3, 1.3, 1.3])
+    assert found.until_step == 2300
+
+
+def test_a_look_without_a_number_is_passed_over():
+    (found,) = watched(simple(), [2, math.nan, 2, math.nan, math.nan, 2])
+    assert (found.since_step, found.told_step) == (2000, 2250)
+
+
+@given(st.lists(st.sampled_from([0.1, 0.9, 1.5, math.nan]), max_size=30), st.integers(1, 4))
+def test_findings_follow_one_another_and_never_overlap(values, patience):
+    found = watched(simple(patience=patience), values)
+    for one in found:
+        assert one.since_step <= one.told_step < (one.until_step or math.inf)
+    for one, after in itertools.pairwise(found):
+        assert one.until_step is not None
+        assert one.until_step < after.since_step
+
+
+@given(st.floats(0.01, 100), st.floats(0.01, 100), st.booleans())
+def test_the_margin_is_positive_exactly_where_a_number_is_ill(value, threshold, below):
+    symptom = simple(threshold, below=below)
+    margin = float(symptom.margin(np.array([value]))[0])
+    if abs(margin) > 1e-9:
+        assert (margin > 0) == symptom.ill(value)
+    assert not (symptom.ill(value) and symptom.well(value))
+
+
+def test_recent_is_the_median_of_the_last_numbers_there_are():
+    nan = math.nan
+    np.testing.assert_array_equal(recent(np.array([1, nan, 5, 2, nan, 9]), 3), [nan, nan, nan, 2, nan, 5])
+    np.testing.assert_array_equal(recent(np.array([1.0, 2.0]), 3), [nan, nan])
+
+
+def test_best_before_never_looks_at_now():
+    nan = math.nan
+    np.testing.assert_array_equal(best_before(np.array([3, nan, 5, 4.0]), highest=True), [nan, 3, 3, 5])
+    np.testing.assert_array_equal(best_before(np.array([3, 1, 5.0]), highest=False), [nan, 3, 1])
+
+
+# -- each symptom ------------------------------------------------------------------------------------------------------
+
+GOOD = {"spread": 1.0, "alike": 1.0, "coverage": 0.7, "memory": 1.3, "drift": 0.5, "dead_gen": 0.0, "dead_dis": 0.0}
+GOOD |= {"low": -1.0, "high": 1.0, "data_low": -1.0, "data_high": 1.0, "separation": 0.9, "broken": 0.0, "fd": 8.0}
+GOOD |= {
+    "mean_p_real": 0.7,
+    "mean_p_fake": 0.3,
+    "mean_grad_d": 2.0,
+    "mean_grad_g": 2.0,
+    "class_kl": 0.05,
+    "modes": 10.0,
+}
+GOOD |= {"data_images": 1297.0, "mean_loss_d": 0.8, "epoch": 3.0}
+LATE = np.arange(N) >= 20
+
+ILL = {
+    "discriminator overpowering": ({"mean_p_real": 0.99, "mean_p_fake": 0.01}, {}),
+    "generator overpowering": ({"separation": 0.5, "coverage": 0.02}, {}),
+    "vanishing gradient": ({"mean_grad_g": np.where(LATE, 1e-3, 2.0)}, {}),
+    "exploding gradient": ({"mean_grad_d": np.where(LATE, 1e3, 2.0)}, {}),
+    "G ignores z": ({"spread": 0.01}, {}),
+    "all alike": ({"alike": 0.1}, {}),
+    "classes missing": ({"class_kl": 1.5}, {}),
+    "little covered": ({"coverage": 0.01}, {}),
+    "sudden jump": ({"coverage": np.where(LATE, 0.1, 0.7)}, {}),
+    "oscillation": ({"drift": 2.2}, {}),
+    "memorisation": ({"memory": 0.4}, {}),
+    "dead units": ({"dead_gen": 0.7}, {}),
+    "parallel prior": ({}, {"parallel": 0.75}),
+    "range mismatch": ({"high": 0.2}, {}),
+    "data range": ({"data_high": -0.99, "high": -0.99}, {}),
+    "small batch": ({}, {"batch": 4}),
+    "few images": ({"data_images": 50.0}, {}),
+    "not finite": ({"broken": LATE.astype(float)}, {}),
+}
+
+
+def test_every_symptom_has_its_ill_course():
+    assert ILL.keys() == SYMPTOMS.keys()
+
+
+def test_a_healthy_course_is_quiet():
+    findings, silent = examine(course(**GOOD))
+    assert findings == []
+    assert silent == {}
+
+
+@pytest.mark.parametrize("name", SYMPTOMS)
+def test_an_ill_course_is_told_with_numbers_and_a_cure(name):
+    series, facts = ILL[name]
+    findings, _ = examine(course(facts, **GOOD | series))
+    found = {finding.name: finding for finding in findings}
+    assert name in found
+    finding = found[name]
+    assert "nan" not in finding.evidence
+    assert finding.severity in SEVERITIES
+    assert finding.source
+    assert finding.cure.words
+    assert finding.cure.changes.keys() <= flatten(Config()).keys()
+    assert finding.until_step is None
+    late = any(np.ndim(value) for value in series.values())
+    assert (3000 if late else 2000) <= finding.since_step <= (3200 if late else 2250)
+
+
+@pytest.mark.parametrize("name", SYMPTOMS)
+def test_what_is_not_recorded_cannot_be_told(name):
+    needed = SYMPTOMS[name].needs
+    facts = {need: None for need in needed if need in FACTS}
+    findings, silent = examine(course(facts, **{k: v for k, v in GOOD.items() if k not in needed}))
+    assert name in silent
+    assert name not in {finding.name for finding in findings}
+
+
+@given(st.integers(3, N - 1), st.sampled_from(list(ILL)))
+def test_what_is_measured_at_a_look_does_not_depend_on_later_ones(cut, name):
+    series, facts = ILL[name]
+    whole = course(facts, **GOOD | series)
+    part = Course(whole.steps[:cut], {k: v[:cut] for k, v in whole.series.items()}, whole.facts)
+    for symptom in SYMPTOMS.values():
+        np.testing.assert_array_equal(measured(symptom, part), measured(symptom, whole)[:cut])
+
+
+def test_images_are_not_asked_for_before_g_can_have_learnt():
+    early = Course(20.0 * np.arange(1, N + 1), {"spread": np.zeros(N), "coverage": np.zeros(N)}, FACTS)
+    assert {f.name for f in examine(early)[0]} & {"G ignores z", "little covered"} == set()
+    faster = Course(early.steps, early.series, FACTS | {"optimizer.lr": 1e-3})
+    (first,) = {f.since_step for f in examine(faster)[0] if f.name == "G ignores z"}
+    assert first == 300
+
+
+def test_images_whose_variety_still_grows_are_on_their_way():
+    steps = 50.0 * np.arange(1, N + 1)
+    facts = FACTS | {"optimizer.lr": 1e-3}
+    growing = {"spread": 0.001 * 1.2 ** np.arange(N), "alike": np.full(N, 0.2)}
+    findings, _ = examine(Course(steps, growing, facts))
+    assert findings == []
+    stuck = growing | {"spread": np.full(N, 0.3)}
+    assert {f.name: f.since_step for f in examine(Course(steps, stuck, facts))[0]} == {"all alike": 300}
+    longer = Course(2 * steps, growing, facts)  # at 2,000 steps of 1e-3 patience ends
+    assert {f.name: f.since_step for f in examine(longer)[0]}["all alike"] == 2000
+
+
+def test_probabilities_are_not_read_under_a_loss_that_has_none():
+    _, silent = examine(course({"rules.loss": "hinge"}, **GOOD | {"mean_p_real": 1.0, "mean_p_fake": 0.0}))
+    assert "no probabilities" in silent["discriminator overpowering"]
+
+
+def test_a_small_batch_harms_batch_norm_alone():
+    facts = {"batch": 4, "net.gen_norm": "none", "net.dis_norm": "none"}
+    findings, silent = examine(course(facts, **GOOD))
+    assert findings == []
+    assert "batch normalisation" in silent["small batch"]
+
+
+def test_a_late_loss_of_quality_by_the_judge_alone_is_a_jump():
+    better = np.geomspace(100, 8, 20)
+    (found,) = examine(course(fd=np.concatenate([better, np.full(20, 80.0)])))[0]
+    assert (found.name, found.since_step) == ("sudden jump", 3050)  # the second such score
+    assert found.value == pytest.approx(10)
+    assert examine(course(fd=np.concatenate([better, np.full(20, 24.0)])))[0] == []
+
+
+# -- cures -------------------------------------------------------------------------------------------------------------
+
+
+def test_each_cure_is_the_next_thing_that_was_not_tried():
+    bare = FACTS | {"rules.dropout": 0.0}
+    assert cures.weaken_dis(bare).changes == {"rules.dropout": 0.3}
+    assert cures.weaken_dis(FACTS).changes == {"rules.penalty": "r1", "rules.gamma": 0.1}
+    both = FACTS | {"rules.penalty": "r1", "optimizer.lr_dis": 4e-4}
+    assert cures.weaken_dis(both).changes == {"optimizer.lr_dis": 1e-4}
+    assert cures.slow_down(FACTS | {"optimizer.lr_dis": 1e-2}).changes == {"optimizer.lr_dis": 2e-4}
+    assert cures.slow_down(FACTS | {"rules.loss": "wasserstein"}).changes["rules.penalty"] == "wgan-gp"
+    assert cures.bring_life(FACTS | {"parallel": 0.75}).changes["prior.name"] == "normal"
+    assert cures.bring_life(FACTS | {"rules.loss": "saturating"}).changes == {"rules.loss": "non-saturating"}
+    assert cures.strengthen_dis(FACTS | {"optimizer.lr_dis": 1e-6}).changes == {"optimizer.lr_dis": 2e-4}
+    assert cures.more_images(FACTS | {"data.limit": 50}).changes == {"data.limit": None}
+
+
+def test_the_docs_name_every_symptom_with_its_threshold():
+    text = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
+    for name, symptom in SYMPTOMS.items():
+        sign = "≤" if symptom.below else "≥"
+        row = f"| {name} | {symptom.severity} | {sign} {symptom.threshold:g}, {symptom.patience} | {symptom.source} |"
+        assert row in text
+
+
+def test_a_penalty_explodes_too_and_an_early_one_near_zero_is_no_measure():
+    rising = np.where(np.arange(N) < 10, 1e-3, 0.5)
+    calm = {"mean_grad_d": 1.0, "mean_grad_g": 1.0}
+    found, _ = examine(course(**calm, mean_penalty=rising))  # 500 times as large, and still nothing to speak of
+    assert "exploding gradient" not in {finding.name for finding in found}
+    found, _ = examine(course(**calm, mean_penalty=np.where(np.arange(N) < 10, 2.0, 200.0)))
+    assert "exploding gradient" in {finding.name for finding in found}
+
+
+def test_scores_that_come_rarely_tell_of_a_jump_as_well_and_one_alone_does_not():
+    """The looks between two scores say nothing against it."""
+    scored = np.arange(N) % 5 == 0
+    distance = np.where(np.arange(N) < 20, np.geomspace(100, 8, N), 400.0)
+    found, _ = examine(course(fd=np.where(scored, distance, np.nan), coverage=0.9))
+    assert [(finding.name, finding.since_step) for finding in found] == [("sudden jump", 3250)]
+    once = np.where(np.arange(N) == 20, 400.0, np.geomspace(100, 8, N))
+    found, _ = examine(course(fd=np.where(scored, once, np.nan), coverage=0.9))
+    assert found == []

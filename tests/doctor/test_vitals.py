@@ -1,0 +1,115 @@
+"""Vital signs: what they say of generators whose output is known, and that looking changes nothing."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from ayneh.config import Config, Data, Keep, Net, Prior
+from ayneh.data.sources import load
+from ayneh.doctor.vitals import LOOKED_AT, Side, Vitals, dead_share, moved, separation
+from ayneh.engine.match import Match, replicas_of
+
+CONFIG = Config(batch=32, data=Data("digits", resize=16), net=Net("mirror", width=4), prior=Prior(dim=8))
+PIXELS = load("digits", resize=16).pixels
+
+
+def match(config=CONFIG):
+    return Match(replicas_of(config), PIXELS, torch.device("cpu"))
+
+
+def signs(fake, config=CONFIG):
+    """The signs of a G that gives these images, (128, 1, 16, 16) in [-1, 1]."""
+    game = match(config)
+    side, state = Side(game, 0), game.start()
+    side.gen.play = lambda theta, z: fake
+    return side.look(state["gen"][0], state["dis"][0], None)[0]
+
+
+def test_a_generator_that_copies_training_images_is_as_varied_as_they_are_and_found_out():
+    side = Side(match(), 0)
+    told = signs(side.train[LOOKED_AT : 2 * LOOKED_AT])
+    assert 0.9 < told["spread"] < 1.1
+    assert 0.8 < told["alike"] < 1.25
+    assert told["memory"] < 0.01  # each is a training image
+    assert told["coverage"] > 0.9
+    assert told["low"] == pytest.approx(float(told["data_low"]), abs=0.05)
+    same = signs(side.real)
+    assert same["spread"] == pytest.approx(1)
+    assert same["coverage"] == 1
+
+
+def test_one_image_over_and_over_has_no_spread_and_covers_nothing_else():
+    one = Side(match(), 0).real[:1].repeat(LOOKED_AT, 1, 1, 1)
+    told = signs(one)
+    assert told["spread"] == pytest.approx(0, abs=1e-6)
+    assert told["alike"] < 0.01  # distances by a matrix product are not exact
+    assert told["coverage"] < 0.2
+    grey = signs(torch.zeros(LOOKED_AT, 1, 16, 16))
+    assert (grey["low"], grey["high"], grey["mean"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("prior", "cosine"), [(Prior(dim=64), 0.0), (Prior("uniform", dim=64, low=0.0, high=1.0), 0.75)]
+)
+def test_draws_of_an_uncentred_prior_are_nearly_parallel(prior, cosine):
+    side = Side(match(replace(CONFIG, prior=prior)), 0)  # E[z]^2 / E[z^2] = (1/4) / (1/3)
+    assert float(side.parallel) == pytest.approx(cosine, abs=0.02)
+
+
+def test_separation_is_the_area_under_the_roc_curve():
+    draw = torch.Generator().manual_seed(0)
+    real, fake = (
+        torch.randn(40, generator=draw).round(decimals=1),
+        torch.randn(30, generator=draw).round(decimals=1) - 0.5,
+    )
+    labels = [1] * len(real) + [0] * len(fake)
+    assert float(separation(real, fake)) == pytest.approx(roc_auc_score(labels, torch.cat([real, fake])))
+
+
+def test_a_unit_is_dead_where_it_gives_the_same_for_every_image():
+    x = torch.randn(64, 4, 5, 5, generator=torch.Generator().manual_seed(0))
+    x[:, 1] = 3.0
+    x[:, 2] = 0.0
+    assert float(dead_share([[x]])) == 0.5
+    y = x.clone()
+    y[:, 1] = 4.0  # another constant for the other batch: it tells the two apart, so it lives
+    assert float(dead_share([[x, y]])) == 0.25
+
+
+def test_drift_sums_over_pixels():
+    before = torch.full((3, 1, 2, 2), 100, dtype=torch.uint8)
+    assert float(moved(before, before + 51)) == pytest.approx(4 * (51 / 127.5) ** 2)
+
+
+def test_looks_change_nothing_and_are_those_of_each_replica_alone():
+    stack = match(replace(CONFIG, seeds=2))
+    state = stack.start()
+    vitals, before = Vitals(stack, {}), {name: value.clone() for name, value in state.items()}
+    first, second = vitals.look(state), vitals.look(stack.play(state, 0)[0])
+    assert all(torch.equal(state[name], before[name]) for name in state)
+    assert first[1]["drift"] is None
+    assert second[1]["drift"] > 0
+    alone = match(replace(CONFIG, seed=1))
+    assert Vitals(alone, {}).look(alone.start()) == [first[1]]
+    resumed = Vitals(stack, vitals.tensors())
+    played = stack.play(stack.play(state, 0)[0], 1)[0]
+    assert resumed.look(played) == vitals.look(played)
+
+
+def test_looks_are_a_function_of_the_steps():
+    vitals = Vitals(match(replace(CONFIG, keep=Keep(vitals_steps=50))), {})
+    assert [vitals.due(before, now) for before, now in ((0, 40), (40, 80), (80, 99), (99, 100))] == [
+        False, True, False, True]  # fmt: skip
+    assert not Vitals(match(replace(CONFIG, keep=Keep(vitals_steps=0))), {}).due(0, 1000)
+
+
+def test_a_data_set_smaller_than_a_look_and_a_game_that_broke_down():
+    few = Match(replicas_of(CONFIG), PIXELS[:40], torch.device("cpu"))
+    (told,) = Vitals(few, {}).look(few.start())
+    assert all(value is None or abs(value) < 100 for value in told.values())
+    state = few.start() | {"gen": torch.full_like(few.start()["gen"], float("nan"))}
+    (told,) = Vitals(few, {}).look(state)
+    assert told["spread"] is None
+    assert told["parallel"] is not None

@@ -1,0 +1,139 @@
+"""A share plays its runs as they would be played alone, whatever happens to it."""
+
+import json
+
+import pytest
+import torch
+
+from ayneh.engine.device import choose_device
+from ayneh.engine.match import Match
+from ayneh.record import Record
+from ayneh.studies import stack
+from ayneh.studies.ledger import Ledger
+from ayneh.studies.plan import from_dict
+from ayneh.studies.stack import Looks, pixels_of, play
+
+DIFFERENT = {
+    "base": {},
+    "numbers": {"optimizer": {"lr": 1e-4, "lr_dis": 2e-3, "beta1": 0.2}, "rules": {"dropout": 0.1}},
+    "veils": {"rules": {"instance_noise": 0.3, "translation": 0.1, "cutout": 0.2, "label_smoothing": 0.1}},
+    "prior": {"prior": {"name": "uniform", "low": 0.0, "high": 1.0}},
+    "average": {"rules": {"ema_halflife_images": 200.0}},
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def ended(folder, run):
+    """Everything a finished run left but its clock: metrics, outcome, last weights."""
+    record = Record(folder / run.place)
+    lines = [{k: v for k, v in line.items() if k not in ("wall_s", "images_per_s")} for line in record.lines()]
+    outcome = json.loads((folder / run.place / "outcome.json").read_text())
+    return lines, {k: v for k, v in outcome.items() if k != "wall_s"}, record.at_epoch(None).tensors
+
+
+def same(one, other):
+    return one[:2] == other[:2] and all(torch.equal(one[2][name], other[2][name]) for name in one[2])
+
+
+def test_a_run_in_a_stack_of_different_arms_is_the_run_that_is_played_alone(tmp_path, tiny_values):
+    study = from_dict(tiny_values | {"factors": {}, "arms": DIFFERENT}, "tiny")
+    (group,) = study.groups()
+    assert play(group, tmp_path / "together", Looks.of(study))
+    for run in group:
+        assert play([run], tmp_path / "alone", Looks.of(study))
+        assert same(ended(tmp_path / "together", run), ended(tmp_path / "alone", run)), run.arm
+
+
+def test_a_study_plays_the_very_game_that_train_plays(tmp_path, tiny):
+    run = next(tiny.runs())
+    play([run], tmp_path, Looks.of(tiny))
+    match = Match([run.config], pixels_of(run.config.data), choose_device("cpu"))
+    state = match.start()
+    for i in range(3 * match.steps_per_epoch):
+        state, _ = match.play(state, i)
+    weights = ended(tmp_path, run)[2]
+    assert all(torch.equal(value, weights[name]) for name, value in match.named(state).items())
+
+
+def test_a_share_that_is_stopped_goes_on_to_the_same_end(tmp_path, tiny_values, monkeypatch):
+    monkeypatch.setattr(stack, "CHECKPOINT_S", 0.0)
+    tiny = from_dict(tiny_values | {"set": tiny_values["set"] | {"keep": {"tick_steps": 2}}}, "tiny")
+    (group,) = tiny.groups()
+    play(group, tmp_path / "whole", Looks.of(tiny))
+    for chunks in (1, 3, 2):  # of two steps: stopped within an epoch, twice, and at the end of one
+        heard = iter([False] * chunks + [True] * 100)
+        play(group, tmp_path / "parts", Looks.of(tiny), stop=lambda heard=heard: next(heard))
+    assert not (tmp_path / "parts" / group[0].place / "outcome.json").exists()
+    assert play(group, tmp_path / "parts", Looks.of(tiny))
+    for run in group:
+        assert same(ended(tmp_path / "whole", run), ended(tmp_path / "parts", run))
+
+
+def test_replicas_with_different_checkpoints_go_on_from_the_last_one_they_share(tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr(stack, "CHECKPOINT_S", 0.0)
+    (group,) = tiny.groups()
+    play(group, tmp_path / "whole", Looks.of(tiny))
+    stopped = iter([False, False, True, True])
+    play(group, tmp_path / "parts", Looks.of(tiny), stop=lambda: next(stopped))
+    first = Record(tmp_path / "parts" / group[0].place)
+    newest = first.checkpoints / f"epoch-{first.kept_epochs()[-1]:04d}.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-20])  # cut off by a full disk
+    assert play(group, tmp_path / "parts", Looks.of(tiny))
+    for run in group:
+        assert same(ended(tmp_path / "whole", run), ended(tmp_path / "parts", run))
+
+
+def test_a_run_whose_numbers_break_down_is_an_outcome_and_disturbs_no_other(tmp_path, tiny_values):
+    arms = {"sound": {}, "broken": {"optimizer": {"lr": 1e30}}}
+    study = from_dict(tiny_values | {"factors": {}, "arms": arms, "seeds": 1}, "tiny")
+    (group,) = study.groups()
+    assert play(group, tmp_path / "together", Looks.of(study))
+    play(group[:1], tmp_path / "alone", Looks.of(study))
+    assert same(ended(tmp_path / "together", group[0]), ended(tmp_path / "alone", group[0]))
+    outcome = json.loads((tmp_path / "together" / group[1].place / "outcome.json").read_text())
+    assert outcome["diverged"]["step"] < 12
+    assert "not finite" in outcome["diverged"]["words"]
+    for line in Record(tmp_path / "together" / group[1].place).lines():
+        assert "NaN" not in json.dumps(line)
+
+
+def test_swapped_priors_are_scored_with_the_trained_statistics(tmp_path, tiny_values):
+    swaps = {"same": {"prior": {"name": "normal"}}, "other": {"prior": {"name": "uniform", "low": 3.0, "high": 4.0}}}
+    study = from_dict(tiny_values | {"seeds": 1, "swaps": swaps}, "tiny")
+    run = next(study.runs())
+    play([run], tmp_path, Looks.of(study))
+    lines, outcome, _ = ended(tmp_path, run)
+    assert outcome["swaps"]["same"] == lines[-1]["scores"][0]
+    assert outcome["swaps"]["other"] != lines[-1]["scores"][0]
+    assert (tmp_path / run.place / "samples" / "swap-other.png").exists()
+
+
+def test_a_folder_of_another_study_is_refused_and_a_larger_one_goes_on(tmp_path, tiny):
+    from dataclasses import replace
+
+    from ayneh.errors import UserError
+
+    ledger = Ledger.create(tmp_path / "s", tiny)
+    play([ledger.runs[0]], ledger.folder, Looks.of(tiny))
+    more = replace(tiny, seeds=3)
+    grown = Ledger.create(tmp_path / "s", more)
+    assert len(grown.unfinished()) == len(grown.runs) - 1
+    for other, words in (
+        (replace(tiny, name="other"), "holds the study 'tiny', not 'other'"),
+        (replace(tiny, images=300), "was played with images 200, not 300"),
+        (replace(tiny, set={**tiny.set, "batch": 16}), "batch: 32 -> 16"),
+        (replace(tiny, first_seed=1), "seed 0, which this study lacks"),
+    ):
+        with pytest.raises(UserError, match=words):
+            Ledger.create(tmp_path / "s", other)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("years")
+    with pytest.raises(UserError, match="not empty and not a study"):
+        Ledger.create(tmp_path / "full", tiny)
