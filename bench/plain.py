@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 def generator() -> nn.Module:
-    """R8, written out."""
+    """Report R8, written out."""
     return nn.Sequential(
         nn.ConvTranspose2d(128, 64, 4),
         nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False), nn.BatchNorm2d(32), nn.LeakyReLU(0.2),
@@ -23,7 +23,7 @@ def generator() -> nn.Module:
 
 
 def discriminator() -> nn.Module:
-    """R7, written out, with the sigmoid in the net as the tutorial has it."""
+    """Report R7, written out, with the sigmoid in the net as the tutorial has it."""
     return nn.Sequential(
         nn.Dropout(0.3),
         nn.Conv2d(1, 16, 4, 2, 1),

@@ -101,7 +101,7 @@ class Rules:
     gamma: float = 1.0
     """Weight of the penalty."""
     dropout: float = 0.3
-    """Probability that a pixel is dropped before D sees it (R7 of the report: 0.3)."""
+    """Probability that a pixel is dropped before D sees it (report R7: 0.3)."""
     label_smoothing: float = 0.0
     """One-sided: real images are labelled 1 minus this."""
     instance_noise: float = 0.0

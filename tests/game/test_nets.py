@@ -1,4 +1,4 @@
-"""The nets are the report's, to the letter (R5 to R8)."""
+"""The nets have the layers, shapes and parameters of the report (report R5 to R8)."""
 
 import itertools
 

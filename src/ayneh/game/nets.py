@@ -60,7 +60,7 @@ class Discriminator(nn.Module):
 
 
 class MirrorGenerator(nn.Sequential):
-    """R8: a linear 4x4 transposed convolution of z, then doublings, then tanh.
+    """Report R8: a linear 4x4 transposed convolution of z, then doublings, then tanh.
 
     z_dim -> 64 x 4 x 4 -> 32 x 8 x 8 -> 16 x 16 x 16 -> 1 x 32 x 32 at the report's size and width.
     """
@@ -80,7 +80,7 @@ class MirrorGenerator(nn.Sequential):
 
 
 class MirrorDiscriminator(Discriminator):
-    """R7: the generator run backwards: image -> 16 x 16 x 16 -> 32 x 8 x 8 -> 64 x 4 x 4 -> 128 -> logit.
+    """Report R7: the generator run backwards: image -> 16 x 16 x 16 -> 32 x 8 x 8 -> 64 x 4 x 4 -> 128 -> logit.
 
     The first convolution is linear; every other one is followed by batch norm and leaky ReLU 0.2. The
     last takes 4x4 to 1x1 with stride 1 and no padding, the mirror of the generator's first layer. Dropout

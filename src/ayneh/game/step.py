@@ -130,12 +130,12 @@ def descend(game: Game, state: State, who: str, theta: Tensor, loss: Tensor, hyp
 
 
 def scale(image: Tensor, pad: tuple[int, int, int, int], dtype: torch.dtype) -> Tensor:
-    """uint8 (R, B, C, h, w) -> (R, B, C, H, W) in [-1, 1], framed in black (R5)."""
+    """uint8 (R, B, C, h, w) -> (R, B, C, H, W) in [-1, 1], framed in black (report R5)."""
     return F.pad(image, pad).to(dtype) / 127.5 - 1
 
 
 def seen(x: Tensor, draw: dict[str, Tensor], hyper: Hyper) -> Tensor:
-    """What D is shown of an image: shifted and cut out, then with instance noise, then with pixels dropped (R7)."""
+    """What D sees of an image: shifted and cut out, then with instance noise, then with pixels dropped (report R7)."""
     if "augment" in draw:
         x = augment(x, draw["augment"], hyper["translation"][:, 0], hyper["cutout"][:, 0])
     if "instance" in draw:

@@ -89,7 +89,7 @@ class Result:
         return last.get("modes", math.inf) <= few or last.get("spread", math.inf) <= LITTLE_SPREAD
 
     def jumped(self) -> bool:
-        """From good to meaningless, and stayed (R9): from some look on all distances are `JUMP` times the best."""
+        """From good to meaningless for good (report R9): from some look on all distances are `JUMP` times the best."""
         distances = [look["fd"] for look in self.looks if "fd" in look]
         for k in range(2, len(distances)):
             best = min(distances[:k])

@@ -151,7 +151,7 @@ class Story:
             self.board = Board(self.record.folder / "events", to_step)  # forgets what came after
 
     def picture(self, epoch: int) -> None:
-        """The fixed noise of each replica as a grid with the report's caption (R2)."""
+        """The fixed noise of each replica as a grid with the report's caption (report R2)."""
         import torch
 
         from ayneh.data.images import grid, save_png, to_uint8

@@ -1,0 +1,74 @@
+"""The docs name only what exists: links, anchors, files, verbs and presets; a claim of the report is always a link."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ayneh.__main__ import VERBS
+from ayneh.presets import PRESETS
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")])
+REPORT = ROOT / "docs" / "report.md"
+LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```.*?^```", re.M | re.S)
+FILE = re.compile(r"(?<![\w/.-])((?:[\w-]+/)+[\w-]+\.(?:py|md|toml|json|png|j2))(?![\w/])")
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+ROOMS = {folder.name for folder in (ROOT / "src" / "ayneh").iterdir() if folder.is_dir()}
+
+
+def text(page: Path) -> str:
+    """A page without its blocks of code."""
+    return FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+def anchors(page: Path) -> set[str]:
+    """What may follow #: the ids written into the page, and GitHub's name of each heading."""
+    headings = re.findall(r"^#+ (.+)$", text(page), re.M)
+    slugs = [re.sub(r"[^\w\- ]", "", LINK.sub(r"\1", heading).lower()).replace(" ", "-") for heading in headings]
+    return {*re.findall(r'<a id="([^"]+)">', text(page)), *slugs}
+
+
+@every_page
+def test_every_relative_link_leads_somewhere(page):
+    for _, target in LINK.findall(text(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        goal = (page.parent / path).resolve() if path else page
+        assert goal.exists(), f"{page.name} links {target}"
+        assert not anchor or anchor in anchors(goal), f"{page.name} links {target}; {goal.name} has {anchors(goal)}"
+
+
+@every_page
+def test_every_file_of_the_project_that_is_named_exists(page):
+    for name in FILE.findall(page.read_text(encoding="utf-8")):
+        room = name.split("/")[0]
+        if room in ROOMS:
+            assert any((base / name).exists() for base in (ROOT / "src" / "ayneh", page.parent)), f"{page.name}: {name}"
+        elif room in ("bench", "docs", "src", "tests"):
+            assert (ROOT / name).exists(), f"{page.name}: {name}"
+
+
+@every_page
+def test_every_verb_and_preset_that_is_named_exists(page):
+    code = re.findall(r"^```.*?^```|`[^`]+`", page.read_text(encoding="utf-8"), re.M | re.S)
+    for verb, word in re.findall(r"\bayneh ([a-z]+)(?: ([a-z0-9][\w-]*))?", "\n".join(code)):
+        assert verb in VERBS, f"{page.name}: ayneh {verb}"
+        assert verb != "train" or not word or word in PRESETS, f"{page.name}: ayneh train {word}"
+
+
+@every_page
+def test_a_claim_of_the_report_is_a_link_so_that_it_is_not_taken_for_a_penalty(page):
+    for name, target in LINK.findall(text(page)):
+        path, _, anchor = target.partition("#")
+        if re.fullmatch(r"R\d+", name):
+            goal = (page.parent / path).resolve() if path else page
+            assert (goal, anchor) == (REPORT, name.lower()), f"{page.name}: [{name}]({target})"
+    bare = re.findall(r"\bR(?:1[0-2]|[3-9])\b", LINK.sub("", text(page)))  # R1 and R2 alone are the penalties
+    assert page == REPORT or not bare, f"{page.name}: write [{bare[0]}](docs/report.md#{bare[0].lower()})"
+
+
+def test_the_report_has_its_twelve_claims():
+    assert {f"r{n}" for n in range(1, 13)} <= anchors(REPORT)
