@@ -1,5 +1,7 @@
-"""What every test of a whole verb needs: the command line in this process, and in a real one."""
+"""What tests of whole verbs share: the command line in this process and in a real one, small runs, recorded runs."""
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -12,12 +14,23 @@ TINY = [
     *("--rules.ema-halflife-images", "0", "--keep.score-epochs", "0"),
     *("--keep.sample-epochs", "1", "--keep.checkpoint-epochs", "1"),
 ]
+CLOCK = ("wall_s", "images_per_s")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--record", action="store_true", help="record the golden values anew (tests/golden)")
 
 
 @pytest.fixture
 def tiny() -> list[str]:
     """Flags of a run of four small steps an epoch."""
     return TINY
+
+
+@pytest.fixture(scope="session")
+def judge_cache(tmp_path_factory) -> Path:
+    """A cache folder of this test process: floors measured by one test serve the next."""
+    return tmp_path_factory.mktemp("ayneh-cache")
 
 
 @pytest.fixture
@@ -76,3 +89,66 @@ def tiny_run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     main(["train", "digits", *TINY, "--epochs", "3", "--seeds", "2", "--keep.keep-epochs", "1", "--out", str(folder)])
     return folder
+
+
+# -- recorded runs -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def observed():
+    """``observed(folder)``: what a run folder holds but for the clock, as JSON values."""
+    return observe
+
+
+@pytest.fixture(scope="session")
+def comes_to(observed, arithmetic):
+    """``comes_to(folder, expected, made_with)``: the run holds what was recorded with the arithmetic ``made_with``.
+
+    Equal bit for bit on a machine of the same arithmetic; elsewhere the first losses agree to three figures.
+    """
+
+    def check(folder: Path, expected: dict, made_with: str) -> None:
+        found = observed(folder)
+        if made_with == arithmetic:
+            assert found == expected
+        else:
+            first, wanted = found["metrics"][0], expected["metrics"][0]
+            for name in ("mean_loss_d", "mean_loss_g"):
+                assert first[name] == pytest.approx(wanted[name], rel=1e-3)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def arithmetic() -> str:
+    """A sum over results that depend on the order in which this machine adds."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    chance = torch.Generator().manual_seed(0)
+    x, w = torch.randn(8, 16, 16, 16, generator=chance), torch.randn(32, 16, 4, 4, generator=chance)
+    y = torch.nn.functional.conv2d(x, w, stride=2, padding=1)
+    z = y.flatten(1) @ y.flatten(1).T
+    torch.set_num_threads(threads)
+    return hashlib.sha256(y.numpy().tobytes() + z.numpy().tobytes()).hexdigest()[:16]
+
+
+def observe(folder: Path) -> dict:
+    """What a run folder holds but for the clock: tensors of its checkpoints by their sums, metrics, findings."""
+    from safetensors.torch import load_file
+
+    found: dict = {"checkpoints": {}}
+    for path in sorted((folder / "checkpoints").glob("*.safetensors")):
+        tensors = load_file(path)
+        found["checkpoints"][path.stem] = {
+            key: hashlib.sha256(x.numpy().tobytes()).hexdigest()[:16] for key, x in sorted(tensors.items())
+        }
+    for name in ("metrics", "findings"):
+        path = folder / f"{name}.jsonl"
+        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        found[name] = [{key: value for key, value in line.items() if key not in CLOCK} for line in lines]
+    if (folder / "outcome.json").exists():
+        outcome = json.loads((folder / "outcome.json").read_text())
+        found["outcome"] = {key: value for key, value in outcome.items() if key not in CLOCK}
+    return found
