@@ -21,7 +21,6 @@ import tyro
 from torch import Tensor
 
 from ayneh.config import Config, Data, changed
-from ayneh.data.images import grid, save_png, to_uint8
 from ayneh.data.sources import load
 from ayneh.doctor.vitals import Vitals
 from ayneh.engine.loop import run as play_loop
@@ -31,7 +30,9 @@ from ayneh.engine.sampler import Sampler
 from ayneh.engine.stacks import Inline
 from ayneh.evaluation import judge_of
 from ayneh.files import atomically
+from ayneh.game.frame import levels
 from ayneh.judge.verdict import Judge
+from ayneh.pictures import grid, save_png
 from ayneh.presets import PRESETS
 from ayneh.record import Record
 from detector import agreement, case_of, label, short, table, usual
@@ -92,8 +93,8 @@ def play(name: str, seed: int, folder: Path) -> None:
         if moment.step >= total // 2 and arm.later:
             stack.match = later
     sampler = Sampler(match.gen, stack.state["ema"][0], config)
-    pictured = torch.cat(list(sampler.images("samples", 64))).nan_to_num()
-    save_png(record.sample_path(config.epochs - 1, 0, 1), grid(to_uint8(pictured)))
+    pictured = sampler.images("samples", 64).nan_to_num()
+    save_png(record.sample_path(config.epochs - 1, 0, 1), grid(levels(pictured)))
     outcome: dict[str, Any] = {
         "arm": name,
         "seed": seed,
@@ -108,15 +109,15 @@ def play(name: str, seed: int, folder: Path) -> None:
 
 def scores(match: Match, stack: Inline, config: Config) -> dict[str, float | None]:
     """What the judge says of the averaged generator."""
-    drawn = torch.cat(list(Sampler(match.gen, stack.state["ema"][0], config).images("scores", SCORED)))
-    return judge(replace(config.data, limit=None)).quick(to_uint8(drawn)) if bool(drawn.isfinite().all()) else {}
+    drawn = Sampler(match.gen, stack.state["ema"][0], config).images("scores", SCORED)
+    return judge(replace(config.data, limit=None)).quick(levels(drawn)) if bool(drawn.isfinite().all()) else {}
 
 
 def copying(sampler: Sampler, config: Config) -> float | None:
     """The share of the last images that are nearer to a training image than nearly every test image is."""
-    drawn = torch.cat(list(sampler.images("scores", SCORED)))
+    drawn = sampler.images("scores", SCORED)
     referee = judge(config.data)
-    return referee._copying(referee.chosen(to_uint8(drawn)))["copies"].value if bool(drawn.isfinite().all()) else None
+    return referee._copying(referee.chosen(levels(drawn)))["copies"].value if bool(drawn.isfinite().all()) else None
 
 
 def folder_of(out: Path, name: str, seed: int) -> Path:

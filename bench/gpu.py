@@ -26,7 +26,6 @@ from typing import Any
 import torch
 
 from ayneh.config import Config
-from ayneh.data.images import to_uint8
 from ayneh.engine.device import choose_device, choose_precision, describe
 from ayneh.engine.graph import SWITCH, Captured, captured
 from ayneh.engine.match import Match, replicas_of
@@ -168,7 +167,7 @@ class Bench:
         try:  # the images that `ayneh evaluate` draws
             judge = judge_of(config.data)
             sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0)
-            row["scores"] = judge.quick(to_uint8(torch.cat(list(sampler.images("evaluate 0", JUDGED)))))
+            row["scores"] = judge.quick(sampler.draw("evaluate 0", JUDGED))
         except (UserError, OSError) as error:
             self.missing.append(f"{name}: it was trained but not judged: {error}")
         return row

@@ -8,8 +8,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ayneh.data.images import load_png
 from ayneh.doctor.doctor import Doctor
+from ayneh.pictures import load_png
 from ayneh.record import Record
 
 SHOWN = 4  # pictures a run

@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import torch
 
-from ayneh.data.images import grid, to_uint8
 from ayneh.engine.sampler import sampler_of
+from ayneh.pictures import grid
 from ayneh.record import Record
 
 COLUMNS, SHOWN = 3, 50
@@ -29,7 +28,7 @@ def main(out: Path, places: list[str]) -> None:
         run, _, epoch = place.rpartition(":")
         checkpoint = Record.open(Path(run)).at_epoch(int(epoch))
         sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica=0)
-        fakes = to_uint8(torch.cat(list(sampler.images("picture", SHOWN))))
+        fakes = sampler.draw("picture", SHOWN)
         ax.imshow(grid(fakes, columns=10)[..., 0], cmap="gray", vmin=0, vmax=255)
         scores = json.loads((Path(run) / f"evaluation-epoch-{int(epoch):04d}.json").read_text())["scores"]
         words = ", ".join(f"{name.partition('_')[0]} {scores[name]['value']:.3g}" for name in TITLE)

@@ -21,7 +21,6 @@ from typing import Any
 import torch
 
 from ayneh.config import Config, Data
-from ayneh.data.images import to_uint8
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.sampler import sampler_of
 from ayneh.evaluation import judge_of
@@ -52,7 +51,7 @@ def score(folders: list[Path], epochs: list[int]) -> None:
                 continue
             checkpoint = record.at_epoch(epoch - 1)
             sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0)
-            fd = judge.quick(to_uint8(torch.cat(list(sampler.images("evaluate 0", SCORED)))))["fd_10k_mnist_test"]
+            fd = judge.quick(sampler.draw("evaluate 0", SCORED))["fd_10k_mnist_test"]
             points.append(
                 {"epoch": epoch, "images": line["images"], "seconds": line["wall_s"],
                  "flops": flops * line["step"], "fd": fd}

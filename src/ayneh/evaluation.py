@@ -77,16 +77,12 @@ class Scorer:
 
     def score(self, state: State) -> list[dict[str, float | None]]:
         """A few scores of each replica's averaged generator; their names carry their protocol."""
-        import torch
-
-        from ayneh.data.images import to_uint8
         from ayneh.engine.sampler import Sampler
 
         begin, scores = Clock(), []
         for r, config in enumerate(self.match.replicas):
             sampler = Sampler(self.match.gen, state["ema"][r], config)
-            pixels = to_uint8(torch.cat(list(sampler.images("scores", self.keep.score_images))))
-            scores.append(self.judge.quick(pixels))
+            scores.append(self.judge.quick(sampler.draw("scores", self.keep.score_images)))
         self.latest = self.total(scores)
         self.spent_s += begin.seconds()
         return scores

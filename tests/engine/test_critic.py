@@ -16,7 +16,7 @@ def critic(tiny_run):
 
 
 def test_an_image_is_read_alike_whatever_stands_beside_it(critic):
-    x = torch.cat(list(critic.sampler.images("some", 40)))
+    x = critic.sampler.images("some", 40)
     beside_others = torch.cat([x[:3], 2 * torch.rand(300, *x.shape[1:]) - 1])
     for read in (critic.features, critic.logits):
         torch.testing.assert_close(read(x)[:3], read(beside_others)[:3], rtol=1e-5, atol=1e-5)
@@ -24,7 +24,7 @@ def test_an_image_is_read_alike_whatever_stands_beside_it(critic):
 
 
 def test_the_logit_is_the_head_of_the_features(critic):
-    x = torch.cat(list(critic.sampler.images("some", 5)))
+    x = critic.sampler.images("some", 5)
     assert critic.features(x).shape == (5, 8)  # prior.dim of the tiny run
     with torch.no_grad():
         head = critic.dis.head(critic.features(x)[:, :, None, None]).flatten()
@@ -34,7 +34,7 @@ def test_the_logit_is_the_head_of_the_features(critic):
 def test_the_statistics_are_the_mean_over_batches_of_the_generators_images(critic):
     first = next(m for m in critic.dis.features if hasattr(m, "running_mean"))
     before = critic.dis.features[: list(critic.dis.features).index(first)]
-    x = torch.cat(list(critic.sampler.images("critic", STANDING_LATENTS)))
+    x = critic.sampler.images("critic", STANDING_LATENTS)
     with torch.no_grad():
         maps = before(x)
     torch.testing.assert_close(first.running_mean, maps.mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
@@ -62,7 +62,7 @@ def test_the_untrained_control_is_the_d_that_the_run_started_with(tiny_run):
 
 
 def test_latents_are_in_the_priors_units_and_only_where_d_learnt_to_read(critic, tmp_path, tiny, ayneh):
-    x = torch.cat(list(critic.sampler.images("some", 5)))
+    x = critic.sampler.images("some", 5)
     with pytest.raises(UserError, match="--rules.mirror-weight"):
         critic.latents(x)
     prior = ["--prior.name", "uniform", "--prior.low", 5, "--prior.high", 7]

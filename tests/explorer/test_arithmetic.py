@@ -1,5 +1,8 @@
 """The page's arithmetic in Chromium: its priors, its nets and its search, against Python's."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -146,3 +149,23 @@ def test_ds_opinions_in_the_page_are_those_of_an_export(page, served, tiny_run, 
     other = critic_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0).dis
     with torch.no_grad():
         assert np.abs(other(torch.from_numpy(images)).sigmoid().numpy() - opinions).max() > 1e-4
+
+
+def test_the_frame_and_the_grey_levels_are_those_of_python(desk):
+    cases = json.loads((Path(__file__).parents[1] / "game" / "frames.json").read_text())
+    framed = [case for case in cases["put"] if case["value"] == -1]  # the page frames numbers in [-1, 1] alone
+    put, took, scaled, levels = desk.evaluate(
+        """async ([framed, grey, x]) => {
+          const frame = await import("/page/frame.js");
+          const flat = framed.map(({ image }) => Float32Array.from(image.flat()));
+          const put = framed.map(({ image, size }, i) => frame.put(flat[i], 1, image.length, size));
+          const took = framed.map(({ image, size }, i) => frame.take(put[i], 1, size, image.length));
+          return [put, took, [frame.scale(Uint8Array.from(grey))], [frame.levels(Float32Array.from(x))]]
+            .map((arrays) => arrays.map((array) => Array.from(array)));
+        }""",
+        [framed, [case["level"] for case in cases["scale"]], [case["x"] for case in cases["levels"]]],
+    )
+    assert put == [np.array(case["expected"]).ravel().tolist() for case in framed]
+    assert took == [np.array(case["image"]).ravel().tolist() for case in framed]
+    assert scaled[0] == pytest.approx([case["expected"] for case in cases["scale"]], abs=1e-7)
+    assert levels[0] == [case["expected"] for case in cases["levels"]]

@@ -9,7 +9,7 @@ from torch import nn
 from ayneh.config import Config, Net, Optimizer, Prior, Rules
 from ayneh.engine.match import Match, replicas_of
 from ayneh.game.optimiser import adam, average
-from ayneh.game.step import scale, seen, step
+from ayneh.game.step import seen, step
 
 CPU = torch.device("cpu")
 SMALL = Config(batch=16, prior=Prior(dim=8), net=Net("mirror", width=4), precision="float64")
@@ -278,14 +278,6 @@ def test_the_moving_average_warms_up_and_then_decays():
     assert average(ema, theta, one(0.9), one(1e6)).item() == pytest.approx(0.1)
     match = match_of(replace(SMALL, rules=Rules(ema_halflife_images=16 * 10)))
     assert match.hyper(0)["ema_decay"].item() ** 10 == pytest.approx(0.5)
-
-
-def test_real_images_are_framed_in_black_and_span_the_tanh():
-    image = torch.tensor([[[[[0, 255], [127, 128]]]]], dtype=torch.uint8)
-    x = scale(image, (1, 1, 1, 1), torch.float64)
-    assert x.shape == (1, 1, 1, 4, 4)
-    assert x[..., 0, :].eq(-1).all()
-    assert (x[..., 1, 1].item(), x[..., 1, 2].item()) == (-1, 1)
 
 
 def test_dropout_blacks_out_the_share_it_is_told_and_keeps_the_mean():

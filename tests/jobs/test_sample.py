@@ -58,9 +58,9 @@ def test_the_prior_that_trained_is_the_one_that_samples(ayneh, tmp_path, tiny):
 
 def test_a_picture_is_what_the_sampler_makes_of_the_fixed_noise(tiny_run):
     """The grid in samples/ can be made again from the checkpoint: nothing else went into it."""
-    from ayneh.data.images import grid, load_png, to_uint8
+    from ayneh.pictures import grid, load_png
 
-    pixels = grid(to_uint8(torch.cat(list(sampler(tiny_run, 1, 1).images("samples", 64)))))
+    pixels = grid(sampler(tiny_run, 1, 1).draw("samples", 64))
     picture = load_png(tiny_run / "samples" / "epoch-0001-replica-1.png")
     zoom = picture.shape[1] // pixels.shape[1]
     enlarged = pixels.repeat_interleave(zoom, 0).repeat_interleave(zoom, 1)

@@ -76,7 +76,7 @@ def test_a_generator_that_broke_down_is_said_to_have(tmp_path, tiny_run, monkeyp
     (tmp_path / "config.json").write_text((tiny_run / "config.json").read_text())
     (tmp_path / "checkpoints").symlink_to(tiny_run / "checkpoints")
     draw = Sampler.images
-    monkeypatch.setattr(Sampler, "images", lambda *args: (part + float("nan") for part in draw(*args)))
+    monkeypatch.setattr(Sampler, "images", lambda *args: draw(*args) + float("nan"))
     values = probe.probe(Record.open(tmp_path), [1], plan=QUICK)
     assert probe.words(values) == ["After epoch 1 nothing can be told: G's images are not finite."]
     assert probe.figures(values) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ayneh.data.images import fit
+from ayneh.data.resize import fit
 from ayneh.data.split import own_split
 from ayneh.errors import UserError
 

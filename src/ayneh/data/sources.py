@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ayneh.data.arrays import read_arrays
 from ayneh.data.download import locate
 from ayneh.data.folder import read_folder
 from ayneh.data.idx import read_pair
-from ayneh.data.images import fit
+from ayneh.data.resize import resized
 from ayneh.data.split import SPLITS, shuffled
 from ayneh.errors import UserError, unknown
 
@@ -56,7 +55,7 @@ def load(name: str, split: str = "train", resize: int | None = None, limit: int 
         raise unknown("data set", name, [*SOURCES, "folder:PATH", "npz:PATH"])
     if limit is not None and limit < len(images.pixels):
         images = _select(images, np.sort(shuffled(len(images.pixels))[:limit]))
-    return images if resize is None else replace(images, pixels=_resized(images.pixels, resize))
+    return images if resize is None else replace(images, pixels=resized(images.pixels, resize))
 
 
 def _unlicensed(name: str, split: str, pixels: np.ndarray, labels: np.ndarray | None, classes: int | None) -> Images:
@@ -68,14 +67,6 @@ def _select(images: Images, chosen: np.ndarray) -> Images:
     index = torch.from_numpy(chosen)
     labels = None if images.labels is None else images.labels[index]
     return replace(images, pixels=images.pixels[index], labels=labels)
-
-
-def _resized(pixels: Tensor, size: int) -> Tensor:
-    """(N, C, H, W) -> (N, C, size, size), plane by plane."""
-    if pixels.shape[2:] == (size, size):
-        return pixels
-    planes = [np.asarray(fit(Image.fromarray(plane), size)) for plane in pixels.flatten(0, 1).numpy()]
-    return torch.from_numpy(np.stack(planes)).view(*pixels.shape[:2], size, size)
 
 
 def digits(split: str) -> Images:

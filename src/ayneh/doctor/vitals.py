@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from ayneh.engine.match import Match
 from ayneh.engine.noise import FIXED, generator
 from ayneh.engine.replicas import Net
-from ayneh.game.step import State, scale
+from ayneh.game.frame import levels, put, scale
+from ayneh.game.step import State
 
 SEEN = "vitals/seen"
 LOOKED_AT = 128  # images on each side
@@ -67,7 +68,7 @@ class Side:
         self.z = chance.priors[r].sample(LOOKED_AT, chance.z_dim, draw).to(match.dtype)  # (N, Z)
         order = torch.randperm(len(match.pixels), generator=generator(seed, FIXED, "vitals reals"))
         kept = match.pixels[order[:REMEMBERED].to(match.device)]
-        self.train = scale(kept, match.game.pad, match.dtype)  # (M, C, S, S)
+        self.train = scale(put(kept, match.size), match.dtype)  # (M, C, S, S)
         self.real = self.train[:LOOKED_AT]  # (N, C, S, S)
         among = torch.cdist(self.real.flatten(1), self.real.flatten(1))  # (N, N)
         self.radii = among.kthvalue(min(NEIGHBOUR + 1, len(among)), dim=1).values  # the first is the image itself
@@ -93,7 +94,7 @@ class Side:
         dead_dis = dead_share(list(zip(inside[:half], inside[half:], strict=True)))
         flat = fake.flatten(1)
         spread = total_variance(fake)
-        now = ((fake.float() + 1) * 127.5).round().clamp(0, 255).nan_to_num().to(torch.uint8)
+        now = levels(fake.float().nan_to_num(-1.0))
         low, high = fake.flatten(1).amin(1).mean(), fake.flatten(1).amax(1).mean()
         signs = {
             "spread": spread / self.real_variance,

@@ -36,7 +36,7 @@ class Critic:
         """
         batch = sampler.config.batch
         n = STANDING_LATENTS if reals is None else min(len(reals), max(STANDING_LATENTS, batch)) // batch * batch
-        images = torch.cat(list(sampler.images("critic", n))).to(sampler.device, sampler.dtype)
+        images = sampler.images("critic", n).to(sampler.device, sampler.dtype)
         sides = [images] if reals is None else [images, reals[:n].to(images)]
         standing_statistics(dis, [part for side in sides for part in side.split(batch)])
         self.dis, self.sampler = dis, sampler

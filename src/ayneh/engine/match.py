@@ -84,14 +84,12 @@ class Match:
         reads = any(c.rules.mirror_weight > 0 for c in replicas)
         self.gen, self.dis = nets_of(one, self.image_shape, device, reads)
         self.init = init_of(one)
-        before = (self.size - height) // 2
-        after = self.size - height - before
         self.game = Game(
             gen=self.gen,
             dis=self.dis,
             loss=pick(LOSSES, one.rules.loss, "loss"),
             penalty=None if one.rules.penalty == "none" else pick(PENALTIES, one.rules.penalty, "penalty"),
-            pad=(before, after, before, after),
+            size=self.size,
             averages=any(c.rules.ema_halflife_images for c in replicas),
             adam_eps=one.optimizer.eps,
             read=partial(self.dis, read=True) if reads else None,

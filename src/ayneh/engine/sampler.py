@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -13,8 +13,10 @@ from ayneh.engine.match import nets_of, prior_of
 from ayneh.engine.noise import FIXED, generator
 from ayneh.engine.replicas import Net
 from ayneh.errors import UserError
+from ayneh.game.frame import levels
 from ayneh.game.layers import standing_statistics
 
+BATCH = 256  # images at a time
 STANDING_LATENTS = 2048  # enough that the averaged mean of a unit is known to 2 % of its deviation
 
 
@@ -34,10 +36,13 @@ class Sampler:
         return self.prior.sample(n, self.config.prior.dim, chance).to(self.dtype)
 
     @torch.no_grad()
-    def images(self, purpose: str, n: int, batch: int = 256) -> Iterator[Tensor]:
-        """The images of `latents`, float32 in [-1, 1] on the CPU, (<= batch, C, S, S) at a time."""
-        for z in self.latents(purpose, n).split(batch):
-            yield self.gen(z).float().cpu()
+    def images(self, purpose: str, n: int) -> Tensor:
+        """The images of `latents`: float32 (n, C, S, S) in [-1, 1] on the CPU."""
+        return torch.cat([self.gen(z).float().cpu() for z in self.latents(purpose, n).split(BATCH)])
+
+    def draw(self, purpose: str, n: int) -> Tensor:
+        """The same as uint8 (n, C, S, S); a pixel that is not a number becomes middle grey."""
+        return levels(self.images(purpose, n).nan_to_num())
 
 
 def sampler_of(

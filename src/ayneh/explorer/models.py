@@ -14,13 +14,13 @@ from safetensors.numpy import save
 from torch import Tensor
 
 from ayneh.checkpoint import Checkpoint
-from ayneh.data.images import pad_to, to_unit
 from ayneh.data.sources import Images, load
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
 from ayneh.export.contract import SIDES
 from ayneh.export.onnx import to_onnx
 from ayneh.export.players import Players, players_of
+from ayneh.game.frame import put, scale
 from ayneh.inverse.readback import read_by_ridge
 
 LATENTS = 5120  # generated images behind the directions and the read-back map
@@ -113,7 +113,7 @@ class Model:
             raise UserError(f"The data set {self.checkpoint.config.data.name} cannot be read on this machine.")
         chosen = torch.linspace(0, len(images.pixels) - 1, min(NEIGHBOURS, len(images.pixels))).long()
         pixels = images.pixels[chosen]
-        features = self.features(pad_to(to_unit(pixels), self.checkpoint.image_shape[1], -1.0))
+        features = self.features(scale(put(pixels, self.checkpoint.image_shape[1])))
         arrays = {"pixels": pixels, "features": features.half()}
         if images.labels is not None:
             arrays["labels"] = images.labels[chosen].int()

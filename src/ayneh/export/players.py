@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from ayneh.checkpoint import Checkpoint
 from ayneh.config import from_dict
-from ayneh.data.images import pad_to, to_unit
 from ayneh.engine.critic import critic_of
 from ayneh.engine.match import nets_of
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import UserError
+from ayneh.game.frame import put, scale
 from ayneh.game.layers import Linear
 from ayneh.game.nets import Discriminator
 from ayneh.loading.model import read_about
@@ -95,7 +95,7 @@ def chosen(pixels: Tensor | None, n: int, size: int) -> Tensor:
     if pixels is None:
         return torch.empty(0)
     order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))[:n]
-    return to_unit(pad_to(pixels[order], size, 0))
+    return scale(put(pixels[order], size))
 
 
 def built(about: About, tensors: Mapping[str, Mapping[str, Tensor]]) -> Players:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ayneh.game.augment import augment
+from ayneh.game.frame import put, scale
 from ayneh.game.losses import Loss
 from ayneh.game.misread import misread
 from ayneh.game.optimiser import adam, average
@@ -29,13 +29,13 @@ Hyper = dict[str, Tensor]  # (R, 1) each
 
 @dataclass(frozen=True)
 class Game:
-    """The rules: who plays, for which loss, under which penalty; ``pad`` black pixels around each real image."""
+    """The rules: who plays, for which loss, under which penalty; real images stand in a frame of ``size`` pixels."""
 
     gen: Apply  # z (R, B, Z) -> images (R, B, C, H, W) in [-1, 1]
     dis: Apply  # images (R, B, C, H, W) -> logits (R, B)
     loss: Loss
+    size: int  # pixels a side of what both players see
     penalty: Penalty | None = None
-    pad: tuple[int, int, int, int] = (0, 0, 0, 0)  # left, right, top, bottom
     averages: bool = True  # False: the moving average of G is G itself
     adam_eps: float = 1e-8
     read: Apply | None = None  # images -> (R, B, 1 + Z): the logit and z as D reads it (None: D does not learn to)
@@ -53,7 +53,7 @@ def step(
     measures: State = {}
     gen = state["gen"].detach().requires_grad_()
     for image, draw in zip(reals, draws["dis"], strict=True):
-        real = scale(image, game.pad, gen.dtype)  # (R, B, C, H, W) in [-1, 1]
+        real = scale(put(image, game.size), gen.dtype)  # (R, B, C, H, W) in [-1, 1]
         z = draw["z"]
         fake = game.gen(gen, z)
         measures |= update_dis(game, state, real, fake.detach(), draw, hyper)
@@ -127,11 +127,6 @@ def descend(game: Game, state: State, who: str, theta: Tensor, loss: Tensor, hyp
         hyper[f"lr_{who}"], hyper["beta1"], hyper["beta2"], game.adam_eps,
     )  # fmt: skip
     return grad.norm(dim=1)
-
-
-def scale(image: Tensor, pad: tuple[int, int, int, int], dtype: torch.dtype) -> Tensor:
-    """uint8 (R, B, C, h, w) -> (R, B, C, H, W) in [-1, 1], framed in black (report R5)."""
-    return F.pad(image, pad).to(dtype) / 127.5 - 1
 
 
 def seen(x: Tensor, draw: dict[str, Tensor], hyper: Hyper) -> Tensor:

@@ -96,12 +96,9 @@ def _of_run(
     head = {"run": str(run), "step": checkpoint.step, "replica": replica, "ayneh": __version__}
 
     def draw(first: int, last: int) -> Iterator[Tensor]:
-        """The run's images number ``first`` to ``last`` - 1, a batch at a time."""
-        from ayneh.data.images import to_uint8
-
+        """The run's images number ``first`` to ``last`` - 1, a chunk at a time."""
         for start in range(first, last, CHUNK):
-            for part in sampler.images(f"evaluate {start}", min(CHUNK, last - start)):
-                yield to_uint8(part)
+            yield sampler.draw(f"evaluate {start}", min(CHUNK, last - start))
 
     if config.data.name == STACKED:
         return head | _stacked(draw, n or PLUG_IN)

@@ -85,7 +85,7 @@ def made(
     data = _data(checkpoint, say)
     players, sampler = players_of(checkpoint, replica, None if data is None else data.pixels)
     about = about_of(record, checkpoint, replica, form, data) | {"checked": CHECKED}
-    fakes = torch.cat(list(sampler.images("export", CHECKED)))
+    fakes = sampler.images("export", CHECKED)
     images = fakes
     if data is not None:
         reals = chosen(data.pixels, CHECKED // 2, checkpoint.image_shape[-1])
@@ -214,12 +214,11 @@ def _picture(sampler: Sampler) -> bytes:
     """A PNG of the run's fixed noise."""
     import io
 
-    import torch
     from PIL import Image
 
-    from ayneh.data.images import grid, to_uint8, zoomed
+    from ayneh.pictures import grid, zoomed
 
-    pixels = zoomed(grid(to_uint8(torch.cat(list(sampler.images("samples", PICTURE))))), ZOOM).numpy()
+    pixels = zoomed(grid(sampler.draw("samples", PICTURE)), ZOOM).numpy()
     file = io.BytesIO()
     Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
     return file.getvalue()

@@ -121,20 +121,21 @@ def look(
 
 def framed(pixels: Tensor, side: int) -> Tensor:
     """uint8 (N, C, h, w) -> (N, C, side, side) in [-1, 1], framed in black as in the game."""
-    from ayneh.data.images import pad_to, to_unit
+    from ayneh.game.frame import put, scale
 
-    return to_unit(pad_to(pixels, side, 0))
+    return scale(put(pixels, side))
 
 
 def _recognition(critic: Critic, control: Critic, train: Images, test: Images, most: int, side: int) -> Scores:
     """What the label of the nearest image, and a linear probe, know: in D's features and in three controls."""
+    from ayneh.game.frame import scale
     from ayneh.inverse.readback import nearest_label, principal, probe
     from ayneh.judge.scores import count_name
 
     if train.labels is None or test.labels is None:
         raise ValueError("Both splits need labels.")
     x, y = train.pixels, test.pixels[:most]
-    pixels = x.flatten(1) / 127.5 - 1, y.flatten(1) / 127.5 - 1
+    pixels = scale(x.flatten(1)), scale(y.flatten(1))
     features = critic.features(framed(x, side)), critic.features(framed(y, side))
     principals = principal(*pixels, features[0].shape[1])
     spaces = {
@@ -153,13 +154,12 @@ def _recognition(critic: Critic, control: Critic, train: Images, test: Images, m
 
 def _reading(critic: Critic, control: Critic, images: int) -> tuple[Scores, dict[str, ReadBack], Tensor]:
     """How well z is read from features of G(z): scores, the maps that were fitted, and the held-out images."""
-    import torch
 
     from ayneh.inverse.readback import explained, read_by_perceptron, read_by_ridge
     from ayneh.judge.scores import Score, count_name
 
     sampler, fitted = critic.sampler, images - images // HELD_OUT
-    z, x = sampler.latents("mirror", images), torch.cat(list(sampler.images("mirror", images)))
+    z, x = sampler.latents("mirror", images), sampler.images("mirror", images)
     features = critic.features(x)
     maps = {"ridge": read_by_ridge(features, z, fitted), "perceptron": read_by_perceptron(features, z, fitted)}
     name = f"r2_{count_name(images - fitted)}_generated"
@@ -227,9 +227,10 @@ def _word(images: Images) -> str:
 def _save_picture(path: Path, rows: Rows) -> None:
     import torch
 
-    from ayneh.data.images import grid, save_png, to_uint8
+    from ayneh.game.frame import levels
+    from ayneh.pictures import grid, save_png
 
-    images = to_uint8(torch.cat(list(rows.values())))
+    images = levels(torch.cat(list(rows.values())))
     columns, side = len(images) // len(rows), images.shape[-1]
     told = "      ".join(name.replace("_", " ") for name in rows)  # broken at wide gaps, where it is too long
     save_png(path, grid(images, columns), f"rows:      {told}", zoom=max(1, 64 // side))

@@ -30,15 +30,12 @@ def sample(
         replica: which of the run's replicas, counted from 0.
         draw: number of this draw; another one draws other images.
     """
-    import torch
-
-    from ayneh.data.images import save_images, to_uint8
     from ayneh.engine.sampler import sampler_of
+    from ayneh.pictures import save_images
 
     if n < 1:
         raise UserError(f"--n is {n}; ask for at least one image.")
     checkpoint = Record.open(run).at_epoch("best" if best else epoch)
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
-    pixels = torch.cat([to_uint8(part) for part in sampler.images(f"draw {draw}", n)])
-    save_images(out, pixels)
+    save_images(out, sampler.draw(f"draw {draw}", n))
     print(out)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ayneh.errors import UserError
 from ayneh.files import atomically
+from ayneh.game.frame import scale, take
 
 WEIGHTS = Path(__file__).parent / "weights"
 N_FEATURES = 96
@@ -108,8 +109,7 @@ def at_size(pixels: Tensor, side: int) -> Tensor:
             "resize them, or train a judge for them with `ayneh judge train --data ...`."
         )
     if height < 2 * side:
-        start = (height - side) // 2  # where the frame is odd, the larger part is to the right and below
-        return pixels[:, :, start : start + side, start : start + side].float()
+        return take(pixels, side).float()
     return nn.functional.interpolate(pixels.float(), size=side, mode="area")
 
 
@@ -120,7 +120,7 @@ def fit(pixels: Tensor, net: FeatureNet) -> Tensor:
             f"The images have {pixels.shape[1]} channels and this judge was trained on {net.channels}; "
             "convert them, or train a judge for them with `ayneh judge train --data ...`."
         )
-    return at_size(pixels, net.size) / 127.5 - 1
+    return scale(at_size(pixels, net.size))
 
 
 def fingerprint(pixels: Tensor) -> str:

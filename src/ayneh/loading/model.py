@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ayneh.errors import UserError
+from ayneh.loading import frame
 from ayneh.loading.priors import LAWS, path, sample
 
 FORMAT = "ayneh-export-1"
@@ -32,7 +33,8 @@ class Model:
         latents, images = self.about["latents"], self.about["images"]
         self.dim: int = latents["dim"]
         self.image_shape: tuple[int, int, int] = (images["channels"], images["size"], images["size"])
-        self.pad: tuple[int, int, int, int] = tuple(images["pad"])  # left, right, top, bottom
+        left, right, _, _ = images["pad"]
+        self.own_size: int = images["size"] - left - right
         self._prior: str = latents["prior"]
         self._numbers: dict[str, float] = latents["numbers"]
         self._sessions: dict[str, Any] = {}
@@ -56,10 +58,8 @@ class Model:
         if dtype not in ("uint8", "float32"):
             raise UserError(f"dtype is {dtype!r}: choose 'uint8' or 'float32'.")
         images = self._run("generator", "image", z)
-        left, right, top, bottom = self.pad
-        if crop:
-            images = images[:, :, top : images.shape[2] - bottom, left : images.shape[3] - right]
-        return images if dtype == "float32" else np.clip(np.round((images + 1) * 127.5), 0, 255).astype(np.uint8)
+        images = frame.take(images, self.own_size) if crop else images
+        return images if dtype == "float32" else frame.levels(images)
 
     def judge(self, images: Array) -> Array:
         """D's logit for each image, float32 (N,): positive where it looks real to D, whatever the others."""
@@ -89,18 +89,15 @@ class Model:
         """Images as the nets take them: float32 in [-1, 1], framed in black. UserError for another shape or range."""
         x = np.asarray(images)
         channels, side, _ = self.image_shape
-        left, right, top, bottom = self.pad
-        own = (channels, side - top - bottom, side - left - right)
+        own = (channels, self.own_size, self.own_size)
         if x.ndim != 4 or x.shape[1:] not in (own, self.image_shape):
             expected = " or ".join(f"(N, {c}, {h}, {w})" for c, h, w in dict.fromkeys((own, self.image_shape)))
             raise UserError(f"Images are {expected}, not {x.shape}.")
         if x.dtype == np.uint8:
-            x = x.astype(np.float32) / np.float32(127.5) - 1
+            x = frame.scale(x)
         elif not np.issubdtype(x.dtype, np.floating) or not np.all(np.abs(x) <= 1):  # NaN is refused too
             raise UserError(f"Images are uint8, or floats in [-1, 1] with -1 for black, not {_described(x)}.")
-        if x.shape[1:] != self.image_shape:
-            x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=-1)
-        return x.astype(np.float32)
+        return frame.put(x, side, -1).astype(np.float32)
 
     def _run(self, net: str, output: str, x: Array) -> Array:
         session = self._session(net)

@@ -71,7 +71,7 @@ def probe(
         one["arms"] = _courses(list(examiner.play())) | null
         null = {name: course for name, course in one["arms"].items() if ARMS[name].null}
         one |= {"n": examiner.n, "jacobian": _slopes(sampler)}
-        one["dimension"] = _dimension(_drawn(sampler, min(len(train), POINTS)))
+        one["dimension"] = _dimension(sampler.images("probe dimension", min(len(train), POINTS)))
         values["protocol"] = {
             **asdict(plan),
             "arms": {name: ARMS[name].shows for name in one["arms"]},
@@ -100,7 +100,7 @@ def _check(plan: Plan) -> None:
 
 
 def _finite(sampler: Sampler) -> bool:
-    return all(bool(images.isfinite().all()) for images in sampler.images("probe finite", 64))
+    return bool(sampler.images("probe finite", 64).isfinite().all())
 
 
 # -- courses -----------------------------------------------------------------------------------------------------------
@@ -152,14 +152,10 @@ def _some(pixels: Tensor) -> Tensor:
     """The same random choice of the training images each time, as numbers in [-1, 1]."""
     import torch
 
+    from ayneh.game.frame import scale
+
     chosen = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))[:POINTS]
-    return pixels[chosen].float() / 127.5 - 1
-
-
-def _drawn(sampler: Sampler, n: int) -> Tensor:
-    import torch
-
-    return torch.cat(list(sampler.images("probe dimension", n)))
+    return scale(pixels[chosen])
 
 
 def _dimension(images: Tensor) -> Values:

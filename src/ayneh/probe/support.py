@@ -23,9 +23,10 @@ from ayneh.engine.match import Match, nets_of
 from ayneh.engine.noise import FIXED, derive, generator
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError, pick
+from ayneh.game.frame import levels, put, scale
 from ayneh.game.layers import BatchNorm, BatchNorm1d, standing_statistics
 from ayneh.game.losses import LOSSES
-from ayneh.game.step import State, descend, scale, seen
+from ayneh.game.step import State, descend, seen
 
 GREY = 2 / 255  # one grey level of 8 bits in [-1, 1]
 LEAST = 8  # real images that a side needs
@@ -46,8 +47,8 @@ class Arm:
 
 def rounded(x: Tensor) -> Tensor:
     """The nearest of 256 grey levels in [-1, 1], as in an 8-bit file; a gradient passes as if nothing had happened."""
-    levels = ((x + 1) * 127.5).round().clamp(0, 255) / 127.5 - 1
-    return levels.detach() + (x - x.detach())  # in this order the value is the level itself, to the bit
+    nearest = scale(levels(x), x.dtype)
+    return nearest.detach() + (x - x.detach())  # in this order the value is the level itself, to the bit
 
 
 def dequantised(x: Tensor, u: Tensor) -> Tensor:
@@ -151,11 +152,11 @@ class Probe:
 
     def _update(self, state: State, i: int) -> None:
         """Update number i (from 0) of every arm's D."""
-        match, pad = self.match, self.match.game.pad
+        match = self.match
         draw, hyper = match.draws(i)["dis"][0], match.hyper(i)
         with torch.no_grad():
-            real = scale(match.reals(i)[0][0], pad, match.dtype)  # (B, C, S, S), the same for all arms
-            other = scale(self.twin.reals(i)[0][0], pad, match.dtype)
+            real = self._scaled(match.reals(i)[0][0])  # (B, C, S, S), the same for all arms
+            other = self._scaled(self.twin.reals(i)[0][0])
             fake = self.sampler.gen(draw["z"][0])
             real = seen(self._treated(i, "real", real), draw["real"], hyper)  # (R, B, C, S, S)
             fake = seen(self._treated(i, "fake", fake, other), draw["fake"], hyper)
@@ -164,6 +165,9 @@ class Probe:
         real_logits, fake_logits = (torch.stack(side) for side in zip(*logits, strict=True))  # (R, B)
         loss = match.game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)
         descend(match.game, state, "dis", dis, loss, hyper)
+
+    def _scaled(self, pixels: Tensor) -> Tensor:  # uint8 (N, C, h, w) -> (N, C, S, S) in [-1, 1]
+        return scale(put(pixels, self.match.size), self.match.dtype)
 
     def _logits(self, r: int, row: Tensor, real: Tensor, fake: Tensor) -> Logits:
         """Arm r's D (P,) on a batch of each side (B, C, S, S), in one batch or in two: (B,) each."""
@@ -182,7 +186,7 @@ class Probe:
 
     def _sets(self) -> dict[str, Tensor]:
         """The images behind every look as each arm's D sees them, (R, N, C, S, S): train and held, real and fake."""
-        counts, pad, dtype = self.n, self.match.game.pad, self.match.dtype
+        counts = self.n
         train, held = counts["looked_at_train_a_side"], counts["held_out_a_side"]
         uint8 = {
             "train": (self.match.pixels[:train], self.twin.pixels[:train]),
@@ -190,9 +194,9 @@ class Probe:
         }
         sets = {}
         for name, (real, other) in uint8.items():
-            fake = torch.cat(list(self.sampler.images(f"probe {name}", len(real)))).to(dtype)
-            sets[f"{name} real"] = self._seen(f"{name} real", scale(real, pad, dtype))
-            sets[f"{name} fake"] = self._seen(f"{name} fake", fake, scale(other, pad, dtype))
+            fake = self.sampler.images(f"probe {name}", len(real)).to(self.match.dtype)
+            sets[f"{name} real"] = self._seen(f"{name} real", self._scaled(real))
+            sets[f"{name} fake"] = self._seen(f"{name} fake", fake, self._scaled(other))
         return sets
 
     def _seen(self, side: str, x: Tensor, other: Tensor | None = None) -> Tensor:

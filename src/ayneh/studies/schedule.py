@@ -6,9 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
-from ayneh.data.images import to_uint8
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match
 from ayneh.engine.sampler import Sampler
@@ -72,11 +69,9 @@ def _step_s(match: Match) -> float:
 def _look_s(study: Study, match: Match) -> float:
     config = match.replicas[0]
     sampler = Sampler(match.gen, match.start()["ema"][0], config)
-    pixels = to_uint8(torch.cat(list(sampler.images("scores", study.images))))
+    pixels = sampler.draw("scores", study.images)
     referee = judge(config.data)
     referee.quick(pixels)  # pays for set-up
     begin = time.perf_counter()
-    Sampler(match.gen, match.start()["ema"][0], config)
-    torch.cat(list(sampler.images("scores", study.images)))
-    referee.quick(pixels)
+    referee.quick(Sampler(match.gen, match.start()["ema"][0], config).draw("scores", study.images))
     return time.perf_counter() - begin

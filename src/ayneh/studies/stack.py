@@ -14,7 +14,6 @@ from torch import Tensor
 
 from ayneh.checkpoint import Damaged, read_checkpoint
 from ayneh.config import Data, Prior, changed
-from ayneh.data.images import grid, save_png, to_uint8
 from ayneh.data.sources import load
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.vitals import Vitals
@@ -26,8 +25,10 @@ from ayneh.engine.sampler import Sampler
 from ayneh.engine.stacks import Inline, in_process
 from ayneh.evaluation import judge_of
 from ayneh.files import atomically
+from ayneh.game.frame import levels
 from ayneh.game.step import State
 from ayneh.judge.verdict import Judge
+from ayneh.pictures import grid, save_png
 from ayneh.record import Record, epoch_name
 from ayneh.studies.ledger import OUTCOME
 from ayneh.studies.plan import Run, Study
@@ -143,14 +144,13 @@ class Page:
             file.write(json.dumps(outcome, indent=1).encode())
 
     def _scores(self, sampler: Sampler) -> dict[str, float | None]:
-        pixels = torch.cat(list(sampler.images("scores", self.looks.images)))
+        pixels = sampler.images("scores", self.looks.images)
         if not bool(pixels.isfinite().all()):
             return {}
-        return judge(self.config.data).quick(to_uint8(pixels))
+        return judge(self.config.data).quick(levels(pixels))
 
     def _picture(self, sampler: Sampler, path: Path) -> None:
-        pixels = to_uint8(torch.cat(list(sampler.images("samples", PICTURED))).nan_to_num())
-        save_png(path, grid(pixels), zoom=1)
+        save_png(path, grid(sampler.draw("samples", PICTURED)), zoom=1)
 
 
 def _save(match: Match, pages: list[Page], stack: Inline, vitals: Vitals, epoch: int) -> None:

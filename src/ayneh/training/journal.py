@@ -152,14 +152,12 @@ class Story:
 
     def picture(self, epoch: int) -> None:
         """The fixed noise of each replica as a grid with the report's caption (report R2)."""
-        import torch
-
-        from ayneh.data.images import grid, save_png, to_uint8
         from ayneh.engine.sampler import Sampler
+        from ayneh.pictures import grid, save_png
 
         for r, config in enumerate(self.match.replicas):
             sampler = Sampler(self.match.gen, self.stack.state["ema"][r], config)
-            pixels = to_uint8(torch.cat(list(sampler.images("samples", config.keep.sample_images))))
+            pixels = sampler.draw("samples", config.keep.sample_images)
             path = self.record.sample_path(epoch, r, self.config.seeds)
             save_png(path, grid(pixels), self._caption(epoch, r), zoom=max(1, 64 // self.match.size))
 
@@ -177,7 +175,7 @@ class Story:
 
     def end(self) -> None:
         """The animation of the fixed noise, and where everything is."""
-        from ayneh.data.images import load_png, save_animation
+        from ayneh.pictures import load_png, save_animation
 
         for r in range(self.config.seeds):
             paths = self.record.sample_paths(r, self.config.seeds)

@@ -1,5 +1,7 @@
 // Images onto canvases: sharp pixels, black frame cut off, and D's opinion as a bar under each.
 
+import { levels, take } from "./frame.js";
+
 const BAR = 2; // pixels of an image's own size
 
 /** Paint (N C S S) numbers in [-1, 1] as tiles, `columns` a row. `opinions`: N probabilities, or nothing. */
@@ -34,17 +36,10 @@ export function cell(model) {
 /** Image i as ImageData of the data's own size. */
 export function picture(images, i, { shape: [channels, size], side }) {
   const pixels = new ImageData(side, side);
-  const frame = Math.floor((size - side) / 2);
-  const start = i * channels * size * size;
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      const from = start + (y + frame) * size + x + frame;
-      const to = 4 * (y * side + x);
-      for (let c = 0; c < 3; c++) {
-        pixels.data[to + c] = Math.round((images[from + (c % channels) * size * size] + 1) * 127.5);
-      }
-      pixels.data[to + 3] = 255;
-    }
+  const own = levels(take(images.subarray(i * channels * size * size, (i + 1) * channels * size * size), channels, size, side));
+  for (let p = 0; p < side * side; p++) {
+    for (let c = 0; c < 3; c++) pixels.data[4 * p + c] = own[(c % channels) * side * side + p];
+    pixels.data[4 * p + 3] = 255;
   }
   return pixels;
 }

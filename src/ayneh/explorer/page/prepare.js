@@ -1,5 +1,7 @@
 // From what was drawn or dropped to an image as the training data has them.
 
+import { put, scale } from "./frame.js";
+
 const INK = { mnist: 20 / 28, "stacked-mnist": 20 / 28, digits: 1 }; // how much of the frame the data's strokes fill
 
 /** A square canvas -> (C S S) numbers in [-1, 1]: centred as the data is, averaged down, framed in black. */
@@ -11,7 +13,7 @@ export function prepare(canvas, model, centre) {
 
 /** A training image, uint8 (C h w), in the same form. */
 export function fromPixels(pixels, model) {
-  return framed(Float32Array.from(pixels, (x) => x / 127.5 - 1), model);
+  return framed(scale(pixels), model);
 }
 
 /** The ink of a canvas scaled to `share` of the side, and its centre of mass (or its box) put in the middle. */
@@ -55,7 +57,7 @@ function averaged(canvas, { side, shape: [channels], notes }) {
       else for (let c = 0; c < 3; c++) sums[c * coarse * coarse + to] += data[from + c];
     }
   }
-  const small = sums.map((sum, i) => sum / counts[i % (coarse * coarse)] / 127.5 - 1);
+  const small = scale(sums.map((sum, i) => sum / counts[i % (coarse * coarse)]));
   return coarse === side ? small : enlarged(small, coarse, side, channels);
 }
 
@@ -79,14 +81,5 @@ function enlarged(small, from, to, channels) {
 }
 
 function framed(image, { side, shape: [channels, size] }) {
-  if (side === size) return image;
-  const whole = new Float32Array(channels * size * size).fill(-1);
-  const frame = Math.floor((size - side) / 2);
-  for (let c = 0; c < channels; c++) {
-    for (let y = 0; y < side; y++) {
-      const line = image.subarray((c * side + y) * side, (c * side + y + 1) * side);
-      whole.set(line, (c * size + y + frame) * size + frame);
-    }
-  }
-  return whole;
+  return put(image, channels, side, size);
 }

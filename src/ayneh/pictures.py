@@ -1,6 +1,6 @@
-"""Images as tensors and as files: uint8 at rest, [-1, 1] in the game.
+"""Pictures for the eye, and images as files: grids, captions, PNG, GIF, arrays.
 
-A batch of images is (N, C, H, W). A picture, ready for the eye, is uint8 (H, W, C) with C = 1 (grey) or 3.
+A batch of images is uint8 (N, C, H, W). A picture is uint8 (H, W, C) with C = 1 (grey) or 3.
 """
 
 from __future__ import annotations
@@ -24,44 +24,6 @@ GREY_OF_GAPS = 48  # darker than any stroke, lighter than the black ground, so t
 GREY_OF_TEXT = 230
 FONT_SIZES = (17, 13, 11)  # pixels; far apart, so that captions that differ in a few digits get the same
 MARGIN = 6  # pixels around a caption
-
-
-def to_unit(x: Tensor) -> Tensor:
-    """x / 127.5 - 1: uint8 of any shape to float32 in [-1, 1], the range of the generator's tanh."""
-    return x.to(torch.float32) / 127.5 - 1.0
-
-
-def to_uint8(x: Tensor) -> Tensor:
-    """round((x + 1) * 127.5), clamped to 0..255: the inverse of ``to_unit`` on all 256 values."""
-    return ((x + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
-
-
-def next_power_of_two(n: int) -> int:
-    """The smallest 2^k that is at least n, for n >= 1."""
-    return 1 << (n - 1).bit_length()
-
-
-def pad_to(x: Tensor, size: int, value: float) -> Tensor:
-    """(..., H, W) -> (..., size, size), centred, ``value`` around; an odd pixel goes to the right or bottom.
-
-    Raises UserError when the images are larger than ``size``.
-    """
-    height, width = x.shape[-2:]
-    if max(height, width) > size:
-        raise UserError(
-            f"An image of {height}x{width} cannot be padded to {size}x{size}: choose a size of at least "
-            f"{max(height, width)}, or resize the images."
-        )
-    top, left = (size - height) // 2, (size - width) // 2
-    return functional.pad(x, (left, size - width - left, top, size - height - top), value=value)
-
-
-def fit(image: Image.Image, size: int) -> Image.Image:
-    """A Pillow image cropped to its central square and scaled (Lanczos) to size x size pixels."""
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    square = image.crop((left, top, left + side, top + side))
-    return square.resize((size, size), Image.Resampling.LANCZOS)
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:

@@ -1,31 +1,25 @@
-"""Ranges, padding, grids and files of images, pixel by pixel."""
+"""Grids, captions and files of images, pixel by pixel."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from ayneh.data import images as module
-from ayneh.data.images import (
+from ayneh import pictures as module
+from ayneh.data.sources import load
+from ayneh.errors import UserError
+from ayneh.pictures import (
     GREY_OF_GAPS,
     captioned,
     grid,
     load_png,
-    next_power_of_two,
-    pad_to,
     save_animation,
     save_images,
     save_png,
-    to_uint8,
-    to_unit,
     zoomed,
 )
-from ayneh.data.sources import load
-from ayneh.errors import UserError
 
 CAPTION = "epoch: 99      last batch loss D: 1.3221588134765625      last batch loss G: 0.856677770614624"
 
@@ -37,48 +31,6 @@ def noise(*shape: int) -> torch.Tensor:
 def read(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.array(image)
-
-
-def test_to_uint8_inverts_to_unit_on_all_values_and_both_ends_are_exact() -> None:
-    levels = torch.arange(256, dtype=torch.uint8)
-    unit = to_unit(levels)
-    assert unit.dtype == torch.float32
-    assert (unit[0], unit[255]) == (-1.0, 1.0)
-    assert torch.equal(to_uint8(unit), levels)
-    assert torch.equal(to_uint8(unit.double()), levels)
-
-
-def test_to_uint8_rounds_to_the_nearest_level_and_clamps() -> None:
-    between = to_unit(torch.arange(255, dtype=torch.uint8)) + 0.4 / 127.5
-    assert torch.equal(to_uint8(between), torch.arange(255, dtype=torch.uint8))
-    assert to_uint8(torch.tensor([-1.7, 1.7])).tolist() == [0, 255]
-
-
-@given(st.integers(1, 5000))
-def test_next_power_of_two_is_the_smallest_one_that_is_large_enough(n: int) -> None:
-    power = next_power_of_two(n)
-    assert power >= n > power // 2
-    assert power & (power - 1) == 0
-
-
-@pytest.mark.parametrize(("dtype", "value"), [(torch.uint8, 0), (torch.uint8, 7), (torch.float32, -1.0)])
-@pytest.mark.parametrize(("height", "width"), [(28, 28), (27, 31), (32, 32), (1, 32)])
-def test_padding_centres_the_image_and_fills_the_rest(
-    dtype: torch.dtype, value: float, height: int, width: int
-) -> None:
-    image = noise(2, 3, height, width).to(dtype)
-    padded = pad_to(image, 32, value)
-    top, left = (32 - height) // 2, (32 - width) // 2
-    assert padded.shape == (2, 3, 32, 32)
-    assert padded.dtype == dtype
-    assert torch.equal(padded[..., top : top + height, left : left + width], image)
-    padded[..., top : top + height, left : left + width] = value
-    assert (padded == value).all()
-
-
-def test_an_image_larger_than_the_padding_is_refused() -> None:
-    with pytest.raises(UserError, match=r"28x40 cannot be padded to 32x32.*at least 40"):
-        pad_to(noise(1, 28, 40), 32, 0)
 
 
 @pytest.mark.parametrize(("n", "columns", "rows_and_columns"), [(9, None, (3, 3)), (5, None, (2, 3)), (5, 5, (1, 5))])
