@@ -1,9 +1,10 @@
-"""A checkpoint: the whole state of a run after some step, as one safetensors file with a checksum."""
+"""A checkpoint: the whole state of a run after some step, in one safetensors file with a checksum."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,12 @@ if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
 
 
 class Damaged(UserError):
-    """A checkpoint that is not whole: which file, what is wrong with it."""
+    """A checkpoint file that is incomplete or altered: its path and what is wrong with it."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A moment of a run: tensors by name (``gen/0.weight`` is (R, ...)), after ``step`` steps."""
+    """The state of a run after ``step`` steps: tensors by name (``gen/0.weight`` is (R, ...)), and its config."""
 
     path: Path
     step: int
@@ -30,6 +31,11 @@ class Checkpoint:
     image_shape: tuple[int, int, int]  # of the generator's images: (C, S, S)
     meter_steps: int
     tensors: dict[str, Tensor]
+
+    @property
+    def run(self) -> Path:
+        """The folder of its run."""
+        return self.path.parent.parent
 
 
 def write_checkpoint(
@@ -40,11 +46,11 @@ def write_checkpoint(
     tensors: dict[str, Tensor],
     meter_steps: int,
 ) -> None:
-    """Atomically: a reader sees the old file or the new one, whole."""
+    """Write a checkpoint atomically."""
     from safetensors.torch import save
     from torch import contiguous_format
 
-    # Cloned, since safetensors refuses tensors that share memory: without an average, ema is gen itself.
+    # Cloned, because safetensors refuses tensors that share memory, and without a moving average ema is gen itself.
     tensors = {k: v.detach().cpu().clone(memory_format=contiguous_format) for k, v in tensors.items()}
     head = {"step": step, "meter_steps": meter_steps, "image_shape": image_shape}
     head |= {"config": to_dict(config), "sha256": _digest(tensors)}
@@ -53,7 +59,7 @@ def write_checkpoint(
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """A checkpoint, whole. Raises Damaged if it is truncated or its bytes are not those that were written."""
+    """Read a checkpoint. Raises Damaged if it is truncated or its bytes are not those that were written."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -69,7 +75,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_head(path: Path) -> dict[str, Any]:
-    """What a checkpoint says of itself, without its tensors. Raises Damaged."""
+    """The header of a checkpoint: step, config, checksum; the tensors are not read. Raises Damaged."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -80,6 +86,31 @@ def read_head(path: Path) -> dict[str, Any]:
     except (KeyError, json.JSONDecodeError) as error:
         raise Damaged(f"{path} is not a checkpoint of ayneh (it has no readable header).") from error
     return head
+
+
+def newest_of(paths: Iterable[Path]) -> tuple[Checkpoint | None, list[Damaged]]:
+    """The checkpoint with the most steps that is not damaged (None: there is none), and the damage of newer ones."""
+    damaged: list[Damaged] = []
+    found: list[tuple[int, Path]] = []
+    for path in paths:
+        try:
+            found.append((read_head(path)["step"], path))
+        except Damaged as error:
+            damaged.append(error)
+    for _, path in sorted(found, reverse=True):
+        try:
+            return read_checkpoint(path), damaged
+        except Damaged as error:
+            damaged.append(error)
+    return None, damaged
+
+
+def is_after(path: Path, step: int) -> bool:
+    """Whether this file holds more than ``step`` steps, or is damaged."""
+    try:
+        return bool(read_head(path)["step"] > step)
+    except Damaged:
+        return True
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

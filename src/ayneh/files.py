@@ -1,19 +1,24 @@
-"""Files that are whole or not there: the one way in which anything of ayneh is written."""
+"""Files on the disk: written whole or not at all, JSON and JSON Lines, locks."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from filelock import FileLock, Timeout
+
+from ayneh.errors import UserError
 
 
 @contextmanager
 def atomically(path: Path) -> Iterator[IO[bytes]]:
-    """Write to a neighbour, flush it to the disk, then put it in place: ``path`` is the old file or the new.
+    """Write a temporary file beside ``path``, flush it to the disk and rename it: readers see the old file or the new.
 
-    Makes the folder. Where writing fails, the neighbour is removed and the old file stays.
+    Makes the folder. If writing fails, the temporary file is removed and the old file stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
@@ -25,3 +30,72 @@ def atomically(path: Path) -> Iterator[IO[bytes]]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, values: Mapping[str, Any], indent: int = 2) -> None:
+    """Write values as JSON, atomically."""
+    with atomically(path) as file:
+        file.write(json.dumps(values, indent=indent).encode() + b"\n")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in this file; None if there is no such file, or it holds anything else."""
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def read_formatted(path: Path, form: int, what: str) -> dict[str, Any]:
+    """The JSON object in this file, whose "format" is ``form``; ``what`` it should be: "the config of a run".
+
+    Raises UserError if it is not readable, or of another format.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not readable JSON ({error}): mend it, or start again in another folder.") from error
+    if not isinstance(values, dict) or values.get("format") != form:
+        raise UserError(f"{path} is not {what} in format {form}; was it written by another version?")
+    return values
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a JSON Lines file, up to the first that is cut off (by a kill); none if there is no such file."""
+    lines = []
+    for text in path.read_text().splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Replace a JSON Lines file, atomically."""
+    with atomically(path) as file:
+        file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+
+
+def append_lines(path: Path, *lines: Mapping[str, Any]) -> None:
+    """Add lines at the end of a JSON Lines file."""
+    with path.open("a") as file:
+        file.write("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@contextmanager
+def locked(path: Path, refusal: str) -> Iterator[None]:
+    """Hold the lock of this file; UserError with this refusal if another process holds it.
+
+    The system frees the lock of a process that died.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(refusal) from None
+    try:
+        yield
+    finally:
+        lock.release()

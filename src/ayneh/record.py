@@ -1,44 +1,75 @@
-"""The run folder: every file a run leaves, and the only code that reads or writes them. Plain files, no pickles.
+"""The run folder. Every path in it is made here, and no other file knows its layout. Plain files, no pickles.
 
-- ``config.json``: what was asked for, and how this machine runs it
-- ``metrics.jsonl``: a line per tick
-- ``samples/epoch-0099.png``: the fixed noise after epoch 99, with its losses (``-replica-1`` where there are several)
-- ``samples/animation.gif``: the same over all epochs
-- ``checkpoints/epoch-0099.safetensors``: the whole state, with the config inside
-- ``checkpoints/interrupted.safetensors``: the same, after Ctrl-C in the middle of an epoch
-- ``checkpoints/best.safetensors``: the same, after the epoch that the judge liked best
-- ``checkpoints/healthy-0031.safetensors``: the same, from when the doctor was content (``--rescue``)
-- ``findings.jsonl``: what the doctor said, a line for each finding that appeared or cleared
-- ``rescues.json``, ``abandoned.jsonl``, ``abandoned/``: how the run was brought back; metrics and checkpoints given up
-- ``mirror.json``, ``mirror.png``: how far D is an inverse of G, and round trips of images (`ayneh mirror`)
-- ``probe.json``: fresh discriminators against G as it stood at some checkpoints (`ayneh diagnose --probe`)
+While a run trains:
+
+- ``config.json``: the settings asked for, and how this machine runs them
+- ``metrics.jsonl``: a line for each tick
+- ``findings.jsonl``: a line for each finding of the doctor that appeared or cleared
+- ``samples/epoch-0099.png``: images from the fixed noise after epoch 99 (``-replica-1`` if there are several replicas)
+- ``samples/animation.gif``: these pictures of all epochs, one after another
+- ``checkpoints/epoch-0099.safetensors``: the whole state after epoch 99, with the config
+- ``checkpoints/interrupted.safetensors``: the same at the step where Ctrl-C stopped the run
+- ``checkpoints/best.safetensors``: the same after the epoch with the lowest Fréchet distance
+- ``checkpoints/healthy-0031.safetensors``: the same after an epoch at which the doctor found nothing (``--rescue``)
+- ``rescues.json``: what each rescue went back to and changed; ``abandoned.jsonl``, ``abandoned/1/`` and
+  ``samples/abandoned-1-epoch-0031.png``: the metrics, checkpoints and pictures that it gave up
+- ``events/``: the metrics as TensorBoard's event files (``--keep.tensorboard``)
+- ``run.lock``: locked by the process that trains here
+
+A study adds, at the end of each of its runs:
+
+- ``outcome.json``: whether the run broke down, its seconds, its scores with other priors
+- ``samples/swap-NAME.png``: images from another prior
+
+Other verbs add (``-epoch-0099`` for one epoch, ``-replica-1`` for a replica other than the first):
+
+- ``evaluation.json``: scores against the test images (`ayneh evaluate`)
+- ``mirror.json``, ``mirror.png``: how far D inverts G, and images after a round trip (`ayneh mirror`)
+- ``probe.json``: fresh discriminators trained against G at some epochs (`ayneh diagnose --probe`)
+- ``diagnosis.html``: the doctor's page (`ayneh diagnose`)
+- ``export-onnx/``, ``export-safetensors/``: the nets for other programs (`ayneh export`)
 """
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from filelock import FileLock, Timeout
-
 from ayneh import __version__
-from ayneh.checkpoint import Checkpoint, Damaged, read_checkpoint, read_head, write_checkpoint
+from ayneh.checkpoint import Checkpoint, Damaged, is_after, newest_of, read_checkpoint, write_checkpoint
 from ayneh.config import Config, differences, from_dict, to_dict
 from ayneh.errors import UserError
-from ayneh.files import atomically
+from ayneh.files import append_lines, locked, read_formatted, read_json, read_lines, write_json, write_lines
 
 if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
     from torch import Tensor
 
 FORMAT = 1
-INTERRUPTED = "interrupted"
-BEST = "best"
-HEALTHY = "healthy"
-RESCUES = "rescues"
+INTERRUPTED, BEST, HEALTHY = "interrupted", "best", "healthy"  # checkpoints
+RESCUES = "rescues"  # a report
+LIVELY_S = 120.0  # a run that is not finished and whose files were written within this time counts as running
+MADE = (  # by training and by verbs that look at a run; the config comes last: until it is gone this is a run
+    "evaluation*.json", "mirror*.json", "mirror*.png", "probe*.json", "diagnosis*.html", "abandoned.jsonl",
+    f"{RESCUES}.json", "outcome.json", "findings.jsonl", "metrics.jsonl", "config.json",
+)  # fmt: skip
+
+
+State = Literal["no step yet", "running", "interrupted", "broken down", "finished", "stopped"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a run is."""
+
+    state: State
+    epochs: int  # begun
+    wanted: int  # epochs
+    steps: int
+    wall_s: float  # of training
 
 
 class Record:
@@ -46,26 +77,27 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.samples, self.checkpoints = folder / "samples", folder / "checkpoints"
+        self.samples, self.checkpoints, self.events_folder = (
+            folder / name for name in ("samples", "checkpoints", "events")
+        )
         self.metrics, self.findings = folder / "metrics.jsonl", folder / "findings.jsonl"
 
     # -- its beginning ---------------------------------------------------------------------------------------------
 
     @classmethod
     def create(cls, folder: Path, config: Config, engine: dict[str, Any]) -> Record:
-        """A new record; `refuse_taken` says beforehand whether the folder is free."""
+        """Make a record; `refuse_taken` says beforehand whether the folder is free."""
         record = cls(folder)
         for place in (record.samples, record.checkpoints):
             place.mkdir(parents=True, exist_ok=True)
         values = {"format": FORMAT, "ayneh": __version__, "config": to_dict(config), "engine": engine}
-        with atomically(folder / "config.json") as file:
-            file.write(json.dumps(values, indent=2).encode() + b"\n")
+        write_json(folder / "config.json", values)
         return record
 
     @classmethod
     def refuse_taken(cls, folder: Path, config: Config) -> None:
-        """Raise UserError if a new run of ``config`` cannot go into ``folder``: it holds another, or something else."""
-        if (folder / "config.json").exists():
+        """Raise UserError if ``folder`` holds another run, or files that are no run."""
+        if cls(folder).exists():
             other = differences(cls(folder).config(), config)
             raise UserError(
                 f"{folder} holds another run ({other or 'with the same settings'}): choose another --out, go on with "
@@ -76,30 +108,25 @@ class Record:
 
     @classmethod
     def open(cls, folder: Path) -> Record:
-        """An existing record. Raises UserError if there is none."""
-        if not (folder / "config.json").is_file():
+        """The record in this folder. Raises UserError if there is none."""
+        if not cls(folder).exists():
             raise UserError(f"There is no run in {folder}: it has no config.json.")
         return cls(folder)
 
+    def exists(self) -> bool:
+        """Whether the folder holds a run."""
+        return (self.folder / "config.json").is_file()
+
     def remove(self) -> None:
-        """Delete what training writes, and nothing else that lies in the folder."""
-        for place in (self.samples, self.checkpoints, self.folder / "events", self.folder / "abandoned"):
+        """Delete the run, and no other file of the folder; exports stay."""
+        for place in (self.samples, self.checkpoints, self.events_folder, self.folder / "abandoned"):
             shutil.rmtree(place, ignore_errors=True)
-        for file in (
-            *self.folder.glob("evaluation*.json"),
-            *self.folder.glob("mirror*.json"),
-            *self.folder.glob("mirror*.png"),
-            *self.folder.glob("probe*.json"),
-            *self.folder.glob("diagnosis*.html"),
-            *(self.folder / name for name in ("abandoned.jsonl", f"{RESCUES}.json")),
-            self.findings,
-            self.metrics,
-            self.folder / "config.json",
-        ):
-            file.unlink(missing_ok=True)  # the config last: until then this is still a run
+        for pattern in MADE:
+            for file in self.folder.glob(pattern):
+                file.unlink(missing_ok=True)
 
     def config(self) -> Config:
-        """What was asked for."""
+        """The settings asked for."""
         return from_dict(self._head().get("config", {}), str(self.folder / "config.json"))
 
     def engine(self) -> dict[str, Any]:
@@ -108,85 +135,92 @@ class Record:
         return engine
 
     def set_config(self, config: Config) -> None:
-        """Write another config (a larger number of epochs) into config.json."""
-        values = self._head() | {"config": to_dict(config)}
-        with atomically(self.folder / "config.json") as file:
-            file.write(json.dumps(values, indent=2).encode() + b"\n")
+        """Write another config (with more epochs) into config.json."""
+        write_json(self.folder / "config.json", self._head() | {"config": to_dict(config)})
 
     def _head(self) -> dict[str, Any]:
-        path = self.folder / "config.json"
-        try:
-            values = json.loads(path.read_text())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"{path} is not readable JSON ({error}): mend it or start anew in another folder."
-            ) from error
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
-            raise UserError(f"{path} is not the config of a run in format {FORMAT}; was it written by another version?")
-        return values
+        return read_formatted(self.folder / "config.json", FORMAT, "the config of a run")
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Nobody else trains in this folder meanwhile; the system frees the lock of a process that died."""
-        lock = FileLock(self.folder / "run.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise UserError(
-                f"Another process is training in {self.folder}; wait for it or choose another --out."
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other processes from training in this folder. Raises UserError if one does."""
+        return locked(
+            self.folder / "run.lock",
+            f"Another process is training in {self.folder}; wait for it or choose another --out.",
+        )
 
-    # -- metrics ---------------------------------------------------------------------------------------------------
+    # -- how far it is ---------------------------------------------------------------------------------------------
+
+    def standing(self, ended: bool | None = None) -> Standing:
+        """How far the run is. ended: whether it has ended, where the caller knows (None: as its files tell)."""
+        config, lines, outcome = self.config(), self.lines(), self.outcome() or {}
+        broken = [e for e in self.events() if e["name"] == "not finite" and e["appeared"] and "rescue" not in e]
+        last = max([*lines[-1:], *broken], key=lambda line: line["step"], default={"epoch": -1, "step": 0})
+        if ended is None:  # checkpoints may have been deleted since: then the pictures tell
+            complete = config.epochs - 1 in (self.kept_epochs() or self.pictures(0, config.seeds))
+            ended = bool(outcome or broken or complete)
+        state: State = "stopped"
+        if ended:
+            state = "broken down" if broken or outcome.get("diverged") else "finished"
+        elif self._lively():
+            state = "running"
+        elif not last["step"]:
+            state = "no step yet"
+        elif self._checkpoint(INTERRUPTED).exists():
+            state = "interrupted"
+        return Standing(state, last["epoch"] + 1, config.epochs, last["step"], lines[-1]["wall_s"] if lines else 0.0)
+
+    def _lively(self) -> bool:
+        """Whether training wrote here within `LIVELY_S`. To ask for its lock instead could take it from a trainer."""
+        written = max(_written(self.metrics), _written(self.folder / "config.json"))
+        return time.time() - written < LIVELY_S and _written(self._checkpoint(INTERRUPTED)) < written
+
+    def outcome(self) -> dict[str, Any] | None:
+        """What a run of a study came to; None until it has ended."""
+        return read_json(self.folder / "outcome.json")
+
+    def write_outcome(self, values: dict[str, Any]) -> None:
+        """Write the outcome; with it a run of a study has ended."""
+        write_json(self.folder / "outcome.json", values, indent=1)
+
+    # -- metrics and findings --------------------------------------------------------------------------------------
 
     def append(self, line: dict[str, Any]) -> None:
-        """One more line of metrics."""
-        with self.metrics.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        """Add a line of metrics."""
+        append_lines(self.metrics, line)
 
     def lines(self) -> list[dict[str, Any]]:
-        """All lines of metrics; a last one that was cut off by a kill is left out."""
-        return _lines(self.metrics)
-
-    def rewind(self, step: int) -> None:
-        """Forget the lines and findings after ``step``: they will be written again."""
-        for path in (self.metrics, self.findings):
-            kept = [line for line in _lines(path) if line["step"] <= step or "rescue" in line]
-            if path.exists():
-                _write_lines(path, kept)
+        """All lines of metrics, but for a last one that a kill cut off."""
+        return read_lines(self.metrics)
 
     def note_finding(self, event: dict[str, Any]) -> None:
-        """One more line of findings: one that appeared or cleared."""
-        with self.findings.open("a") as file:
-            file.write(json.dumps(event) + "\n")
+        """Add a line of findings: one that appeared or cleared."""
+        append_lines(self.findings, event)
 
     def events(self) -> list[dict[str, Any]]:
         """All lines of findings."""
-        return _lines(self.findings)
+        return read_lines(self.findings)
+
+    def rewind(self, step: int) -> None:
+        """Delete the lines and findings after ``step``, which training will write again."""
+        for path in (self.metrics, self.findings):
+            if path.exists():
+                write_lines(path, [line for line in read_lines(path) if line["step"] <= step or "rescue" in line])
 
     def abandon(self, step: int, number: int) -> None:
-        """Give up what came after ``step``, for the rescue of this number (from 1): nothing of it is taken up again.
+        """Set aside what was written after ``step``, for the rescue of this number (from 1); resuming ignores it.
 
         Its checkpoints move to abandoned/1/, its lines to abandoned.jsonl, its pictures to abandoned-1-epoch-0031.png.
         """
         attic = self.folder / "abandoned" / str(number)
         attic.mkdir(parents=True, exist_ok=True)
-        for path in self.checkpoints.glob("*.safetensors"):
-            try:
-                late = read_head(path)["step"] > step
-            except Damaged:
-                late = True
-            if late:
+        for path in list(self.checkpoints.glob("*.safetensors")):
+            if is_after(path, step):
                 path.rename(attic / path.name)
         lost = [line for line in self.lines() if line["step"] > step]
-        with (self.folder / "abandoned.jsonl").open("a") as file:
-            file.write("".join(json.dumps({"rescue": number} | line) + "\n" for line in lost))
-        if self.findings.exists():  # what was found stays, marked
-            found = _lines(self.findings)
-            _write_lines(self.findings, [{"rescue": number} | one if one["step"] > step else one for one in found])
+        append_lines(self.folder / "abandoned.jsonl", *({"rescue": number} | line for line in lost))
+        if self.findings.exists():  # these lines stay, marked
+            found = self.events()
+            write_lines(self.findings, [{"rescue": number} | one if one["step"] > step else one for one in found])
         for epoch in {line["epoch"] for line in lost}:
             for path in [
                 *self.samples.glob(f"{epoch_name(epoch)}.png"),
@@ -199,37 +233,46 @@ class Record:
 
     def sample_path(self, epoch: int, replica: int, replicas: int) -> Path:
         """Where the picture of this epoch (from 0) and replica goes."""
-        return self.samples / f"epoch-{epoch:04d}{_suffix(replica, replicas)}.png"
+        return self.samples / f"{epoch_name(epoch)}{_suffix(replica, replicas)}.png"
+
+    def pictures(self, replica: int, replicas: int) -> dict[int, Path]:
+        """The pictures of a replica by their epochs (from 0), in order."""
+        found = self.samples.glob(f"epoch-[0-9][0-9][0-9][0-9]{_suffix(replica, replicas)}.png")
+        return {_number(path): path for path in sorted(found)}
 
     def sample_paths(self, replica: int, replicas: int) -> list[Path]:
-        """All the pictures of a replica, in the order of their epochs."""
-        return sorted(self.samples.glob(f"epoch-[0-9][0-9][0-9][0-9]{_suffix(replica, replicas)}.png"))
+        """The same without their epochs."""
+        return list(self.pictures(replica, replicas).values())
 
     def animation_path(self, replica: int, replicas: int) -> Path:
         """Where the animation over the epochs goes."""
         return self.samples / f"animation{_suffix(replica, replicas)}.gif"
 
+    def swap_path(self, name: str) -> Path:
+        """Where the picture of a study's swap of this name goes."""
+        return self.samples / f"swap-{name}.png"
+
     # -- reports ---------------------------------------------------------------------------------------------------
 
     def report_path(self, name: str, epoch: int | None = None, replica: int = 0, suffix: str = ".json") -> Path:
-        """Where the report of this name goes; that of a certain epoch, and of a replica but the first, has its own."""
+        """Where the report of this name goes, on a certain epoch (None: the newest) and a replica."""
         parts = [name] + ([epoch_name(epoch)] if epoch is not None else [])
         return self.folder / ("-".join(parts + ([f"replica-{replica}"] if replica else [])) + suffix)
 
     def write_report(self, name: str, values: dict[str, Any], epoch: int | None = None, replica: int = 0) -> Path:
-        """Write what a verb found out about this run as JSON, whole or not at all."""
+        """Write what a verb found out about this run as JSON."""
         path = self.report_path(name, epoch, replica)
-        with atomically(path) as file:
-            file.write(json.dumps(values, indent=2).encode() + b"\n")
+        write_json(path, values)
         return path
 
     def report(self, name: str, epoch: int | None = None, replica: int = 0) -> dict[str, Any] | None:
         """What `write_report` wrote; None if nothing was, or it is not readable."""
-        try:
-            values = json.loads(self.report_path(name, epoch, replica).read_text())
-        except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
-            return None
-        return values if isinstance(values, dict) else None
+        return read_json(self.report_path(name, epoch, replica))
+
+    def evaluations(self) -> list[dict[str, Any]]:
+        """All readable reports of `ayneh evaluate`, in the order of their files' names."""
+        found = [read_json(path) for path in sorted(self.folder.glob("evaluation*.json"))]
+        return [report for report in found if report is not None]
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
 
@@ -242,26 +285,14 @@ class Record:
         tensors: dict[str, Tensor],
         meter_steps: int,
     ) -> Path:
-        """Atomically: a reader sees the old file or the new one, whole. ``name``: `epoch_name(e)` or INTERRUPTED."""
-        path = self.checkpoints / f"{name}.safetensors"
+        """Write one atomically. ``name``: `epoch_name(e)`, INTERRUPTED, BEST or HEALTHY-0031."""
+        path = self._checkpoint(name)
         write_checkpoint(path, step, config, image_shape, tensors, meter_steps)
         return path
 
     def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
         """The whole checkpoint with the most steps (None: there is none), and what is wrong with the newer ones."""
-        damaged: list[Damaged] = []
-        found: list[tuple[int, Path]] = []
-        for path in self.checkpoints.glob("*.safetensors"):
-            try:
-                found.append((read_head(path)["step"], path))
-            except Damaged as error:
-                damaged.append(error)
-        for _, path in sorted(found, reverse=True):
-            try:
-                return read_checkpoint(path), damaged
-            except Damaged as error:
-                damaged.append(error)
-        return None, damaged
+        return newest_of(self.checkpoints.glob("*.safetensors"))
 
     def at_epoch(self, epoch: int | Literal["best"] | None) -> Checkpoint:
         """The checkpoint after this epoch (from 0), the best, or (None) the newest; UserError if there is none."""
@@ -272,63 +303,72 @@ class Record:
                     damaged[0] if damaged else UserError(f"{self.folder} has no checkpoint yet: train an epoch first.")
                 )
             return newest
-        path = self.checkpoints / f"{BEST if epoch == BEST else epoch_name(int(epoch))}.safetensors"
-        if epoch == BEST and not path.exists():
+        if epoch == BEST and not self.has_best():
             raise UserError(f"{self.folder} has no best checkpoint: its training was not scored (--keep.score-epochs).")
+        path = self._checkpoint(BEST if epoch == BEST else epoch_name(int(epoch)))
         if not path.exists():
             kept = ", ".join(map(str, self.kept_epochs())) or "none"
             raise UserError(f"{self.folder} has no checkpoint of epoch {epoch}; there are: {kept}.")
         return read_checkpoint(path)
 
+    def epoch_of(self, checkpoint: Checkpoint) -> int | None:
+        """The epoch (from 0) of the checkpoint's last step; None if no file tells."""
+        if checkpoint.path.stem.startswith("epoch-"):
+            return _number(checkpoint.path)
+        return max((line["epoch"] for line in self.lines() if line["step"] <= checkpoint.step), default=None)
+
+    def has_best(self) -> bool:
+        """Whether training has kept its best checkpoint."""
+        return self._checkpoint(BEST).exists()
+
+    def written_ns(self, epoch: int) -> int:
+        """When the checkpoint of this epoch was written: another run may have taken the folder meanwhile."""
+        return self._checkpoint(epoch_name(epoch)).stat().st_mtime_ns
+
+    def kept_epochs(self) -> list[int]:
+        """The epochs (from 0) whose checkpoints are there."""
+        return sorted(_number(path) for path in self.checkpoints.glob("epoch-*.safetensors"))
+
+    def thin_out(self, keep_epochs: int) -> None:
+        """Delete the interrupted checkpoint, and those of epochs but for the last two and every ``keep_epochs``-th."""
+        for epoch in self.kept_epochs()[:-2]:
+            if (epoch + 1) % keep_epochs:
+                self._checkpoint(epoch_name(epoch)).unlink(missing_ok=True)
+        self._checkpoint(INTERRUPTED).unlink(missing_ok=True)
+
     def healthy_before(self, step: int) -> Checkpoint | None:
-        """The latest whole checkpoint from when the doctor was content, at this step or before; None: there is none."""
-        for path in reversed(self._healthy()):
-            try:
-                if read_head(path)["step"] <= step:
-                    return read_checkpoint(path)
-            except Damaged:
-                continue
-        return None
+        """The last undamaged healthy checkpoint after at most ``step`` steps; None: there is none."""
+        return newest_of(path for path in self._healthy() if not is_after(path, step))[0]
 
     def thin_healthy(self, n: int) -> None:
-        """Delete all but the last n of them."""
+        """Delete all healthy checkpoints but the last n."""
         for path in self._healthy()[:-n]:
             path.unlink()
 
     def _healthy(self) -> list[Path]:
-        return sorted(self.checkpoints.glob(f"{HEALTHY}-*.safetensors"), key=lambda path: int(path.stem.split("-")[1]))
+        return sorted(self.checkpoints.glob(f"{HEALTHY}-*.safetensors"), key=_number)
 
-    def kept_epochs(self) -> list[int]:
-        """The epochs (from 0) whose checkpoints are there."""
-        return sorted(int(path.stem.split("-")[1]) for path in self.checkpoints.glob("epoch-*.safetensors"))
-
-    def thin_out(self, keep_epochs: int) -> None:
-        """Delete all checkpoints but the last two and those worth keeping; the interrupted one has had its day."""
-        for epoch in self.kept_epochs()[:-2]:
-            if (epoch + 1) % keep_epochs:
-                (self.checkpoints / f"{epoch_name(epoch)}.safetensors").unlink(missing_ok=True)
-        (self.checkpoints / f"{INTERRUPTED}.safetensors").unlink(missing_ok=True)
+    def _checkpoint(self, name: str) -> Path:
+        return self.checkpoints / f"{name}.safetensors"
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    lines = []
-    for text in path.read_text().splitlines() if path.exists() else []:
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            break  # cut off by a kill
-    return lines
+def epoch_name(epoch: int) -> str:
+    """What the files of an epoch (counted from 0, as in the report) begin with."""
+    return f"epoch-{epoch:04d}"
 
 
-def _write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
-    with atomically(path) as file:
-        file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+def _number(path: Path) -> int:
+    """The epoch of epoch-0031.safetensors, healthy-0031.safetensors or epoch-0031-replica-1.png."""
+    return int(path.stem.split("-")[1])
 
 
 def _suffix(replica: int, replicas: int) -> str:
     return f"-replica-{replica}" if replicas > 1 else ""
 
 
-def epoch_name(epoch: int) -> str:
-    """The name of the checkpoint after this epoch, counted from 0 as in the report."""
-    return f"epoch-{epoch:04d}"
+def _written(path: Path) -> float:
+    """When a file was last written, in seconds of the clock; 0 if there is none."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
