@@ -1,0 +1,229 @@
+"""How far is D an inverse of G? One checkpoint in, a `Reading` out: scores, sentences, and images that went round.
+
+Four questions (docs/mirror.md): what D's features know of the data's labels, how well z is read back from D's features
+of G(z), what is left of images after x -> features -> z -> G(z), and what a descent on z finds instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ayneh.checkpoint import Checkpoint
+from ayneh.data.sources import Images, load
+from ayneh.engine.critic import Critic, critic_of
+from ayneh.engine.sampler import Sampler
+from ayneh.errors import UserError
+from ayneh.game.frame import levels, put, scale
+from ayneh.inverse.descent import Descent, invert
+from ayneh.inverse.readback import (
+    ReadBack,
+    explained,
+    nearest_label,
+    principal,
+    probe,
+    read_by_perceptron,
+    read_by_ridge,
+    relative_error,
+    squared_error,
+    verdict,
+)
+from ayneh.judge.scores import Plain, Score, count_name
+from ayneh.pictures import grid, save_png
+
+LEAST, MOST = 100, 100_000  # generated images
+HELD_OUT = 5  # a fifth of the generated images measures what the others fitted
+ROUND_TRIPS = 2_000  # images of each kind that go round, at most
+STARTS = 8  # of a descent: where the encoder points, and so many less one draws from the prior
+NOISE = 0.01  # variance of a pixel's noise in the prior term of a descent, for normal priors
+COLUMNS = 16  # of the picture
+Rows = dict[str, Tensor]  # what a row of the picture shows -> its images, (columns, C, S, S) in [-1, 1]
+Scores = dict[str, Score]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How far one replica's D is an inverse of its G, after some step."""
+
+    step: int
+    data: str
+    features: int  # numbers that D makes of an image
+    latents: int  # numbers of z
+    prior: str
+    read_by: str  # the map that reads z best: ridge or perceptron
+    scores: Scores
+    r2_by_coordinate: dict[str, list[float]]  # of each map
+    words: list[str]
+    rows: Rows
+
+    def as_dict(self) -> dict[str, object]:
+        """What mirror.json says: all but the images."""
+        plain: dict[str, Plain] = {name: score.as_dict() for name, score in self.scores.items()}
+        return {name: value for name, value in vars(self).items() if name != "rows"} | {"scores": plain}
+
+    def save_picture(self, path: Path) -> None:
+        """The round trips as a PNG: a row of images for each kind and each way back."""
+        images = levels(torch.cat(list(self.rows.values())))
+        columns, side = len(images) // len(self.rows), images.shape[-1]
+        names = "      ".join(name.replace("_", " ") for name in self.rows)  # broken at wide gaps, where it is too long
+        save_png(path, grid(images, columns), f"rows:      {names}", zoom=max(1, 64 // side))
+
+
+def read(
+    checkpoint: Checkpoint,
+    replica: int = 0,
+    images: int = 10_000,
+    inverted: int = 16,
+    say: Callable[[str], None] = lambda words: None,
+) -> Reading:
+    """Measure one replica of a checkpoint on so many generated images, and on as many test images at most.
+
+    inverted: real and generated images whose z is sought by descent (0: none); say: gets a sentence before each part
+    of the work. Raises UserError if a number is out of bounds, there is no such replica, or the data cannot be read.
+    """
+    if not LEAST <= images <= MOST:
+        raise UserError(f"--images is {images}; choose {LEAST} to {MOST:,}.")
+    if not 0 <= inverted <= 1000:
+        raise UserError(f"--invert is {inverted}; choose 0 to 1000 images.")
+    place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
+    critic, control = critic_of(*place), critic_of(*place, trained=False)
+    config, side = critic.sampler.config, checkpoint.image_shape[-1]
+    train = load(config.data.name, "train", resize=config.data.resize, limit=config.data.limit)
+    test = load(config.data.name, "test", resize=config.data.resize)
+    nearest: Scores = {}
+    probes: Scores = {}
+    if train.labels is None or test.labels is None:
+        say(f"{config.data.name} has no labels: what D's features know of them is left out")
+    else:
+        say("recognising the data's labels in D's features, and in the controls")
+        nearest, probes = _recognition(critic, control, train, test, images, side)
+    say(f"reading z back from {images} generated images")
+    maps, read_back, held_out = _read_z(critic, control, images)
+    by, best = max(maps.items(), key=lambda item: float(item[1].r2.mean()))
+    say("sending images round")
+    data = _word(test)
+    kinds = {
+        f"{data}_test": _framed(test.pixels[: min(images, ROUND_TRIPS)], side),
+        "generated": held_out[:ROUND_TRIPS],
+    }
+    trips = {kind: _trip(critic, best, x, inverted) for kind, x in kinds.items()}
+    scores = _named("nearest", f"{data}_test", nearest) | _named("probe", f"{data}_test", probes)
+    scores |= _named("r2", "generated", read_back)
+    rows: Rows = {}
+    columns = min([COLUMNS, inverted or COLUMNS, *map(len, kinds.values())])
+    for kind, trip in trips.items():
+        scores |= _named("relative_error", kind, {"": trip.error}) | _named("squared_error", kind, trip.squared)
+        rows |= {f"{kind}{way}": x[:columns] for way, x in trip.images.items()}
+    back, again = (trip.error for trip in trips.values())
+    return Reading(
+        step=checkpoint.step,
+        data=config.data.name,
+        features=len(critic.features(held_out[:1])[0]),
+        latents=config.prior.dim,
+        prior=critic.sampler.prior.describe(),
+        read_by=by,
+        scores=scores,
+        r2_by_coordinate={name: found.r2.tolist() for name, found in maps.items()},
+        words=verdict(by, best.score(), back, again, nearest),
+        rows=rows,
+    )
+
+
+def _named(what: str, of: str, scores: Scores) -> Scores:
+    """The scores under the names that reports carry: {"ridge": ...} -> {"r2_2k_generated_ridge": ...}."""
+    names = {name: [what, count_name(score.n), of, *([name] if name else [])] for name, score in scores.items()}
+    return {"_".join(names[name]): score for name, score in scores.items()}
+
+
+def _word(images: Images) -> str:
+    """The data as the names of scores carry it: a folder's path is not part of a name."""
+    return images.name.partition(":")[0].replace("-", "")
+
+
+def _framed(pixels: Tensor, side: int) -> Tensor:
+    """uint8 (N, C, h, w) -> (N, C, side, side) in [-1, 1], framed in black as in the game."""
+    return scale(put(pixels, side))
+
+
+def _recognition(
+    critic: Critic, control: Critic, train: Images, test: Images, most: int, side: int
+) -> tuple[Scores, Scores]:
+    """Accuracy of the nearest image's label, and of a linear probe, by space: D's features and three controls."""
+    if train.labels is None or test.labels is None:
+        raise ValueError("Both splits need labels.")
+    x, y, labels = train.pixels, test.pixels[:most], test.labels[:most]
+    pixels = scale(x.flatten(1)), scale(y.flatten(1))
+    features = critic.features(_framed(x, side)), critic.features(_framed(y, side))
+    principals = principal(*pixels, features[0].shape[1])
+    spaces = {
+        "features": features,
+        "untrained": (control.features(_framed(x, side)), control.features(_framed(y, side))),
+        "pixels": pixels,
+        f"pca{principals[0].shape[1]}": principals,
+    }
+    nearest, probes = (
+        {name: measure(known, train.labels, asked, labels) for name, (known, asked) in spaces.items()}
+        for measure in (nearest_label, probe)
+    )
+    return nearest, probes
+
+
+def _read_z(critic: Critic, control: Critic, images: int) -> tuple[dict[str, ReadBack], Scores, Tensor]:
+    """The maps features of G(z) -> z, how well they and the controls read z, and the images that were held out."""
+    sampler, fitted = critic.sampler, images - images // HELD_OUT
+    z, x = sampler.latents("mirror", images), sampler.images("mirror", images)
+    features = critic.features(x)
+    maps = {"ridge": read_by_ridge(features, z, fitted), "perceptron": read_by_perceptron(features, z, fitted)}
+    scores = {name: found.score() for name, found in maps.items()}
+    scores["ridge_untrained"] = read_by_ridge(control.features(x), z, fitted).score()
+    if critic.dis.reader is not None:
+        own = explained(critic.latents(x[fitted:]), z[fitted:])
+        scores["reader"] = Score(float(own.mean()), images - fitted)
+    return maps, scores, x[fitted:]
+
+
+@dataclass(frozen=True)
+class _Trip:
+    """Images of one kind that went x -> features -> z -> G(z)."""
+
+    error: Score  # relative, of all of them
+    squared: Scores  # of the first few: after the round trip, and by descent
+    images: Rows  # what came back, by what the row's name says after the kind
+
+
+def _trip(critic: Critic, best: ReadBack, x: Tensor, inverted: int) -> _Trip:
+    """Send images round by the map that reads z best, and the first few by a descent on z as well."""
+    z = best.read(critic.features(x))
+    back = _drawn(critic.sampler, z)
+    squared: Scores = {}
+    images = {"": x, " round trip": back}
+    if inverted:
+        few = x[:inverted]
+        found = _drawn(critic.sampler, _inverted(critic.sampler, few, z[:inverted]))
+        squared = {"round_trip": squared_error(few, back[:inverted]), "descent": squared_error(few, found)}
+        images[" by descent"] = found
+    return _Trip(relative_error(x, back), squared, images)
+
+
+@torch.no_grad()
+def _drawn(sampler: Sampler, z: Tensor) -> Tensor:
+    return torch.cat([sampler.gen(part).float() for part in z.split(256)])
+
+
+def _inverted(sampler: Sampler, x: Tensor, encoded: Tensor) -> Tensor:
+    """z of each image by descent, from where the encoder points and from draws of the prior."""
+    config = sampler.config
+    mean, variance = sampler.prior.moments(config.prior.dim)
+    finite = 0 < variance < float("inf")
+    how = Descent(
+        scale=variance**0.5 if finite else 1.0,
+        centre=mean if finite else 0.0,
+        noise=NOISE if config.prior.name == "normal" else 0.0,
+    )
+    starts = torch.cat([encoded[None], sampler.latents("invert", (STARTS - 1) * len(x)).unflatten(0, (-1, len(x)))])
+    sampler.gen.requires_grad_(False)
+    return invert(sampler.gen, x, starts, how)[0]
