@@ -296,7 +296,7 @@ def test_a_missing_extra_is_one_sentence(ayneh, tiny_run, tmp_path, monkeypatch)
 
 def test_nets_that_differ_are_not_shipped(ayneh, tiny_run, tmp_path, monkeypatch):
     for apart in (2e-4, float("inf"), float("nan")):
-        monkeypatch.setattr("ayneh.export.onnx.difference", lambda *_, apart=apart: apart)
+        monkeypatch.setattr("ayneh.export.write.difference", lambda *_, apart=apart: apart)
         status, _, err = ayneh("export", tiny_run, "--out", tmp_path / "out")
         assert status == 1
         assert "differs from PyTorch by" in err

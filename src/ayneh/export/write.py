@@ -1,0 +1,211 @@
+"""A run's nets as files for other programs: compared with PyTorch first, then written with a model card."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ayneh.checkpoint import Checkpoint
+from ayneh.data.sources import Images, load
+from ayneh.engine.sampler import STANDING_LATENTS, Sampler
+from ayneh.errors import Stopped, UserError, pick
+from ayneh.export.card import card
+from ayneh.export.contract import about_of, strings
+from ayneh.export.onnx import difference, to_onnx
+from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, players_of
+from ayneh.files import atomically
+from ayneh.game.layers import BatchNorm, BatchNorm1d
+from ayneh.loading.model import FORMAT
+from ayneh.pictures import grid, zoomed
+from ayneh.record import Record
+
+# An export may differ by so much from PyTorch's outputs; where the largest of them is above 1, by this share of it,
+# since float32 holds seven digits and outputs of hundreds occur where a batch norm divides by next to nothing.
+MOST_APART = 1e-4
+PICTURE, ZOOM = 64, 3  # images in samples.png, and how much larger than they are
+TAKES = {"generator": "z", "discriminator": "image", "encoder": "image"}  # net -> its input
+About = dict[str, Any]
+Write = Callable[..., bytes]  # (metadata=...) -> the content of a net's file
+Written = dict[str, tuple[Write, float]]  # net -> how to write it, and its largest difference from PyTorch
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written."""
+
+    folder: Path
+    files: dict[str, Path]  # of the nets, by name
+    numbers: dict[str, int]  # weights and biases in each file
+    differences: dict[str, float]  # of each net from PyTorch, the largest of any output
+    checked: int  # latents or images that were compared
+    about: About  # all that config.json says
+
+
+def export(
+    record: Record,
+    checkpoint: Checkpoint,
+    folder: Path,
+    form: str = "onnx",
+    replica: int = 0,
+    overwrite: bool = False,
+    say: Callable[[str], None] = lambda words: None,
+) -> Export:
+    """Write one replica's generator, discriminator and encoder into a folder that stands by itself.
+
+    form: a key of FORMS. overwrite: replace an export that is in the folder. say: gets a sentence where the training
+    images are gone. Raises UserError for a folder with something else in it, Stopped where a net does not compute what
+    PyTorch does; then nothing is written.
+    """
+    suffix, encode = pick(FORMS, form, "form of export")
+    refuse_taken(folder, overwrite)
+    data = _data(checkpoint, say)
+    players, sampler = players_of(checkpoint, replica, None if data is None else data.pixels)
+    about = about_of(record, checkpoint, replica, form, data) | {"checked": CHECKED}
+    inputs = _inputs(sampler, data, checkpoint.image_shape[-1])
+    expected = {name: players.outputs(name, inputs[takes]) for name, takes in TAKES.items()}
+    nets = about["nets"] = {
+        name: {
+            "file": f"{name}.{suffix}",
+            "takes": TAKES[name],
+            "numbers": _count(net) - (_count(players.encoder.head) if (form, name) == ("onnx", "encoder") else 0),
+            "statistics": _statistics(name, net, players.judged_by),
+            "outputs": {output: list(y.shape[1:]) for output, y in expected[name].items()},
+        }
+        for name, net in players.nets().items()
+    }
+    common, files = {key: value for key, value in about.items() if key != "nets"}, {}
+    for name, (write, apart) in encode(players, about, inputs, expected).items():
+        net = nets[name]
+        net["difference"] = _near(name, apart, expected[name])
+        content = files[net["file"]] = write(metadata=strings(common | {"net": name} | net))
+        net["sha256"] = hashlib.sha256(content).hexdigest()
+    files["samples.png"] = _picture(sampler)
+    files["README.md"] = card(about, record, checkpoint).encode()
+    files["config.json"] = json.dumps(about, indent=2, ensure_ascii=False).encode() + b"\n"
+    _replace(folder, files)
+    return Export(
+        folder,
+        {name: folder / net["file"] for name, net in nets.items()},
+        {name: net["numbers"] for name, net in nets.items()},
+        {name: net["difference"] for name, net in nets.items()},
+        CHECKED,
+        about,
+    )
+
+
+def refuse_taken(folder: Path, overwrite: bool) -> None:
+    """Raise UserError if an export cannot go into ``folder``: it is not empty, or no export is to be replaced."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        values = json.loads((folder / "config.json").read_text())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        values = None
+    ours = isinstance(values, dict) and values.get("format") == FORMAT
+    if ours and not overwrite:
+        raise UserError(f"{folder} holds an export already: choose another --out, or replace it with --overwrite.")
+    if not ours:
+        raise UserError(f"{folder} is not empty and not an export of ayneh: choose another --out.")
+
+
+def _inputs(sampler: Sampler, data: Images | None, size: int) -> dict[str, Tensor]:
+    """What the nets are compared on: latents, and images, half of them real where there are real ones."""
+    images = sampler.images("export", CHECKED)
+    if data is not None:
+        reals = chosen(data.pixels, CHECKED // 2, size)
+        images = torch.cat([reals, images[len(reals) :]])
+    return {"z": sampler.latents("export", CHECKED), "image": images}
+
+
+def _onnx(players: Players, about: About, inputs: Outputs, expected: Mapping[str, Outputs]) -> Written:
+    """Each net as an ONNX graph, run by onnxruntime."""
+    modules = players.nets() | {"encoder": nn.Sequential(players.encoder.features, nn.Flatten())}
+    written: Written = {}
+    for name, outputs in expected.items():
+        x, (first, *others) = inputs[TAKES[name]], outputs
+        further = {other: reader for other in others if (reader := players.reader())}
+        write = partial(to_onnx, modules[name], tuple(x.shape[1:]), (TAKES[name], first), further)
+        written[name] = write, difference(write(), x, outputs)
+    return written
+
+
+def _safetensors(players: Players, about: About, inputs: Outputs, expected: Mapping[str, Outputs]) -> Written:
+    """Each net's weights and statistics by name, read back into new nets."""
+    from safetensors.torch import load, save
+
+    tensors = {
+        name: {key: x.detach().clone(memory_format=torch.contiguous_format) for key, x in net.state_dict().items()}
+        for name, net in players.nets().items()
+    }
+    again = built(about, {name: load(save(weights)) for name, weights in tensors.items()})
+    written: Written = {}
+    for name, outputs in expected.items():
+        found = again.outputs(name, inputs[TAKES[name]])
+        written[name] = partial(save, tensors[name]), max((found[k] - y).abs().max().item() for k, y in outputs.items())
+    return written
+
+
+FORMS = {"onnx": ("onnx", _onnx), "safetensors": ("safetensors", _safetensors)}  # form -> suffix, how to write it
+
+
+def _count(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+def _near(name: str, apart: float, expected: Outputs) -> float:
+    """``apart`` itself. Raises Stopped where it is more than rounding explains, or not a number."""
+    bound = MOST_APART * max(1.0, *(y.abs().max().item() for y in expected.values()))
+    if not apart <= bound < math.inf:
+        raise Stopped(
+            f"The exported {name} differs from PyTorch by {apart:.1e}, more than {bound:.1e}: nothing was written. Its "
+            "numbers may be out of bounds; try an earlier --epoch."
+        )
+    return apart
+
+
+def _statistics(name: str, net: nn.Module, judged_by: str) -> str:
+    """The images or latents over which a net's batch norms were averaged, in words."""
+    if not any(isinstance(m, BatchNorm | BatchNorm1d) for m in net.modules()):
+        return "it has none"
+    own = f"{STANDING_LATENTS:,} images of its own generator"
+    return {"generator": f"{STANDING_LATENTS:,} latents", "discriminator": judged_by, "encoder": own}[name]
+
+
+def _data(checkpoint: Checkpoint, say: Callable[[str], None]) -> Images | None:
+    """The training images, for D's statistics and the images' own size; None where they cannot be read."""
+    data = checkpoint.config.data
+    try:
+        return load(data.name, "train", resize=data.resize, limit=data.limit)
+    except UserError as error:
+        say(f"D is exported with the statistics of generated images alone, since its training images are gone: {error}")
+        return None
+
+
+def _picture(sampler: Sampler) -> bytes:
+    """A PNG of the run's fixed noise."""
+    pixels = zoomed(grid(sampler.draw("samples", PICTURE)), ZOOM).numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def _replace(folder: Path, files: dict[str, bytes]) -> None:
+    """Write all files of an export, the config last: without it there is none."""
+    (folder / "config.json").unlink(missing_ok=True)
+    for name in TAKES:
+        for suffix, _ in FORMS.values():
+            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+    for name, content in files.items():
+        with atomically(folder / name) as file:
+            file.write(content)
