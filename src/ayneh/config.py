@@ -1,7 +1,7 @@
 """What a run is made of, as frozen dataclasses: the command line, the run folder and studies all read these.
 
-Each field's docstring is its help text; units stand in the names. Numbers that may differ between the replicas of
-one stack are gathered by `engine.match.HYPER`, and how some of them fade by `FADING`; everything else is structure.
+Each field's docstring is its help text, the numbers it takes stand beside its type, and units stand in the names.
+`engine.hyper.HYPER` lists the numbers that may differ between the replicas of one stack.
 """
 
 from __future__ import annotations
@@ -11,9 +11,22 @@ import json
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from math import inf
+from typing import Annotated, Any
 
 from ayneh.errors import UserError, unknown
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a field takes, both ends included; None in an optional field is never out of range."""
+
+    low: float
+    high: float = inf
+
+    def __str__(self) -> str:
+        return f"be at least {self.low:g}" if self.high == inf else f"lie between {self.low:g} and {self.high:g}"
 
 
 @dataclass(frozen=True)
@@ -22,11 +35,11 @@ class Data:
 
     name: str = "digits"
     """digits (embedded), mnist, fashion-mnist, kmnist, stacked-mnist, folder:PATH or npz:PATH."""
-    resize: int | None = None
+    resize: Annotated[int | None, Range(1)] = None
     """Resize every image to this many pixels a side when loading (default: leave them as they are)."""
-    pad_to: int | None = None
+    pad_to: Annotated[int | None, Range(1)] = None
     """Frame the images in black to this many pixels a side (default: the next size that the nets take)."""
-    limit: int | None = None
+    limit: Annotated[int | None, Range(1)] = None
     """Use only the first so many images (default: all)."""
 
 
@@ -36,7 +49,7 @@ class Prior:
 
     name: str = "normal"
     """normal, uniform, sphere, truncated-normal, laplace, student-t, bernoulli or mixture."""
-    dim: int = 128
+    dim: Annotated[int, Range(1, 1e6)] = 128
     """Length of z."""
     mean: float | None = None
     """normal, truncated-normal, laplace: mean of a coordinate (0)."""
@@ -70,7 +83,7 @@ class Net:
 
     name: str = "mirror"
     """mirror (Part B of the report) or mlp."""
-    width: int | None = None
+    width: Annotated[int | None, Range(1)] = None
     """Channels of the widest map (mirror: 16) or units of the smallest layer (mlp: 64)."""
     gen_norm: str | None = None
     """Normalisation in G: batch or none (mirror: batch, mlp: none)."""
@@ -80,13 +93,13 @@ class Net:
     """Divide each of D's weights by its largest singular value (Miyato et al. 2018)."""
     gen_first_norm: str = "none"
     """Right after G's first layer: unit (each unit over the batch), channel (its positions together) or none."""
-    gen_offset: float = 0.0
+    gen_offset: Annotated[float, Range(0)] = 0.0
     """Standard deviation of a constant added to each unit of G's first layer."""
     gen_offset_gain: float = 0.0
     """Train that constant, as gain times a weight (0: it stays as it is)."""
     init: str | None = None
     """Initial weights: dcgan (normal, standard deviation 0.02; mirror), glorot (mlp), he or torch (PyTorch's own)."""
-    features: int | None = None
+    features: Annotated[int | None, Range(1, 1e6)] = None
     """Numbers that D makes of an image before it judges (mirror: prior.dim, mlp: width)."""
 
 
@@ -98,29 +111,29 @@ class Rules:
     """non-saturating, saturating, least-squares, hinge, wasserstein or relativistic."""
     penalty: str = "none"
     """On D's gradient: none, r1, r2, r1+r2, wgan-gp or dragan."""
-    gamma: float = 1.0
+    gamma: Annotated[float, Range(0)] = 1.0
     """Weight of the penalty."""
-    dropout: float = 0.3
+    dropout: Annotated[float, Range(0, 0.99)] = 0.3
     """Probability that a pixel is dropped before D sees it (report R7: 0.3)."""
-    label_smoothing: float = 0.0
+    label_smoothing: Annotated[float, Range(0, 1)] = 0.0
     """One-sided: real images are labelled 1 minus this."""
-    instance_noise: float = 0.0
+    instance_noise: Annotated[float, Range(0)] = 0.0
     """Standard deviation of Gaussian noise on every image that D sees, at the start."""
-    instance_noise_images: int = 0
+    instance_noise_images: Annotated[int, Range(0)] = 0
     """Images seen until instance noise has fallen, in a straight line, to zero (0: it stays)."""
-    translation: float = 0.0
+    translation: Annotated[float, Range(0, 0.5)] = 0.0
     """Shift what D sees by up to this fraction of the side, real and fake alike."""
-    cutout: float = 0.0
+    cutout: Annotated[float, Range(0, 1)] = 0.0
     """Cut a square with this fraction of the side out of what D sees, real and fake alike."""
-    dis_steps: int = 1
+    dis_steps: Annotated[int, Range(1, 1000)] = 1
     """Updates of D in each step, each on its own batch."""
-    gen_steps: int = 1
+    gen_steps: Annotated[int, Range(1, 1000)] = 1
     """Updates of G in each step."""
-    ema_halflife_images: float = 0.0
+    ema_halflife_images: Annotated[float, Range(0)] = 0.0
     """Half-life, in images, of the moving average of G that is sampled (0: G itself)."""
-    mirror_weight: float = 0.0
+    mirror_weight: Annotated[float, Range(0)] = 0.0
     """Weight, for D and G alike, of reading z back from D's features of G(z): 1 - R^2 times this (0: not read)."""
-    mirror_weight_gen: float | None = None
+    mirror_weight_gen: Annotated[float | None, Range(0)] = None
     """The same for G, where it is to differ (default: mirror_weight)."""
 
 
@@ -128,17 +141,17 @@ class Rules:
 class Optimizer:
     """Adam."""
 
-    lr: float = 2e-4
+    lr: Annotated[float, Range(0)] = 2e-4
     """Learning rate of both players."""
-    lr_dis: float | None = None
+    lr_dis: Annotated[float | None, Range(0)] = None
     """Learning rate of D (default: lr)."""
-    beta1: float = 0.5
+    beta1: Annotated[float, Range(0, 0.999999)] = 0.5
     """Decay of the mean gradient."""
-    beta2: float = 0.999
+    beta2: Annotated[float, Range(0, 0.999999)] = 0.999
     """Decay of the mean squared gradient."""
-    eps: float = 1e-8
+    eps: Annotated[float, Range(0)] = 1e-8
     """Added to the root of the mean squared gradient."""
-    decay_images: int = 0
+    decay_images: Annotated[int, Range(0)] = 0
     """Images seen until both learning rates have fallen, in a straight line, to zero (0: they stay)."""
 
 
@@ -146,21 +159,21 @@ class Optimizer:
 class Keep:
     """What a run writes down, and how often."""
 
-    tick_steps: int = 100
+    tick_steps: Annotated[int, Range(1)] = 100
     """Steps between two lines of metrics.jsonl (an epoch's last step always writes one)."""
-    sample_epochs: int = 1
+    sample_epochs: Annotated[int, Range(1)] = 1
     """Epochs between two pictures of the fixed noise."""
-    checkpoint_epochs: int = 1
+    checkpoint_epochs: Annotated[int, Range(1)] = 1
     """Epochs between two checkpoints; the last two are kept."""
-    keep_epochs: int = 10
+    keep_epochs: Annotated[int, Range(1)] = 10
     """Keep for good every checkpoint whose count of epochs is a multiple of this, and the last."""
-    sample_images: int = 64
+    sample_images: Annotated[int, Range(1, 10_000)] = 64
     """Images in a picture."""
-    score_epochs: int = 0
+    score_epochs: Annotated[int, Range(0)] = 0
     """Epochs between two scores of G by the judge, so long as they take at most 5 % of the time (0: never)."""
-    score_images: int = 1000
+    score_images: Annotated[int, Range(100, 10_000)] = 1000
     """Images behind such a score."""
-    vitals_steps: int = 50
+    vitals_steps: Annotated[int, Range(0)] = 50
     """Steps from one look at the players' health to the next, at a tick; each costs about a step (0: never)."""
     tensorboard: bool = False
     """Write TensorBoard event files too (needs ayneh[tensorboard])."""
@@ -170,15 +183,15 @@ class Keep:
 class Config:
     """One run, or a stack of replicas that differ in their seed alone."""
 
-    epochs: int = 100
+    epochs: Annotated[int, Range(1)] = 100
     """Passes over the data."""
-    batch: int = 128
+    batch: Annotated[int, Range(2)] = 128
     """Images in a batch."""
-    seed: int = 0
+    seed: Annotated[int, Range(0)] = 0
     """Seed of the first replica; the others count on from it."""
-    seeds: int = 1
+    seeds: Annotated[int, Range(1)] = 1
     """Number of replicas, trained side by side."""
-    rescue: int = 0
+    rescue: Annotated[int, Range(0)] = 0
     """On a severe finding go back to the last healthy moment and change something, at most so many times (0: never)."""
     data: Data = field(default_factory=Data)
     prior: Prior = field(default_factory=Prior)
@@ -192,48 +205,30 @@ class Config:
     """auto (tf32 on CUDA, else float32), float32, tf32, bfloat16 or float64."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch", 2), ("seeds", 1), ("seed", 0), ("rescue", 0)):
-            if getattr(self, name) < least:
-                raise UserError(f"--{name} is {getattr(self, name)}; it must be at least {least}.")
+        for name, value in flatten(self).items():
+            allowed = ranges().get(name)
+            if allowed and value is not None and not allowed.low <= value <= allowed.high:
+                raise UserError(f"--{name.replace('_', '-')} is {value:g}; it must {allowed}.")
         if self.rescue and self.seeds > 1:
             raise UserError(f"--rescue brings back one run at a time, and --seeds is {self.seeds}: leave out one.")
         if self.rescue and not self.keep.vitals_steps:
             raise UserError("--rescue acts on what the doctor sees, and --keep.vitals-steps is 0: leave it at 50.")
-        bounds: list[tuple[str, float, float, float]] = [
-            ("prior.dim", self.prior.dim, 1, 1e6),
-            ("net.features", 1 if self.net.features is None else self.net.features, 1, 1e6),
-            ("rules.gamma", self.rules.gamma, 0, float("inf")),
-            ("rules.dropout", self.rules.dropout, 0, 0.99),
-            ("rules.label-smoothing", self.rules.label_smoothing, 0, 1),
-            ("rules.instance-noise", self.rules.instance_noise, 0, float("inf")),
-            ("rules.translation", self.rules.translation, 0, 0.5),
-            ("rules.cutout", self.rules.cutout, 0, 1),
-            ("rules.dis-steps", self.rules.dis_steps, 1, 1000),
-            ("rules.gen-steps", self.rules.gen_steps, 1, 1000),
-            ("rules.mirror-weight", self.rules.mirror_weight, 0, float("inf")),
-            ("rules.mirror-weight-gen", self.rules.mirror_weight_gen or 0, 0, float("inf")),
-            ("rules.ema-halflife-images", self.rules.ema_halflife_images, 0, float("inf")),
-            ("optimizer.lr", self.optimizer.lr, 0, float("inf")),
-            ("optimizer.beta1", self.optimizer.beta1, 0, 0.999999),
-            ("optimizer.beta2", self.optimizer.beta2, 0, 0.999999),
-            ("optimizer.decay-images", self.optimizer.decay_images, 0, float("inf")),
-            ("keep.tick-steps", self.keep.tick_steps, 1, float("inf")),
-            ("keep.sample-epochs", self.keep.sample_epochs, 1, float("inf")),
-            ("keep.checkpoint-epochs", self.keep.checkpoint_epochs, 1, float("inf")),
-            ("keep.keep-epochs", self.keep.keep_epochs, 1, float("inf")),
-            ("keep.sample-images", self.keep.sample_images, 1, 10_000),
-            ("keep.score-epochs", self.keep.score_epochs, 0, float("inf")),
-            ("keep.score-images", self.keep.score_images, 100, 10_000),
-            ("keep.vitals-steps", self.keep.vitals_steps, 0, float("inf")),
-        ]
-        for name, value, low, high in bounds:
-            if not low <= value <= high:
-                raise UserError(f"--{name} is {value:g}; it must lie between {low:g} and {high:g}.")
 
 
 NESTED: dict[str, type] = {
     "data": Data, "prior": Prior, "net": Net, "rules": Rules, "optimizer": Optimizer, "keep": Keep,
 }  # fmt: skip
+
+
+@cache
+def ranges() -> dict[str, Range]:
+    """{"rules.gamma": Range(0), ...}: the fields that have one, by their dotted names."""
+    found: dict[str, Range] = {}
+    for room, cls in {"": Config, **NESTED}.items():
+        for name, hint in typing.get_type_hints(cls, include_extras=True).items():
+            marks = [mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, Range)]
+            found |= {f"{room}.{name}".lstrip("."): mark for mark in marks}
+    return found
 
 
 def to_dict(config: Config) -> dict[str, Any]:

@@ -4,10 +4,8 @@ import json
 
 import pytest
 
-from ayneh.config import Config, flatten
-from ayneh.engine.match import HYPER
 from ayneh.errors import UserError
-from ayneh.studies.plan import BUILT_IN, SHARED, from_dict, read, slug
+from ayneh.studies.plan import BUILT_IN, from_dict, read, slug
 
 ARMS = {"name": "s", "arms": {"a": {}, "b": {"optimizer": {"lr": 1e-4}}}}
 
@@ -39,18 +37,6 @@ def test_groups_split_where_structure_differs_and_nowhere_else():
     study = from_dict({"name": "s", "arms": {"base": {}} | numbers | structure, "seeds": 2}, "s")
     groups = [sorted({run.arm for run in group}) for group in study.groups()]
     assert groups == [sorted(["base", *numbers]), ["net"], ["loss"], ["batch"]]
-
-
-def test_what_replicas_may_share_are_fields_and_no_number_of_the_game_is_forgotten():
-    names = flatten(Config())
-    assert set(names) >= SHARED
-    shared_leaves = {name.rpartition(".")[2] for name in SHARED}
-    renamed = {"lr_gen": "lr", "smooth": "label_smoothing", "ema_decay": "ema_halflife_images"}
-    # A mirror gives D a second head; the others are moments of the prior, which may differ.
-    elsewhere = {"mirror_weight", "mirror_weight_gen", "z_mean", "z_std"}
-    assert {renamed.get(name, name) for name in HYPER} - elsewhere <= shared_leaves
-    read = {leaf for leaf in names if leaf.endswith("_images") and leaf.startswith(("rules", "optimizer"))}
-    assert read <= SHARED  # how long a number takes to fade, or an average to forget
 
 
 def test_every_arm_is_looked_at_when_it_ends():

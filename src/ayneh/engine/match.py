@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ayneh.config import Config
 from ayneh.engine.device import choose_precision, keep_freed_memory
+from ayneh.engine.hyper import HYPER
 from ayneh.engine.noise import FIXED, Blocks, Chance, derive
 from ayneh.engine.replicas import Net, init_rows
 from ayneh.errors import UserError, pick
@@ -57,7 +58,7 @@ def nets_of(
 
 
 class Match:
-    """R replicas of one game; they may differ in seed, prior and `HYPER`'s numbers, not in structure."""
+    """R replicas of one game; they may differ in seed, prior and the numbers of `HYPER`, not in structure."""
 
     def __init__(self, replicas: Sequence[Config], pixels: Tensor, device: torch.device, turn: int = 0) -> None:
         """pixels: uint8 (N, C, h, w), square; turn: see `Chance`.
@@ -105,7 +106,10 @@ class Match:
         self.chance = chance(
             [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype, turn
         )
-        self._hyper = {name: self._numbers(read) for name, read in HYPER.items()}
+        self._hyper = {
+            name: torch.tensor([[number.value(c)] for c in replicas], dtype=self.dtype, device=device)  # (R, 1)
+            for name, number in HYPER.items()
+        }
 
     def start(self) -> State:
         """The state before the first step: weights by each replica's seed, nothing remembered."""
@@ -180,10 +184,10 @@ class Match:
         return {"dis": dis, "gen": gen}
 
     def hyper(self, i: int) -> Hyper:
-        """The numbers of step i, (R, 1) each; those of `FADING` fall in a straight line to zero."""
+        """The numbers of step i, (R, 1) each; some fall in a straight line to zero."""
         seen, hyper = i * self.images_per_step, dict(self._hyper)
-        for name, span in FADING.items():
-            spans = [span(c) for c in self.replicas]
+        for name, number in HYPER.items():
+            spans = [number.images_to_zero(c) for c in self.replicas]
             if any(spans):
                 fading = [[max(0.0, 1 - seen / images) if images else 1.0] for images in spans]
                 shares = torch.tensor(fading, dtype=self.dtype).to(self.device, non_blocking=self.device.type == "cuda")
@@ -205,10 +209,6 @@ class Match:
     def _uses(self, rule: str) -> bool:
         return any(getattr(c.rules, rule) > 0 for c in self.replicas)
 
-    def _numbers(self, read: Callable[[Config], float]) -> Tensor:
-        values = [[read(c)] for c in self.replicas]
-        return torch.tensor(values, dtype=self.dtype, device=self.device)  # (R, 1)
-
 
 def _need_variance(c: Config) -> None:
     prior = prior_of(c)
@@ -218,39 +218,3 @@ def _need_variance(c: Config) -> None:
             f"--rules.mirror-weight measures z in units of its variance, and that of {prior.describe()} is "
             f"{variance:g}: choose another --prior.name, or set it to 0."
         )
-
-
-FADING: dict[str, Callable[[Config], int]] = {  # of `HYPER`: how many images it takes to fade (0: it stays)
-    "instance_noise": lambda c: c.rules.instance_noise_images,
-    "lr_gen": lambda c: c.optimizer.decay_images,
-    "lr_dis": lambda c: c.optimizer.decay_images,
-}
-
-
-def _ema_decay(c: Config) -> float:
-    halflife = c.rules.ema_halflife_images
-    return 0.5 ** (c.batch * c.rules.dis_steps / halflife) if halflife else 0.0
-
-
-def _mirror_weight_gen(c: Config) -> float:
-    weight = c.rules.mirror_weight_gen
-    return c.rules.mirror_weight if weight is None else weight
-
-
-HYPER: dict[str, Callable[[Config], float]] = {  # the numbers that may differ between the replicas of a stack
-    "lr_gen": lambda c: c.optimizer.lr,
-    "lr_dis": lambda c: c.optimizer.lr if c.optimizer.lr_dis is None else c.optimizer.lr_dis,
-    "beta1": lambda c: c.optimizer.beta1,
-    "beta2": lambda c: c.optimizer.beta2,
-    "gamma": lambda c: c.rules.gamma,
-    "dropout": lambda c: c.rules.dropout,
-    "smooth": lambda c: c.rules.label_smoothing,
-    "instance_noise": lambda c: c.rules.instance_noise,
-    "translation": lambda c: c.rules.translation,
-    "cutout": lambda c: c.rules.cutout,
-    "ema_decay": _ema_decay,
-    "mirror_weight": lambda c: c.rules.mirror_weight,
-    "mirror_weight_gen": _mirror_weight_gen,
-    "z_mean": lambda c: prior_of(c).moments(c.prior.dim)[0],
-    "z_std": lambda c: prior_of(c).moments(c.prior.dim)[1] ** 0.5,
-}

@@ -13,7 +13,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ayneh import __version__
-from ayneh.config import Config, differences
+from ayneh.config import differences
+from ayneh.engine.hyper import structure
 from ayneh.errors import UserError
 from ayneh.files import atomically
 from ayneh.record import Record
@@ -140,13 +141,7 @@ class Ledger:
 
 def group_name(group: list[Run], all_groups: list[list[Run]]) -> str:
     """What sets a group apart from the others, e.g. "net.name mlp, net.width 64"."""
-    from ayneh.config import flatten
-    from ayneh.studies.plan import SHARED
-
-    def fixed(config: Config) -> dict[str, Any]:
-        return {name: value for name, value in flatten(config).items() if name not in SHARED}
-
-    tables = [fixed(g[0].config) for g in all_groups]
+    tables = [structure(g[0].config) for g in all_groups]
     apart = [name for name in tables[0] if len({repr(table[name]) for table in tables}) > 1]
-    ours = fixed(group[0].config)
+    ours = structure(group[0].config)
     return ", ".join(f"{name} {ours[name]}" for name in apart) or "all runs"

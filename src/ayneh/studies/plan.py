@@ -11,21 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ayneh.config import Config, changed, flatten, to_dict
+from ayneh.config import Config, changed, to_dict
+from ayneh.engine.hyper import structure
 from ayneh.errors import UserError, pick, unknown
 from ayneh.presets import PRESETS
 
 Changes = Mapping[str, Any]  # {"optimizer.lr": 1e-3}: leaves of a Config by their dotted names
 BUILT_IN = Path(__file__).parent / "builtin"
-
-# What the replicas of one stack may differ in: everything else splits a study into groups.
-SHARED = {
-    *("seed", "prior.name", "prior.mean", "prior.std", "prior.low", "prior.high", "prior.bound", "prior.radius"),
-    *("prior.scale", "prior.df", "prior.p", "prior.components", "rules.gamma", "rules.dropout"),
-    *("rules.label_smoothing", "rules.instance_noise", "rules.instance_noise_images", "rules.translation"),
-    *("rules.cutout", "rules.ema_halflife_images", "optimizer.lr", "optimizer.lr_dis", "optimizer.beta1"),
-    *("optimizer.beta2", "optimizer.decay_images"),
-}
 
 
 @dataclass(frozen=True)
@@ -144,9 +136,8 @@ class Study:
         """The runs that may share a stack: they differ in seeds, priors and numbers alone."""
         groups: dict[str, list[Run]] = {}
         for run in self.runs():
-            fixed = {name: value for name, value in flatten(run.config).items() if name not in SHARED}
-            # Which draws a step makes is structure: an effect that no arm of a group uses is not drawn at all.
-            groups.setdefault(repr(fixed), []).append(run)
+            # An effect that some arm of a group uses is drawn for every run of it, and changes nothing in the others.
+            groups.setdefault(repr(structure(run.config)), []).append(run)
         return list(groups.values())
 
     def look_epochs(self) -> list[int]:
