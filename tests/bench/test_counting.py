@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ayneh.engine.match import Match
-from ayneh.game.nets import make_nets
+from ayneh.game.nets import Spec, make_nets
 
 
 def test_by_hand_as_in_the_report(bench):
@@ -19,7 +19,7 @@ def test_by_hand_as_in_the_report(bench):
 @pytest.mark.parametrize(("size", "width", "z_dim", "channels"), [(32, 16, 128, 1), (16, 8, 20, 3), (64, 4, 10, 1)])
 def test_forward_passes_of_the_nets(bench, size, width, z_dim, channels):
     counting = bench("counting")
-    gen, dis = make_nets("mirror", z_dim, channels, size, width)
+    gen, dis = make_nets("mirror", Spec(z_dim=z_dim, channels=channels, size=size, width=width))
     layers = sum(counting.rungs(counting.ladder(size, width, z_dim, channels)))
     with torch.no_grad():
         assert counting.counted(lambda: gen(torch.randn(2, z_dim))) == 2 * 2 * layers

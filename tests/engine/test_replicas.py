@@ -6,12 +6,12 @@ from torch import nn
 
 from ayneh.engine.replicas import Net, init_rows
 from ayneh.game import narrow
-from ayneh.game.nets import INITS, make_nets
+from ayneh.game.nets import INITS, Spec, make_nets
 
 
 @pytest.fixture
 def net():
-    return Net(make_nets("mirror", 8, 1, 16, width=4)[0])
+    return Net(make_nets("mirror", Spec(z_dim=8, channels=1, size=16, width=4))[0])
 
 
 def test_unpack_and_pack_are_inverse_with_any_leading_axes(net):
@@ -59,7 +59,7 @@ def _norms(module: nn.Module):
 
 
 def test_bfloat16_is_autocast_and_comes_back_in_the_type_of_the_weights():
-    gen, _ = make_nets("mirror", 8, 1, 16, width=4)
+    gen, _ = make_nets("mirror", Spec(z_dim=8, channels=1, size=16, width=4))
     plain, half = Net(gen), Net(gen, torch.bfloat16)
     theta, z = init_rows(plain, [0], INITS["torch"]), torch.randn(1, 6, 8)
     assert half(theta, z).dtype == torch.float32

@@ -1,5 +1,7 @@
 """Every net as an ONNX graph, against PyTorch, in onnxruntime."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,39 +10,41 @@ from torch import nn
 from ayneh.errors import UserError
 from ayneh.export.onnx import difference, to_onnx
 from ayneh.game.layers import BatchNorm, standing_statistics
-from ayneh.game.nets import First, make_nets
+from ayneh.game.nets import First, Spec, make_nets
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-NETS = {  # arguments of make_nets: name, z, channels, size
-    "the report's": (("mirror", 128, 1, 32), {}),
-    "spectral, no norm in G": (("mirror", 16, 1, 16, 4), {"spectral": True, "gen_norm": "none"}),
-    "no norm at all, colour": (("mirror", 8, 3, 8, 4), {"gen_norm": "none", "dis_norm": "none"}),
-    "a constant and unit norm first": (("mirror", 8, 1, 16, 4), {"first": First("unit", 0.5)}),
-    "a trained constant first": (("mlp", 8, 1, 8, 4), {"first": First("none", 0.5, gain=2.0)}),
-    "channel norm first": (("mirror", 8, 1, 16, 4), {"first": First("channel")}),
-    "perceptrons": (("mlp", 128, 1, 28), {}),
+SMALL = Spec(z_dim=8, channels=1, size=16, width=4, reads=True)
+BATCH_NORM = replace(SMALL, gen_norm="batch", dis_norm="batch")
+NETS = {
+    "the report's": ("mirror", Spec(z_dim=128, channels=1, size=32, reads=True)),
+    "spectral, no norm in G": ("mirror", replace(SMALL, z_dim=16, spectral=True, gen_norm="none")),
+    "no norm at all, colour": ("mirror", replace(SMALL, channels=3, size=8, gen_norm="none", dis_norm="none")),
+    "a constant and unit norm first": ("mirror", replace(SMALL, first=First("unit", 0.5))),
+    "a trained constant first": ("mlp", replace(SMALL, size=8, first=First("none", 0.5, gain=2.0))),
+    "channel norm first": ("mirror", replace(SMALL, first=First("channel"))),
+    "perceptrons": ("mlp", Spec(z_dim=128, channels=1, size=28, reads=True)),
     "perceptrons with everything": (
-        ("mlp", 8, 3, 10, 4),
-        {"gen_norm": "batch", "dis_norm": "batch", "spectral": True, "first": First("unit", 0.5)},
+        "mlp",
+        replace(BATCH_NORM, channels=3, size=10, spectral=True, first=First("unit", 0.5)),
     ),
-    "other length of features": (("mirror", 8, 1, 16, 4), {"features": 5}),
+    "other length of features": ("mirror", replace(SMALL, features=5)),
 }
 
 
 def nets(case):
     """G and D in eval mode with weights, biases and statistics that are all different from their start."""
-    args, options = NETS[case]
+    name, spec = NETS[case]
     torch.manual_seed(1)
-    gen, dis = make_nets(*args, **options, reads=True)
+    gen, dis = make_nets(name, spec)
     with torch.no_grad():
         for p in (*gen.parameters(), *dis.parameters()):
             p += 0.1 * torch.randn_like(p)
-    z, size = args[1], args[2:4]
-    standing_statistics(gen, [2 * torch.randn(64, z) + 1])
-    standing_statistics(dis, [torch.rand(64, size[0], size[1], size[1])])
-    return gen, dis, z, (size[0], size[1], size[1])
+    image = (spec.channels, spec.size, spec.size)
+    standing_statistics(gen, [2 * torch.randn(64, spec.z_dim) + 1])
+    standing_statistics(dis, [torch.rand(64, *image)])
+    return gen, dis, spec.z_dim, image
 
 
 @pytest.mark.parametrize("case", NETS)

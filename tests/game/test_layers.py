@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm, standing_statistics
-from ayneh.game.nets import make_nets
+from ayneh.game.nets import Spec, make_nets
 
 
 def test_in_the_game_batch_norm_leaves_no_trace():
@@ -39,7 +39,7 @@ def test_filling_statistics_twice_forgets_the_first_time():
 
 
 def test_a_net_with_standing_statistics_makes_each_image_alone():
-    gen, _ = make_nets("mirror", 16, 1, 16)
+    gen, _ = make_nets("mirror", Spec(z_dim=16, channels=1, size=16))
     standing_statistics(gen, torch.randn(256, 16).split(64))
     z = torch.randn(32, 16)
     torch.testing.assert_close(gen(z)[3:4], gen(z[3:4]), atol=1e-5, rtol=1e-5)

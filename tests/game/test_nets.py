@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ayneh.errors import UserError
-from ayneh.game.nets import INITS, NETS, make_nets
+from ayneh.game.nets import INITS, NETS, Spec, make_nets
 
 
 def count(net: nn.Module) -> int:
@@ -29,13 +29,13 @@ def convolutions(net: nn.Module) -> list[nn.Module]:
 
 
 def test_the_mirror_nets_have_the_reports_parameters():
-    gen, dis = make_nets("mirror", 128, 1, 32)
+    gen, dis = make_nets("mirror", Spec(z_dim=128, channels=1, size=32))
     assert count(gen) == 172_449
     assert count(dis) == 172_881
 
 
 def test_the_mirror_nets_have_the_reports_shapes():
-    gen, dis = make_nets("mirror", 128, 1, 32)
+    gen, dis = make_nets("mirror", Spec(z_dim=128, channels=1, size=32))
     assert shapes_through(gen, torch.randn(2, 128, 1, 1)) == [
         (64, 4, 4),
         (32, 8, 8),
@@ -53,7 +53,7 @@ def test_the_mirror_nets_have_the_reports_shapes():
 
 
 def test_what_follows_each_layer_is_what_the_report_says():
-    gen, dis = make_nets("mirror", 128, 1, 32)
+    gen, dis = make_nets("mirror", Spec(z_dim=128, channels=1, size=32))
     kinds = lambda net: [type(m).__name__ for m in net]  # noqa: E731
     block = ["BatchNorm", "LeakyReLU"]
     assert kinds(dis.features) == ["Conv", *(["Conv", *block] * 3)]
@@ -69,7 +69,7 @@ def test_what_follows_each_layer_is_what_the_report_says():
 @pytest.mark.parametrize("size", [8, 16, 32, 64])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_block_halves_exactly_and_d_mirrors_g(size, channels):
-    gen, dis = make_nets("mirror", 128, channels, size)
+    gen, dis = make_nets("mirror", Spec(z_dim=128, channels=channels, size=size))
     down = convolutions(dis.features)
     up = convolutions(gen)[::-1]
     assert len(up) == len(down)
@@ -86,7 +86,7 @@ def test_every_block_halves_exactly_and_d_mirrors_g(size, channels):
 
 def test_logits_leave_the_net_not_probabilities():
     torch.manual_seed(0)
-    _, dis = make_nets("mirror", 128, 1, 32)
+    _, dis = make_nets("mirror", Spec(z_dim=128, channels=1, size=32))
     with torch.no_grad():
         dis.head.weight.mul_(100)
     logits = dis(torch.randn(64, 1, 32, 32))
@@ -95,28 +95,28 @@ def test_logits_leave_the_net_not_probabilities():
 
 @pytest.mark.parametrize("name", NETS)
 def test_the_features_judge_and_the_image_range(name):
-    gen, dis = make_nets(name, 16, 1, NETS[name].padded_size(28))
+    gen, dis = make_nets(name, Spec(z_dim=16, channels=1, size=NETS[name].padded_size(28)))
     x = gen(50 * torch.randn(8, 16))
     assert x.abs().max() <= 1
     torch.testing.assert_close(dis(x), dis.head(dis.features(x)).flatten())
 
 
 def test_the_mlp_takes_any_size_and_colour():
-    gen, dis = make_nets("mlp", 10, 3, 11)
+    gen, dis = make_nets("mlp", Spec(z_dim=10, channels=3, size=11))
     assert dis(gen(torch.randn(4, 10))).shape == (4,)
 
 
 @pytest.mark.parametrize("size", [28, 4, 33, 0])
 def test_a_size_that_the_mirror_cannot_take_is_refused(size):
     with pytest.raises(UserError, match=rf"power of two.*not {size}.*--data\.pad-to"):
-        make_nets("mirror", 128, 1, size)
+        make_nets("mirror", Spec(z_dim=128, channels=1, size=size))
 
 
 def test_unknown_names_name_the_nearest():
     with pytest.raises(UserError, match="no net called 'mirorr'.*mean 'mirror'"):
-        make_nets("mirorr", 128, 1, 32)
+        make_nets("mirorr", Spec(z_dim=128, channels=1, size=32))
     with pytest.raises(UserError, match="no normalisation called 'bach'.*mean 'batch'"):
-        make_nets("mirror", 128, 1, 32, gen_norm="bach")
+        make_nets("mirror", Spec(z_dim=128, channels=1, size=32, gen_norm="bach"))
 
 
 @pytest.mark.parametrize(("side", "padded"), [(28, 32), (32, 32), (8, 8), (5, 8), (33, 64)])
@@ -126,7 +126,7 @@ def test_the_size_to_pad_to(side, padded):
 
 
 def test_initial_weights_follow_their_laws():
-    gen, _ = make_nets("mirror", 128, 1, 32)
+    gen, _ = make_nets("mirror", Spec(z_dim=128, channels=1, size=32))
     first = gen[0]
     torch.manual_seed(0)
     INITS["dcgan"](gen)
@@ -140,7 +140,7 @@ def test_initial_weights_follow_their_laws():
 
 
 def test_glorot_and_he_keep_to_their_bounds():
-    gen, _ = make_nets("mlp", 100, 1, 28, width=300)
+    gen, _ = make_nets("mlp", Spec(z_dim=100, channels=1, size=28, width=300))
     INITS["glorot"](gen)
     bound = (6 / 400) ** 0.5
     assert 0.99 * bound < gen[0].weight.abs().max().item() <= bound
@@ -150,7 +150,7 @@ def test_glorot_and_he_keep_to_their_bounds():
 
 
 def test_he_keeps_the_size_of_a_signal_through_leaky_layers():
-    gen, _ = make_nets("mlp", 512, 1, 28, width=512)
+    gen, _ = make_nets("mlp", Spec(z_dim=512, channels=1, size=28, width=512))
     sizes = {}
     for name in ("he", "torch"):
         torch.manual_seed(0)
@@ -163,11 +163,11 @@ def test_he_keeps_the_size_of_a_signal_through_leaky_layers():
 
 @pytest.mark.parametrize("name", NETS)
 def test_features_may_be_of_any_length_and_a_reader_maps_them_to_z(name):
-    _, dis = make_nets(name, 16, 1, 32, features=24, reads=True)
+    _, dis = make_nets(name, Spec(z_dim=16, channels=1, size=32, features=24, reads=True))
     x = torch.rand(3, 1, 32, 32)
     assert dis.features(x).flatten(1).shape == (3, 24)
     both = dis(x, read=True)
     assert both.shape == (3, 17)
     assert torch.equal(both[:, 0], dis(x))
     assert torch.equal(both[:, 1:], dis.reader(dis.features(x).flatten(1)))
-    assert count(dis) == count(make_nets(name, 16, 1, 32, features=24)[1]) + 24 * 16 + 16
+    assert count(dis) == count(make_nets(name, Spec(z_dim=16, channels=1, size=32, features=24))[1]) + 24 * 16 + 16

@@ -17,7 +17,7 @@ from ayneh.engine.noise import FIXED, Blocks, Chance, derive
 from ayneh.engine.replicas import Net, init_rows
 from ayneh.errors import UserError, pick
 from ayneh.game.losses import LOSSES
-from ayneh.game.nets import INITS, NETS, First, make_nets
+from ayneh.game.nets import INITS, NETS, First, Spec, make_nets
 from ayneh.game.penalties import PENALTIES
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
@@ -49,11 +49,19 @@ def nets_of(
     """
     channels, size, _ = image_shape
     net, (_, autocast) = config.net, choose_precision(config.precision, device)
-    gen, dis = make_nets(
-        net.name, config.prior.dim, channels, size, net.width, net.gen_norm, net.dis_norm, net.spectral,
-        First(net.gen_first_norm, net.gen_offset, net.gen_offset_gain), net.features,
-        config.rules.mirror_weight > 0 if reads is None else reads,
-    )  # fmt: skip
+    spec = Spec(
+        z_dim=config.prior.dim,
+        channels=channels,
+        size=size,
+        width=net.width,
+        gen_norm=net.gen_norm,
+        dis_norm=net.dis_norm,
+        spectral=net.spectral,
+        first=First(net.gen_first_norm, net.gen_offset, net.gen_offset_gain),
+        features=net.features,
+        reads=config.rules.mirror_weight > 0 if reads is None else reads,
+    )
+    gen, dis = make_nets(net.name, spec)
     return Net(gen, autocast), Net(dis, autocast)
 
 

@@ -1,7 +1,7 @@
-"""The players: a generator z -> image in [-1, 1], and a discriminator image -> logit, as plain modules.
+"""The two nets: a generator z -> image in [-1, 1], and a discriminator image -> logit, as plain modules.
 
-Every discriminator is ``features`` (image -> numbers) followed by ``head`` (numbers -> logit); every net
-speaks of one replica and knows nothing of the replica axis. The sigmoid lives in the loss.
+Every discriminator is ``features`` (image -> numbers) followed by ``head`` (numbers -> logit). A module is one
+replica, without a replica axis. The sigmoid is part of the loss.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +17,7 @@ from ayneh.errors import UserError, pick, unknown
 from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm
 
 NORMS = ("batch", "none")
-FIRST_NORMS: dict[str, Callable[..., nn.Module]] = {  # what may follow G's first layer, by the shape of its output
+FIRST_NORMS: dict[str, Callable[..., nn.Module]] = {  # after G's first layer; each takes the shape of its output
     "unit": UnitNorm,
     "channel": lambda channels, *side: BatchNorm(channels) if side else BatchNorm1d(channels),
 }
@@ -26,11 +25,11 @@ FIRST_NORMS: dict[str, Callable[..., nn.Module]] = {  # what may follow G's firs
 
 @dataclass(frozen=True)
 class First:
-    """What follows the generator's first layer, before anything else: a constant, then a normalisation."""
+    """What directly follows the generator's first layer: a constant, then a normalisation."""
 
-    norm: str = "none"
-    offset: float = 0.0
-    gain: float = 0.0
+    norm: str = "none"  # or a key of FIRST_NORMS
+    offset: float = 0.0  # standard deviation of the constant (0: none)
+    gain: float = 0.0  # see `Offset`
 
     def layers(self, *shape: int) -> list[nn.Module]:
         """For an output of this shape. Raises UserError for an unknown normalisation."""
@@ -65,7 +64,7 @@ class MirrorGenerator(nn.Sequential):
     z_dim -> 64 x 4 x 4 -> 32 x 8 x 8 -> 16 x 16 x 16 -> 1 x 32 x 32 at the report's size and width.
     """
 
-    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str, first: First) -> None:
+    def __init__(self, *, z_dim: int, channels: int, size: int, width: int, norm: str, first: First) -> None:
         plan = _mirror_plan(size, width)[::-1]  # e.g. 64, 32, 16
         layers: list[nn.Module] = [Deconv(z_dim, plan[0], 4, stride=1), *first.layers(plan[0], 4, 4)]
         for c_in, c_out in itertools.pairwise(plan):
@@ -87,18 +86,18 @@ class MirrorDiscriminator(Discriminator):
     on the input belongs to the step, which owns all randomness.
     """
 
-    def __init__(self, n_features: int, channels: int, size: int, width: int, norm: str, spectral: bool) -> None:
+    def __init__(self, *, features: int, channels: int, size: int, width: int, norm: str, spectral: bool) -> None:
         super().__init__()
         plan = _mirror_plan(size, width)  # e.g. 16, 32, 64
         bias = norm == "none"
         layers: list[nn.Module] = [Conv(channels, plan[0], 4, 2, 1, bias=True, spectral=spectral)]
         strides = [(2, 1)] * (len(plan) - 1) + [(1, 0)]
-        for c_in, c_out, (stride, padding) in zip(plan, [*plan[1:], n_features], strides, strict=True):
+        for c_in, c_out, (stride, padding) in zip(plan, [*plan[1:], features], strides, strict=True):
             layers += [Conv(c_in, c_out, 4, stride, padding, bias=bias, spectral=spectral)]
             layers += [BatchNorm(c_out)] if norm == "batch" else []
             layers += [nn.LeakyReLU(0.2)]
-        self.features = nn.Sequential(*layers)  # (B, C, S, S) -> (B, n_features, 1, 1)
-        self.head = Conv(n_features, 1, 1, 1, 0, bias=True, spectral=spectral)
+        self.features = nn.Sequential(*layers)  # (B, C, S, S) -> (B, features, 1, 1)
+        self.head = Conv(features, 1, 1, 1, 0, bias=True, spectral=spectral)
 
 
 def _mirror_plan(size: int, width: int) -> list[int]:
@@ -115,7 +114,7 @@ def _mirror_plan(size: int, width: int) -> list[int]:
 class MlpGenerator(nn.Sequential):
     """z -> width -> 2 width -> 4 width -> pixels, leaky ReLU 0.2 between, tanh at the end."""
 
-    def __init__(self, z_dim: int, channels: int, size: int, width: int, norm: str, first: First) -> None:
+    def __init__(self, *, z_dim: int, channels: int, size: int, width: int, norm: str, first: First) -> None:
         layers: list[nn.Module] = []
         plan = [z_dim, width, 2 * width, 4 * width]
         for i, (n_in, n_out) in enumerate(itertools.pairwise(plan)):
@@ -133,78 +132,89 @@ class MlpGenerator(nn.Sequential):
 class MlpDiscriminator(Discriminator):
     """pixels -> 4 width -> 2 width -> features -> logit, leaky ReLU 0.2 between."""
 
-    def __init__(self, n_features: int, channels: int, size: int, width: int, norm: str, spectral: bool) -> None:
+    def __init__(self, *, features: int, channels: int, size: int, width: int, norm: str, spectral: bool) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Flatten()]
-        plan = [channels * size * size, 4 * width, 2 * width, n_features]
+        plan = [channels * size * size, 4 * width, 2 * width, features]
         for i, (n_in, n_out) in enumerate(itertools.pairwise(plan)):
             layers += [Linear(n_in, n_out, spectral)]
             layers += [BatchNorm1d(n_out)] if norm == "batch" and i > 0 else []
             layers += [nn.LeakyReLU(0.2)]
         self.features = nn.Sequential(*layers)
-        self.head = Linear(n_features, 1, spectral)
+        self.head = Linear(features, 1, spectral)
 
 
-class Players(NamedTuple):
-    """How to build the two sides of a game, and the image sizes they take."""
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What both nets are built for; what is None, the nets decide themselves."""
 
-    gen: Callable[[int, int, int, int, str, First], nn.Module]
-    dis: Callable[[int, int, int, int, str, bool], Discriminator]
+    z_dim: int
+    channels: int
+    size: int  # pixels a side
+    width: int | None = None
+    gen_norm: str | None = None  # of NORMS
+    dis_norm: str | None = None
+    spectral: bool = False  # D's weights are divided by their largest singular values
+    first: First = First()
+    features: int | None = None  # length of D's features
+    reads: bool = False  # D has a linear map from its features to z
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A generator and its discriminator: how each is built, and what takes the place of None in a `Spec`."""
+
+    gen: Callable[..., nn.Module]  # of z_dim, channels, size, width, norm, first
+    dis: Callable[..., Discriminator]  # of features, channels, size, width, norm, spectral
     features: Callable[[int, int], int]  # (length of z, width) -> length of D's features
-    padded_size: Callable[[int], int]
+    padded_size: Callable[[int], int]  # side of an image -> the next side that the nets take
     width: int
     gen_norm: str
     dis_norm: str
-    init: str
+    init: str  # of INITS
 
 
 NETS = {
-    "mirror": Players(
-        MirrorGenerator,
-        MirrorDiscriminator,
-        lambda z_dim, width: z_dim,
-        lambda side: max(8, 1 << (side - 1).bit_length()),
-        16,
-        "batch",
-        "batch",
-        "dcgan",
+    "mirror": Pair(
+        gen=MirrorGenerator,
+        dis=MirrorDiscriminator,
+        features=lambda z_dim, width: z_dim,
+        padded_size=lambda side: max(8, 1 << (side - 1).bit_length()),
+        width=16,
+        gen_norm="batch",
+        dis_norm="batch",
+        init="dcgan",
     ),
-    "mlp": Players(
-        MlpGenerator, MlpDiscriminator, lambda z_dim, width: width, lambda side: side, 64, "none", "none", "glorot"
+    "mlp": Pair(
+        gen=MlpGenerator,
+        dis=MlpDiscriminator,
+        features=lambda z_dim, width: width,
+        padded_size=lambda side: side,
+        width=64,
+        gen_norm="none",
+        dis_norm="none",
+        init="glorot",
     ),
 }
 
 
-def make_nets(
-    name: str,
-    z_dim: int,
-    channels: int,
-    size: int,
-    width: int | None = None,
-    gen_norm: str | None = None,
-    dis_norm: str | None = None,
-    spectral: bool = False,
-    first: First | None = None,
-    features: int | None = None,
-    reads: bool = False,
-) -> tuple[nn.Module, Discriminator]:
-    """(generator, discriminator) called ``name`` for images of (channels, size, size); None: the nets' own.
+def make_nets(name: str, spec: Spec) -> tuple[nn.Module, Discriminator]:
+    """(generator, discriminator) of this name.
 
-    features: length of D's features; reads: D has a linear map from them to z too.
-
-    Raises UserError for an unknown name or norm, or a size that the nets cannot take.
+    Raises UserError for an unknown name or normalisation, or a size that the nets cannot take.
     """
-    players = pick(NETS, name, "net")
-    width = width or players.width
-    norms = gen_norm or players.gen_norm, dis_norm or players.dis_norm
+    pair = pick(NETS, name, "net")
+    width = spec.width or pair.width
+    features = spec.features or pair.features(spec.z_dim, width)
+    norms = spec.gen_norm or pair.gen_norm, spec.dis_norm or pair.dis_norm
     for norm in norms:
         if norm not in NORMS:
             raise unknown("normalisation", norm, NORMS)
-    gen = players.gen(z_dim, channels, size, width, norms[0], first or First())
-    features = features or players.features(z_dim, width)
-    dis = players.dis(features, channels, size, width, norms[1], spectral)
-    if reads:  # made last: the other weights start as they would without it
-        dis.reader = Linear(features, z_dim)
+    image = {"channels": spec.channels, "size": spec.size, "width": width}
+    gen = pair.gen(z_dim=spec.z_dim, norm=norms[0], first=spec.first, **image)
+    dis = pair.dis(features=features, norm=norms[1], spectral=spec.spectral, **image)
+    if spec.reads:  # made last: the other weights start as they would without it
+        dis.reader = Linear(features, spec.z_dim)
     return gen.train(), dis.train()
 
 
