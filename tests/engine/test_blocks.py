@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from ayneh.engine.noise import Blocks, steps_in_block
+from ayneh.engine.noise import BlockChance, steps_in_block
 from ayneh.game.priors import make_prior
 
 CPU = torch.device("cpu")
 
 
-def blocks(*seeds, prior="normal", turn=0):
-    return Blocks(seeds, [make_prior(prior) for _ in seeds], 5, CPU, torch.float32, turn)
+def blocks(*seeds, prior="normal", rescues=0):
+    return BlockChance(seeds, [make_prior(prior) for _ in seeds], 5, CPU, torch.float32, rescues)
 
 
 DRAWS = {
@@ -30,7 +30,7 @@ def test_a_draw_does_not_depend_on_history_or_on_the_stack(draw):
         assert torch.equal(draw(b, i)[1:2], one)
     flat = {tuple(one.flatten()[:20].tolist()) for one in forwards}
     assert len(flat) == len(steps)
-    assert not torch.equal(draw(blocks(1, turn=1), 0), forwards[0])
+    assert not torch.equal(draw(blocks(1, rescues=1), 0), forwards[0])
 
 
 def test_a_block_is_bounded_whatever_a_draw_needs():

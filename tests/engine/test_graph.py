@@ -107,7 +107,7 @@ def test_the_mirror_nets_in_one_launch_too(rules, monkeypatch, capsys):
     """As on an accelerator: the stack under vmap, with the convolutions of the library."""
     monkeypatch.setattr(narrow, "serves", lambda *_: False)
     monkeypatch.setattr(
-        Stack, "__call__", lambda net, theta, x, **o: vmap(lambda row, one: net.play(row, one, **o))(theta, x)
+        Stack, "__call__", lambda net, theta, x, **o: vmap(lambda row, one: net.forward(row, one, **o))(theta, x)
     )
     match = match_of(replace(SMALL, net=Net("mirror", width=4), seeds=3, prior=Prior("mixture", dim=8), rules=rules))
     fast, slow = captured(match, match.start(), 0, tape), Inline(match, match.start(), 0)

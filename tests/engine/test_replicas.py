@@ -36,7 +36,7 @@ def test_the_vmapped_stack_is_the_loop(net, monkeypatch):
     theta = (torch.randn(3, sum(net.sizes), dtype=torch.float64) * 0.1).requires_grad_()
     z = torch.randn(3, 6, 8, dtype=torch.float64)
     loop = net(theta, z)
-    stacked = torch.func.vmap(net.play)(theta, z)
+    stacked = torch.func.vmap(net.forward)(theta, z)
     torch.testing.assert_close(stacked, loop, rtol=1e-12, atol=1e-12)
     (one,) = torch.autograd.grad(loop.square().sum(), theta)
     (other,) = torch.autograd.grad(stacked.square().sum(), theta)

@@ -106,7 +106,7 @@ def test_the_browsers_nets_agree_with_pytorch(page, served, tiny_run, opened):
     z = sampler.latents("some", 10)
     with torch.no_grad():
         image = players.gen(z)
-        opinions = players.judge(image).sigmoid()
+        opinions = players.dis(image).sigmoid()
     critic = critic_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0)
     found = page.evaluate("(z) => explorer.generate(z)", z.tolist())
     assert np.array(found) == pytest.approx(image.flatten().numpy(), abs=1e-5)

@@ -11,7 +11,7 @@ from ayneh.data.sources import load as load_data
 from ayneh.engine.critic import critic_of
 from ayneh.errors import UserError
 from ayneh.explorer.assets import runtime_script, runtime_wasm_gz
-from ayneh.explorer.library import Library, Shelf
+from ayneh.explorer.library import Cache, Library
 from ayneh.explorer.models import affine, directions
 from ayneh.export.onnx import difference
 from ayneh.record import Record
@@ -137,11 +137,11 @@ def test_an_affine_map_is_known_by_its_values():
     torch.testing.assert_close(found[1], bias)
 
 
-def test_a_shelf_makes_once_and_forgets_the_least_used(get):
-    shelf, made = Shelf(2), []
+def test_a_cache_makes_once_and_forgets_the_least_used(get):
+    cache, made = Cache(2), []
 
     def ask(key):
-        return shelf.get(key, lambda: made.append(key) or key)
+        return cache.get(key, lambda: made.append(key) or key)
 
     for key in ("a", "b", "a", "c", "a", "b"):
         assert ask(key) == key

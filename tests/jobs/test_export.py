@@ -88,7 +88,7 @@ def test_d_judges_with_statistics_of_both_kinds_of_images_apart(exported, tiny_r
     players, sampler = players_of(checkpoint, 1, pixels)
     reals = chosen(pixels, 2048, 8)
     fakes = sampler.images("critic", 128)
-    dis = players.judge
+    dis = players.dis
     at = next(i for i, m in enumerate(dis.features) if isinstance(m, BatchNorm))
     with torch.no_grad():
         batches = [*reals.split(32), *fakes.split(32)]
@@ -97,7 +97,7 @@ def test_d_judges_with_statistics_of_both_kinds_of_images_apart(exported, tiny_r
     images = torch.cat([reals[:20], fakes[:20]])
     with torch.no_grad():
         expected = dis(images)
-    np.testing.assert_allclose(load(exported).judge(images.numpy()), expected, atol=1e-5)
+    np.testing.assert_allclose(load(exported).logits(images.numpy()), expected, atol=1e-5)
     assert isinstance(critic_of(*place(tiny_run, 1, 1), reals=reals), Critic)
     assert not torch.equal(players.encoder.features[at].running_mean, dis.features[at].running_mean)
 
@@ -105,8 +105,8 @@ def test_d_judges_with_statistics_of_both_kinds_of_images_apart(exported, tiny_r
 def test_the_judgement_of_an_image_does_not_depend_on_the_others(exported):
     model = load(exported)
     images = model.generate(model.sample_z(9, seed=2), "float32")
-    together = model.judge(images)
-    alone = np.concatenate([model.judge(images[i : i + 1]) for i in range(9)])
+    together = model.logits(images)
+    alone = np.concatenate([model.logits(images[i : i + 1]) for i in range(9)])
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
@@ -120,7 +120,7 @@ def test_weights_come_back_as_the_same_modules(ayneh, tiny_run, exported, tmp_pa
     images = model.generate(z, "float32", crop=False)
     with torch.no_grad():
         np.testing.assert_allclose(players.gen(torch.from_numpy(z)), images, atol=1e-5)
-        np.testing.assert_allclose(players.judge(torch.from_numpy(images)), model.judge(images), atol=1e-5)
+        np.testing.assert_allclose(players.dis(torch.from_numpy(images)), model.logits(images), atol=1e-5)
     features = players.outputs("encoder", torch.from_numpy(images))["features"]
     np.testing.assert_allclose(features, model.encode(images), atol=1e-4)
     with pytest.raises(UserError, match=r"was exported as safetensors: read it by .*modules"):

@@ -44,7 +44,7 @@ for name in ("torch", "scipy", "sklearn", "safetensors", "onnx", "PIL"):
 import ayneh
 model = ayneh.load({str(folder)!r})
 images = model.generate(model.sample_z(16, seed=0))
-model.judge(images), model.encode(images), model.interpolate(*model.sample_z(2), 5)
+model.logits(images), model.encode(images), model.interpolate(*model.sample_z(2), 5)
 print(images.dtype, images.shape)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -66,11 +66,11 @@ def test_bytes_and_floats_framed_or_not_are_the_same_image(model):
     floats = pixels.astype(np.float64) / 127.5 - 1
     framed = np.full((7, 1, 16, 16), -1.0)
     framed[:, :, 4:12, 4:12] = floats
-    for ask in (model.judge, model.encode):
+    for ask in (model.logits, model.encode):
         expected = ask(pixels)
         for images in (floats, framed, framed.astype(np.float32)):
             np.testing.assert_allclose(ask(images), expected, rtol=1e-4, atol=1e-4)
-    assert model.judge(pixels).shape == (7,)
+    assert model.logits(pixels).shape == (7,)
     assert model.encode(pixels).shape == (7, 6)
 
 
@@ -91,11 +91,11 @@ def test_the_path_stays_on_the_sphere_and_joins_its_ends(model):
         (lambda m: m.generate(np.zeros((2, 5))), r"Latents are \(N, 6\), not \(2, 5\)"),
         (lambda m: m.generate(np.zeros(6)), r"Latents are \(N, 6\), not \(6,\)"),
         (lambda m: m.generate(m.sample_z(1), "int8"), "dtype is 'int8': choose 'uint8' or 'float32'"),
-        (lambda m: m.judge(np.zeros((2, 8, 8))), r"Images are \(N, 1, 8, 8\) or \(N, 1, 16, 16\), not \(2, 8, 8\)"),
-        (lambda m: m.judge(np.zeros((2, 3, 8, 8))), r"not \(2, 3, 8, 8\)"),
+        (lambda m: m.logits(np.zeros((2, 8, 8))), r"Images are \(N, 1, 8, 8\) or \(N, 1, 16, 16\), not \(2, 8, 8\)"),
+        (lambda m: m.logits(np.zeros((2, 3, 8, 8))), r"not \(2, 3, 8, 8\)"),
         (lambda m: m.encode(np.full((1, 1, 8, 8), 255.0)), "with -1 for black, not float64 from 255 to 255"),
         (lambda m: m.encode(np.full((1, 1, 8, 8), np.nan)), "with NaN"),
-        (lambda m: m.judge(np.zeros((1, 1, 8, 8), np.int64)), "not int64"),
+        (lambda m: m.logits(np.zeros((1, 1, 8, 8), np.int64)), "not int64"),
         (lambda m: m.read_z(np.zeros((1, 1, 8, 8))), "has no reader of z"),
         (lambda m: m.interpolate(np.zeros(6), np.zeros(5), 3), "alike in shape"),
         (lambda m: m.interpolate(np.zeros(6), np.zeros(6), 1), "at least 2 points"),
@@ -125,7 +125,7 @@ def test_changed_files_are_noticed(folder, tmp_path):
     content[len(content) // 2] ^= 1
     net.write_bytes(content)
     model = ayneh.load(copy)
-    assert model.judge(np.zeros((1, 1, 8, 8))).shape == (1,)  # the others are whole
+    assert model.logits(np.zeros((1, 1, 8, 8))).shape == (1,)  # the others are whole
     with pytest.raises(UserError, match=r"generator.onnx is damaged"):
         model.generate(model.sample_z(1))
     net.unlink()

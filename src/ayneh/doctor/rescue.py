@@ -1,7 +1,7 @@
 """Rescue: from a game that fell ill back to its last healthy moment, with something changed (``--rescue N``).
 
 Going back alone would meet the same chance and fall ill again. So each time something more is changed: other noise
-first, which cures an accident; then a slower player, then a veil or a penalty on D, which cure a habit.
+first, which cures an accident; then a slower player, then instance noise or a penalty on D, which cure a habit.
 """
 
 from __future__ import annotations

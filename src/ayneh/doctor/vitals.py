@@ -86,10 +86,10 @@ class Side:
     def look(self, gen: Tensor, dis: Tensor, before: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
         """gen, dis: weights (P,); before: uint8 (N, C, S, S). Returns the signs, () each, and the images as uint8."""
         with outputs(self.gen) as inside:
-            fake = self.gen.play(gen, self.z).to(self.real.dtype)  # (N, C, S, S)
+            fake = self.gen.forward(gen, self.z).to(self.real.dtype)  # (N, C, S, S)
         dead_gen = dead_share([[out] for out in inside])
         with outputs(self.dis) as inside:
-            logits = [self.dis.play(dis, x).flatten() for x in (self.real, fake)]  # (N,) each
+            logits = [self.dis.forward(dis, x).flatten() for x in (self.real, fake)]  # (N,) each
         half = len(inside) // 2
         dead_dis = dead_share(list(zip(inside[:half], inside[half:], strict=True)))
         flat = fake.flatten(1)
@@ -154,7 +154,7 @@ def dead_share(layers: Sequence[Sequence[Tensor]]) -> Tensor:
 def outputs(net: Net) -> Iterator[list[Tensor]]:
     """What the net's hidden activations give while it plays, in their order."""
     found: list[Tensor] = []
-    layers = [module for module in net.puppet.modules() if isinstance(module, nn.LeakyReLU)]
+    layers = [module for module in net.shell.modules() if isinstance(module, nn.LeakyReLU)]
     hooks = [layer.register_forward_hook(lambda _module, _args, out: found.append(out)) for layer in layers]
     try:
         yield found

@@ -1,4 +1,4 @@
-"""A trained discriminator as a plain module: what it makes of an image, whatever the images beside it."""
+"""A trained discriminator as a plain module, whose outputs for an image do not depend on the images beside it."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ from ayneh.game.nets import Discriminator
 
 
 class Critic:
-    """One replica's discriminator in eval mode, with standing batch statistics: features, logits.
+    """One replica's D in eval mode: features, latents and logits of single images.
 
-    In the game D's batch norm sees a batch of real or of generated images and nothing else. Afterwards it keeps the
-    average statistics of 2,048 images of its own generator, undropped and unshifted: they can be had from the run
-    folder alone, and are the statistics under which it learnt to read generated images.
-
-    To judge single images, statistics over batches of ``reals`` as well serve D better (docs/export.md).
+    The name tells it from the `Discriminator` of the game, whose batch norm uses the current batch of real or of
+    generated images. A critic's batch norm has standing statistics: averages over 2,048 images of D's own generator,
+    without dropout or shifts. The run folder suffices to compute them, and D was trained to read generated images under
+    such statistics. For logits, statistics over batches of ``reals`` as well are better (docs/export.md).
     """
 
     def __init__(self, dis: Discriminator, sampler: Sampler, reals: Tensor | None = None) -> None:
-        """dis: a module with this replica's weights; sampler: of the generator that it played against.
+        """dis: a module with this replica's weights; sampler: of this replica's generator.
 
-        reals: images (N, C, S, S) in [-1, 1], a batch of them or more, whose whole batches count as well, beside as
-        many generated ones.
+        reals: images (N, C, S, S) in [-1, 1], one batch or more: their whole batches and as many generated ones are
+        averaged over.
         """
         batch = sampler.config.batch
         n = STANDING_LATENTS if reals is None else min(len(reals), max(STANDING_LATENTS, batch)) // batch * batch
@@ -42,11 +41,11 @@ class Critic:
         self.dis, self.sampler = dis, sampler
 
     def features(self, x: Tensor) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, F) on the CPU
-        """What D makes of each image before it judges: F is prior.dim for the mirror nets (128 in the report)."""
+        """The numbers from which D computes its logit: F is prior.dim for the mirror nets (128 in the report)."""
         return self._through(lambda part: self.dis.features(part).flatten(1), x)
 
     def latents(self, x: Tensor) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, Z) on the CPU
-        """The z that D reads in each image, in the prior's own units. Raises UserError if D never learnt to read it."""
+        """The z that D reads in each image, in the prior's own units. Raises UserError if D was not trained to."""
         if (reader := self.dis.reader) is None:
             raise UserError("This run's D has no reader of z: it was trained without --rules.mirror-weight.")
         mean, variance = self.sampler.prior.moments(self.sampler.config.prior.dim)
@@ -54,7 +53,7 @@ class Critic:
         return mean + variance**0.5 * read
 
     def logits(self, x: Tensor) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N,) on the CPU
-        """D's opinion of each image, positive where it looks real to D."""
+        """D's logit of each image, positive where the image looks real to D."""
         return self._through(self.dis, x)
 
     @torch.no_grad()
@@ -71,11 +70,11 @@ def critic_of(
     trained: bool = True,
     reals: Tensor | None = None,
 ) -> Critic:
-    """The critic of one replica of a checkpoint, on the CPU, without data; `sampler_of` for the generator's side.
+    """The critic of one replica of a checkpoint, on the CPU, without data; `sampler_of` makes the generator's sampler.
 
-    ``critic.dis`` is the plain module (image -> logit, with ``dis.features`` and ``dis.head``), ``critic.sampler`` the
-    generator's. Not ``trained``: D with the weights that this replica started from, a control, with the statistics of
-    the same images. ``reals``: see `Critic`. Raises UserError if there is no such replica.
+    ``critic.dis`` is the plain module (image -> logit, with ``dis.features`` and ``dis.head``). Not ``trained``: a
+    control, D with the weights that this replica started from and statistics of the same images. ``reals``: see
+    `Critic`. Raises UserError if there is no such replica.
     """
     sampler = sampler_of(config, image_shape, tensors, replica)
     _, net = nets_of(sampler.config, image_shape, torch.device("cpu"))

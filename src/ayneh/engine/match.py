@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ayneh.config import Config
 from ayneh.engine.device import choose_precision, keep_freed_memory
 from ayneh.engine.hyper import HYPER
-from ayneh.engine.noise import FIXED, Blocks, Chance, derive
+from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
 from ayneh.engine.replicas import Net, init_rows
 from ayneh.errors import UserError, pick
 from ayneh.game.losses import LOSSES
@@ -68,8 +68,8 @@ def nets_of(
 class Match:
     """R replicas of one game; they may differ in seed, prior and the numbers of `HYPER`, not in structure."""
 
-    def __init__(self, replicas: Sequence[Config], pixels: Tensor, device: torch.device, turn: int = 0) -> None:
-        """pixels: uint8 (N, C, h, w), square; turn: see `Chance`.
+    def __init__(self, replicas: Sequence[Config], pixels: Tensor, device: torch.device, rescues: int = 0) -> None:
+        """pixels: uint8 (N, C, h, w), square; rescues: see `Chance`.
 
         Raises UserError for what the nets or the data cannot bear.
         """
@@ -110,9 +110,9 @@ class Match:
         self.pixels = pixels.to(device)
         if device.type == "cpu":
             keep_freed_memory()
-        chance = Blocks if device.type == "cuda" else Chance
+        chance = BlockChance if device.type == "cuda" else Chance
         self.chance = chance(
-            [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype, turn
+            [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype, rescues
         )
         self._hyper = {
             name: torch.tensor([[number.value(c)] for c in replicas], dtype=self.dtype, device=device)  # (R, 1)
@@ -173,7 +173,7 @@ class Match:
         one = self.replicas[0]
         dis: list[Draws] = []
         for k in range(one.rules.dis_steps):
-            draw: Draws = {side: self._veil(i, f"dis {k} {side}") for side in ("real", "fake")}
+            draw: Draws = {side: self._distortion(i, f"dis {k} {side}") for side in ("real", "fake")}
             draw["z"] = self.chance.z(i, f"dis {k} z", one.batch)
             if self.game.penalty:
                 shapes = {"mix": (one.batch,), "perturb": (one.batch, *self.image_shape)}
@@ -183,9 +183,9 @@ class Match:
             dis.append(draw)
         gen: list[Draws] = []
         for k in range(one.rules.gen_steps):
-            draw = {"fake": self._veil(i, f"gen {k} fake")}
+            draw = {"fake": self._distortion(i, f"gen {k} fake")}
             if self.game.loss.gen_needs_real:
-                draw["real"] = self._veil(i, f"gen {k} real")
+                draw["real"] = self._distortion(i, f"gen {k} real")
             if k:
                 draw["z"] = self.chance.z(i, f"gen {k} z", one.batch)
             gen.append(draw)
@@ -202,17 +202,17 @@ class Match:
                 hyper[name] = hyper[name] * shares
         return hyper
 
-    def _veil(self, i: int, purpose: str) -> dict[str, Tensor]:
+    def _distortion(self, i: int, purpose: str) -> dict[str, Tensor]:
         """The draws of `game.step.seen` for one batch; an effect that no replica uses has none."""
         batch = self.replicas[0].batch
-        veil: dict[str, Tensor] = {}
+        draws: dict[str, Tensor] = {}
         if self._uses("translation") or self._uses("cutout"):
-            veil["augment"] = self.chance.uniform(i, f"{purpose} augment", batch, 4)
+            draws["augment"] = self.chance.uniform(i, f"{purpose} augment", batch, 4)
         if self._uses("instance_noise"):
-            veil["instance"] = self.chance.normal(i, f"{purpose} instance", batch, *self.image_shape)
+            draws["instance"] = self.chance.normal(i, f"{purpose} instance", batch, *self.image_shape)
         if self._uses("dropout"):
-            veil["drop"] = self.chance.uniform(i, f"{purpose} drop", batch, *self.image_shape)
-        return veil
+            draws["drop"] = self.chance.uniform(i, f"{purpose} drop", batch, *self.image_shape)
+        return draws
 
     def _uses(self, rule: str) -> bool:
         return any(getattr(c.rules, rule) > 0 for c in self.replicas)

@@ -41,17 +41,17 @@ class Chance:
         z_dim: int,
         device: torch.device,
         dtype: torch.dtype,
-        turn: int = 0,
+        rescues: int = 0,
     ) -> None:
-        """``turn``: another number, other draws at every step, the same first weights (a run that was brought back)."""
-        self.turn = f" turn {turn}" if turn else ""
+        """``rescues``: number of rescues so far; changes every draw except the initial weights."""
+        self.suffix = f" turn {rescues}" if rescues else ""  # of every purpose
         self.seeds, self.priors, self.z_dim, self.device, self.dtype = seeds, priors, z_dim, device, dtype
         self._order: tuple[int, Tensor] | None = None
 
     def z(self, step: int, purpose: str, n: int) -> Tensor:
         """n latents for each replica, (R, n, Z)."""
         rows = [
-            prior.sample(n, self.z_dim, generator(seed, step, purpose + self.turn, self.device))
+            prior.sample(n, self.z_dim, generator(seed, step, purpose + self.suffix, self.device))
             for seed, prior in zip(self.seeds, self.priors, strict=True)
         ]
         return torch.stack(rows).to(self.dtype)
@@ -67,13 +67,13 @@ class Chance:
     def order(self, epoch: int, n: int) -> Tensor:
         """This epoch's permutation of n images, (R, n), the same on every device."""
         if self._order is None or self._order[0] != epoch:
-            rows = [torch.randperm(n, generator=generator(seed, epoch, "order" + self.turn)) for seed in self.seeds]
+            rows = [torch.randperm(n, generator=generator(seed, epoch, "order" + self.suffix)) for seed in self.seeds]
             self._order = epoch, torch.stack(rows).to(self.device)
         return self._order[1]
 
     def _rows(self, draw: Callable[..., Tensor], step: int, purpose: str, shape: tuple[int, ...]) -> Tensor:
         rows = [
-            draw(shape, generator=generator(seed, step, purpose + self.turn, self.device), device=self.device)
+            draw(shape, generator=generator(seed, step, purpose + self.suffix, self.device), device=self.device)
             for seed in self.seeds
         ]
         return torch.stack(rows).to(self.dtype)
@@ -84,7 +84,7 @@ LONGEST = 64  # steps in a block, at most
 Key = tuple[str, tuple[int, ...]]  # the purpose and the shape of a draw
 
 
-class Blocks(Chance):
+class BlockChance(Chance):
     """Chance for CUDA, where starting a generator takes longer than drawing: it draws several steps at once.
 
     Step i of a draw is slot i % k of block i // k, and a block has the generator of (seed, block, purpose). k follows

@@ -1,6 +1,6 @@
 """The replica axis: R copies of a net are one (R, P) tensor, a row of numbers each.
 
-How the rows are played is decided here and nowhere else: a single replica runs as the plain module; on an
+How the rows are run is decided here and nowhere else: a single replica runs as the plain module; on an
 accelerator a stack runs under `torch.func.vmap` (one launch serves all); on a CPU, where grouped
 convolutions are slow, it runs row by row.
 """
@@ -16,7 +16,7 @@ from torch.func import vmap
 
 
 class Net:
-    """A module without weights of its own: `net(theta, x)` plays theta's rows on x's."""
+    """A module without weights of its own: `net(theta, x)` runs row r of theta on row r of x."""
 
     def __init__(self, module: nn.Module, precision: torch.dtype | None = None) -> None:
         """``precision``: autocast to this type on the forward pass (None: compute in theta's own type)."""
@@ -24,31 +24,31 @@ class Net:
         self.shapes = {name: p.shape for name, p in module.named_parameters()}
         self.sizes = [shape.numel() for shape in self.shapes.values()]
         self.precision = precision
-        self.puppet = copy.deepcopy(module)  # what plays: its weights are views of theta, put there before each call
-        self.slots = _bared(self.puppet)
+        self.shell = copy.deepcopy(module)  # has no parameters: each call puts views of theta in their places
+        self.places = _take_out_parameters(self.shell)
 
     def __call__(self, theta: Tensor, x: Tensor, **options: bool) -> Tensor:
         """theta (R, P), x (R, B, ...) -> (R, B, ...); options are those of the module's forward."""
         with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
             if len(theta) == 1:
-                y = self.play(theta[0], x[0], **options)[None]
+                y = self.forward(theta[0], x[0], **options)[None]
             elif theta.device.type == "cpu":
                 y = torch.stack(
-                    [self.play(row, one, **options) for row, one in zip(theta.unbind(), x.unbind(), strict=True)]
+                    [self.forward(row, one, **options) for row, one in zip(theta.unbind(), x.unbind(), strict=True)]
                 )
             else:
-                y = vmap(lambda row, one: self.play(row, one, **options))(theta, x)
+                y = vmap(lambda row, one: self.forward(row, one, **options))(theta, x)
         return y.to(theta.dtype)
 
-    def play(self, row: Tensor, x: Tensor, **options: bool) -> Tensor:
+    def forward(self, row: Tensor, x: Tensor, **options: bool) -> Tensor:
         """One replica: row (P,), x (B, ...) -> (B, ...).
 
         What `torch.func.functional_call` does, without its bookkeeping, which takes longer than a small layer.
         """
-        for (owner, name), value in zip(self.slots, self.unpack(row).values(), strict=True):
+        for (owner, name), value in zip(self.places, self.unpack(row).values(), strict=True):
             setattr(owner, name, value)
-        y: Tensor = self.puppet(x, **options)
-        for owner, name in self.slots:
+        y: Tensor = self.shell(x, **options)
+        for owner, name in self.places:
             setattr(owner, name, None)  # so that nothing of this call stays alive
         return y
 
@@ -82,12 +82,12 @@ class Net:
         return module
 
 
-def _bared(module: nn.Module) -> list[tuple[nn.Module, str]]:
-    """Take all parameters out of ``module``: where each was, as (submodule, attribute), in their order."""
-    slots = [(owner, name) for owner in module.modules() for name, _ in owner.named_parameters(recurse=False)]
-    for owner, name in slots:
+def _take_out_parameters(module: nn.Module) -> list[tuple[nn.Module, str]]:
+    """Where each parameter of ``module`` was, as (submodule, attribute), in their order."""
+    places = [(owner, name) for owner in module.modules() for name, _ in owner.named_parameters(recurse=False)]
+    for owner, name in places:
         delattr(owner, name)
-    return slots
+    return places
 
 
 def init_rows(net: Net, seeds: Sequence[int], init: Callable[[nn.Module], None]) -> Tensor:

@@ -39,8 +39,8 @@ class Absent(UserError):
     """There is nothing of that name or number here."""
 
 
-class Shelf:
-    """A cache that forgets the least used. It makes one thing at a time, and hands out the others meanwhile."""
+class Cache:
+    """Keeps the values used last. It makes one value at a time; those that it has can be had meanwhile."""
 
     def __init__(self, size: int) -> None:
         self._size, self._kept = size, OrderedDict[Any, Any]()
@@ -71,14 +71,14 @@ class Shelf:
 class Library:
     """The runs named on the command line, by their number, while they are trained or years later."""
 
-    PARTS = ("generator", "judge", "encoder", "notes", "gallery")  # methods of `Model`, one file each
+    PARTS = ("generator", "discriminator", "encoder", "notes", "gallery")  # methods of `Model`, one file each
 
     def __init__(self, folders: Sequence[Path]) -> None:
         """Raises UserError where a folder is not a run, or its config is not readable."""
         self.records = [Record.open(folder) for folder in folders]
         for record in self.records:
             record.config()
-        self._models, self._answers = Shelf(KEPT_MODELS), Shelf(KEPT_ANSWERS)
+        self._models, self._answers = Cache(KEPT_MODELS), Cache(KEPT_ANSWERS)
 
     def runs(self) -> Answer:
         """What each run is, and which of its epochs can be had."""
@@ -134,7 +134,7 @@ class Library:
         """Make what the page asks for first, so that it need not wait; a refusal is told when the page asks."""
         try:
             first = next(i for i, record in enumerate(self.records) if record.kept_epochs())
-            for name in ("notes", "generator", "judge", "encoder"):
+            for name in ("notes", "generator", "discriminator", "encoder"):
                 self.part(first, 0, self.records[first].kept_epochs()[-1], name)
         except (UserError, StopIteration):
             return

@@ -53,9 +53,9 @@ class Model:
         """G as ONNX: z (N, Z) -> image (N, C, S, S) in [-1, 1]."""
         return to_onnx(self._nets[0].gen, (self.checkpoint.config.prior.dim,), ("z", "image"))
 
-    def judge(self) -> bytes:
+    def discriminator(self) -> bytes:
         """D as ONNX: image (N, C, S, S) -> logit (N,), positive where it looks real."""
-        return to_onnx(self._nets[0].judge, self.checkpoint.image_shape, ("image", "logit"))
+        return to_onnx(self._nets[0].dis, self.checkpoint.image_shape, ("image", "logit"))
 
     def encoder(self) -> bytes:
         """D's features as ONNX: image (N, C, S, S) -> features (N, F, ...)."""
@@ -74,7 +74,7 @@ class Model:
         read_bias (Z,): features -> z, by ridge on generated images, with its r2 (Z,) on held-out ones. feature_mean and
         feature_std (F,): over generated images.
         """
-        (players, sampler), config = self._nets, self.checkpoint.config
+        (_, sampler), config = self._nets, self.checkpoint.config
         z = sampler.latents("explorer", LATENTS)
         images = torch.cat([sampler.gen(part) for part in z.split(256)])
         features = self.features(images)
@@ -99,7 +99,6 @@ class Model:
             "centre": mean,
             "spread": spread,
             "r2_n": back.n,
-            "judged_by": players.judged_by,
         }
         return pack(arrays, about)
 

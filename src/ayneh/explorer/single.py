@@ -55,7 +55,7 @@ def answers(library: Library, replica: int, epochs: int) -> dict[str, bytes]:
         for epoch in chosen:
             kept[_place(run, epoch, "generator")] = halved(library.part(run, replica, epoch, "generator").body)
         newest = chosen[-1]
-        for net in ("judge", "encoder"):
+        for net in ("discriminator", "encoder"):
             kept[_place(run, newest, net)] = halved(library.part(run, replica, newest, net).body)
         kept[_place(run, newest, "notes")] = library.part(run, replica, newest, "notes").body
         with suppress(UserError):  # the data set is not on this machine: the page says so where it needs it

@@ -23,7 +23,7 @@ model = ayneh.load(".")                           # this folder
 images = model.generate(model.sample_z(16, seed=0))   # uint8 (16, {channels}, {own}, {own})
 ```
 
-Only numpy and onnxruntime are needed then. `model.judge(images)` is the discriminator's logit for each image,
+Only numpy and onnxruntime are needed then. `model.logits(images)` is the discriminator's logit for each image,
 `model.encode(images)` its features{read}, `model.interpolate(a, b, n)` a path between two latents on which every point
 follows the prior. Without ayneh, any ONNX runtime reads the files; what goes in and out stands below and in their
 metadata."""
@@ -37,7 +37,7 @@ z = torch.from_numpy(sample("{prior}", {numbers}, 16, {dim}, seed=0))   # {law}
 images = modules(".").gen(z)                      # float32 (16, {channels}, {size}, {size}) in [-1, 1]
 ```
 
-`modules` gives `gen`, `judge` and `encoder` as `torch.nn.Module` in eval mode. It is no more than this, for each file:
+`modules` gives `gen`, `dis` and `encoder` as `torch.nn.Module` in eval mode. It is no more than this, for each file:
 
 ```python
 import json, torch
@@ -155,7 +155,7 @@ def _contract(about: dict[str, Any]) -> str:
 def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Checkpoint, replica: int) -> str:
     parts = []
     if evaluation:
-        judged: list[Row] = [
+        rows: list[Row] = [
             (name, _plain(score.get("value")), _interval(score.get("interval")), _plain(score.get("floor")),
              str(score.get("n", "")), score.get("warning") or "")
             for name, score in evaluation["scores"].items()
@@ -165,7 +165,7 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
             "its protocol: the metric, the number of images, the data set and its split (docs/metrics.md). They are "
             "taken on the features of small nets of ayneh's own, so they are not the FID that papers print. The floor "
             "is what as many real training images score.",
-            _table(("score", "value", "95 %", "floor", "n", "warning"), judged),
+            _table(("score", "value", "95 %", "floor", "n", "warning"), rows),
         ]
     lines = [line for line in record.lines() if "scores" in line and line["step"] <= checkpoint.step]
     if lines:

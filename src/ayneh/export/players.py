@@ -1,9 +1,9 @@
 """G, D and the encoder of a checkpoint as plain modules in eval mode, each with the statistics that suit its work.
 
-G has those of 2,048 latents of its own prior. D judges with those of whole batches of real and of generated images in
-equal numbers, seen apart as in the game: of all that were tried they keep its opinion of a single image nearest to the
-one it has in a batch (docs/export.md). The encoder is D's features with those of generated images, under which it
-learnt to read them.
+G has those of 2,048 latents of its own prior. D has those of whole batches of real and of generated images in equal
+numbers, one kind in each batch as in the game: of all that were tried they keep the logit of a single image nearest to
+the one that the image has in a batch (docs/export.md). The encoder is D's features with those of generated images,
+under which D was trained to read z.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ About = dict[str, Any]
 
 @dataclass(frozen=True)
 class Players:
-    """The three nets: ``judge`` and ``encoder`` are the same D with other statistics."""
+    """The three nets: ``dis`` and ``encoder`` are the same D with other statistics."""
 
     gen: nn.Module
-    judge: Discriminator
+    dis: Discriminator
     encoder: Discriminator
     moments: tuple[float, float]  # of a coordinate of z
-    judged_by: str  # over what D's statistics were taken, in words
+    dis_statistics: str  # the images that those of ``dis`` were taken over, in words
 
     def nets(self) -> dict[str, nn.Module]:
         """By the names of their files."""
-        return {"generator": self.gen, "discriminator": self.judge, "encoder": self.encoder}
+        return {"generator": self.gen, "discriminator": self.dis, "encoder": self.encoder}
 
     @torch.no_grad()
     def outputs(self, name: str, x: Tensor) -> Outputs:
@@ -54,7 +54,7 @@ class Players:
         if name == "generator":
             return {"image": self.gen(x)}
         if name == "discriminator":
-            return {"logit": self.judge(x)}
+            return {"logit": self.dis(x)}
         features, reader = self.encoder.features(x).flatten(1), self.reader()
         return {"features": features} | ({"z": reader(features)} if reader else {})
 
@@ -63,31 +63,31 @@ class Players:
         if self.encoder.reader is None:
             return None
         reader, (mean, variance) = cast(Linear, self.encoder.reader), self.moments
-        told = Linear(reader.in_features, reader.out_features).eval()
-        with torch.no_grad():  # the net's own tells (z - mean) / std
-            told.weight.copy_(variance**0.5 * reader.weight)
-            told.bias.copy_(variance**0.5 * reader.bias + mean)
-        return told
+        scaled = Linear(reader.in_features, reader.out_features).eval()
+        with torch.no_grad():  # the net's own gives (z - mean) / std
+            scaled.weight.copy_(variance**0.5 * reader.weight)
+            scaled.bias.copy_(variance**0.5 * reader.bias + mean)
+        return scaled
 
 
 def players_of(checkpoint: Checkpoint, replica: int, pixels: Tensor | None) -> tuple[Players, Sampler]:
     """The nets of one replica, and the sampler of its generator.
 
-    pixels: training images uint8 (N, C, h, w), of which D's statistics take a fixed random choice; None: D judges with
-    those of generated images alone. Raises UserError if there is no such replica.
+    pixels: training images uint8 (N, C, h, w), of which D's statistics take a fixed random choice; None: they
+    are those of generated images alone. Raises UserError if there is no such replica.
     """
     place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
     encoder = critic_of(*place)
     batch = checkpoint.config.batch
     whole = pixels is not None and len(pixels) >= batch
     reals = chosen(pixels, max(STANDING_LATENTS, batch), checkpoint.image_shape[-1]) if whole else None
-    judge = critic_of(*place, reals=reals)
+    critic = critic_of(*place, reals=reals)
     sampler = encoder.sampler
     moments = sampler.prior.moments(sampler.config.prior.dim)
     by = f"{STANDING_LATENTS:,} images of its own generator"
     if reals is not None:
         by = f"{len(reals) // batch * batch:,} real training images and as many of its own generator, in batches apart"
-    return Players(sampler.gen.eval(), judge.dis.eval(), encoder.dis.eval(), moments, by), sampler
+    return Players(sampler.gen.eval(), critic.dis.eval(), encoder.dis.eval(), moments, by), sampler
 
 
 def chosen(pixels: Tensor | None, n: int, size: int) -> Tensor:
@@ -104,14 +104,14 @@ def built(about: About, tensors: Mapping[str, Mapping[str, Tensor]]) -> Players:
     shape = (images["channels"], images["size"], images["size"])
     found = {}
     for name, weights in tensors.items():
-        gen, dis = nets_of(config, shape, torch.device("cpu"))
-        module = (gen if name == "generator" else dis).module
+        pair = nets_of(config, shape, torch.device("cpu"))
+        module = pair[0 if name == "generator" else 1].module
         module.load_state_dict(weights)
         found[name] = module.eval()
     moments = tuple(math.nan if about["latents"][name] is None else about["latents"][name] for name in MOMENTS)
-    judge, encoder = (cast(Discriminator, found[name]) for name in ("discriminator", "encoder"))
+    dis, encoder = (cast(Discriminator, found[name]) for name in ("discriminator", "encoder"))
     by = about["nets"]["discriminator"]["statistics"]
-    return Players(found["generator"], judge, encoder, cast(tuple[float, float], moments), by)
+    return Players(found["generator"], dis, encoder, cast(tuple[float, float], moments), by)
 
 
 def modules(folder: str | Path) -> Players:

@@ -79,7 +79,7 @@ def export(
             "file": f"{name}.{suffix}",
             "takes": TAKES[name],
             "numbers": _count(net) - (_count(players.encoder.head) if (form, name) == ("onnx", "encoder") else 0),
-            "statistics": _statistics(name, net, players.judged_by),
+            "statistics": _statistics(name, net, players.dis_statistics),
             "outputs": {output: list(y.shape[1:]) for output, y in expected[name].items()},
         }
         for name, net in players.nets().items()
@@ -174,12 +174,12 @@ def _near(name: str, apart: float, expected: Outputs) -> float:
     return apart
 
 
-def _statistics(name: str, net: nn.Module, judged_by: str) -> str:
+def _statistics(name: str, net: nn.Module, dis_statistics: str) -> str:
     """The images or latents over which a net's batch norms were averaged, in words."""
     if not any(isinstance(m, BatchNorm | BatchNorm1d) for m in net.modules()):
         return "it has none"
     own = f"{STANDING_LATENTS:,} images of its own generator"
-    return {"generator": f"{STANDING_LATENTS:,} latents", "discriminator": judged_by, "encoder": own}[name]
+    return {"generator": f"{STANDING_LATENTS:,} latents", "discriminator": dis_statistics, "encoder": own}[name]
 
 
 def _data(checkpoint: Checkpoint, say: Callable[[str], None]) -> Images | None:

@@ -1,8 +1,7 @@
-"""Differentiable augmentation, Zhao et al. 2020: D sees real and fake images through the same random veil.
+"""Differentiable augmentation, Zhao et al. 2020: real and fake images are shifted and cut at random before D sees them.
 
-Shifted and cut, never flipped: a digit in the mirror is no digit. All chance comes in as numbers u, and an
-image's veil is a function of these alone. Amounts are fractions of a side, rounded to whole pixels; 0 leaves
-the image as it is, to the bit.
+They are never flipped, since a mirrored digit is not a digit. The random numbers u are arguments, and what happens to
+an image depends on them alone. Amounts are fractions of a side, rounded to whole pixels; 0 changes no bit.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def wasserstein_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Tenso
     return fake - real
 
 
-def critic_gen(real: Tensor | None, fake: Tensor) -> Tensor:
+def negative_logit_gen(real: Tensor | None, fake: Tensor) -> Tensor:
     """-D(G(z)): G's side of the hinge and the Wasserstein game."""
     return -fake
 
@@ -79,7 +79,7 @@ LOSSES = {
     "non-saturating": Loss(cross_entropy_dis, non_saturating_gen, smooths=True),
     "saturating": Loss(cross_entropy_dis, saturating_gen, smooths=True),
     "least-squares": Loss(least_squares_dis, least_squares_gen, smooths=True),
-    "hinge": Loss(hinge_dis, critic_gen),
-    "wasserstein": Loss(wasserstein_dis, critic_gen),
+    "hinge": Loss(hinge_dis, negative_logit_gen),
+    "wasserstein": Loss(wasserstein_dis, negative_logit_gen),
     "relativistic": Loss(relativistic_dis, relativistic_gen, gen_needs_real=True),
 }

@@ -46,8 +46,8 @@ def step(
 ) -> tuple[State, State]:
     """One update of D for each batch in ``reals``, then one of G for each of ``draws["gen"]``.
 
-    reals: uint8 (R, B, C, h, w). Returns the new state and the measures, (R,) each. G's first update judges the
-    very fakes that D saw last: they are not drawn again.
+    reals: uint8 (R, B, C, h, w). Returns the new state and the measures, (R,) each. G's first update is on
+    the fakes that D saw last: they are not drawn again.
     """
     state = dict(state)
     measures: State = {}
@@ -73,7 +73,7 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
     real = seen(real, draw["real"], hyper).detach().requires_grad_("real" in sloped)
     fake = seen(fake, draw["fake"], hyper).detach().requires_grad_("fake" in sloped)
     real_logits = game.dis(dis, real)  # (R, B)
-    fake_logits, misread_z = judge(game, dis, fake, draw["z"], hyper)  # (R, B), (R,)
+    fake_logits, misread_z = logits_and_misread(game, dis, fake, draw["z"], hyper)  # (R, B), (R,)
     loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
     measures = {
         "loss_d": loss,
@@ -82,10 +82,10 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
     }
     if game.penalty:
 
-        def critic(x: Tensor) -> Tensor:  # each image is judged once, for its loss and for its slope
+        def logits(x: Tensor) -> Tensor:  # D runs on each image once, for its loss and for its slope
             return real_logits if x is real else fake_logits if x is fake else game.dis(dis, x)
 
-        penalty = game.penalty.fn(critic, real, fake, draw["penalty"]).mean(1)
+        penalty = game.penalty.fn(logits, real, fake, draw["penalty"]).mean(1)
         measures["penalty"] = penalty
         loss = loss + hyper["gamma"][:, 0] * penalty
     if misread_z is not None:
@@ -100,7 +100,7 @@ def update_gen(
 ) -> State:
     """G descends its loss through a D that stands still, plus what D misreads of z; the moving average of G follows."""
     dis = state["dis"].detach()
-    fake_logits, misread_z = judge(game, dis, seen(fake, draw["fake"], hyper), z, hyper)  # (R, B), (R,)
+    fake_logits, misread_z = logits_and_misread(game, dis, seen(fake, draw["fake"], hyper), z, hyper)  # (R, B), (R,)
     real_logits = game.dis(dis, seen(real, draw["real"], hyper)) if game.loss.gen_needs_real else None
     loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
     whole = loss if misread_z is None else loss + hyper["mirror_weight_gen"][:, 0] * misread_z
@@ -110,7 +110,7 @@ def update_gen(
     return {"loss_g": loss.detach(), "grad_g": grad}
 
 
-def judge(game: Game, dis: Tensor, fake: Tensor, z: Tensor, hyper: Hyper) -> tuple[Tensor, Tensor | None]:
+def logits_and_misread(game: Game, dis: Tensor, fake: Tensor, z: Tensor, hyper: Hyper) -> tuple[Tensor, Tensor | None]:
     """D's logits of G(z), (R, B), and the share of z that it misreads in them, (R,); None where it does not read."""
     if game.read is None:
         return game.dis(dis, fake), None

@@ -61,9 +61,11 @@ class Model:
         images = frame.take(images, self.own_size) if crop else images
         return images if dtype == "float32" else frame.levels(images)
 
-    def judge(self, images: Array) -> Array:
-        """D's logit for each image, float32 (N,): positive where it looks real to D, whatever the others."""
+    def logits(self, images: Array) -> Array:
+        """D's logit of each image, float32 (N,): positive where it looks real to D, and independent of the others."""
         return self._run("discriminator", "logit", self.framed(images))
+
+    judge = logits  # the name on cards that version 0.1 wrote
 
     def encode(self, images: Array) -> Array:
         """D's features of each image, float32 (N, F): the second representation of the data."""

@@ -120,7 +120,7 @@ class Probe:
             parameter.requires_grad_(False)
 
     def _config(self, seed: int, side: int, reals: int, arm: Arm) -> Config:
-        """The run's D and optimiser in the plain game of cross-entropy: nothing penalised, veiled or fading."""
+        """The run's D and optimiser in the plain game of cross-entropy: no penalty, nothing distorted or fading."""
         config = self.sampler.config
         noise = self.plan.noise if arm.noised else 0.0
         return replace(
@@ -171,11 +171,11 @@ class Probe:
 
     def _logits(self, r: int, row: Tensor, real: Tensor, fake: Tensor) -> Logits:
         """Arm r's D (P,) on a batch of each side (B, C, S, S), in one batch or in two: (B,) each."""
-        play = self.match.dis.play
+        logits = self.match.dis.forward
         if list(self.arms.values())[r].together:
-            both = play(row, torch.cat([real, fake]))
+            both = logits(row, torch.cat([real, fake]))
             return both[: len(real)], both[len(real) :]
-        return play(row, real), play(row, fake)
+        return logits(row, real), logits(row, fake)
 
     def _treated(self, i: int, side: str, x: Tensor, other: Tensor | None = None) -> Tensor:
         """What each arm makes of a batch (B, C, S, S), of ``other`` in the null: (R, B, C, S, S)."""

@@ -48,7 +48,7 @@ class Story:
         treated = rescue.treated(self.config, self.rescues)
         self.match = self.asked
         if self.rescues:
-            self.match = Match(replicas_of(treated), self.asked.pixels, self.asked.device, turn=len(self.rescues))
+            self.match = Match(replicas_of(treated), self.asked.pixels, self.asked.device, rescues=len(self.rescues))
         match, tensors = self.match, checkpoint.tensors if checkpoint else {}
         state, step = (match.restored(tensors), checkpoint.step) if checkpoint else (match.start(), 0)
         sums = {k.removeprefix("meter/"): v for k, v in tensors.items() if k.startswith("meter/")}

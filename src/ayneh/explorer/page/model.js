@@ -65,7 +65,7 @@ export class Model {
 
   /** D's opinion of each image: the probability that it gives to "real". */
   async opinions(images) {
-    const { logit } = await this.look("judge", images);
+    const { logit } = await this.look("discriminator", images);
     return Float32Array.from(logit, (x) => 1 / (1 + Math.exp(-x)));
   }
 
