@@ -1,6 +1,6 @@
-"""What a run is made of, as frozen dataclasses: the command line, the run folder and studies all read these.
+"""The settings of a run, as frozen dataclasses: the command line, the run folder and studies are built on them.
 
-Each field's docstring is its help text, the numbers it takes stand beside its type, and units stand in the names.
+A field's docstring is its help text, its bounds stand beside its type, and its name carries the unit.
 `engine.hyper.HYPER` lists the numbers that may differ between the replicas of one stack.
 """
 
@@ -31,21 +31,21 @@ class Range:
 
 @dataclass(frozen=True)
 class Data:
-    """What D takes for real."""
+    """The real images."""
 
     name: str = "digits"
     """digits (embedded), mnist, fashion-mnist, kmnist, stacked-mnist, folder:PATH or npz:PATH."""
     resize: Annotated[int | None, Range(1)] = None
-    """Resize every image to this many pixels a side when loading (default: leave them as they are)."""
+    """Resize every image to this many pixels a side when loading (default: keep its size)."""
     pad_to: Annotated[int | None, Range(1)] = None
-    """Frame the images in black to this many pixels a side (default: the next size that the nets take)."""
+    """Pad the images with black to this many pixels a side (default: the next size that the nets take)."""
     limit: Annotated[int | None, Range(1)] = None
-    """Use only the first so many images (default: all)."""
+    """Use this many images, the first ones (default: all)."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Where z comes from. A number left out takes the prior's own value."""
+    """The distribution of z. A number left out takes the prior's own default."""
 
     name: str = "normal"
     """normal, uniform, sphere, truncated-normal, laplace, student-t, bernoulli or mixture."""
@@ -60,7 +60,7 @@ class Prior:
     high: float | None = None
     """uniform, mixture, bernoulli: upper end (1)."""
     bound: float | None = None
-    """truncated-normal: cut off at so many standard deviations (2)."""
+    """truncated-normal: where it is cut off, in standard deviations (2)."""
     radius: float | None = None
     """sphere: radius (the square root of dim)."""
     scale: float | None = None
@@ -79,12 +79,12 @@ class Prior:
 
 @dataclass(frozen=True)
 class Net:
-    """The two players."""
+    """The generator G and the discriminator D."""
 
     name: str = "mirror"
     """mirror (Part B of the report) or mlp."""
     width: Annotated[int | None, Range(1)] = None
-    """Channels of the widest map (mirror: 16) or units of the smallest layer (mlp: 64)."""
+    """Channels of the largest map (mirror: 16) or units of the smallest layer (mlp: 64)."""
     gen_norm: str | None = None
     """Normalisation in G: batch or none (mirror: batch, mlp: none)."""
     dis_norm: str | None = None
@@ -92,54 +92,54 @@ class Net:
     spectral: bool = False
     """Divide each of D's weights by its largest singular value (Miyato et al. 2018)."""
     gen_first_norm: str = "none"
-    """Right after G's first layer: unit (each unit over the batch), channel (its positions together) or none."""
+    """Normalisation right after G's first layer: unit (over the batch), channel (over batch and positions) or none."""
     gen_offset: Annotated[float, Range(0)] = 0.0
-    """Standard deviation of a constant added to each unit of G's first layer."""
+    """Standard deviation of a constant that is added to each unit of G's first layer."""
     gen_offset_gain: float = 0.0
-    """Train that constant, as gain times a weight (0: it stays as it is)."""
+    """Train that constant, as gain times a weight (0: it is not trained)."""
     init: str | None = None
     """Initial weights: dcgan (normal, standard deviation 0.02; mirror), glorot (mlp), he or torch (PyTorch's own)."""
     features: Annotated[int | None, Range(1, 1e6)] = None
-    """Numbers that D makes of an image before it judges (mirror: prior.dim, mlp: width)."""
+    """Length of D's features, from which its last layer computes the logit (mirror: prior.dim, mlp: width)."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What is played."""
+    """The rules of the game."""
 
     loss: str = "non-saturating"
     """non-saturating, saturating, least-squares, hinge, wasserstein or relativistic."""
     penalty: str = "none"
-    """On D's gradient: none, r1, r2, r1+r2, wgan-gp or dragan."""
+    """Penalty on D's gradient: none, r1, r2, r1+r2, wgan-gp or dragan."""
     gamma: Annotated[float, Range(0)] = 1.0
     """Weight of the penalty."""
     dropout: Annotated[float, Range(0, 0.99)] = 0.3
     """Probability that a pixel is dropped before D sees it (report R7: 0.3)."""
     label_smoothing: Annotated[float, Range(0, 1)] = 0.0
-    """One-sided: real images are labelled 1 minus this."""
+    """One-sided label smoothing: the label of real images is 1 minus this."""
     instance_noise: Annotated[float, Range(0)] = 0.0
-    """Standard deviation of Gaussian noise on every image that D sees, at the start."""
+    """Initial standard deviation of Gaussian noise that is added to every image before D sees it."""
     instance_noise_images: Annotated[int, Range(0)] = 0
-    """Images seen until instance noise has fallen, in a straight line, to zero (0: it stays)."""
+    """Images seen until instance noise has fallen linearly to zero (0: it stays)."""
     translation: Annotated[float, Range(0, 0.5)] = 0.0
-    """Shift what D sees by up to this fraction of the side, real and fake alike."""
+    """Shift every image at random by up to this fraction of its side before D sees it."""
     cutout: Annotated[float, Range(0, 1)] = 0.0
-    """Cut a square with this fraction of the side out of what D sees, real and fake alike."""
+    """Black out a square at random, this fraction of the side wide, in every image before D sees it."""
     dis_steps: Annotated[int, Range(1, 1000)] = 1
-    """Updates of D in each step, each on its own batch."""
+    """Updates of D in each step, each on a batch of its own."""
     gen_steps: Annotated[int, Range(1, 1000)] = 1
     """Updates of G in each step."""
     ema_halflife_images: Annotated[float, Range(0)] = 0.0
-    """Half-life, in images, of the moving average of G that is sampled (0: G itself)."""
+    """Half-life, in images, of the moving average of G; samples are drawn from that average (0: from G itself)."""
     mirror_weight: Annotated[float, Range(0)] = 0.0
-    """Weight, for D and G alike, of reading z back from D's features of G(z): 1 - R^2 times this (0: not read)."""
+    """Weight in both losses of 1 - R^2, the share of z's variance that D does not read back from G(z) (0: not read)."""
     mirror_weight_gen: Annotated[float | None, Range(0)] = None
-    """The same for G, where it is to differ (default: mirror_weight)."""
+    """The same weight in G's loss alone (default: mirror_weight)."""
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """Adam."""
+    """Adam, for both players."""
 
     lr: Annotated[float, Range(0)] = 2e-4
     """Learning rate of both players."""
@@ -152,29 +152,29 @@ class Optimizer:
     eps: Annotated[float, Range(0)] = 1e-8
     """Added to the root of the mean squared gradient."""
     decay_images: Annotated[int, Range(0)] = 0
-    """Images seen until both learning rates have fallen, in a straight line, to zero (0: they stay)."""
+    """Images seen until both learning rates have fallen linearly to zero (0: they stay)."""
 
 
 @dataclass(frozen=True)
 class Keep:
-    """What a run writes down, and how often."""
+    """What a run writes, and how often."""
 
     tick_steps: Annotated[int, Range(1)] = 100
     """Steps between two lines of metrics.jsonl (an epoch's last step always writes one)."""
     sample_epochs: Annotated[int, Range(1)] = 1
-    """Epochs between two pictures of the fixed noise."""
+    """Epochs between two pictures of samples; all pictures are made from the same noise."""
     checkpoint_epochs: Annotated[int, Range(1)] = 1
     """Epochs between two checkpoints; the last two are kept."""
     keep_epochs: Annotated[int, Range(1)] = 10
-    """Keep for good every checkpoint whose count of epochs is a multiple of this, and the last."""
+    """A checkpoint after a multiple of this many epochs is kept for good, and so is the last."""
     sample_images: Annotated[int, Range(1, 10_000)] = 64
-    """Images in a picture."""
+    """Images in each picture."""
     score_epochs: Annotated[int, Range(0)] = 0
-    """Epochs between two scores of G by the judge, so long as they take at most 5 % of the time (0: never)."""
+    """Epochs between two scores of G by the judge; skipped while scores have taken over 5 % of the time (0: never)."""
     score_images: Annotated[int, Range(100, 10_000)] = 1000
-    """Images behind such a score."""
+    """Generated images behind each score."""
     vitals_steps: Annotated[int, Range(0)] = 50
-    """Steps from one look at the players' health to the next, at a tick; each costs about a step (0: never)."""
+    """Steps between two looks at the players' health, at a tick; each look takes about as long as a step (0: never)."""
     tensorboard: bool = False
     """Write TensorBoard event files too (needs ayneh[tensorboard])."""
 
@@ -188,11 +188,11 @@ class Config:
     batch: Annotated[int, Range(2)] = 128
     """Images in a batch."""
     seed: Annotated[int, Range(0)] = 0
-    """Seed of the first replica; the others count on from it."""
+    """Seed of the first replica; the others have the numbers after it."""
     seeds: Annotated[int, Range(1)] = 1
     """Number of replicas, trained side by side."""
     rescue: Annotated[int, Range(0)] = 0
-    """On a severe finding go back to the last healthy moment and change something, at most so many times (0: never)."""
+    """On a severe finding go back to the last healthy checkpoint and change something, at most so often (0: never)."""
     data: Data = field(default_factory=Data)
     prior: Prior = field(default_factory=Prior)
     net: Net = field(default_factory=Net)
@@ -210,9 +210,9 @@ class Config:
             if allowed and value is not None and not allowed.low <= value <= allowed.high:
                 raise UserError(f"--{name.replace('_', '-')} is {value:g}; it must {allowed}.")
         if self.rescue and self.seeds > 1:
-            raise UserError(f"--rescue brings back one run at a time, and --seeds is {self.seeds}: leave out one.")
+            raise UserError(f"--rescue works on one run at a time, and --seeds is {self.seeds}: leave one of them out.")
         if self.rescue and not self.keep.vitals_steps:
-            raise UserError("--rescue acts on what the doctor sees, and --keep.vitals-steps is 0: leave it at 50.")
+            raise UserError("--rescue acts on the doctor's findings, and --keep.vitals-steps is 0: leave it at 50.")
 
 
 NESTED: dict[str, type] = {
@@ -263,9 +263,9 @@ def flatten(config: Config) -> dict[str, Any]:
 
 
 def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
-    """The config with some leaves changed by their dotted names. Raises UserError for a name or a value it cannot bear.
+    """The config with some leaves changed by their dotted names. UserError for an unknown name or a bad value.
 
-    ``where`` begins the refusal: a file, an arm.
+    ``where`` begins the message: a file, an arm.
     """
     hints = typing.get_type_hints(Config)
     leaves = {name: hint for name, hint in hints.items() if hint not in NESTED.values()}

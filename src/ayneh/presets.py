@@ -1,4 +1,4 @@
-"""PRESETS: complete configs by name, each with what it shows and where it comes from."""
+"""PRESETS: name -> a complete config, what it shows and where it comes from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ayneh.config import Config, Data, Keep, Net, Optimizer, Prior, Rules
 
 @dataclass(frozen=True)
 class Preset:
-    """A config worth a name."""
+    """A config with a name; ``shows`` and ``source`` are what `ayneh presets` prints."""
 
     config: Config
     shows: str
@@ -17,7 +17,7 @@ class Preset:
 
 
 def _part_a(prior: Prior) -> Config:
-    """Part A names no nets: multilayer perceptrons on MNIST, 100 epochs, with this prior and Part B's dropout."""
+    """Perceptrons on MNIST, 100 epochs, this prior, Part B's dropout: the report does not name Part A's nets."""
     return Config(epochs=100, data=Data("mnist"), net=Net("mlp"), prior=prior)
 
 
@@ -50,14 +50,14 @@ PRESETS = {
                 penalty="r1",
                 gamma=0.5,
                 dropout=0.0,
-                instance_noise=0.5,  # for the first epoch: without it D won 3 of 6 starts at this rate
+                instance_noise=0.5,  # for one epoch: at this rate and without it, D won at the start in 3 of 6 runs
                 instance_noise_images=60_000,
                 ema_halflife_images=20_000,
             ),
             optimizer=Optimizer(lr=2e-3),
         ),
-        "the report's nets at the quality of their 100 epochs in 10: R1 for dropout, ten times the rate, noise first",
-        "Mescheder et al. 2018 for R1, Sonderby et al. 2017 for noise that fades; docs/findings/speed.md",
+        "the report's nets, in 10 epochs as good as in 100: R1 instead of dropout, ten times the rate, noise at first",
+        "Mescheder et al. 2018 for R1, Sonderby et al. 2017 for fading noise; docs/findings/speed.md",
     ),
     "stacked": Preset(
         Config(

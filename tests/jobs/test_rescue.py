@@ -136,7 +136,7 @@ def test_numbers_that_are_not_finite_are_rescued_too_and_not_without_end(ayneh, 
 def test_one_run_at_a_time(ayneh, tmp_path, tiny):
     status, _, err = ayneh("train", "digits", *tiny, "--rescue", 1, "--seeds", 2, "--out", tmp_path / "run")
     assert status == 2
-    assert "--rescue brings back one run at a time, and --seeds is 2" in err
+    assert "--rescue works on one run at a time, and --seeds is 2" in err
     with pytest.raises(UserError, match="--rescue is -1"):
         Config(rescue=-1)
 

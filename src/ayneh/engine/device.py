@@ -1,4 +1,4 @@
-"""Where a run happens, and in which arithmetic."""
+"""The device of a run, and its arithmetic."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ def choose_device(name: str) -> torch.device:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what a step on the CPU frees, for the next step.
+    """Make glibc keep the memory that a step on the CPU frees, for the next step.
 
-    It gives back to the system whatever it has not seen freed in such sizes before (its dynamic threshold, up to
-    32 MB), which costs a step of the mirror nets 1,400 page faults. Freeing one large piece settles it.
+    glibc returns freed pieces to the system if they are larger than any freed before (its dynamic threshold, up to
+    32 MB), which costs a step of the mirror nets 1,400 page faults. Freeing one large piece raises the threshold.
     """
     torch.empty(31 * 2**20, dtype=torch.uint8)  # freed at once
 
 
 def describe(device: torch.device) -> str:
-    """In words: "cpu (2 threads)", "cuda:0 (NVIDIA H200)", "mps"."""
+    """For people: "cpu (2 threads)", "cuda:0 (NVIDIA H200)", "mps"."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)
 
 
 def choose_precision(name: str, device: torch.device) -> tuple[torch.dtype, torch.dtype | None]:
-    """(the type of weights and state, the type to autocast the nets to or None), and the matmul setting with it.
+    """(the type of weights and state, the type to autocast the nets to or None); sets PyTorch's tf32 switches as well.
 
-    auto is tf32 on CUDA, where convolutions gain from it at no visible cost, and float32 elsewhere.
+    auto is tf32 on CUDA, where convolutions are faster in it at no visible cost, and float32 elsewhere.
     """
     if name == "auto":
         name = "tf32" if device.type == "cuda" else "float32"

@@ -24,7 +24,7 @@ class Number:
     compute: Callable[[Config], float] | None = None
     """Its value, where that is not simply a field's."""
     fades: str = ""
-    """The field with the images seen until it has fallen, in a straight line, to zero (none, or 0 there: it stays)."""
+    """The field with the images seen until it has fallen linearly to zero (none, or 0 there: it stays)."""
     structural: bool = False
     """Whether the replicas of a stack must agree on it all the same."""
 

@@ -1,4 +1,4 @@
-"""A match: a config's game laid out on a device, with its players, data, chance and numbers."""
+"""A match: a config's game on a device, with nets, images, random numbers and hyper-parameters."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def prior_of(config: Config) -> Prior:
 
 
 def init_of(config: Config) -> Callable[[nn.Module], None]:
-    """What gives this config's nets their first weights."""
+    """The function that gives this config's nets their initial weights."""
     return pick(INITS, config.net.init or NETS[config.net.name].init, "initialisation")
 
 
 def nets_of(
     config: Config, image_shape: tuple[int, int, int], device: torch.device, reads: bool | None = None
 ) -> tuple[Net, Net]:
-    """(G, D) of this config for images of (C, S, S), without weights. Raises UserError for what they cannot take.
+    """(G, D) of this config for images of (C, S, S), without weights. Raises UserError for what they do not take.
 
     ``reads``: whether D has a reader of z (None: if the config weighs it).
     """
@@ -71,7 +71,7 @@ class Match:
     def __init__(self, replicas: Sequence[Config], pixels: Tensor, device: torch.device, rescues: int = 0) -> None:
         """pixels: uint8 (N, C, h, w), square; rescues: see `Chance`.
 
-        Raises UserError for what the nets or the data cannot bear.
+        Raises UserError where the config does not fit the nets or the data.
         """
         one, self.replicas, self.device = replicas[0], replicas, device
         (n, channels, height, width) = pixels.shape
@@ -120,7 +120,7 @@ class Match:
         }
 
     def start(self) -> State:
-        """The state before the first step: weights by each replica's seed, nothing remembered."""
+        """The state before the first step: weights by each replica's seed, Adam's moments zero."""
         seeds = [c.seed for c in self.replicas]
         state: State = {}
         for who, net in (("gen", self.gen), ("dis", self.dis)):
@@ -169,7 +169,7 @@ class Match:
         ]
 
     def draws(self, i: int) -> dict[str, list[Draws]]:
-        """What chance decides in step i: latents, dropped pixels, noise, shifts, for each update."""
+        """The random numbers of step i, for each update: latents, dropped pixels, noise, shifts."""
         one = self.replicas[0]
         dis: list[Draws] = []
         for k in range(one.rules.dis_steps):
@@ -192,7 +192,7 @@ class Match:
         return {"dis": dis, "gen": gen}
 
     def hyper(self, i: int) -> Hyper:
-        """The numbers of step i, (R, 1) each; some fall in a straight line to zero."""
+        """The numbers of step i, (R, 1) each; some fall linearly to zero."""
         seen, hyper = i * self.images_per_step, dict(self._hyper)
         for name, number in HYPER.items():
             spans = [number.images_to_zero(c) for c in self.replicas]
@@ -203,7 +203,7 @@ class Match:
         return hyper
 
     def _distortion(self, i: int, purpose: str) -> dict[str, Tensor]:
-        """The draws of `game.step.seen` for one batch; an effect that no replica uses has none."""
+        """The draws of `game.step.seen` for one batch; what no replica uses is not drawn."""
         batch = self.replicas[0].batch
         draws: dict[str, Tensor] = {}
         if self._uses("translation") or self._uses("cutout"):

@@ -1,4 +1,4 @@
-"""What a run measured since the last tick."""
+"""Means of what a run measured since the last tick, and the first value that is not finite."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Diverged(RuntimeError):
 
 
 class Meter:
-    """Sums in float64, added step by step, so that a tick's means do not depend on how it was cut into chunks.
+    """Sums in float64, added step by step, so that a tick's means do not depend on the chunks that it was played in.
 
-    ``tolerant``: a replica whose measures stop being finite is noted in ``fallen``, by its number, instead of raised.
+    ``tolerant``: instead of raising `Diverged`, note it in ``fallen`` under the number of the replica.
     """
 
     def __init__(self, sums: State | None = None, steps: int = 0, tolerant: bool = False) -> None:

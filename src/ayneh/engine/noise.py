@@ -1,7 +1,7 @@
-"""Chance as a function of (seed, step, purpose), never of history.
+"""Random numbers as a function of (seed, step, purpose), never of what was drawn before.
 
-Every draw has a generator of its own, seeded by a hash of these three. So a resumed run meets the same chance as an
-uninterrupted one, replica r of a stack the same as a single run with its seed, and a new purpose disturbs no other.
+Every draw has its own generator, seeded by a hash of these three. So a resumed run draws what an uninterrupted one
+draws, replica r of a stack draws what a single run with its seed draws, and a new purpose changes no other draw.
 (PyTorch's CPU generator keeps 32 bits of the seed: among a million draws some hundred pairs share a stream.)
 """
 
@@ -17,22 +17,22 @@ from torch import Tensor
 
 from ayneh.game.priors import Prior
 
-FIXED = 0  # the step of draws that belong to a run and not to a moment in it
+FIXED = 0  # the step of draws that a run makes once
 
 
 def derive(seed: int, step: int, purpose: str) -> int:
-    """A 63-bit seed for this moment and use."""
+    """A 63-bit seed: a hash of the three."""
     digest = hashlib.blake2b(f"{seed}/{step}/{purpose}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 def generator(seed: int, step: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A fresh generator for this moment and use."""
+    """A new generator for this draw."""
     return torch.Generator(device).manual_seed(derive(seed, step, purpose))
 
 
 class Chance:
-    """The draws of R replicas: a seed and a prior for each, made on ``device`` as ``dtype``."""
+    """The draws of R replicas, each with its seed and prior, on ``device`` as ``dtype``."""
 
     def __init__(
         self,
@@ -85,34 +85,34 @@ Key = tuple[str, tuple[int, ...]]  # the purpose and the shape of a draw
 
 
 class BlockChance(Chance):
-    """Chance for CUDA, where starting a generator takes longer than drawing: it draws several steps at once.
+    """`Chance` for CUDA, where starting a generator takes longer than drawing: it draws k steps at once, a block.
 
-    Step i of a draw is slot i % k of block i // k, and a block has the generator of (seed, block, purpose). k follows
-    from the draw's size alone, so that this, too, is a function of (seed, step, purpose), never of history or of R.
+    The numbers of step i are row i % k of block i // k, and a block has the generator of (seed, block, purpose). k
+    follows from the size of the draw alone, so that this, too, is a function of (seed, step, purpose).
     """
 
     @cached_property
     def _drawn(self) -> dict[Key, tuple[int, Tensor]]:
-        """The block that each draw stands in, and its draws (R, k, *shape)."""
+        """For each draw, the number of the block drawn last and its numbers (R, k, *shape)."""
         return {}
 
     def z(self, step: int, purpose: str, n: int) -> Tensor:
         """As `Chance.z`."""
         k, rows = steps_in_block(n * self.z_dim), super().z
         key = purpose, (n, self.z_dim)
-        return self._slot(step, k, key, lambda block: rows(block, purpose, k * n).unflatten(1, (k, n)))
+        return self._from_block(step, k, key, lambda block: rows(block, purpose, k * n).unflatten(1, (k, n)))
 
     def _rows(self, draw: Callable[..., Tensor], step: int, purpose: str, shape: tuple[int, ...]) -> Tensor:
         k, rows = steps_in_block(math.prod(shape)), super()._rows
-        return self._slot(step, k, (purpose, shape), lambda block: rows(draw, block, purpose, (k, *shape)))
+        return self._from_block(step, k, (purpose, shape), lambda block: rows(draw, block, purpose, (k, *shape)))
 
-    def _slot(self, step: int, k: int, key: Key, draw: Callable[[int], Tensor]) -> Tensor:
-        block, slot = divmod(step, k)
+    def _from_block(self, step: int, k: int, key: Key, draw: Callable[[int], Tensor]) -> Tensor:
+        block, row = divmod(step, k)
         if key not in self._drawn or self._drawn[key][0] != block:
             self._drawn[key] = block, draw(block)
-        return self._drawn[key][1][:, slot]
+        return self._drawn[key][1][:, row]
 
 
 def steps_in_block(numbers: int) -> int:
-    """How many steps' draws of so many numbers are drawn at once."""
+    """k for a draw of this many numbers."""
     return min(LONGEST, max(1, BLOCK // numbers))

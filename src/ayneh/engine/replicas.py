@@ -1,4 +1,4 @@
-"""The replica axis: R copies of a net are one (R, P) tensor, a row of numbers each.
+"""The replica axis: R copies of a net are one (R, P) tensor, a row of weights each.
 
 How the rows are run is decided here and nowhere else: a single replica runs as the plain module; on an
 accelerator a stack runs under `torch.func.vmap` (one launch serves all); on a CPU, where grouped
@@ -49,7 +49,7 @@ class Net:
             setattr(owner, name, value)
         y: Tensor = self.shell(x, **options)
         for owner, name in self.places:
-            setattr(owner, name, None)  # so that nothing of this call stays alive
+            setattr(owner, name, None)  # so that the graph of this call can be freed
         return y
 
     def unpack(self, theta: Tensor) -> dict[str, Tensor]:
@@ -78,12 +78,12 @@ class Net:
     def filled(self, row: Tensor) -> nn.Module:
         """A plain module of its own with this row's (P,) weights, on its device."""
         module = copy.deepcopy(self.module).to(row.device, row.dtype)
-        module.load_state_dict(self.unpack(row), strict=False)  # strict: batch norm's buffers are not weights
+        module.load_state_dict(self.unpack(row), strict=False)  # the row has no buffers of batch norm
         return module
 
 
 def _take_out_parameters(module: nn.Module) -> list[tuple[nn.Module, str]]:
-    """Where each parameter of ``module`` was, as (submodule, attribute), in their order."""
+    """Delete all parameters of ``module``; returns where they were, as (submodule, attribute), in their order."""
     places = [(owner, name) for owner in module.modules() for name, _ in owner.named_parameters(recurse=False)]
     for owner, name in places:
         delattr(owner, name)

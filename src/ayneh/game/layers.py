@@ -1,4 +1,4 @@
-"""The few layers whose details decide a GAN: batch norm without history, spectral norm without state."""
+"""Layers without hidden state: batch norm with the statistics of its batch, exact spectral norm."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ayneh.game import narrow
 class BatchNorm(nn.BatchNorm2d):
     """y = (x - mean) / sqrt(var + 1e-5) * weight + bias, with the statistics of this batch.
 
-    In the game it never looks at history, so that a step is a pure function of its inputs. For
-    sampling, `standing_statistics` fills mean and var once, and `eval()` uses those.
+    In the game it keeps no running averages, so that a step is a pure function of its inputs. For sampling,
+    `standing_statistics` computes mean and var once, and `eval()` uses those.
     """
 
     def __init__(self, channels: int) -> None:
@@ -33,9 +33,9 @@ class BatchNorm1d(nn.BatchNorm1d):
 
 
 class UnitNorm(BatchNorm1d):
-    """Each unit standardised over the batch alone, a map's positions kept apart: (B, C, H, W) or (B, C).
+    """Each unit standardised over the batch alone, each position of a map by itself: (B, C, H, W) or (B, C).
 
-    Batch norm over channels takes its mean over the positions too, and leaves standing what differs between them.
+    Batch norm over channels averages over the positions too, and keeps the differences between them.
     """
 
     def __init__(self, *shape: int) -> None:
@@ -46,9 +46,9 @@ class UnitNorm(BatchNorm1d):
 
 
 class Offset(nn.Module):
-    """y = x + c: a constant for each unit, drawn once from N(0, std^2), the same in every run.
+    """y = x + c: a constant for each unit, drawn from N(0, std^2) with a fixed seed, the same in every run.
 
-    Without a gain it is never trained. With one, c = gain * b and b is trained: under Adam c moves by gain times the
+    Without a gain it is not trained. With one, c = gain * b and b is trained: under Adam c moves by gain times the
     learning rate in a step, as W m does for latents whose coordinates' means add up to the gain.
     """
 
@@ -65,9 +65,8 @@ class Offset(nn.Module):
 def standing_statistics(net: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     """Average each batch norm's mean and variance over ``batches`` and leave ``net`` in eval mode.
 
-    "Standing statistics" of Brock et al. 2019 (BigGAN, appendix): afterwards an image depends on its
-    own z alone and no longer on the batch it was drawn with. A net without batch norm is only put in
-    eval mode.
+    "Standing statistics" of Brock et al. 2019 (BigGAN, appendix): afterwards an image depends on its own z alone, not
+    on the others of its batch. A net without batch norm is only put in eval mode.
     """
     norms = [m for m in net.modules() if isinstance(m, BatchNorm | BatchNorm1d)]
     net.train()
@@ -82,9 +81,9 @@ def standing_statistics(net: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
 class Conv(nn.Conv2d):
     """A convolution; with ``spectral``, by W / sigma(W) (Miyato et al. 2018).
 
-    sigma is the largest singular value of W as a (C_out, C_in * k * k) matrix, computed exactly and
-    differentiated through: these matrices are small, and nothing has to be remembered between steps. Where the
-    kernel covers the whole image it is one matrix product, which is twice as fast as a convolution's machinery.
+    sigma is the largest singular value of W as a (C_out, C_in * k * k) matrix, computed exactly and differentiated
+    through: these matrices are small, and no vector of a power iteration is kept between steps. Where the kernel covers
+    the whole image, it is computed as one matrix product, twice as fast as by the library's convolution.
     """
 
     def __init__(
@@ -112,7 +111,7 @@ class Conv(nn.Conv2d):
 
 
 class Deconv(nn.ConvTranspose2d):
-    """A transposed convolution; of 1x1 images, to which stride and padding mean nothing, as one matrix product."""
+    """A transposed convolution; of 1x1 images without padding it is one matrix product."""
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # (B, C_in, H, W) -> (B, C_out, H', W')
         if x.shape[2:] == (1, 1) and self.padding == (0, 0):

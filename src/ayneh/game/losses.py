@@ -1,7 +1,7 @@
-"""What each player wants, as functions of logits: real and fake logits (R, B) -> a loss per image (R, B).
+"""The losses of D and G as functions of logits: real and fake logits (R, B) -> a loss per image (R, B).
 
-D's loss is its real term plus its fake term, so that the games of cross-entropy stand at 2 ln 2 when D
-cannot tell. Cross-entropies are written with softplus(x) = log(1 + e^x): no sigmoid is ever logged.
+D's loss is its real term plus its fake term: with cross-entropy it is 2 ln 2 where D gives 1/2 to every image.
+Cross-entropies are written with softplus(x) = log(1 + e^x), never as the logarithm of a sigmoid.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Loss(NamedTuple):
-    """Both sides of one game; each player descends the mean over B of its own."""
+    """The losses of both players; each descends the mean over B of its own."""
 
     dis: Callable[[Tensor, Tensor, Tensor | float], Tensor]
     """(real logits, fake logits, smooth) -> (R, B); smooth is a float or (R, 1), read only if `smooths`."""
@@ -31,12 +31,12 @@ def cross_entropy_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Ten
 
 
 def non_saturating_gen(real: Tensor | None, fake: Tensor) -> Tensor:
-    """-log D(G(z)), Goodfellow et al. 2014: its gradient lives where D is sure of itself."""
+    """-log D(G(z)), Goodfellow et al. 2014: its gradient stays large where D is certain."""
     return F.softplus(-fake)
 
 
 def saturating_gen(real: Tensor | None, fake: Tensor) -> Tensor:
-    """log(1 - D(G(z))), Goodfellow et al. 2014, minimax: its gradient dies where D is sure of itself."""
+    """log(1 - D(G(z))), Goodfellow et al. 2014, minimax: its gradient vanishes where D is certain."""
     return -F.softplus(fake)
 
 
@@ -56,7 +56,7 @@ def hinge_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Tensor:
 
 
 def wasserstein_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Tensor:
-    """D(G(z)) - D(x), Arjovsky et al. 2017; a penalty must bound D's slope."""
+    """D(G(z)) - D(x), Arjovsky et al. 2017; a penalty has to bound D's slope."""
     return fake - real
 
 
@@ -66,7 +66,7 @@ def negative_logit_gen(real: Tensor | None, fake: Tensor) -> Tensor:
 
 
 def relativistic_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Tensor:
-    """log(1 + exp(D(G(z)) - D(x))), Jolicoeur-Martineau 2018; real b meets fake b, and a draw costs ln 2."""
+    """log(1 + exp(D(G(z)) - D(x))), Jolicoeur-Martineau 2018: real b is paired with fake b; ln 2 where equal."""
     return F.softplus(fake - real)
 
 

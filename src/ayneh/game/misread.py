@@ -1,9 +1,9 @@
-"""E ||read(D's features of G(z)) - z||^2: D learns to be the inverse of G, and G to be one that D can invert.
+"""E ||read(D's features of G(z)) - z||^2: D learns to invert G, and G to draw images from which D can read z.
 
 With a Gaussian of fixed width as the decoder this is, up to constants, the lower bound on the mutual information
-I(z; G(z)) of InfoGAN (Chen et al. 2016), with all of z as the code; as there, D and G descend it together. Trained by
+I(z; G(z)) of InfoGAN (Chen et al. 2016), with all of z as the code; as there, D and G descend it together. Descended by
 the encoder alone it is the latent regressor of BiGAN (Donahue et al. 2017), and it is the reconstruction of noise in
-VEEGAN (Srivastava et al. 2017). Real images have no z and play no part.
+VEEGAN (Srivastava et al. 2017). Real images have no z, so they are not used.
 """
 
 from __future__ import annotations

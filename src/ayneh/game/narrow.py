@@ -1,8 +1,8 @@
-"""The 4x4, stride-2 convolution from or to a few channels on a CPU, where the library's way up is several times slower.
+"""The 4x4, stride-2 convolution from or to a few channels on a CPU, several times faster upwards than the library's.
 
-conv(x, w) and its adjoint, the transposed convolution, are each other's gradient. Down is PyTorch's own. Up is one
-2x2 convolution to four times the channels, one for each corner of the 2x2 pixels that a pixel becomes, and a shuffle:
-the library is quick at that. The same numbers but for the order of sums; a test holds them to PyTorch's in float64,
+conv(x, w) and its adjoint, the transposed convolution, are each other's gradient. Down is PyTorch's own. Up is a 2x2
+convolution to four times the channels, one for each corner of the 2x2 pixels that a pixel becomes, and a pixel shuffle,
+which the library computes quickly. Only the order of sums differs; a test compares both with PyTorch's in float64,
 double backward included.
 """
 
@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 NARROW = 4  # channels, at most
-# Pixel 2i + a of the wide side hears x[i - 1 + a] and x[i + a], through these rows of the kernel.
+# Pixel 2i + a of the wide side depends on x[i - 1 + a] and x[i + a], through these rows of the kernel.
 TAPS = ((3, 1), (2, 0))
 
 
 def serves(x: Tensor, channels: int, kernel: tuple[int, ...], stride: tuple[int, ...], padding: Any) -> bool:
-    """Whether these are for such a convolution with so few channels on its image side: on a CPU, while learning."""
+    """Whether this is such a convolution with at most NARROW channels on its image side, on a CPU, in training."""
     plain = (kernel, stride, padding) == ((4, 4), (2, 2), (1, 1))
     return plain and channels <= NARROW and x.device.type == "cpu" and torch.is_grad_enabled()
 
@@ -36,7 +36,7 @@ def up(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _alike(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-    """In one type, as autocast would have them: it does not look inside a function of one's own."""
+    """In one type, as autocast would cast them: it does not reach into an `autograd.Function`."""
     if torch.is_autocast_enabled("cpu"):
         dtype = torch.get_autocast_dtype("cpu")
         return x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)

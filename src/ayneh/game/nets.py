@@ -41,7 +41,7 @@ class First:
 class Discriminator(nn.Module):
     """logit = head(features(x)): one number per image, positive where it looks real.
 
-    With a ``reader``, ``read=True`` gives reader(features(x)) after it: z as D reads it, standardised (mirror.py).
+    With a ``reader``, ``read=True`` appends reader(features(x)): z as D reads it, standardised (misread.py).
     """
 
     features: nn.Module
@@ -79,11 +79,11 @@ class MirrorGenerator(nn.Sequential):
 
 
 class MirrorDiscriminator(Discriminator):
-    """Report R7: the generator run backwards: image -> 16 x 16 x 16 -> 32 x 8 x 8 -> 64 x 4 x 4 -> 128 -> logit.
+    """Report R7: the generator's layers in reverse: image -> 16 x 16 x 16 -> 32 x 8 x 8 -> 64 x 4 x 4 -> 128 -> logit.
 
-    The first convolution is linear; every other one is followed by batch norm and leaky ReLU 0.2. The
-    last takes 4x4 to 1x1 with stride 1 and no padding, the mirror of the generator's first layer. Dropout
-    on the input belongs to the step, which owns all randomness.
+    The first convolution is linear; every other one is followed by batch norm and leaky ReLU 0.2. The last takes 4x4
+    to 1x1 with stride 1 and no padding, as the generator's first layer does in reverse. Dropout on the input is part
+    of the step, so that the nets draw no random numbers.
     """
 
     def __init__(self, *, features: int, channels: int, size: int, width: int, norm: str, spectral: bool) -> None:
@@ -254,7 +254,7 @@ def glorot_init(net: nn.Module) -> None:
 def he_init(net: nn.Module) -> None:
     """Weights ~ N(0, 2 / (1 + 0.2^2) / fan_in), biases 0 (He et al. 2015): leaky ReLU layers keep a signal's size.
 
-    Under PyTorch's own each layer of a perceptron shrinks it, so that a deep one without batch norm hardly hears its z.
+    With PyTorch's own, each layer of a perceptron shrinks the signal: without batch norm little of z reaches the image.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):

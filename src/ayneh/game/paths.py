@@ -1,8 +1,8 @@
-"""Ways from one latent to another that keep the law: path(t) follows the prior at each t in [0, 1].
+"""Paths between two latents that keep the prior: path(t) follows it at each t in [0, 1].
 
-For independent a and b from a prior, the straight line leaves it: halfway the variance is halved, so a
-normal's norm shrinks by sqrt 2, a uniform turns into a triangle and a coin shows a value that it does not
-have. G is then asked for images that it never learnt to draw (White 2016; Agustsson et al. 2019).
+For independent a and b from a prior, points on the straight line do not follow it: halfway the variance is halved, so
+that a normal's norm is smaller by sqrt 2, a uniform becomes triangular and a Bernoulli takes values between its two. G
+was not trained on such latents (White 2016; Agustsson et al. 2019).
 
 Everywhere a, b are (..., dim), t is (T,) and the path is (T, ..., dim): a at t = 0, b at t = 1, to the bit.
 """
@@ -20,7 +20,7 @@ from torch.special import ndtr, ndtri
 from ayneh.errors import UserError
 
 GOLDEN = (math.sqrt(5) - 1) / 2
-TAIL = 1e-12  # the least probability that a path reckons with: draws in float32 hold nothing rarer
+TAIL = 1e-12  # the least probability in a path: float32 draws are never rarer
 
 
 def blend(a: Tensor, b: Tensor, t: Tensor, centre: float) -> Tensor:
@@ -56,7 +56,7 @@ def through_scores(
 def great_circle(a: Tensor, b: Tensor, t: Tensor, radius: float) -> Tensor:
     """radius (cos(t w) a' + sin(t w) n), w the angle from a to b and n the direction of b as seen from a'.
 
-    a' is a / |a|. Between opposite points it takes one way of the many. Raises UserError for dim < 2.
+    a' is a / |a|. Between opposite points it takes one of the many circles. Raises UserError for dim < 2.
     """
     dim = a.shape[-1]
     if dim < 2:
@@ -68,8 +68,8 @@ def great_circle(a: Tensor, b: Tensor, t: Tensor, radius: float) -> Tensor:
         towards = end - cosine * start
         sine = towards.norm(dim=-1, keepdim=True)
         axis = one_hot(start.abs().argmin(-1), dim).double()  # never along start
-        anywhere = axis - (axis * start).sum(-1, keepdim=True) * start
-        normal = _unit(torch.where(sine > 1e-7, towards, anywhere))
+        other = axis - (axis * start).sum(-1, keepdim=True) * start
+        normal = _unit(torch.where(sine > 1e-7, towards, other))
         angle = t * torch.atan2(sine, cosine)
         return radius * (angle.cos() * start + angle.sin() * normal)
 
@@ -77,9 +77,9 @@ def great_circle(a: Tensor, b: Tensor, t: Tensor, radius: float) -> Tensor:
 
 
 def jumps(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Coordinate i is a_i until t = frac(i * golden ratio) and b_i after: a steady, scattered change."""
-    turn = torch.arange(1, a.shape[-1] + 1, dtype=torch.float64) * GOLDEN % 1
-    return _path(a, b, t, lambda a, b, t: torch.where(t > turn, b, a))
+    """Coordinate i is a_i until t = frac(i * golden ratio) and b_i after: evenly in time, in mixed order."""
+    change = torch.arange(1, a.shape[-1] + 1, dtype=torch.float64) * GOLDEN % 1
+    return _path(a, b, t, lambda a, b, t: torch.where(t > change, b, a))
 
 
 def bisect(tail: Callable[[Tensor], Tensor], p: Tensor, far: float) -> Tensor:

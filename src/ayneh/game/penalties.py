@@ -1,8 +1,8 @@
 """Penalties on the slope of D: its function, real and fake images (R, B, C, H, W) -> a penalty per image (R, B).
 
-The slope is the gradient of an image's logit with respect to its pixels. It is read off the gradient of the
-sum of all logits, which holds as long as a logit depends on its own image alone; with batch norm in D it also
-carries what the image does to its neighbours' logits. The caller multiplies by gamma.
+The slope is the gradient of an image's logit with respect to its pixels, computed as the gradient of the sum of all
+logits. The two are equal where a logit depends on its own image alone; with batch norm in D, the second includes what
+the image does to the other logits of its batch. The caller multiplies by gamma.
 
 D has run already on images that require a gradient: ``logits`` may return what it gave for them then.
 """
@@ -27,7 +27,7 @@ class Penalty(NamedTuple):
     draws: tuple[str, ...] = ()
     """Names of U[0, 1) draws: "mix" is (R, B), "perturb" is (R, B, C, H, W)."""
     at: tuple[str, ...] = ()
-    """The images at which it takes the slope as they are: "real", "fake"."""
+    """The batches at whose own images it takes the slope: "real", "fake"."""
 
 
 def r1(logits: Logits, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:

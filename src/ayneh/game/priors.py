@@ -1,7 +1,7 @@
-"""Where z comes from: a prior knows how to draw, its moments, its name, and the way from one draw to another.
+"""The distributions of z: how each is drawn, its moments, its name, and the path from one draw to another.
 
-Each is a law for one coordinate, drawn independently dim times, but for the sphere. Why the way is never a
-straight line, and which it is instead: paths.py.
+Each but the sphere is a law for one coordinate, drawn independently dim times. paths.py says why a path is not a
+straight line, and what it is instead.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Prior(Protocol):
         """a, b (..., dim) and t (T,) in [0, 1] -> (T, ..., dim): a at t = 0 and b at t = 1, to the bit."""
 
     def describe(self) -> str:
-        """The law in a word, such as N(0, 1)."""
+        """The law in short, such as N(0, 1)."""
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class Bernoulli:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Equally likely N(centre, std^2) with centres even on [low, high], for each coordinate anew."""
+    """N(centre, std^2) in each coordinate, with one of equally likely centres, evenly spaced on [low, high]."""
 
     components: int = 2
     """Number of Gaussians in each coordinate."""
@@ -306,9 +306,9 @@ PRIORS: dict[str, Callable[..., Prior]] = {
 
 
 def make_prior(name: str, **numbers: float | None) -> Prior:
-    """The prior of this name; a number that is None takes the prior's own default.
+    """The prior of this name; for a number that is None, the prior's own default.
 
-    Raises UserError for an unknown name, a number that this prior does not take or one that it cannot have.
+    Raises UserError for an unknown name, a number that this prior does not have or a value that it does not take.
     """
     prior = pick(PRIORS, name, "prior")
     given = {key: value for key, value in numbers.items() if value is not None}

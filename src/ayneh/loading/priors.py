@@ -1,7 +1,7 @@
 """The priors in numpy: draws, and z(t) = F^-1(Phi(s(t))), the paths that keep the law.
 
-The twin of game/priors.py and game/paths.py, where the reasons stand; tests hold the two together. A law is given by
-the numbers of its dataclass there, all of them.
+The twin of game/priors.py and game/paths.py, where the reasons stand; tests compare the two. A law is given by all
+the numbers of its dataclass there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from ayneh.errors import UserError
 
 GOLDEN = (math.sqrt(5) - 1) / 2
-TAIL = 1e-12  # the least probability that a path reckons with
+TAIL = 1e-12  # the least probability in a path
 Array = np.ndarray
 Numbers = dict[str, float]
 Tail = Callable[[Array], Array]
@@ -27,7 +27,7 @@ _inverse_cdf = np.vectorize(NormalDist().inv_cdf, otypes=[float])
 
 @dataclass(frozen=True)
 class Law:
-    """How a prior draws, (rng, n, dim, its numbers) -> (n, dim), and goes: (a, b, t, its numbers) -> (T, ..., dim)."""
+    """A prior's draws, (rng, n, dim, its numbers) -> (n, dim), and paths, (a, b, t, its numbers) -> (T, ..., dim)."""
 
     draw: Callable[[np.random.Generator, int, int, Numbers], Array]
     between: Callable[[Array, Array, Array, Numbers], Array]
@@ -41,8 +41,8 @@ def sample(name: str, numbers: Numbers, n: int, dim: int, seed: int) -> Array:
 def path(name: str, numbers: Numbers, a: Array, b: Array, t: Array) -> Array:
     """a, b (..., dim) and t (T,) in [0, 1] -> (T, ..., dim) of a's type: a at t = 0, b at t = 1, to the bit."""
     steps = np.asarray(t, float).reshape(-1, *[1] * a.ndim)
-    way = LAWS[name].between(a.astype(float), b.astype(float), steps, numbers).astype(a.dtype)
-    return np.where(steps == 0, a, np.where(steps == 1, b, way))
+    points = LAWS[name].between(a.astype(float), b.astype(float), steps, numbers).astype(a.dtype)
+    return np.where(steps == 0, a, np.where(steps == 1, b, points))
 
 
 # -- laws ----------------------------------------------------------------------------------------------------------
@@ -114,8 +114,8 @@ def _great_circle(a: Array, b: Array, t: Array, k: Numbers) -> Array:
     towards = end - cosine * start
     sine = np.linalg.norm(towards, axis=-1, keepdims=True)
     axis = np.eye(dim)[np.abs(start).argmin(-1)]  # never along start
-    anywhere = axis - (axis * start).sum(-1, keepdims=True) * start
-    normal = _unit(np.where(sine > 1e-7, towards, anywhere))
+    other = axis - (axis * start).sum(-1, keepdims=True) * start
+    normal = _unit(np.where(sine > 1e-7, towards, other))
     angle = t * np.arctan2(sine, cosine)
     return k["radius"] * (np.cos(angle) * start + np.sin(angle) * normal)
 
