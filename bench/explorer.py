@@ -57,7 +57,7 @@ def measure(url: str, chromium: str, runs: int, rounds: int) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
         version, page = browser.version, browser.new_page()
         page.goto(f"{url}#plane")
-        page.wait_for_selector('#view-plane[data-ready="map"]', timeout=120_000)
+        page.wait_for_selector('#view-plane[data-state="ready"]', timeout=120_000)
         begin = os.getloadavg()[0]
         ask = "([sizes, runs]) => explorer.benchmark(sizes, runs)"
         found = [page.evaluate(ask, [list(SIZES), runs]) for _ in range(rounds)]

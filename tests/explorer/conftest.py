@@ -123,13 +123,23 @@ def strict(browser):
 
 
 @pytest.fixture(scope="session")
-def opened():
-    """``opened(page, server, "plane", "map")``: the page with this view ready, or shown where no word is given."""
+def ready():
+    """``ready(page, "plane")``: wait until this view is shown and nothing on the page is being prepared any more."""
 
-    def show(page, server, view: str, name: str | None = None) -> None:
+    def wait(page, view: str) -> None:
+        page.wait_for_selector(f'html[data-shown="{view}"]')
+        page.wait_for_function("""() => !document.querySelector('[data-state="preparing"]')""")
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def opened(ready):
+    """``opened(page, server, "plane")``: the page with this view ready."""
+
+    def show(page, server, view: str) -> None:
         page.goto(f"{server.url}/#{view}")
-        page.wait_for_selector(f'#view-{view}[data-ready="{name}"]' if name else f'html[data-shown="{view}"]')
-        page.wait_for_timeout(100)
+        ready(page, view)
 
     return show
 
@@ -157,12 +167,15 @@ def changes():
     """``changes(page, "canvas", before)``: wait until it shows something else than ``before``, and return that."""
 
     def wait(page, selector: str, before: np.ndarray) -> np.ndarray:
-        for _ in range(300):
-            now = canvas(page, selector)
-            if now.shape != before.shape or not np.array_equal(now, before):
-                return now
-            page.wait_for_timeout(50)
-        raise AssertionError(f"{selector} stayed as it was")
+        page.wait_for_function(
+            """([selector, before]) => {
+              const c = document.querySelector(selector);
+              const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+              return data.length !== before.length || data.some((x, i) => x !== before[i]);
+            }""",
+            arg=[selector, before.ravel().tolist()],
+        )
+        return canvas(page, selector)
 
     return wait
 

@@ -98,7 +98,7 @@ def test_half_precision_is_read_as_numpy_writes_it(desk):
 def test_the_browsers_nets_agree_with_pytorch(page, served, tiny_run, opened):
     from ayneh.data.sources import load
 
-    opened(page, served, "plane", "map")
+    opened(page, served, "plane")
     checkpoint = Record.open(tiny_run).at_epoch(2)
     data = checkpoint.config.data
     images = load(data.name, "train", resize=data.resize, limit=data.limit)
@@ -142,7 +142,7 @@ def test_ds_opinions_in_the_page_are_those_of_an_export(page, served, tiny_run, 
     images = np.random.default_rng(0).uniform(-1, 1, (6, 1, 8, 8)).astype(np.float32)
     session = onnxruntime.InferenceSession(tmp_path / "model" / "discriminator.onnx")
     (logits,) = session.run(["logit"], {"image": images})
-    opened(page, served, "plane", "map")
+    opened(page, served, "plane")
     opinions = page.evaluate("(x) => explorer.read(x)", images.ravel().tolist())["opinions"]
     assert opinions == pytest.approx(1 / (1 + np.exp(-logits)), abs=2e-6)
     checkpoint = Record.open(tiny_run).at_epoch(2)

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 
-def test_a_drawing_is_read_searched_for_and_walked_from(page, served, shots, opened, pixels):
-    opened(page, served, "drawing", "drawn")
+def test_a_drawing_is_read_searched_for_and_walked_from(page, served, shots, opened, ready, pixels):
+    opened(page, served, "drawing")
     page.wait_for_selector("text=A training image")
     box = page.locator(".pen").bounding_box()
     centre = box["x"] + box["width"] / 2
@@ -15,14 +15,15 @@ def test_a_drawing_is_read_searched_for_and_walked_from(page, served, shots, ope
     page.mouse.move(centre - 5, box["y"] + 240, steps=8)
     page.mouse.up()
     page.wait_for_selector("text=Your drawing")
-    page.wait_for_selector('#view-drawing[data-ready="drawn"]')
+    ready(page, "drawing")
     drawn = pixels(page, "#view-drawing canvas.big")[:8, :8, 0]
     assert drawn[:, 3:5].mean() > 80 > 20 > drawn[:, [0, 1, 6, 7]].mean()  # a stroke from top to bottom, in the middle
     assert "training images, by D's numbers" in page.inner_text("#view-drawing")
     assert len(page.locator(".numbers").text_content().split(",")) == 8
     error = float(page.get_attribute("#view-drawing .pair div:nth-child(2) canvas", "data-error"))
     page.click("#drawing-search")
-    page.wait_for_selector('#view-drawing[data-ready="found"]')
+    page.wait_for_selector("text=Found.")
+    ready(page, "drawing")
     found = float(page.get_attribute("#view-drawing .pair div:nth-child(2) canvas", "data-error"))
     assert found <= error
     page.screenshot(path=shots / "drawing.png", full_page=True)
@@ -31,8 +32,8 @@ def test_a_drawing_is_read_searched_for_and_walked_from(page, served, shots, ope
 
 
 @pytest.mark.slow
-def test_a_drawing_can_be_made_with_the_keys_or_come_from_a_file(page, served, tmp_path, opened, pixels):
-    opened(page, served, "drawing", "drawn")
+def test_a_drawing_can_be_made_with_the_keys_or_come_from_a_file(page, served, tmp_path, opened, ready, pixels):
+    opened(page, served, "drawing")
     page.focus(".pen")
     page.keyboard.press("Space")
     for _ in range(10):
@@ -46,8 +47,7 @@ def test_a_drawing_can_be_made_with_the_keys_or_come_from_a_file(page, served, t
     paper[10:50, 43:47] = 0
     Image.fromarray(paper).save(tmp_path / "one.png")
     page.set_input_files("#drawing-file", tmp_path / "one.png")
-    page.wait_for_function("() => document.querySelector('#drawing-file').value === ''")
-    page.wait_for_timeout(300)
+    ready(page, "drawing")
     shown = pixels(page, ".pen")[..., 0]
     assert shown[140, 140] > 200
     assert shown[5].max() < 50
@@ -57,8 +57,8 @@ def test_a_drawing_can_be_made_with_the_keys_or_come_from_a_file(page, served, t
 
 
 @pytest.mark.slow
-def test_an_image_is_dropped_anywhere_on_the_page(page, served, shots, opened, pixels):
-    opened(page, served, "path", "strips")
+def test_an_image_is_dropped_anywhere_on_the_page(page, served, shots, opened, ready, pixels):
+    opened(page, served, "path")
     page.evaluate(
         """async () => {
           const paper = new OffscreenCanvas(40, 40);
@@ -70,7 +70,7 @@ def test_an_image_is_dropped_anywhere_on_the_page(page, served, shots, opened, p
           document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: files }));
         }"""
     )
-    page.wait_for_selector('html[data-shown="drawing"]')
+    ready(page, "drawing")
     page.wait_for_selector("text=Your drawing")
     ink = pixels(page, ".pen")[..., 0]
     assert ink[140, 140] == 255

@@ -6,13 +6,13 @@ from ayneh.engine.critic import critic_of
 from ayneh.record import Record
 
 
-def test_the_same_noise_learns(page, served, tiny_run, shots, opened, pixels):
-    opened(page, served, "epochs", "film")
+def test_the_same_noise_learns(page, served, tiny_run, shots, opened, ready, pixels):
+    opened(page, served, "epochs")
     seen = {}
     for key in ("Home", "ArrowRight", "ArrowRight"):
         page.focus("#epochs-slider")
         page.keyboard.press(key)
-        page.wait_for_timeout(500)
+        ready(page, "epochs")
         epoch = page.get_attribute("#view-epochs canvas", "data-epoch")
         seen[epoch] = pixels(page, "#view-epochs canvas")
     assert list(seen) == ["0", "1", "2"]

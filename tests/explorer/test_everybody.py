@@ -5,22 +5,45 @@ import json
 import numpy as np
 import pytest
 
-UNNAMED = """() => [...document.querySelectorAll("button, input, select, canvas[role], [tabindex='0'], svg[role]")]
-  .filter((e) => e.checkVisibility())
-  .filter((e) => !(e.getAttribute("aria-label") || e.labels?.length || e.textContent.trim()))
-  .map((e) => e.outerHTML)"""
+WATCH_NAMES = """() => {
+  const controls = "button, input, select, canvas[role], [tabindex='0'], svg[role], img[src]";
+  const named = (e) => e.getAttribute("aria-label") || e.labels?.length || e.textContent.trim() || e.alt;
+  window.unnamed = new Set();
+  const look = () => [...document.querySelectorAll(controls)].filter((e) => e.checkVisibility() && !named(e))
+    .forEach((e) => unnamed.add(e.outerHTML));
+  const watched = { childList: true, subtree: true, attributeFilter: ["hidden", "src"] };
+  new MutationObserver(look).observe(document.body, watched);
+  look();
+}"""
 
 
-def test_views_are_reached_by_keys_and_every_control_has_a_name(page, served, opened):
-    opened(page, served, "plane", "map")
+def test_views_are_reached_by_keys_and_every_control_has_a_name(page, served, opened, ready):
+    """At every moment, also while the images of a view are being prepared."""
+    opened(page, served, "plane")
+    page.evaluate(WATCH_NAMES)
     page.focus("#tab-plane")
     for view in ("directions", "path", "drawing", "epochs", "training", "plane"):
         page.keyboard.press("ArrowRight")
-        page.wait_for_selector(f'html[data-shown="{view}"]')
+        ready(page, view)
         assert page.get_attribute(f"#tab-{view}", "aria-selected") == "true"
         assert page.evaluate("document.activeElement.id") == f"tab-{view}"
-        page.wait_for_timeout(300)
-        assert page.evaluate(UNNAMED) == []
+    assert page.evaluate("[...unnamed]") == []
+
+
+def test_a_view_says_that_it_is_being_prepared_and_when_it_is_ready(page, served, opened, ready):
+    opened(page, served, "plane")
+    held, released = [], []
+    page.route("**/generator", lambda route: route.continue_() if released else held.append(route))
+    with page.expect_request("**/generator"):
+        page.click("#tab-epochs")
+    assert page.get_attribute("#view-epochs", "data-state") == "preparing"
+    assert page.inner_text("#view-epochs .learning .note") == ""
+    released.append(True)
+    for route in held:
+        route.continue_()
+    ready(page, "epochs")
+    assert page.get_attribute("#view-epochs", "data-state") == "ready"
+    assert page.inner_text("#view-epochs .learning .note") == "From left to right: after the epochs 0, 1, 2."
 
 
 REACHED = """() => {
@@ -35,7 +58,6 @@ REACHED = """() => {
 @pytest.mark.parametrize("view", ["plane", "directions", "path", "drawing", "epochs"])
 def test_every_control_is_reached_by_tab_and_shows_it(page, served, opened, view):
     opened(page, served, view)
-    page.wait_for_timeout(500)
     count = page.evaluate(REACHED)
     stops = set()
     for _ in range(count + 3):
@@ -55,15 +77,13 @@ def test_every_control_is_reached_by_tab_and_shows_it(page, served, opened, view
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_readable_on_a_phone_in_light_and_dark(chromium, served, shots, scheme, opened):
+def test_it_is_readable_on_a_phone_in_light_and_dark(chromium, served, shots, scheme, opened, ready):
     phone = chromium.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
     phone.set_default_timeout(60_000)
-    for view, ready in (("plane", "map"), ("directions", None), ("path", "strips"), ("drawing", "drawn"),
-                        ("epochs", "film"), ("training", "drawn")):  # fmt: skip
-        opened(phone, served, view, ready)
+    for view in ("plane", "directions", "path", "drawing", "epochs", "training"):
+        opened(phone, served, view)
         phone.reload()
-        phone.wait_for_selector(f'html[data-shown="{view}"]')
-        phone.wait_for_timeout(500)
+        ready(phone, view)
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390, view
         ink, ground = (
             np.array(

@@ -3,15 +3,15 @@
 import numpy as np
 
 
-def test_a_path_begins_and_ends_with_its_ends(page, served, shots, opened, pixels):
-    opened(page, served, "path", "strips")
+def test_a_path_begins_and_ends_with_its_ends(page, served, shots, opened, ready, pixels):
+    opened(page, served, "path")
     page.check("#view-path input[type=checkbox]")
-    page.wait_for_selector('#view-path[data-ready="strips"]')
+    ready(page, "path")
     side = 8
     for key, tile in (("Home", 0), ("End", 8)):
         page.focus("#walk-position")
         page.keyboard.press(key)
-        page.wait_for_timeout(500)
+        ready(page, "path")
         for way in (1, 2):  # the prior's path, and the straight line
             big = pixels(page, f".way:nth-child({way}) canvas.big")[:side, :side]
             strip = pixels(page, f".way:nth-child({way}) .way-images div canvas")

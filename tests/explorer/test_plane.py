@@ -3,17 +3,21 @@
 import numpy as np
 
 
-def test_the_lens_follows_the_pointer_and_the_keys(page, served, shots, opened, pixels, changes):
-    opened(page, served, "plane", "map")
+def test_the_lens_follows_the_pointer_and_the_keys(page, served, shots, opened, ready, pixels, changes):
+    opened(page, served, "plane")
     before = pixels(page, ".lens canvas")
     box = page.locator(".map").bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + 30)
     moved = changes(page, ".lens canvas", before)
     page.mouse.click(box["x"] + 30, box["y"] + 30)  # held: it follows no more
-    page.wait_for_timeout(500)
+    page.wait_for_selector("#view-plane.held")
+    ready(page, "plane")
     held = pixels(page, ".lens canvas")
-    page.mouse.move(box["x"] + 200, box["y"] + 200)
-    page.wait_for_timeout(500)
+    page.evaluate("() => addEventListener('pointermove', (e) => { window.pointer = [e.clientX, e.clientY]; })")
+    at = [round(box["x"]) + 200, round(box["y"]) + 200]
+    page.mouse.move(*at)
+    page.wait_for_function("([x, y]) => window.pointer?.[0] === x && window.pointer[1] === y", arg=at)
+    ready(page, "plane")
     assert np.array_equal(held, pixels(page, ".lens canvas"))
     page.locator(".map").focus()
     page.keyboard.press("Shift+ArrowRight")
@@ -23,7 +27,7 @@ def test_the_lens_follows_the_pointer_and_the_keys(page, served, shots, opened, 
     page.click("#plane-new")
     changes(page, ".map canvas", map_before)
     page.select_option("#view-plane select", "ways")
-    page.wait_for_selector('#view-plane[data-ready="map"]')
+    ready(page, "plane")
     page.screenshot(path=shots / "plane.png", full_page=True)
     assert "%" in page.inner_text(".plane .opinion")
 

@@ -12,7 +12,7 @@ from ayneh.jobs.explore import explore
 from ayneh.record import Record
 
 
-def test_a_saved_page_works_alone(page, tiny_run, tmp_path, shots, pixels):
+def test_a_saved_page_works_alone(page, tiny_run, tmp_path, shots, ready, pixels):
     run = tmp_path / "run"
     shutil.copytree(tiny_run, run)
     line = {"step": 5, "epoch": 1, "replica": 1, "name": "collapse", "severity": "severe", "words": "All alike."}
@@ -22,14 +22,14 @@ def test_a_saved_page_works_alone(page, tiny_run, tmp_path, shots, pixels):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.partition(":")[0]))
     page.goto((tmp_path / "page.html").as_uri())
-    page.wait_for_selector('#view-plane[data-ready="map"]')
+    ready(page, "plane")
     assert pixels(page, ".map canvas")[..., 0].max() > 0
     page.screenshot(path=shots / "saved.png", full_page=True)
     page.click("#tab-drawing")
     page.wait_for_selector("text=A training image")
     page.wait_for_selector("text=The nearest of 128 training images")
     page.click("#tab-path")
-    page.wait_for_selector('#view-path[data-ready="strips"]')
+    ready(page, "path")
     page.click("#tab-epochs")
     page.wait_for_selector("text=after the epochs 0, 2.")
     page.click("#tab-training")

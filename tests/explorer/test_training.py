@@ -26,7 +26,7 @@ def event(name, severity, words, epoch, step, replica=0, appeared=True):
 
 def test_a_run_in_training_is_followed(page, serve, growing, shots, opened):
     with serve(growing) as server:
-        opened(page, server, "training", "drawn")
+        opened(page, server, "training")
         page.wait_for_selector("text=In training: epoch 2 of 0 to 4")
         page.wait_for_selector("text=None.")
         line = json.loads((growing / "metrics.jsonl").read_text().splitlines()[-1])
@@ -52,10 +52,11 @@ def test_a_training_that_is_faster_than_the_page_does_not_starve_it(page, serve,
         )
 
     with serve(growing) as server:
-        opened(page, server, "plane", "map")
+        opened(page, server, "plane")
         held = []
         page.route("**/epochs/3/notes", lambda route: held.append(route))
-        finished(3)
+        with page.expect_request("**/epochs/3/notes"):
+            finished(3)
         page.wait_for_selector("text=Preparing this checkpoint")
         finished(4)
         page.wait_for_selector(".side-card output:text-is('4')")
@@ -73,7 +74,7 @@ def test_findings_come_and_clear_without_asking(page, serve, growing, shots, ope
             file.write("".join(events))
             file.flush()
 
-        opened(page, server, "training", "drawn")
+        opened(page, server, "training")
         page.wait_for_selector("text=None.")
         notes(
             event("collapse", "severe", "<b>G draws one shape</b>", 1, 5),
@@ -103,7 +104,7 @@ def test_findings_come_and_clear_without_asking(page, serve, growing, shots, ope
 
 
 @pytest.mark.slow
-def test_a_run_without_a_checkpoint_opens_when_there_is_one(page, serve, growing, tmp_path):
+def test_a_run_without_a_checkpoint_opens_when_there_is_one(page, serve, growing, tmp_path, ready):
     shutil.move(growing / "checkpoints", tmp_path / "kept")
     (growing / "checkpoints").mkdir()
     with serve(growing) as server:
@@ -112,5 +113,5 @@ def test_a_run_without_a_checkpoint_opens_when_there_is_one(page, serve, growing
         shutil.copy(tmp_path / "kept" / "epoch-0001.safetensors", growing / "checkpoints")
         page.wait_for_selector(".side-card")
         page.click("#tab-plane")
-        page.wait_for_selector('#view-plane[data-ready="map"]')
+        ready(page, "plane")
         page.goto("about:blank")

@@ -2,7 +2,8 @@
 
 import { Chance } from "./chance.js";
 import { button, h, percent, slider } from "./elements.js";
-import { latest, paintTiles } from "./paint.js";
+import { paintTiles } from "./paint.js";
+import { latest } from "./state.js";
 
 const SHOWN = 10;
 const STRIP = [-3, -2, -1, 0, 1, 2, 3];
@@ -22,7 +23,7 @@ export function makeDirections(app) {
     h("p", { class: "hint" }, "Found by the server from 5,120 generated images: the singular vectors of the linear map from latents to images. The percentage is the share of all variation that a direction explains; with two sides, in the left one."),
   );
 
-  const look = latest(async () => {
+  const look = latest(root, async () => {
     const values = Object.fromEntries(sliders.map((s, k) => [k, s.value]));
     for (const side of sides) {
       const z = side.model.moved(side.base, values);

@@ -4,9 +4,10 @@ import { row } from "./arrays.js";
 import { button, h, percent, tick } from "./elements.js";
 import { drawFeatures } from "./features.js";
 import { fit } from "./fit.js";
-import { latest, nextFrame, paintTiles } from "./paint.js";
+import { paintTiles } from "./paint.js";
 import { makePen } from "./pen.js";
 import { fromPixels, prepare } from "./prepare.js";
+import { during, latest, nextFrame } from "./state.js";
 
 const NEAR = 8;
 
@@ -26,7 +27,7 @@ export function makeDrawing(app) {
     look();
   });
   const holder = h("div", { class: "sides" });
-  const file = h("input", { type: "file", accept: "image/*", class: "file", id: "drawing-file", onchange: () => open(file.files[0]) });
+  const file = h("input", { type: "file", accept: "image/*", class: "file", id: "drawing-file", onchange: () => during(root, open(file.files[0])) });
   const centring = tick({
     label: "Centre it as the training images are", checked: true,
     onchange: (on) => {
@@ -34,7 +35,7 @@ export function makeDrawing(app) {
       look();
     },
   });
-  const search = button("Search for its latent", () => searchAll(), { id: "drawing-search" });
+  const search = button("Search for its latent", () => during(root, searchAll()), { id: "drawing-search" });
   const said = h("p", { class: "note", role: "status", id: "drawing-said" });
   const desk = h(
     "div", { class: "desk" }, pen.root,
@@ -43,7 +44,7 @@ export function makeDrawing(app) {
       h("label", { class: "button", for: "drawing-file" }, "Open an image"), file,
       button("Take a training image", () => {
         touched = true;
-        take();
+        during(root, take());
       }, { id: "drawing-take" })),
     centring.root,
     h("div", { class: "controls" }, search, button("Walk from here", () => walk(), { id: "drawing-walk" })), said,
@@ -61,7 +62,7 @@ export function makeDrawing(app) {
     const [dropped] = event.dataTransfer.files;
     if (dropped) {
       app.show("drawing");
-      open(dropped);
+      during(root, open(dropped));
     }
   });
 
@@ -97,7 +98,7 @@ export function makeDrawing(app) {
     return prepare(enlargedPixels(row(pixels, taken), channels, width), model, false);
   }
 
-  const look = latest(async () => {
+  const look = latest(root, async () => {
     for (const side of sides) {
       const { model } = side;
       side.image = await imageFor(model);
@@ -112,7 +113,6 @@ export function makeDrawing(app) {
       await redraw(side, side.z, "as read from its numbers");
       if (ended) await neighbours(side);
     }
-    root.dataset.ready = ended ? "drawn" : "";
   });
 
   async function redraw(side, z, how) {
@@ -162,7 +162,6 @@ export function makeDrawing(app) {
         await nextFrame();
       }
       said.textContent = "Found. “Walk from here” puts it into the other views.";
-      root.dataset.ready = "found";
     } finally {
       search.disabled = false;
     }
@@ -199,7 +198,7 @@ export function makeDrawing(app) {
     ended = true;
     searching++;
     if (touched || taken !== null) look();
-    else take().then(() => taken === null && look());
+    else during(root, take().then(() => taken === null && look()));
   }
 
   return { name: "drawing", title: "Draw", root, update };

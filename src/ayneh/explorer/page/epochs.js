@@ -3,10 +3,11 @@
 import { Chance } from "./chance.js";
 import { button, choice, h, slider } from "./elements.js";
 import { place } from "./model.js";
-import { latest, nextFrame, paintTiles } from "./paint.js";
+import { paintTiles } from "./paint.js";
 import { row } from "./arrays.js";
 import { has, bytes } from "./source.js";
 import { load } from "./runtime.js";
+import { during, latest, nextFrame } from "./state.js";
 
 const GRID = 5;
 const FILM = 3; // latents in the film strip
@@ -61,7 +62,7 @@ export function makeEpochs(app) {
     return (await net.run(flat, [zs.length, side.model.prior.dim])).image;
   }
 
-  const look = latest(async () => {
+  const look = latest(root, async () => {
     try {
       for (const side of sides) {
         const epoch = side.epochs[at(side, when.value)];
@@ -101,7 +102,6 @@ export function makeEpochs(app) {
       side.film.setAttribute("aria-label", `Three latents after the epochs ${shown.join(", ")}`);
       side.word.textContent = `From left to right: after the epochs ${shown.join(", ")}.`;
     }
-    root.dataset.ready = "film";
   }
 
   async function toggle() {
@@ -120,13 +120,12 @@ export function makeEpochs(app) {
 
   function build(model) {
     const canvas = h("canvas", { class: "tiles", role: "img", "aria-label": "25 images of the same noise" });
-    const side = { model, canvas, title: h("h3", {}), film: h("canvas", { class: "tiles", role: "img" }), word: h("p", { class: "note" }), nets: new Map() };
+    const side = { model, canvas, title: h("h3", {}), film: h("canvas", { class: "tiles", role: "img", "aria-label": "Three latents, epoch by epoch" }), word: h("p", { class: "note" }), nets: new Map() };
     side.root = h("div", { class: "learning" }, h("div", {}, side.title, canvas), h("div", {}, h("h3", {}, "Three of them, epoch by epoch"), side.film, side.word));
     return side;
   }
 
   function update() {
-    root.dataset.ready = "";
     const models = app.models;
     holder.classList.toggle("two", models.length > 1);
     const before = sides;
@@ -149,7 +148,7 @@ export function makeEpochs(app) {
     const end = when.value === Number(when.input.max) || when.value > most;
     when.set(end ? most : when.value, { max: most });
     look();
-    film();
+    during(root, film());
   }
 
   return { name: "epochs", title: "Epochs", root, update };

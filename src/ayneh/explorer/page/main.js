@@ -8,6 +8,7 @@ import { makeEpochs } from "./epochs.js";
 import { makePlane } from "./plane.js";
 import { Sides } from "./sides.js";
 import { json } from "./source.js";
+import { during } from "./state.js";
 import { makeTraining } from "./training.js";
 import { makeWalk } from "./walk.js";
 
@@ -74,10 +75,11 @@ async function start() {
   }
 
   async function refresh() {
-    if (!current || (!app.models.length && !current.needsNoModel)) return;
+    const view = current;
+    if (!view || (!app.models.length && !view.needsNoModel)) return;
     try {
-      await current.update();
-      document.documentElement.dataset.shown = current.name;
+      await during(view.root, (async () => view.update())());
+      if (view === current) document.documentElement.dataset.shown = view.name;
     } catch (error) {
       say(error);
     }

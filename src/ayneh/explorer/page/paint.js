@@ -47,34 +47,3 @@ export function picture(images, i, { shape: [channels, size], side }) {
 export function colour(element, name) {
   return getComputedStyle(element).getPropertyValue(name).trim();
 }
-
-/** The same work again whenever it is asked for, but never twice at once: the newest wish wins. */
-export function latest(work) {
-  let running = false;
-  let again = false;
-  return async function ask() {
-    again = true;
-    if (running) return;
-    running = true;
-    try {
-      while (again) {
-        again = false;
-        await work(() => again); // work may look whether it is out of date already
-        await nextFrame();
-      }
-    } finally {
-      running = false;
-    }
-  };
-}
-
-/** Until the browser has painted; in a hidden page, a moment. */
-export function nextFrame() {
-  return new Promise((done) => {
-    const timer = setTimeout(done, 50);
-    requestAnimationFrame(() => {
-      clearTimeout(timer);
-      setTimeout(done);
-    });
-  });
-}

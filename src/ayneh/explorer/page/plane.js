@@ -2,7 +2,8 @@
 
 import { Chance } from "./chance.js";
 import { button, choice, h, percent, slider } from "./elements.js";
-import { cell, latest, nextFrame, paintTiles } from "./paint.js";
+import { cell, paintTiles } from "./paint.js";
+import { during, latest, nextFrame } from "./state.js";
 
 const MAP = 11; // tiles a side
 const LENS = 5;
@@ -49,7 +50,7 @@ export function makePlane(app) {
     return model.prior.mix(corners, [1 - top - right, right, top]);
   }
 
-  const look = latest(async () => {
+  const look = latest(root, async () => {
     for (const side of sides) {
       const zs = grid(LENS, (i, j) => latentAt(side, u + (i - 2) * wide.value / (LENS - 1), v + (j - 2) * wide.value / (LENS - 1)));
       const images = await side.model.generate(zs);
@@ -74,7 +75,6 @@ export function makePlane(app) {
         await nextFrame();
       }
     }
-    root.dataset.ready = "map";
   }
 
   function move(x, y) {
@@ -126,7 +126,6 @@ export function makePlane(app) {
 
   function update() {
     const models = app.models;
-    root.dataset.ready = "";
     holder.classList.toggle("two", models.length > 1);
     if (sides.length !== models.length) {
       sides = models.map(build);
@@ -145,7 +144,7 @@ export function makePlane(app) {
       ? kind === "draws" ? "The lower left corner is your drawing's latent." : "The plane goes through your drawing's latent."
       : "";
     look();
-    paintMap();
+    during(root, paintMap());
   }
 
   return { name: "plane", title: "Plane", root, update };

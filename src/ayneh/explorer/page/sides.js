@@ -2,6 +2,7 @@
 
 import { button, choice, h, slider } from "./elements.js";
 import { Model } from "./model.js";
+import { during } from "./state.js";
 
 const PREPARING = "Preparing this checkpoint; the first time takes a few seconds…";
 
@@ -37,7 +38,11 @@ export class Sides {
   }
 
   /** Another run, replica or epoch for a side. Of several wishes in a row the last one counts. */
-  async choose(side, wish) {
+  choose(side, wish) {
+    return during(this.root, this.prepare(side, wish));
+  }
+
+  async prepare(side, wish) {
     Object.assign(side, wish, { busy: true });
     if ("epoch" in wish) side.follows = side.epoch === this.runs[side.run].epochs.at(-1);
     const number = ++side.wish;

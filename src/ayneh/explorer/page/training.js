@@ -5,6 +5,7 @@ import { lines } from "./curves.js";
 import { findings, items, spans } from "./findings.js";
 import { place } from "./model.js";
 import { has, imageUrl, json, saved } from "./source.js";
+import { during } from "./state.js";
 
 const EVERY_MS = 2000;
 
@@ -74,8 +75,8 @@ export function makeTraining(app) {
     picture.hidden = epoch === undefined;
     if (epoch !== undefined && picture.dataset.epoch !== `${replica}/${epoch}`) {
       picture.dataset.epoch = `${replica}/${epoch}`;
-      picture.src = await imageUrl(place(i, replica, epoch, "picture"));
       picture.alt = `The fixed noise after epoch ${epoch}, a grid of images`;
+      picture.src = await imageUrl(place(i, replica, epoch, "picture"));
       caption.textContent = `The run's fixed noise after epoch ${epoch}.`;
     }
     tell(shown[i].findings, found);
@@ -86,7 +87,7 @@ export function makeTraining(app) {
       try {
         const fresh = await poll(i);
         if (fresh) app.sides.grown(i, saved ? app.runs[i].epochs : known[i].epochs);
-        if ((fresh || force) && !root.hidden) await draw(i);
+        if ((fresh || force) && !root.hidden) await during(root, draw(i));
       } catch (error) {
         shown[i].status.textContent = error.message;
       }
@@ -107,7 +108,6 @@ export function makeTraining(app) {
     holder.classList.toggle("two", order.length > 1);
     holder.replaceChildren(...order.map((i) => shown[i].root));
     await tick(true);
-    root.dataset.ready = "drawn";
   }
 
   if (!saved) {

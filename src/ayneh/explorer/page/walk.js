@@ -2,8 +2,9 @@
 
 import { Chance } from "./chance.js";
 import { button, h, percent, slider, tick } from "./elements.js";
-import { latest, nextFrame, paintTiles } from "./paint.js";
+import { paintTiles } from "./paint.js";
 import { line, path } from "./priors.js";
+import { during, latest, nextFrame } from "./state.js";
 
 const STEPS = 9;
 
@@ -44,7 +45,7 @@ export function makeWalk(app) {
     play.textContent = "Play";
   }
 
-  const look = latest(async () => {
+  const look = latest(root, async () => {
     for (const side of sides) {
       for (const way of side.ways) {
         const z = way.at(side.a, side.b, where.value);
@@ -65,7 +66,6 @@ export function makeWalk(app) {
         await nextFrame();
       }
     }
-    root.dataset.ready = "strips";
   }
 
   function build(model, index, models) {
@@ -84,7 +84,6 @@ export function makeWalk(app) {
   }
 
   function update() {
-    root.dataset.ready = "";
     const models = app.models;
     holder.classList.toggle("two", models.length > 1);
     sides = models.map(build);
@@ -96,7 +95,7 @@ export function makeWalk(app) {
       if (app.found[i]) side.a = app.found[i];
     });
     look();
-    strips();
+    during(root, strips());
   }
 
   return { name: "path", title: "Path", root, update };

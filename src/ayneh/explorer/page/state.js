@@ -1,0 +1,46 @@
+// What a part of the page is doing: its root has data-state "preparing" while anything in it is under way, else "ready".
+
+const counts = new WeakMap();
+
+/** Count `work`, a promise, as under way in `root` until it ends; the same promise. */
+export function during(root, work) {
+  counts.set(root, (counts.get(root) ?? 0) + 1);
+  root.dataset.state = "preparing";
+  return work.finally(() => {
+    counts.set(root, counts.get(root) - 1);
+    if (!counts.get(root)) root.dataset.state = "ready";
+  });
+}
+
+/** The same work again whenever it is asked for, but never twice at once: the last wish is the one that is fulfilled. */
+export function latest(root, work) {
+  let running = false;
+  let again = false;
+  async function repeat() {
+    running = true;
+    try {
+      while (again) {
+        again = false;
+        await work();
+        await nextFrame();
+      }
+    } finally {
+      running = false;
+    }
+  }
+  return async function ask() {
+    again = true;
+    if (!running) await during(root, repeat());
+  };
+}
+
+/** Until the browser has painted; in a hidden page, a moment. */
+export function nextFrame() {
+  return new Promise((done) => {
+    const timer = setTimeout(done, 50);
+    requestAnimationFrame(() => {
+      clearTimeout(timer);
+      setTimeout(done);
+    });
+  });
+}
