@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +43,9 @@ class Case:
 
 def case_of(folder: Path) -> Case:
     """A run's record, read again as the doctor reads it."""
-    record, end = Record.open(folder), json.loads((folder / "outcome.json").read_text())
+    record = Record.open(folder)
+    end = record.outcome()
+    assert end is not None, folder
     doctor, lines = Doctor(record.config()), record.lines()
     events = [event for line in lines for event in doctor.look(line)]
     if end["fallen"] is not None:

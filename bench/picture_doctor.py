@@ -26,13 +26,13 @@ def main(out: Path, places: list[str]) -> None:
         epochs = [line["step"] / lines[-1]["step"] * (lines[-1]["epoch"] + 1) for line in lines]
         draw(row[0], record, lines, epochs)
         row[0].set_title(f"{Path(place).name}", loc="left", fontsize=11)
-        pictures = record.sample_paths(0, 1)
+        pictures = list(record.pictures(0, 1).items())
         for ax, i in zip(row[1:], np.linspace(0, len(pictures) - 1, SHOWN), strict=True):
-            path = pictures[round(i)]
+            epoch, path = pictures[round(i)]
             image = np.asarray(load_png(path)).squeeze()
             side = image.shape[1]
             ax.imshow(image[: side // 2, : side // 2], cmap="gray")
-            ax.set_title(f"epoch {int(path.stem.split('-')[1])}", fontsize=9)
+            ax.set_title(f"epoch {epoch}", fontsize=9)
             ax.axis("off")
     figure.tight_layout(rect=(0, 0, 1, 0.96))
     figure.savefig(out, dpi=80)

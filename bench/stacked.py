@@ -9,7 +9,6 @@ Reads what `ayneh evaluate` wrote into the run folder, evaluation-epoch-*.json, 
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -20,10 +19,9 @@ PICTURE = Path(__file__).parent.parent / "docs" / "figures" / "stacked.png"
 
 def rows_of(run: Path) -> list[dict[str, float]]:
     """epoch, images, wall seconds, modes, plug-in KL at 26,000 and its floor, corrected KL, of each epoch evaluated."""
-    lines = Record.open(run).lines()
-    rows = []
-    for file in sorted(run.glob("evaluation-epoch-*.json")):
-        report = json.loads(file.read_text())
+    record = Record.open(run)
+    lines, rows = record.lines(), []
+    for report in {report["step"]: report for report in record.evaluations()}.values():
         line = next(line for line in lines if line["step"] == report["step"])
         scores = {name.split("_stackedmnist")[0]: score for name, score in report["scores"].items()}
         corrected = next(score for name, score in scores.items() if name.startswith("kl_corrected"))

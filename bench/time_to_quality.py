@@ -46,8 +46,7 @@ def score(folders: list[Path], epochs: list[int]) -> None:
         points = []
         for epoch in epochs:
             line = next((one for one in reversed(lines) if one["epoch"] == epoch - 1), None)
-            path = record.checkpoints / f"epoch-{epoch - 1:04d}.safetensors"
-            if line is None or not path.exists():
+            if line is None or epoch - 1 not in record.kept_epochs():
                 continue
             checkpoint = record.at_epoch(epoch - 1)
             sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0)

@@ -71,6 +71,11 @@ class Standing:
     steps: int
     wall_s: float  # of training
 
+    @property
+    def ended(self) -> bool:
+        """Whether the run has come to its end, or has broken down on the way."""
+        return self.state in ("finished", "broken down")
+
 
 class Record:
     """One run's folder."""
@@ -167,7 +172,8 @@ class Record:
             state = "no step yet"
         elif self._checkpoint(INTERRUPTED).exists():
             state = "interrupted"
-        return Standing(state, last["epoch"] + 1, config.epochs, last["step"], lines[-1]["wall_s"] if lines else 0.0)
+        wall_s = outcome.get("wall_s", lines[-1].get("wall_s", 0.0) if lines else 0.0)
+        return Standing(state, last["epoch"] + 1, config.epochs, last["step"], wall_s)
 
     def _lively(self) -> bool:
         """Whether training wrote here within `LIVELY_S`. To ask for its lock instead could take it from a trainer."""

@@ -28,7 +28,7 @@ class Picture:
 
 def moments(record: Record, replica: int, replicas: int, course: Course, findings: Sequence[Finding]) -> list[Picture]:
     """The pictures nearest to where findings began, were told and cleared, with the first, the best and the last."""
-    epochs = {int(path.stem.split("-")[1]): path for path in record.sample_paths(replica, replicas)}
+    epochs = record.pictures(replica, replicas)
     if not epochs:
         return []
     wanted: dict[int, list[str]] = {}

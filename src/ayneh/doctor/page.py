@@ -16,7 +16,7 @@ from ayneh.doctor.findings import SEVERITIES, Course, Finding
 from ayneh.doctor.moments import moments
 from ayneh.doctor.symptoms import SYMPTOMS
 from ayneh.pages.sheet import environment_of
-from ayneh.record import INTERRUPTED, RESCUES, Record
+from ayneh.record import RESCUES, Record
 
 PAGE = "diagnosis"
 MARKS = {"severe": "▼", "warning": "!", "note": "·"}
@@ -48,24 +48,18 @@ def sections(record: Record, replica: int) -> list[Section]:
 
 def standing(record: Record, config: Config, doctor: Doctor) -> str:
     """How far the run is, and whether it goes on, in a sentence."""
-    steps = doctor.course().steps
-    if not len(steps):
+    found = record.standing()
+    if not found.steps:
         return "No step has been written down yet."
-    epoch = int(doctor.course().get("epoch")[-1])
-    where = f"{epoch + 1} of {config.epochs} epochs, {int(steps[-1]):,} steps"
-    broken = [r for r in range(config.seeds) if any(f.name == "not finite" for f in doctor.findings(r))]
-    if broken:
-        who = f" of replica {', '.join(map(str, broken))}" if config.seeds > 1 else ""
-        return f"Broke down{who} after {where}: numbers stopped being finite."
-    if epoch + 1 >= config.epochs and config.epochs - 1 in [*record.kept_epochs(), *_pictured(record)]:
-        return f"Finished: {where}."
-    if (record.checkpoints / f"{INTERRUPTED}.safetensors").exists():
-        return f"Interrupted: {where}. `ayneh resume {record.folder}` goes on."
-    return f"Not finished: {where}. It is still running, or it was stopped (`ayneh resume {record.folder}` goes on)."
-
-
-def _pictured(record: Record) -> list[int]:
-    return [int(path.stem.split("-")[1]) for path in record.samples.glob("epoch-*.png")]
+    where = f"{found.epochs} of {found.wanted} epochs, {found.steps:,} steps"
+    broken = [str(r) for r in range(config.seeds) if any(f.name == "not finite" for f in doctor.findings(r))]
+    who = f" of replica {', '.join(broken)}" if broken and config.seeds > 1 else ""
+    return {
+        "broken down": f"Broke down{who} after {where}: numbers stopped being finite.",
+        "finished": f"Finished: {where}.",
+        "running": f"Not finished: {where}. It is running.",
+        "interrupted": f"Interrupted: {where}. `ayneh resume {record.folder}` goes on.",
+    }.get(found.state, f"Not finished: {where}. It was stopped; `ayneh resume {record.folder}` goes on.")
 
 
 def verdict(findings: Sequence[Finding], course: Course, silent: dict[str, str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ayneh import __version__
 from ayneh.config import Config, flatten
 from ayneh.errors import UserError
-from ayneh.record import Record, epoch_name
+from ayneh.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a net is asked for
     from ayneh.explorer.models import Model
 
 KEPT_MODELS = 6  # checkpoints whose nets stay in memory
 KEPT_ANSWERS = 128  # of at most a few megabytes each
-STILL_S = 120.0  # seconds without a word after which a run that is not done counts as left
 
 BINARY, JSON, PNG = "application/octet-stream", "application/json", "image/png"
 
@@ -94,9 +92,9 @@ class Library:
                 "since": since,
                 "lines": lines[since:],
                 "epochs": record.kept_epochs(),
-                "pictures": _pictures(record),
+                "pictures": list(record.pictures(0, record.config().seeds)),
                 "findings": record.events(),
-                "training": _training(record),
+                "training": record.standing().state == "running",
                 "wanted_epochs": record.config().epochs,
             }
         )
@@ -104,11 +102,9 @@ class Library:
     def picture(self, run: int, replica: int, epoch: int) -> Answer:
         """The picture that training made of its fixed noise after this epoch."""
         record = self._record(run)
-        config = record.config()
-        if replica in range(config.seeds) and epoch in _pictures(record):
-            path = record.sample_path(epoch, replica, config.seeds)
-            if path.is_file():
-                return Answer(path.read_bytes(), PNG)
+        pictures = record.pictures(replica, record.config().seeds)
+        if epoch in pictures:
+            return Answer(pictures[epoch].read_bytes(), PNG)
         raise Absent(f"This run has no picture of epoch {epoch}, replica {replica}.")
 
     def part(self, run: int, replica: int, epoch: int, name: str) -> Answer:
@@ -120,8 +116,7 @@ class Library:
             raise Absent(f"This run has no replica {replica}.")
         if epoch not in record.kept_epochs():
             raise Absent(f"This run keeps no checkpoint of epoch {epoch}.")
-        path = record.checkpoints / f"{epoch_name(epoch)}.safetensors"
-        key = run, replica, epoch, path.stat().st_mtime_ns  # another run may have taken the folder meanwhile
+        key = run, replica, epoch, record.written_ns(epoch)  # another run may have taken the folder meanwhile
 
         def make() -> bytes:
             model: Model = self._models.get(key, lambda: self._model(record, replica, epoch))
@@ -162,7 +157,7 @@ class Library:
             "replicas": config.seeds,
             "epochs": record.kept_epochs(),
             "wanted_epochs": config.epochs,
-            "training": _training(record),
+            "training": record.standing().state == "running",
         }
 
 
@@ -189,18 +184,6 @@ def _prior(config: Config) -> dict[str, Any]:
 
 def _finite(x: float) -> float | None:
     return x if math.isfinite(x) else None
-
-
-def _pictures(record: Record) -> list[int]:
-    config = record.config()
-    return [int(path.stem.split("-")[1]) for path in record.sample_paths(0, config.seeds)]
-
-
-def _training(record: Record) -> bool:
-    """Whether the run is not done and was written to lately. To ask for its lock could take it from a trainer."""
-    signs = [path for path in (record.metrics, record.folder / "config.json") if path.exists()]
-    fresh = any(time.time() - path.stat().st_mtime < STILL_S for path in signs)
-    return fresh and record.config().epochs - 1 not in record.kept_epochs()
 
 
 def _json(values: Any) -> Answer:

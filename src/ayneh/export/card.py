@@ -199,12 +199,8 @@ def _settings(config: Config) -> str:
 
 def evaluation_of(record: Record, checkpoint: Checkpoint, replica: int) -> dict[str, Any] | None:
     """What `ayneh evaluate` wrote about this very checkpoint and replica, if it did."""
-    for place in sorted(record.folder.glob("evaluation*.json")):
-        try:
-            report = json.loads(place.read_text())
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
-            continue
-        if isinstance(report, dict) and (report.get("step"), report.get("replica")) == (checkpoint.step, replica):
+    for report in record.evaluations():
+        if (report.get("step"), report.get("replica")) == (checkpoint.step, replica):
             return report if isinstance(report.get("scores"), dict) else None
     return None
 

@@ -120,7 +120,7 @@ def about_of(record: Record, checkpoint: Checkpoint, replica: int, form: str, im
         "ayneh": __version__,
         "seed": config.seed + replica,
         "replica": replica,
-        "epoch": epoch_of(record, checkpoint),
+        "epoch": record.epoch_of(checkpoint),
         "step": checkpoint.step,
         "checkpoint": checkpoint.path.name,
         "checkpoint_sha256": hashlib.sha256(checkpoint.path.read_bytes()).hexdigest(),
@@ -134,15 +134,6 @@ def about_of(record: Record, checkpoint: Checkpoint, replica: int, form: str, im
         },
         "config": to_dict(config),
     }
-
-
-def epoch_of(record: Record, checkpoint: Checkpoint) -> int | None:
-    """The epoch (from 0) that the checkpoint's last step belonged to; None where no file tells."""
-    kind, _, number = checkpoint.path.stem.partition("-")
-    if kind == "epoch" and number.isdigit():
-        return int(number)
-    epochs = [line["epoch"] for line in record.lines() if line["step"] <= checkpoint.step]
-    return max(epochs, default=None)
 
 
 def strings(about: dict[str, Any]) -> dict[str, str]:

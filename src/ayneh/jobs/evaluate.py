@@ -15,7 +15,6 @@ from ayneh import __version__
 from ayneh.config import Data
 from ayneh.errors import UserError
 from ayneh.evaluation import cache_folder, judge_of
-from ayneh.files import atomically
 from ayneh.record import Record
 from ayneh.terminal import Watch
 
@@ -68,9 +67,7 @@ def evaluate(
     reports = {}
     for run in runs:
         report = _of_run(run, n, epoch, replica, inception, judges, watch)
-        place = Record(run).folder / _file_name(epoch, replica)
-        with atomically(place) as file:
-            file.write(json_format.dumps(report, indent=2).encode() + b"\n")
+        Record(run).write_report("evaluation", report, epoch, replica)
         reports[str(run)] = report
     if images is not None:
         source = Data(data) if data else _data_of_first(runs)
@@ -170,11 +167,6 @@ def _images_in(place: str) -> Tensor:
 
     kind = "folder" if Path(place).expanduser().is_dir() else "npz"
     return load(f"{kind}:{place}", "all").pixels
-
-
-def _file_name(epoch: int | None, replica: int) -> str:
-    parts = ["evaluation"] + ([f"epoch-{epoch:04d}"] if epoch is not None else [])
-    return "-".join(parts + ([f"replica-{replica}"] if replica else [])) + ".json"
 
 
 def _show(reports: dict[str, Report]) -> None:

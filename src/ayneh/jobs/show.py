@@ -20,7 +20,7 @@ def show(run: tyro.conf.Positional[Path]) -> None:
         run: the run folder.
     """
     record = Record.open(run)
-    config, lines = record.config(), record.lines()
+    config, lines, standing = record.config(), record.lines(), record.standing()
     console = Console(highlight=False, markup=False)
     changed = {k: v for k, v in flatten(config).items() if v != flatten(Config())[k]}
     console.print(f"{run}: {config.net.name} on {config.data.name}, {config.seeds} replica(s)", soft_wrap=True)
@@ -29,8 +29,11 @@ def show(run: tyro.conf.Positional[Path]) -> None:
         console.print("no step has been written down yet")
         return
     last = lines[-1]
-    done = f"epoch {last['epoch'] + 1} of {config.epochs}, {last['images']:,} images, {last['wall_s']:.0f} s"
-    console.print(f"{done}, {last['images'] * config.seeds / last['wall_s']:,.0f} images/s over all", soft_wrap=True)
+    done = f"{standing.state}: epoch {standing.epochs} of {standing.wanted}, {last['images']:,} images"
+    console.print(
+        f"{done}, {last['wall_s']:.0f} s, {last['images'] * config.seeds / last['wall_s']:,.0f} images/s over all",
+        soft_wrap=True,
+    )
     table = Table(
         "seed",
         "loss D",
@@ -45,7 +48,7 @@ def show(run: tyro.conf.Positional[Path]) -> None:
         names = ("loss_d", "loss_g", "p_real", "p_fake", "grad_d", "grad_g")
         table.add_row(str(config.seed + r), *(f"{last[f'mean_{name}'][r]:.4g}" for name in names))
     console.print(table)
-    pictures = sorted(record.samples.glob("epoch-*.png"))
+    pictures = list(record.pictures(config.seeds - 1, config.seeds).values())
     console.print(f"pictures: {pictures[-1] if pictures else 'none yet'}", soft_wrap=True)
     kept = ", ".join(map(str, record.kept_epochs())) or "none yet"
     console.print(f"checkpoints after epochs: {kept}", soft_wrap=True)

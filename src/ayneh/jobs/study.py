@@ -14,7 +14,8 @@ from rich.live import Live
 from rich.table import Table
 
 from ayneh.errors import Stopped, UserError
-from ayneh.studies.ledger import Ledger, Standing, group_name
+from ayneh.record import Standing
+from ayneh.studies.ledger import Ledger, group_name
 from ayneh.studies.plan import Study, read
 from ayneh.terminal import Interrupt, Watch
 
@@ -178,18 +179,17 @@ class _Board:
 def table_of(ledger: Ledger, workers: int) -> Table:
     """A row for each group: its runs, how many are done, failed and being played, and the time left."""
     table = Table("group", "runs", "done", "broke down", "playing", "epochs", "minutes left", title=ledger.study.name)
-    groups, standings = ledger.study.groups(), {s.run.place: s for s in ledger.standings()}
+    groups, standings = ledger.study.groups(), ledger.standings()
     for group in groups:
         found = [standings[run.place] for run in group]
-        epochs = sum(s.epochs for s in found)
-        planned = sum(s.run.config.epochs for s in found)
+        epochs, planned = sum(map(_played, found)), sum(s.wanted for s in found)
         left = minutes_left(found, workers)
         table.add_row(
             group_name(group, groups),
             str(len(found)),
-            str(sum(s.done for s in found)),
-            str(sum(s.diverged for s in found)),
-            str(sum(s.lively for s in found)),
+            str(sum(s.ended for s in found)),
+            str(sum(s.state == "broken down" for s in found)),
+            str(sum(s.state == "running" for s in found)),
             f"{epochs / planned:.0%}",
             "" if left is None else f"{left:.0f}",
         )
@@ -198,21 +198,26 @@ def table_of(ledger: Ledger, workers: int) -> Table:
 
 def minutes_left(found: list[Standing], workers: int) -> float | None:
     """From the seconds that the group's epochs took so far; None before the first."""
-    epochs, spent = sum(s.epochs for s in found if not s.diverged), sum(s.wall_s for s in found if not s.diverged)
+    whole = [s for s in found if s.state != "broken down"]
+    epochs, spent = sum(map(_played, whole)), sum(s.wall_s for s in whole)
     if not epochs:
         return None
-    to_go = sum(s.run.config.epochs - s.epochs for s in found if not s.done)
-    return to_go * spent / epochs / workers / 60
+    return sum(s.wanted - _played(s) for s in whole) * spent / epochs / workers / 60
+
+
+def _played(standing: Standing) -> int:
+    """Epochs that need not be played any more; of those begun, the last counts once the run has ended."""
+    return standing.wanted if standing.ended else max(0, standing.epochs - 1)
 
 
 def _status(ledger: Ledger) -> None:
     from ayneh.studies.local import cores
 
-    standings = ledger.standings()
-    playing = sum(s.lively for s in standings)
+    standings = ledger.standings().values()
+    playing = sum(s.state == "running" for s in standings)
     console = Console(highlight=False)
     console.print(table_of(ledger, max(1, min(playing, cores()))))
-    done = sum(s.done for s in standings)
+    done = sum(s.ended for s in standings)
     console.print(f"{done} of {len(standings)} runs done; {playing} being played now", soft_wrap=True)
 
 

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from ayneh import __version__
 from ayneh.config import differences
 from ayneh.engine.hyper import structure
 from ayneh.errors import UserError
-from ayneh.files import atomically
-from ayneh.record import Record
+from ayneh.files import locked, read_formatted, write_json
+from ayneh.record import Record, Standing
 from ayneh.studies.plan import Run, Study, from_dict
 
 FORMAT = 1
 STUDY, OUTCOME = "study.json", "outcome.json"
-LIVELY_S = 120.0  # a run whose metrics were written within this is being played
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far one run is."""
-
-    run: Run
-    epochs: int  # finished
-    done: bool
-    diverged: bool
-    lively: bool
-    wall_s: float
 
 
 class Ledger:
@@ -55,9 +36,7 @@ class Ledger:
             cls.open(folder)._refuse_other(study)
         elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder} is not empty and not a study of ayneh: choose another --out.")
-        values = {"format": FORMAT, "ayneh": __version__, "study": study.to_dict()}
-        with atomically(path) as file:
-            file.write(json.dumps(values, indent=1).encode() + b"\n")
+        write_json(path, {"format": FORMAT, "ayneh": __version__, "study": study.to_dict()}, indent=1)
         return cls(folder, study)
 
     @classmethod
@@ -66,13 +45,7 @@ class Ledger:
         path = folder / STUDY
         if not path.is_file():
             raise UserError(f"There is no study in {folder}: it has no {STUDY}.")
-        try:
-            values = json.loads(path.read_text())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"{path} is not readable JSON ({error}): run the study again with this --out.") from error
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
-            raise UserError(f"{path} is not a study in format {FORMAT}; was it written by another version?")
-        return cls(folder, from_dict(values["study"], str(path)))
+        return cls(folder, from_dict(read_formatted(path, FORMAT, "a study")["study"], str(path)))
 
     def _refuse_other(self, study: Study) -> None:
         """A study may grow by arms and seeds; what was played already must be part of it, looked at alike."""
@@ -93,50 +66,34 @@ class Ledger:
             if changes := differences(run.config, new_runs[run.place].config):
                 raise UserError(f"{self.folder} has another {run.arm!r} ({changes}): {advice}")
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Nobody else plays in this folder meanwhile."""
-        lock = FileLock(self.folder / "study.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise UserError(
-                f"Another process is playing {self.folder}: watch it by `ayneh study status {self.folder}`."
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other processes from playing in this folder. Raises UserError if one does."""
+        return locked(
+            self.folder / "study.lock",
+            f"Another process is playing {self.folder}: watch it by `ayneh study status {self.folder}`.",
+        )
 
     def path(self, run: Run) -> Path:
         """The run's folder."""
         return self.folder / run.place
 
     def outcome(self, run: Run) -> dict[str, Any] | None:
-        """What the run left at its end, or None where it is not done."""
-        try:
-            outcome: dict[str, Any] = json.loads((self.path(run) / OUTCOME).read_text())
-        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
-            return None
-        return outcome
+        """What the run left at its end, or None if it has not ended."""
+        return Record(self.path(run)).outcome()
 
     def unfinished(self) -> list[Run]:
-        """The runs still to be played, or to be played on."""
+        """The runs that have not ended."""
         return [run for run in self.runs if self.outcome(run) is None]
 
-    def standings(self) -> list[Standing]:
-        """How far each run is."""
-        return [self._standing(run) for run in self.runs]
+    def standings(self) -> dict[str, Standing]:
+        """How far each run is, by its place."""
+        return {run.place: self._standing(run) for run in self.runs}
 
     def _standing(self, run: Run) -> Standing:
-        if (outcome := self.outcome(run)) is not None:
-            return Standing(run, run.config.epochs, True, bool(outcome["diverged"]), False, outcome["wall_s"])
         record = Record(self.path(run))
-        lines = record.lines()
-        if not lines:
-            return Standing(run, 0, False, False, False, 0.0)
-        lively = time.time() - record.metrics.stat().st_mtime < LIVELY_S
-        return Standing(run, int(lines[-1]["epoch"]), False, False, lively, lines[-1]["wall_s"])
+        if not record.exists():
+            return Standing("no step yet", 0, run.config.epochs, 0, 0.0)
+        return record.standing(ended=record.outcome() is not None)
 
 
 def group_name(group: list[Run], all_groups: list[list[Run]]) -> str:

@@ -60,7 +60,7 @@ def strip(ledger: Ledger, found: Sequence[Result], outcome: str, epochs: Sequenc
         run.value(outcome),
         run.failure(),
         tuple(cut(record.sample_path(epoch, 0, 1)) for epoch in epochs),
-        {name: cut(record.samples / f"swap-{name}.png") for name in ledger.study.swaps},
+        {name: cut(record.swap_path(name)) for name in ledger.study.swaps},
     )
 
 
