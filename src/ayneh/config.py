@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import inf
+from pathlib import Path
 from typing import Annotated, Any
 
 from ayneh.errors import UserError, unknown
@@ -41,6 +43,16 @@ class Data:
     """Pad the images with black to this many pixels a side (default: the next size that the nets take)."""
     limit: Annotated[int | None, Range(1)] = None
     """Use this many images, the first ones (default: all)."""
+
+    def path(self) -> Path | None:
+        """PATH of folder:PATH and npz:PATH, with the home folder for ~; None for a data set with a name of its own."""
+        kind, _, path = self.name.partition(":")
+        return Path(path).expanduser() if kind in ("folder", "npz") and path else None
+
+    def anchored(self) -> Data:
+        """The same with an absolute path, which holds whatever the current folder is."""
+        kind, path = self.name.partition(":")[0], self.path()
+        return self if path is None else replace(self, name=f"{kind}:{os.path.abspath(path)}")
 
 
 @dataclass(frozen=True)
@@ -286,6 +298,6 @@ def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
 
 
 def differences(ours: Config, theirs: Config) -> str:
-    """ "optimizer.lr: 0.0002 -> 0.0001, ..."; empty where the two are the same."""
-    a, b = flatten(ours), flatten(theirs)
+    """ "optimizer.lr: 0.0002 -> 0.0001, ..."; empty if the two ask for the same, on the same files."""
+    a, b = (flatten(replace(config, data=config.data.anchored())) for config in (ours, theirs))
     return ", ".join(f"{name}: {a[name]} -> {b[name]}" for name in a if a[name] != b[name])

@@ -15,6 +15,7 @@ from ayneh.terminal import Clock
 if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really works
     from torch import Tensor
 
+    from ayneh.data.sources import Images
     from ayneh.engine.match import Match
     from ayneh.game.step import State
     from ayneh.judge.features import FeatureNet
@@ -26,13 +27,28 @@ def cache_folder() -> Path:
     return Path(os.environ.get("AYNEH_CACHE") or platformdirs.user_cache_dir("ayneh"))
 
 
-def judge_of(data: Data) -> Judge:
-    """The judge of a run's data. Raises UserError if no judge knows it yet, or its files are missing or damaged."""
+def read_images(data: Data, split: str = "train", run: Path | None = None) -> Images:
+    """The images of a run: those it learns from, of which ``limit`` are taken, or all of another split.
+
+    run: its folder, which the refusal names. Raises UserError if the images are missing or damaged.
+    """
     from ayneh.data.sources import load
+
+    path = data.path()
+    if run and path and not path.exists():
+        here = f" from {Path.cwd()}: run this where it was trained" * (not path.is_absolute()) or ": put them back"
+        raise UserError(
+            f"{run} was trained on {data.name}, which is not there{here}, or write the path where the images are now "
+            f"into data.name in {run / 'config.json'}."
+        )
+    return load(data.name, split, resize=data.resize, limit=data.limit if split == "train" else None)
+
+
+def judge_of(data: Data, run: Path | None = None) -> Judge:
+    """The judge of a run's data. Raises UserError if no judge knows it yet, or its files are missing or damaged."""
     from ayneh.judge.verdict import Judge
 
-    train = load(data.name, "train", resize=data.resize, limit=data.limit).pixels
-    test = load(data.name, "test", resize=data.resize).pixels
+    train, test = read_images(data, "train", run).pixels, read_images(data, "test", run).pixels
     return Judge(data.name, nets_of(data.name, train), train, test, cache_folder() / "floors")
 
 

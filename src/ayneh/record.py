@@ -35,7 +35,7 @@ from __future__ import annotations
 import shutil
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -91,8 +91,8 @@ class Record:
 
     @classmethod
     def create(cls, folder: Path, config: Config, engine: dict[str, Any]) -> Record:
-        """Make a record; `refuse_taken` says beforehand whether the folder is free."""
-        record = cls(folder)
+        """Make a record; `refuse_taken` says beforehand whether the folder is free. Paths to data become absolute."""
+        record, config = cls(folder), replace(config, data=config.data.anchored())
         for place in (record.samples, record.checkpoints):
             place.mkdir(parents=True, exist_ok=True)
         values = {"format": FORMAT, "ayneh": __version__, "config": to_dict(config), "engine": engine}
@@ -275,6 +275,10 @@ class Record:
         """What `write_report` wrote; None if nothing was, or it is not readable."""
         return read_json(self.report_path(name, epoch, replica))
 
+    def export_path(self, form: str) -> Path:
+        """Where an export in this form goes, unless another folder is asked for."""
+        return self.folder / f"export-{form}"
+
     def evaluations(self) -> list[dict[str, Any]]:
         """All readable reports of `ayneh evaluate`, in the order of their files' names."""
         found = [read_json(path) for path in sorted(self.folder.glob("evaluation*.json"))]
@@ -298,7 +302,8 @@ class Record:
 
     def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
         """The whole checkpoint with the most steps (None: there is none), and what is wrong with the newer ones."""
-        return newest_of(self.checkpoints.glob("*.safetensors"))
+        newest, damaged = newest_of(self.checkpoints.glob("*.safetensors"))
+        return newest and self._relocated(newest), damaged
 
     def at_epoch(self, epoch: int | Literal["best"] | None) -> Checkpoint:
         """The checkpoint after this epoch (from 0), the best, or (None) the newest; UserError if there is none."""
@@ -315,7 +320,14 @@ class Record:
         if not path.exists():
             kept = ", ".join(map(str, self.kept_epochs())) or "none"
             raise UserError(f"{self.folder} has no checkpoint of epoch {epoch}; there are: {kept}.")
-        return read_checkpoint(path)
+        return self._relocated(read_checkpoint(path))
+
+    def _relocated(self, checkpoint: Checkpoint) -> Checkpoint:
+        """With the path of the data in config.json, where a user writes the new one after moving the images."""
+        data, ours = checkpoint.config.data, self.config().data
+        if data.path() is None or ours.path() is None:
+            return checkpoint
+        return replace(checkpoint, config=replace(checkpoint.config, data=replace(data, name=ours.name)))
 
     def epoch_of(self, checkpoint: Checkpoint) -> int | None:
         """The epoch (from 0) of the checkpoint's last step; None if no file tells."""
@@ -344,7 +356,8 @@ class Record:
 
     def healthy_before(self, step: int) -> Checkpoint | None:
         """The last undamaged healthy checkpoint after at most ``step`` steps; None: there is none."""
-        return newest_of(path for path in self._healthy() if not is_after(path, step))[0]
+        found = newest_of(path for path in self._healthy() if not is_after(path, step))[0]
+        return found and self._relocated(found)
 
     def thin_healthy(self, n: int) -> None:
         """Delete all healthy checkpoints but the last n."""

@@ -14,9 +14,10 @@ from safetensors.numpy import save
 from torch import Tensor
 
 from ayneh.checkpoint import Checkpoint
-from ayneh.data.sources import Images, load
+from ayneh.data.sources import Images
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
+from ayneh.evaluation import read_images
 from ayneh.export.contract import SIDES
 from ayneh.export.onnx import to_onnx
 from ayneh.export.players import Players, players_of
@@ -39,9 +40,8 @@ class Model:
     @cached_property
     def images(self) -> Images | None:
         """The training images; None where they are not on this machine."""
-        data = self.checkpoint.config.data
         try:
-            return load(data.name, "train", resize=data.resize, limit=data.limit)
+            return read_images(self.checkpoint.config.data, "train", self.checkpoint.run)
         except UserError:
             return None
 
@@ -109,7 +109,8 @@ class Model:
         Raises UserError if the data set is not there.
         """
         if (images := self.images) is None:
-            raise UserError(f"The data set {self.checkpoint.config.data.name} cannot be read on this machine.")
+            kind = self.checkpoint.config.data.name.partition(":")[0]  # without the path: a page is shown to others
+            raise UserError(f"The training images ({kind}) cannot be read on this machine.")
         chosen = torch.linspace(0, len(images.pixels) - 1, min(NEIGHBOURS, len(images.pixels))).long()
         pixels = images.pixels[chosen]
         features = self.features(scale(put(pixels, self.checkpoint.image_shape[1])))

@@ -17,9 +17,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ayneh.checkpoint import Checkpoint
-from ayneh.data.sources import Images, load
+from ayneh.data.sources import Images
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import Stopped, UserError, pick
+from ayneh.evaluation import read_images
 from ayneh.export.card import card
 from ayneh.export.contract import about_of, strings
 from ayneh.export.onnx import difference, to_onnx
@@ -184,9 +185,8 @@ def _statistics(name: str, net: nn.Module, dis_statistics: str) -> str:
 
 def _data(checkpoint: Checkpoint, say: Callable[[str], None]) -> Images | None:
     """The training images, for D's statistics and the images' own size; None where they cannot be read."""
-    data = checkpoint.config.data
     try:
-        return load(data.name, "train", resize=data.resize, limit=data.limit)
+        return read_images(checkpoint.config.data, "train", checkpoint.run)
     except UserError as error:
         say(f"D is exported with the statistics of generated images alone, since its training images are gone: {error}")
         return None

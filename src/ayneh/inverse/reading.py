@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from ayneh.checkpoint import Checkpoint
-from ayneh.data.sources import Images, load
+from ayneh.data.sources import Images
 from ayneh.engine.critic import Critic, critic_of
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
+from ayneh.evaluation import read_images
 from ayneh.game.frame import levels, put, scale
 from ayneh.inverse.descent import Descent, invert
 from ayneh.inverse.readback import (
@@ -92,8 +93,7 @@ def read(
     place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
     critic, control = critic_of(*place), critic_of(*place, trained=False)
     config, side = critic.sampler.config, checkpoint.image_shape[-1]
-    train = load(config.data.name, "train", resize=config.data.resize, limit=config.data.limit)
-    test = load(config.data.name, "test", resize=config.data.resize)
+    train, test = (read_images(config.data, split, checkpoint.run) for split in ("train", "test"))
     nearest: Scores = {}
     probes: Scores = {}
     if train.labels is None or test.labels is None:

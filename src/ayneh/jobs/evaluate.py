@@ -99,17 +99,17 @@ def _of_run(
 
     if config.data.name == STACKED:
         return head | _stacked(draw, n or PLUG_IN)
-    judge = _judge(config.data, judges)
+    judge = _judge(config.data, judges, run)
     total = min(n or 10_000, len(judge.test))
     watch.say(f"{run}: drawing {total} images")
     fakes = torch.cat(list(draw(0, total)))
     return head | _judged(judge, fakes, inception, watch.say)
 
 
-def _judge(data: Data, judges: dict[Data, Judge]) -> Judge:
+def _judge(data: Data, judges: dict[Data, Judge], run: Path | None = None) -> Judge:
     """One judge for all the runs on the same data."""
     if data not in judges:
-        judges[data] = judge_of(data)
+        judges[data] = judge_of(data, run)
     return judges[data]
 
 

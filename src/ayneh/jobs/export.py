@@ -39,7 +39,7 @@ def export(
 
     watch, record = Watch(quiet), Record.open(run)
     checkpoint = record.at_epoch("best" if best else epoch)
-    written = write(record, checkpoint, out or run / f"export-{to}", to, replica, overwrite, watch.say)
+    written = write(record, checkpoint, out or record.export_path(to), to, replica, overwrite, watch.say)
     for name, file in written.files.items():
         apart = f"differs from PyTorch by at most {written.differences[name]:.1e} on {written.checked} draws"
         print(f"{file}: {written.numbers[name]:,} numbers, {apart}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ayneh import __version__
 from ayneh.errors import UserError
+from ayneh.evaluation import read_images
 from ayneh.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once the probe really works
@@ -41,7 +42,6 @@ def probe(
 
     Raises UserError where there is no such checkpoint or replica, or too few images.
     """
-    from ayneh.data.sources import load
     from ayneh.engine.sampler import sampler_of
     from ayneh.probe.support import ARMS, Plan, Probe
 
@@ -52,10 +52,8 @@ def probe(
         raise UserError(f"{record.folder} has no checkpoint of an epoch yet to probe: train an epoch first.")
     checkpoints = {epoch: record.at_epoch(epoch) for epoch in chosen}
     config = record.config()
-    data = config.data
-    train = load(data.name, "train", resize=data.resize, limit=data.limit).pixels
-    test = load(data.name, "test", resize=data.resize).pixels
-    values: Values = {"ayneh": __version__, "replica": replica, "data": data.name, "epochs": []}
+    train, test = (read_images(config.data, split, record.folder).pixels for split in ("train", "test"))
+    values: Values = {"ayneh": __version__, "replica": replica, "data": config.data.name, "epochs": []}
     null: dict[str, Values] = {}
     for epoch, checkpoint in checkpoints.items():
         sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)

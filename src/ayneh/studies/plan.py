@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ayneh.config import Config, changed, to_dict
+from ayneh.config import Config, Data, changed, to_dict
 from ayneh.engine.hyper import structure
 from ayneh.errors import UserError, pick, unknown
 from ayneh.presets import PRESETS
@@ -198,7 +198,20 @@ def read(where: str) -> Study:
         values = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not readable TOML: {error}.") from error
-    return from_dict(values | {"name": values.get("name", path.stem)}, str(path))
+    return _anchored(from_dict(values | {"name": values.get("name", path.stem)}, str(path)))
+
+
+def _anchored(study: Study) -> Study:
+    """With absolute paths to data, so that the study goes on from any folder."""
+
+    def anchor(table: Mapping[str, Changes]) -> dict[str, Changes]:
+        return {
+            label: {k: Data(v).anchored().name if k == "data.name" else v for k, v in changes.items()}
+            for label, changes in table.items()
+        }
+
+    factors = {name: anchor(levels) for name, levels in study.factors.items()}
+    return replace(study, set=anchor({"": study.set})[""], arms=anchor(study.arms), factors=factors)
 
 
 def from_dict(values: Mapping[str, Any], where: str) -> Study:
