@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import json
+import socket
+import threading
 from collections.abc import Callable, MutableMapping
 from functools import partial
 from typing import Any
 
+import torch
+import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -32,6 +37,49 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 MAX_DIGITS = 9  # of a number in a path
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at this address, or at a free port where this one is taken. UserError if there is no such address."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (socket.gaierror, UnicodeError) as error:
+        raise UserError(f"--host is {host!r}, which is no address of this machine ({error}).") from error
+    for number in (port, 0):
+        place = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left is free at once
+            place.bind((address[0], number, *address[2:]))
+            place.listen(128)
+        except OSError as error:
+            place.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES) or number == 0:
+                raise UserError(f"--host {host} --port {port}: cannot listen there ({error.strerror}).") from error
+            continue
+        return place
+    raise UserError(f"--port is {port}: no port is free.")
+
+
+def url_of(host: str, port: int) -> str:
+    """The page's address."""
+    shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}/"
+
+
+def serve(library: Library, host: str, listening: socket.socket) -> None:
+    """Answer the page at this socket until Ctrl-C, and close it."""
+    torch.set_num_threads(1)  # the nets are small, and a training may need the other cores
+    threading.Thread(target=library.warm, daemon=True).start()
+    config = uvicorn.Config(
+        make_app(library, host, listening.getsockname()[1]),
+        log_level="critical", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    except KeyboardInterrupt:  # uvicorn has closed everything and raises it again
+        pass
+    finally:
+        listening.close()
 
 
 def make_app(library: Library, host: str, port: int) -> ASGIApp:

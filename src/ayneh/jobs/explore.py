@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import socket
-import threading
 import webbrowser
 from pathlib import Path
 
@@ -54,58 +51,18 @@ def explore(
         write_page(save, library, replica, save_epochs)
         print(f"{save}: {save.stat().st_size / 1e6:.1f} MB")
         return
-    listening, taken = listen(host, port)
-    if taken:
-        watch.say(f"Port {port} is taken; the page is at another one.")
-    serve(library, host, listening, open, watch)
+    from ayneh.explorer.server import is_loopback, listen, serve, url_of
 
-
-def serve(library: Library, host: str, listening: socket.socket, open: bool, watch: Watch) -> None:
-    """Answer the page until Ctrl-C."""
-    import torch
-    import uvicorn
-
-    from ayneh.explorer.server import is_loopback, make_app
-
-    torch.set_num_threads(1)  # the nets are small, and a training may need the other cores
-    port: int = listening.getsockname()[1]
-    shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{port}/"
+    listening = listen(host, port)
+    asked, port = port, listening.getsockname()[1]
+    if asked not in (0, port):
+        watch.say(f"Port {asked} is taken; the page is at another one.")
     if not is_loopback(host):
         watch.say(f"Listening at {host}: whoever reaches this machine can see these runs. There is no password.")
+    url = url_of(host, port)
     print(url, flush=True)
     watch.say("Press Ctrl-C to end it.")
-    app = make_app(library, host, port)
-    config = uvicorn.Config(
-        app, log_level="critical", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=1
-    )
-    threading.Thread(target=library.warm, daemon=True).start()
     if open:
         webbrowser.open(url)
-    try:
-        uvicorn.Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:  # uvicorn has closed everything, and passes it on
-        watch.say("")
-    finally:
-        listening.close()
-
-
-def listen(host: str, port: int) -> tuple[socket.socket, bool]:
-    """A socket at this address, and whether another port had to be taken. UserError where there is no such address."""
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (socket.gaierror, UnicodeError) as error:
-        raise UserError(f"--host is {host!r}, which is no address of this machine ({error}).") from error
-    for number in (port, 0):
-        place = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left is free at once
-            place.bind((address[0], number, *address[2:]))
-            place.listen(128)
-        except OSError as error:
-            place.close()
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES) or number == 0:
-                raise UserError(f"--host {host} --port {port}: cannot listen there ({error.strerror}).") from error
-            continue
-        return place, number != port
-    raise UserError(f"--port is {port}: no port is free.")
+    serve(library, host, listening)
+    watch.say("")

@@ -1,0 +1,83 @@
+"""What a study takes on this machine: a few steps of each group are timed, and the minutes of the whole follow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+
+from ayneh.errors import UserError
+from ayneh.studies.ledger import group_name
+from ayneh.studies.local import cores
+from ayneh.studies.plan import Run, Study
+from ayneh.studies.results import check_outcomes
+from ayneh.studies.schedule import Measured, measure, seconds
+
+
+@dataclass(frozen=True)
+class Part:
+    """Runs that may share a stack, and what they cost."""
+
+    name: str
+    runs: list[Run]
+    cost: Measured
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The cost of a study's groups on so many workers."""
+
+    parts: list[Part]
+    workers: int
+    device: str
+
+    @property
+    def runs(self) -> int:
+        """Trainings in all."""
+        return sum(len(part.runs) for part in self.parts)
+
+    @property
+    def images(self) -> int:
+        """Real images that D sees, over all runs."""
+        return sum(len(part.runs) * part.cost.images for part in self.parts)
+
+    @property
+    def minutes(self) -> float:
+        """Of the whole study."""
+        return sum(part.minutes for part in self.parts)
+
+
+def workers_for(device: str, workers: int | None) -> int:
+    """Processes that play a study: so many, by default one for each core; always one for an accelerator."""
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers is {workers}; it must be at least 1.")
+    return (workers or cores()) if device == "cpu" else 1
+
+
+def forecast(study: Study, workers: int, device: str, left: Collection[Run] | None = None) -> Forecast:
+    """Time a few steps of each group on this device. left: the runs that count (default: all).
+
+    Raises UserError for outcomes that cannot be measured and runs that cannot be played.
+    """
+    check_outcomes(study.outcomes, list(study.swaps))
+    if device == "cpu":
+        torch.set_num_threads(1)  # as in the workers
+    groups, looks = study.groups(), len(study.look_epochs())
+    places = {run.place for run in (study.runs() if left is None else left)}
+    parts = []
+    for group in groups:
+        cost, runs = measure(study, group, device), [run for run in group if run.place in places]
+        parts.append(Part(group_name(group, groups), runs, cost, seconds([(runs, cost)], looks, workers) / 60))
+    return Forecast(parts, workers, device)
+
+
+def refuse_over_budget(study: Study, cost: Forecast) -> None:
+    """Raise UserError where this is more than the study's budget."""
+    if study.budget_minutes is not None and cost.minutes > study.budget_minutes:
+        raise UserError(
+            f"{study.name} would take about {cost.minutes:.0f} minutes on {cost.workers} processes, and its budget is "
+            f"{study.budget_minutes:g}: fewer --seeds, epochs or arms, more --workers, --engine ray, or a larger "
+            "--budget-minutes."
+        )

@@ -1,0 +1,91 @@
+"""How far a study is: a row for each group, as numbers and as a table that a terminal keeps up to date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.live import Live
+from rich.table import Table
+
+from ayneh.record import Standing
+from ayneh.studies.ledger import Ledger, group_name
+from ayneh.terminal import Watch
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one group is."""
+
+    name: str
+    runs: int
+    done: int
+    broke_down: int
+    playing: int
+    share: float  # of the group's epochs
+    minutes_left: float | None  # None before the first epoch
+
+
+def progress(ledger: Ledger, workers: int) -> list[Progress]:
+    """Each group of the study, as its folder stands."""
+    groups, standings = ledger.study.groups(), ledger.standings()
+    rows = []
+    for group in groups:
+        found = [standings[run.place] for run in group]
+        done, states = sum(s.ended for s in found), [s.state for s in found]
+        share = sum(map(_played, found)) / sum(s.wanted for s in found)
+        counts = len(found), done, states.count("broken down"), states.count("running")
+        rows.append(Progress(group_name(group, groups), *counts, share, minutes_left(found, workers)))
+    return rows
+
+
+def minutes_left(found: list[Standing], workers: int) -> float | None:
+    """From the seconds that the group's epochs took so far; None before the first."""
+    whole = [s for s in found if s.state != "broken down"]
+    epochs, spent = sum(map(_played, whole)), sum(s.wall_s for s in whole)
+    if not epochs:
+        return None
+    return sum(s.wanted - _played(s) for s in whole) * spent / epochs / workers / 60
+
+
+def _played(standing: Standing) -> int:
+    """Epochs that need not be played any more; of those begun, the last counts once the run has ended."""
+    return standing.wanted if standing.ended else max(0, standing.epochs - 1)
+
+
+def table_of(ledger: Ledger, workers: int) -> Table:
+    """The rows of `progress` for a terminal."""
+    table = Table("group", "runs", "done", "broke down", "playing", "epochs", "minutes left", title=ledger.study.name)
+    for row in progress(ledger, workers):
+        counts = map(str, (row.runs, row.done, row.broke_down, row.playing))
+        left = "" if row.minutes_left is None else f"{row.minutes_left:.0f}"
+        table.add_row(row.name, *counts, f"{row.share:.0%}", left)
+    return table
+
+
+class Board:
+    """The table, kept up to date in a terminal; elsewhere a line for every tenth of the runs."""
+
+    def __init__(self, ledger: Ledger, workers: int, watch: Watch) -> None:
+        self.ledger, self.workers, self.watch, self.tenths = ledger, workers, watch, 0
+        live = watch.console.is_terminal and not watch.quiet
+        self.live = Live(console=watch.console, auto_refresh=False, transient=True) if live else None
+
+    def __enter__(self) -> Board:
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            self.live.stop()
+
+    def show(self) -> None:
+        """Read the folder, and print how far the study is."""
+        if self.live:
+            self.live.update(table_of(self.ledger, self.workers), refresh=True)
+            return
+        runs = len(self.ledger.runs)
+        done = runs - len(self.ledger.unfinished())
+        if done * 10 // runs > self.tenths:
+            self.tenths = done * 10 // runs
+            self.watch.say(f"{done} of {runs} runs done")
