@@ -46,11 +46,36 @@ def test_the_help_of_train_shows_every_field_with_its_default_and_loads_no_torch
     assert "(default: mnist)" in done.stdout
 
 
+@pytest.mark.parametrize("args", [["train"], ["train", "fast"]])
+def test_the_help_of_train_begins_with_the_presets_and_the_flags_that_are_changed_most(ayneh, monkeypatch, args):
+    """In the first 26 lines of 80 columns; rare flags come after them."""
+    from ayneh.presets import PRESETS
+
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, _ = ayneh(*args, "--help")
+    assert status == 0
+    screen = out.splitlines()[:26]
+    for name, preset in PRESETS.items():
+        (line,) = [line for line in screen if line.startswith(f"  {name} ")]
+        assert preset.time() in line
+        assert preset.shows.split()[0] in line
+    text = "\n".join(screen)
+    config = PRESETS[[*args, "digits"][1]].config
+    flags = {"epochs": config.epochs, "seed": 0, "data.name": config.data.name, "net.name": "mirror"}
+    for flag, value in (flags | {"rules.dropout": config.rules.dropout, "optimizer.lr": config.optimizer.lr}).items():
+        assert f"--{flag} {value}" in text
+    assert "--out" in text
+    for rare in ("--device", "--precision", "--keep.", "--overwrite"):
+        assert rare not in text
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["trian"], "There is no verb called 'trian'. Did you mean 'train'?"),
         (["train", "miror"], "There is no preset called 'miror'. Did you mean 'mirror'?"),
+        (["train", "mnist"], "There is no preset called 'mnist'. Presets on mnist: mirror, fast, part-a-normal"),
+        (["train", "dcgan"], "There is no preset called 'dcgan'; `ayneh train mirror` trains it."),
         (["train", "--prior.name", "unifrom"], "There is no prior called 'unifrom'. Did you mean 'uniform'?"),
         (["train", "--rules.loss", "hing"], "There is no loss called 'hing'. Did you mean 'hinge'?"),
         (["train", "--rules.penalty", "wgan"], "There is no penalty called 'wgan'. Did you mean 'wgan-gp'?"),

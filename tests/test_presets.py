@@ -1,10 +1,15 @@
 """Presets keep what their names promise."""
 
+from typing import Annotated
+
+import pytest
 import torch
+import tyro
 
 from ayneh.config import Config
 from ayneh.engine.match import nets_of
-from ayneh.presets import PRESETS
+from ayneh.errors import UserError
+from ayneh.presets import MEANT, PRESETS, preset
 
 CPU = torch.device("cpu")
 
@@ -22,3 +27,52 @@ def test_fast_plays_with_nets_of_the_reports_size_for_a_tenth_of_its_images():
 
 def test_stacked_plays_with_at_most_two_million_parameters_a_net():
     assert max(sizes(PRESETS["stacked"].config, 3)) <= 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mnist", "Presets on mnist: mirror, fast, part-a-normal, part-a-uniform, part-a-uniform01; for example "
+         "`ayneh train mirror`."),
+        ("stacked-mnist", "Presets on stacked-mnist: stacked; for example `ayneh train stacked`."),
+        ("dcgan", "There is no preset called 'dcgan'; `ayneh train mirror` trains it."),
+        ("WGAN-GP", "--rules.loss wasserstein --rules.penalty wgan-gp --rules.gamma 10 --rules.dropout 0` trains it."),
+        ("kmnist", "`ayneh train mirror --data.name kmnist` trains it."),
+        ("fsat", "There is no preset called 'fsat'. Did you mean 'fast'?"),
+    ],
+)  # fmt: skip
+def test_a_data_set_or_a_known_gan_is_answered_with_the_preset_that_is_meant(name, message):
+    with pytest.raises(UserError) as refusal:
+        preset(name)
+    assert message in str(refusal.value)
+
+
+def test_what_the_answers_name_can_be_trained(monkeypatch):
+    """Each command is parsed by the command line; its loss, penalty, nets and data are entries of their tables."""
+    from ayneh.__main__ import main
+    from ayneh.data.sources import SOURCES
+    from ayneh.game.losses import LOSSES
+    from ayneh.game.nets import NETS
+    from ayneh.game.penalties import PENALTIES
+    from ayneh.jobs import train
+
+    configs = []
+
+    def capture(config: Annotated[Config, tyro.conf.arg(name="")]) -> None:
+        configs.append(config)
+
+    monkeypatch.setattr(train, "train", capture)
+    for command in MEANT.values():
+        main(command.split()[1:])
+    assert len(configs) == len(MEANT)
+    for config in configs:
+        assert config.rules.loss in LOSSES
+        assert config.rules.penalty in ("none", *PENALTIES)
+        assert config.net.name in NETS
+        assert config.data.name in SOURCES
+
+
+def test_a_time_is_a_number_of_minutes_or_not_measured():
+    assert PRESETS["fast"].time() == "8 min"
+    assert PRESETS["part-a-normal"].time() == "not measured"
+    assert all(found.minutes is None or found.timed for found in PRESETS.values())

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ayneh import __version__
-from ayneh.errors import Stopped, UserError, pick, unknown
+from ayneh.errors import Stopped, UserError, unknown
+
+if TYPE_CHECKING:  # `ayneh --help` takes 0.04 s: each verb is imported when it is called
+    from ayneh.config import Config
 
 VERBS = {  # verb -> (module in jobs, function, what it does)
     "train": ("train", "train", "train a preset: ayneh train [PRESET] [--flags]"),
@@ -26,6 +31,12 @@ VERBS = {  # verb -> (module in jobs, function, what it does)
     "show": ("show", "show", "a run in the terminal: last losses, speed, where the pictures are"),
     "presets": ("show", "presets", "the presets, and what each shows"),
 }
+
+DEFAULT = "digits"  # preset
+OFTEN = (  # settings that are changed most often, in the help of `train`
+    *("epochs", "batch", "seed", "seeds", "data.name", "data.resize", "prior.name", "net.name", "net.width"),
+    *("rules.loss", "rules.penalty", "rules.gamma", "rules.dropout", "optimizer.lr"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -64,13 +75,36 @@ def run(verb: str, args: list[str]) -> None:
     module, name, _ = VERBS[verb]
     function: Callable[..., Any] = getattr(importlib.import_module(f"ayneh.jobs.{module}"), name)
     prog = f"ayneh {verb}"
+    description = None
     if "config" in inspect.signature(function).parameters:  # its first word is a preset, whose values are the defaults
-        from ayneh.presets import PRESETS
+        from ayneh.presets import preset
 
-        preset = args.pop(0) if args and not args[0].startswith("-") else "digits"
-        function = partial(function, config=pick(PRESETS, preset, "preset").config)
-        prog = f"{prog} {preset}"
-    tyro.cli(function, args=args, prog=prog)
+        name = args.pop(0) if args and not args[0].startswith("-") else DEFAULT
+        config = preset(name).config
+        description = f"{inspect.getdoc(function)}".partition("\n")[0] + first_screen(name, config)
+        function, prog = partial(function, config=config), f"{prog} {name}"
+    tyro.cli(function, args=args, prog=prog, description=description)
+
+
+def first_screen(name: str, config: Config) -> str:
+    """The beginning of `train`'s help: the presets, and the flags that are changed most, with this preset's values."""
+    from ayneh.config import flatten
+    from ayneh.presets import PRESETS
+
+    width, wide = shutil.get_terminal_size().columns, max(map(len, PRESETS)) + 2
+    lines = [
+        "",
+        "",
+        f"Presets: `ayneh train NAME`, by default {DEFAULT}. Times are of CPUs, which `ayneh presets` names.",
+    ]
+    for other, found in PRESETS.items():
+        head = f"  {other:{wide}}{found.time():14}"
+        lines += textwrap.wrap(head + found.shows, width, subsequent_indent=" " * len(head))
+    values = flatten(config)
+    flags = " ".join(f"--{flag.replace('_', '-')}\xa0{values[flag]}" for flag in OFTEN)
+    lines += ["", f"Changed most often, with the values of {name}; every flag stands below:"]
+    lines += textwrap.wrap(f"  --out\xa0FOLDER {flags}", width, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(lines).replace("\xa0", " ") + "\n"
 
 
 def _say(error: Exception, status: int) -> int:

@@ -30,3 +30,4 @@ def test_presets_lists_every_preset_with_what_it_shows(ayneh):
     for name, preset in PRESETS.items():
         assert name in words
         assert preset.shows.split()[0] in words
+        assert preset.time().split()[0] in words

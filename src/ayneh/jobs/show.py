@@ -55,8 +55,9 @@ def show(run: tyro.conf.Positional[Path]) -> None:
 
 
 def presets() -> None:
-    """List the presets, with what each shows and where it comes from."""
-    table = Table("preset", "shows", "source", show_lines=True)
+    """List the presets: what each shows, the minutes it takes on a CPU, and where it comes from."""
+    table = Table("preset", "shows", "time", "source", show_lines=True)
     for name, preset in PRESETS.items():
-        table.add_row(name, preset.shows, preset.source)
+        time = preset.time() + (f" ({preset.timed})" if preset.timed else "")
+        table.add_row(name, preset.shows, time, preset.source)
     Console(highlight=False).print(table)
