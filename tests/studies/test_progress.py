@@ -25,10 +25,10 @@ def test_progress_counts_the_runs_of_each_group_and_the_minutes_to_go(tmp_path):
     (row,) = progress(ledger, workers=1)
     assert row.done == 3
     assert row.share < 1
-    spent = sum(s.wall_s for s in ledger.standings())
-    played = sum(s.epochs for s in ledger.standings())
-    to_go = first.config.epochs - ledger.standings()[0].epochs
-    assert row.minutes_left == pytest.approx(to_go * spent / played / 60)
+    found = ledger.standings()
+    assert found[first.place].epochs == found[first.place].wanted == 2  # the last of which is not over
+    spent = sum(standing.wall_s for standing in found.values())
+    assert row.minutes_left == pytest.approx(1 * spent / (1 + 3 * 2) / 60)
 
 
 def test_a_forecast_adds_its_parts_up_and_is_refused_over_the_budget():
