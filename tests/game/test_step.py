@@ -9,7 +9,7 @@ from torch import nn
 from ayneh.config import Config, Net, Optimizer, Prior, Rules
 from ayneh.engine.match import Match, replicas_of
 from ayneh.game.optimiser import adam, average
-from ayneh.game.step import seen, step
+from ayneh.game.step import distort, step
 
 CPU = torch.device("cpu")
 SMALL = Config(batch=16, prior=Prior(dim=8), net=Net("mirror", width=4), precision="float64")
@@ -283,7 +283,7 @@ def test_the_moving_average_warms_up_and_then_decays():
 def test_dropout_blacks_out_the_share_it_is_told_and_keeps_the_mean():
     x = torch.ones(2, 100, 1, 16, 16)
     p = torch.tensor([[0.3], [0.8]])
-    y = seen(x, {"drop": torch.rand_like(x)}, {"dropout": p})
+    y = distort(x, {"drop": torch.rand_like(x)}, {"dropout": p})
     share = (y == 0).flatten(1).double().mean(1)
     torch.testing.assert_close(share, p[:, 0].double(), atol=0.01, rtol=0)
     torch.testing.assert_close(y.flatten(1).mean(1), torch.ones(2), atol=0.05, rtol=0)
@@ -295,7 +295,7 @@ def test_instance_noise_fades_in_a_straight_line():
     levels = [match.hyper(i)["instance_noise"].item() for i in (0, 5, 10, 20)]
     assert levels == pytest.approx([0.8, 0.4, 0.0, 0.0])
     x = torch.zeros(1, 4, 1, 64, 64)
-    y = seen(x, {"instance": torch.randn_like(x)}, {"instance_noise": torch.tensor([[0.5]])})
+    y = distort(x, {"instance": torch.randn_like(x)}, {"instance_noise": torch.tensor([[0.5]])})
     assert y.std().item() == pytest.approx(0.5, rel=0.05)
 
 

@@ -203,7 +203,7 @@ class Match:
         return hyper
 
     def _distortion(self, i: int, purpose: str) -> dict[str, Tensor]:
-        """The draws of `game.step.seen` for one batch; what no replica uses is not drawn."""
+        """The random numbers of `game.step.distort` for one batch; what no replica uses is not drawn."""
         batch = self.replicas[0].batch
         draws: dict[str, Tensor] = {}
         if self._uses("translation") or self._uses("cutout"):

@@ -1,8 +1,8 @@
-"""One step of the game: D learns to tell real from fake, then G learns to fool it (Goodfellow et al. 2014).
+"""One step of the game: D learns to tell real images from fake ones, then G learns to fool D (Goodfellow et al. 2014).
 
-This is the only place where the game is played. It is a pure function of tensors: no I/O, no device names, no
-random draws, no synchronisation. Every tensor has a leading replica axis R, and every hyper-parameter is an
-(R, 1) tensor; replicas never touch. B images a batch, P parameters a net.
+Every run of ayneh plays the game by this page. It is a pure function of tensors: random numbers are arguments, and it
+does no I/O, names no device and never waits for one. All tensors have a leading axis of R replicas, which do not affect
+one another. B images make a batch, a net has P parameters, a latent has Z coordinates.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from ayneh.game.penalties import Penalty
 
 Apply = Callable[[Tensor, Tensor], Tensor]  # (theta (R, P), input (R, B, ...)) -> output (R, B, ...)
 State = dict[str, Tensor]  # gen, dis and ema: (R, P); Adam's *_m, *_v: (R, P) and *_t: (R, 1)
-Draws = dict[str, Any]  # what chance decided for one update; a missing entry means: not played
+Draws = dict[str, Any]  # random numbers of one update, by name; what has none is left out of the game
 Hyper = dict[str, Tensor]  # (R, 1) each
 
 
 @dataclass(frozen=True)
 class Game:
-    """The rules: who plays, for which loss, under which penalty; real images stand in a frame of ``size`` pixels."""
+    """The players and the rules that all replicas share."""
 
     gen: Apply  # z (R, B, Z) -> images (R, B, C, H, W) in [-1, 1]
     dis: Apply  # images (R, B, C, H, W) -> logits (R, B)
     loss: Loss
-    size: int  # pixels a side of what both players see
+    size: int  # pixels a side of the images that G draws; real ones are padded with black to it
     penalty: Penalty | None = None
     averages: bool = True  # False: the moving average of G is G itself
     adam_eps: float = 1e-8
-    read: Apply | None = None  # images -> (R, B, 1 + Z): the logit and z as D reads it (None: D does not learn to)
+    read: Apply | None = None  # images -> (R, B, 1 + Z): the logit, then z as D reads it (None: D does not read z)
 
 
 def step(
     game: Game, state: State, reals: list[Tensor], draws: dict[str, list[Draws]], hyper: Hyper
 ) -> tuple[State, State]:
-    """One update of D for each batch in ``reals``, then one of G for each of ``draws["gen"]``.
+    """One update of D for each batch in ``reals``, then one of G for each entry of ``draws["gen"]``.
 
-    reals: uint8 (R, B, C, h, w). Returns the new state and the measures, (R,) each. G's first update is on
-    the fakes that D saw last: they are not drawn again.
+    reals: uint8 (R, B, C, h, w). Returns the new state and the measures of the last updates, (R,) each. The fakes of
+    D's last update are those of G's first one.
     """
     state = dict(state)
     measures: State = {}
@@ -58,7 +58,7 @@ def step(
         fake = game.gen(gen, z)
         measures |= update_dis(game, state, real, fake.detach(), draw, hyper)
     for draw in draws["gen"]:
-        if "z" in draw:  # a further update of G
+        if "z" in draw:  # from its second update on, G draws new fakes
             gen = state["gen"].detach().requires_grad_()
             z = draw["z"]
             fake = game.gen(gen, z)
@@ -67,11 +67,11 @@ def step(
 
 
 def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws, hyper: Hyper) -> State:
-    """D descends its loss on a real and a fake batch, plus gamma times the penalty, plus what it misreads of z."""
+    """D descends its loss on a real and a fake batch + gamma * its penalty + mirror_weight * what it misreads of z."""
     dis = state["dis"].detach().requires_grad_()
-    sloped = game.penalty.at if game.penalty else ()  # where the penalty reads D's slope
-    real = seen(real, draw["real"], hyper).detach().requires_grad_("real" in sloped)
-    fake = seen(fake, draw["fake"], hyper).detach().requires_grad_("fake" in sloped)
+    at = game.penalty.at if game.penalty else ()  # the batches at whose images the penalty takes D's slope
+    real = distort(real, draw["real"], hyper).detach().requires_grad_("real" in at)
+    fake = distort(fake, draw["fake"], hyper).detach().requires_grad_("fake" in at)
     real_logits = game.dis(dis, real)  # (R, B)
     fake_logits, misread_z = logits_and_misread(game, dis, fake, draw["z"], hyper)  # (R, B), (R,)
     loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
@@ -82,7 +82,7 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
     }
     if game.penalty:
 
-        def logits(x: Tensor) -> Tensor:  # D runs on each image once, for its loss and for its slope
+        def logits(x: Tensor) -> Tensor:  # D runs once on each image, for the loss and for the slope
             return real_logits if x is real else fake_logits if x is fake else game.dis(dis, x)
 
         penalty = game.penalty.fn(logits, real, fake, draw["penalty"]).mean(1)
@@ -98,10 +98,10 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
 def update_gen(
     game: Game, state: State, gen: Tensor, real: Tensor, fake: Tensor, z: Tensor, draw: Draws, hyper: Hyper
 ) -> State:
-    """G descends its loss through a D that stands still, plus what D misreads of z; the moving average of G follows."""
+    """G descends its loss + mirror_weight_gen * what D misreads of z, with D fixed; then its moving average follows."""
     dis = state["dis"].detach()
-    fake_logits, misread_z = logits_and_misread(game, dis, seen(fake, draw["fake"], hyper), z, hyper)  # (R, B), (R,)
-    real_logits = game.dis(dis, seen(real, draw["real"], hyper)) if game.loss.gen_needs_real else None
+    fake_logits, misread_z = logits_and_misread(game, dis, distort(fake, draw["fake"], hyper), z, hyper)
+    real_logits = game.dis(dis, distort(real, draw["real"], hyper)) if game.loss.gen_needs_real else None  # (R, B)
     loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
     whole = loss if misread_z is None else loss + hyper["mirror_weight_gen"][:, 0] * misread_z
     grad = descend(game, state, "gen", gen, whole, hyper)
@@ -111,26 +111,26 @@ def update_gen(
 
 
 def logits_and_misread(game: Game, dis: Tensor, fake: Tensor, z: Tensor, hyper: Hyper) -> tuple[Tensor, Tensor | None]:
-    """D's logits of G(z), (R, B), and the share of z that it misreads in them, (R,); None where it does not read."""
+    """D's logits of G(z), (R, B), and the share of z that it misreads, (R,), or None where it does not read z."""
     if game.read is None:
         return game.dis(dis, fake), None
-    both = game.read(dis, fake)
+    both = game.read(dis, fake)  # (R, B, 1 + Z)
     return both[..., 0], misread(both[..., 1:], z, hyper["z_mean"], hyper["z_std"]).mean(1)
 
 
 def descend(game: Game, state: State, who: str, theta: Tensor, loss: Tensor, hyper: Hyper) -> Tensor:
-    """One Adam update of ``who`` in ``state``; returns the norm of each replica's gradient, (R,)."""
-    (grad,) = torch.autograd.grad(loss.sum(), theta)  # the sum over R: no replica moves another
+    """One Adam update of ``who`` ("gen" or "dis") in ``state``; returns the norm of each replica's gradient, (R,)."""
+    (grad,) = torch.autograd.grad(loss.sum(), theta)  # a replica's loss depends on its own row of theta alone
     t = state[f"{who}_t"] = state[f"{who}_t"] + 1
     state[who], state[f"{who}_m"], state[f"{who}_v"] = adam(
         theta.detach(), grad, state[f"{who}_m"], state[f"{who}_v"], t,
-        hyper[f"lr_{who}"], hyper["beta1"], hyper["beta2"], game.adam_eps,
+        lr=hyper[f"lr_{who}"], beta1=hyper["beta1"], beta2=hyper["beta2"], eps=game.adam_eps,
     )  # fmt: skip
     return grad.norm(dim=1)
 
 
-def seen(x: Tensor, draw: dict[str, Tensor], hyper: Hyper) -> Tensor:
-    """What D sees of an image: shifted and cut out, then with instance noise, then with pixels dropped (report R7)."""
+def distort(x: Tensor, draw: dict[str, Tensor], hyper: Hyper) -> Tensor:
+    """Images as D sees them: shifted and cut out, then with instance noise, then with dropped pixels (report R7)."""
     if "augment" in draw:
         x = augment(x, draw["augment"], hyper["translation"][:, 0], hyper["cutout"][:, 0])
     if "instance" in draw:

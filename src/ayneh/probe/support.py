@@ -26,7 +26,7 @@ from ayneh.errors import UserError, pick
 from ayneh.game.frame import levels, put, scale
 from ayneh.game.layers import BatchNorm, BatchNorm1d, standing_statistics
 from ayneh.game.losses import LOSSES
-from ayneh.game.step import State, descend, seen
+from ayneh.game.step import State, descend, distort
 
 GREY = 2 / 255  # one grey level of 8 bits in [-1, 1]
 LEAST = 8  # real images that a side needs
@@ -158,8 +158,8 @@ class Probe:
             real = self._scaled(match.reals(i)[0][0])  # (B, C, S, S), the same for all arms
             other = self._scaled(self.twin.reals(i)[0][0])
             fake = self.sampler.gen(draw["z"][0])
-            real = seen(self._treated(i, "real", real), draw["real"], hyper)  # (R, B, C, S, S)
-            fake = seen(self._treated(i, "fake", fake, other), draw["fake"], hyper)
+            real = distort(self._treated(i, "real", real), draw["real"], hyper)  # (R, B, C, S, S)
+            fake = distort(self._treated(i, "fake", fake, other), draw["fake"], hyper)
         dis = state["dis"].detach().requires_grad_()
         logits = [self._logits(r, row, real[r], fake[r]) for r, row in enumerate(dis)]
         real_logits, fake_logits = (torch.stack(side) for side in zip(*logits, strict=True))  # (R, B)
@@ -203,7 +203,7 @@ class Probe:
         """`_treated`, with the noise of the arm that has it."""
         treated = self._treated(FIXED, side, x, other)
         noise = self.match.chance.normal(FIXED, f"probe noise {side}", *x.shape)
-        return seen(treated, {"instance": noise}, self.match.hyper(0))
+        return distort(treated, {"instance": noise}, self.match.hyper(0))
 
     def _look(self, state: State, step: int, sets: dict[str, Tensor]) -> dict[str, Look]:
         gradients = self._gradients(state, sets["train real"])
