@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ayneh.doctor.courses import Course
 from ayneh.doctor.doctor import Doctor
-from ayneh.doctor.findings import Course, Symptom
+from ayneh.doctor.findings import Symptom
 from ayneh.doctor.symptoms import SYMPTOMS, measured
 from ayneh.record import Record
 from ills import ARMS

@@ -52,7 +52,7 @@ def draw(ax: plt.Axes, record: Record, lines: list, epochs: list[float]) -> None
     )
     right.set_yscale("log")
     for k, finding in enumerate(doctor.findings()):
-        begin, end = at[finding.told_step], epochs[-1] if finding.until_step is None else at[finding.until_step]
+        begin, end = at[finding.found_step], epochs[-1] if finding.until_step is None else at[finding.until_step]
         height = 1.6 + 0.2 * k
         ax.plot([begin, end], [height, height], color=COLOURS[finding.severity], lw=2, solid_capstyle="butt")
         ax.text(end, height, finding.name, fontsize=7, ha="right", va="bottom", color=COLOURS[finding.severity])

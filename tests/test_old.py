@@ -101,7 +101,7 @@ def test_export_writes_a_card_with_the_scores_of_then(name, score, works, old, t
     works("export", old(name), "--out", tmp_path / "exported")
     card = (tmp_path / "exported" / "README.md").read_text()
     assert score in card.split("## Scores")[1]
-    assert "note, from step 5: few images" in card.split("## Findings")[1]
+    assert "note, since step 5: few images" in card.split("## Findings")[1]
     assert package.load(tmp_path / "exported").dim == 8
 
 

@@ -39,7 +39,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ayneh import __version__
+from ayneh import __version__, older
 from ayneh.checkpoint import Checkpoint, Damaged, is_after, newest_of, read_checkpoint, write_checkpoint
 from ayneh.config import Config, differences, from_dict, to_dict
 from ayneh.errors import UserError
@@ -203,8 +203,8 @@ class Record:
         append_lines(self.findings, event)
 
     def events(self) -> list[dict[str, Any]]:
-        """All lines of findings."""
-        return read_lines(self.findings)
+        """All lines of findings; those of earlier versions as today's."""
+        return [older.finding(line) for line in read_lines(self.findings)]
 
     def rewind(self, step: int) -> None:
         """Delete the lines and findings after ``step``, which training will write again."""

@@ -1,15 +1,19 @@
-"""The doctor on recorded runs: what is told of each, that live and afterwards agree, commands that can be run."""
+"""The doctor on recorded runs: the findings of each, the same live and afterwards, and commands that can be run."""
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ayneh.config import Config, changed, flatten
-from ayneh.doctor.doctor import Doctor, command, facts_of, words
+from ayneh.doctor.courses import facts_of
+from ayneh.doctor.cures import argv
+from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.symptoms import SYMPTOMS, examine
+from ayneh.doctor.words import sentence
 from ayneh.presets import PRESETS
 from ayneh.record import Record
 
@@ -66,11 +70,11 @@ def test_what_is_said_live_is_what_is_said_afterwards(name):
     for line in record(name).lines():
         events += live.look(line)
     assert [e.finding for e in events if e.appeared] != [] or TOLD[name] == set()
-    afterwards, silent = examine(live.course())
+    afterwards, untold = examine(live.course())
     assert live.findings() == afterwards
-    assert live.untold() == silent
+    assert live.untold() == untold
     told = [(e.finding.name, e.step) for e in events if e.appeared]
-    assert sorted(told) == sorted((f.name, f.told_step) for f in afterwards)
+    assert sorted(told) == sorted((f.name, f.found_step) for f in afterwards)
     cleared = [(e.finding.name, e.step) for e in events if not e.appeared]
     assert sorted(cleared) == sorted((f.name, f.until_step) for f in afterwards if f.until_step is not None)
 
@@ -84,15 +88,53 @@ def test_going_on_from_earlier_lines_repeats_nothing_and_misses_nothing():
     assert resumed.severe() == whole.severe() != []
 
 
-def test_an_event_is_a_line_of_json_with_everything_in_it():
-    live, config = Doctor(record("u01").config()), record("u01").config()
-    events = [event for line in record("u01").lines() for event in live.look(line)]
-    first = json.loads(json.dumps(events[0].as_dict()))
-    assert (first["name"], first["step"], first["replica"], first["appeared"]) == ("parallel prior", 20, 0, True)
-    assert first["severity"] == "warning"
-    assert "0.75" in first["evidence"]
-    assert first["words"] == words(events[0].finding, True, config)
-    assert "ayneh train digits" in first["words"]
+def events_of(name):
+    live = Doctor(record(name).config())
+    return [event for line in record(name).lines() for event in live.look(line)]
+
+
+def test_an_event_is_a_line_of_json_with_its_fields():
+    event = json.loads(json.dumps(events_of("u01")[0].as_dict()))
+    advice, evidence = event.pop("advice"), event.pop("evidence")
+    assert event == {
+        "step": 20, "epoch": 0, "replica": 0, "name": "parallel prior",
+        "title": "the draws of the prior are nearly parallel", "severity": "warning", "appeared": True,
+        "since_step": 20, "until_step": None, "value": pytest.approx(0.75), "threshold": 0.5,
+        "source": SYMPTOMS["parallel prior"].source,
+    }  # fmt: skip
+    assert "0.75" in evidence
+    assert advice.keys() == {"words", "changes", "argv"}
+    assert advice["changes"]["prior.name"] == "normal"
+    assert advice["argv"][:3] == ["ayneh", "train", "digits"]
+
+
+def test_a_cleared_finding_keeps_its_fields_and_says_when_it_cleared():
+    appeared, cleared = [e.as_dict() for e in events_of("high-rates") if e.finding.name == "oscillation"][:2]
+    assert (appeared["appeared"], cleared["appeared"]) == (True, False)
+    assert cleared["until_step"] == cleared["step"] > appeared["step"]
+    kept = ("name", "title", "severity", "since_step", "value", "threshold", "evidence", "source", "advice")
+    assert {name: cleared[name] for name in kept} == {name: appeared[name] for name in kept}
+
+
+def test_a_value_that_is_not_finite_is_null_in_the_file():
+    (event,) = Doctor(Config()).fell(0, 0, 0)
+    endless = replace(event, finding=replace(event.finding, value=math.inf))
+    assert json.loads(json.dumps(endless.as_dict(), allow_nan=False))["value"] is None
+
+
+def test_a_terminal_s_line_is_made_from_the_fields():
+    event = {
+        "step": 40, "epoch": 1, "replica": 0, "name": "few images", "title": "there are few images",
+        "severity": "note", "appeared": True, "evidence": "There are 9.", "advice": {
+            "words": "Train on more.", "changes": {}, "argv": ["ayneh", "train", "digits", "--data.name", "npz:/a b"]},
+    }  # fmt: skip
+    assert sentence(event, seed=3) == (
+        "seed 3: step 40, note: there are few images. There are 9. Train on more. "
+        "Try: ayneh train digits --data.name 'npz:/a b'"
+    )
+    event["advice"]["argv"] = []
+    assert sentence(event) == "step 40, note: there are few images. There are 9. Train on more."
+    assert sentence(event | {"appeared": False}) == "step 40, cleared: there are few images."
 
 
 def test_replicas_are_looked_at_one_by_one():
@@ -118,7 +160,7 @@ def test_a_breakdown_is_the_last_word():
     assert [e.finding.name for e in at_once.fell(0, 0, 0)] == ["not finite"]
 
 
-def test_lines_with_numbers_that_are_none_are_borne():
+def test_lines_may_hold_numbers_that_are_none():
     lines = record("healthy-mlp").lines()
     for line in lines[5:]:
         line["vitals"] = [dict.fromkeys(v) for v in line.get("vitals", [{}])]
@@ -146,6 +188,18 @@ def test_what_the_settings_leave_open_is_filled_in():
     assert facts_of(changed(Config(), {"prior.name": "student-t", "prior.df": 1.0}, "test"))["parallel"] == 0
 
 
+def test_what_a_net_of_ones_own_leaves_open_is_not_known():
+    facts = facts_of(changed(Config(), {"net.name": "mine", "net.dis_norm": "none"}, "test"))
+    assert (facts["net.gen_norm"], facts["net.dis_norm"]) == (None, "none")
+    config = changed(record("healthy-mlp").config(), {"net.name": "mine"}, "test")
+    own = Doctor(config, record("healthy-mlp").lines())
+    assert own.untold() == {
+        "small batch": "the net 'mine' is not one of ayneh's, so its normalisation is not known"
+    }  # fmt: skip
+    known = Doctor(changed(config, {"net.gen_norm": "batch"}, "test"), record("healthy-mlp").lines())
+    assert known.untold() == {}
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_commands_train_the_same_run_with_the_change(name):
     import tyro
@@ -153,7 +207,7 @@ def test_commands_train_the_same_run_with_the_change(name):
     config = record(name).config()
     for finding in doctor(name).findings():
         changes = finding.cure.changes
-        said = command(config, changes).split()
+        said = argv(config, changes)
         assert said[:2] == ["ayneh", "train"]
         preset = PRESETS[said[2]].config
         parsed = tyro.cli(Config, args=said[3:], default=preset)

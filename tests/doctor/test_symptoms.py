@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ayneh.config import Config, flatten
 from ayneh.doctor import cures
-from ayneh.doctor.doctor import facts_of
-from ayneh.doctor.findings import SEVERITIES, Course, Cure, Symptom, Watch, best_before, recent
+from ayneh.doctor.courses import Course, facts_of
+from ayneh.doctor.findings import SEVERITIES, Cure, Symptom, Watch
+from ayneh.doctor.measures import best_before, recent
 from ayneh.doctor.symptoms import SYMPTOMS, examine, measured
 
 FACTS = facts_of(Config())
@@ -46,7 +47,7 @@ def watched(symptom, values):
 def test_a_finding_takes_so_many_looks_in_a_row():
     assert watched(simple(), [2, 2, 0, 2, 2, 0]) == []
     (found,) = watched(simple(), [0, 2, 2, 3, 3])
-    assert (found.since_step, found.told_step, found.until_step) == (2050, 2150, None)
+    assert (found.since_step, found.found_step, found.until_step) == (2050, 2150, None)
     assert (found.value, found.evidence) == (3, "x is 3.0, y nan")
 
 
@@ -69,14 +70,14 @@ def test_below_means_below():
 
 def test_a_look_without_a_number_is_passed_over():
     (found,) = watched(simple(), [2, math.nan, 2, math.nan, math.nan, 2])
-    assert (found.since_step, found.told_step) == (2000, 2250)
+    assert (found.since_step, found.found_step) == (2000, 2250)
 
 
 @given(st.lists(st.sampled_from([0.1, 0.9, 1.5, math.nan]), max_size=30), st.integers(1, 4))
 def test_findings_follow_one_another_and_never_overlap(values, patience):
     found = watched(simple(patience=patience), values)
     for one in found:
-        assert one.since_step <= one.told_step < (one.until_step or math.inf)
+        assert one.since_step <= one.found_step < (one.until_step or math.inf)
     for one, after in itertools.pairwise(found):
         assert one.until_step is not None
         assert one.until_step < after.since_step

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from ayneh.engine.critic import critic_of
+from ayneh.explorer.library import Library
+from ayneh.explorer.single import answers
 from ayneh.jobs.explore import explore
 from ayneh.record import Record
 
@@ -15,7 +17,8 @@ from ayneh.record import Record
 def test_a_saved_page_works_alone(page, tiny_run, tmp_path, shots, ready, pixels):
     run = tmp_path / "run"
     shutil.copytree(tiny_run, run)
-    line = {"step": 5, "epoch": 1, "replica": 1, "name": "collapse", "severity": "severe", "words": "All alike."}
+    line = {"step": 5, "epoch": 1, "name": "collapse", "title": "all alike", "severity": "severe", "appeared": True}
+    line |= {"evidence": None, "advice": None}
     (run / "findings.jsonl").write_text("".join(json.dumps(line | {"replica": r}) + "\n" for r in (0, 1)))
     explore([run], save=tmp_path / "page.html", save_epochs=2, replica=1)
     page.context.set_offline(True)
@@ -46,3 +49,19 @@ def test_a_saved_page_works_alone(page, tiny_run, tmp_path, shots, ready, pixels
     assert set(asked) <= {"file", "data", "blob"}
     found = page.evaluate("(z) => explorer.generate(z)", z.tolist())
     assert np.array(found) == pytest.approx(expected, abs=5e-3)  # weights in half precision
+
+
+def test_a_saved_page_names_no_path_of_the_data(tiny_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    config = json.loads((run / "config.json").read_text())
+    config["config"]["data"]["name"] = "npz:/home/me/private.npy"
+    (run / "config.json").write_text(json.dumps(config))
+    argv = ["ayneh", "train", "digits", "--data.name", "npz:/home/me/private.npy"]
+    line = {"step": 5, "epoch": 1, "replica": 0, "name": "few images", "title": "few", "severity": "note"}
+    line |= {"appeared": True, "evidence": "", "advice": {"words": "", "changes": {}, "argv": argv}}
+    (run / "findings.jsonl").write_text(json.dumps(line) + "\n")
+    kept = answers(Library([run]), 0, 1)
+    (event,) = json.loads(kept["/api/runs/0/live"])["findings"]
+    assert event["advice"]["argv"] == ["ayneh", "train", "digits", "--data.name", "npz:..."]
+    assert not [path for path, body in kept.items() if b"private" in body]

@@ -18,10 +18,18 @@ def growing(tiny_run, tmp_path):
     return run
 
 
-def event(name, severity, words, epoch, step, replica=0, appeared=True):
+def event(name, severity, title, epoch, step, replica=0, appeared=True, argv=(), evidence="It is so."):
     """A line of findings.jsonl."""
-    line = {"step": step, "epoch": epoch, "replica": replica, "name": name, "severity": severity, "words": words}
-    return json.dumps(line | {"appeared": appeared}) + "\n"
+    line = {"step": step, "epoch": epoch, "replica": replica, "name": name, "severity": severity, "title": title}
+    line |= {"appeared": appeared, "evidence": evidence, "advice": {"words": "Do.", "changes": {}, "argv": argv}}
+    return json.dumps(line) + "\n"
+
+
+def old_event(name, severity, words, epoch, step, appeared=True):
+    """A line of findings.jsonl as it was before findings had fields."""
+    line = {"step": step, "epoch": epoch, "replica": 0, "name": name, "severity": severity, "words": words}
+    cure = {"evidence": "D is ahead.", "cure": {"words": "Do.", "changes": {}}}
+    return json.dumps(line | {"appeared": appeared} | (cure if appeared else {})) + "\n"
 
 
 def test_a_run_in_training_is_followed(page, serve, growing, shots, opened):
@@ -79,15 +87,15 @@ def test_findings_come_and_clear_without_asking(page, serve, growing, shots, ope
         notes(
             event("collapse", "severe", "<b>G draws one shape</b>", 1, 5),
             event("memory", "note", "not of this replica", 1, 5, replica=1),
-            event("overpowering", "warning", "seed 0: step 9, warning: D is ahead. Try: ayneh train --a 1", 2, 9),
+            event("overpowering", "warning", "D leads", 2, 9, argv=["ayneh", "train", "--a", "it's 1"]),
             half := event("memory", "note", "not yet", 2, 9)[:40],
         )
         page.wait_for_selector("text=<b>G draws one shape</b>")  # words, not markup
         assert page.locator(".finding .when").all_inner_texts() == ["warning since epoch 2", "severe since epoch 1"]
         assert page.locator("figure:first-child .span").count() == 2  # shaded in the curves
         page.screenshot(path=shots / "training-findings.png", full_page=True)
-        assert page.inner_text(".finding.warning p:nth-child(2)") == "D is ahead."
-        assert page.inner_text(".finding.warning code") == "ayneh train --a 1"
+        assert page.inner_text(".finding.warning p:nth-child(2)") == "D leads. It is so. Do."
+        assert page.inner_text(".finding.warning code") == """ayneh train --a 'it'"'"'s 1'"""
         notes(
             event("memory", "note", "by now", 2, 9)[len(half) :],
             event("collapse", "severe", "no longer", 2, 10, appeared=False),
@@ -100,6 +108,25 @@ def test_findings_come_and_clear_without_asking(page, serve, growing, shots, ope
         page.select_option(".side-card .choice:nth-child(2) select", "1")
         page.wait_for_selector("text=not of this replica")
         assert page.locator(".finding").count() == 1
+        page.goto("about:blank")
+
+
+def test_a_resumed_run_s_findings_of_two_versions_are_one_list(page, serve, growing, opened):
+    (growing / "findings.jsonl").write_text(
+        old_event("overpowering", "warning", "step 5, warning: D leads. D is ahead. Do. Try: ayneh train x", 1, 5)
+        + old_event("collapse", "severe", "step 5, severe: few. D is ahead. Do.", 1, 5)
+        + old_event("overpowering", "warning", "step 7: no longer: D leads", 1, 7, appeared=False)
+        + event("collapse", "severe", "few", 2, 9, appeared=False)
+        + event("memory", "note", "copies", 2, 10)
+    )
+    with serve(growing) as server:
+        opened(page, server, "training")
+        page.wait_for_selector("text=Copies. It is so. Do.")
+        assert page.locator(".finding").all_inner_texts() == [
+            "note since epoch 2\n\nCopies. It is so. Do.",
+            "over from epoch 1 to 2\n\nFew. D is ahead. Do.",
+            "over in epoch 1\n\nD leads. D is ahead. Do.\n\nayneh train x",
+        ]
         page.goto("about:blank")
 
 

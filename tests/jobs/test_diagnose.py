@@ -1,6 +1,7 @@
-"""`ayneh diagnose`: words and the page, of finished, ill, broken, interrupted, older and not yet begun runs."""
+"""`ayneh diagnose`: terminal and page of runs that are finished, ill, broken, interrupted, old or not yet begun."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -18,7 +19,10 @@ def recorded(tmp_path):
     """A copy of one of the recorded runs, to write into."""
 
     def copy(name: str) -> Path:
-        return Path(shutil.copytree(RECORDS / name, tmp_path / name))
+        folder = Path(shutil.copytree(RECORDS / name, tmp_path / name))
+        for path in folder.iterdir():
+            os.utime(path, (0, 0))  # long ago, so that the run is not taken for one in training
+        return folder
 
     return copy
 
@@ -38,10 +42,10 @@ def test_an_ill_run_is_told_with_evidence_and_a_command(ayneh, recorded):
     assert "cosine of 0.75" in out
     assert "What to do: Take noise whose mean is 0" in out
     assert out.count("ayneh train digits") == 1  # one cure for all of them, said once
-    assert "Not finished: 60 of 60 epochs" in out  # the record has neither pictures nor checkpoints
+    assert "Stopped: 60 of 60 epochs" in out  # the record has neither pictures nor checkpoints
     assert str(folder / "diagnosis.html") in out
     text = page(folder)
-    for words in ("G ignores z", "parallel", "ayneh train digits", "Threshold from", "stop, or roll back?"):
+    for words in ("G ignores z", "parallel", "ayneh train digits", "Source of the threshold", "stop, or roll back?"):
         assert words.lower() in text.lower()
     assert text.count("<svg") > 12
     assert text.count('class="finding severe"') == 4
@@ -51,7 +55,7 @@ def test_a_healthy_run_is_quiet(ayneh, recorded):
     folder = recorded("healthy-mlp")
     status, out, _ = ayneh("diagnose", folder)
     assert status == 0
-    assert "Nothing was found: 17 of 18 symptoms could be looked for, in 60 looks." in out
+    assert "Nothing was found: 17 of 18 symptoms could be judged, in 60 looks." in out
     assert "cannot tell: small batch" in out
     text = page(folder)
     assert "neither net has batch normalisation" in text
@@ -107,7 +111,7 @@ def test_a_run_that_was_interrupted(ayneh, recorded):
     status, out, _ = ayneh("diagnose", folder)
     assert status == 0
     assert "Interrupted: 25 of 60 epochs, 500 steps." in out
-    assert f"`ayneh resume {folder}` goes on" in out
+    assert f"`ayneh resume {folder}` continues it" in out
 
 
 def test_a_run_without_vitals_is_diagnosed_from_what_it_has(ayneh, recorded):
@@ -134,6 +138,20 @@ def test_what_is_no_run_is_refused(ayneh, tmp_path):
     assert "no config.json" in err
     status, _, err = ayneh("diagnose", tmp_path / "a" / "b")
     assert status == 2
+
+
+def test_a_net_of_ones_own_is_diagnosed_as_far_as_it_is_known(ayneh, tmp_path):
+    folder = Path(shutil.copytree(RECORDS.parent.parent / "old" / "run", tmp_path / "run"))
+    head = json.loads((folder / "config.json").read_text())
+    head["config"]["net"]["name"] = "mine"
+    (folder / "config.json").write_text(json.dumps(head))
+    status, out, err = ayneh("diagnose", folder)
+    assert (status, err) == (0, "")
+    assert "The run is with notes: there are few training images" in out
+    assert "--net.name mine" in out
+    assert "cannot tell:" in out
+    assert "small batch" in out.split("cannot tell:")[1]
+    assert "the net &#39;mine&#39; is not one of ayneh&#39;s, so its normalisation is not known" in page(folder)
 
 
 def test_names_in_the_settings_are_escaped(ayneh, recorded):

@@ -201,7 +201,7 @@ def test_scores_and_findings_of_this_checkpoint_and_no_other(ayneh, tiny, tmp_pa
     assert "| fd_500_digits_test | 12.5 | 12 to 13 | 1.25 | 500 |  |" in cards[1]
     assert r"too \| few" in cards[1]
     assert "| fd_1k_digits_test | 7.25 |" in cards[1]
-    assert "- warning, from step 4: parallel prior. Two draws have a cosine of 0.75" in cards[1]
+    assert "- warning, since step 4: parallel prior. Two draws have a mean cosine of 0.75" in cards[1]
     assert "no vital signs" in cards[0]  # then
     assert "no vital signs" not in cards[1]
     assert "ayneh train" not in cards[1].split("## Findings")[1].split("## Settings")[0]

@@ -1,1 +1,7 @@
-"""A run's diagnosis as one page to read, to print and to pass on."""
+"""What is wrong with a run: symptoms in its metrics, findings with evidence and cures, rescues, and a page."""
+
+from __future__ import annotations
+
+from ayneh.doctor.diagnosis import Diagnosis, diagnose
+
+__all__ = ["Diagnosis", "diagnose"]

@@ -1,59 +1,65 @@
-"""What to do about a symptom: facts of a run in, words and changed settings out. The first that is not done already."""
+"""Cures: the facts of a run -> the first remedy that the run does not use yet; and the command that tries it."""
 
 from __future__ import annotations
 
-from ayneh.doctor.findings import Cure, Facts
+from collections.abc import Mapping
+from typing import Any
+
+from ayneh.config import Config, flatten
+from ayneh.doctor.courses import Facts
+from ayneh.doctor.findings import Cure
+from ayneh.presets import PRESETS
 
 
 def weaken_dis(facts: Facts) -> Cure:
-    """Dropout, then R1, then a lower rate of D: the first that the run does not have."""
+    """Dropout, then R1, then a lower learning rate of D."""
     if not facts["rules.dropout"]:
         return Cure("Hide a part of each image from D (report, R7).", {"rules.dropout": 0.3})
     if facts["rules.penalty"] == "none":
-        return Cure("Hold D's slope at real images down (Mescheder et al. 2018).",
+        return Cure("Penalise D's slope at real images (Mescheder et al. 2018).",
                     {"rules.penalty": "r1", "rules.gamma": 0.1})  # fmt: skip
-    return Cure("Let D learn more slowly.", {"optimizer.lr_dis": _rate_dis(facts) / 4})
+    return Cure("Lower D's learning rate.", {"optimizer.lr_dis": _rate_dis(facts) / 4})
 
 
 def strengthen_dis(facts: Facts) -> Cure:
-    """D's rate back to G's, then less of what hides images from it."""
+    """D's learning rate up to G's, then less dropout, then a weaker penalty, then more steps of D."""
     if _rate_dis(facts) < facts["optimizer.lr"]:
-        return Cure("Give D the learning rate of G.", {"optimizer.lr_dis": facts["optimizer.lr"]})
+        return Cure("Raise D's learning rate to G's.", {"optimizer.lr_dis": facts["optimizer.lr"]})
     if facts["rules.dropout"] > 0.5:
         return Cure("Show D more of each image.", {"rules.dropout": 0.3})
     if facts["rules.penalty"] != "none" and facts["rules.gamma"] > 1:
-        return Cure("Hold D's slope down less.", {"rules.gamma": facts["rules.gamma"] / 100})
-    return Cure("Let D play more often.", {"rules.dis_steps": 2 * facts["rules.dis_steps"]})
+        return Cure("Penalise D's slope less.", {"rules.gamma": facts["rules.gamma"] / 100})
+    return Cure("Update D more often.", {"rules.dis_steps": 2 * facts["rules.dis_steps"]})
 
 
 def slow_down(facts: Facts) -> Cure:
-    """A smaller rate of both, or of the faster one."""
+    """A penalty for a Wasserstein critic that has none; else a lower rate of the faster player, or of both."""
     if facts["rules.loss"] == "wasserstein" and facts["rules.penalty"] == "none":
-        return Cure("This loss needs a bound on D's slope (Gulrajani et al. 2017).",
+        return Cure("Penalise D's slope: this loss needs a bound on it (Gulrajani et al. 2017).",
                     {"rules.penalty": "wgan-gp", "rules.gamma": 10.0})  # fmt: skip
     lr, lr_dis = facts["optimizer.lr"], _rate_dis(facts)
     if lr_dis > 2 * lr:
-        return Cure("Let D learn as slowly as G.", {"optimizer.lr_dis": lr})
+        return Cure("Lower D's learning rate to G's.", {"optimizer.lr_dis": lr})
     if lr > 2 * lr_dis:
-        return Cure("Let G learn as slowly as D.", {"optimizer.lr": lr_dis})
+        return Cure("Lower G's learning rate to D's.", {"optimizer.lr": lr_dis})
     changes = {"optimizer.lr": lr / 5} | ({} if facts["optimizer.lr_dis"] is None else {"optimizer.lr_dis": lr_dis / 5})
-    return Cure("Let both learn more slowly.", changes)
+    return Cure("Lower both learning rates.", changes)
 
 
 def centre_noise(facts: Facts) -> Cure:
     """Noise whose mean is zero."""
-    return Cure("Take noise whose mean is 0 (docs/findings/prior.md), or standardise each unit behind G's first layer "
+    return Cure("Take noise whose mean is 0 (docs/findings/prior.md), or standardise each unit after G's first layer "
                 "(--net.gen-first-norm unit).", {"prior.name": "normal", "prior.mean": None, "prior.low": None,
                                                  "prior.high": None})  # fmt: skip
 
 
 def calm(facts: Facts) -> Cure:
-    """Against going round in circles: noise whose mean does not move all images at once, or smaller rates."""
+    """Against oscillation: noise whose mean is zero, else lower learning rates."""
     return centre_noise(facts) if _shares_a_mean(facts) else slow_down(facts)
 
 
 def bring_life(facts: Facts) -> Cure:
-    """Against collapse: the noise's mean, a saturating loss, too fast a game, too strong a D, in this order."""
+    """Against collapse: noise whose mean is zero, another loss than the saturating one, lower rates, a weaker D."""
     if _shares_a_mean(facts):
         return centre_noise(facts)
     if facts["rules.loss"] == "saturating":
@@ -64,31 +70,31 @@ def bring_life(facts: Facts) -> Cure:
 
 
 def not_saturating(facts: Facts) -> Cure:
-    """-log D for G."""
+    """-log D(G(z)) as G's loss, else a weaker D."""
     if facts["rules.loss"] == "saturating":
-        return Cure("Let G maximise log D(G(z)): its gradient lives where D is sure (Goodfellow et al. 2014).",
-                    {"rules.loss": "non-saturating"})  # fmt: skip
+        return Cure("Let G maximise log D(G(z)), whose gradient does not vanish where D is sure (Goodfellow et al. "
+                    "2014).", {"rules.loss": "non-saturating"})  # fmt: skip
     return weaken_dis(facts)
 
 
 def more_images(facts: Facts) -> Cure:
-    """More data, or the same data seen through shifts."""
+    """More images, or the same images shifted and cut."""
     if facts["data.limit"] is not None:
         return Cure("Train on more images.", {"data.limit": None})
-    return Cure("With no more images to be had, show D shifted and cut ones, real and fake alike (Zhao et al. 2020).",
-                {"rules.translation": 0.125, "rules.cutout": 0.25})  # fmt: skip
+    return Cure("If there are no more images, shift and cut real and fake images alike before D sees them (Zhao et al. "
+                "2020).", {"rules.translation": 0.125, "rules.cutout": 0.25})  # fmt: skip
 
 
 def larger_batch(facts: Facts) -> Cure:
     """Enough images for a mean and a variance."""
-    return Cure("Estimate the statistics from more images, or leave the normalisation out (--net.gen-norm none "
+    return Cure("Compute the statistics from more images, or leave the normalisation out (--net.gen-norm none "
                 "--net.dis-norm none).", {"batch": 64})  # fmt: skip
 
 
 def mend_data(facts: Facts) -> Cure:
     """Grey levels from 0 to 255."""
     return Cure("Store the images with grey levels from 0 to 255 (an array of floats from 0 to 1 times 255, rounded), "
-                "and train anew.", {})  # fmt: skip
+                "and train again.", {})  # fmt: skip
 
 
 def _shares_a_mean(facts: Facts) -> bool:
@@ -98,3 +104,26 @@ def _shares_a_mean(facts: Facts) -> bool:
 def _rate_dis(facts: Facts) -> float:
     rate = facts["optimizer.lr_dis"]
     return float(facts["optimizer.lr"] if rate is None else rate)
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+def argv(config: Config, changes: Mapping[str, Any]) -> list[str]:
+    """The command that trains this config with these changes: the nearest preset, and a flag for each difference."""
+    wanted = flatten(config) | dict(changes)
+    gaps = {name: _gap(flatten(preset.config), wanted) for name, preset in PRESETS.items()}
+    preset = min(gaps, key=lambda name: len(gaps[name]))
+    return ["ayneh", "train", preset, *(part for name, value in gaps[preset].items() for part in _flag(name, value))]
+
+
+def _gap(preset: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in wanted.items() if preset[name] != value}
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    flag = name.replace("_", "-")
+    if isinstance(value, bool):
+        room, _, leaf = flag.rpartition(".")
+        return [f"--{flag}" if value else f"--{room}{'.' if room else ''}no-{leaf}"]
+    return [f"--{flag}", str(value)]

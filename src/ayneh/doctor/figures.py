@@ -1,4 +1,4 @@
-"""The courses of a run as SVG: each series over its steps, thresholds as lines, the spans of findings shaded."""
+"""A run's courses as SVG: each series over the steps, thresholds as lines, the spans of findings shaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ayneh.doctor.findings import Course, Finding
+from ayneh.doctor.courses import Course
+from ayneh.doctor.findings import Finding
 from ayneh.doctor.symptoms import SYMPTOMS, measured
 from ayneh.pages.canvas import DASHES, INK, SERIES, SHADE, canvas, log_ticks
 
@@ -27,7 +28,6 @@ class Panel:
     series: Mapping[str, str]
     findings: tuple[str, ...]
     log: bool = False
-    marks: Mapping[float, str] | None = None  # heights worth a line
 
 
 PANELS = (
@@ -37,7 +37,7 @@ PANELS = (
         ("discriminator overpowering", "generator overpowering", "not finite"),
     ),
     Panel(
-        "D's opinion: the mean of its probability that an image is real",
+        "D's mean probability that an image is real",
         {"mean_p_real": "of real images", "mean_p_fake": "of fakes"},
         ("discriminator overpowering",),
     ),
@@ -48,21 +48,23 @@ PANELS = (
         log=True,
     ),
     Panel(
-        "Variety of 128 samples, and how many of 128 real images they come near; 1 is the data's own",
-        {"spread": "spread", "alike": "distance to the next", "coverage": "coverage"},
+        "Variety of 128 samples over that of the data, and the share of 128 real images with a sample near them",
+        {"spread": "spread", "alike": "distance to the nearest other", "coverage": "coverage"},
         ("G ignores z", "all alike", "little covered"),
     ),
     Panel(
-        "How well D tells 128 real images from 128 fakes: area under the curve, 1/2 is guessing",
+        "How well D separates 128 real images from 128 fakes: area under the curve, 1/2 is guessing",
         {"separation": "separation"},
         ("generator overpowering", "discriminator overpowering"),
     ),
     Panel(
-        "Distance of a sample to its nearest training image; 1 is a fresh image's",
+        "Distance of a sample to its nearest training image; new images of the same kind would give 1",
         {"memory": "memory"},
         ("memorisation",),
     ),
-    Panel("Change of the same noise's images from look to look; 2 is all anew", {"drift": "drift"}, ("oscillation",)),
+    Panel(
+        "Change of the same noise's images from look to look; 2: unrelated images", {"drift": "drift"}, ("oscillation",)
+    ),
     Panel(
         "Darkest and brightest pixels",
         {
@@ -74,12 +76,12 @@ PANELS = (
         ("range mismatch", "data range"),
     ),
     Panel(
-        "Share of hidden units that never change",
+        "Share of hidden units with the same output for every image",
         {"dead_gen": "G", "dead_dis": "D"},
         ("dead units",),
     ),
     Panel("The judge's Fréchet distance", {"fd": "fd"}, ("sudden jump",), log=True),
-    Panel("Classes that the judge sees among the samples", {"modes": "classes"}, ("classes missing",)),
+    Panel("Classes that the judge finds among the samples", {"modes": "classes"}, ("classes missing",)),
 )
 
 
@@ -101,7 +103,7 @@ def courses(course: Course, findings: Sequence[Finding]) -> Iterator[tuple[str, 
 
 
 def measure(name: str, course: Course, findings: Sequence[Finding]) -> str | None:
-    """The number that a symptom holds against its threshold, over the steps; None without numbers."""
+    """The number that a symptom compares with its threshold, over the steps; None where there are fewer than two."""
     symptom = SYMPTOMS[name]
     values = measured(symptom, course)
     if np.isfinite(values).sum() < 2:
@@ -140,14 +142,14 @@ def _scale(axes: Axes, columns: Sequence[np.ndarray], log: bool) -> None:
 
 
 def _shade(axes: Axes, findings: Sequence[Finding], course: Course) -> None:
-    """From the first look of a finding to the one at which it had cleared, or to the end."""
+    """From the first look of a finding to the one at which it cleared, or to the end."""
     last = float(course.steps[-1])
     for finding in findings:
         end = last if finding.until_step is None else finding.until_step
         axes.axvspan(
             finding.since_step, max(end, finding.since_step + 0.004 * last), color=SHADE, linewidth=0, zorder=0
         )
-        axes.axvline(finding.told_step, color=INK, linewidth=0.7, linestyle=(0, (2, 2)))
+        axes.axvline(finding.found_step, color=INK, linewidth=0.7, linestyle=(0, (2, 2)))
 
 
 def _finish(axes: Axes, course: Course, legend: bool) -> None:

@@ -1,4 +1,4 @@
-"""What the symptoms measure: a course in, a number for each look out, (T,), that looks back and never ahead."""
+"""What symptoms measure: a course -> a number at each look, (T,), computed from that look and earlier ones only."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ayneh.doctor.findings import Course, best_before, recent
+from ayneh.doctor.courses import Course
 
-WARM_STEPS, WARM_WAY = 300, 0.3  # no run is asked for images before: steps, and steps times G's learning rate
-LONG_WAY = 2.0  # from here on every run is
-GROWING = 1.5  # times the variety of three looks before: until then images are still on their way
+WARM_STEPS, WARM_WAY = 300, 0.3  # image checks start at this step, once steps x G's learning rate reaches WARM_WAY
+LONG_WAY = 2.0  # from this product on, images are checked even if their variety still grows
+GROWING = 1.5  # variety still grows while it exceeds this multiple of what it was three looks before
 
 
 def plain(name: str, looks: int = 1) -> Callable[[Course], np.ndarray]:
@@ -19,50 +19,50 @@ def plain(name: str, looks: int = 1) -> Callable[[Course], np.ndarray]:
 
 
 def warm(name: str, looks: int = 1) -> Callable[[Course], np.ndarray]:
-    """The same, once G has had the time to learn anything at all."""
+    """The same; NaN until image checks start."""
     return lambda course: np.where(_warm(course), recent(course.get(name), looks), np.nan)
 
 
 def _warm(course: Course) -> np.ndarray:
-    """Whether images may be held against G: it has come far, or some way and they vary no more than before."""
-    # Adam moves a weight by about the learning rate in a step: the product is how far G can have come.
+    """Whether images are checked at each look, (T,): G has trained long enough and variety has stopped growing."""
+    # Adam moves a weight by about the learning rate in a step: the product bounds how far G's weights have moved.
     way = course.steps * float(course.facts["optimizer.lr"]) * int(course.facts.get("rules.gen_steps", 1))
     spread = recent(course.get("spread"), 3)
     have = np.flatnonzero(np.isfinite(spread))
     settled = np.zeros(len(spread), dtype=bool)
     settled[have[3:]] = spread[have[3:]] <= GROWING * spread[have[:-3]]
-    for t in np.flatnonzero(~np.isfinite(spread)):  # between two looks at the images: as at the last one
+    for t in np.flatnonzero(~np.isfinite(spread)):  # a line without vital signs: as at the line before
         settled[t] = settled[t - 1] if t else False
     return (course.steps >= WARM_STEPS) & (way >= WARM_WAY) & (settled | (way >= LONG_WAY))
 
 
 def fact(name: str) -> Callable[[Course], np.ndarray]:
-    """Something that does not change, at every look; NaN where it is not known."""
+    """A fact, the same at every look; NaN where it is not known."""
     return lambda course: np.full(len(course.steps), np.nan if (x := course.facts.get(name)) is None else float(x))
 
 
 def dis_error(course: Course) -> np.ndarray:
-    """How wrong D is, ((1 - D(real)) + D(fake)) / 2: 1/2 where it cannot tell, 0 where it is always right."""
+    """D's mean error, ((1 - D(real)) + D(fake)) / 2: 1/2 is guessing, 0 is never wrong."""
     return recent((1 - course.get("mean_p_real") + course.get("mean_p_fake")) / 2, 3)
 
 
 def blindness(course: Course) -> np.ndarray:
-    """D's area under the curve, folded at chance, where the images are nothing like the data: 1/2 is blind."""
-    told = recent(course.get("separation"), 3)
+    """D's area under the ROC curve, at least 1/2, at looks where coverage is at most 0.1; 1 at other looks."""
+    area = recent(course.get("separation"), 3)
     poor = recent(course.get("coverage"), 3) <= 0.1
-    return np.where(_warm(course) & poor, np.maximum(told, 0.5), np.where(np.isfinite(told), 1.0, np.nan))
+    return np.where(_warm(course) & poor, np.maximum(area, 0.5), np.where(np.isfinite(area), 1.0, np.nan))
 
 
 def fading(course: Course) -> np.ndarray:
-    """The norm of G's gradient, as a share of the largest it has been in any tick before."""
+    """The norm of G's gradient over its largest value at any look before."""
     now = course.get("mean_grad_g")
     return recent(now / best_before(now, highest=True), 3)
 
 
 def growth(course: Course) -> np.ndarray:
-    """The largest of both gradients' norms and the penalty, each as a multiple of its median over the first ten looks.
+    """The largest of both gradients' norms and the penalty, each over its median in the first ten looks.
 
-    A penalty's median counts as 1 at least: that of a D that knows nothing yet is close to 0.
+    The penalty's median counts as at least 1: before D has learnt anything it is close to 0.
     """
     found = []
     for name, least in (("mean_grad_d", 0.0), ("mean_grad_g", 0.0), ("mean_penalty", 1.0)):
@@ -74,25 +74,28 @@ def growth(course: Course) -> np.ndarray:
 
 
 def fall(course: Course) -> np.ndarray:
-    """How many times worse than its best: of coverage, or of the Fréchet distance in the last two scores."""
+    """By what factor coverage is below its best, or the Fréchet distance above its best in both of the last two scores.
+
+    The larger of the two factors; each counts once the run was good: coverage 0.2, or half of the first distance.
+    """
     covered = recent(course.get("coverage"), 3)
     best = best_before(covered, highest=True)
-    by_eye = np.where(best >= 0.2, best / np.maximum(covered, 1 / 256), np.where(np.isfinite(covered), 1.0, np.nan))
+    lost = np.where(best >= 0.2, best / np.maximum(covered, 1 / 256), np.where(np.isfinite(covered), 1.0, np.nan))
     distance = course.get("fd")
     least = best_before(distance, highest=False)
     first = distance[np.isfinite(distance)][:1]
     good = least < (first[0] / 2 if len(first) else np.nan)
-    by_judge = np.where(good, distance / least, np.where(np.isfinite(distance), 1.0, np.nan))
-    scored = np.flatnonzero(np.isfinite(by_judge))
+    scores = np.where(good, distance / least, np.where(np.isfinite(distance), 1.0, np.nan))
+    scored = np.flatnonzero(np.isfinite(scores))
     if len(scored):
-        twice = np.minimum(by_judge[scored], np.concatenate([[1.0], by_judge[scored][:-1]]))  # one score is an accident
+        twice = np.minimum(scores[scored], np.concatenate([[1.0], scores[scored][:-1]]))  # a single score may be chance
         last = np.searchsorted(scored, np.arange(len(distance)), side="right") - 1  # holds until the next score
-        by_judge = np.where(last >= 0, twice[last], np.nan)
-    return np.fmax(by_eye, by_judge)
+        scores = np.where(last >= 0, twice[last], np.nan)
+    return np.fmax(lost, scores)
 
 
 def unrest(course: Course) -> np.ndarray:
-    """How much the images of the same noise change from look to look, in units of twice their variance; 1: anew."""
+    """Mean squared change of the same noise's images from look to look over twice their variance; 1: unrelated."""
     return np.where(_warm(course), recent(course.get("drift") / 2, 5), np.nan)
 
 
@@ -102,11 +105,32 @@ def dead(course: Course) -> np.ndarray:
 
 
 def off_range(course: Course) -> np.ndarray:
-    """How far the samples' darkest or brightest pixels lie from the data's, in [-1, 1], whichever is more."""
+    """The distance of the samples' darkest or brightest pixels from the data's, in [-1, 1], the larger of the two."""
     ends = [np.abs(course.get(end) - course.get(f"data_{end}")) for end in ("low", "high")]
     return np.where(_warm(course), recent(np.fmax(*ends), 3), np.nan)
 
 
 def data_range(course: Course) -> np.ndarray:
-    """How much of [-1, 1] a real image fills, from its darkest to its brightest pixel: 2 is all of it."""
+    """The mean distance from a real image's darkest to its brightest pixel: 2 is the whole of [-1, 1]."""
     return course.get("data_high") - course.get("data_low")
+
+
+# -- parts of measures -------------------------------------------------------------------------------------------------
+
+
+def recent(values: np.ndarray, looks: int) -> np.ndarray:
+    """The median of the last ``looks`` numbers at each look with a number, (T,) -> (T,); NaN where there are fewer."""
+    have = np.flatnonzero(np.isfinite(values))
+    found = np.full(len(values), np.nan)
+    if len(have) >= looks:
+        windows = np.lib.stride_tricks.sliding_window_view(values[have], looks)
+        found[have[looks - 1 :]] = np.median(windows, axis=1)
+    return found
+
+
+def best_before(values: np.ndarray, highest: bool) -> np.ndarray:
+    """The highest (lowest) number of all looks before each, (T,) -> (T,); NaN where there is none."""
+    start = -np.inf if highest else np.inf
+    known = np.where(np.isfinite(values), values, start)
+    so_far = (np.maximum if highest else np.minimum).accumulate(np.concatenate([[start], known[:-1]]))
+    return np.where(np.isfinite(so_far), so_far, np.nan)

@@ -1,4 +1,4 @@
-"""Sample pictures of a run at the moments that matter, small enough for one page."""
+"""The run's sample pictures nearest to its findings, made small enough for one page."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ayneh.doctor.findings import Course, Finding
+from ayneh.doctor.courses import Course
+from ayneh.doctor.findings import Finding
 from ayneh.record import Record
 
-MOST = 6  # pictures of a page
+MOST = 6  # pictures on a page
 WIDTH = 300  # pixels, at most
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the fixed noise, and why it is shown; ``address`` holds the image itself."""
+    """A picture of the fixed noise, and why it is shown; ``address`` is a data URL with the image."""
 
     epoch: int
     why: str
@@ -27,7 +28,7 @@ class Picture:
 
 
 def moments(record: Record, replica: int, replicas: int, course: Course, findings: Sequence[Finding]) -> list[Picture]:
-    """The pictures nearest to where findings began, were told and cleared, with the first, the best and the last."""
+    """The pictures nearest to the epochs where findings began, appeared and cleared; the first and the last one."""
     epochs = record.pictures(replica, replicas)
     if not epochs:
         return []
@@ -44,9 +45,9 @@ def moments(record: Record, replica: int, replicas: int, course: Course, finding
     for severity in ("severe", "warning"):
         for finding in findings:
             if finding.severity == severity:
-                want(_epoch(course, finding.told_step), f"{finding.name} is told")
+                want(_epoch(course, finding.found_step), f"{finding.name} appeared")
                 if finding.until_step is not None:
-                    want(_epoch(course, finding.until_step), f"{finding.name} has cleared")
+                    want(_epoch(course, finding.until_step), f"{finding.name} cleared")
     want(min(epochs), "the first picture")
     for finding in findings:
         if finding.severity == "severe":
@@ -61,7 +62,7 @@ def _epoch(course: Course, step: int) -> int:
 
 
 def address(path: str) -> str:
-    """The picture as a data address, shrunk to `WIDTH` pixels."""
+    """The picture as a data URL, shrunk to `WIDTH` pixels."""
     with Image.open(path) as image:
         page = image.convert("L" if image.mode == "L" else "RGB")
     if page.width > WIDTH:

@@ -1,7 +1,7 @@
-"""Rescue: from a game that fell ill back to its last healthy moment, with something changed (``--rescue N``).
+"""Rescue: after a severe finding go back to the last healthy checkpoint and change something (``--rescue N``).
 
-Going back alone would meet the same chance and fall ill again. So each time something more is changed: other noise
-first, which cures an accident; then a slower player, then instance noise or a penalty on D, which cure a habit.
+The same settings from the same checkpoint draw the same random numbers and fail again. So each rescue changes the
+draws, which is enough if the failure was chance; later ones also lower a learning rate, or add a penalty or noise.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import Any
 from ayneh.config import Config
 from ayneh.errors import UserError
 
-RING = 4  # healthy checkpoints that are kept ...
-APART_LOOKS = 4  # ... so many looks apart: together longer than the doctor takes to be sure
+RING = 4  # healthy checkpoints that are kept
+APART_LOOKS = 4  # healthy looks between two of them: RING x APART_LOOKS looks are more than a finding needs to appear
 
 
 @dataclass(frozen=True)
 class Rescue:
-    """One going back, as rescues.json tells it."""
+    """One entry of rescues.json."""
 
     finding: str
     words: str  # the finding's evidence
-    at_step: int  # how far the game had come
-    to_step: int  # where it went on from
-    to_epoch: int  # the last that was kept; -1: none
-    images: int  # seen by D on the way that was given up
+    at_step: int  # the step at which the run was stopped
+    to_step: int  # the step from which it was continued
+    to_epoch: int  # the last epoch that was kept; -1: none
+    images: int  # seen by D in the steps that were given up
     change: str
 
     def sentence(self) -> str:
-        """What happened, in words."""
+        """The rescue in a sentence."""
         back = f"step {self.to_step} (epoch {self.to_epoch})" if self.to_step else "the very beginning"
         return (
             f"Rescue: {self.finding} at step {self.at_step}. Back to {back}, "
@@ -40,12 +40,12 @@ class Rescue:
 
 
 def other_noise(config: Config, finding: str) -> tuple[Config, str]:
-    """The draws change with the number of rescues in any case."""
+    """No setting: the draws change with the number of rescues."""
     return config, "other noise and another order of the images"
 
 
 def slower(config: Config, finding: str) -> tuple[Config, str]:
-    """A quarter of D's rate; of both where the game as a whole is too fast."""
+    """A quarter of D's learning rate; of both rates after the findings of TOO_FAST."""
     lr, lr_dis = config.optimizer.lr, config.optimizer.lr_dis
     lr_dis = (lr if lr_dis is None else lr_dis) / 4
     if finding in TOO_FAST:
@@ -54,8 +54,8 @@ def slower(config: Config, finding: str) -> tuple[Config, str]:
     return replace(config, optimizer=replace(config.optimizer, lr=lr, lr_dis=lr_dis)), words
 
 
-def veil(config: Config, finding: str) -> tuple[Config, str]:
-    """R1 where D has no penalty, else instance noise that stays."""
+def smoother(config: Config, finding: str) -> tuple[Config, str]:
+    """R1 if D has no penalty, else constant instance noise."""
     if config.rules.penalty == "none":
         words = "R1 with gamma 0.5, and other noise"
         return replace(config, rules=replace(config.rules, penalty="r1", gamma=0.5)), words
@@ -65,16 +65,16 @@ def veil(config: Config, finding: str) -> tuple[Config, str]:
 
 
 TOO_FAST = {"sudden jump", "not finite"}
-LEVERS: tuple[Callable[[Config, str], tuple[Config, str]], ...] = (other_noise, slower, veil)
+LEVERS: tuple[Callable[[Config, str], tuple[Config, str]], ...] = (other_noise, slower, smoother)
 
 
 def lever(config: Config, n: int, finding: str) -> tuple[Config, str]:
-    """The config after the n-th rescue (from 0), and what was changed; then all but the first again."""
+    """The config after the n-th rescue (from 0), and what was changed; LEVERS, then all but the first in turn."""
     return LEVERS[n if n < len(LEVERS) else 1 + (n - 1) % 2](config, finding)
 
 
 def treated(config: Config, rescues: Sequence[Rescue]) -> Config:
-    """The config that a run plays by after these rescues."""
+    """The config that a run is trained with after these rescues."""
     for n, rescue in enumerate(rescues):
         config, _ = lever(config, n, rescue.finding)
     return config

@@ -1,7 +1,7 @@
-"""Vital signs: a few cheap numbers about a game while it is played, from which the doctor reads (judge/symptoms.py).
+"""Vital signs: a few cheap numbers about both nets during training, which the doctor's symptoms read (symptoms.py).
 
-Each look plays 128 latents, the same ones all along, through G as it stands, and D on these images and on 128 real
-ones, undropped and unshifted, with the statistics of these batches. It costs about as much as a training step.
+Each look draws images with the current G from 128 latents, the same at every look, and runs D on these images and on
+128 real ones, without dropout or shifts, with these batches' statistics. It costs about as much as a training step.
 """
 
 from __future__ import annotations
@@ -20,45 +20,45 @@ from ayneh.game.frame import levels, put, scale
 from ayneh.game.step import State
 
 SEEN = "vitals/seen"
-LOOKED_AT = 128  # images on each side
-REMEMBERED = 2000  # training images among which a copy is searched
+LOOKED_AT = 128  # images, real and generated each
+REMEMBERED = 2000  # training images that samples are compared with to find copies
 NEIGHBOUR = 5  # a real image is covered if a fake lies nearer than its 5th nearest real (Naeem et al. 2020)
 
 
 class Vitals:
-    """Looks at every replica of a match; remembers the images of the look before, uint8 (R, 128, C, S, S)."""
+    """Looks at every replica of a match; keeps the images of the last look, uint8 (R, 128, C, S, S)."""
 
     def __init__(self, match: Match, tensors: Mapping[str, Tensor]) -> None:
-        """tensors: those of a checkpoint, or none."""
+        """tensors: those of a checkpoint; empty at the start of a run."""
         self.match, self.seen = match, tensors.get(SEEN)
         self.sides = [Side(match, r) for r in range(len(match.replicas))]
 
     def due(self, before: int, now: int) -> bool:
-        """Whether a look is due at a tick after ``now`` steps, the tick before having been after ``before``.
+        """Whether a look is due at the tick after ``now`` steps; the tick before it was after ``before`` steps.
 
-        A function of the steps alone, so that a resumed run looks where an uninterrupted one does.
+        It depends on the steps only, so that a resumed run looks at the same steps as an uninterrupted one.
         """
         every = self.match.replicas[0].keep.vitals_steps
         return every > 0 and now // every > before // every
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps, so that a resumed run sees the same drift."""
+        """What a checkpoint keeps, so that a resumed run measures the same drift."""
         return {} if self.seen is None else {SEEN: self.seen}
 
     def look(self, state: State) -> list[dict[str, float | None]]:
-        """The vital signs of each replica by name (docs/doctor.md); None for what is not finite or not yet known."""
+        """The vital signs of each replica by name (docs/doctor.md); None for what is not finite or not known."""
         signs, images = [], []
         for r, side in enumerate(self.sides):
             before = None if self.seen is None else self.seen[r]
-            told, image = side.look(state["gen"][r], state["dis"][r], before)
-            signs.append({name: _plain(value) for name, value in told.items()})
+            sign, image = side.look(state["gen"][r], state["dis"][r], before)
+            signs.append({name: _plain(value) for name, value in sign.items()})
             images.append(image)
         self.seen = torch.stack(images)
         return signs
 
 
 class Side:
-    """What one replica is looked at with: its latents, a sample of the real images, and what that sample measures."""
+    """The fixed part of one replica's looks: latents, real images, and distances among these."""
 
     @torch.no_grad()
     def __init__(self, match: Match, r: int) -> None:
@@ -122,13 +122,13 @@ def total_variance(x: Tensor) -> Tensor:
 
 
 def nearest_other(distances: Tensor) -> Tensor:
-    """Mean distance to the nearest but oneself; (N, M) whose first N columns are the rows' own images."""
+    """Mean distance to the nearest other image; (N, M), whose first N columns are the rows' own images."""
     own = torch.eye(*distances.shape, dtype=torch.bool, device=distances.device)
     return distances.masked_fill(own, math.inf).amin(1).mean()
 
 
 def separation(real: Tensor, fake: Tensor) -> Tensor:
-    """How often a real image's logit is above a fake's, ties counting half: the area under the ROC curve, ()."""
+    """The share of pairs in which the real logit is above the fake one, ties half: area under the ROC curve, ()."""
     gap = real[:, None] - fake[None]  # (N, M)
     return (gap > 0).double().mean() + (gap == 0).double().mean() / 2
 
@@ -139,7 +139,7 @@ def moved(before: Tensor, now: Tensor) -> Tensor:
 
 
 def dead_share(layers: Sequence[Sequence[Tensor]]) -> Tensor:
-    """The share of units (channels) whose output does not vary over all given batches, (N, C, ...) each.
+    """The share of units (channels) whose output is constant over all given batches, (N, C, ...) each.
 
     A unit is dead where its standard deviation is less than 1e-4 of its root mean square. NaN without layers.
     """
@@ -152,7 +152,7 @@ def dead_share(layers: Sequence[Sequence[Tensor]]) -> Tensor:
 
 @contextmanager
 def outputs(net: Net) -> Iterator[list[Tensor]]:
-    """What the net's hidden activations give while it plays, in their order."""
+    """The outputs of the net's hidden activations, in the order in which they are computed inside this context."""
     found: list[Tensor] = []
     layers = [module for module in net.shell.modules() if isinstance(module, nn.LeakyReLU)]
     hooks = [layer.register_forward_hook(lambda _module, _args, out: found.append(out)) for layer in layers]

@@ -77,7 +77,10 @@ def _live(library: Library, run: int, replica: int) -> dict[str, bytes]:
     live: dict[str, Any] = json.loads(library.live(run).body)
     for line in live["lines"]:
         line |= {k: v[replica : replica + 1] for k, v in line.items() if isinstance(v, list)}
-    own = [line | {"replica": 0} for line in live["findings"] if line.get("replica", replica) == replica]
+    own = [event | {"replica": 0} for event in live["findings"] if event["replica"] == replica]
+    data = library.records[run].config().data.name
+    for advice in filter(None, (event["advice"] for event in own)):  # the page is shown to others: no path of the data
+        advice["argv"] = [f"{data.partition(':')[0]}:..." if ":" in data and x == data else x for x in advice["argv"]]
     live |= {"training": False, "pictures": live["pictures"][-1:], "findings": own}
     found = {f"/api/runs/{run}/live": json.dumps(live).encode()}
     for epoch in live["pictures"]:

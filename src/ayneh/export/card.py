@@ -9,7 +9,7 @@ from typing import Any
 
 from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, flatten, from_dict
-from ayneh.doctor import rescue
+from ayneh.doctor import rescue, words
 from ayneh.doctor.doctor import Doctor
 from ayneh.export.contract import licence_of
 from ayneh.record import RESCUES, Record
@@ -176,16 +176,14 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
 
 
 def _findings(record: Record, checkpoint: Checkpoint, replica: int) -> str:
-    """What the doctor says of the run until this checkpoint; without its commands, which may name folders."""
+    """What the doctor finds in the run until this checkpoint; without its commands, which may name folders."""
     lines = [line for line in record.lines() if line["step"] <= checkpoint.step]
     rescues = [one for one in rescue.from_dict(record.report(RESCUES)) if one.to_step < checkpoint.step]
     told = [f"- {rescue.sentence()} The settings below are those asked for." for rescue in rescues]
     for finding in Doctor(rescue.treated(checkpoint.config, rescues), lines).findings(replica):
-        until = "" if finding.until_step is None else f" until step {finding.until_step:,}"
-        said = f"{finding.severity}, from step {finding.since_step:,}{until}: {finding.name}. {finding.evidence}"
-        told.append(f"- {_cell(said)}")
+        told.append(f"- {_cell(words.entry(finding))}")
     if not any("vitals" in line for line in lines):
-        told.append("- The run has no vital signs, from which most findings are told.")
+        told.append("- The run has no vital signs, which most findings need.")
     return "\n".join(told) or "The doctor found nothing (docs/doctor.md says what it looks for)."
 
 

@@ -1,22 +1,19 @@
-// What the run's look-out noticed: each finding from where it appeared to where it cleared.
+// The doctor's findings, each from the event with which it appeared to the one with which it cleared.
 
 import { h } from "./elements.js";
 
-const SEVERITIES = ["note", "warning", "severe"];
-
-/** Events of one replica, oldest first -> findings, newest first: {name, severity, words, from, to}; `to` is the event
- *  that cleared it, and null while it lasts. */
+/** Events of one replica, oldest first -> findings, newest first: {event, from, to}. `event` is the last one that has its
+ *  severity, title and evidence; `to` is the event with which it cleared, null while it lasts. */
 export function findings(events, replica) {
   const found = [];
   for (const event of events) {
-    if ((event.replica ?? replica) !== replica) continue;
-    const { name, severity, words = event.message ?? name ?? "", appeared = true } = event;
-    const open = name && found.find((finding) => finding.name === name && !finding.to);
-    if (!appeared) {
+    if (event.replica !== replica) continue;
+    const open = found.find((finding) => finding.event.name === event.name && !finding.to);
+    if (!event.appeared) {
       if (open) open.to = event;
-      else found.push({ name, severity, words, from: null, to: event }); // what came before was not written down
-    } else if (open) Object.assign(open, { severity, words }); // it became better or worse
-    else found.push({ name, severity, words, from: event, to: null });
+      else found.push({ event, from: null, to: event }); // the file does not hold where it appeared
+    } else if (open) open.event = event;
+    else found.push({ event, from: event, to: null });
   }
   return found.reverse();
 }
@@ -26,31 +23,30 @@ export function items(found) {
   const now = found.filter((finding) => !finding.to);
   const over = found.filter((finding) => finding.to);
   return [...now, ...over].map((finding) => {
-    const severity = SEVERITIES.includes(finding.severity) ? finding.severity : "note";
+    const { severity, title, evidence, advice } = finding.event;
     const state = finding.to ? "over" : severity;
-    const [said, command] = sentence(String(finding.words)).split(" Try: ");
+    const said = [`${title.charAt(0).toUpperCase()}${title.slice(1)}.`, evidence, advice?.words].filter(Boolean).join(" ");
+    const command = advice?.argv.map(quoted).join(" ");
     return h("li", { class: `finding ${state}` },
       h("p", { class: "when" }, h("b", {}, state), ` ${when(finding)}`), h("p", {}, said), command && h("code", {}, command));
   });
 }
 
-/** Without the place and the severity at its head, which stand above it. */
-function sentence(words) {
-  const bare = words.replace(/^(seed \d+: )?(step \d+, \w+: )?/, "");
-  return bare.charAt(0).toUpperCase() + bare.slice(1);
+/** An argument as a shell takes it, as Python's shlex.quote writes it. */
+function quoted(argument) {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'"'"'`)}'`;
 }
 
 function when({ from, to }) {
-  const [first, last] = [from?.epoch, to?.epoch];
-  if (!to) return first == null ? "" : `since epoch ${first}`;
-  if (first == null) return last == null ? "" : `until epoch ${last}`;
-  return first === last ? `in epoch ${first}` : `from epoch ${first} to ${last}`;
+  if (!to) return `since epoch ${from.epoch}`;
+  if (!from) return `until epoch ${to.epoch}`;
+  return from.epoch === to.epoch ? `in epoch ${to.epoch}` : `from epoch ${from.epoch} to ${to.epoch}`;
 }
 
 /** Where findings lie among the lines of metrics, in images seen: [{from, to, severity}], `to` null while it lasts. */
 export function spans(found, lines) {
   const images = (event) => lines.find((line) => line.step >= event.step)?.images ?? lines.at(-1)?.images ?? 0;
-  return found.filter(({ from }) => from?.step != null).map(({ from, to, severity }) => ({
-    from: images(from), to: to?.step == null ? null : images(to), severity,
+  return found.filter(({ from }) => from).map(({ event, from, to }) => ({
+    from: images(from), to: to && images(to), severity: event.severity,
   }));
 }

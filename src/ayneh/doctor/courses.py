@@ -1,0 +1,96 @@
+"""Courses: one replica's record as arrays, made from lines of metrics.jsonl, and the facts that its config states."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ayneh.config import Config, flatten
+
+SCORES = ("fd", "class_kl", "modes")  # the scores that symptoms read, by the beginning of their names
+Line = Mapping[str, Any]
+Facts = Mapping[str, Any]  # settings by their dotted names, and what follows from them; None: not known
+
+
+@dataclass(frozen=True)
+class Course:
+    """One replica's record: ``steps`` (T,), ascending, and by name a number for each of them, NaN where there is none.
+
+    A measure at a look reads that look and earlier ones only, so findings during training and afterwards are the same.
+    """
+
+    steps: np.ndarray
+    series: Mapping[str, np.ndarray]
+    facts: Facts
+
+    def get(self, name: str) -> np.ndarray:
+        """The series of this name, (T,); all NaN where the record has none."""
+        found = self.series.get(name)
+        return np.full(len(self.steps), np.nan) if found is None else found
+
+
+class Columns:
+    """Rows of numbers by name, kept as arrays that grow."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.room = np.full((0, 64), np.nan)
+        self.names: dict[str, int] = {}
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Append a row; names that it lacks get NaN."""
+        for name in row.keys() - self.names.keys():
+            self.names[name] = len(self.names)
+            self.room = np.concatenate([self.room, np.full((1, self.room.shape[1]), np.nan)])
+        if self.n == self.room.shape[1]:
+            self.room = np.concatenate([self.room, np.full_like(self.room, np.nan)], axis=1)
+        for name, value in row.items():
+            self.room[self.names[name], self.n] = value
+        self.n += 1
+
+    def course(self, facts: Facts) -> Course:
+        """The rows so far as a course; no number is copied."""
+        series = {name: self.room[k, : self.n] for name, k in self.names.items()}
+        return Course(series.get("step", np.zeros(0)), series, facts)
+
+
+def row_of(line: Line, replica: int, images: float) -> dict[str, float]:
+    """The numbers of one replica in a line of metrics.jsonl, by name; NaN for null. images: the training images."""
+    row: dict[str, float] = {"step": line["step"], "epoch": line["epoch"]}
+    row |= {name: _number(values[replica]) for name, values in line.items() if name.startswith("mean_")}
+    row["broken"] = float(not all(math.isfinite(value) for value in row.values()))
+    if "vitals" in line:
+        row |= {name: _number(value) for name, value in line["vitals"][replica].items()}
+    if "scores" in line and line["scores"][replica]:
+        for name, value in line["scores"][replica].items():
+            short = next((short for short in SCORES if name.startswith(f"{short}_") and "swap" not in name), None)
+            if short and short not in row:
+                row[short] = _number(value)
+    row["data_images"] = images
+    return row
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def facts_of(config: Config) -> Facts:
+    """The settings by their dotted names, defaults filled in, and ``parallel``: the mean cosine of two draws of z.
+
+    A net outside NETS has defaults that are not known: its norms are None unless the settings give them.
+    """
+    from ayneh.engine.match import prior_of
+    from ayneh.game.nets import NETS
+
+    facts = flatten(config)
+    players = NETS.get(config.net.name)
+    facts["net.gen_norm"] = config.net.gen_norm or (players.gen_norm if players else None)
+    facts["net.dis_norm"] = config.net.dis_norm or (players.dis_norm if players else None)
+    mean, variance = prior_of(config).moments(config.prior.dim)
+    square = mean**2 + variance  # |z|^2 / dim; the part mean^2 is common to all draws
+    facts["parallel"] = mean**2 / square if math.isfinite(square) and square > 0 else 0.0
+    return facts

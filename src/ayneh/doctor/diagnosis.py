@@ -1,0 +1,86 @@
+"""A diagnosis: what the doctor finds in a whole run, for `ayneh diagnose`, its page and a Python interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ayneh.config import Config
+from ayneh.doctor import rescue, words
+from ayneh.doctor.courses import Course
+from ayneh.doctor.cures import argv
+from ayneh.doctor.doctor import Doctor
+from ayneh.doctor.findings import SEVERITIES, Finding, Severity
+from ayneh.errors import UserError
+from ayneh.record import RESCUES, Record
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One replica's findings in short."""
+
+    replica: int
+    worst: Severity
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the doctor finds in a run: one replica in full, and the others in short where anything was found."""
+
+    config: Config
+    """The run's settings as they were asked for, without what rescues changed."""
+    replica: int
+    course: Course
+    standing: str
+    """How far the run is, in a sentence."""
+    verdict: str
+    """The findings in a sentence."""
+    findings: tuple[Finding, ...]
+    """The most severe first."""
+    untold: Mapping[str, str]
+    """The symptoms that cannot be judged, with the reason."""
+    others: tuple[Summary, ...]
+
+    def command(self, finding: Finding) -> list[str]:
+        """What trains the run with the finding's cure; empty if the cure changes no setting."""
+        return argv(self.config, finding.cure.changes) if finding.cure.changes else []
+
+
+def diagnose(record: Record, replica: int = 0) -> Diagnosis:
+    """Read a run's whole record. Raises UserError for a replica that it does not have."""
+    config = record.config()
+    if not 0 <= replica < config.seeds:
+        raise UserError(f"--replica is {replica}; the run has {config.seeds}, counted from 0.")
+    doctor = examined(record, config)
+    findings, untold = words.ranked(doctor.findings(replica)), doctor.untold(replica)
+    course = doctor.course(replica)
+    broken = [r for r in range(config.seeds) if any(f.name == "not finite" for f in doctor.findings(r))]
+    return Diagnosis(
+        config=config,
+        replica=replica,
+        course=course,
+        standing=words.standing(record.standing(), broken if config.seeds > 1 else [], record.folder),
+        verdict=words.verdict(findings, len(course.steps), untold),
+        findings=tuple(findings),
+        untold=untold,
+        others=tuple(_summaries(doctor, replica)),
+    )
+
+
+def examined(record: Record, config: Config) -> Doctor:
+    """A doctor that has read every line of the record, and from findings.jsonl the breakdowns, which have no line."""
+    doctor = Doctor(rescue.treated(config, rescue.from_dict(record.report(RESCUES))), record.lines())
+    for event in record.events():
+        if event["name"] == "not finite" and event["appeared"] and "rescue" not in event:
+            doctor.fell(event["step"], event["epoch"], event["replica"])
+    return doctor
+
+
+def _summaries(doctor: Doctor, but: int) -> list[Summary]:
+    found = {r: doctor.findings(r) for r in range(doctor.config.seeds) if r != but}
+    return [
+        Summary(r, max((f.severity for f in some), key=SEVERITIES.index), tuple(sorted({f.name for f in some})))
+        for r, some in found.items()
+        if some
+    ]
