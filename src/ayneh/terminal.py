@@ -1,4 +1,4 @@
-"""What a person sees and presses while a verb works: words and progress on stderr, results on stdout, Ctrl-C."""
+"""Messages and progress of a verb on stderr, Ctrl-C, and a clock. Results go to stdout."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Interrupt:
-    """The first Ctrl-C (or SIGTERM) is remembered, to be heard between two steps; a second one stops at once."""
+    """Catches the first Ctrl-C (or SIGTERM), so that work stops between two steps; the second one stops at once."""
 
     def __init__(self) -> None:
         self._heard = False
         self._before: dict[int, Any] = {}
 
     def heard(self) -> bool:
-        """Whether there was one."""
+        """Whether one was caught."""
         return self._heard
 
     def __enter__(self) -> Interrupt:
@@ -42,19 +42,19 @@ class Interrupt:
 
 
 class Watch:
-    """A verb's voice. ``quiet``: results only."""
+    """Messages and progress of a verb. ``quiet``: neither is shown."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
 
     def say(self, words: str) -> None:
-        """One line on stderr."""
+        """Print a line to stderr."""
         self.console.print(words, soft_wrap=True, markup=False)
 
     @contextmanager
     def bar(self, total_steps: int, done_steps: int) -> Iterator[Callable[..., None]]:
-        """A progress bar in a terminal; elsewhere nothing, since the lines of the epochs tell enough.
+        """A progress bar in a terminal; nothing elsewhere, where a line for each epoch shows the progress.
 
         Yields ``move(step, **fields)`` with the fields that the bar shows: epoch, images_per_s, loss_d, loss_g, best.
         """
@@ -78,11 +78,11 @@ class Watch:
 
 
 class Clock:
-    """Seconds of work, going on from those of earlier sessions."""
+    """Seconds of work; ``before_s``: those of earlier sessions."""
 
     def __init__(self, before_s: float = 0.0) -> None:
         self._start = time.perf_counter() - before_s
 
     def seconds(self) -> float:
-        """Since the first session began, without the pauses between sessions."""
+        """Of all sessions, without the pauses between them."""
         return time.perf_counter() - self._start

@@ -1,16 +1,20 @@
 """A share plays its runs as they would be played alone, whatever happens to it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
+from ayneh.data.sources import load
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match
+from ayneh.errors import UserError
+from ayneh.pictures import save_images
 from ayneh.record import Record
 from ayneh.studies import stack
 from ayneh.studies.ledger import Ledger
-from ayneh.studies.plan import from_dict
+from ayneh.studies.plan import from_dict, read
 from ayneh.studies.stack import Looks, pixels_of, play
 
 DIFFERENT = {
@@ -116,10 +120,6 @@ def test_swapped_priors_are_scored_with_the_trained_statistics(tmp_path, tiny_va
 
 
 def test_a_folder_of_another_study_is_refused_and_a_larger_one_goes_on(tmp_path, tiny):
-    from dataclasses import replace
-
-    from ayneh.errors import UserError
-
     ledger = Ledger.create(tmp_path / "s", tiny)
     play([ledger.runs[0]], ledger.folder, Looks.of(tiny))
     more = replace(tiny, seeds=3)
@@ -137,3 +137,39 @@ def test_a_folder_of_another_study_is_refused_and_a_larger_one_goes_on(tmp_path,
     (tmp_path / "full" / "thesis.tex").write_text("years")
     with pytest.raises(UserError, match="not empty and not a study"):
         Ledger.create(tmp_path / "full", tiny)
+
+
+def test_a_study_on_a_folder_goes_on_from_another_and_knows_a_relative_path_again(tmp_path, tiny_file, monkeypatch):
+    images = load("digits", "train", limit=140).pixels
+    save_images(tmp_path / "pictures", images)
+    tiny_file.write_text(tiny_file.read_text().replace("[set]", '[set]\ndata.name = "folder:pictures"'))
+    monkeypatch.chdir(tmp_path)
+    study = read("tiny.toml")
+    ledger = Ledger.create(tmp_path / "s", study)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    stored = Ledger.open(tmp_path / "s")
+    assert {run.config.data.name for run in stored.runs} == {f"folder:{tmp_path / 'pictures'}"}
+    assert len(pixels_of(stored.runs[0].config.data)) == 126
+    run = ledger.runs[0]
+    Record.create(ledger.path(run), run.config, {"device": "cpu", "threads": 1, "workers": 0})
+    head = (tmp_path / "s" / "study.json").read_text()  # as an earlier version wrote it
+    (tmp_path / "s" / "study.json").write_text(head.replace(f"folder:{tmp_path / 'pictures'}", "folder:pictures"))
+    monkeypatch.chdir(tmp_path)
+    Ledger.create(tmp_path / "s", study)
+    other = replace(study, set={**study.set, "data.name": f"folder:{tmp_path}"})
+    with pytest.raises(UserError, match="has another"):
+        Ledger.create(tmp_path / "s", other)
+
+
+def test_how_far_the_runs_of_a_study_are(tmp_path, tiny):
+    ledger = Ledger.create(tmp_path / "s", tiny)
+    assert {one.state for one in ledger.standings().values()} == {"no step yet"}
+    first, second = ledger.runs[:2]
+    play([first, second], ledger.folder, Looks.of(tiny))
+    (ledger.path(first) / "outcome.json").unlink()  # its last checkpoint is there, and the study is not done with it
+    found = ledger.standings()
+    assert [(found[run.place].state, found[run.place].epochs) for run in (first, second)] == [
+        ("running", 3),
+        ("finished", 3),
+    ]
