@@ -27,7 +27,7 @@ from ayneh.engine.loop import run as play_loop
 from ayneh.engine.match import Match
 from ayneh.engine.meter import Meter
 from ayneh.engine.sampler import Sampler
-from ayneh.engine.stacks import Inline
+from ayneh.engine.inline import Inline
 from ayneh.evaluation import judge_of
 from ayneh.files import atomically
 from ayneh.game.frame import levels

@@ -63,7 +63,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
     import torch
 
     from ayneh.config import Net
-    from ayneh.engine import stacks
+    from ayneh.engine.inline import Inline
     from ayneh.evaluation import Scorer
     from ayneh.jobs import train
     from ayneh.presets import PRESETS
@@ -77,11 +77,11 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
     config = replace(
         base, epochs=EPOCHS, seed=seed, rescue=rescue, net=Net(net, width=NETS[net]), keep=keep, device="cpu"
     )
-    harm, advance, left = HARMS[name], stacks.Inline.advance, HARMS[name].steps
+    harm, advance, left = HARMS[name], Inline.advance, HARMS[name].steps
     match = train.lay_out(config, "cpu", 1)
     start, pixels = HARMED_EPOCH * match.steps_per_epoch, match.pixels
 
-    def harmed(stack: stacks.Inline, n: int) -> Any:
+    def harmed(stack: Inline, n: int) -> Any:
         nonlocal left
         measures = []
         for _ in range(n):
@@ -93,7 +93,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
             stack.match._hyper, stack.match.pixels = rates, pixels
         return {key: torch.cat([m[key] for m in measures]) for key in measures[0]}
 
-    stacks.Inline.advance = harmed
+    Inline.advance = harmed
     try:
         record = Record.create(folder, config, {"device": "cpu", "threads": 1, "workers": 0})
         broke = ""
@@ -102,7 +102,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
         except Exception as error:
             broke = str(error)
     finally:
-        stacks.Inline.advance = advance
+        Inline.advance = advance
     scored = [line for line in record.lines() if "scores" in line]
     fds = {line["epoch"]: next(v for k, v in line["scores"][0].items() if k.startswith("fd_")) for line in scored}
     report = record.report(RESCUES) or {"rescues": []}

@@ -15,7 +15,8 @@ from ayneh.engine.graph import SWITCH, Captured, captured, distance, record
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.noise import Chance
 from ayneh.engine.replicas import Net as Stack
-from ayneh.engine.stacks import Inline, in_process
+from ayneh.engine.inline import Inline
+from ayneh.engine.stacks import stack_of
 from ayneh.game import narrow
 
 CPU = torch.device("cpu")
@@ -235,7 +236,7 @@ def test_it_can_be_turned_off_and_plays_the_same(monkeypatch, capsys):
 
 def test_a_cpu_records_nothing_and_keeps_its_chance():
     match = match_of(SMALL)
-    stack = in_process(match, match.start(), 0)
+    stack = stack_of(match, match.start(), 0)
     assert type(stack) is Inline
     assert type(match.chance) is Chance
 
@@ -324,7 +325,7 @@ def test_a_recording_that_fails_gives_the_stream_back(streams):
 def test_on_cuda_the_recorded_step_plays_the_plain_game(rules, net, seeds, capsys):
     device = torch.device("cuda")
     match = match_of(replace(SMALL, rules=rules, net=Net(net, width=8), seeds=seeds), device)
-    fast = in_process(match, match.start(), 0)
+    fast = stack_of(match, match.start(), 0)
     assert type(fast) is Captured, capsys.readouterr().err
     slow = Inline(match, match.start(), 0)
     for n in (1, 9, 14):

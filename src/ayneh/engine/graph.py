@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ayneh.engine.inline import Inline
 from ayneh.engine.match import Match
-from ayneh.engine.stacks import Inline
 from ayneh.game.step import State, step
 
 Play = Callable[[], None]

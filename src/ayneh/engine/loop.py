@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ayneh.engine.inline import Stack
 from ayneh.engine.match import Match
 from ayneh.engine.meter import Meter
-from ayneh.engine.stacks import Inline, Processes
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Moment:
 
 def run(
     match: Match,
-    stack: Inline | Processes,
+    stack: Stack,
     meter: Meter,
     epochs: int,
     tick_steps: int,

@@ -1,6 +1,6 @@
-"""How a stack of replicas is carried forward: here in this process, or by processes with one thread each.
+"""Which stack carries the replicas of a match forward: one in this process, or processes with one thread each.
 
-Both have ``state`` (all replicas) and ``advance(n)``; which is faster is measured by `choose_workers`.
+`choose_workers` measures which of the two is faster.
 """
 
 from __future__ import annotations
@@ -18,40 +18,20 @@ import torch.multiprocessing as mp
 from torch import Tensor
 
 from ayneh.config import Config
+from ayneh.engine.graph import captured
+from ayneh.engine.inline import Inline, Stack
 from ayneh.engine.match import Match
-from ayneh.engine.meter import stack_steps
 from ayneh.errors import Stopped
 from ayneh.game.step import State
 
 START_UP_S = 6.0  # importing PyTorch in a new process, measured at 3 to 5 s
 
 
-class Inline:
-    """All replicas in this process, on the match's device."""
-
-    def __init__(self, match: Match, state: State, step: int) -> None:
-        self.match, self.state, self.step = match, state, step
-
-    def advance(self, n: int) -> State:
-        """Play the next n steps; the measures of each, (n, R). State and step change together, between steps."""
-        measures = []
-        for _ in range(n):
-            self.state, measured = self.match.play(self.state, self.step)
-            self.step += 1
-            measures.append(measured)
-        return stack_steps(measures)
-
-    def close(self) -> None:
-        """Nothing to end."""
-
-
-def in_process(match: Match, state: State, step: int) -> Inline:
-    """All replicas in this process: on CUDA with each step as one recorded graph, where that can be done."""
-    if match.device.type == "cuda":
-        from ayneh.engine.graph import captured  # here, since it stands on Inline
-
-        return captured(match, state, step)
-    return Inline(match, state, step)
+def stack_of(match: Match, state: State, step: int, workers: int = 0) -> Stack:
+    """The replicas in this process (0 workers; on CUDA each step as one recorded graph) or dealt out to processes."""
+    if workers:
+        return Processes(match, state, step, workers)
+    return captured(match, state, step) if match.device.type == "cuda" else Inline(match, state, step)
 
 
 class Processes:
@@ -75,7 +55,7 @@ class Processes:
             self.workers.append((process, ours))
 
     def advance(self, n: int) -> State:
-        """As `Inline.advance`. Raises Stopped if a worker dies, and whatever went wrong in one."""
+        """As `Stack.advance`. Raises Stopped if a worker dies, and whatever error was raised in one."""
         try:
             for _, pipe in self.workers:
                 pipe.send((self.step, n))
@@ -99,7 +79,7 @@ class Processes:
 
 
 def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: State) -> None:
-    """A worker's life: play the steps it is asked for, write its rows of the shared state, answer the measures."""
+    """What a worker does: play the steps it is sent, write its rows of the shared state, send the measures back."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     torch.set_num_threads(1)
     inline = Inline(Match(replicas, pixels, torch.device("cpu")), dict(share), 0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match
 from ayneh.engine.sampler import Sampler
-from ayneh.engine.stacks import in_process
+from ayneh.engine.stacks import stack_of
 from ayneh.studies.plan import Run, Study
 from ayneh.studies.stack import judge, pixels_of
 
@@ -58,7 +58,7 @@ def seconds(groups: Sequence[tuple[Sequence[Run], Measured]], looks: int, worker
 
 
 def _step_s(match: Match) -> float:
-    stack, times = in_process(match, match.start(), 0), []
+    stack, times = stack_of(match, match.start(), 0), []
     for _ in range(6):
         begin = time.perf_counter()
         stack.advance(1)["loss_g"].sum().item()  # a sync with the device

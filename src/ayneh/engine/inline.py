@@ -1,0 +1,44 @@
+"""A stack of replicas in this process, and what every stack offers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ayneh.engine.match import Match
+from ayneh.engine.meter import stack_steps
+from ayneh.game.step import State
+
+
+class Stack(Protocol):
+    """R replicas of one match, carried forward together."""
+
+    step: int  # steps played so far
+
+    @property
+    def state(self) -> State:
+        """The state of all replicas after ``step`` steps."""
+
+    def advance(self, n: int) -> State:
+        """Play the next n steps; the measures of each, (n, R). State and step change together, between steps."""
+
+    def close(self) -> None:
+        """End whatever plays outside this process."""
+
+
+class Inline:
+    """All replicas in this process, on the match's device: the plain way that every other stack is held to."""
+
+    def __init__(self, match: Match, state: State, step: int) -> None:
+        self.match, self.state, self.step = match, state, step
+
+    def advance(self, n: int) -> State:
+        """As `Stack.advance`."""
+        measures = []
+        for _ in range(n):
+            self.state, measured = self.match.play(self.state, self.step)
+            self.step += 1
+            measures.append(measured)
+        return stack_steps(measures)
+
+    def close(self) -> None:
+        """Nothing to end."""
