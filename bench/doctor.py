@@ -22,20 +22,21 @@ from torch import Tensor
 
 from ayneh.config import Config, Data, changed
 from ayneh.data.sources import load
-from ayneh.doctor.vitals import Vitals
-from ayneh.engine.loop import run as play_loop
+from ayneh.engine.loop import Moment
 from ayneh.engine.match import Match
-from ayneh.engine.meter import Meter
 from ayneh.engine.sampler import Sampler
-from ayneh.engine.inline import Inline
 from ayneh.evaluation import judge_of
 from ayneh.files import atomically
 from ayneh.game.frame import levels
 from ayneh.judge.verdict import Judge
-from ayneh.pictures import grid, save_png
 from ayneh.presets import PRESETS
 from ayneh.record import Record
-from detector import agreement, case_of, label, short, table, usual
+from ayneh.terminal import Clock
+from ayneh.training.journal import Journal, usual
+from ayneh.training.play import Play
+from ayneh.training.scorer import Scorer
+from detector import agreement, case_of, label, short, table
+from detector import usual as usual_cases
 from ills import ARMS, HEALTHY, Arm
 
 RESULT = Path(__file__).with_suffix(".json")
@@ -70,47 +71,28 @@ def play(name: str, seed: int, folder: Path) -> None:
     config = config_of(arm, seed)
     pixels = arm.spoil(images(config.data))
     record = Record.create(folder, config, {"device": "cpu", "threads": 1, "workers": 0})
-    record.metrics.unlink(missing_ok=True)
     match = Match([config], pixels, torch.device("cpu"))
     later = Match([changed(config, arm.later, "later")], pixels, torch.device("cpu"))
     total = config.epochs * match.steps_per_epoch
     looks = {round(total * (k + 1) / LOOKS) for k in range(LOOKS)}
-    meter, stack, vitals = Meter(tolerant=True), Inline(match, match.start(), 0), Vitals(match, {})
-    told, last = 0, {}
-    for moment in play_loop(match, stack, meter, config.epochs, config.keep.tick_steps, lambda: bool(meter.fallen)):
-        if meter.fallen:
-            break
-        if moment.tick:
-            line: dict[str, Any] = {"epoch": moment.epoch, "step": moment.step, "images": moment.images, "wall_s": 0.0}
-            line |= meter.read()
-            if vitals.due(told, moment.step):
-                line["vitals"] = vitals.look(stack.state)
-            if any(told < look <= moment.step for look in looks):
-                last = scores(match, stack, config)
-                line["scores"] = [last]
-            told = moment.step
-            record.append(line)
-        if moment.step >= total // 2 and arm.later:
-            stack.match = later
-    sampler = Sampler(match.gen, stack.state["ema"][0], config)
-    pictured = sampler.images("samples", 64).nan_to_num()
-    save_png(record.sample_path(config.epochs - 1, 0, 1), grid(levels(pictured)))
-    outcome: dict[str, Any] = {
-        "arm": name,
-        "seed": seed,
-        "steps": total,
-        "fallen": stack.step if meter.fallen else None,
-    }
-    if not meter.fallen:
-        outcome["copying"] = copying(sampler, config)
+
+    def scored(moment: Moment) -> bool:
+        return any(journal.last_step < look <= moment.step for look in looks)
+
+    habits = replace(usual(config), scored=scored, pictured=lambda epoch: epoch == config.epochs - 1,
+                     saved=lambda epoch: False, captions=False, best=False)  # fmt: skip
+    scorer = Scorer(judge(replace(config.data, limit=None)), SCORED)
+    journal = Journal(record, config, range(1), habits, match.steps_per_epoch, scorer=scorer)
+    game = Play(match, [journal], Clock(), tolerant=True)
+    for now in game.run(config, lambda: journal.fallen is not None):
+        if now.moment.step >= total // 2 and arm.later:
+            game.stack.match = later
+    fallen = None if journal.fallen is None else game.stack.step
+    outcome: dict[str, Any] = {"arm": name, "seed": seed, "steps": total, "fallen": fallen}
+    if fallen is None:
+        outcome["copying"] = copying(Sampler(match.gen, game.stack.state["ema"][0], config), config)
     with atomically(folder / "outcome.json") as file:
         file.write(json.dumps(outcome).encode())
-
-
-def scores(match: Match, stack: Inline, config: Config) -> dict[str, float | None]:
-    """What the judge says of the averaged generator."""
-    drawn = Sampler(match.gen, stack.state["ema"][0], config).images("scores", SCORED)
-    return judge(replace(config.data, limit=None)).quick(levels(drawn)) if bool(drawn.isfinite().all()) else {}
 
 
 def copying(sampler: Sampler, config: Config) -> float | None:
@@ -159,7 +141,7 @@ def main(
     """
     play_all(out, seeds, arms, workers)
     cases = [case_of(folder.parent) for folder in sorted(out.glob("*/*/outcome.json"))]
-    reference = usual(cases)
+    reference = usual_cases(cases)
     known = [case for case in cases if case.net in reference]
     for case in known:
         label(case, reference)

@@ -64,11 +64,12 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
 
     from ayneh.config import Net
     from ayneh.engine.inline import Inline
-    from ayneh.evaluation import Scorer
     from ayneh.jobs import train
     from ayneh.presets import PRESETS
     from ayneh.record import RESCUES, Record
     from ayneh.terminal import Watch
+    from ayneh.training.fit import fit
+    from ayneh.training.scorer import Scorer
 
     torch.set_num_threads(1)
     Scorer.SHARE = 1.0  # every epoch is scored
@@ -98,7 +99,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
         record = Record.create(folder, config, {"device": "cpu", "threads": 1, "workers": 0})
         broke = ""
         try:
-            train._fit(record, config, match, None, Watch(quiet=True))
+            fit(record, config, match, None, Watch(quiet=True))
         except Exception as error:
             broke = str(error)
     finally:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 
-from ayneh.config import Config, Data
+from ayneh.config import Data
 from ayneh.errors import UserError
-from ayneh.terminal import Clock
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really works
     from torch import Tensor
 
     from ayneh.data.sources import Images
-    from ayneh.engine.match import Match
-    from ayneh.game.step import State
     from ayneh.judge.features import FeatureNet
     from ayneh.judge.verdict import Judge
 
@@ -70,47 +67,3 @@ def trained_folder(train: Tensor) -> Path:
     from ayneh.judge.features import fingerprint
 
     return cache_folder() / "judges" / fingerprint(train)[:16]
-
-
-class Scorer:
-    """The judge's view of each replica while it trains, and whether this is the best so far."""
-
-    SHARE = 0.05  # of the time that training takes, at most
-
-    def __init__(self, config: Config, match: Match, clock: Clock, lines: list[dict[str, Any]]) -> None:
-        self.keep, self.match, self.clock, self.rescues = config.keep, match, clock, config.rescue > 0
-        self.judge = judge_of(config.data)
-        before = [self.total(line["scores"]) for line in lines if "scores" in line]
-        self.best, self.latest, self.spent_s = min(before, default=float("inf")), float("inf"), 0.0
-
-    def due(self, epoch: int) -> bool:
-        """Every ``score_epochs`` epochs, unless the scores so far took more than their share.
-
-        A run that may be rescued is scored whatever it takes: there scores change the game, which no clock may do.
-        """
-        cheap = self.rescues or self.spent_s <= self.SHARE * self.clock.seconds()
-        return (epoch + 1) % self.keep.score_epochs == 0 and cheap
-
-    def score(self, state: State) -> list[dict[str, float | None]]:
-        """A few scores of each replica's averaged generator; their names carry their protocol."""
-        from ayneh.engine.sampler import Sampler
-
-        begin, scores = Clock(), []
-        for r, config in enumerate(self.match.replicas):
-            sampler = Sampler(self.match.gen, state["ema"][r], config)
-            scores.append(self.judge.quick(sampler.draw("scores", self.keep.score_images)))
-        self.latest = self.total(scores)
-        self.spent_s += begin.seconds()
-        return scores
-
-    def improved(self) -> bool:
-        """Whether the latest score beats all before it; asked once after each epoch."""
-        better = self.latest < self.best
-        self.best, self.latest = min(self.best, self.latest), float("inf")
-        return better
-
-    @staticmethod
-    def total(scores: list[dict[str, float | None]]) -> float:
-        """The replicas' mean Fréchet distance, which chooses the best; infinite where one cannot be told."""
-        distances = [value for score in scores for name, value in score.items() if name.startswith("fd_")]
-        return sum(float("inf") if d is None else d for d in distances) / len(distances)

@@ -12,10 +12,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ayneh.config import Config, Net, Optimizer, Prior, Rules
 from ayneh.engine.graph import SWITCH, Captured, captured, distance, record
+from ayneh.engine.inline import Inline
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.noise import Chance
 from ayneh.engine.replicas import Net as Stack
-from ayneh.engine.inline import Inline
 from ayneh.engine.stacks import stack_of
 from ayneh.game import narrow
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from ayneh.config import Config, Data, Net, Prior, Rules
+from ayneh.engine.inline import Inline
 from ayneh.engine.loop import run
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.meter import Diverged, Meter
-from ayneh.engine.inline import Inline
 from ayneh.engine.stacks import Processes, choose_workers
 from ayneh.errors import Stopped, UserError
 

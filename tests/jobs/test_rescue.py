@@ -10,7 +10,9 @@ from safetensors.torch import load_file
 from ayneh.config import Config
 from ayneh.errors import UserError
 from ayneh.record import Record
-from ayneh.training import journal as story
+from ayneh.training import journal
+from ayneh.training.fit import Fit
+from ayneh.training.journal import Journal
 
 FLAGS = ("--epochs", 8, "--keep.vitals-steps", 4, "--keep.tick-steps", 4, "--rescue", 2)
 ILL = SimpleNamespace(
@@ -21,7 +23,7 @@ ILL = SimpleNamespace(
 @pytest.fixture
 def falls_ill(monkeypatch):
     """A doctor that is content until step 24, and then once finds that the run is ill since step 18."""
-    monkeypatch.setattr(story.rescue, "APART_LOOKS", 1)  # four steps
+    monkeypatch.setattr(journal, "APART_LOOKS", 1)  # four steps
 
     class Doctor:
         def __init__(self, config):
@@ -41,14 +43,14 @@ def falls_ill(monkeypatch):
             return not self.severe()
 
     Doctor.rescued = False
-    before = story.Story.rescue
-    monkeypatch.setattr(story, "Doctor", Doctor)
+    before = Fit._rescue
+    monkeypatch.setattr(journal, "Doctor", Doctor)
 
     def rescue(self, *args):
         before(self, *args)
         Doctor.rescued = True
 
-    monkeypatch.setattr(story.Story, "rescue", rescue)
+    monkeypatch.setattr(Fit, "_rescue", rescue)
     return Doctor
 
 
@@ -92,16 +94,16 @@ def test_a_rescued_run_that_is_stopped_goes_on_as_if_it_had_not_been(ayneh, tmp_
     flags = (*tiny, *FLAGS)
     assert ayneh("train", "digits", *flags, "--out", tmp_path / "whole")[0] == 0
     falls_ill.rescued = False
-    tell = story.Story.tell
+    tick = Journal.tick
 
-    def full(self, moment):
-        if self.rescues and moment.step == 24:
+    def full(self, now):
+        if self.images_given_up and now.moment.step == 24:
             raise OSError(errno.ENOSPC, "no room")
-        tell(self, moment)
+        tick(self, now)
 
-    monkeypatch.setattr(story.Story, "tell", full)
+    monkeypatch.setattr(Journal, "tick", full)
     assert ayneh("train", "digits", *flags, "--out", tmp_path / "cut")[0] != 0
-    monkeypatch.setattr(story.Story, "tell", tell)
+    monkeypatch.setattr(Journal, "tick", tick)
     status, _, err = ayneh("resume", tmp_path / "cut")
     assert status == 0, err
     a, b = (checkpoint(tmp_path / name, 7) for name in ("whole", "cut"))
@@ -113,7 +115,7 @@ def test_a_rescued_run_that_is_stopped_goes_on_as_if_it_had_not_been(ayneh, tmp_
 
 
 def test_a_stop_does_not_move_the_next_healthy_checkpoint(ayneh, tmp_path, tiny, falls_ill, monkeypatch):
-    monkeypatch.setattr(story.rescue, "APART_LOOKS", 3)
+    monkeypatch.setattr(journal, "APART_LOOKS", 3)
     falls_ill.rescued = True  # healthy to the end
     kept = {}
     for name, first in (("whole", 8), ("cut", 5)):  # a run of five epochs that is then made longer

@@ -5,13 +5,11 @@ import random
 import shutil
 import signal
 import time
-from dataclasses import replace
 
 import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from ayneh.config import Data
 from ayneh.record import Record
 
 
@@ -233,26 +231,6 @@ def test_scores_follow_the_training_and_the_best_checkpoint_is_kept(ayneh, tmp_p
     assert "digits" in name
     best = min(scores, key=lambda epoch: scores[epoch][name])
     assert Record(run).at_epoch("best").step == Record(run).at_epoch(best).step
-
-
-def test_the_best_is_remembered_over_a_resume_and_scoring_keeps_to_its_share(tiny_run):
-    from ayneh.evaluation import Scorer
-    from ayneh.jobs.train import lay_out
-    from ayneh.terminal import Clock
-
-    config = Record(tiny_run).config()
-    keep = replace(config.keep, score_epochs=2, score_images=100)
-    config = replace(config, keep=keep, data=Data("digits", resize=16))
-    lines = [{"epoch": 1, "scores": [{"fd_100_digits_test": 3.0}, {"fd_100_digits_test": 5.0}]}, {"epoch": 2}]
-    scorer = Scorer(config, lay_out(config, "cpu"), Clock(100.0), lines)
-    assert scorer.best == 4.0
-    assert [scorer.due(epoch) for epoch in range(4)] == [False, True, False, True]
-    for distance, improved in ((4.5, False), (3.5, True), (3.9, False)):
-        scorer.latest = distance
-        assert scorer.improved() is improved
-    assert scorer.improved() is False  # nothing new
-    scorer.spent_s = 7.0
-    assert not scorer.due(3)  # 7 s of 100 s is more than 5 %
 
 
 def test_scoring_changes_no_training(ayneh, tmp_path, tiny):

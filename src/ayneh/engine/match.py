@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -143,7 +143,7 @@ class Match:
             named |= {f"{key}/{name}": p for name, p in net.unpack(value).items()} if net else {key: value}
         return named
 
-    def restored(self, named: State) -> State:
+    def restored(self, named: Mapping[str, Tensor]) -> State:
         """The inverse of `named`. Raises KeyError if a weight is missing."""
         state: State = {}
         for key in STATE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, differences
-from ayneh.errors import Stopped, UserError
-from ayneh.record import INTERRUPTED, Record
-from ayneh.terminal import Interrupt, Watch
+from ayneh.errors import UserError
+from ayneh.record import Record
+from ayneh.terminal import Watch
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really works
     from ayneh.engine.match import Match
@@ -36,6 +34,7 @@ def train(
     """
     from ayneh.engine.device import describe
     from ayneh.engine.stacks import choose_workers
+    from ayneh.training.fit import fit
 
     watch = Watch(quiet)
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
@@ -54,7 +53,7 @@ def train(
     engine = {"device": str(match.device), "threads": _threads(), "workers": workers}
     record = Record.create(folder, config, engine)
     with record.locked():
-        _fit(record, config, match, None, watch)
+        fit(record, config, match, None, watch)
 
 
 def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bool = False) -> None:
@@ -65,6 +64,8 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
         epochs: go on to this many epochs in all (default: those the run was started with).
         quiet: say nothing but the result.
     """
+    from ayneh.training.fit import fit
+
     watch = Watch(quiet)
     record = Record.open(run)
     with record.locked():
@@ -84,8 +85,8 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
             record.set_config(config)
         engine = record.engine()
         match = lay_out(config, engine["device"], engine["threads"])
-        watch.say(f"{run}: going on from step {checkpoint.step if checkpoint else 0}")
-        _fit(record, config, match, checkpoint, watch)
+        watch.say(f"{run}: {_from_where(checkpoint.step if checkpoint else 0, match, config)}")
+        fit(record, config, match, checkpoint, watch)
 
 
 def lay_out(config: Config, device: str, threads: int | None = None) -> Match:
@@ -103,56 +104,13 @@ def lay_out(config: Config, device: str, threads: int | None = None) -> Match:
     return Match(replicas_of(config), images.pixels, chosen)
 
 
+def _from_where(step: int, match: Match, config: Config) -> str:
+    if step < config.epochs * match.steps_per_epoch:
+        return f"going on from step {step}"
+    return f"finished already, after {config.epochs} epochs; a larger number for --epochs plays on"
+
+
 def _threads() -> int:
     import torch
 
     return torch.get_num_threads()
-
-
-def _fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, watch: Watch) -> None:
-    from ayneh.engine.loop import run
-    from ayneh.engine.meter import Diverged
-    from ayneh.training.journal import Story
-
-    story = Story(record, config, match, checkpoint, watch)
-    total = config.epochs * match.steps_per_epoch
-    try:
-        with Interrupt() as interrupt, watch.bar(total, story.stack.step) as move:
-            while story.stack.step < total:
-                try:
-                    for moment in run(story.match, story.stack, story.meter, config.epochs, config.keep.tick_steps,
-                                      lambda: interrupt.heard() or story.wants_rescue()):  # fmt: skip
-                        last = {name: float(story.meter.last[name].mean()) for name in ("loss_d", "loss_g")}
-                        story.tell(moment)
-                        move(
-                            moment.step, epoch=moment.epoch, images_per_s=moment.images_per_s, best=story.best(), **last
-                        )
-                except Diverged as error:
-                    story.fall(error)
-                    if not story.may_rescue():
-                        raise
-                    story.rescue("not finite", str(error))
-                    continue
-                if story.wants_rescue() and not interrupt.heard():
-                    story.rescue()
-                elif story.stack.step < total:
-                    story.save(INTERRUPTED)
-                    raise Stopped(
-                        f"Stopped at step {story.stack.step} of {total}, and saved: `ayneh resume {record.folder}` "
-                        "goes on."
-                    )
-        story.end()
-    except Diverged as error:
-        raise Stopped(
-            f"The game broke down: {error}. The last good checkpoint stays in {record.checkpoints}; try a smaller "
-            "--optimizer.lr, or a penalty on D's gradient."
-        ) from error
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise Stopped(
-            f"No room left for {record.folder} at step {story.stack.step} ({error.strerror}); its last checkpoint is "
-            f"whole: free some space, then `ayneh resume {record.folder}` goes on."
-        ) from error
-    finally:
-        story.stack.close()

@@ -1,8 +1,7 @@
-"""A share of a study: a few runs of one group, played as one stack, each into a run folder of its own."""
+"""A few runs of one group of a study, played as one stack, each into a run folder of its own."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,27 +11,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ayneh.checkpoint import Damaged, read_checkpoint
-from ayneh.config import Data, Prior, changed
+from ayneh.checkpoint import Damaged
+from ayneh.config import Config, Data, Prior, changed
 from ayneh.data.sources import load
-from ayneh.doctor.doctor import Doctor
-from ayneh.doctor.vitals import Vitals
 from ayneh.engine.device import choose_device
-from ayneh.engine.loop import run as play_loop
 from ayneh.engine.match import Match, prior_of
-from ayneh.engine.meter import Diverged, Meter
 from ayneh.engine.sampler import Sampler
-from ayneh.engine.stacks import Inline, in_process
 from ayneh.evaluation import judge_of
-from ayneh.files import atomically
-from ayneh.game.frame import levels
-from ayneh.game.step import State
 from ayneh.judge.verdict import Judge
 from ayneh.pictures import grid, save_png
 from ayneh.record import Record, epoch_name
-from ayneh.studies.ledger import OUTCOME
 from ayneh.studies.plan import Run, Study
 from ayneh.terminal import Clock
+from ayneh.training.journal import Habits, Journal, Now
+from ayneh.training.play import Play
+from ayneh.training.scorer import Scorer
 
 CHECKPOINT_S = 30.0  # between two checkpoints of a run: what a kill can cost
 PICTURED = 36  # images of the fixed noise in a picture
@@ -50,6 +43,17 @@ class Looks:
     def of(cls, study: Study) -> Looks:
         return cls(tuple(study.look_epochs()), study.images, {name: dict(c) for name, c in study.swaps.items()})
 
+    def habits(self) -> Habits:
+        """A run is scored and pictured at the looks; checkpoints follow the clock (`CHECKPOINT_S`)."""
+        return Habits(
+            scored=lambda moment: moment.epoch_ended and moment.epoch in self.epochs,
+            pictured=lambda epoch: epoch in self.epochs,
+            saved=lambda epoch: False,
+            sample_images=PICTURED,
+            captions=False,
+            best=False,
+        )
+
 
 def play(
     runs: Sequence[Run], folder: Path, looks: Looks, device: str = "cpu", stop: Callable[[], bool] = lambda: False
@@ -60,121 +64,73 @@ def play(
     """
     configs = [run.config for run in runs]
     match = Match(configs, pixels_of(configs[0].data), choose_device(device))
-    pages = [Page(run, folder / run.place, looks, str(match.device)) for run in runs]
-    step, state, seen = _restored(match, pages)
-    clock = Clock(sum(page.begin(step) for page in pages))
-    vitals, told = Vitals(match, seen), max(page.told for page in pages)
-    wall_s = lambda: round(clock.seconds() / len(pages), 3)  # noqa: E731  # each run's part of the stack's time
-    meter, stack, saved = Meter(tolerant=True), in_process(match, state, step), Clock()
+    records = [_record(folder / run.place, run.config, str(match.device)) for run in runs]
+    step, tensors = _restored(match, records)
+    habits = looks.habits()
+    journals = [
+        Journal(record, config, range(r, r + 1), habits, match.steps_per_epoch, step,
+                scorer=Scorer(judge(config.data), looks.images))
+        for r, (record, config) in enumerate(zip(records, configs, strict=True))
+    ]  # fmt: skip
+    clock, saved = Clock(sum(journal.seconds for journal in journals)), Clock()
+    game = Play(match, journals, clock, step, tensors, tolerant=True)
     total = configs[0].epochs * match.steps_per_epoch
-    halted = lambda: stop() or all(page.fallen for page in pages)  # noqa: E731
-    for moment in play_loop(match, stack, meter, configs[0].epochs, configs[0].keep.tick_steps, halted):
-        for r, diverged in meter.fallen.items():
-            pages[r].fall(diverged, moment.epoch)
-        if moment.tick:
-            place = {"epoch": moment.epoch, "step": moment.step, "images": moment.images, "wall_s": wall_s()}
-            measures: dict[str, Any] = dict(meter.read())
-            if vitals.due(told, moment.step):
-                measures["vitals"] = vitals.look(stack.state)
-            told = moment.step
-            for r, page in enumerate(pages):
-                row = {name: values[r : r + 1] for name, values in measures.items()}
-                page.tell(place | {"images_per_s": round(moment.images_per_s / len(pages), 1)}, row, moment.epoch_ended
-                          and moment.epoch in looks.epochs, match, stack.state["ema"][r])  # fmt: skip
-        if moment.epoch_ended and (saved.seconds() > CHECKPOINT_S or moment.step == total):
-            _save(match, pages, stack, vitals, moment.epoch)
+    all_fallen = lambda: all(journal.fallen for journal in journals)  # noqa: E731
+    for now in game.run(configs[0], lambda: stop() or all_fallen()):
+        if now.moment.epoch_ended and (saved.seconds() > CHECKPOINT_S or now.moment.step == total):
+            _save(journals, now)
             saved = Clock()
-    if stack.step < total and not all(page.fallen for page in pages):
+    if game.stack.step < total and not all_fallen():
         return False
-    for r, page in enumerate(pages):
-        page.end(match, stack.state["ema"][r], wall_s())
+    for run, journal in zip(runs, journals, strict=True):
+        _end(run, journal, match, game.stack.state["ema"][journal.rows[0]], looks, clock.seconds() / len(runs))
     return True
 
 
-class Page:
-    """One run's folder while it is played."""
-
-    def __init__(self, run: Run, folder: Path, looks: Looks, device: str) -> None:
-        self.run, self.config, self.looks = run, run.config, looks
-        self.fallen: dict[str, Any] | None = None
-        self.told = 0  # the step of its last line
-        if (folder / "config.json").is_file():
-            self.record = Record.open(folder)
-        else:
-            self.record = Record.create(folder, run.config, {"device": device, "threads": 1, "workers": 0})
-
-    def begin(self, step: int) -> float:
-        """Forget what will be written again; the seconds that went before."""
-        self.record.rewind(step)
-        lines = self.record.lines()
-        self.told = lines[-1]["step"] if lines else 0
-        return float(lines[-1]["wall_s"]) if lines else 0.0
-
-    def fall(self, diverged: Diverged, epoch: int) -> None:
-        """The run's numbers are not finite any more: it has ended."""
-        if not self.fallen:
-            self.fallen = {"step": diverged.step, "epoch": epoch, "words": f"{diverged.measure} was not finite"}
-            for event in Doctor(self.config, self.record.lines()).fell(diverged.step + 1, epoch, 0):
-                self.record.note_finding(event.as_dict())
-
-    def tell(self, place: dict[str, Any], row: dict[str, Any], look: bool, match: Match, ema: Tensor) -> None:
-        """A line of metrics, with scores and a picture where a look is due."""
-        if self.fallen:
-            return
-        line: dict[str, Any] = place | row
-        if look:
-            sampler = Sampler(match.gen, ema, self.config)
-            line["scores"] = [self._scores(sampler)]
-            self._picture(sampler, self.record.sample_path(place["epoch"], 0, 1))
-        self.record.append(line)
-
-    def end(self, match: Match, ema: Tensor, wall_s: float) -> None:
-        """The outcome: with it the run is done and never played again."""
-        outcome: dict[str, Any] = {"arm": self.run.arm, "seed": self.run.seed, "diverged": self.fallen, "swaps": {}}
-        for name, changes in self.looks.swaps.items() if not self.fallen else ():
-            sampler = Sampler(match.gen, ema, self.config)  # batch statistics of the prior that it learned from
-            bare = replace(self.config, prior=Prior(dim=self.config.prior.dim))
-            swapped = changed(bare, changes, f"swaps.{name}")
-            sampler.prior = prior_of(swapped)
-            outcome["swaps"][name] = self._scores(sampler)
-            self._picture(sampler, self.record.samples / f"swap-{name}.png")
-        referee = judge(self.config.data)
-        outcome |= {"wall_s": wall_s, "classes": referee.nets[referee.lead].classes}
-        with atomically(self.record.folder / OUTCOME) as file:
-            file.write(json.dumps(outcome, indent=1).encode())
-
-    def _scores(self, sampler: Sampler) -> dict[str, float | None]:
-        pixels = sampler.images("scores", self.looks.images)
-        if not bool(pixels.isfinite().all()):
-            return {}
-        return judge(self.config.data).quick(levels(pixels))
-
-    def _picture(self, sampler: Sampler, path: Path) -> None:
-        save_png(path, grid(sampler.draw("samples", PICTURED)), zoom=1)
+def _record(folder: Path, config: Config, device: str) -> Record:
+    """The run's folder, made where there is none."""
+    if Record(folder).exists():
+        return Record.open(folder)
+    return Record.create(folder, config, {"device": device, "threads": 1, "workers": 0})
 
 
-def _save(match: Match, pages: list[Page], stack: Inline, vitals: Vitals, epoch: int) -> None:
-    named = match.named(stack.state) | vitals.tensors()
-    for r, page in enumerate(pages):
-        row = {name: value[r : r + 1] for name, value in named.items()}
-        if not page.fallen:
-            page.record.write_checkpoint(epoch_name(epoch), stack.step, page.config, match.image_shape, row, 0)
-            page.record.thin_out(keep_epochs=10**9)
+def _end(run: Run, journal: Journal, match: Match, ema: Tensor, looks: Looks, wall_s: float) -> None:
+    """Write the outcome: with it the run is done and never played again."""
+    fallen, record, config = journal.fallen, journal.record, run.config
+    swaps: dict[str, Any] = {}
+    for name, changes in looks.swaps.items() if not fallen else ():
+        sampler = Sampler(match.gen, ema, config)  # batch statistics of the prior that it learned from
+        swapped = changed(replace(config, prior=Prior(dim=config.prior.dim)), changes, f"swaps.{name}")
+        sampler.prior = prior_of(swapped)
+        (swaps[name],) = Scorer(judge(config.data), looks.images).score([sampler])
+        save_png(record.swap_path(name), grid(sampler.draw("samples", PICTURED)))
+    referee = judge(config.data)
+    outcome: dict[str, Any] = {"arm": run.arm, "seed": run.seed, "diverged": None, "swaps": swaps}
+    if fallen:
+        epoch = fallen.step // match.steps_per_epoch
+        outcome["diverged"] = {"step": fallen.step, "epoch": epoch, "words": f"{fallen.measure} was not finite"}
+    record.write_outcome(outcome | {"wall_s": round(wall_s, 3), "classes": referee.nets[referee.lead].classes})
 
 
-def _restored(match: Match, pages: list[Page]) -> tuple[int, State, dict[str, Tensor]]:
-    """The last moment of which every run has a whole checkpoint, or the very beginning; with all its tensors."""
-    common = set.intersection(*(set(page.record.kept_epochs()) for page in pages))
+def _save(journals: Sequence[Journal], now: Now) -> None:
+    for journal in journals:
+        if not journal.fallen:
+            journal.save(epoch_name(now.moment.epoch), now)
+            journal.record.thin_out(keep_epochs=10**9)
+
+
+def _restored(match: Match, records: Sequence[Record]) -> tuple[int, dict[str, Tensor]]:
+    """The last step of which every run has a whole checkpoint, with all rows' tensors; (0, {}): none."""
+    common = set.intersection(*(set(record.kept_epochs()) for record in records))
     for epoch in sorted(common, reverse=True):
         try:
-            found = [read_checkpoint(page.record.checkpoints / f"{epoch_name(epoch)}.safetensors") for page in pages]
+            found = [record.at_epoch(epoch) for record in records]
         except Damaged:
             continue
-        if [c.config for c in found] == [page.config for page in pages]:
+        if [checkpoint.config for checkpoint in found] == list(match.replicas):
             rows = [checkpoint.tensors for checkpoint in found]
-            tensors = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
-            return found[0].step, match.restored(tensors), tensors
-    return 0, match.start(), {}
+            return found[0].step, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+    return 0, {}
 
 
 @cache

@@ -1,0 +1,29 @@
+"""metrics.jsonl once more, as TensorBoard's event files (``--keep.tensorboard``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ayneh.errors import UserError
+
+
+class Board:
+    """Event files in a folder; those of steps after ``step`` are hidden."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        """Raises UserError where TensorBoard is not installed."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise UserError("--keep.tensorboard needs TensorBoard: pip install 'ayneh[tensorboard]'.") from error
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1)
+
+    def write(self, line: Mapping[str, object]) -> None:
+        """One line of metrics; a value for each replica."""
+        for name, values in line.items():
+            for r, value in enumerate(values if isinstance(values, list) else []):
+                for part, number in value.items() if isinstance(value, dict) else [("", value)]:
+                    if number is not None:
+                        self.writer.add_scalar("/".join(filter(None, (name, part, str(r)))), number, line["step"])
+        self.writer.flush()

@@ -1,0 +1,172 @@
+"""One run from where it stands to its last epoch: interrupts, breakdowns, rescues, a full disk."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from ayneh.checkpoint import Checkpoint
+from ayneh.config import Config
+from ayneh.doctor import rescue
+from ayneh.engine.match import Match, replicas_of
+from ayneh.engine.meter import Diverged
+from ayneh.errors import Stopped, UserError
+from ayneh.evaluation import judge_of
+from ayneh.pictures import load_png, save_animation
+from ayneh.record import INTERRUPTED, RESCUES, Record
+from ayneh.terminal import Clock, Interrupt, Watch
+from ayneh.training.board import Board
+from ayneh.training.journal import Journal, Now, usual
+from ayneh.training.play import Play
+from ayneh.training.scorer import Scorer
+
+
+def fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, watch: Watch) -> None:
+    """Play a run to its last epoch, from a checkpoint or (None) from its first step, into its folder.
+
+    match: of the config as it was asked for. Raises Stopped where the run was interrupted, broke down or found the
+    disk full; what was saved stays.
+    """
+    run = Fit(record, config, match, checkpoint, watch)
+    try:
+        with Interrupt() as interrupt, watch.bar(run.total, run.step) as move:
+            while run.step < run.total:
+                run.on(interrupt.heard, move)
+        run.end()
+    except Diverged as error:
+        raise Stopped(
+            f"The game broke down: {error}. The last good checkpoint stays in {record.checkpoints}; try a smaller "
+            "--optimizer.lr, or a penalty on D's gradient."
+        ) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise Stopped(
+            f"No room left for {record.folder} at step {run.step} ({error.strerror}); its last checkpoint is "
+            f"whole: free some space, then `ayneh resume {record.folder}` goes on."
+        ) from error
+    finally:
+        run.play.stack.close()
+
+
+class Fit:
+    """A run and its rescues."""
+
+    def __init__(
+        self, record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, watch: Watch
+    ) -> None:
+        self.record, self.config, self.asked, self.watch = record, config, match, watch
+        self.total = config.epochs * match.steps_per_epoch
+        self.rescues = rescue.from_dict(record.report(RESCUES))
+        record.rewind(checkpoint.step if checkpoint else 0)
+        lines = record.lines()
+        self.clock = Clock(lines[-1]["wall_s"] if lines else 0.0)
+        self._begin(checkpoint)
+
+    @property
+    def step(self) -> int:
+        """Steps played so far."""
+        return self.play.stack.step
+
+    def on(self, interrupted: Callable[[], bool], move: Callable[..., None]) -> None:
+        """Play until the last epoch is done, the run is interrupted (Stopped), or a rescue has taken it back."""
+        now: Now | None = None
+        try:
+            for now in self.play.run(self.config, lambda: interrupted() or self._wants_rescue()):
+                last = {name: float(now.last[name].mean()) for name in ("loss_d", "loss_g")}
+                place = {"epoch": now.moment.epoch, "images_per_s": now.moment.images_per_s}
+                move(now.moment.step, best=self._best(), **place, **last)
+        except Diverged as error:
+            self.journal.fall(error)
+            if not self._may_rescue():
+                raise
+            self._rescue("not finite", str(error))
+            return
+        if self._wants_rescue() and not interrupted():
+            self._rescue()
+        elif self.step < self.total:
+            if now:
+                self.journal.save(INTERRUPTED, self.play.now(now.moment))
+            raise Stopped(
+                f"Stopped at step {self.step} of {self.total}, and saved: `ayneh resume {self.record.folder}` goes on."
+            )
+
+    def end(self) -> None:
+        """Write the animation of the fixed noise; print where everything is."""
+        seeds = self.config.seeds
+        for r in range(seeds):
+            frames = [load_png(path) for path in self.record.sample_paths(r, seeds)]
+            save_animation(self.record.animation_path(r, seeds), frames, milliseconds=150)
+        print(f"{self.record.folder}: {self.config.epochs} epochs in {self.clock.seconds():.0f} s")
+        if self.rescues:
+            steps = sum(one.images for one in self.rescues) / self.play.match.images_per_step
+            print(
+                f"rescued {len(self.rescues)} times; {steps / self.play.match.steps_per_epoch:.1f} more epochs were "
+                f"played and given up: {RESCUES}.json"
+            )
+        print(f"pictures: {self.record.samples}")
+
+    def _begin(self, checkpoint: Checkpoint | None) -> None:
+        """Set out from this checkpoint, or from the first step, with what the rescues so far have changed."""
+        treated, match = rescue.treated(self.config, self.rescues), self.asked
+        if self.rescues:
+            match = Match(replicas_of(treated), match.pixels, match.device, rescues=len(self.rescues))
+        step = checkpoint.step if checkpoint else 0
+        self.record.rewind(step)
+        self.journal = Journal(
+            self.record, self.config, range(self.config.seeds), usual(self.config), match.steps_per_epoch, step,
+            self.rescues, treated, self._scorer(), self._board(step), self.watch.say,
+        )  # fmt: skip
+        self.play = Play(
+            match, [self.journal], self.clock, step, checkpoint.tensors if checkpoint else None,
+            checkpoint.meter_steps if checkpoint else 0, self.record.engine()["workers"],
+        )  # fmt: skip
+
+    def _board(self, step: int) -> Board | None:
+        return Board(self.record.events_folder, step) if self.config.keep.tensorboard else None
+
+    def _scorer(self) -> Scorer | None:
+        """None where the run is not to be scored, or, with a word, where no judge reads its images."""
+        keep = self.config.keep
+        if not keep.score_epochs:
+            return None
+        try:
+            judge = judge_of(self.config.data, self.record.folder)
+        except UserError as error:
+            self.watch.say(f"Training goes on without scores. {error}")
+            return None
+        # Where a run may be rescued, scores change the game, which no clock may do: they are taken in any case.
+        scorer = Scorer(judge, keep.score_images, always=self.config.rescue > 0, lines=self.record.lines())
+        if not self.record.has_best():
+            scorer.best = float("inf")  # a rescue gave it up
+        return scorer
+
+    def _best(self) -> str:
+        """The lowest Fréchet distance so far, for the bar."""
+        scorer = self.journal.scorer
+        return f"best fd {scorer.best:.2f}" if scorer and scorer.best < float("inf") else ""
+
+    def _may_rescue(self) -> bool:
+        return len(self.rescues) < self.config.rescue
+
+    def _wants_rescue(self) -> bool:
+        return self._may_rescue() and bool(self.journal.doctor.treatable())
+
+    def _rescue(self, finding: str = "", words: str = "") -> None:
+        """Go back to the last healthy moment before the illness began, change something, and write it all down."""
+        match, since = self.play.match, self.step
+        if not finding:
+            worst = min(self.journal.doctor.treatable(), key=lambda found: found.since_step)
+            finding, words, since = worst.name, worst.evidence, worst.since_step
+        back = self.record.healthy_before(since)
+        to_step = back.step if back else 0
+        _, change = rescue.lever(match.replicas[0], len(self.rescues), finding)
+        given_up = (self.step - to_step) * match.images_per_step
+        to_epoch = to_step // match.steps_per_epoch - 1
+        one = rescue.Rescue(finding, words, self.step, to_step, to_epoch, given_up, change)
+        self.watch.say(one.sentence())
+        self.record.abandon(to_step, len(self.rescues) + 1)  # first, since a resumed run takes the newest checkpoint
+        self.rescues.append(one)
+        self.record.write_report(RESCUES, rescue.to_dict(self.rescues))
+        self.play.stack.close()
+        self._begin(back)

@@ -1,0 +1,49 @@
+"""A run's scores while it trains: which judge gives them, how long they may take, and which were the best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ayneh.engine.sampler import Sampler
+from ayneh.game.frame import levels
+from ayneh.judge.verdict import Judge
+from ayneh.terminal import Clock
+
+
+class Scorer:
+    """The judge's quick scores of each replica, and whether they are the best so far."""
+
+    SHARE = 0.05  # of the time that training takes, at most
+
+    def __init__(self, judge: Judge, images: int, always: bool = True, lines: Iterable[dict[str, Any]] = ()) -> None:
+        """images: behind each score; always: also when that takes more than its share; lines: metrics so far."""
+        self.judge, self.images, self.always = judge, images, always
+        self.best = min((self.total(line["scores"]) for line in lines if "scores" in line), default=float("inf"))
+        self.latest, self.spent_s = float("inf"), 0.0
+
+    def affordable(self, seconds: float) -> bool:
+        """Whether the scores so far took less than their share of these seconds of training."""
+        return self.always or self.spent_s <= self.SHARE * seconds
+
+    def score(self, samplers: Sequence[Sampler]) -> list[dict[str, float | None]]:
+        """A few scores of each replica's averaged generator; none of images that are not finite."""
+        begin, scores = Clock(), []
+        for sampler in samplers:
+            images = sampler.images("scores", self.images)
+            scores.append(self.judge.quick(levels(images)) if bool(images.isfinite().all()) else {})
+        self.latest = self.total(scores)
+        self.spent_s += begin.seconds()
+        return scores
+
+    def improved(self) -> bool:
+        """Whether the latest score is lower than all before it; to be called once after each epoch."""
+        better = self.latest < self.best
+        self.best, self.latest = min(self.best, self.latest), float("inf")
+        return better
+
+    @staticmethod
+    def total(scores: list[dict[str, float | None]]) -> float:
+        """The replicas' mean Fréchet distance, which chooses the best; infinite where a replica has none."""
+        found = [next((v for name, v in score.items() if name.startswith("fd_")), None) for score in scores]
+        return sum(float("inf") if distance is None else distance for distance in found) / len(found)
