@@ -1,1 +1,1 @@
-"""The explorer: a run's nets made ready for a browser, which draws the images itself."""
+"""The explorer: a run's nets as ONNX for a browser, in which the images are drawn."""

@@ -1,4 +1,4 @@
-"""The files of the page, by name: read from the package, never from a path that somebody asks for."""
+"""The files of the page, by name. They are read from the package; no path of a request is ever opened."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def runtime_script() -> bytes:
 
 
 def runtime_wasm_gz() -> bytes:
-    """Its WebAssembly, compressed by gzip."""
+    """onnxruntime-web's WebAssembly, compressed by gzip."""
     return files("ayneh.explorer").joinpath("runtime", "ort.wasm.gz").read_bytes()

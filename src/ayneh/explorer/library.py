@@ -1,4 +1,4 @@
-"""Answers about the runs that were named, by a path of the page's own: nothing of it is ever a path of the disk."""
+"""The answers about the runs named on the command line, by run, replica and epoch: no path of a request is opened."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Answer:
 
 
 class Absent(UserError):
-    """There is nothing of that name or number here."""
+    """Nothing has this name or number."""
 
 
 class Cache:
@@ -45,10 +45,10 @@ class Cache:
         self._lock, self._making = threading.Lock(), threading.Lock()
 
     def get(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What is kept under ``key``, made where it is not there."""
+        """The value of ``key``, made if it is missing."""
         if (value := self._find(key)) is None:
             with self._making:
-                if (value := self._find(key)) is None:  # nobody else made it while this one waited
+                if (value := self._find(key)) is None:  # no other thread made it while this one waited
                     value = make()
                     self._keep(key, value)
         return value
@@ -67,7 +67,7 @@ class Cache:
 
 
 class Library:
-    """The runs named on the command line, by their number, while they are trained or years later."""
+    """The runs named on the command line, by their number; they may be in training."""
 
     PARTS = ("generator", "discriminator", "encoder", "notes", "gallery")  # methods of `Model`, one file each
 
@@ -79,11 +79,11 @@ class Library:
         self._models, self._answers = Cache(KEPT_MODELS), Cache(KEPT_ANSWERS)
 
     def runs(self) -> Answer:
-        """What each run is, and which of its epochs can be had."""
+        """Each run with its settings and the epochs that it keeps."""
         return _json({"ayneh": __version__, "runs": [self._about(record) for record in self.records]})
 
     def live(self, run: int, since: int = 0) -> Answer:
-        """How a run goes on: the lines of metrics from number ``since``, its epochs, pictures and findings."""
+        """The progress of a run: the lines of metrics from number ``since``, its epochs, pictures and findings."""
         record = self._record(run)
         lines = record.lines()
         since = min(max(since, 0), len(lines))
@@ -108,7 +108,7 @@ class Library:
         raise Absent(f"This run has no picture of epoch {epoch}, replica {replica}.")
 
     def part(self, run: int, replica: int, epoch: int, name: str) -> Answer:
-        """One of PARTS of a checkpoint, made when it is first asked for."""
+        """One of PARTS of a checkpoint, made at the first request."""
         record = self._record(run)
         if name not in self.PARTS:
             raise Absent(f"A checkpoint has no part of this name; there are: {', '.join(self.PARTS)}.")
@@ -116,7 +116,7 @@ class Library:
             raise Absent(f"This run has no replica {replica}.")
         if epoch not in record.kept_epochs():
             raise Absent(f"This run keeps no checkpoint of epoch {epoch}.")
-        key = run, replica, epoch, record.written_ns(epoch)  # another run may have taken the folder meanwhile
+        key = run, replica, epoch, record.written_ns(epoch)  # the folder may hold another run by now
 
         def make() -> bytes:
             model: Model = self._models.get(key, lambda: self._model(record, replica, epoch))
@@ -126,7 +126,7 @@ class Library:
         return Answer(self._answers.get((*key, name), make), BINARY)
 
     def warm(self) -> None:
-        """Make what the page asks for first, so that it need not wait; a refusal is told when the page asks."""
+        """Make the parts that the page requests first, in advance; an error is shown when the page requests them."""
         try:
             first = next(i for i, record in enumerate(self.records) if record.kept_epochs())
             for name in ("notes", "generator", "discriminator", "encoder"):
@@ -167,7 +167,7 @@ def _data(config: Config) -> str:
 
 
 def _prior(config: Config) -> dict[str, Any]:
-    """The prior's numbers with its own defaults filled in, its moments, and its law in a word."""
+    """The prior's numbers, defaults included, its moments and its law in short."""
     from dataclasses import asdict
 
     from ayneh.engine.match import prior_of

@@ -1,4 +1,4 @@
-"""A checkpoint made ready for the browser: its nets as ONNX, and what the page needs beside them as plain arrays."""
+"""A checkpoint for the browser: its nets as ONNX, and the plain arrays that the page needs beside them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from ayneh.export.players import Players, players_of
 from ayneh.game.frame import put, scale
 from ayneh.inverse.readback import read_by_ridge
 
-LATENTS = 5120  # generated images behind the directions and the read-back map
-FITTED = 4096  # of these, those that fit the map; the others measure it
+LATENTS = 5120  # generated images for the directions and the read-back map
+FITTED = 4096  # of these, those the map is fitted to; it is measured on the others
 DIRECTIONS = 16
 NEIGHBOURS = 2000  # training images that a drawing is compared with
 
 
 @dataclass
 class Model:
-    """One replica of a checkpoint. Everything is computed when it is first asked for."""
+    """One replica of a checkpoint. Each part is computed when it is first used."""
 
     checkpoint: Checkpoint
     replica: int
@@ -63,7 +63,7 @@ class Model:
 
     @torch.no_grad()
     def features(self, x: Tensor) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, F)
-        """What the encoder makes of images."""
+        """The encoder's features of images."""
         return torch.cat([self._nets[0].encoder.features(part).flatten(1) for part in x.split(256)])
 
     @torch.no_grad()
@@ -104,7 +104,7 @@ class Model:
 
     @torch.no_grad()
     def gallery(self) -> bytes:
-        """Training images and what D makes of them: pixels uint8 (N, C, h, w), features (N, F), labels (N,) or none.
+        """Training images and D's features of them: pixels uint8 (N, C, h, w), features (N, F), labels (N,) or none.
 
         Raises UserError if the data set is not there.
         """
@@ -120,7 +120,7 @@ class Model:
         return pack(arrays, {"of": len(images.pixels), "licence": images.licence})
 
     def side(self) -> int:
-        """Pixels a side of the data within the framed images, as far as the config tells."""
+        """Pixels a side of the data within the framed images, as far as the config says."""
         data, size = self.checkpoint.config.data, self.checkpoint.image_shape[1]
         return min(size, data.resize or SIDES.get(data.name, size))
 
@@ -133,11 +133,11 @@ class Model:
 
 
 def directions(z: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
-    """x = z B + rest, B = U S V^T: U's columns are the ways in latent space along which images change most.
+    """x = z B + rest, B = U S V^T: U's columns are the directions in latent space along which images change most.
 
-    z (N, Z), standardised; images (N, ...). Returns unit vectors (K, Z), the most telling first, and the share of the
-    images' variance that each explains (K,). The principal components of Härkönen et al. 2020 (GANSpace), taken of
-    the image itself and regressed on z at once, so that they ask nothing of the net. Each points to more ink.
+    z (N, Z), standardised; images (N, ...). Returns unit vectors (K, Z), in falling order of the share of the images'
+    variance that each explains, and that share (K,). The principal components of Härkönen et al. 2020 (GANSpace), of
+    the image itself and regressed on z in one step, so that they work for any net. Each points to more ink.
     """
     x = images.flatten(1).double()
     x = x - x.mean(0)
@@ -149,7 +149,7 @@ def directions(z: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def affine(read: Callable[[Tensor], Tensor], n_in: int) -> tuple[Tensor, Tensor]:
-    """The weight (n_in, Z) and bias (Z,) of an affine map that is known by its values alone."""
+    """The weight (n_in, Z) and bias (Z,) of an affine map, from its values."""
     bias = read(torch.zeros(1, n_in, dtype=torch.float64))[0]
     return read(torch.eye(n_in, dtype=torch.float64)) - bias, bias
 

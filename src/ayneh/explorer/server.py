@@ -1,4 +1,4 @@
-"""The explorer's server: a few routes that only read, guarded against other pages in the same browser."""
+"""The explorer's server: a few routes, all read-only, closed to other pages in the same browser."""
 
 from __future__ import annotations
 
@@ -137,16 +137,16 @@ def numbers(request: Request) -> tuple[int, int, int]:
 
 
 def number(text: str) -> int:
-    """A number of a path. Raises Absent for what is none."""
+    """A number of a path. Raises Absent for anything else."""
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
         raise Absent("Runs, replicas and epochs are numbers.")
     return int(text)
 
 
 async def answer(ask: Callable[[], Answer]) -> Response:
-    """What the library answers, from a thread of its own."""
-    told = await to_thread.run_sync(ask)
-    return Response(told.body, media_type=told.kind)
+    """The library's answer, computed in another thread."""
+    made = await to_thread.run_sync(ask)
+    return Response(made.body, media_type=made.kind)
 
 
 def refusal(status: int, words: str) -> Response:
@@ -155,22 +155,22 @@ def refusal(status: int, words: str) -> Response:
 
 
 async def absent(request: Request, error: Exception) -> Response:
-    """What is not here."""
+    """404: no such run, epoch or part."""
     return refusal(404, str(error))
 
 
 async def unable(request: Request, error: Exception) -> Response:
-    """What cannot be made of this run, in its own words."""
+    """422: this part of the run cannot be made, and why."""
     return refusal(422, str(error))
 
 
 async def unknown(request: Request, error: Exception) -> Response:
-    """No route leads there."""
+    """404: no such route."""
     return refusal(404, "There is no such page.")
 
 
 async def broken(request: Request, error: Exception) -> Response:
-    """A fault of ours: which one, and the server goes on."""
+    """500: a fault of the explorer; the server goes on."""
     return refusal(500, f"The explorer failed on this ({type(error).__name__}); please report it.")
 
 
@@ -178,10 +178,10 @@ HANDLERS = {Absent: absent, UserError: unable, 404: unknown, Exception: broken}
 
 
 class Guard:
-    """Only reads, only under the server's own name, only for its own page.
+    """Allows read requests alone, under the server's own name, from its own page.
 
-    A page of another site can make a browser send requests here: directly, which Origin and Sec-Fetch-Site tell, or
-    under a name of its own that it lets point to this address (DNS rebinding), which Host tells.
+    A page of another site can make a browser send requests here: directly, which shows in Origin and Sec-Fetch-Site, or
+    under a name of its own that resolves to this address (DNS rebinding), which shows in Host.
     """
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
@@ -207,7 +207,7 @@ class Guard:
         await (refused or self.app)(scope, receive, sealed)
 
     def refused(self, scope: Scope) -> Response | None:
-        """The refusal of this request; None where it may pass."""
+        """The refusal of this request, or None."""
         headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
@@ -224,7 +224,7 @@ class Guard:
         return None
 
     def known(self, host: str) -> bool:
-        """Whether this is a Host that the server goes by; open to a network, any address but no other name."""
+        """Whether this Host is the server's; if it is open to a network, any address is, but no other name."""
         name, _, port = (host if self.port != 80 else f"{host}:80").lower().rpartition(":")
         if port != str(self.port):
             return False

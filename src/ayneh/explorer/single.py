@@ -1,4 +1,4 @@
-"""The explorer as one file: the page, the runtime and the nets inside it, with no need of a server or a network."""
+"""The explorer as one file: the page, the runtime and the nets, usable without a server and without a network."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def write_page(path: Path, library: Library, replica: int, epochs: int) -> None:
 
 
 def answers(library: Library, replica: int, epochs: int) -> dict[str, bytes]:
-    """What the server would answer, by path, for one replica of each run; weights in half precision."""
-    told = json.loads(library.runs().body)
+    """The server's answers, by path, for one replica of each run; weights in half precision."""
+    runs = json.loads(library.runs().body)
     kept: dict[str, bytes] = {}
-    for run, about in enumerate(told["runs"]):
+    for run, about in enumerate(runs["runs"]):
         if not about["epochs"]:
             raise UserError(f"{library.records[run].folder} has no checkpoint yet: train an epoch first.")
         if replica not in range(about["replicas"]):
             raise UserError(f"--replica is {replica}; {library.records[run].folder} has {about['replicas']}.")
         chosen = spread(about["epochs"], epochs)
-        # The page knows one replica of each run, as if there were no others.
+        # The page shows one replica of each run as the only one.
         about |= {"epochs": chosen[-1:], "films": chosen, "replicas": 1, "seed": about["seed"] + replica}
         about["training"] = False
         for epoch in chosen:
@@ -61,7 +61,7 @@ def answers(library: Library, replica: int, epochs: int) -> dict[str, bytes]:
         with suppress(UserError):  # the data set is not on this machine: the page says so where it needs it
             kept[_place(run, newest, "gallery")] = library.part(run, replica, newest, "gallery").body
         kept |= _live(library, run, replica)
-    kept["/api/runs"] = json.dumps(told).encode()
+    kept["/api/runs"] = json.dumps(runs).encode()
     return kept
 
 
@@ -149,7 +149,7 @@ def page_of(kept: dict[str, bytes]) -> str:
 
 
 def _renamed(script: str) -> str:
-    """Modules are found by name in the page's import map: a data URL has no neighbours."""
+    """Modules are imported by their names in the page's import map: relative paths do not work in data URLs."""
     script = re.sub(r'(from|import)(\s*\(?\s*)"\./([\w-]+\.js)"', r'\1\2"explorer/\3"', script)
     return script.replace('"/runtime/ort.mjs"', '"explorer/ort.mjs"')
 

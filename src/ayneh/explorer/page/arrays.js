@@ -1,4 +1,4 @@
-// safetensors: eight bytes of length, a JSON header, then plain numbers. It cannot hold code.
+// safetensors: eight bytes of length, a JSON header, then plain numbers, never code.
 
 const KINDS = { F32: Float32Array, U8: Uint8Array, I32: Int32Array, F16: Uint16Array };
 

@@ -1,4 +1,4 @@
-// Chance as a function of a seed: the same number draws the same noise for both runs, and tomorrow.
+// Random numbers as a function of a seed: the same seed gives the same noise on both sides and on any day.
 
 export class Chance {
   constructor(seed) {
@@ -14,7 +14,7 @@ export class Chance {
     return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** N(0, 1) by Box and Muller's way; always two draws of the above. */
+  /** N(0, 1) by Box and Muller's method, from two uniform draws. */
   normal() {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
     return radius * Math.cos(2 * Math.PI * this.uniform());

@@ -2,7 +2,7 @@
 
 const NS = "http://www.w3.org/2000/svg";
 const [WIDE, HIGH, LEFT, BOTTOM] = [360, 160, 40, 20];
-const MANY = 50; // from so many points on, a few high ones may lie at the upper edge
+const MANY = 50; // from this many points on, the highest 2 % may lie at the upper edge
 
 /** {title, series: [{name, points: [[x, y], ...]}], low, high, marks: [{from, to, severity}]} -> a figure. Marks are
  *  shaded from one x to another, or to the end where `to` is null. */

@@ -1,4 +1,4 @@
-// Sliders for the ways in latent space along which images change most.
+// Sliders for the directions in latent space along which images change most.
 
 import { Chance } from "./chance.js";
 import { button, h, percent, slider } from "./elements.js";
@@ -33,7 +33,7 @@ export function makeDirections(app) {
       const opinions = await side.model.opinions(images);
       paintTiles(side.big, images.subarray(0, size), side.model, 1, opinions);
       paintTiles(side.strip, images.subarray(size), side.model, STRIP.length, opinions.subarray(1));
-      side.word.textContent = `D takes it for real with ${percent(opinions[0])}`;
+      side.word.textContent = `D: real with ${percent(opinions[0])}`;
     }
     strip.textContent = `Direction ${focused + 1} from ${STRIP[0]} to ${STRIP.at(-1)}, the rest as set.`;
   });
@@ -67,11 +67,11 @@ export function makeDirections(app) {
       side.model = models[i];
       side.base = app.found[i] ?? side.model.prior.draw(new Chance(app.seed));
     });
-    const ways = Math.min(SHOWN, ...models.map((model) => model.ways));
+    const many = Math.min(SHOWN, ...models.map((model) => model.directions));
     const shares = models[0].notes.shares.data;
-    sliders = Array.from({ length: ways }, (_, k) => {
+    sliders = Array.from({ length: many }, (_, k) => {
       const made = slider({
-        label: `${k + 1}. ${percent(shares[k])}`, min: -3, max: 3, step: 0.05, value: 0, told: (x) => x.toFixed(2), oninput: () => look(),
+        label: `${k + 1}. ${percent(shares[k])}`, min: -3, max: 3, step: 0.05, value: 0, format: (x) => x.toFixed(2), oninput: () => look(),
       });
       made.input.setAttribute("aria-label", `Direction ${k + 1}, explains ${percent(shares[k])}`);
       made.input.addEventListener("focus", () => {

@@ -1,4 +1,4 @@
-// Your own digit: what D makes of it, what G makes of that, and which training images are near.
+// Your own digit: D's features of it, G's image of the latent read from them, and the nearest training images.
 
 import { row } from "./arrays.js";
 import { button, h, percent, tick } from "./elements.js";
@@ -14,10 +14,10 @@ const NEAR = 8;
 export function makeDrawing(app) {
   let sides = [];
   let centre = true;
-  let taken = null; // a training image that is looked at instead of the drawing
+  let taken = null; // a training image that is used instead of the drawing
   let ended = false;
   let searching = 0;
-  let touched = false; // until then a training image shows what there is to see
+  let touched = false; // until then the view shows a training image
   const pen = makePen((done) => {
     taken = null;
     touched = true;
@@ -51,9 +51,9 @@ export function makeDrawing(app) {
   );
   const root = h(
     "section", {},
-    h("p", { class: "lead" }, "Draw a digit, or drop an image anywhere on this page. The discriminator turns it into numbers; from these a latent is read back, and the generator draws what it stands for."),
+    h("p", { class: "lead" }, "Draw a digit, or drop an image anywhere on this page. The discriminator turns it into numbers, a latent is read back from these, and the generator draws the image of that latent."),
     h("div", { class: "split desk-split" }, desk, holder),
-    h("p", { class: "hint" }, "The latent is read by a linear map that was fitted to generated images. “Search” goes on from there: it follows the generator's slope towards the image, for a second or two, in this browser."),
+    h("p", { class: "hint" }, "The latent is read by a linear map that was fitted to generated images. “Search” goes on from there: it follows the slope of the generator towards the image, in this browser, in a second or two."),
   );
 
   root.ownerDocument.addEventListener("dragover", (event) => event.preventDefault());
@@ -121,7 +121,7 @@ export function makeDrawing(app) {
     paintTiles(side.made, image, side.model, 1, [opinion]);
     const error = Math.sqrt(image.reduce((sum, x, p) => sum + (x - side.image[p]) ** 2, 0) / image.length);
     side.made.dataset.error = error;
-    side.madeWord.textContent = `G's answer, ${how}. Off by ${error.toFixed(2)} (root mean square). D: real with ${percent(opinion)}`;
+    side.madeWord.textContent = `G's image, ${how}. Off by ${error.toFixed(2)} (root mean square). D: real with ${percent(opinion)}`;
   }
 
   async function neighbours(side) {
@@ -138,8 +138,8 @@ export function makeDrawing(app) {
       const columns = side.near.clientWidth < 420 ? NEAR / 2 : NEAR; // two rows on a phone
       paintTiles(side.near, flat, side.model, columns, await side.model.opinions(flat));
       const of = `of ${features.shape[0].toLocaleString("en")} training images`;
-      const told = labels ? `Labels: ${nearest.map((i) => labels.data[i]).join(", ")}. ` : "";
-      side.nearWord.textContent = `${told}The nearest ${of}, by D's numbers.`;
+      const named = labels ? `Labels: ${nearest.map((i) => labels.data[i]).join(", ")}. ` : "";
+      side.nearWord.textContent = `${named}The nearest ${of}, by D's numbers.`;
     } catch (error) {
       side.nearWord.textContent = `Neighbours are left out. ${error.message}`;
     }
@@ -152,7 +152,7 @@ export function makeDrawing(app) {
       for (const side of sides) {
         const found = await fit(side.model, side.image, side.z, {
           stopped: () => mine !== searching,
-          told: async (best, round) => {
+          improved: async (best, round) => {
             said.textContent = `Step ${round + 1}: off by ${best.error.toFixed(3)}`;
           },
         });

@@ -1,4 +1,4 @@
-// Small pieces of HTML. Text is always text: nothing that comes from a run is read as markup.
+// Small pieces of HTML. Words from a run become text nodes, never markup.
 
 /** h("button", {class: "quiet", onclick: f}, "words", child, ...). */
 export function h(tag, attributes = {}, ...children) {
@@ -14,19 +14,19 @@ export function h(tag, attributes = {}, ...children) {
 
 let count = 0;
 
-/** A labelled slider: {root, input, get value, set(value)}; `told(value)` gives the words beside it. */
-export function slider({ id = `slider-${count++}`, label, min, max, step = 1, value, told = String, oninput }) {
+/** A labelled slider: {root, input, get value, set(value)}; `format(value)` gives the words beside it. */
+export function slider({ id = `slider-${count++}`, label, min, max, step = 1, value, format = String, oninput }) {
   const output = h("output", { for: id });
   const input = h("input", { id, type: "range", min, max, step, value });
-  const tell = () => {
-    output.textContent = told(Number(input.value));
+  const update = () => {
+    output.textContent = format(Number(input.value));
     input.setAttribute("aria-valuetext", output.textContent);
   };
   input.addEventListener("input", () => {
-    tell();
+    update();
     oninput?.(Number(input.value));
   });
-  tell();
+  update();
   const root = h("div", { class: "slider" }, h("label", { for: id }, label), input, output);
   return {
     root,
@@ -37,7 +37,7 @@ export function slider({ id = `slider-${count++}`, label, min, max, step = 1, va
     set(next, limits = {}) {
       Object.assign(input, limits);
       input.value = next;
-      tell();
+      update();
     },
   };
 }

@@ -1,4 +1,4 @@
-// The same noise through the generator of every epoch that was kept: how it learnt to draw.
+// The images of the same noise by the generator of every epoch that was kept.
 
 import { Chance } from "./chance.js";
 import { button, choice, h, slider } from "./elements.js";
@@ -18,7 +18,7 @@ export function makeEpochs(app) {
   let playing = false;
   let filming = 0;
   const holder = h("div", { class: "sides" });
-  const when = slider({ id: "epochs-slider", label: "Generator of epoch", min: 0, max: 0, value: 0, told, oninput: () => look() });
+  const when = slider({ id: "epochs-slider", label: "Generator of epoch", min: 0, max: 0, value: 0, format: epochsAt, oninput: () => look() });
   const play = button("Play", () => toggle(), { "aria-pressed": "false" });
   const kinds = choice({
     label: "Noise", value: source,
@@ -30,20 +30,20 @@ export function makeEpochs(app) {
   });
   const root = h(
     "section", {},
-    h("p", { class: "lead" }, "The noise stays the same; only the generator changes. Move through the epochs that the run kept and watch it learn."),
+    h("p", { class: "lead" }, "The noise stays the same and the generator changes. Move through the epochs that the run kept and see how its images change."),
     h("div", { class: "controls above" }, when.root, play, kinds.root, button("New noise", () => {
       source = kinds.input.value = "new";
       app.newNoise();
     })),
     holder,
-    h("p", { class: "hint" }, "The bars are the opinion of the discriminator chosen above, also on images of earlier epochs."),
+    h("p", { class: "hint" }, "The bars are from the discriminator of the checkpoint chosen above, for images of all epochs."),
   );
 
-  function told(i) {
+  function epochsAt(i) {
     return sides.map((side) => side.epochs[at(side, i)]).filter((e) => e !== undefined).join(" | ");
   }
 
-  /** Sides with fewer epochs reach their end at the same time as the others. */
+  /** The index of a side's epoch at slider position i: every side ends with its last epoch. */
   function at(side, i) {
     return Math.round((i / Math.max(1, Number(when.input.max))) * (side.epochs.length - 1));
   }
@@ -87,7 +87,7 @@ export function makeEpochs(app) {
         try {
           made = await images(side, epoch, side.zs.slice(0, FILM));
         } catch {
-          continue; // a checkpoint that is gone by now leaves its place empty
+          continue; // the checkpoint has been deleted: its column stays empty
         }
         if (mine !== filming) return;
         const size = made.length / FILM;

@@ -1,4 +1,4 @@
-// D's numbers of an image as bars: how far each is from its mean over generated images.
+// D's features of an image as bars: how far each is from its mean over generated images, in deviations.
 
 import { colour } from "./paint.js";
 

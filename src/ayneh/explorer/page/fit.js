@@ -5,8 +5,8 @@
 const NUDGE = 0.05; // deviations
 const DAMPINGS = [0.1, 1, 10, 100];
 
-/** From z towards the latent whose image is nearest to `target`; tells each better one. Returns {z, error}. */
-export async function fit(model, target, z, { rounds = 12, weight = 0.02, told = () => {}, stopped = () => false } = {}) {
+/** From z towards the latent whose image is nearest to `target`; calls `improved` with each better one. Returns {z, error}. */
+export async function fit(model, target, z, { rounds = 12, weight = 0.02, improved = () => {}, stopped = () => false } = {}) {
   const dim = z.length;
   let damping = 1;
   let best = { z, ...(await costs(model, [z], target, weight))[0] };
@@ -37,7 +37,7 @@ export async function fit(model, target, z, { rounds = 12, weight = 0.02, told =
     }
     damping = Math.max(1e-3, damping * DAMPINGS[k] * 0.5);
     best = { z: tries[k], ...found[k] };
-    told(best, round);
+    improved(best, round);
   }
   return best;
 }

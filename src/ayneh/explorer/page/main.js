@@ -1,4 +1,4 @@
-// The page: what is looked at on top, six views below it, one of them open.
+// The page: the chosen checkpoints on top, six views below them, one of which is open.
 
 import { benchmark } from "./benchmark.js";
 import { makeDirections } from "./directions.js";
@@ -27,7 +27,7 @@ async function start() {
   const app = {
     runs,
     seed: 1,
-    found: [], // for each side a latent that was found for a drawing
+    found: [], // for each side, the latent found for the drawing
     say,
     get models() {
       return this.sides.models;

@@ -1,4 +1,4 @@
-// One replica of a checkpoint: its generator and discriminator in the browser, and what the server noted beside them.
+// One replica of a checkpoint: its generator and discriminator in the browser, and the notes from the server.
 
 import { row, unpack } from "./arrays.js";
 import { makePrior } from "./priors.js";
@@ -12,7 +12,7 @@ function net(path) {
   const found = nets.get(path) ?? bytes(path).then(load);
   nets.delete(path); // and put it last
   nets.set(path, found);
-  found.catch(() => nets.delete(path)); // an error is asked again
+  found.catch(() => nets.delete(path)); // after an error the next call asks again
   if (nets.size > KEPT) {
     const [oldest, old] = nets.entries().next().value;
     nets.delete(oldest);
@@ -63,13 +63,13 @@ export class Model {
     return (await (await net(this.path("generator"))).run(flat, [zs.length, this.prior.dim])).image;
   }
 
-  /** D's opinion of each image: the probability that it gives to "real". */
+  /** D's opinion of each image: the probability that it is real, by D. */
   async opinions(images) {
     const { logit } = await this.look("discriminator", images);
     return Float32Array.from(logit, (x) => 1 / (1 + Math.exp(-x)));
   }
 
-  /** D's numbers of each image, (N F) in one Float32Array. */
+  /** D's features of each image, (N F) in one Float32Array. */
   async features(images) {
     return (await this.look("encoder", images)).features;
   }
@@ -84,7 +84,7 @@ export class Model {
     return pack(this.path("gallery"));
   }
 
-  /** Features -> the z that the read-back map finds in them. */
+  /** Features -> z, by the read-back map. */
   latent(features) {
     const { read_weight: weight, read_bias: bias } = this.notes;
     const z = Float64Array.from(bias.data);
@@ -92,18 +92,18 @@ export class Model {
     return this.prior.settle(Float32Array.from(z));
   }
 
-  get ways() {
+  get directions() {
     return this.notes.directions.shape[0];
   }
 
   /** Principal direction k, a unit vector. */
-  way(k) {
+  direction(k) {
     return row(this.notes.directions, k);
   }
 
   /** The coordinate of z along direction k, in standard deviations of the prior. */
   along(z, k) {
-    return this.way(k).reduce((sum, w, i) => sum + (w * (z[i] - this.centre)) / this.spread, 0);
+    return this.direction(k).reduce((sum, w, i) => sum + (w * (z[i] - this.centre)) / this.spread, 0);
   }
 
   /** z with its coordinates along some directions set: {k: value}. */
@@ -112,7 +112,7 @@ export class Model {
     for (const [key, value] of Object.entries(values)) {
       const k = Number(key);
       const step = (value - this.along(z, k)) * this.spread;
-      this.way(k).forEach((w, i) => (moved[i] += step * w));
+      this.direction(k).forEach((w, i) => (moved[i] += step * w));
     }
     return this.prior.settle(moved);
   }

@@ -1,4 +1,4 @@
-// Tails of distributions and their inverses, in double precision, exact far out where 1 - F would be 0.
+// Tails of distributions and their inverses, in double precision, exact also where 1 - F rounds to 0.
 
 /** 2 / sqrt(pi) times the integral of exp(-t^2) from x to infinity, x >= 0. */
 function erfc(x) {

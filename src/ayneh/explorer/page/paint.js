@@ -1,4 +1,4 @@
-// Images onto canvases: sharp pixels, black frame cut off, and D's opinion as a bar under each.
+// Images onto canvases: sharp pixels, without the black frame, and D's opinion as a bar under each.
 
 import { levels, take } from "./frame.js";
 

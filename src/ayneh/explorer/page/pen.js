@@ -6,7 +6,7 @@ const SIDE = 280; // a multiple of 28
 const PEN = 22;
 const STEP = 8;
 
-/** {root, canvas, clear(), show(image)}; `changed(done)` after each stroke's piece, done at its end. */
+/** {root, canvas, clear(), show(image)}; `changed(done)` after each piece of a stroke; done: the stroke has ended. */
 export function makePen(changed) {
   const canvas = h("canvas", {
     width: SIDE, height: SIDE, class: "pen", tabindex: 0, role: "application",
@@ -82,7 +82,7 @@ export function makePen(changed) {
     changed(true);
   });
 
-  /** An image's central square; light paper with dark ink is turned round. */
+  /** An image's central square; dark ink on light paper is inverted. */
   function show(image) {
     const side = Math.min(image.width, image.height);
     blacken();

@@ -1,4 +1,4 @@
-// A plane through latent space: a map of it, and a lens of images that follows the pointer.
+// A plane through latent space: a map of its images, and a lens that follows the pointer.
 
 import { Chance } from "./chance.js";
 import { button, choice, h, percent, slider } from "./elements.js";
@@ -18,7 +18,7 @@ export function makePlane(app) {
 
   const wide = slider({
     label: "Lens width", min: 0.02, max: 0.6, step: 0.02, value: 0.28,
-    told: (x) => `${Math.round(100 * x)} % of the map`, oninput: () => look(),
+    format: (x) => `${Math.round(100 * x)} % of the map`, oninput: () => look(),
   });
   const kinds = choice({
     label: "Plane through", value: kind,
@@ -32,7 +32,7 @@ export function makePlane(app) {
   const said = h("p", { class: "note", "aria-live": "polite", id: "plane-said" });
   const root = h(
     "section", {},
-    h("p", { class: "lead" }, "Every point of the map is a list of numbers, and the generator makes an image of each. Move over the map: the lens shows what lies around that point. The bar under an image is the discriminator's opinion, the fuller the more real."),
+    h("p", { class: "lead" }, "Every point of the map is a latent, a list of numbers from which the generator makes an image. Move over the map: the lens shows the images around that point. The bar under an image shows how likely the discriminator takes it to be real."),
     holder,
     said,
     h("div", { class: "controls" }, kinds.root, wide.root, button("New noise", () => app.newNoise(), { id: "plane-new" })),
@@ -58,7 +58,7 @@ export function makePlane(app) {
       side.frame.style.cssText = box(u, v, wide.value);
       side.opinions = await side.model.opinions(images);
       paintTiles(side.lens, images, side.model, LENS, side.opinions);
-      side.word.textContent = `D takes the middle one for real with ${percent(side.opinions[12])}`;
+      side.word.textContent = `D of the middle one: real with ${percent(side.opinions[12])}`;
     }
   });
 

@@ -1,4 +1,4 @@
-// From what was drawn or dropped to an image as the training data has them.
+// A drawn or dropped image in the form of the training images.
 
 import { put, scale } from "./frame.js";
 

@@ -1,19 +1,19 @@
-// The laws of z: game/priors.py and game/paths.py once more, for the browser. A test holds the two together.
+// The priors of z: game/priors.py and game/paths.py in JavaScript. A test compares the two.
 //
 // A latent is a Float32Array of `dim` numbers. Sums are made in double precision.
 
 import { ndtr, ndtri, studentTail, untail } from "./normal.js";
 
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
-const TAIL = 1e-12; // the least probability that a path reckons with
+const TAIL = 1e-12; // the least probability in a path
 
-/** The prior of a run, by what the server tells of it: {name, dim, numbers}. */
+/** The prior of a run from what the server gives: {name, dim, numbers}. */
 export function makePrior({ name, dim, numbers }) {
   return { dim, ...LAWS[name](numbers, dim) };
 }
 
 // Each law: draw(chance) -> z; mix(points, weights) -> a latent that follows the law if the points are independent draws
-// of it; settle(z) -> the nearest latent that the law can give.
+// of it; settle(z) -> the nearest latent among the values of the law.
 
 const LAWS = {
   normal: ({ mean, std }, dim) => ({
@@ -65,7 +65,7 @@ const LAWS = {
   bernoulli: ({ p, low, high }, dim) => ({
     draw: (chance) => fill(dim, () => (chance.uniform() < p ? high : low)),
     mix: jumps,
-    path: (a, b, t) => (t === 0 ? a : t === 1 ? b : a.map((x, i) => (t > turn(i) ? b[i] : x))),
+    path: (a, b, t) => (t === 0 ? a : t === 1 ? b : a.map((x, i) => (t > changeTime(i) ? b[i] : x))),
     settle: (z) => z.map((x) => (x > (low + high) / 2 ? high : low)),
   }),
   mixture: ({ components, low, high, std }, dim) => {
@@ -88,7 +88,7 @@ export function path(prior, a, b, t) {
   return prior.mix([a, b], [1 - t, t]);
 }
 
-/** The straight line, which leaves the law: for comparison. */
+/** The straight line, for comparison: its points do not follow the law. */
 export function line(a, b, t) {
   return a.map((x, i) => (1 - t) * x + t * b[i]);
 }
@@ -122,12 +122,12 @@ function throughScores(centre, tail, untailed) {
   };
 }
 
-/** Coordinate i comes from one of the points, by its own fixed turn: a coin has no value between its two. */
+/** Each coordinate is that of one of the points, since a Bernoulli has no value between its two. */
 function jumps(points, weights) {
   const shares = weights.map((w) => Math.max(0, w));
   const total = shares.reduce((a, b) => a + b, 0);
   return points[0].map((_, i) => {
-    let left = turn(i) * total;
+    let left = changeTime(i) * total;
     return points[shares.findIndex((share) => (left -= share) < 0)]?.[i] ?? points.at(-1)[i];
   });
 }
@@ -148,7 +148,8 @@ function greatCircle(a, b, t, radius) {
   return Float32Array.from(start, (x, i) => radius * (Math.cos(angle) * x + (Math.sin(angle) * towards[i]) / size));
 }
 
-function turn(i) {
+/** When coordinate i of a Bernoulli path changes, in [0, 1). */
+function changeTime(i) {
   return ((i + 1) * GOLDEN) % 1;
 }
 

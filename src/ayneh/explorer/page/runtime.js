@@ -1,4 +1,4 @@
-// onnxruntime-web: one thread of WebAssembly in this page, fed with bytes only, so that it never asks the network.
+// onnxruntime-web: one thread of WebAssembly in this page. It is given bytes, so that it makes no requests.
 
 import { bytes } from "./source.js";
 
@@ -20,12 +20,12 @@ export async function load(model) {
   let before = Promise.resolve();
   return {
     run(input, shape) {
-      const turn = before.then(async () => {
+      const result = before.then(async () => {
         const outputs = await session.run({ [given]: new ort.Tensor("float32", input, shape) });
         return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.data]));
       });
-      before = turn.catch(() => {}); // one after another, and a failure is only its own
-      return turn;
+      before = result.catch(() => {}); // calls run one after another, also after one that fails
+      return result;
     },
     release: () => before.then(() => session.release()),
   };

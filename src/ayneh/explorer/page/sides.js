@@ -1,4 +1,4 @@
-// What is looked at: one checkpoint, or two side by side, each with its run, replica and epoch.
+// The chosen checkpoints: one, or two side by side, each with its run, replica and epoch.
 
 import { button, choice, h, slider } from "./elements.js";
 import { Model } from "./model.js";
@@ -7,8 +7,8 @@ import { during } from "./state.js";
 const PREPARING = "Preparing this checkpoint; the first time takes a few seconds…";
 
 export class Sides {
-  /** runs: what the server tells of them. Called back: changed() when another model is ready, picked() as soon as it is
-   *  wished for, failed(error). */
+  /** runs: from the server. Callbacks: changed() when another model is ready, picked() as soon as one is chosen,
+   *  failed(error). */
   constructor(root, runs, { changed, picked, failed }) {
     Object.assign(this, { root, runs, changed, picked, failed, chosen: [], models: [] });
     this.root.replaceChildren();
@@ -37,7 +37,7 @@ export class Sides {
     this.changed();
   }
 
-  /** Another run, replica or epoch for a side. Of several wishes in a row the last one counts. */
+  /** Another run, replica or epoch for a side. Of several choices in a row the last one counts. */
   choose(side, wish) {
     return during(this.root, this.prepare(side, wish));
   }
@@ -58,7 +58,7 @@ export class Sides {
     } catch (error) {
       if (number !== side.wish) return;
       side.status.textContent = "";
-      if (!this.late(side)) this.failed(error); // else its checkpoint may have made room for a newer one
+      if (!this.late(side)) this.failed(error); // else its checkpoint may have been deleted for a newer one
     }
     side.busy = false;
     this.catchUp(side);
@@ -68,7 +68,7 @@ export class Sides {
     return side.follows && side.epoch !== this.runs[side.run].epochs.at(-1);
   }
 
-  /** To the newest epoch, once the one before is ready: else a fast training would leave nothing time to be shown. */
+  /** To the newest epoch, once the one before is ready: a fast training would else replace each before it is shown. */
   catchUp(side) {
     if (!side.busy && this.late(side) && this.chosen.includes(side)) {
       this.choose(side, { epoch: this.runs[side.run].epochs.at(-1) });
@@ -107,7 +107,7 @@ export class Sides {
     }
     side.slider = slider({
       label: "Epoch", min: 0, max: run.epochs.length - 1, value: run.epochs.indexOf(side.epoch),
-      told: (i) => `${this.runs[side.run].epochs[i] ?? ""}`,
+      format: (i) => `${this.runs[side.run].epochs[i] ?? ""}`,
       oninput: (i) => this.choose(side, { epoch: this.runs[side.run].epochs[i] }),
     });
     if (run.epochs.length > 1) parts.push(side.slider.root);
@@ -119,7 +119,7 @@ export class Sides {
     return h("div", { class: "side-card" }, h("div", { class: "controls" }, parts), status);
   }
 
-  /** A run in training has new checkpoints: the slider grows, and follows where it stood at the end. */
+  /** A run in training has new checkpoints: the slider gets them, and moves on if it stood at the end. */
   grown(run, epochs) {
     const known = this.runs[run].epochs;
     if (epochs.join() === known.join()) return;
@@ -129,7 +129,7 @@ export class Sides {
       return;
     }
     for (const side of this.chosen.filter((s) => s.run === run)) {
-      side.follows ||= !epochs.includes(side.epoch); // what was looked at is gone
+      side.follows ||= !epochs.includes(side.epoch); // its checkpoint has been deleted
       if ((known.length > 1) !== (epochs.length > 1)) this.build();
       side.slider.set(side.follows ? epochs.length - 1 : epochs.indexOf(side.epoch), { max: epochs.length - 1 });
       this.catchUp(side);

@@ -1,4 +1,4 @@
-// Where everything comes from: the server, or, in a saved page, the page itself. Nothing else is ever asked.
+// All data comes from the explorer's server or, in a saved page, from the page itself. There are no other requests.
 
 export const saved = document.documentElement.hasAttribute("data-saved");
 
@@ -12,8 +12,8 @@ export async function bytes(path) {
     throw new Error("The explorer's server does not answer; is it still running?");
   }
   if (!response.ok) {
-    const told = await response.json().catch(() => ({}));
-    throw new Error(told.error ?? `The explorer's server answered ${response.status}.`);
+    const answer = await response.json().catch(() => ({}));
+    throw new Error(answer.error ?? `The explorer's server answered ${response.status}.`);
   }
   return response.arrayBuffer();
 }

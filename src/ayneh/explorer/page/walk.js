@@ -1,4 +1,4 @@
-// From one latent to another by the prior's own path, beside the straight line that leaves it.
+// From one latent to another by the prior's own path, beside the straight line, whose points do not follow the prior.
 
 import { Chance } from "./chance.js";
 import { button, h, percent, slider, tick } from "./elements.js";
@@ -13,7 +13,7 @@ export function makeWalk(app) {
   let playing = false;
   let straight = false;
   const holder = h("div", { class: "sides" });
-  const where = slider({ id: "walk-position", label: "Position", min: 0, max: 1, step: 0.01, value: 0.5, told: percent, oninput: () => look() });
+  const where = slider({ id: "walk-position", label: "Position", min: 0, max: 1, step: 0.01, value: 0.5, format: percent, oninput: () => look() });
   const play = button("Play", () => toggle(), { "aria-pressed": "false" });
   const lineTick = tick({
     label: "Show the straight line too",
@@ -24,7 +24,7 @@ export function makeWalk(app) {
   });
   const root = h(
     "section", {},
-    h("p", { class: "lead" }, "Two draws of noise, and the way between them that the noise itself would take: every point on it is as likely as any draw. A straight line passes where the generator was never trained."),
+    h("p", { class: "lead" }, "Two draws of noise and a path between them on which every point follows the prior, as any draw does. A straight line leads through points on which the generator was never trained."),
     holder,
     h("div", { class: "controls" }, where.root, play, button("New ends", () => app.newNoise()), lineTick.root),
   );
