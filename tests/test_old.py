@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import ayneh as package
+from ayneh.record import Record
 
 OLD = Path(__file__).parent / "old"
 SUMS = {"run --replica 1": 323812, "run --epoch 0": 322536, "mirror": 330105, "mirror --best": 330105}  # of 40 images
@@ -89,9 +90,10 @@ def test_resume_comes_to_what_it_came_to_then(works, old, comes_to):
 def test_resume_of_a_run_that_may_be_rescued_and_is_scored(works, old):
     folder = old("mirror")
     works("resume", folder, "--epochs", 5, "--quiet")
-    *before, last = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    *before, last = Record.open(folder).lines()
     assert [line["step"] for line in (*before, last)] == [*range(5, 51, 5)]
-    assert last["scores"][0].keys() == before[-2]["scores"][0].keys()
+    assert last["scores"].keys() == before[-2]["scores"].keys()
+    assert last["scores"]["fd"][0]["protocol"] == before[-2]["scores"]["fd"][0]["protocol"]
 
 
 @pytest.mark.parametrize(("name", "score"), [("run", "140.8"), ("mirror", "153.9")])

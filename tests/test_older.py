@@ -7,10 +7,98 @@ from pathlib import Path
 import pytest
 
 from ayneh import older
+from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.words import sentence
-from ayneh.record import Record
+from ayneh.record import Record, of_replicas
+from ayneh.studies.ledger import Ledger
+from ayneh.studies.results import results, rows
 
 OLD = Path(__file__).parent / "old"
+
+
+@pytest.mark.parametrize(
+    ("before", "short", "n", "protocol"),
+    [
+        ("fd_10k_mnist_test", "fd", 10_000, "fd_10k_mnist_test"),
+        ("fd_infinite_1297_digits_test", "fd_infinite", 1297, "fd_infinite_1297_digits_test"),
+        ("class_kl_500_digits_test_cnn-1", "class_kl@cnn-1", 500, "class_kl_500_digits_test_cnn-1"),
+        ("ms_ssim_within_class_2k_mnist_test", "ms_ssim_within_class", 2000, "ms_ssim_within_class_2k_mnist_test"),
+        ("kl_corrected_1m_stackedmnist_train", "kl_corrected", 1_000_000, "kl_corrected_1m_stackedmnist_train"),
+        ("modes_26k_stackedmnist", "modes", 26_000, "modes_26k_stackedmnist"),
+        ("fd_30_folder_test_random", "fd@random", 30, "fd_30_folder_test_random"),
+        ("inception_fid_30_folder:/home/me_2k_test/x_test", "inception_fid", 30, "inception_fid_30_folder_test"),
+    ],
+)
+def test_a_protocol_becomes_a_short_name(before, short, n, protocol):
+    (swap,) = older.outcome({"swaps": {"a": {before: 1.5}}})["swaps"].values()
+    assert swap == {short: {"value": 1.5, "n": n, "protocol": protocol}}
+
+
+def test_a_line_has_a_list_for_each_name_with_an_entry_for_each_replica():
+    before = {
+        "epoch": 1,
+        "loss_d": [1.0, 2.0],
+        "vitals": [{"spread": 0.1, "drift": None}, {"spread": 0.2, "drift": 3.0}],
+        "scores": [{"fd_100_digits_test": 9.0, "kid_100_digits_test": None}, {}],
+    }
+    fd, kid = ({"value": v, "n": 100, "protocol": f"{m}_100_digits_test"} for m, v in (("fd", 9.0), ("kid", None)))
+    now = older.line(before)
+    assert now == {
+        "epoch": 1,
+        "loss_d": [1.0, 2.0],
+        "vitals": {"spread": [0.1, 0.2], "drift": [None, 3.0]},
+        "scores": {"fd": [fd, None], "kid": [kid, None]},
+    }
+    assert older.line(now) == now
+    assert of_replicas(now, range(1, 2)) == {
+        "epoch": 1,
+        "loss_d": [2.0],
+        "vitals": {"spread": [0.2], "drift": [3.0]},
+        "scores": {"fd": [None], "kid": [None]},
+    }
+
+
+def test_a_report_has_intervals_and_floors_as_numbers():
+    record = Record.open(OLD / "run")
+    before, now = json.loads((OLD / "run" / "evaluation.json").read_text()), record.report("evaluation")
+    was, fd = before["scores"]["fd_200_digits_test"], now["scores"]["fd"]
+    assert [fd["low"], fd["high"]] == was["interval"]
+    assert fd["floor"] == was["floor"]["value"]
+    assert [fd["floor_low"], fd["floor_high"]] == was["floor"]["interval"]
+    assert len(now["scores"]) == len(before["scores"])
+    assert {name: now[name] for name in now if name != "scores"} == {k: v for k, v in before.items() if k != "scores"}
+    assert older.evaluation(now) == now
+    assert record.evaluations() == [now]
+    kl = {"value": 0.03, "n": 26_000, "floor": {"value": 0.0236, "standard_deviation": 0.001}}
+    floors = older.evaluation({"scores": {"kl_26k_stackedmnist_uniform": kl}})["scores"]["kl"]
+    assert (floors["floor_low"], floors["floor_high"]) == pytest.approx((0.02164, 0.02556), abs=1e-5)
+
+
+def test_the_results_of_an_old_study_are_those_that_were_written(tmp_path):
+    import csv
+
+    shutil.copytree(OLD / "study", tmp_path / "study")
+    ledger = Ledger.open(tmp_path / "study")
+    written = list(csv.DictReader((OLD / "study" / "results.csv").read_text().splitlines()))
+    found = results(ledger)
+    told = [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows(found)]
+    assert told == written
+    assert found[0].protocols["fd"] == "fd_100_digits_test"
+
+
+def test_a_run_that_was_resumed_has_old_and_new_lines_and_a_rewind_keeps_them_as_they_were(tmp_path):
+    shutil.copytree(OLD / "run", tmp_path / "run")
+    record = Record.open(tmp_path / "run")
+    before, lines = record.metrics.read_text(), record.lines()
+    more = lines[-1] | {"step": 35, "epoch": 3}
+    record.append(more)
+    assert record.lines() == [*lines, more]
+    Doctor(record.config(), record.lines())
+    record.rewind(30)
+    assert record.metrics.read_text() == before
+    record.abandon(25, 1)
+    (lost,) = (tmp_path / "run" / "abandoned.jsonl").read_text().splitlines()
+    assert json.loads(lost) == {"rescue": 1} | json.loads(before.splitlines()[-1])
 
 
 @pytest.mark.parametrize(("folder", "seed"), [("run", 0), ("run", 1), ("mirror", None)])

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -182,7 +183,8 @@ class Record:
 
     def outcome(self) -> dict[str, Any] | None:
         """What a run of a study came to; None until it has ended."""
-        return read_json(self.folder / "outcome.json")
+        values = read_json(self.folder / "outcome.json")
+        return older.outcome(values) if values else None
 
     def write_outcome(self, values: dict[str, Any]) -> None:
         """Write the outcome; with it a run of a study has ended."""
@@ -195,8 +197,8 @@ class Record:
         append_lines(self.metrics, line)
 
     def lines(self) -> list[dict[str, Any]]:
-        """All lines of metrics, but for a last one that a kill cut off."""
-        return read_lines(self.metrics)
+        """All lines of metrics as they are written today, but for a last one that a kill cut off."""
+        return [older.line(line) for line in read_lines(self.metrics)]
 
     def note_finding(self, event: dict[str, Any]) -> None:
         """Add a line of findings: one that appeared or cleared."""
@@ -222,7 +224,7 @@ class Record:
         for path in list(self.checkpoints.glob("*.safetensors")):
             if is_after(path, step):
                 path.rename(attic / path.name)
-        lost = [line for line in self.lines() if line["step"] > step]
+        lost = [line for line in read_lines(self.metrics) if line["step"] > step]  # as they were written
         append_lines(self.folder / "abandoned.jsonl", *({"rescue": number} | line for line in lost))
         if self.findings.exists():  # these lines stay, marked
             found = self.events()
@@ -272,8 +274,9 @@ class Record:
         return path
 
     def report(self, name: str, epoch: int | None = None, replica: int = 0) -> dict[str, Any] | None:
-        """What `write_report` wrote; None if nothing was, or it is not readable."""
-        return read_json(self.report_path(name, epoch, replica))
+        """What `write_report` wrote, as it is written today; None if nothing was, or it is not readable."""
+        values = read_json(self.report_path(name, epoch, replica))
+        return older.evaluation(values) if values and name == "evaluation" else values
 
     def export_path(self, form: str) -> Path:
         """Where an export in this form goes, unless another folder is asked for."""
@@ -282,7 +285,7 @@ class Record:
     def evaluations(self) -> list[dict[str, Any]]:
         """All readable reports of `ayneh evaluate`, in the order of their files' names."""
         found = [read_json(path) for path in sorted(self.folder.glob("evaluation*.json"))]
-        return [report for report in found if report is not None]
+        return [older.evaluation(report) for report in found if report is not None]
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
 
@@ -374,6 +377,17 @@ class Record:
 def epoch_name(epoch: int) -> str:
     """What the files of an epoch (counted from 0, as in the report) begin with."""
     return f"epoch-{epoch:04d}"
+
+
+def of_replicas(line: Mapping[str, Any], rows: range) -> dict[str, Any]:
+    """A line of metrics as a run of these replicas alone writes it: every list cut to their entries."""
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: cut(entries) for name, entries in value.items()}
+        return value[rows.start : rows.stop] if isinstance(value, list) else value
+
+    return {name: cut(value) for name, value in line.items()}
 
 
 def _number(path: Path) -> int:

@@ -137,14 +137,20 @@ def test_a_terminal_s_line_is_made_from_the_fields():
     assert sentence(event | {"appeared": False}) == "step 40, cleared: there are few images."
 
 
+def beside(a, b):
+    """A line of two replicas from lines of one, for what both have."""
+    if isinstance(a, dict):
+        return {name: beside(a[name], b[name]) for name in a if name in b}
+    return a + b if isinstance(a, list) else a
+
+
 def test_replicas_are_looked_at_one_by_one():
     ill, well = record("u01").lines(), record("healthy-mlp").lines()
     config = changed(record("healthy-mlp").config(), {"seeds": 2, "seed": 5}, "test")
     both = Doctor(config)
     events = []
     for a, b in zip(well, ill, strict=True):
-        line = {k: a[k] + b[k] if isinstance(a[k], list) else a[k] for k in a if k in b}
-        events += both.look(line)
+        events += both.look(beside(a, b))
     assert {event.replica for event in events} == {1}
     assert all(event.words.startswith("seed 6: ") for event in events)
     assert both.findings(0) == []
@@ -163,7 +169,7 @@ def test_a_breakdown_is_the_last_word():
 def test_lines_may_hold_numbers_that_are_none():
     lines = record("healthy-mlp").lines()
     for line in lines[5:]:
-        line["vitals"] = [dict.fromkeys(v) for v in line.get("vitals", [{}])]
+        line["vitals"] = {name: [None] for name in line.get("vitals", {})}
         line["mean_grad_g"] = [math.nan]
     found = {f.name for f in Doctor(record("healthy-mlp").config(), lines).findings()}
     assert found == {"not finite"}

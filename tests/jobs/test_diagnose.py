@@ -76,13 +76,20 @@ def test_a_finished_run_with_pictures_and_replicas(ayneh, tiny_run, tmp_path):
     assert "--replica is 2; the run has 2" in err
 
 
+def beside(a, b):
+    """A line of two replicas from lines of one, for what both have."""
+    if isinstance(a, dict):
+        return {name: beside(a[name], b[name]) for name in a if name in b}
+    return a + b if isinstance(a, list) else a
+
+
 def test_other_replicas_are_not_forgotten(ayneh, recorded):
     folder, ill = recorded("healthy-mlp"), recorded("u01")
     head = json.loads((folder / "config.json").read_text())
     head["config"]["seeds"] = 2
     (folder / "config.json").write_text(json.dumps(head))
     pairs = zip(Record(folder).lines(), Record(ill).lines(), strict=True)
-    both = [{k: a[k] + b[k] if isinstance(a[k], list) else a[k] for k in a if k in b} for a, b in pairs]
+    both = [beside(a, b) for a, b in pairs]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in both))
     status, out, _ = ayneh("diagnose", folder)
     assert status == 0

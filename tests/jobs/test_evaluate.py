@@ -36,8 +36,9 @@ def test_a_run_is_scored_into_its_folder_and_a_table(tiny_run, ayneh):
     status, out, _ = ayneh("evaluate", tiny_run, "--n", "100")
     assert status == 0
     report = json.loads((tiny_run / "evaluation.json").read_text())
-    score = report["scores"]["fd_100_digits_test"]
-    assert score["value"] > 2 * score["floor"]["value"]  # three epochs of four steps teach nothing
+    score = report["scores"]["fd"]
+    assert score["protocol"] == "fd_100_digits_test"
+    assert score["value"] > 2 * score["floor"]  # three epochs of four steps teach nothing
     assert "fd_100_digits_test" in out
     assert "floor" in out
 
@@ -60,8 +61,8 @@ def test_several_sets_are_compared_and_json_is_pure(tiny_run, digits_npz, ayneh)
 def test_real_images_score_at_the_floor_and_copies_are_noticed(digits_npz, ayneh):
     _, out, _ = ayneh("evaluate", "--images", digits_npz, "--data", "digits", "--json")
     scores = json.loads(out)[str(digits_npz)]["scores"]
-    assert scores["fd_200_digits_test"]["value"] < 1.5 * scores["fd_200_digits_test"]["floor"]["value"]
-    assert scores["copies_200_digits_test"]["value"] == 1
+    assert scores["fd"]["value"] < 1.5 * scores["fd"]["floor"]
+    assert scores["copies"]["value"] == 1
 
 
 def test_a_judge_is_trained_for_a_folder_and_used(tmp_path, ayneh):
@@ -77,7 +78,8 @@ def test_a_judge_is_trained_for_a_folder_and_used(tmp_path, ayneh):
     assert "accuracy_test" in out
     judge = judge_of(Data(data))
     assert list(judge.nets) == ["cnn-0", "cnn-1", "cnn-2", "random"]
-    assert "fd_30_folder_test_random" in judge.evaluate(images.pixels[:100])["scores"]
+    score = judge.evaluate(images.pixels[:100])["scores"]["fd@random"]
+    assert score["protocol"] == "fd_30_folder_test_random"
 
 
 def test_other_pixels_have_another_judge():
@@ -86,14 +88,21 @@ def test_other_pixels_have_another_judge():
 
 
 def test_compared_says_where_a_net_disagrees():
-    def report(**values):
-        return {"scores": {name: {"value": value} for name, value in values.items()}}
+    def report(lead, other, n=9):
+        return {
+            "scores": {
+                "fd": {"value": lead, "protocol": f"fd_{n}"},
+                "fd_infinite": {"value": -lead, "protocol": f"fd_infinite_{n}"},
+                "fd@x": {"value": other, "protocol": f"fd_{n}_x"},
+            }
+        }
 
-    reports = {"a": report(fd_9=1.0, fd_9_x=5.0), "b": report(fd_9=2.0, fd_9_x=4.0)}
+    reports = {"a": report(1.0, 5.0), "b": report(2.0, 4.0)}
     assert compared(reports) == ["By fd_9, best first: a, b.", "fd_9_x orders them differently: b, a."]
-    agree = {"a": report(fd_9=1.0, fd_9_x=3.0), "b": report(fd_9=2.0, fd_9_x=4.0)}
+    agree = {"a": report(1.0, 3.0), "b": report(2.0, 4.0)}
     assert compared(agree) == ["By fd_9, best first: a, b.", "All nets agree on this order."]
     assert compared({"a": reports["a"]}) == []
+    assert compared({"a": report(1.0, 3.0, n=8), "b": report(2.0, 4.0)}) == []  # of 8 and of 9 images
 
 
 def _save(path, array):
@@ -150,8 +159,10 @@ def test_real_stacked_digits_score_as_a_perfect_sampler_does():
     scores = report["scores"]
     shares = product_shares(torch.bincount(load("mnist", "test").labels))
     expected = 1000 - sum((1 - p) ** 2000 for p in shares)
-    assert scores["modes_2k_stackedmnist"]["value"] == pytest.approx(expected, abs=30)
-    plain = scores["kl_2k_stackedmnist_uniform"]
-    assert plain["value"] == pytest.approx(plain["floor"]["value"], abs=6 * plain["floor"]["standard_deviation"])
-    assert "few for 1000 modes" in scores["kl_corrected_2k_stackedmnist_train"]["warning"]
+    assert scores["modes"]["value"] == pytest.approx(expected, abs=30)
+    plain = scores["kl"]
+    assert plain["value"] == pytest.approx(plain["floor"], abs=3 * (plain["floor_high"] - plain["floor"]))
+    assert "few for 1000 modes" in scores["kl_corrected"]["warning"]
+    protocols = ["modes_2k_stackedmnist", "kl_2k_stackedmnist_uniform", "kl_corrected_2k_stackedmnist_train"]
+    assert [score["protocol"] for score in scores.values()] == protocols
     assert 0.01 < report["classifier_error_of_a_triple"] < 0.02

@@ -187,12 +187,13 @@ def test_scores_and_findings_of_this_checkpoint_and_no_other(ayneh, tiny, tmp_pa
     prior = ("--prior.name", "uniform", "--prior.low", 0, "--prior.high", 1, "--keep.vitals-steps", 8)
     ayneh("train", "digits", *tiny, *prior, "--epochs", 2, "--keep.keep-epochs", 1, "--out", run)
     record = Record.open(run)
-    scores = {"fd_500_digits_test": {"value": 12.5, "n": 500, "interval": [12.0, 13.0], "floor": 1.25}}
-    scores["kid_500_digits_test"] = {"value": None, "n": 500, "warning": "too | few"}
-    other = {"fd_500_digits_test": {"value": 99.0, "n": 500}}
+    fd = {"value": 12.5, "n": 500, "protocol": "fd_500_digits_test", "low": 12.0, "high": 13.0, "floor": 1.25}
+    kid = {"value": None, "n": 500, "protocol": "kid_500_digits_test", "warning": "too | few"}
+    scores = {"fd": fd, "kid": kid}
+    other = {"fd": {"value": 99.0, "n": 500, "protocol": "fd_500_digits_test"}}
     (run / "evaluation.json").write_text(json.dumps({"step": 8, "replica": 0, "n": 500, "scores": scores}))
     (run / "evaluation-epoch-0000.json").write_text(json.dumps({"step": 4, "replica": 0, "n": 500, "scores": other}))
-    line = {"epoch": 1, "step": 8, "scores": [{"fd_1k_digits_test": 7.25}]}
+    line = {"epoch": 1, "step": 8, "scores": {"fd": [{"value": 7.25, "n": 1000, "protocol": "fd_1k_digits_test"}]}}
     record.append(line)
     cards = {}
     for epoch in (0, 1):

@@ -207,13 +207,21 @@ def test_a_nan_stops_names_its_steps_and_keeps_the_good_checkpoint(ayneh, tmp_pa
 
 def test_tensorboard_writes_the_same_numbers(ayneh, tmp_path, tiny):
     run = tmp_path / "run"
-    status, _, err = ayneh("train", "digits", *tiny, "--epochs", 2, "--keep.tensorboard", "--out", run)
+    flags = [*tiny, "--keep.score-epochs", 1, "--keep.score-images", 100, "--keep.vitals-steps", 4]
+    status, _, err = ayneh("train", "digits", *flags, "--epochs", 2, "--keep.tensorboard", "--out", run)
     assert status == 0, err
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(run / "events")).Reload()
-    ours = [line["loss_g"][0] for line in Record(run).lines()]
-    assert [e.value for e in events.Scalars("loss_g/0")] == pytest.approx(ours)
+    lines = Record(run).lines()
+
+    def written(tag):
+        return [event.value for event in events.Scalars(tag)]
+
+    assert written("loss_g/0") == pytest.approx([line["loss_g"][0] for line in lines])
+    assert written("vitals/spread/0") == pytest.approx([line["vitals"]["spread"][0] for line in lines])
+    scored = [line["scores"]["fd"][0]["value"] for line in lines if "scores" in line]
+    assert written("scores/fd/0") == pytest.approx(scored)
 
 
 def test_scores_follow_the_training_and_the_best_checkpoint_is_kept(ayneh, tmp_path):
@@ -223,13 +231,12 @@ def test_scores_follow_the_training_and_the_best_checkpoint_is_kept(ayneh, tmp_p
     flags += ["--keep.checkpoint-epochs", 1, "--net.width", 4, "--rules.ema-halflife-images", 500]
     status, _, err = ayneh("train", "digits", *flags, "--out", run)
     assert status == 0, err
-    scores = {line["epoch"]: line["scores"][0] for line in Record(run).lines() if "scores" in line}
+    scores = {line["epoch"]: line["scores"]["fd"][0] for line in Record(run).lines() if "scores" in line}
     assert 1 in scores
     assert set(scores) <= {1, 3, 5}
-    (name,) = [key for key in scores[1] if key.startswith("fd_")]
-    assert "200" in name
-    assert "digits" in name
-    best = min(scores, key=lambda epoch: scores[epoch][name])
+    assert scores[1]["protocol"] == "fd_200_digits_test"
+    assert scores[1]["low"] < scores[1]["value"] < scores[1]["high"]
+    best = min(scores, key=lambda epoch: scores[epoch]["value"])
     assert Record(run).at_epoch("best").step == Record(run).at_epoch(best).step
 
 

@@ -46,7 +46,11 @@ def test_smaller_counts_pairs_and_ties():
 
 def test_score_for_json_leaves_out_what_is_not_set():
     assert Score(None, 3, warning="why").as_dict() == {"value": None, "n": 3, "warning": "why"}
-    assert Score(1.0, 3, (0.5, 2.0)).as_dict() == {"value": 1.0, "n": 3, "interval": [0.5, 2.0]}
+    assert Score(1.0, 3, (0.5, 2.0)).as_dict() == {"value": 1.0, "n": 3, "low": 0.5, "high": 2.0}
+    whole = Score(1.0, 3, p=0.5, protocol="fd_3_x_test", floor=0.1, floor_interval=(0.0, 0.2))
+    assert whole.as_dict() == {
+        "value": 1.0, "n": 3, "protocol": "fd_3_x_test", "p": 0.5, "floor": 0.1, "floor_low": 0.0, "floor_high": 0.2
+    }  # fmt: skip
 
 
 def test_names_of_sample_sizes():

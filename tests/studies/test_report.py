@@ -163,9 +163,9 @@ def test_the_table_holds_what_the_runs_left(told):
         run = next(r for r in Ledger.open(folder).runs if (r.arm, str(r.seed)) == (row["arm"], row["seed"]))
         lines = [json.loads(line) for line in (folder / run.place / "metrics.jsonl").read_text().splitlines()]
         outcome = json.loads((folder / run.place / "outcome.json").read_text())
-        assert float(row["fd"]) == lines[-1]["scores"][0]["fd_200_digits_test"]
+        assert float(row["fd"]) == lines[-1]["scores"]["fd"][0]["value"]
         assert float(row["loss_d"]) == lines[-1]["mean_loss_d"][0]
-        assert float(row["fd_swap_uniform"]) == outcome["swaps"]["uniform"]["fd_200_digits_test"]
+        assert float(row["fd_swap_uniform"]) == outcome["swaps"]["uniform"]["fd"]["value"]
 
 
 def test_the_same_runs_make_the_same_page(told, ledger):

@@ -78,10 +78,10 @@ def test_tables_hold_what_the_folders_hold_and_say_what_is_missing(tmp_path, tin
     assert [(row["arm"], row["seed"]) for row in table] == [("lr 0.001", "0"), ("lr 0.0001", "0"), ("lr 0.0001", "1")]
     for row, run in zip(table, [ledger.runs[0], *ledger.runs[2:]], strict=True):
         lines = [json.loads(text) for text in (ledger.path(run) / "metrics.jsonl").read_text().splitlines()]
-        scores = lines[-1]["scores"][0]
-        assert float(row["fd"]) == scores["fd_200_digits_test"]
+        (score,) = lines[-1]["scores"]["fd"]
+        assert float(row["fd"]) == score["value"]
         swapped = json.loads((ledger.path(run) / "outcome.json").read_text())["swaps"]["u"]
-        assert float(row["fd_swap_u"]) == swapped["fd_200_digits_test"]
+        assert float(row["fd_swap_u"]) == swapped["fd"]["value"]
     import pyarrow.parquet as pq
 
     assert pq.read_table(ledger.folder / "results.parquet").to_pylist()[0]["fd"] == rows(found)[0]["fd"]

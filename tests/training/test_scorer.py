@@ -4,7 +4,7 @@ from ayneh.config import Data
 from ayneh.evaluation import judge_of
 from ayneh.training.scorer import Scorer
 
-LINES = [{"epoch": 1, "scores": [{"fd_100_digits_test": 3.0}, {"fd_100_digits_test": 5.0}]}, {"epoch": 2}]
+LINES = [{"epoch": 1, "scores": {"fd": [{"value": 3.0}, {"value": 5.0}]}}, {"epoch": 2}]
 
 
 def test_the_best_is_remembered_over_a_resume_and_scoring_keeps_to_its_share():
@@ -22,5 +22,6 @@ def test_the_best_is_remembered_over_a_resume_and_scoring_keeps_to_its_share():
 
 
 def test_a_replica_without_a_distance_is_never_the_best():
-    assert Scorer.total([{"fd_100_digits_test": 3.0}, {}]) == float("inf")
-    assert Scorer.total([{"fd_100_digits_test": 3.0}, {"fd_100_digits_test": None}]) == float("inf")
+    assert Scorer.total({"fd": [{"value": 3.0}, None]}) == float("inf")
+    assert Scorer.total({}) == float("inf")
+    assert Scorer.total({"fd": [{"value": 3.0}, {"value": None}]}) == float("inf")

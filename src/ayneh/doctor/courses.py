@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ayneh.config import Config, flatten
+from ayneh.record import of_replicas
 
-SCORES = ("fd", "class_kl", "modes")  # the scores that symptoms read, by the beginning of their names
+SCORES = ("fd", "class_kl", "modes")  # the scores that symptoms read
 Line = Mapping[str, Any]
 Facts = Mapping[str, Any]  # settings by their dotted names, and what follows from them; None: not known
 
@@ -61,15 +62,12 @@ class Columns:
 def row_of(line: Line, replica: int, images: float) -> dict[str, float]:
     """The numbers of one replica in a line of metrics.jsonl, by name; NaN for null. images: the training images."""
     row: dict[str, float] = {"step": line["step"], "epoch": line["epoch"]}
-    row |= {name: _number(values[replica]) for name, values in line.items() if name.startswith("mean_")}
+    own = of_replicas(line, range(replica, replica + 1))
+    row |= {name: _number(values[0]) for name, values in own.items() if name.startswith("mean_")}
     row["broken"] = float(not all(math.isfinite(value) for value in row.values()))
-    if "vitals" in line:
-        row |= {name: _number(value) for name, value in line["vitals"][replica].items()}
-    if "scores" in line and line["scores"][replica]:
-        for name, value in line["scores"][replica].items():
-            short = next((short for short in SCORES if name.startswith(f"{short}_") and "swap" not in name), None)
-            if short and short not in row:
-                row[short] = _number(value)
+    row |= {name: _number(values[0]) for name, values in own.get("vitals", {}).items()}
+    scores = own.get("scores", {})
+    row |= {name: _number(scores[name][0]["value"]) for name in SCORES if scores.get(name, [None])[0]}
     row["data_images"] = images
     return row
 

@@ -45,13 +45,15 @@ class Vitals:
         """What a checkpoint keeps, so that a resumed run measures the same drift."""
         return {} if self.seen is None else {SEEN: self.seen}
 
-    def look(self, state: State) -> list[dict[str, float | None]]:
-        """The vital signs of each replica by name (docs/doctor.md); None for what is not finite or not known."""
-        signs, images = [], []
+    def look(self, state: State) -> dict[str, list[float | None]]:
+        """By name (docs/doctor.md) a number for each replica; None for what is not finite or not known."""
+        signs: dict[str, list[float | None]] = {}
+        images = []
         for r, side in enumerate(self.sides):
             before = None if self.seen is None else self.seen[r]
             sign, image = side.look(state["gen"][r], state["dis"][r], before)
-            signs.append({name: _plain(value) for name, value in sign.items()})
+            for name, value in sign.items():
+                signs.setdefault(name, []).append(_plain(value))
             images.append(image)
         self.seen = torch.stack(images)
         return signs

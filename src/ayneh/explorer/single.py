@@ -16,6 +16,7 @@ from ayneh.errors import UserError
 from ayneh.explorer.assets import page_files, runtime_script, runtime_wasm_gz
 from ayneh.explorer.library import Library
 from ayneh.files import atomically
+from ayneh.record import of_replicas
 
 HALVED = 256  # numbers in a weight from which on it is kept in half precision
 POLICY = (  # what is in the file, and nothing else: no request can leave the page
@@ -75,13 +76,12 @@ def spread(epochs: Sequence[int], n: int) -> list[int]:
 def _live(library: Library, run: int, replica: int) -> dict[str, bytes]:
     """The metrics and findings of one replica, and its newest picture."""
     live: dict[str, Any] = json.loads(library.live(run).body)
-    for line in live["lines"]:
-        line |= {k: v[replica : replica + 1] for k, v in line.items() if isinstance(v, list)}
     own = [event | {"replica": 0} for event in live["findings"] if event["replica"] == replica]
     data = library.records[run].config().data.name
     for advice in filter(None, (event["advice"] for event in own)):  # the page is shown to others: no path of the data
         advice["argv"] = [f"{data.partition(':')[0]}:..." if ":" in data and x == data else x for x in advice["argv"]]
-    live |= {"training": False, "pictures": live["pictures"][-1:], "findings": own}
+    lines = [of_replicas(line, range(replica, replica + 1)) for line in live["lines"]]
+    live |= {"lines": lines, "training": False, "pictures": live["pictures"][-1:], "findings": own}
     found = {f"/api/runs/{run}/live": json.dumps(live).encode()}
     for epoch in live["pictures"]:
         found[_place(run, epoch, "picture")] = library.picture(run, replica, epoch).body

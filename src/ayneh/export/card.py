@@ -101,13 +101,17 @@ def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) 
     if licence.dataset:
         fields["datasets"] = [licence.dataset]
     scores = evaluation.get("scores", {}) if evaluation else {}
-    told = {name: score["value"] for name, score in scores.items() if score.get("value") is not None}
+    told = {name: score for name, score in scores.items() if score["value"] is not None}
     if told:
-        fields["metrics"] = list(dict.fromkeys(_bare(name) for name in told))
+        kinds = {name: name.partition("@")[0] for name in told}  # whichever net
+        fields["metrics"] = list(dict.fromkeys(kinds.values()))
         results = {
             "task": {"type": "unconditional-image-generation"},
             "dataset": {"type": licence.dataset or about["data"]["name"], "name": about["data"]["name"]},
-            "metrics": [{"type": _bare(name), "name": name, "value": value} for name, value in told.items()],
+            "metrics": [
+                {"type": kinds[name], "name": score["protocol"], "value": score["value"]}
+                for name, score in told.items()
+            ],
         }
         fields["model-index"] = [{"name": title, "results": [results]}]
     lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]  # JSON is YAML
@@ -156,12 +160,12 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
     parts = []
     if evaluation:
         rows: list[Row] = [
-            (name, _plain(score.get("value")), _interval(score.get("interval")), _plain(score.get("floor")),
-             str(score.get("n", "")), score.get("warning") or "")
-            for name, score in evaluation["scores"].items()
+            (score["protocol"], _plain(score["value"]), _interval(score), _plain(score.get("floor")), str(score["n"]),
+             score.get("warning", ""))
+            for score in evaluation["scores"].values()
         ]  # fmt: skip
         parts += [
-            f"By `ayneh evaluate`: {evaluation.get('n', 'some')} images against the test split. A score's name carries "
+            f"By `ayneh evaluate`: {evaluation.get('n', 'some')} images against the test split. A score is named by "
             "its protocol: the metric, the number of images, the data set and its split (docs/metrics.md). They are "
             "taken on the features of small nets of ayneh's own, so they are not the FID that papers print. The floor "
             "is what as many real training images score.",
@@ -170,7 +174,8 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
     lines = [line for line in record.lines() if "scores" in line and line["step"] <= checkpoint.step]
     if lines:
         last = lines[-1]
-        rows = [(name, _plain(value)) for name, value in last["scores"][replica].items()]
+        scores = [score for entries in last["scores"].values() if (score := entries[replica])]
+        rows = [(score["protocol"], _plain(score["value"])) for score in scores]
         parts += [f"While training, after epoch {last['epoch']}:", _table(("score", "value"), rows)]
     return "\n\n".join(parts) or "This checkpoint has not been scored: `ayneh evaluate` would."
 
@@ -207,13 +212,6 @@ def _reads(about: dict[str, Any]) -> bool:
     return "z" in about["nets"]["encoder"]["outputs"]
 
 
-def _bare(name: str) -> str:
-    """fd_10k_mnist_test -> fd: the metric without its protocol, which begins with the number of images."""
-    words = name.split("_")
-    first = next((i for i, word in enumerate(words) if word[:1].isdigit()), len(words))
-    return "_".join(words[:first]) or name
-
-
 def _table(head: Row, rows: Iterable[Row]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
@@ -231,5 +229,5 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _interval(pair: Any) -> str:
-    return f"{pair[0]:.4g} to {pair[1]:.4g}" if isinstance(pair, list) and len(pair) == 2 else ""
+def _interval(score: dict[str, Any]) -> str:
+    return f"{score['low']:.4g} to {score['high']:.4g}" if "low" in score else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 STACKED = "stacked-mnist"
 PLUG_IN = 26_000  # stacked digits behind the KL that the literature prints
 CHUNK = 10_000  # images drawn at a time
-SEEDS = ("_cnn-1", "_cnn-2")  # of these nets the table shows the Fréchet distance alone; evaluation.json has all
 Report = dict[str, Any]
 
 
@@ -43,7 +43,7 @@ def evaluate(
 ) -> None:
     """Score runs, or images from anywhere, against the test split; compare several in one table.
 
-    Every score's name carries its protocol, and its floor (as many real training images, scored alike) stands
+    Every score stands under its protocol, with its floor (as many real training images, scored alike)
     beside it. A run's report is also written into its folder, as evaluation.json.
 
     Args:
@@ -117,11 +117,12 @@ def _judged(judge: Judge, fakes: Tensor, inception: bool, say: Callable[[str], N
     report: Report = judge.evaluate(fakes, say)
     if inception:
         from ayneh.judge.inception import inception_fid
-        from ayneh.judge.scores import count_name
+        from ayneh.judge.scores import protocol
 
         say("measuring FID with Inception, which takes long on a CPU")
         score = inception_fid(judge.test, judge.chosen(fakes), cache_folder() / "inception")
-        report["scores"][f"inception_fid_{count_name(score.n)}_{judge.data}_test"] = score.as_dict()
+        named = replace(score, protocol=protocol("inception_fid", score.n, judge.data))
+        report["scores"]["inception_fid"] = named.as_dict()
     return report
 
 
@@ -132,7 +133,8 @@ def _stacked(draw: Callable[[int, int], Iterator[Tensor]], n: int) -> Report:
     from ayneh.data.sources import load
     from ayneh.judge import stacked
     from ayneh.judge.features import PANELS, shipped
-    from ayneh.judge.scores import count_name
+    from ayneh.judge.scores import protocol
+    from ayneh.judge.statistics import normal_interval
     from ayneh.judge.training import accuracy
 
     lead = PANELS["mnist"].classifiers[0]
@@ -141,16 +143,23 @@ def _stacked(draw: Callable[[int, int], Iterator[Tensor]], n: int) -> Report:
     if labels is None or test.labels is None:
         raise UserError("The files of MNIST have no labels; stacked-mnist needs them.")
     truth = stacked.product_shares(torch.bincount(labels, minlength=10))
-    at, size = min(n, PLUG_IN), count_name(n)
+    at = min(n, PLUG_IN)
     first = stacked.count_modes(net, draw(0, at))
     counts = first + stacked.count_modes(net, draw(at, n))
     mean, deviation = stacked.perfect_sampler(truth, stacked.UNIFORM, at)
+    found = {
+        "modes": (stacked.mode_count(first), ""),
+        "kl": (
+            replace(
+                stacked.mode_kl(first, stacked.UNIFORM), floor=mean, floor_interval=normal_interval(mean, deviation)
+            ),
+            "uniform",
+        ),
+        "kl_corrected": (replace(stacked.mode_kl_corrected(counts, truth), floor=0.0), "train"),
+    }
     scores = {
-        f"modes_{count_name(at)}_stackedmnist": stacked.mode_count(first).as_dict(),
-        f"kl_{count_name(at)}_stackedmnist_uniform": stacked.mode_kl(first, stacked.UNIFORM).as_dict()
-        | {"floor": {"value": mean, "standard_deviation": deviation}},
-        f"kl_corrected_{size}_stackedmnist_train": stacked.mode_kl_corrected(counts, truth).as_dict()
-        | {"floor": {"value": 0.0}},
+        name: replace(score, protocol=protocol(name, score.n, STACKED, against)).as_dict()
+        for name, (score, against) in found.items()
     }
     error = 1 - accuracy(net, test.pixels, test.labels) ** 3
     return {"data": STACKED, "n": n, "nets": [lead], "scores": scores, "classifier_error_of_a_triple": error}
@@ -179,10 +188,10 @@ def _show(reports: dict[str, Report]) -> None:
     rows: dict[str, dict[str, Report]] = {}
     for label, report in reports.items():
         for name, score in report["scores"].items():
-            if name.startswith("fd_") or not name.endswith(SEEDS):
-                rows.setdefault(name, {})[label] = score
+            if "@" not in name or name.startswith("fd@"):  # of other nets the distance alone; evaluation.json has all
+                rows.setdefault(score["protocol"], {})[label] = score
     for name, scores in rows.items():
-        floors = [score["floor"]["value"] for score in scores.values() if "floor" in score]
+        floors = [score["floor"] for score in scores.values() if "floor" in score]
         cells = [_cell(scores[label]) if label in scores else "" for label in reports]
         table.add_row(name, *cells, _number(floors[0]) if floors else "")
     console.print(table)
@@ -200,16 +209,16 @@ def _show(reports: dict[str, Report]) -> None:
 def _warnings(report: Report) -> list[str]:
     """Each warning once, with the scores it belongs to."""
     found: dict[str, list[str]] = {}
-    for name, score in report["scores"].items():
+    for score in report["scores"].values():
         if "warning" in score:
-            found.setdefault(score["warning"], []).append(name)
+            found.setdefault(score["warning"], []).append(score["protocol"])
     return [f"{warning} ({', '.join(names)})" for warning, names in found.items()]
 
 
 def _cell(score: Report) -> str:
     text = _number(score["value"])
-    if "interval" in score:
-        text += " [{}, {}]".format(*map(_number, score["interval"]))
+    if "low" in score:
+        text += f" [{_number(score['low'])}, {_number(score['high'])}]"
     return text + (f" p={score['p']:.2g}" if "p" in score else "")
 
 
@@ -220,10 +229,11 @@ def _number(value: float | None) -> str:
 def compared(reports: dict[str, Report]) -> list[str]:
     """The order of several reports by Fréchet distance, and whether every trained net sees the same one."""
     orders: dict[str, list[str]] = {}
-    for name in next(iter(reports.values()))["scores"]:
-        tables = [report["scores"].get(name, {}).get("value") for report in reports.values()]
-        if name.startswith("fd_") and not name.startswith("fd_infinite") and None not in tables:
-            orders[name] = [label for _, label in sorted(zip(tables, reports, strict=True))]
+    for name, score in next(iter(reports.values()))["scores"].items():
+        alike = [report["scores"].get(name, {}) for report in reports.values()]
+        values = [one.get("value") for one in alike if one.get("protocol") == score["protocol"]]
+        if name.partition("@")[0] == "fd" and len(values) == len(reports) and None not in values:
+            orders[score["protocol"]] = [label for _, label in sorted(zip(values, reports, strict=True))]
     if len(reports) < 2 or not orders:
         return []
     first, *others = orders

@@ -58,7 +58,7 @@ def _show(report: dict[str, Any], picture: Path) -> None:
     console = Console(highlight=False)
     table = Table("score", "value", "95 %", "n")
     for name, score in report["scores"].items():
-        low, high = score.get("interval", (None, None))
+        low, high = score.get("low"), score.get("high")
         table.add_row(
             name, f"{score['value']:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}", f"{score['n']:,}"
         )

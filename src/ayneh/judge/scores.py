@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ayneh.errors import UserError
 
-Plain = dict[str, float | int | str | list[float] | None]
+Plain = dict[str, float | int | str | None]
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,17 @@ class Score:
     interval: tuple[float, float] | None = None  # 95 %
     p: float | None = None  # of the null hypothesis that the metric's docstring names
     warning: str | None = None
+    protocol: str | None = None  # what was measured on how many images against what, see `protocol`
+    floor: float | None = None  # what real images score by the same protocol
+    floor_interval: tuple[float, float] | None = None  # 95 %
 
     def as_dict(self) -> Plain:
-        """For JSON: the fields that are set."""
-        fields = {key: value for key, value in asdict(self).items() if value is not None or key == "value"}
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
+        """For JSON: the fields that are set, an interval as its two ends."""
+        low, high = self.interval or (None, None)
+        floor_low, floor_high = self.floor_interval or (None, None)
+        optional: Plain = {"protocol": self.protocol, "low": low, "high": high, "p": self.p, "warning": self.warning}
+        optional |= {"floor": self.floor, "floor_low": floor_low, "floor_high": floor_high}
+        return {"value": self.value, "n": self.n} | {k: v for k, v in optional.items() if v is not None}
 
 
 def cannot_tell(n: int, why: str) -> Score:
@@ -49,6 +55,15 @@ def checked(features: Tensor, what: str) -> Tensor:
 def shuffled(features: Tensor, seed: int) -> Tensor:
     """The rows in a fixed random order: folders come sorted, and neighbours must not be alike."""
     return features[torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))]
+
+
+def protocol(metric: str, n: int, data: str, against: str = "test", net: str = "") -> str:
+    """ "fd_10k_mnist_test_cnn-1": the metric, of how many images, against what of which data, in which net's features.
+
+    Of folder:PATH and npz:PATH the kind alone is named: scores are shown to others.
+    """
+    kind = data.partition(":")[0].replace("-", "")
+    return "_".join(part for part in (metric, count_name(n), kind, against, net) if part)
 
 
 def count_name(n: int) -> str:

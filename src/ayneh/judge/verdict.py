@@ -1,16 +1,18 @@
 """One evaluation: a panel of nets and a data set, then images in, named scores with their floors out.
 
-A score's name carries its protocol: ``fd_10k_mnist_test`` compares 10,000 fakes with MNIST's test split
-through the features of the panel's first net; another net's name follows at the end. The floor is the same
-metric between as many training images and the test split: what a perfect generator would score.
+The protocol ``fd_10k_mnist_test`` compares 10,000 fakes with MNIST's test split through the features of the panel's
+first net; another net's name follows at the end. The floor is the same metric between as many training images and the
+test split: what a perfect generator would score.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,10 +22,10 @@ from ayneh.judge import classes, diversity, neighbours
 from ayneh.judge.features import FeatureNet, Seen, at_size, fingerprint, see
 from ayneh.judge.frechet import frechet, frechet_infinite
 from ayneh.judge.kernel import kid
-from ayneh.judge.scores import Plain, Score, count_name, shuffled
+from ayneh.judge.scores import Plain, Score, protocol, shuffled
 from ayneh.judge.shelf import Shelf
 
-VERSION = 2  # of the cached floors: raise it when a metric changes its meaning
+VERSION = 3  # of the cached floors: raise it when a metric changes its meaning
 BINNED = 10_000  # training images behind NDB's bins
 NEAREST = 2_000  # images whose nearest training image is looked for
 Verdict = dict[str, object]
@@ -68,7 +70,7 @@ class Judge:
         scores = self._scores(fakes, seen) | self._copying(fakes)
         floors = self._floors(len(fakes), say)
         named = {
-            self._name(key, score.n): score.as_dict() | ({"floor": floors[key]} if key in floors else {})
+            self._short(key): replace(self._named(key, score), **_floor(floors.get(key, {}))).as_dict()
             for key, score in scores.items()
         }
         report: Verdict = {"data": self.data, "n": len(fakes), "nets": list(self.nets), "scores": named}
@@ -84,13 +86,13 @@ class Judge:
         fakes = self.chosen(images)
         return self._scores(fakes, self._seen(fakes)) | self._copying(fakes)
 
-    def quick(self, images: Tensor) -> dict[str, float | None]:
+    def quick(self, images: Tensor) -> dict[str, Score]:
         """A few scores by the leading net alone, cheap enough to follow a training run."""
         fakes = self.chosen(images)
         seen, reference = see(self.nets[self.lead], fakes), self._test_features(self.lead)
         scores = {"fd": frechet(reference, seen.features), "spread": diversity.spread(fakes, self.test)}
         scores |= self._class_scores(seen, self.lead)
-        return {self._name(key, score.n): score.value for key, score in scores.items()}
+        return {key: self._named(key, score) for key, score in scores.items()}
 
     # -- the metrics -----------------------------------------------------------------------------------------------
 
@@ -177,10 +179,14 @@ class Judge:
 
     # -- words -----------------------------------------------------------------------------------------------------
 
-    def _name(self, key: str, n: int) -> str:
+    def _named(self, key: str, score: Score) -> Score:
+        metric, _, net = self._short(key).partition("@")
+        return replace(score, protocol=protocol(metric, score.n, self.data, net=net))
+
+    def _short(self, key: str) -> str:
+        """ "fd@mnist-cnn-1" -> "fd@cnn-1": nets without the name of the data they belong to."""
         metric, _, net = key.partition("@")
-        data = self.data.partition(":")[0].replace("-", "")  # of folder:PATH, folder is enough
-        return "_".join([metric, count_name(n), data, "test"] + ([net.removeprefix(f"{self.data}-")] if net else []))
+        return f"{metric}@{net.removeprefix(f'{self.data}-')}" if net else metric
 
     def _disagreements(self, scores: dict[str, Score], floors: dict[str, Plain]) -> list[str]:
         """Where the classifiers' seeds would say different things about the same images."""
@@ -204,6 +210,12 @@ def _key(nets: dict[str, FeatureNet], train: Tensor, test: Tensor) -> str:
         digest.update(value.contiguous().numpy().tobytes())
     digest.update((fingerprint(train) + fingerprint(test)).encode())
     return digest.hexdigest()[:16]
+
+
+def _floor(floor: Plain) -> dict[str, Any]:
+    """The floor's fields of a score, from the score of real images."""
+    found: dict[str, Any] = {"floor": floor.get("value")}
+    return found | ({"floor_interval": (floor["low"], floor["high"])} if "low" in floor else {})
 
 
 def collapse(scores: dict[str, Score], floors: dict[str, Plain]) -> list[str]:

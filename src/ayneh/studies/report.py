@@ -119,7 +119,7 @@ def render(
         missing=missing(ledger, found),
         done=len(found),
         planned=len(ledger.runs),
-        protocols=sorted({name for result in found for name in result.names.values()}),
+        protocols=sorted({name for result in found for name in result.protocols.values()}),
         thresholds=outcomes,
         base=settings.base_settings(study),
         changes=settings.arm_settings(study),

@@ -55,7 +55,7 @@ class Result:
     looks: list[dict[str, float]]
     lines: list[dict[str, Any]]
     end: dict[str, Any]
-    names: dict[str, str]  # "fd" -> "fd_500_digits_test": the protocol
+    protocols: dict[str, str]  # "fd" -> "fd_500_digits_test"
 
     def value(self, outcome: str) -> float | None:
         """The run's value, None where there is none (it broke down before)."""
@@ -71,7 +71,8 @@ class Result:
         if outcome == "wall_s":
             return float(self.end["wall_s"])
         if outcome.startswith("fd_swap_"):
-            return _short(self.end["swaps"].get(outcome.removeprefix("fd_swap_"), {})).get("fd")
+            swapped = self.end["swaps"].get(outcome.removeprefix("fd_swap_"), {})
+            return _value(swapped.get("fd"))
         return last.get(outcome)
 
     def failure(self) -> str | None:
@@ -113,14 +114,15 @@ def results(ledger: Ledger) -> list[Result]:
         if (end := ledger.outcome(run)) is None:
             continue
         lines = Record(ledger.path(run)).lines()
-        names: dict[str, str] = {}
+        protocols: dict[str, str] = {}
         looks = []
         for line in lines:
             if "scores" in line:
-                scores = line["scores"][0]
-                names |= {_bare(name): name for name in scores}
-                looks.append({k: line[k] for k in ("epoch", "images", "wall_s")} | _short(scores))
-        found.append(Result(run, looks, lines, end, names))
+                scores = {name: score for name, (score,) in line["scores"].items() if score}
+                protocols |= {name: score["protocol"] for name, score in scores.items()}
+                values = {name: value for name, score in scores.items() if (value := _value(score)) is not None}
+                looks.append({k: line[k] for k in ("epoch", "images", "wall_s")} | values)
+        found.append(Result(run, looks, lines, end, protocols))
     return found
 
 
@@ -196,12 +198,5 @@ def need_some(ledger: Ledger, found: Sequence[Result]) -> None:
         )
 
 
-def _bare(name: str) -> str:
-    """ "class_kl_500_digits_test" -> "class_kl": a score's name without its protocol."""
-    words = name.split("_")
-    cut = next((i for i, word in enumerate(words) if word[:1].isdigit()), len(words))
-    return "_".join(words[:cut])
-
-
-def _short(scores: dict[str, float | None]) -> dict[str, float]:
-    return {_bare(name): value for name, value in scores.items() if value is not None}
+def _value(score: dict[str, Any] | None) -> float | None:
+    return score["value"] if score else None

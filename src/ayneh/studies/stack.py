@@ -102,7 +102,8 @@ def _end(run: Run, journal: Journal, match: Match, ema: Tensor, looks: Looks, wa
         sampler = Sampler(match.gen, ema, config)  # batch statistics of the prior that it learned from
         swapped = changed(replace(config, prior=Prior(dim=config.prior.dim)), changes, f"swaps.{name}")
         sampler.prior = prior_of(swapped)
-        (swaps[name],) = Scorer(judge(config.data), looks.images).score([sampler])
+        scores = Scorer(judge(config.data), looks.images).score([sampler])
+        swaps[name] = {metric: score for metric, (score,) in scores.items()}
         save_png(record.swap_path(name), grid(sampler.draw("samples", PICTURED)))
     referee = judge(config.data)
     outcome: dict[str, Any] = {"arm": run.arm, "seed": run.seed, "diverged": None, "swaps": swaps}

@@ -21,9 +21,11 @@ class Board:
 
     def write(self, line: Mapping[str, object]) -> None:
         """One line of metrics; a value for each replica."""
-        for name, values in line.items():
-            for r, value in enumerate(values if isinstance(values, list) else []):
-                for part, number in value.items() if isinstance(value, dict) else [("", value)]:
+        groups = {name: value for name, value in line.items() if isinstance(value, dict)}
+        for group, table in {"": line, **groups}.items():
+            for name, values in table.items():
+                for r, value in enumerate(values if isinstance(values, list) else []):
+                    number = value["value"] if isinstance(value, dict) else value
                     if number is not None:
-                        self.writer.add_scalar("/".join(filter(None, (name, part, str(r)))), number, line["step"])
+                        self.writer.add_scalar("/".join(filter(None, (group, name, str(r)))), number, line["step"])
         self.writer.flush()

@@ -19,7 +19,7 @@ from ayneh.engine.meter import Diverged
 from ayneh.engine.sampler import Sampler
 from ayneh.game.step import State
 from ayneh.pictures import grid, save_png
-from ayneh.record import BEST, HEALTHY, Record, epoch_name
+from ayneh.record import BEST, HEALTHY, Record, epoch_name, of_replicas
 from ayneh.training.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Journal:
         line |= {"images_given_up": self.images_given_up} if self.images_given_up else {}
         line["images_per_s"] = round(moment.images_per_s * part, 1)
         line["wall_s"] = round(now.seconds * part, 3)
-        line |= {name: values[self.rows.start : self.rows.stop] for name, values in now.measures.items()}
+        line |= of_replicas(now.measures, self.rows)
         if self.scorer and self.habits.scored(moment) and self.scorer.affordable(now.seconds):
             line["scores"] = self.scorer.score([now.sampler(row) for row in self.rows])
         self.record.append(line)

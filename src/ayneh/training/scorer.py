@@ -10,6 +10,8 @@ from ayneh.game.frame import levels
 from ayneh.judge.verdict import Judge
 from ayneh.terminal import Clock
 
+Scores = dict[str, list[dict[str, Any] | None]]  # by name, a score for each replica
+
 
 class Scorer:
     """The judge's quick scores of each replica, and whether they are the best so far."""
@@ -26,12 +28,14 @@ class Scorer:
         """Whether the scores so far took less than their share of these seconds of training."""
         return self.always or self.spent_s <= self.SHARE * seconds
 
-    def score(self, samplers: Sequence[Sampler]) -> list[dict[str, float | None]]:
-        """A few scores of each replica's averaged generator; none of images that are not finite."""
-        begin, scores = Clock(), []
+    def score(self, samplers: Sequence[Sampler]) -> Scores:
+        """A few scores of each replica's averaged generator; None of images that are not finite."""
+        begin, found = Clock(), []
         for sampler in samplers:
             images = sampler.images("scores", self.images)
-            scores.append(self.judge.quick(levels(images)) if bool(images.isfinite().all()) else {})
+            found.append(self.judge.quick(levels(images)) if bool(images.isfinite().all()) else {})
+        names = dict.fromkeys(name for scores in found for name in scores)
+        scores = {name: [one[name].as_dict() if name in one else None for one in found] for name in names}
         self.latest = self.total(scores)
         self.spent_s += begin.seconds()
         return scores
@@ -43,7 +47,7 @@ class Scorer:
         return better
 
     @staticmethod
-    def total(scores: list[dict[str, float | None]]) -> float:
+    def total(scores: Scores) -> float:
         """The replicas' mean Fréchet distance, which chooses the best; infinite where a replica has none."""
-        found = [next((v for name, v in score.items() if name.startswith("fd_")), None) for score in scores]
+        found = [score["value"] if score else None for score in scores.get("fd", [None])]
         return sum(float("inf") if distance is None else distance for distance in found) / len(found)

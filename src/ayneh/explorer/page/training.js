@@ -59,13 +59,15 @@ export function makeTraining(app) {
     const replica = side?.replica ?? 0;
     const found = findings(about.findings, replica);
     const marks = spans(found, about.lines);
-    const scores = Object.keys(about.lines.findLast?.((l) => l.scores)?.scores[replica] ?? {}).filter((name) => name.startsWith("fd_"));
-    const wanted = [...CHARTS, ...scores.map((name) => ({ title: `${name} (lower is better)`, series: [["", name]], low: 0, score: true }))];
+    const judged = (l) => l.scores?.fd?.[replica];
+    const scored = about.lines.findLast?.(judged);
+    const distance = scored && { title: `${judged(scored).protocol} (lower is better)`, series: [["", (l) => judged(l)?.value]], low: 0 };
+    const wanted = distance ? [...CHARTS, distance] : CHARTS;
     charts.replaceChildren(...wanted.map((chart) => {
       const series = chart.series.map(([name, key]) => ({
         name,
         points: about.lines.flatMap((l) => {
-          const y = chart.score ? l.scores?.[replica]?.[key] : l[key]?.[replica];
+          const y = typeof key === "string" ? l[key]?.[replica] : key(l);
           return y == null ? [] : [[l.images, y]];
         }),
       }));
