@@ -236,7 +236,8 @@ def table(found: dict[str, Any]) -> list[str]:
         f"{whole['false_alarms']} of {whole['healthy']}, healthy with a warning {whole['healthy_with_a_warning']}, "
         f"lead {_quartiles(whole['lead_steps'])}, of any finding {_quartiles(whole['lead_steps_of_any_finding'])}",
         "",
-        "| finding | of which runs | hits | told of ill runs | false alarms | area under the curve | lead, steps |",
+        "| finding | expected in which runs | found in these | found in ill runs | found in healthy runs | "
+        "area under the curve | lead, steps |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in found["findings"].items():

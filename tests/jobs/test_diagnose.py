@@ -154,7 +154,7 @@ def test_a_net_of_ones_own_is_diagnosed_as_far_as_it_is_known(ayneh, tmp_path):
     (folder / "config.json").write_text(json.dumps(head))
     status, out, err = ayneh("diagnose", folder)
     assert (status, err) == (0, "")
-    assert "The run is with notes: there are few training images" in out
+    assert "The run has notes: there are few training images" in out
     assert "--net.name mine" in out
     assert "cannot tell:" in out
     assert "small batch" in out.split("cannot tell:")[1]

@@ -90,7 +90,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         cure=cures.slow_down,
     ),
     "G ignores z": Symptom(
-        title="G ignores z: it draws the same image for every z",
+        title="G ignores z and draws the same image for all noise",
         severity="severe",
         needs=("spread",),
         measure=measures.warm("spread"),
@@ -101,7 +101,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         cure=cures.bring_life,
     ),
     "all alike": Symptom(
-        title="mode collapse: the samples repeat a few images",
+        title="the samples repeat a few images (mode collapse)",
         severity="severe",
         needs=("alike",),
         measure=measures.warm("alike"),
@@ -113,19 +113,19 @@ SYMPTOMS: Mapping[str, Symptom] = {
         cure=cures.bring_life,
     ),
     "classes missing": Symptom(
-        title="mode collapse: classes are missing",
+        title="classes are missing among the samples (mode collapse)",
         severity="severe",
         needs=("class_kl",),
         measure=measures.warm("class_kl"),
         threshold=1.2,
         patience=2,
         evidence="The divergence of the samples' classes from the data's is {value:.2f} nats (0.69 if half of equally "
-        "frequent classes are left, 2.30 if one of ten is); the judge finds {modes:.0f} classes.",
+        "frequent classes are left, 2.30 if one of ten is); classes that the judge finds: {modes:.0f}.",
         source=f"{BENCH}: healthy runs stay below 0.95; 1.2 is ln(10/3), three of ten classes",
         cure=cures.bring_life,
     ),
     "little covered": Symptom(
-        title="mode collapse or noise: hardly any real image has a sample near it",
+        title="hardly any real image has a sample near it (mode collapse or noise)",
         severity="severe",
         needs=("coverage",),
         measure=measures.warm("coverage", 3),

@@ -11,7 +11,11 @@ from ayneh.doctor.findings import SEVERITIES, Finding, Severity
 from ayneh.doctor.symptoms import SYMPTOMS
 from ayneh.record import Standing
 
-STATES: Mapping[Severity, str] = {"severe": "ill", "warning": "with warnings", "note": "with notes"}
+STATES: Mapping[Severity, tuple[str, str]] = {  # while the finding lasts, and once it has cleared
+    "severe": ("is ill", "was ill"),
+    "warning": ("has warnings", "had warnings"),
+    "note": ("has notes", "had notes"),
+}
 
 
 def sentence(event: Mapping[str, Any], seed: int | None = None) -> str:
@@ -44,6 +48,11 @@ def standing(run: Standing, broken: Sequence[int], folder: Path) -> str:
         "stopped": f"Stopped: {where}. `ayneh resume {folder}` continues it.",
         "broken down": f"Broke down{who} after {where}: numbers stopped being finite.",
     }[run.state]
+
+
+def statement(finding: Finding) -> str:
+    """What was found, and the numbers behind it."""
+    return f"{finding.title[:1].upper()}{finding.title[1:]}. {finding.evidence}"
 
 
 def entry(finding: Finding) -> str:
@@ -92,6 +101,6 @@ def verdict(findings: Sequence[Finding], looks: int, untold: Mapping[str, str]) 
     cleared = len(findings) - len(lasting)
     count = f"{len(findings)} finding{'s' if len(findings) > 1 else ''} in {looks} looks"
     return (
-        f"The run {'is' if lasting else 'was'} {STATES[first.severity]}: {first.title}, {span(first)}. "
+        f"The run {STATES[first.severity][not lasting]}: {first.title}, {span(first)}. "
         f"{count}{f', of which {cleared} cleared' if cleared else ''}."
     )

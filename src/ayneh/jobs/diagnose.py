@@ -45,7 +45,7 @@ def diagnose(
     if diagnosis.findings:
         console.print(_table(diagnosis))
     for finding in diagnosis.findings:
-        say(f"{finding.title}: {finding.evidence}")
+        say(words.statement(finding))
     for advice in dict.fromkeys(words.to_do(f.cure.words, diagnosis.command(f)) for f in diagnosis.findings):
         say(f"What to do: {advice}")
     if diagnosis.untold:
