@@ -53,7 +53,7 @@ def train(
     engine = {"device": str(match.device), "threads": _threads(), "workers": workers}
     record = Record.create(folder, config, engine)
     with record.locked():
-        fit(record, config, match, None, watch)
+        fit(record, record.config(), match, None, watch)
 
 
 def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bool = False) -> None:
@@ -84,24 +84,26 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
             config = replace(config, epochs=epochs)
             record.set_config(config)
         engine = record.engine()
-        match = lay_out(config, engine["device"], engine["threads"])
+        match = lay_out(config, engine["device"], engine["threads"], run)
         watch.say(f"{run}: {_from_where(checkpoint.step if checkpoint else 0, match, config)}")
         fit(record, config, match, checkpoint, watch)
 
 
-def lay_out(config: Config, device: str, threads: int | None = None) -> Match:
-    """The config's match on its data. Raises UserError for whatever the data, nets or device cannot bear."""
+def lay_out(config: Config, device: str, threads: int | None = None, run: Path | None = None) -> Match:
+    """The config's match on its data, on this device. run: the folder that a refusal names.
+
+    Raises UserError where the data are missing, or do not fit the nets, the batch or the device.
+    """
     import torch
 
-    from ayneh.data.sources import load
     from ayneh.engine.device import choose_device
     from ayneh.engine.match import Match, replicas_of
+    from ayneh.evaluation import read_images
 
     chosen = choose_device(device)
     if threads:
         torch.set_num_threads(threads)  # a sum of floats depends on how it is split among threads
-    images = load(config.data.name, resize=config.data.resize, limit=config.data.limit)
-    return Match(replicas_of(config), images.pixels, chosen)
+    return Match(replicas_of(config), read_images(config.data, run=run).pixels, chosen)
 
 
 def _from_where(step: int, match: Match, config: Config) -> str:

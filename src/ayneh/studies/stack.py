@@ -13,11 +13,10 @@ from torch import Tensor
 
 from ayneh.checkpoint import Damaged
 from ayneh.config import Config, Data, Prior, changed
-from ayneh.data.sources import load
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
 from ayneh.engine.sampler import Sampler
-from ayneh.evaluation import judge_of
+from ayneh.evaluation import judge_of, read_images
 from ayneh.judge.verdict import Judge
 from ayneh.pictures import grid, save_png
 from ayneh.record import Record, epoch_name
@@ -137,7 +136,7 @@ def _restored(match: Match, records: Sequence[Record]) -> tuple[int, dict[str, T
 @cache
 def pixels_of(data: Data) -> Tensor:
     """The training images, read once in each process: uint8 (N, C, S, S)."""
-    return load(data.name, resize=data.resize, limit=data.limit).pixels
+    return read_images(data).pixels
 
 
 @cache
