@@ -71,6 +71,7 @@ def test_bytes_and_floats_framed_or_not_are_the_same_image(model):
         for images in (floats, framed, framed.astype(np.float32)):
             np.testing.assert_allclose(ask(images), expected, rtol=1e-4, atol=1e-4)
     assert model.logits(pixels).shape == (7,)
+    assert np.array_equal(model.judge(pixels), model.logits(pixels))  # the name on cards of version 0.1
     assert model.encode(pixels).shape == (7, 6)
 
 
@@ -134,7 +135,7 @@ def test_changed_files_are_noticed(folder, tmp_path):
     about = json.loads((copy / "config.json").read_text())
     about["latents"]["prior"] = "cauchy"
     (copy / "config.json").write_text(json.dumps(about))
-    with pytest.raises(UserError, match="a prior 'cauchy' that this version"):
+    with pytest.raises(UserError, match="a prior 'cauchy', which this version"):
         ayneh.load(copy)
 
 

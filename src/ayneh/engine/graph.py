@@ -1,10 +1,10 @@
 """A training step on CUDA as one graph: recorded once, then replayed with a single launch for each step.
 
 A step of small nets is hundreds of operations of a few microseconds each, and launching one from Python takes longer
-than playing it. A CUDA graph keeps the launches, with the addresses they read and write; so whatever changes from step
-to step has a place of its own in memory, and is copied there before each replay. What is recorded is `game.step.step`
-itself. It is never trusted unseen: `captured` plays a few steps both ways first, and keeps to the plain way, with a
-sentence, if the recording fails or differs. With AYNEH_GRAPH=0 in the environment nothing is recorded.
+than running it. A CUDA graph stores the launches with the addresses that they read and write; so whatever changes from
+step to step has a fixed place in memory, and is copied there before each replay. `game.step.step` itself is recorded.
+`captured` checks the recording: it plays a few steps both ways, and if the recording fails or differs, it says so and
+takes the plain way. With AYNEH_GRAPH=0 in the environment nothing is recorded.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ Capture = Callable[[Play], Play]  # records what is done -> does it once more
 
 SWITCH = "AYNEH_GRAPH"
 WARM_UP = 3  # plays before the recording, in which libraries load their kernels and choose among them
-REHEARSED = 3  # steps that are played both ways
-# How far apart the two may end a step, in lengths of that step. In float64 that is rounding; else it is the order of
-# sums, which atomic additions leave to chance and Adam's first steps, all of one length, enlarge: float32 and bfloat16
-# end their first step 0.7 apart, a later one 0.3. A graph that plays a stale batch or forgets an update is off by about
-# 1. What is off by less is for the tests in float64 to find.
+CHECKED = 3  # steps that are played both ways
+# How far apart the two may end a step, in lengths of that step. In float64 the reason is rounding; else it is the order
+# of sums, which is random under atomic additions and matters most in Adam's first steps, all of one length: float32 and
+# bfloat16 end their first step 0.7 apart, a later one 0.3. A graph that plays an old batch or leaves out an update is
+# off by about 1. Smaller faults are found by the tests in float64.
 TOLERANCE = {torch.float64: 1e-6}
 USUAL_TOLERANCE = 0.5
 
@@ -45,13 +45,13 @@ class Captured(Inline):
         _, measures = match.play(state, step)
         self.names = list(measures)
         self.measured = torch.stack(list(measures.values()))  # (measures, R)
-        self.given = list(leaves(self._chosen(step)))  # what was last copied
-        self.inputs = copied(self._chosen(step))
+        self.given = list(leaves(self._inputs_of(step)))  # what was last copied
+        self.inputs = copied(self._inputs_of(step))
         self.replay = capture(self._play)
         self.rewind(state, step)  # warming up has played
 
     def rewind(self, state: State, step: int) -> None:
-        """Stand before this step, with this state."""
+        """Go to before this step, with this state."""
         self.step = step
         for name, value in state.items():
             self.state[name].copy_(value)
@@ -60,19 +60,19 @@ class Captured(Inline):
         """As `Inline.advance`; nothing here waits for the device."""
         table = self.measured.new_empty(n, *self.measured.shape)
         for row in table:
-            self._bring(self.step)
+            self._copy_inputs(self.step)
             self.replay()
             row.copy_(self.measured)
             self.step += 1
         return dict(zip(self.names, table.unbind(1), strict=True))
 
-    def _chosen(self, i: int) -> Any:
+    def _inputs_of(self, i: int) -> Any:
         """All that differs from step to step."""
         return self.match.reals(i), self.match.draws(i), self.match.hyper(i)
 
-    def _bring(self, i: int) -> None:
-        """Copy what step i is played with to where the recording reads it."""
-        for k, (mine, given) in enumerate(zip(leaves(self.inputs), leaves(self._chosen(i)), strict=True)):
+    def _copy_inputs(self, i: int) -> None:
+        """Copy the inputs of step i to where the recording reads them."""
+        for k, (mine, given) in enumerate(zip(leaves(self.inputs), leaves(self._inputs_of(i)), strict=True)):
             if given is not self.given[k]:  # most hyper-parameters are the same tensor in every step
                 mine.copy_(given)
                 self.given[k] = given
@@ -85,7 +85,7 @@ class Captured(Inline):
 
 
 def captured(match: Match, state: State, step: int, capture: Capture | None = None) -> Inline:
-    """The stack with a recorded step if that plays the same game as the plain way, else the plain one, and why.
+    """The stack with a recorded step if that plays the same game as the plain way; else the plain one, and say why.
 
     ``capture``: None records on the match's CUDA device.
     """
@@ -94,9 +94,9 @@ def captured(match: Match, state: State, step: int, capture: Capture | None = No
         return plain
     try:
         stack = Captured(match, state, step, capture or partial(record, match.device))
-        gaps = rehearse(stack, Inline(match, state, step))
+        gaps = check(stack, Inline(match, state, step))
         stack.rewind(state, step)
-    except Exception as error:  # whatever a device refuses: the plain way needs none of it
+    except Exception as error:  # whatever fails in recording, the plain way does not need it
         while error.__context__ and isinstance(error.__context__, Exception):  # the first cause, not what it led to
             error = error.__context__
         reason = (str(error).splitlines() or [""])[0][:200].rstrip(".")
@@ -111,18 +111,18 @@ def captured(match: Match, state: State, step: int, capture: Capture | None = No
     return stack
 
 
-def rehearse(stack: Captured, plain: Inline) -> tuple[float, float]:
+def check(stack: Captured, plain: Inline) -> tuple[float, float]:
     """How far the recorded step is from the plain one in the next steps: in its state, and in its measures.
 
     Each step is played from the plain one's state, since a game left to itself doubles a difference in a few steps.
     """
     states, measures = [0.0], [0.0]
-    for _ in range(REHEARSED):
+    for _ in range(CHECKED):
         before = plain.state
         stack.rewind(before, plain.step)
-        told, expected = stack.advance(1), plain.advance(1)
+        recorded, expected = stack.advance(1), plain.advance(1)
         states.append(distance(stack.state, plain.state, before))
-        measures.append(distance(told, expected))
+        measures.append(distance(recorded, expected))
     return worst(states), worst(measures)
 
 
@@ -139,7 +139,7 @@ def record(device: torch.device, play: Play) -> Play:
             with torch.cuda.graph(graph, stream=torch.cuda.Stream()):
                 play()
         finally:
-            torch.cuda.set_stream(here)  # a recording that fails leaves its own stream in charge
+            torch.cuda.set_stream(here)  # after a recording that fails, its own stream would stay the current one
     return graph.replay
 
 
@@ -147,7 +147,7 @@ def distance(ours: State, theirs: State, start: State | None = None) -> float:
     """max |ours - theirs| / |theirs - start| over tensors (n, m) and their rows; NaN where ours alone is not finite.
 
     Without a start, in units of theirs, with a hundredth for what is nearly 0. Rows of theirs that are not finite
-    prove nothing.
+    are left out.
     """
     all_gaps = [0.0]
     for name, value in theirs.items():
@@ -161,7 +161,7 @@ def distance(ours: State, theirs: State, start: State | None = None) -> float:
 
 
 def worst(gaps: list[float]) -> float:
-    """The largest; NaN if one is, which `max` may overlook."""
+    """The largest; NaN if one is, which `max` may miss."""
     return math.nan if any(math.isnan(gap) for gap in gaps) else max(gaps)
 
 

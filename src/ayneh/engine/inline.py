@@ -22,11 +22,11 @@ class Stack(Protocol):
         """Play the next n steps; the measures of each, (n, R). State and step change together, between steps."""
 
     def close(self) -> None:
-        """End whatever plays outside this process."""
+        """End its processes, if it has any."""
 
 
 class Inline:
-    """All replicas in this process, on the match's device: the plain way that every other stack is held to."""
+    """All replicas in this process, on the match's device: the plain way, with which every other stack is compared."""
 
     def __init__(self, match: Match, state: State, step: int) -> None:
         self.match, self.state, self.step = match, state, step

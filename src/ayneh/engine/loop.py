@@ -1,4 +1,4 @@
-"""The loop: carry a stack from tick to tick. It knows steps and epochs, not what is done with them."""
+"""The loop: play a stack chunk by chunk, and say after each what is due, a tick or an epoch's end."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def run(
     tick_steps: int,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Moment]:
-    """Play until ``epochs`` are done or ``stop()`` says so between two chunks, yielding after each chunk.
+    """Play until ``epochs`` are done or ``stop()`` is true between two chunks; yield after each chunk.
 
-    Chunks end where ticks and epochs end. On an accelerator a chunk is a tick, since looking costs a sync; on a CPU it
-    is a few steps, so that the progress bar moves and an interrupt is heard.
+    Chunks end where ticks and epochs end. On an accelerator a chunk is a tick, since reading the measures is a sync; on
+    a CPU it is at most ten steps, so that the progress bar moves and Ctrl-C is answered soon.
     """
     per_epoch, total = match.steps_per_epoch, epochs * match.steps_per_epoch
     longest = tick_steps if match.device.type != "cpu" else 10

@@ -1,4 +1,4 @@
-"""Images out of a trained generator: its moving average, with standing batch statistics, from its own prior."""
+"""Images of a trained generator: of its moving average, with standing batch statistics, from its own prior."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sampler:
         self.gen = standing_statistics(net.filled(row), z.split(config.batch))
 
     def latents(self, purpose: str, n: int) -> Tensor:
-        """n latents, (n, Z): the same ones whenever this purpose asks for as many."""
+        """n latents, (n, Z): always the same for this purpose and n."""
         chance = generator(self.config.seed, FIXED, purpose, self.device)
         return self.prior.sample(n, self.config.prior.dim, chance).to(self.dtype)
 
@@ -51,7 +51,7 @@ def sampler_of(
     """The sampler of one replica of a checkpoint, on the CPU, without data. UserError if there is no such replica."""
     if not 0 <= replica < config.seeds:
         raise UserError(f"--replica is {replica}; the run has {config.seeds}, counted from 0.")
-    config = replace(config, precision="float32")  # that of its training may be of another device
+    config = replace(config, precision="float32")  # the run may have been trained on a device with another
     gen, _ = nets_of(config, image_shape, torch.device("cpu"))
     row = gen.pack({name: tensors[f"ema/{name}"][replica] for name in gen.shapes})
     return Sampler(gen, row, replace(config, seed=config.seed + replica, seeds=1))

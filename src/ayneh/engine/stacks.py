@@ -1,4 +1,4 @@
-"""Which stack carries the replicas of a match forward: one in this process, or processes with one thread each.
+"""The replicas of a match as a stack: all in this process, or in processes with one thread each.
 
 `choose_workers` measures which of the two is faster.
 """
@@ -80,7 +80,7 @@ class Processes:
 
 def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: State) -> None:
     """What a worker does: play the steps it is sent, write its rows of the shared state, send the measures back."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     torch.set_num_threads(1)
     inline = Inline(Match(replicas, pixels, torch.device("cpu")), dict(share), 0)
     while True:
@@ -98,9 +98,9 @@ def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: St
 
 
 def choose_workers(match: Match, steps: int) -> int:
-    """How many processes carry this stack through ``steps`` steps soonest; 0: none but this one.
+    """The number of processes with which ``steps`` steps take least time; 0: this one alone.
 
-    A short measurement on a CPU: a step of all replicas with all threads here, against one replica's with one thread.
+    Measured on a CPU: a step of all replicas here with all threads, against a step of one replica with one thread.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     r = len(match.replicas)
@@ -118,7 +118,7 @@ def choose_workers(match: Match, steps: int) -> int:
 
 def _seconds(match: Match) -> float:
     state = match.start()
-    match.play(state, 0)  # the first step pays for set-up
+    match.play(state, 0)  # the first step includes set-up
     times = []
     for i in range(3):
         begin = time.perf_counter()

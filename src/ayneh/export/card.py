@@ -101,16 +101,16 @@ def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) 
     if licence.dataset:
         fields["datasets"] = [licence.dataset]
     scores = evaluation.get("scores", {}) if evaluation else {}
-    told = {name: score for name, score in scores.items() if score["value"] is not None}
-    if told:
-        kinds = {name: name.partition("@")[0] for name in told}  # whichever net
+    known = {name: score for name, score in scores.items() if score["value"] is not None}
+    if known:
+        kinds = {name: name.partition("@")[0] for name in known}  # whichever net
         fields["metrics"] = list(dict.fromkeys(kinds.values()))
         results = {
             "task": {"type": "unconditional-image-generation"},
             "dataset": {"type": licence.dataset or about["data"]["name"], "name": about["data"]["name"]},
             "metrics": [
                 {"type": kinds[name], "name": score["protocol"], "value": score["value"]}
-                for name, score in told.items()
+                for name, score in known.items()
             ],
         }
         fields["model-index"] = [{"name": title, "results": [results]}]

@@ -1,6 +1,6 @@
-"""What a file has to say of itself: where z comes from, what the images are, which run it was, whose data.
+"""What an export says about itself: where z comes from, what the images are, which run and data it is from.
 
-It stands in the config.json of an export, and as strings in the metadata of each net.
+It is in the config.json of an export, and as strings in the metadata of each net.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def licence_of(data: str) -> Licence:
 
 
 def without_path(config: Config) -> Config:
-    """The same config, but for the folders above the user's own data: they are nobody else's business."""
+    """The same config, without the folders above the user's own data, which are private."""
     kind, colon, path = config.data.name.partition(":")
     name = f"{kind}{colon}{Path(path).name}"
     return dataclasses.replace(config, data=dataclasses.replace(config.data, name=name))
@@ -96,8 +96,8 @@ def latents_of(config: Config) -> dict[str, Any]:
     numbers = dataclasses.asdict(prior)  # type: ignore[call-overload]  # every prior is a dataclass
     if name == "sphere" and numbers["radius"] is None:
         numbers["radius"] = math.sqrt(dim)
-    told = {"prior": name, "law": prior.describe(), "numbers": numbers, "dim": dim, "mean": mean, "variance": variance}
-    return told | {"sample": SAMPLES[name], "interpolate": PATHS[name]}
+    law = {"prior": name, "law": prior.describe(), "numbers": numbers, "dim": dim, "mean": mean, "variance": variance}
+    return law | {"sample": SAMPLES[name], "interpolate": PATHS[name]}
 
 
 def images_of(config: Config, shape: tuple[int, int, int], images: Images | None) -> dict[str, Any]:

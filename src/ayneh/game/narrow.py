@@ -62,7 +62,7 @@ class _Up(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
         (height, width), taps = x.shape[2:], torch.tensor(TAPS)
         corners = weight[:, :, taps][..., taps]  # (C, c, a, 2, b, 2)
-        corners = corners.permute(1, 2, 4, 0, 3, 5).flatten(0, 2)  # (c * 4, C, 2, 2), as `pixel_shuffle` wants them
+        corners = corners.permute(1, 2, 4, 0, 3, 5).flatten(0, 2)  # (c * 4, C, 2, 2), as `pixel_shuffle` takes them
         y = F.conv2d(x, corners, None if bias is None else bias.repeat_interleave(4), padding=1)
         corner = [y[:, 2 * a + b :: 4, a : a + height, b : b + width] for a in (0, 1) for b in (0, 1)]
         return F.pixel_shuffle(torch.stack(corner, 2).flatten(1, 2), 2)

@@ -1,7 +1,7 @@
-"""An exported model: z ~ its prior -> G(z), and what D makes of images, in numpy and onnxruntime alone.
+"""An exported model: z ~ its prior -> G(z), and D's logits and features of images, in numpy and onnxruntime alone.
 
-Images are (N, C, H, W): uint8, or float32 in [-1, 1], -1 black. They have the data's own size or that of the nets,
-which frame them in black.
+Images are (N, C, H, W): uint8, or float32 in [-1, 1], -1 black. They have the data's own size, or that of the nets
+with a black frame around it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Array = np.ndarray
 
 
 class Model:
-    """A folder that `ayneh export --to onnx` wrote. Its nets are read when they are first needed."""
+    """A folder that `ayneh export --to onnx` wrote. A net is read when it is first used."""
 
     def __init__(self, folder: str | Path) -> None:
-        """Raises UserError where there is no such export, or it holds other files than it says."""
+        """Raises UserError where there is no such export, or this version cannot read it."""
         self.folder = Path(folder)
         self.about = read_about(self.folder)
         latents, images = self.about["latents"], self.about["images"]
@@ -39,7 +39,9 @@ class Model:
         self._numbers: dict[str, float] = latents["numbers"]
         self._sessions: dict[str, Any] = {}
         if self._prior not in LAWS:
-            raise UserError(f"{self.folder} draws from a prior {self._prior!r} that this version of ayneh has not got.")
+            raise UserError(
+                f"{self.folder} draws from a prior {self._prior!r}, which this version of ayneh does not have."
+            )
 
     def sample_z(self, n: int, seed: int = 0) -> Array:
         """n latents of the model's own prior, float32 (n, Z): the same for the same seed."""
@@ -72,7 +74,7 @@ class Model:
         return self._run("encoder", "features", self.framed(images))
 
     def read_z(self, images: Array) -> Array:
-        """The z that D reads in each image, float32 (N, Z). UserError if D never learnt to (--rules.mirror-weight)."""
+        """The z that D reads in each image, float32 (N, Z). UserError without --rules.mirror-weight."""
         if "z" not in self.about["nets"]["encoder"]["outputs"]:
             raise UserError("This model's D has no reader of z: it was trained without --rules.mirror-weight.")
         return self._run("encoder", "z", self.framed(images))
