@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,10 +32,12 @@ def tiny() -> list[str]:
     return TINY
 
 
-@pytest.fixture(scope="session")
-def judge_cache(tmp_path_factory) -> Path:
-    """A cache folder of this test process: floors measured by one test serve the next."""
-    return tmp_path_factory.mktemp("ayneh-cache")
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """A cache folder of this test process: floors measured by one test serve the next, and nobody else's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AYNEH_CACHE", str(tmp_path_factory.mktemp("ayneh-cache")))
+        yield
 
 
 @pytest.fixture
@@ -84,13 +89,42 @@ def process():
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory) -> Path:
-    """A finished run of three epochs of four steps, two replicas."""
+def wait_until():
+    """``wait_until(lambda: path.exists(), child)``: look until it is so; a child that ends meanwhile is an error.
+
+    The seconds are what a busy machine may take at most.
+    """
+
+    def wait(true: Callable[[], bool], child: subprocess.Popen | None = None, seconds: float = 120) -> None:
+        end = time.monotonic() + seconds
+        while not true():
+            assert child is None or child.poll() is None, child.communicate()
+            assert time.monotonic() < end, f"it was not so within {seconds} seconds"
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """A finished run of three epochs of four steps, two replicas, for tests that only read it."""
     from ayneh.__main__ import main
 
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     main(["train", "digits", *TINY, "--epochs", "3", "--seeds", "2", "--keep.keep-epochs", "1", "--out", str(folder)])
-    return folder
+    before = written(folder)
+    yield folder
+    assert written(folder) == before, "a test wrote into the run that others read: let it take own_run"
+
+
+def written(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def own_run(tiny_run, tmp_path) -> Path:
+    """A copy of the tiny run, free to be changed."""
+    return Path(shutil.copytree(tiny_run, tmp_path / "tiny"))
 
 
 # -- recorded runs -------------------------------------------------------------------------------------------------

@@ -20,9 +20,8 @@ SUMS = {"run --replica 1": 323812, "run --epoch 0": 322536, "mirror": 330105, "m
 
 
 @pytest.fixture
-def old(tmp_path, judge_cache, monkeypatch):
+def old(tmp_path):
     """``old("run")``: a copy of that folder, free to be changed."""
-    monkeypatch.setenv("AYNEH_CACHE", str(judge_cache))
     return lambda name: Path(shutil.copytree(OLD / name, tmp_path / name))
 
 

@@ -17,14 +17,6 @@ from ayneh.jobs.evaluate import _stacked, compared
 from ayneh.judge.stacked import product_shares
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
-    """Floors measured here stay here."""
-    folder = tmp_path_factory.getbasetemp() / "ayneh-cache"
-    monkeypatch.setenv("AYNEH_CACHE", str(folder))
-    return folder
-
-
 @pytest.fixture
 def digits_npz(tmp_path):
     path = tmp_path / "images.npz"
@@ -32,10 +24,10 @@ def digits_npz(tmp_path):
     return path
 
 
-def test_a_run_is_scored_into_its_folder_and_a_table(tiny_run, ayneh):
-    status, out, _ = ayneh("evaluate", tiny_run, "--n", "100")
+def test_a_run_is_scored_into_its_folder_and_a_table(own_run, ayneh):
+    status, out, _ = ayneh("evaluate", own_run, "--n", "100")
     assert status == 0
-    report = json.loads((tiny_run / "evaluation.json").read_text())
+    report = json.loads((own_run / "evaluation.json").read_text())
     score = report["scores"]["fd"]
     assert score["protocol"] == "fd_100_digits_test"
     assert score["value"] > 2 * score["floor"]  # three epochs of four steps teach nothing
@@ -43,19 +35,19 @@ def test_a_run_is_scored_into_its_folder_and_a_table(tiny_run, ayneh):
     assert "floor" in out
 
 
-def test_an_epoch_and_a_replica_have_their_own_file(tiny_run, ayneh):
-    assert ayneh("evaluate", tiny_run, "--n", "50", "--epoch", "1", "--replica", "1", "--quiet")[0] == 0
-    report = json.loads((tiny_run / "evaluation-epoch-0001-replica-1.json").read_text())
+def test_an_epoch_and_a_replica_have_their_own_file(own_run, ayneh):
+    assert ayneh("evaluate", own_run, "--n", "50", "--epoch", "1", "--replica", "1", "--quiet")[0] == 0
+    report = json.loads((own_run / "evaluation-epoch-0001-replica-1.json").read_text())
     assert (report["step"], report["replica"]) == (8, 1)
 
 
-def test_several_sets_are_compared_and_json_is_pure(tiny_run, digits_npz, ayneh):
-    status, out, _ = ayneh("evaluate", tiny_run, "--images", digits_npz, "--n", "200", "--json")
+def test_several_sets_are_compared_and_json_is_pure(own_run, digits_npz, ayneh):
+    status, out, _ = ayneh("evaluate", own_run, "--images", digits_npz, "--n", "200", "--json")
     reports = json.loads(out)
     assert status == 0
-    assert list(reports) == [str(tiny_run), str(digits_npz)]
+    assert list(reports) == [str(own_run), str(digits_npz)]
     words = compared(reports)
-    assert words[0] == f"By fd_200_digits_test, best first: {digits_npz}, {tiny_run}."
+    assert words[0] == f"By fd_200_digits_test, best first: {digits_npz}, {own_run}."
 
 
 def test_real_images_score_at_the_floor_and_copies_are_noticed(digits_npz, ayneh):

@@ -39,14 +39,14 @@ def test_a_run_that_learnt_to_read_is_found_to(reading_run, ayneh):
         assert picture.height > 6 * 64  # six rows of 8 pixels, eight times enlarged
 
 
-def test_an_epoch_and_a_replica_have_their_own_files_and_json_is_pure(tiny_run, ayneh):
+def test_an_epoch_and_a_replica_have_their_own_files_and_json_is_pure(own_run, ayneh):
     args = ["--images", 200, "--invert", 0, "--epoch", 1, "--replica", 1, "--json", "--quiet"]
-    status, out, _ = ayneh("mirror", tiny_run, *args)
+    status, out, _ = ayneh("mirror", own_run, *args)
     assert status == 0
     report = json.loads(out)
-    assert report == json.loads((tiny_run / "mirror-epoch-0001-replica-1.json").read_text())
+    assert report == json.loads((own_run / "mirror-epoch-0001-replica-1.json").read_text())
     assert (report["step"], report["replica"]) == (8, 1)
-    assert (tiny_run / "mirror-epoch-0001-replica-1.png").is_file()
+    assert (own_run / "mirror-epoch-0001-replica-1.png").is_file()
     assert not any(name.startswith("squared_error") or name.endswith("reader") for name in report["scores"])
     assert report["scores"]["nearest_200_digits_test_features"]["n"] == 200
 

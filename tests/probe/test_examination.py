@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 
 import pytest
 
@@ -16,14 +17,20 @@ QUICK = Plan(steps=3, images=64, batches=1)
 
 
 @pytest.fixture(scope="module")
-def probed(tiny_run):
+def run(tiny_run, tmp_path_factory):
+    """A copy of the tiny run, to write the report into."""
+    return shutil.copytree(tiny_run, tmp_path_factory.mktemp("probed") / "run")
+
+
+@pytest.fixture(scope="module")
+def probed(run):
     """The report of a real, tiny run, of two of its epochs."""
-    return probe.probe(Record.open(tiny_run), [0, 2], 1, QUICK)
+    return probe.probe(Record.open(run), [0, 2], 1, QUICK)
 
 
-def test_a_probe_is_plain_json_with_its_protocol_and_n(tiny_run, probed):
-    assert probed == json.loads((tiny_run / "probe-replica-1.json").read_text())
-    assert probed == Record.open(tiny_run).report("probe", replica=1)
+def test_a_probe_is_plain_json_with_its_protocol_and_n(run, probed):
+    assert probed == json.loads((run / "probe-replica-1.json").read_text())
+    assert probed == Record.open(run).report("probe", replica=1)
     assert (probed["replica"], [one["step"] for one in probed["epochs"]]) == (1, [4, 12])
     assert probed["protocol"]["steps"] == 3
     first, last = probed["epochs"]

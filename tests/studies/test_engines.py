@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -66,7 +65,8 @@ def test_processes_play_what_this_process_plays(tmp_path, tiny):
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_replaced_and_its_share_ends_as_if_nothing_had_happened(tmp_path, tiny_values):
+def test_a_killed_worker_is_replaced_and_its_share_ends_as_if_nothing_had_happened(tmp_path, tiny_values, monkeypatch):
+    monkeypatch.setattr(local, "REFRESH_S", 0.02)  # seconds between two calls of kill_one
     study = from_dict(long(tiny_values), "tiny")
     runs = list(study.runs())
     shares = [[run] for run in runs]
@@ -99,7 +99,7 @@ def _die(*_: object) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_study_goes_on_without_repeating_what_is_finished(tmp_path, tiny_values):
+def test_a_killed_study_goes_on_without_repeating_what_is_finished(tmp_path, tiny_values, wait_until):
     study = from_dict(long(tiny_values) | {"seeds": 3}, "tiny")
     file = tmp_path / "tiny.toml"
     flat = "\n".join(f"{name} = {json.dumps(value)}" for name, value in study.set.items())
@@ -109,17 +109,13 @@ def test_a_killed_study_goes_on_without_repeating_what_is_finished(tmp_path, tin
     command = [sys.executable, "-m", "ayneh", "study", "run", str(file), "--out", str(out), "--workers", "1", "--quiet"]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     first = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.time() + 120
-    while len(list(out.glob("runs/*/*/outcome.json"))) < 2 and time.time() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: len(list(out.glob("runs/*/*/outcome.json"))) >= 2, first)
     orphans = children(first.pid)
     first.kill()
     first.wait()
     done = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/*/outcome.json")}
     assert 2 <= len(done) < 6
-    while any(Path(f"/proc/{pid}").exists() for pid in orphans) and time.time() < deadline:
-        time.sleep(0.1)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in orphans)  # no worker outlives its study
+    wait_until(lambda: not any(title(pid) for pid in orphans))  # no worker outlives its study
     again = subprocess.run(command, env=env, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert not Ledger.open(out).unfinished()
@@ -127,8 +123,12 @@ def test_a_killed_study_goes_on_without_repeating_what_is_finished(tmp_path, tin
 
 
 @pytest.mark.slow
-def test_ray_gives_the_same_results_and_plays_again_what_a_killed_worker_lost(tmp_path, tiny_values):
+def test_ray_gives_the_same_results_and_plays_again_what_a_killed_worker_lost(tmp_path, tiny_values, monkeypatch):
     pytest.importorskip("ray", reason="needs ayneh[ray]")
+    far = tmp_path / "far"  # where the workers write while they play
+    far.mkdir()
+    monkeypatch.setenv("RAY_TMPDIR", "/tmp")  # its sockets need a short path
+    monkeypatch.setenv("TMPDIR", str(far))
     from ayneh.studies.on_ray import run_on_ray
 
     study = from_dict(long(tiny_values), "tiny")
@@ -139,9 +139,8 @@ def test_ray_gives_the_same_results_and_plays_again_what_a_killed_worker_lost(tm
     killed = []
 
     def kill_one() -> None:
-        tasks = [pid for pid in everything() if b"ray::play_far" in title(pid)]
-        if tasks and not killed:
-            time.sleep(1.0)  # in the middle of its share
+        tasks = [pid for pid in children(os.getpid()) if b"ray::play_far" in title(pid)]
+        if tasks and not killed and list(far.rglob("metrics.jsonl")):  # in the middle of a share
             os.kill(tasks[0], signal.SIGKILL)
             killed.append(tasks[0])
 
@@ -150,11 +149,8 @@ def test_ray_gives_the_same_results_and_plays_again_what_a_killed_worker_lost(tm
     assert finished(tmp_path / "here", runs) == finished(tmp_path / "there", runs)
 
 
-def everything() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-
-
 def title(pid: int) -> bytes:
+    """A process's command line; empty where there is none of that number, or it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
