@@ -51,11 +51,11 @@ if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
 
 FORMAT = 1
 INTERRUPTED, BEST, HEALTHY = "interrupted", "best", "healthy"  # checkpoints
-RESCUES = "rescues"  # a report
+RESCUES, OUTCOME = "rescues", "outcome.json"
 LIVELY_S = 120.0  # a run that is not finished and whose files were written within this time counts as running
 MADE = (  # by training and by verbs that look at a run; the config comes last: until it is gone this is a run
     "evaluation*.json", "mirror*.json", "mirror*.png", "probe*.json", "diagnosis*.html", "abandoned.jsonl",
-    f"{RESCUES}.json", "outcome.json", "findings.jsonl", "metrics.jsonl", "config.json",
+    f"{RESCUES}.json", OUTCOME, "findings.jsonl", "metrics.jsonl", "config.json",
 )  # fmt: skip
 
 
@@ -183,12 +183,12 @@ class Record:
 
     def outcome(self) -> dict[str, Any] | None:
         """What a run of a study came to; None until it has ended."""
-        values = read_json(self.folder / "outcome.json")
+        values = read_json(self.folder / OUTCOME)
         return older.outcome(values) if values else None
 
     def write_outcome(self, values: dict[str, Any]) -> None:
         """Write the outcome; with it a run of a study has ended."""
-        write_json(self.folder / "outcome.json", values, indent=1)
+        write_json(self.folder / OUTCOME, values, indent=1)
 
     # -- metrics and findings --------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
 from ayneh.record import Record
@@ -38,7 +39,7 @@ def train(
 
     watch = Watch(quiet)
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
-    replaced = Record.open(folder) if overwrite and (folder / "config.json").is_file() else None
+    replaced = Record(folder) if overwrite and Record(folder).exists() else None
     if replaced:
         replaced.config()  # refuses what is not a run
     else:
@@ -85,6 +86,8 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
             record.set_config(config)
         engine = record.engine()
         match = lay_out(config, engine["device"], engine["threads"], run)
+        if checkpoint:
+            _refuse_other_images(record, checkpoint, match)
         watch.say(f"{run}: {_from_where(checkpoint.step if checkpoint else 0, match, config)}")
         fit(record, config, match, checkpoint, watch)
 
@@ -104,6 +107,17 @@ def lay_out(config: Config, device: str, threads: int | None = None, run: Path |
     if threads:
         torch.set_num_threads(threads)  # a sum of floats depends on how it is split among threads
     return Match(replicas_of(config), read_images(config.data, run=run).pixels, chosen)
+
+
+def _refuse_other_images(record: Record, checkpoint: Checkpoint, match: Match) -> None:
+    """Raise UserError if the images have another shape or make epochs of another length than those trained on."""
+    last = next((line for line in reversed(record.lines()) if line["step"] <= checkpoint.step), None)
+    same_length = last is None or (last["step"] - 1) // match.steps_per_epoch == last["epoch"]
+    if checkpoint.image_shape != match.image_shape or not same_length:
+        raise UserError(
+            f"{record.folder} was trained on other images than {checkpoint.config.data.name} holds now: they are "
+            f"{len(match.pixels):,} of {tuple(match.pixels.shape[1:])}. Put the former ones back, or start a new run."
+        )
 
 
 def _from_where(step: int, match: Match, config: Config) -> str:

@@ -15,7 +15,7 @@ from ayneh.record import Record, Standing
 from ayneh.studies.plan import Run, Study, from_dict
 
 FORMAT = 1
-STUDY, OUTCOME = "study.json", "outcome.json"
+STUDY = "study.json"
 
 
 class Ledger:

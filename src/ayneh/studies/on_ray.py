@@ -72,7 +72,7 @@ def play_far(share: list[Run], looks: Looks, device: str) -> Files:
 def bring_home(files: Files, folder: Path) -> None:
     """Write a share's files, each run's outcome last: with it the run is done."""
     from ayneh.files import atomically
-    from ayneh.studies.ledger import OUTCOME
+    from ayneh.record import OUTCOME
 
     for name in sorted(files, key=lambda name: name.endswith(OUTCOME)):
         with atomically(folder / name) as file:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ayneh.checkpoint import Damaged
-from ayneh.config import Config, Data, Prior, changed
+from ayneh.config import Config, Data, Prior, changed, differences
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
 from ayneh.engine.sampler import Sampler
@@ -127,7 +127,7 @@ def _restored(match: Match, records: Sequence[Record]) -> tuple[int, dict[str, T
             found = [record.at_epoch(epoch) for record in records]
         except Damaged:
             continue
-        if [checkpoint.config for checkpoint in found] == list(match.replicas):
+        if not any(differences(one.config, config) for one, config in zip(found, match.replicas, strict=True)):
             rows = [checkpoint.tensors for checkpoint in found]
             return found[0].step, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
     return 0, {}
