@@ -15,10 +15,10 @@ import matplotlib.pyplot as plt
 import torch
 
 from ayneh.data.sources import load
-from ayneh.judge.degrade import DEGRADE, MOVES, fewer_classes, memorised, moves
 from ayneh.judge.features import shipped
 from ayneh.judge.scores import Score
 from ayneh.judge.verdict import Judge, collapse
+from degrade import DEGRADE, MOVES, fewer_classes, memorised, moves
 
 OUT = Path(__file__).parent.parent / "docs" / "figures"
 STRENGTHS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
