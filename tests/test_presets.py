@@ -36,7 +36,7 @@ def test_stacked_plays_with_at_most_two_million_parameters_a_net():
          "`ayneh train mirror`."),
         ("stacked-mnist", "Presets on stacked-mnist: stacked; for example `ayneh train stacked`."),
         ("dcgan", "There is no preset called 'dcgan'; `ayneh train mirror` trains it."),
-        ("WGAN-GP", "--rules.loss wasserstein --rules.penalty wgan-gp --rules.gamma 10 --rules.dropout 0` trains it."),
+        ("WGAN-GP", "--net.dis-norm none --rules.loss wasserstein --rules.penalty wgan-gp --rules.gamma 10"),
         ("kmnist", "`ayneh train mirror --data.name kmnist` trains it."),
         ("fsat", "There is no preset called 'fsat'. Did you mean 'fast'?"),
     ],

@@ -1,7 +1,7 @@
-"""Intrinsic dimension: along how many directions points vary around themselves, from distances to their neighbours.
+"""Intrinsic dimension: the number of directions in which points vary locally, from distances to their neighbours.
 
-Both estimators take the density to be even within the reach of k neighbours. In d dimensions the number of points
-needed for that grows exponentially, so that both fall short where d is large; compare sets of the same size only.
+Both estimators assume that the density is even within the distance of k neighbours. The number of points that this
+needs grows exponentially with the dimension d: both underestimate a large d, so compare sets of the same size only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ayneh.errors import UserError
 from ayneh.judge.scores import Score, cannot_tell
 from ayneh.judge.statistics import mean_interval
 
-KS = (3, 5, 10, 20)  # neighbours behind a maximum-likelihood estimate
+KS = (3, 5, 10, 20)  # neighbours in a maximum-likelihood estimate
 KEPT = 0.9  # share of the ratios that TwoNN fits its line to, as its authors do: the largest are the noisiest
 LEAST = 20  # points with neighbours that an estimate needs
 
@@ -34,9 +34,9 @@ class Near:
 def near(x: np.ndarray, k: int, queries: int | None = None, seed: int = 0) -> Near:
     """Euclidean distances to the k nearest others among the distinct rows of x (N, d), in float64.
 
-    A copy would be a neighbour at distance 0, whose logarithm says nothing of the dimension: of equal rows one is
-    kept. queries: only for so many rows, chosen at random (None: all). Fewer neighbours are found where there are
-    fewer points. Raises UserError for anything but a finite matrix.
+    A copy would be a neighbour at distance 0, which has no logarithm: of equal rows one is kept. queries: only for so
+    many rows, chosen at random (None: all). Fewer neighbours are found where there are fewer points. Raises UserError
+    for anything but a finite matrix.
     """
     x = np.asarray(x)
     if x.ndim != 2 or not np.isfinite(x).all():
@@ -51,7 +51,7 @@ def near(x: np.ndarray, k: int, queries: int | None = None, seed: int = 0) -> Ne
         rows = np.sort(np.random.default_rng(seed).choice(n, queries, replace=False))
     found, _ = NearestNeighbors(n_neighbors=k + 1).fit(distinct).kneighbors(distinct[rows])
     found = found[:, 1:]  # the first is the point itself
-    return Near(found[found[:, 0] > 0], n, len(x) - n)  # nearer than float64 can tell: a copy as well
+    return Near(found[found[:, 0] > 0], n, len(x) - n)  # a distance that float64 rounds to 0: a copy as well
 
 
 def _distinct(x: np.ndarray) -> np.ndarray:
@@ -63,8 +63,8 @@ def _distinct(x: np.ndarray) -> np.ndarray:
 def likelihood(found: Near, k: int) -> Score:
     """m = [mean over points and j < k of ln(T_k / T_j)]^-1, T_j the distance to the j-th neighbour.
 
-    Levina & Bickel 2004, the inverses averaged as MacKay & Ghahramani 2005 show that likelihood asks for. The interval
-    takes the points as independent.
+    Levina & Bickel 2004, with the inverses averaged: the maximum of the likelihood by MacKay & Ghahramani 2005. The
+    interval takes the points as independent.
     """
     if k < 2:
         raise UserError(f"The likelihood compares the k-th neighbour with nearer ones: k is {k}, choose at least 2.")
@@ -73,7 +73,7 @@ def likelihood(found: Near, k: int) -> Score:
     logs = np.log(found.distances[:, k - 1 : k] / found.distances[:, : k - 1]).mean(1)  # (Q,)
     mean = float(logs.mean())
     if mean == 0:
-        return cannot_tell(len(logs), f"All {k} neighbours lie equally far: the distances say nothing.")
+        return cannot_tell(len(logs), f"All {k} neighbours lie equally far: there is no estimate.")
     low, high = mean_interval(logs) or (mean, mean)
     return Score(1 / mean, len(logs), (1 / high, 1 / low if low > 0 else math.inf))
 
@@ -90,7 +90,7 @@ def two_nn(found: Near) -> Score:
     kept = int(KEPT * n)
     x, y = logs[:kept], -np.log1p(-np.arange(1, kept + 1) / n)
     if not x.any():
-        return cannot_tell(n, "The second neighbour lies as far as the first everywhere: the ratios say nothing.")
+        return cannot_tell(n, "The second neighbour lies as far as the first everywhere: there is no estimate.")
     return Score(float(x @ y / (x @ x)), n)
 
 
@@ -101,7 +101,7 @@ def dimensions(x: np.ndarray, ks: Sequence[int] = KS, queries: int | None = None
 
 
 def _refusal(found: Near, k: int) -> Score | None:
-    """The honest answer where there are too few points."""
+    """A score without a value where there are too few points, else None."""
     n = len(found.distances)
     if n >= LEAST and found.distances.shape[1] >= k:
         return None

@@ -1,4 +1,4 @@
-"""A run's checkpoints before the probe: numbers as plain JSON values, each list with an entry for each look."""
+"""The probe of a run's checkpoints: numbers as plain JSON values; a list has one entry for each look."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ if TYPE_CHECKING:  # torch takes seconds to import: only once the probe really w
     from ayneh.engine.sampler import Sampler
     from ayneh.probe.support import Look, Plan
 
-MOST = 3  # checkpoints probed unless asked otherwise
 SLOPES = 8  # latents at which G's slope is taken
-POINTS, QUERIES = 10_000, 1_000  # images behind a dimension, and of these, those whose neighbours are asked for
+POINTS, QUERIES = 10_000, 1_000  # images for a dimension; of these, those whose neighbours are measured
 NAME = "probe"
 Values = dict[str, Any]
 
@@ -62,7 +61,7 @@ def probe(
         if not _finite(sampler):
             one["cannot tell"] = "G's images are not finite"
             continue
-        # Real against real is the same match whatever G: it is played once.
+        # Real against real does not depend on G: it is played once.
         arms = tuple(name for name in plan.arms if not (null and ARMS[name].null))
         examiner = Probe(sampler, train, test, replace(plan, arms=arms))
         say(f"epoch {epoch}: {plan.steps} steps of {len(examiner.arms)} fresh discriminators")
@@ -164,7 +163,7 @@ def _dimension(images: Tensor) -> Values:
 
 
 def _slopes(sampler: Sampler) -> Values:
-    """Singular values of dG/dz, the median over some latents of each, and what they amount to at each latent."""
+    """Singular values of dG/dz, each the median over some latents; rank, directions and condition at each latent."""
     import numpy as np
 
     from ayneh.probe.jacobian import condition, directions, effective_rank, singular_values

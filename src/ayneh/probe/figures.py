@@ -40,64 +40,70 @@ HEIGHT, WIDTH = 2.2, 1.75  # inches of a panel
 
 
 def figures(values: Values) -> list[tuple[str, str]]:
-    """(title, SVG) of each figure; none where nothing could be told."""
-    told = [one for one in values["epochs"] if "arms" in one]
-    if not told:
+    """(title, SVG) of each figure; none if no epoch was measured."""
+    measured = [one for one in values["epochs"] if "arms" in one]
+    if not measured:
         return []
-    n, steps = told[-1]["n"]["held_out_a_side"], values["protocol"]["steps"]
+    n, steps = measured[-1]["n"]["held_out_a_side"], values["protocol"]["steps"]
     each = f"{n:,} held-out images a side; {steps:,} steps"
     bounds = tuple((arm, "bound", shows) for arm, shows in CONTROLS.items())
     errors = tuple((arm, "error_single", shows) for arm, shows in CONTROLS.items())
     drawn = [
-        (f"Error of a fresh D: 0 told apart, 1/2 guessed ({each})", _errors("errors", told, ERRORS)),
-        ("Norm of G's gradient through the fresh D, under both of G's losses", _gradients(told)),
+        (f"Error of a fresh D: 0 told apart, 1/2 guessed ({each})", _errors("errors", measured, ERRORS)),
+        ("Norm of G's gradient through the fresh D, under both of G's losses", _gradients(measured)),
         (
             f"At least so far apart: lower bound of the Jensen-Shannon divergence, in nats ({each})",
-            _bounds(told, bounds),
+            _bounds(measured, bounds),
         ),
-        (f"Held-out error under each control ({each})", _errors("controls", told, errors)),
+        (f"Held-out error under each control ({each})", _errors("controls", measured, errors)),
     ]
-    if any("played" in one["arms"] for one in told):
+    if any("played" in one["arms"] for one in measured):
         title = f"A D that is shown batches apart, as in the game: held-out error ({each})"
-        drawn.append((title, _errors("batches", told, BATCHES)))
-    return [*drawn, *_still(values, told)]
+        drawn.append((title, _errors("batches", measured, BATCHES)))
+    return [*drawn, *_still(values, measured)]
 
 
-def _errors(name: str, told: Sequence[Values], lines: Sequence[Line]) -> str:
+def _errors(name: str, measured: Sequence[Values], lines: Sequence[Line]) -> str:
     def dress(axes: Axes) -> None:
         axes.set_ylim(-0.03, 0.63)
         axes.axhline(0.5, color=INK, linewidth=0.6, linestyle=":")
 
-    return _panels(name, told, lines, "error", dress)
+    return _panels(name, measured, lines, "error", dress)
 
 
-def _bounds(told: Sequence[Values], lines: Sequence[Line]) -> str:
+def _bounds(measured: Sequence[Values], lines: Sequence[Line]) -> str:
     def dress(axes: Axes) -> None:
         axes.set_ylim(-0.04, 0.8)
         axes.axhline(LN2, color=INK, linewidth=0.6, linestyle=":")
         axes.text(0.02, LN2 + 0.01, "ln 2", fontsize=8, transform=axes.get_yaxis_transform())
 
-    return _panels("bounds", told, lines, "nats", dress)
+    return _panels("bounds", measured, lines, "nats", dress)
 
 
-def _gradients(told: Sequence[Values]) -> str:
+def _gradients(measured: Sequence[Values]) -> str:
     norms = [
-        norm for one in told for arm, series, _ in GRADIENTS if arm in one["arms"] for norm in one["arms"][arm][series]
+        norm
+        for one in measured
+        for arm, series, _ in GRADIENTS
+        if arm in one["arms"]
+        for norm in one["arms"][arm][series]
         if norm
-    ]  # fmt: skip
+    ]
 
     def dress(axes: Axes) -> None:
         if norms:
             _log(axes, norms)
 
-    return _panels("gradients", told, GRADIENTS, "norm", dress)
+    return _panels("gradients", measured, GRADIENTS, "norm", dress)
 
 
-def _panels(name: str, told: Sequence[Values], lines: Sequence[Line], label: str, dress: Callable[[Axes], None]) -> str:
-    """A panel for each epoch with the lines that its arms have, and their names below."""
-    with canvas(f"probe {name}", WIDTH * len(told) + 0.5, HEIGHT + 0.5) as (figure, out):
-        row = figure.subplots(1, len(told), sharey=True, squeeze=False)[0]
-        for axes, one in zip(row, told, strict=True):
+def _panels(
+    name: str, measured: Sequence[Values], lines: Sequence[Line], label: str, dress: Callable[[Axes], None]
+) -> str:
+    """A panel for each epoch with a line for each of its arms; names below."""
+    with canvas(f"probe {name}", WIDTH * len(measured) + 0.5, HEIGHT + 0.5) as (figure, out):
+        row = figure.subplots(1, len(measured), sharey=True, squeeze=False)[0]
+        for axes, one in zip(row, measured, strict=True):
             for k, (arm, series, shows) in enumerate(lines):
                 if arm not in one["arms"]:
                     continue
@@ -117,13 +123,13 @@ def _panels(name: str, told: Sequence[Values], lines: Sequence[Line], label: str
         row[0].set_ylabel(label)
         handles, names = max((axes.get_legend_handles_labels() for axes in row), key=lambda pair: len(pair[0]))
         figure.legend(
-            handles, names, loc="outside lower center", ncols=min(len(names), max(1, len(told))), frameon=False
+            handles, names, loc="outside lower center", ncols=min(len(names), max(1, len(measured))), frameon=False
         )
     return out[0]
 
 
 def _marked(steps: Sequence[int]) -> list[int]:
-    """The steps worth a tick: 0, powers of ten, and the last where there is room for it."""
+    """The steps with a tick: 0, powers of ten, and the last where there is room for it."""
     tens = [step for step in steps if step == 0 or str(step).strip("0") == "1"]
     return tens if tens[-1] and steps[-1] < 4 * tens[-1] else [*tens, steps[-1]]
 
@@ -143,17 +149,17 @@ def _log(axes: Axes, values: Sequence[float]) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _still(values: Values, told: Sequence[Values]) -> list[tuple[str, str]]:
+def _still(values: Values, measured: Sequence[Values]) -> list[tuple[str, str]]:
     """The two figures without steps: dimensions, and singular values."""
     points = values["protocol"]["dimension_points"]
     return [
-        (f"Intrinsic dimension of {points:,} images, by the number of neighbours asked", _dimensions(values, told)),
-        (f"Singular values of dG/dz, the median over {told[0]['jacobian']['latents']} latents", _spectra(told)),
+        (f"Intrinsic dimension of {points:,} images, by the number of neighbours", _dimensions(values, measured)),
+        (f"Singular values of dG/dz, the median over {measured[0]['jacobian']['latents']} latents", _spectra(measured)),
     ]
 
 
-def _dimensions(values: Values, told: Sequence[Values]) -> str:
-    sets = [("data", values["dimension"]), *((f"G, epoch {one['epoch']}", one["dimension"]) for one in told)]
+def _dimensions(values: Values, measured: Sequence[Values]) -> str:
+    sets = [("data", values["dimension"]), *((f"G, epoch {one['epoch']}", one["dimension"]) for one in measured)]
     with canvas("probe dimensions", 4.6, 2.8) as (figure, out):
         axes = figure.subplots()
         names = [name for name in values["dimension"] if name.startswith("mle_")]
@@ -173,19 +179,19 @@ def _dimensions(values: Values, told: Sequence[Values]) -> str:
     return out[0]
 
 
-def _spectra(told: Sequence[Values]) -> str:
+def _spectra(measured: Sequence[Values]) -> str:
     with canvas("probe spectra", 4.6, 2.8) as (figure, out):
         axes = figure.subplots()
-        for k, one in enumerate(told):
+        for k, one in enumerate(measured):
             values = [value if value > 0 else float("nan") for value in one["jacobian"]["singular_values"]]
             axes.plot(
                 range(1, len(values) + 1), values, color=SERIES[k % 6], linestyle=DASHES[k % 6],
                 label=f"epoch {one['epoch']}",
             )  # fmt: skip
-        every = [value for one in told for value in one["jacobian"]["singular_values"] if value > 0]
+        every = [value for one in measured for value in one["jacobian"]["singular_values"] if value > 0]
         if every:
             _log(axes, every)
         axes.set_xlabel("singular value, from the largest")
         axes.set_ylabel("change of an image")
-        figure.legend(loc="outside lower center", ncols=len(told), frameon=False)
+        figure.legend(loc="outside lower center", ncols=len(measured), frameon=False)
     return out[0]

@@ -1,4 +1,4 @@
-"""dG/dz: how many directions of z an image follows, and how strongly."""
+"""dG/dz: how many directions of z change an image, and how strongly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def singular_values(gen: nn.Module, z: Tensor) -> np.ndarray:
 
 
 def _slope(net: nn.Module, z: Tensor) -> Tensor:
-    """dG/dz at z (Z,): (C S S, Z). A copy of z for each pixel: copy i is asked for the slope of its pixel i alone."""
+    """dG/dz at z (Z,): (C S S, Z). A copy of z for each pixel: copy i gives the slope of pixel i."""
     pixels = net(z[None]).numel()
     copies = z.repeat(pixels, 1).requires_grad_()
     (slope,) = torch.autograd.grad(net(copies).flatten(1).diagonal().sum(), copies)
@@ -42,6 +42,6 @@ def directions(values: np.ndarray, share: float = 0.9) -> int:
 
 
 def condition(values: np.ndarray) -> float | None:
-    """s_max / s_min of descending values (n,); None where the smallest is 0 in float64's eyes: not invertible."""
+    """s_max / s_min of descending values (n,); None where the smallest is 0 to float64's precision."""
     floor = values[0] * len(values) * np.finfo(np.float64).eps
     return float(values[0] / values[-1]) if values[-1] > floor else None

@@ -1,4 +1,4 @@
-"""How far two sets of images lie apart, as the logits of a discriminator tell: errors, and a bound on a divergence.
+"""How far apart two sets of images are, from a discriminator's logits: its error, and a bound on a divergence.
 
 Real logits (N,), fake logits (M,), positive where an image looks real. Any function of one image gives a valid bound;
 the better the function, the tighter.
@@ -21,9 +21,9 @@ FIRMNESS = 100.0  # inverse strength of the ridge on the slope that `calibrated`
 
 
 def error(real: np.ndarray, fake: np.ndarray) -> Score:
-    """(P(D(x) < 0) + P(D(G(z)) > 0)) / 2, a logit of 0 counting half: 0 told apart, 1/2 not at all.
+    """(P(D(x) < 0) + P(D(G(z)) > 0)) / 2, a logit of 0 counting half: 0 if D is always right, 1/2 if it guesses.
 
-    The interval adds half an image to each count (Agresti & Coull 1998), so that no error in n is not "surely none".
+    The interval adds half an image to each count (Agresti & Coull 1998), so that no error in n has one too.
     """
     if (refusal := _refusal(real, fake)) is not None:
         return refusal
@@ -39,15 +39,15 @@ def error(real: np.ndarray, fake: np.ndarray) -> Score:
 
 
 def loss(real: np.ndarray, fake: np.ndarray) -> float:
-    """D's cross-entropy, mean softplus(-D(x)) + mean softplus(D(G(z))): 2 ln 2 where D knows nothing."""
+    """D's cross-entropy, mean softplus(-D(x)) + mean softplus(D(G(z))): 2 ln 2 where all logits are 0."""
     return float(-log_expit(real).mean() - log_expit(-fake).mean())
 
 
 def divergence(real: np.ndarray, fake: np.ndarray) -> Score:
     """JSD >= ln 2 - (E_r softplus(-D) + E_f softplus(D)) / 2 in nats (Goodfellow et al. 2014), clipped to 0..ln 2.
 
-    0: the two may be the same; ln 2: no image could come from both. Only a lower bound, up to the chance of the sample:
-    a D that tells nothing apart shows nothing. The logits must be those of images that D did not learn from.
+    0: the two may be the same; ln 2: no image could come from both. A lower bound, up to the chance of the sample, and
+    small for a poor D too. The logits must be those of images outside D's training set.
     """
     if (refusal := _refusal(real, fake)) is not None:
         return refusal
@@ -61,19 +61,19 @@ def divergence(real: np.ndarray, fake: np.ndarray) -> Score:
 def calibrated(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """a D + b with a and b by logistic regression (Platt 1999) on the other half of the images, half by half.
 
-    A D that is sure of itself pays dearly for each mistake, and one whose logits are shifted errs on a whole side; both
-    say little about the images. Each half is mapped by what the other half taught, so that the mapped logits are
-    still those of a fixed function of one image, and may stand in `error` and `divergence`.
+    Logits that are too large make each error expensive, and shifted ones put all errors on one side; neither is a fact
+    about the images. Each half is mapped by the fit to the other half: the mapped logits are still a fixed function of
+    one image, as `error` and `divergence` need.
     """
     if (_refusal(real, fake)) is not None:
         return real, fake
     out = np.empty_like(real, dtype=np.float64), np.empty_like(fake, dtype=np.float64)
     for part in (0, 1):
         known = np.concatenate([real[1 - part :: 2], fake[1 - part :: 2]]).astype(np.float64)
-        told = np.concatenate([np.ones(len(real[1 - part :: 2])), np.zeros(len(fake[1 - part :: 2]))])
+        labels = np.concatenate([np.ones(len(real[1 - part :: 2])), np.zeros(len(fake[1 - part :: 2]))])
         centre, scale = float(known.mean()), float(known.std()) or 1.0
         fitted = LogisticRegression(C=FIRMNESS, class_weight="balanced", max_iter=1000)
-        fitted.fit((known[:, None] - centre) / scale, told)
+        fitted.fit((known[:, None] - centre) / scale, labels)
         for side, logits in zip(out, (real, fake), strict=True):
             side[part::2] = fitted.decision_function((logits[part::2, None] - centre) / scale)
     return out

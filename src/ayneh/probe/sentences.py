@@ -1,4 +1,4 @@
-"""What a probe shows about the claim that disjoint supports starve the generator (report, R4), in words."""
+"""Sentences on a probe: does it show that disjoint supports starve the generator (docs/report.md, R4)?"""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ Values = dict[str, Any]
 
 
 def words(values: Values) -> list[str]:
-    """Sentences from what `probe` returned: the control first, then each epoch, then the claim."""
-    told = [one for one in values["epochs"] if "arms" in one]
-    silent = [one for one in values["epochs"] if "arms" not in one]
-    said = [f"After epoch {one['epoch']} nothing can be told: {one['cannot tell']}." for one in silent]
-    if not told:
+    """Sentences on the values that `probe` returned: the control first, then each epoch, then the claim."""
+    measured = [one for one in values["epochs"] if "arms" in one]
+    unmeasured = [one for one in values["epochs"] if "arms" not in one]
+    said = [f"After epoch {one['epoch']} nothing can be told: {one['cannot tell']}." for one in unmeasured]
+    if not measured:
         return said
-    said += [_setting(values, told)]
-    trusted = [one for one in told if _null_holds(one)]
-    said += _null(told)
-    said += [sentence for one in told for sentence in _epoch(one)]
-    said += _batches(told) + _grey_levels(told) + _noise(values, told)
-    said += _dimensions(values, told)
+    said += [_setting(values, measured)]
+    trusted = [one for one in measured if _null_holds(one)]
+    said += _null(measured)
+    said += [sentence for one in measured for sentence in _epoch(one)]
+    said += _batches(measured) + _grey_levels(measured) + _noise(values, measured)
+    said += _dimensions(values, measured)
     return [*said, _claim(values, trusted)]
 
 
-def _setting(values: Values, told: list[Values]) -> str:
-    protocol, n = values["protocol"], told[-1]["n"]
-    held, epochs = n["held_out_a_side"], _listed([str(one["epoch"]) for one in told])
+def _setting(values: Values, measured: list[Values]) -> str:
+    protocol, n = values["protocol"], measured[-1]["n"]
+    held, epochs = n["held_out_a_side"], _listed([str(one["epoch"]) for one in measured])
     dropout = f"dropout {protocol['dropout']:g}" if protocol["dropout"] else "no dropout"
     return (
-        f"G stood still as it was after epoch{'s' if len(told) > 1 else ''} {epochs}, and fresh discriminators of this "
-        f"run's kind learnt for {protocol['steps']:,} steps to tell it from {n['train_real']:,} training images, in "
-        f"the game of cross-entropy with {dropout} and no penalty. Errors are those on {held:,} test images and "
-        f"{held:,} fakes that no D had learnt from, judged one by one."
+        f"G was frozen after epoch{'s' if len(measured) > 1 else ''} {epochs}; fresh discriminators with this run's "
+        f"architecture learnt for {protocol['steps']:,} steps to tell its images from {n['train_real']:,} training "
+        f"images, by cross-entropy with {dropout} and no penalty. Errors are those on {held:,} test images and "
+        f"{held:,} fakes outside D's training set, each judged by itself."
     )
 
 
@@ -46,27 +46,29 @@ def _setting(values: Values, told: list[Values]) -> str:
 
 
 def _null_holds(one: Values) -> bool:
-    """Whether real against real came out as a draw; also where it was not asked."""
+    """Whether real against real came out as a draw; True where that arm was not played."""
     if "null" not in one["arms"]:
         return True
     error, interval = (one["arms"]["null"][name][-1] for name in ("error_single", "error_single_interval"))
     return error is not None and (error >= DRAW or interval[1] >= 0.5)
 
 
-def _null(told: list[Values]) -> list[str]:
-    arm = told[-1]["arms"].get("null")  # the same at every epoch: G takes no part in it
+def _null(measured: list[Values]) -> list[str]:
+    arm = measured[-1]["arms"].get("null")  # the same at every epoch: G takes no part in it
     if arm is None:
-        return ["Real images were not held against real ones: what D makes of no difference is not known."]
-    error, train, n = _number(arm["error_single"][-1]), _number(arm["error_train"][-1]), told[-1]["n"]["train_real"]
-    if not _null_holds(told[-1]):
         return [
-            f"The control fails: held-out real images are told from other real ones (error {error}). The splits of the "
-            "data differ, or the sample is too small, and this probe cannot tell anything."
+            "The control, real images against other real ones, was not played: how often D errs by chance is unknown."
+        ]
+    error, train, n = _number(arm["error_single"][-1]), _number(arm["error_train"][-1]), measured[-1]["n"]["train_real"]
+    if not _null_holds(measured[-1]):
+        return [
+            f"The control fails: D tells held-out real images from other real ones (error {error}). The splits of the "
+            "data differ, or the sample is too small: nothing follows from this probe."
         ]
     return [
         f"Control, real against real: the held-out error is {error}, a draw as it should be, while that on D's own "
-        f"training images is {train}. A low error on training images alone may be memory of {n:,} images, and shows "
-        "nothing about supports."
+        f"training images is {train}. A low error on training images alone can come from memory of {n:,} images: it is "
+        "no evidence about supports."
     ]
 
 
@@ -127,8 +129,8 @@ def _change(norms: list[float | None]) -> str:
 # -- the other controls ------------------------------------------------------------------------------------------------
 
 
-def _batches(told: list[Values]) -> list[str]:
-    arms = [one["arms"]["played"] for one in told if "played" in one["arms"]]
+def _batches(measured: list[Values]) -> list[str]:
+    arms = [one["arms"]["played"] for one in measured if "played" in one["arms"]]
     if not arms or any(arm["error_single"][-1] is None for arm in arms):
         return []
     batch = _listed([_number(arm["error_held_out"][-1]) for arm in arms])
@@ -136,18 +138,18 @@ def _batches(told: list[Values]) -> list[str]:
     falls = [fall(arm[SATURATING]) for arm in arms]
     starves = sum(1 for factor in falls if factor is not None and factor >= FELL)
     return [
-        "In the game itself this D sees reals and fakes in batches apart, and its batch norm lets it judge a batch as "
-        f"a whole. Taught so, its error on held-out images is {batch} in such batches and {alone} one by one (with the "
-        "statistics of both sides together, under which it did not learn), and the gradient under log(1 - D) falls "
-        f"tenfold or more in {starves} of {len(falls)} cases. What D tells of a batch is no statement about the "
-        "supports of images."
+        "In the game this D sees real and fake images in separate batches, and its batch norm lets it classify a batch "
+        f"as a whole. Trained so, its error on held-out images is {batch} in such batches and {alone} one by one (with "
+        "the statistics of both sides together, under which it did not learn), and the gradient under log(1 - D) falls "
+        f"tenfold or more in {starves} of {len(falls)} cases. An error on batches is no evidence about the supports of "
+        "images."
     ]
 
 
-def _grey_levels(told: list[Values]) -> list[str]:
+def _grey_levels(measured: list[Values]) -> list[str]:
     said = []
     for name, what in (("rounded", "rounding both sides to 8 bits"), ("dequantised", "noise of one grey level")):
-        pairs = [(one["arms"]["plain"], one["arms"][name]) for one in told if {"plain", name} <= one["arms"].keys()]
+        pairs = [(one["arms"]["plain"], one["arms"][name]) for one in measured if {"plain", name} <= one["arms"].keys()]
         if not pairs or any(arm["error_single"][-1] is None for pair in pairs for arm in pair):
             continue
         same = all(_overlap(*(arm["error_single_interval"][-1] for arm in pair)) for pair in pairs)
@@ -157,8 +159,8 @@ def _grey_levels(told: list[Values]) -> list[str]:
     return said
 
 
-def _noise(values: Values, told: list[Values]) -> list[str]:
-    arms = [one["arms"]["noised"] for one in told if "noised" in one["arms"]]
+def _noise(values: Values, measured: list[Values]) -> list[str]:
+    arms = [one["arms"]["noised"] for one in measured if "noised" in one["arms"]]
     falls = [fall(arm[SATURATING]) for arm in arms]
     if not arms or any(arm["error_single"][-1] is None for arm in arms) or None in falls:
         return []
@@ -173,24 +175,24 @@ def _noise(values: Values, told: list[Values]) -> list[str]:
 
 
 def _meaning(noised: list[tuple[float, float]]) -> str:
-    """What (error, fall of the gradient) under noise say about supports."""
+    """What follows for supports from (error, fall of the gradient) under noise."""
     said = []
     if any(error <= APART and factor >= FELL for error, factor in noised):
-        said.append("Supports that meet everywhere do not keep it alive if the densities lie far enough apart.")
+        said.append("Supports that meet everywhere do not keep it from vanishing if the densities are far apart.")
     if any(error > APART and factor < FELL for error, factor in noised):
-        said.append("Where the noise leaves D in doubt, it stays alive.")
-    return " ".join(said) or "Too little to tell what the noise changes."
+        said.append("Where the noise leaves D uncertain, it does not vanish.")
+    return " ".join(said) or "This is too little to say what the noise changes."
 
 
 # -- dimensions --------------------------------------------------------------------------------------------------------
 
 
-def _dimensions(values: Values, told: list[Values]) -> list[str]:
+def _dimensions(values: Values, measured: list[Values]) -> list[str]:
     protocol = values["protocol"]
     data = _dimension(values["dimension"])
-    samples = _listed([f"{_dimension(one['dimension'])} after epoch {one['epoch']}" for one in told])
-    ranks = _listed([f"{median(one['jacobian']['effective_rank']):.0f}" for one in told])
-    few = _listed([f"{median(one['jacobian']['directions_90']):.0f}" for one in told])
+    samples = _listed([f"{_dimension(one['dimension'])} after epoch {one['epoch']}" for one in measured])
+    ranks = _listed([f"{median(one['jacobian']['effective_rank']):.0f}" for one in measured])
+    few = _listed([f"{median(one['jacobian']['directions_90']):.0f}" for one in measured])
     points = protocol["dimension_points"]
     return [
         f"Intrinsic dimension by maximum likelihood at k = 10 and by TwoNN, of {points:,} images each: the data "
@@ -233,8 +235,8 @@ def _claim(values: Values, trusted: list[Values]) -> str:
             f"{APART:g}) at any of {of}. Another net or more steps might (--probe-steps)."
         )
     premise = (
-        f"{head} At {len(apart)} of {of} the sides lie as good as apart: a D of this run's kind learns to tell them on "
-        "images that it has not seen (no finite sample shows that supports are disjoint)."
+        f"{head} At {len(apart)} of {of} the sides hardly overlap: a D with this run's architecture learns to tell "
+        "them apart on images outside its training set (no finite sample shows that supports are disjoint)."
     )
     if not starved:
         return (
@@ -246,10 +248,9 @@ def _claim(values: Values, trusted: list[Values]) -> str:
     )
     return (
         f"{premise} Under log(1 - D) G then starves, at {len(starved)} of {len(apart)}, as the report says. Under -log "
-        f"D the gradient did not vanish at {len(fed)} of these {len(starved)}. This run plays with {game}, and "
-        "against a D that is not trained to the end before each step of G. The probe of one run says nothing of normal "
-        f"against uniform noise (here {values['protocol']['prior']}): the argument from dimensions is the same for "
-        "both."
+        f"D the gradient did not vanish at {len(fed)} of these {len(starved)}. This run plays with {game}, and its D "
+        "is not trained to the end before each step of G. The probe of one run is no evidence for normal or uniform "
+        f"noise (here {values['protocol']['prior']}): the argument from dimensions is the same for both."
     )
 
 

@@ -1,12 +1,12 @@
-"""The support probe: a generator stands still, and a fresh discriminator learns to tell it from the data.
+"""The support probe: the generator is frozen, and a fresh discriminator learns to tell its images from the data.
 
 After Arjovsky & Bottou 2017: where supports hardly meet, D's error falls to zero, and with it G's gradient under
-log(1 - D). What they did not ask is asked here too: does D err on images that it did not learn from, does it tell
-real from real, is it the grey levels that it reads, or the batch? Each question is an arm; all arms see the same
-images and the same noise, start from the same D, and are played side by side as replicas.
+log(1 - D). Further arms ask what they left open: does D err on images outside its training set, does it tell real
+images from other real ones, does it read grey levels, or the statistics of a batch? All arms see the same images and
+the same noise, start from the same D, and are played side by side as replicas.
 
-A D with batch norm that is shown reals and fakes in batches apart, as in the game, may judge a batch by its
-statistics and no image by itself. In all arms but "played" a batch therefore holds both.
+Where real and fake images come in separate batches, as in the game, a D with batch norm can classify a batch by its
+statistics. In all arms but "played" a batch therefore holds both.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Arm:
 
     shows: str
     treat: Callable[[Tensor, Tensor], Tensor] = lambda x, u: x  # images, U[0, 1) of their shape -> images
-    null: bool = False  # reals play the fakes
+    null: bool = False  # real images in place of the fakes
     noised: bool = False
     together: bool = True  # both sides in one batch
 
 
 def rounded(x: Tensor) -> Tensor:
-    """The nearest of 256 grey levels in [-1, 1], as in an 8-bit file; a gradient passes as if nothing had happened."""
+    """The nearest of 256 grey levels in [-1, 1], as in an 8-bit file; its gradient is that of x."""
     nearest = scale(levels(x), x.dtype)
     return nearest.detach() + (x - x.detach())  # in this order the value is the level itself, to the bit
 
@@ -73,9 +73,9 @@ class Plan:
     steps: int = 500
     arms: tuple[str, ...] = tuple(ARMS)
     noise: float = 0.5  # standard deviation in the arm "noised", of pixels in [-1, 1]
-    dropout: float = 0.0  # of what D learns from; it is looked at without
-    images: int = 1000  # of each kind behind a look, at most
-    batches: int = 2  # behind the norm of G's gradient
+    dropout: float = 0.0  # of D's training images; looks are taken without it
+    images: int = 1000  # of each kind in a look, at most
+    batches: int = 2  # for the norm of G's gradient
 
     def looks(self) -> list[int]:
         """0, 1, 2, 5, 10, 20, 50, ... and the last step."""
@@ -95,7 +95,7 @@ class Look:
 
 
 class Probe:
-    """One replica's generator as it is sampled, against fresh discriminators of its run's kind."""
+    """One replica's generator with standing statistics, against fresh discriminators with its run's architecture."""
 
     def __init__(self, sampler: Sampler, train: Tensor, test: Tensor, plan: Plan | None = None) -> None:
         """train, test: the data's splits, uint8 (N, C, h, w). Half of each is real, half plays the null's fakes.
@@ -109,7 +109,7 @@ class Probe:
         self.reads_batches = any(isinstance(layer, BatchNorm | BatchNorm1d) for layer in dis.module.modules())
         arms = {name: pick(ARMS, name, "arm of the probe") for name in self.plan.arms}
         self.arms = {name: arm for name, arm in arms.items() if arm.together or self.reads_batches}
-        seed = derive(sampler.config.seed, FIXED, "probe")  # a D that the run never saw
+        seed = derive(sampler.config.seed, FIXED, "probe")  # another D than the run's
         real, other = _halves(train, seed, "training")
         configs = [self._config(seed, side, len(real), arm) for arm in self.arms.values()]
         self.match = Match(configs, real, sampler.device)
@@ -134,7 +134,7 @@ class Probe:
 
     @property
     def n(self) -> dict[str, int]:
-        """How many images were behind what."""
+        """Numbers of images by use."""
         return {
             "train_real": len(self.match.pixels),
             "held_out_a_side": _whole(len(self.held_real), self.batch),
@@ -185,7 +185,7 @@ class Probe:
     # -- looks -----------------------------------------------------------------------------------------------------
 
     def _sets(self) -> dict[str, Tensor]:
-        """The images behind every look as each arm's D sees them, (R, N, C, S, S): train and held, real and fake."""
+        """The images of every look as each arm's D sees them, (R, N, C, S, S): train and held, real and fake."""
         counts = self.n
         train, held = counts["looked_at_train_a_side"], counts["held_out_a_side"]
         uint8 = {
@@ -234,7 +234,7 @@ class Probe:
     def _gradients(self, state: State, reals: Tensor) -> dict[str, dict[str, float]]:
         """Mean norm over a few batches of G's gradient in its parameters, under each loss, for each arm but the null.
 
-        As a step of G would meet it: through D's logits of a batch, G as it is sampled. reals: (R, N, C, S, S).
+        That of a step of G: through D's logits of a batch, with G's standing statistics. reals: (R, N, C, S, S).
         """
         norms = {name: {} if arm.null else dict.fromkeys(GAMES, 0.0) for name, arm in self.arms.items()}
         weights = [p.requires_grad_() for p in self.sampler.gen.parameters()]
@@ -270,5 +270,5 @@ def _halves(pixels: Tensor, seed: int, what: str) -> tuple[Tensor, Tensor]:
 
 
 def _whole(n: int, batch: int) -> int:
-    """n cut to whole batches, where there is one: batch statistics of a scrap would be another game."""
+    """n cut to whole batches, where there is one: a smaller last batch would have other statistics."""
     return n // batch * batch or n
