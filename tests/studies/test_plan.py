@@ -86,7 +86,7 @@ def test_looks_include_the_first_and_the_last_epoch():
         ({"arms": {"a": {}, "b": {"epochs": 1.5}}}, "epochs is 1.5; it must be of type int"),
         ({"arms": {"a": {}, "b": {"rules": {"dropout": 2.0}}}}, "--rules.dropout is 2; it must lie between"),
         ({"arms": {"a": {}, "b": {"seeds": 0}}}, "s: b: seeds is 0"),
-        ({"arms": {"a": {}, "b": {"seed": 3}}}, "is the study's to choose"),
+        ({"arms": {"a": {}, "b": {"seed": 3}}}, "is set by the study"),
         ({"arms": {"a": {}}}, "s has 1 arm; a comparison needs two"),
         ({"factors": {"batch": [32]}}, "the factor batch has one level"),
         ({"arms": {"a": {}, "A": {}}}, "would share one folder"),

@@ -1,1 +1,1 @@
-"""What leaves the house: a run's nets in files that other programs read, with a card that says what they are."""
+"""A run's nets in files for other programs, with a model card."""

@@ -24,7 +24,7 @@ from ayneh.record import Record
 
 @dataclass(frozen=True)
 class Licence:
-    """Of a data set: the hub's name for it, in words, and where that is said."""
+    """A data set's licence: the hub's name for it, words, and their source."""
 
     hub: str
     words: str
@@ -59,7 +59,7 @@ YOURS = Licence(
 )
 SIDES = {"digits": 8, "mnist": 28, "fashion-mnist": 28, "kmnist": 28, "stacked-mnist": 28}  # pixels, before a resize
 
-SAMPLES = {  # prior -> how to draw a coordinate of z, or all of it
+SAMPLES = {  # prior -> the formula of a coordinate of z, or of all
     "normal": "each coordinate mean + std * g, g ~ N(0, 1)",
     "uniform": "each coordinate low + (high - low) * u, u ~ U(0, 1)",
     "sphere": "z = radius * g / |g|, g ~ N(0, 1) in each coordinate",
@@ -90,7 +90,7 @@ def without_path(config: Config) -> Config:
 
 
 def latents_of(config: Config) -> dict[str, Any]:
-    """The latent contract: the prior with all its numbers, its moments (None: there is none), what to do with it."""
+    """The latent contract: the prior with all its numbers, its moments (None: there is none), its formulas."""
     prior, dim, name = prior_of(config), config.prior.dim, config.prior.name
     mean, variance = (x if math.isfinite(x) else None for x in prior.moments(dim))
     numbers = dataclasses.asdict(prior)  # type: ignore[call-overload]  # every prior is a dataclass
@@ -112,7 +112,7 @@ def images_of(config: Config, shape: tuple[int, int, int], images: Images | None
 
 
 def about_of(record: Record, checkpoint: Checkpoint, replica: int, form: str, images: Images | None) -> dict[str, Any]:
-    """All that config.json says but for the nets themselves, as plain JSON values."""
+    """The content of config.json except the nets, as plain JSON values."""
     config, licence = without_path(checkpoint.config), licence_of(checkpoint.config.data.name)
     return {
         "format": FORMAT,

@@ -31,8 +31,8 @@ from ayneh.loading.model import FORMAT
 from ayneh.pictures import grid, zoomed
 from ayneh.record import Record
 
-# An export may differ by so much from PyTorch's outputs; where the largest of them is above 1, by this share of it,
-# since float32 holds seven digits and outputs of hundreds occur where a batch norm divides by next to nothing.
+# The largest difference from PyTorch's outputs that is accepted; where an output is above 1, this share of the largest:
+# float32 holds seven digits, and outputs of hundreds occur where a batch norm divides by a tiny variance.
 MOST_APART = 1e-4
 PICTURE, ZOOM = 64, 3  # images in samples.png, and how much larger than they are
 TAKES = {"generator": "z", "discriminator": "image", "encoder": "image"}  # net -> its input
@@ -121,7 +121,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
 
 
 def _inputs(sampler: Sampler, data: Images | None, size: int) -> dict[str, Tensor]:
-    """What the nets are compared on: latents, and images, half of them real where there are real ones."""
+    """What the nets are compared on: latents, and images, half of them real if the training images are there."""
     images = sampler.images("export", CHECKED)
     if data is not None:
         reals = chosen(data.pixels, CHECKED // 2, size)

@@ -19,9 +19,7 @@ class Descent:
     lr: float = 0.05  # of Adam, in deviations; it falls to zero in a straight line
     scale: float = 1.0
     centre: float = 0.0
-    noise: float = (
-        0.0  # variance of the noise that a pixel is taken to have, where the prior is normal; 0: no prior term
-    )
+    noise: float = 0.0  # variance assumed for a pixel's noise, for a normal prior; 0: no prior term
 
 
 def invert(
@@ -29,9 +27,9 @@ def invert(
 ) -> tuple[Tensor, Tensor]:
     """The best z of each image, (N, Z), and its mean squared error per pixel (G(z) - x)^2, (N,).
 
-    x: (N, C, S, S) in [-1, 1]; starts: (K, N, Z), of which all N x K descend side by side. What descends is
-    mean (G(z) - x)^2 + noise * ||(z - centre) / scale||^2 / pixels: the posterior's mode under a normal prior, if each
-    pixel has Gaussian noise of this variance. The best is the lowest that any start came to at any step, so that it is
+    x: (N, C, S, S) in [-1, 1]; starts: (K, N, Z); all N x K descend side by side. The objective is
+    mean (G(z) - x)^2 + noise * ||(z - centre) / scale||^2 / pixels: its minimum is the posterior's mode under a normal
+    prior, if each pixel has Gaussian noise of this variance. The best is the lowest of all starts and steps, so it is
     never worse than a start. ``gen`` must treat its images independently, as in eval mode.
     """
     how = how or Descent()

@@ -1,4 +1,4 @@
-"""Are D's features an inverse of G? Features, latents and images in, numbers out: 1 is read exactly, 0 not at all."""
+"""Are D's features an inverse of G? Features, latents and images in, scores and sentences out."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def principal(train: Tensor, test: Tensor, directions: int) -> tuple[Tensor, Ten
 
 @dataclass(frozen=True)
 class ReadBack:
-    """A map features (N, F) -> latents (N, Z), and how much of each coordinate's variance it explains on held-out rows.
+    """A map features (N, F) -> latents (N, Z), and the share of each coordinate's variance that it explains.
 
-    r2[j] = 1 - E(z_j - read_j)^2 / Var(z_j): 1 where z_j is read exactly, 0 where the mean would do as well.
+    r2[j] = 1 - E(z_j - read_j)^2 / Var(z_j) on held-out rows: 1 if z_j is read exactly, 0 if the mean is as good.
     """
 
     read: Callable[[Tensor], Tensor]
@@ -60,7 +60,7 @@ class ReadBack:
     n: int  # held-out rows
 
     def score(self) -> Score:
-        """The mean over coordinates. The interval is over coordinates, taken as a sample of such."""
+        """The mean over coordinates; the interval takes them as a sample."""
         spread = float(self.r2.std()) / len(self.r2) ** 0.5 if len(self.r2) > 1 else 0.0
         mean = float(self.r2.mean())
         return Score(mean, self.n, normal_interval(mean, spread))
@@ -90,8 +90,8 @@ def _read_back(regressor: RidgeCV | MLPRegressor, features: Tensor, z: Tensor, f
         model.fit(features[:fitted].numpy(), targets[:, 0] if z.shape[1] == 1 else targets)
 
     def read(rows: Tensor) -> Tensor:
-        told = np.asarray(model.predict(rows.numpy())).reshape(len(rows), -1)
-        return torch.from_numpy(scales.inverse_transform(told)).to(z.dtype)
+        found = np.asarray(model.predict(rows.numpy())).reshape(len(rows), -1)
+        return torch.from_numpy(scales.inverse_transform(found)).to(z.dtype)
 
     return ReadBack(read, explained(read(features[fitted:]), z[fitted:]), len(z) - fitted)
 
@@ -105,14 +105,14 @@ def explained(read: Tensor, z: Tensor) -> Tensor:
 def relative_error(x: Tensor, own: Tensor, seed: int = 0) -> Score:
     """E||x - G(E(x))|| / E||x - G(E(x'))||, x' another image of the set (Donahue et al. 2017, BiGAN); L2 norms.
 
-    x, own: (N, ...), an image and its own reconstruction. 0 is exact, 1 no better than that of another image. Each x'
-    is used once. The interval is by the delta method, with pairs taken as independent.
+    x, own: (N, ...), images and their own reconstructions. 0: exact; 1: as far away as another image's. Each x' is used
+    once. The interval is by the delta method, with pairs taken as independent.
     """
     if len(x) < 2:
         raise UserError("The relative error compares an image with another's reconstruction: it needs two images.")
     turned = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     other = torch.empty_like(turned)
-    other[turned] = turned.roll(1)  # one cycle through all: nobody is his own other
+    other[turned] = turned.roll(1)  # one cycle through all: no image is its own x'
     near = (x - own).flatten(1).double().norm(dim=1)
     far = (x - own[other]).flatten(1).double().norm(dim=1)
     ratio = float(near.mean() / far.mean())
@@ -132,7 +132,7 @@ RETURNS, RETURNS_ROUGHLY = 0.5, 0.8  # relative error of real images: close up t
 
 
 def verdict(by: str, read: Score, real: Score, generated: Score, nearest: dict[str, Score]) -> list[str]:
-    """Is this D an inverse of this G? In words, with the thresholds.
+    """Is this D an inverse of this G? Sentences that name their thresholds.
 
     by, read: the map that reads z best, and its mean R^2; real, generated: relative errors; nearest: accuracies of
     `nearest_label` by space, among them features, pixels and untrained (empty: no labels).

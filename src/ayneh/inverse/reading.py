@@ -1,7 +1,7 @@
-"""How far is D an inverse of G? One checkpoint in, a `Reading` out: scores, sentences, and images that went round.
+"""How far is D an inverse of G? One checkpoint in, a `Reading` out: scores, sentences, images after a round trip.
 
-Four questions (docs/mirror.md): what D's features know of the data's labels, how well z is read back from D's features
-of G(z), what is left of images after x -> features -> z -> G(z), and what a descent on z finds instead.
+Four measurements (docs/mirror.md): how well labels follow from D's features, how well z does from D's features of
+G(z), the error of images after x -> features -> z -> G(z), and that after a descent on z.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from ayneh.judge.scores import Plain, Score, count_name
 from ayneh.pictures import grid, save_png
 
 LEAST, MOST = 100, 100_000  # generated images
-HELD_OUT = 5  # a fifth of the generated images measures what the others fitted
-ROUND_TRIPS = 2_000  # images of each kind that go round, at most
-STARTS = 8  # of a descent: where the encoder points, and so many less one draws from the prior
+HELD_OUT = 5  # a fifth of the generated images is held out from the fit
+ROUND_TRIPS = 2_000  # images of each kind that make the round trip, at most
+STARTS = 8  # of a descent: the z that the encoder reads, the others from the prior
 NOISE = 0.01  # variance of a pixel's noise in the prior term of a descent, for normal priors
 COLUMNS = 16  # of the picture
-Rows = dict[str, Tensor]  # what a row of the picture shows -> its images, (columns, C, S, S) in [-1, 1]
+Rows = dict[str, Tensor]  # title of a row in the picture -> its images, (columns, C, S, S) in [-1, 1]
 Scores = dict[str, Score]
 
 
@@ -62,7 +62,7 @@ class Reading:
     rows: Rows
 
     def as_dict(self) -> dict[str, object]:
-        """What mirror.json says: all but the images."""
+        """The content of mirror.json: everything except the images."""
         plain: dict[str, Plain] = {name: score.as_dict() for name, score in self.scores.items()}
         return {name: value for name, value in vars(self).items() if name != "rows"} | {"scores": plain}
 
@@ -97,14 +97,14 @@ def read(
     nearest: Scores = {}
     probes: Scores = {}
     if train.labels is None or test.labels is None:
-        say(f"{config.data.name} has no labels: what D's features know of them is left out")
+        say(f"{config.data.name} has no labels: their recognition from D's features is left out")
     else:
         say("recognising the data's labels in D's features, and in the controls")
         nearest, probes = _recognition(critic, control, train, test, images, side)
     say(f"reading z back from {images} generated images")
     maps, read_back, held_out = _read_z(critic, control, images)
     by, best = max(maps.items(), key=lambda item: float(item[1].r2.mean()))
-    say("sending images round")
+    say("images make the round trip")
     data = _word(test)
     kinds = {
         f"{data}_test": _framed(test.pixels[: min(images, ROUND_TRIPS)], side),
@@ -173,7 +173,7 @@ def _recognition(
 
 
 def _read_z(critic: Critic, control: Critic, images: int) -> tuple[dict[str, ReadBack], Scores, Tensor]:
-    """The maps features of G(z) -> z, how well they and the controls read z, and the images that were held out."""
+    """The maps features of G(z) -> z, the R^2 of these and of the controls, and the held-out images."""
     sampler, fitted = critic.sampler, images - images // HELD_OUT
     z, x = sampler.latents("mirror", images), sampler.images("mirror", images)
     features = critic.features(x)
@@ -192,11 +192,11 @@ class _Trip:
 
     error: Score  # relative, of all of them
     squared: Scores  # of the first few: after the round trip, and by descent
-    images: Rows  # what came back, by what the row's name says after the kind
+    images: Rows  # after the trip, by the end of the row's title
 
 
 def _trip(critic: Critic, best: ReadBack, x: Tensor, inverted: int) -> _Trip:
-    """Send images round by the map that reads z best, and the first few by a descent on z as well."""
+    """Images -> z by the map that reads z best, and for the first few by descent as well -> images."""
     z = best.read(critic.features(x))
     back = _drawn(critic.sampler, z)
     squared: Scores = {}
@@ -215,7 +215,7 @@ def _drawn(sampler: Sampler, z: Tensor) -> Tensor:
 
 
 def _inverted(sampler: Sampler, x: Tensor, encoded: Tensor) -> Tensor:
-    """z of each image by descent, from where the encoder points and from draws of the prior."""
+    """z of each image by descent, from the z that the encoder reads and from draws of the prior."""
     config = sampler.config
     mean, variance = sampler.prior.moments(config.prior.dim)
     finite = 0 < variance < float("inf")

@@ -1,1 +1,1 @@
-"""Studies: arms compared over seeds. Planned here, played share by share, told in words with their statistics."""
+"""Studies: arms compared over seeds. A plan, shares that are played one by one, verdicts with their statistics."""

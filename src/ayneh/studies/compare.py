@@ -71,7 +71,7 @@ def cliffs_delta(a: Sequence[float], b: Sequence[float]) -> Interval:
     """P(a > b) - P(a < b) (Cliff 1993), with Feng & Cliff's (2004) asymmetric interval.
 
     The variance is Cliff's consistent estimate, at least (1 - delta^2) / (n m - 1). Where the sides do not overlap it
-    is 0, which would feign certainty: the inner end is then (k - z^2) / (k + z^2), with k the smaller side's number.
+    is 0, which would be false certainty: the inner end is then (k - z^2) / (k + z^2), with k the smaller side's number.
     """
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     n, m = len(x), len(y)
@@ -116,7 +116,7 @@ def rank_sum(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def leaning(a: Sequence[float], b: Sequence[float], paired: bool) -> float:
-    """Above 0 where the test speaks for a > b: Wilcoxon's sum of signed ranks, or Mann-Whitney's U against its mean."""
+    """Above 0 where the test favours a > b: Wilcoxon's sum of signed ranks, or Mann-Whitney's U against its mean."""
     if paired:
         change = _change(a, b, "difference")
         return float((np.sign(change) * stats.rankdata(np.abs(change))).sum())
@@ -176,7 +176,7 @@ def seeds_needed(
     """Pairs at which a two-sided rank test finds a mean difference of ``effect`` with this power.
 
     The paired t-test's n by the noncentral t distribution, over the Wilcoxon test's efficiency of 3/pi for normal
-    differences; never so few that an exact test cannot reach alpha. None for no effect, or where it would take more
+    differences; at least as many as let an exact test reach alpha. None for no effect, or where it would take more
     than 100,000. Not paired: seeds of each side, the deviation being that of a difference of one value of either.
     """
     if effect == 0 or not math.isfinite(effect) or not math.isfinite(deviation):
@@ -271,6 +271,6 @@ def _bootstrap(x: np.ndarray, function: Callable[..., np.ndarray]) -> Interval:
 
 
 def _quantiles(draws: np.ndarray) -> tuple[float, float]:
-    """The 2.5 % and 97.5 % quantiles as draws that occur: between infinities nothing is interpolated."""
+    """The 2.5 % and 97.5 % quantiles, each one of the draws: between infinities there is no interpolation."""
     low, high = np.quantile(draws, [0.025, 0.975], method="inverted_cdf")
     return float(low), float(high)

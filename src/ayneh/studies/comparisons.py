@@ -1,4 +1,4 @@
-"""A study's comparisons, decided: values by seed into the judge's contrasts, one family of tests for each outcome."""
+"""A study's comparisons: values by seed in, verdicts out, one family of tests for each outcome."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def verdict(one: Compared) -> str:
 
 
 def tally(group: Sequence[Compared]) -> dict[str, int]:
-    """How many comparisons came to each verdict, in the order of `MARKS`."""
+    """The number of comparisons with each verdict, in the order of `MARKS`."""
     all_ = [verdict(one) for one in group]
     return {name: all_.count(name) for name in MARKS if name in all_}
 
 
 def by_question(group: Sequence[Compared]) -> dict[str, list[Compared]]:
-    """Comparisons by what they ask."""
+    """Comparisons by their question."""
     found: dict[str, list[Compared]] = {}
     for one in group:
         found.setdefault(one.ask.question, []).append(one)
@@ -95,7 +95,7 @@ def measured(found: Sequence[Result], outcome: str) -> bool:
 
 
 def values(found: Sequence[Result], outcome: str) -> dict[int, float]:
-    """{seed: value}. A run that broke down has the worst rank (Lachin 1999), where worse and better there are."""
+    """{seed: value}. A run that broke down has the worst rank (Lachin 1999); where nothing is worse, it is left out."""
     better = outcome_named(outcome).better
     worst = {"lower": math.inf, "higher": -math.inf, None: None}[better]
     listed = {result.run.seed: result.value(outcome) for result in found}
@@ -114,12 +114,12 @@ def pairs_needed(m: int) -> int:
 
 
 def planned_seeds(study: Study, arm: str) -> int:
-    """Seeds that an arm is to have; all arms count them from the same first one."""
+    """Seeds of an arm by the plan; all arms count them from the same first one."""
     return int(study.cells()[arm].get("seeds", study.seeds))
 
 
 def planned_pairs(study: Study, ask: Ask) -> int:
-    """Seeds that both sides of a comparison are to have, whatever is finished."""
+    """Seeds that both sides of a comparison have by the plan, finished or not."""
     return min(planned_seeds(study, ask.arm), planned_seeds(study, ask.reference))
 
 
@@ -131,7 +131,7 @@ def _contrast(
     if not ours or not theirs:
         return None
     kind = outcome_named(outcome)
-    # Runs that broke down have no rank where nothing is worse, so a share of failures would not be one of these runs.
+    # Where nothing is worse, runs that broke down have no rank and are left out: so are their numbers.
     failed = [sum(r.failure() is not None for r in side) if kind.better else 0 for side in (arm, reference)]
     return contrast(
         short(ask.arm, section),

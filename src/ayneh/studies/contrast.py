@@ -42,7 +42,7 @@ class Contrast:
     p_holm: float = 1.0
     tost_holm: float | None = None
     fisher_holm: float = 1.0
-    seeds: int | None = None  # pairs that would find the difference that was seen
+    seeds: int | None = None  # pairs that would show the difference that was seen
     seeds_equivalent: int | None = None  # pairs that would show equivalence, if the difference seen is the true one
     verdict: Verdict = ""
     words: str = ""
@@ -102,7 +102,7 @@ def contrast(
 def family(contrasts: Sequence[Contrast], alpha: float = 0.05) -> list[Contrast]:
     """Holm's correction over these comparisons, over their equivalence tests, over their failures; then the verdicts.
 
-    Where a difference is shown, and also that it is smaller than the margin, the verdict is "equivalent".
+    Where both a difference and its being smaller than the margin are shown, the verdict is "equivalent".
     """
     ps = compare.holm([one.p for one in contrasts])
     tosts = compare.holm([one.tost for one in contrasts])
@@ -168,9 +168,9 @@ def _words(one: Contrast, alpha: float, m: int) -> str:
 
 
 def _advice(one: Contrast, alpha: float, m: int) -> str:
-    """What would tell: seeds for the difference seen, and for equivalence where that takes fewer."""
+    """What to do about "cannot tell": seeds for the difference seen, and for equivalence where that takes fewer."""
     advice, played = "", one.n if one.paired else min(one.n_a, one.n_b)
-    # Fewer than were played are foretold where the normal law does not fit: then nothing is.
+    # Where the normal law does not fit, fewer seeds than were played can come out: then none are named.
     seeds, alike = (n if n and n > played else None for n in (one.seeds, one.seeds_equivalent))
     if seeds:
         advice = f"; {seeds:,} seeds would, if the difference is as large as it looks"

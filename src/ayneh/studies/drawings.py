@@ -1,4 +1,4 @@
-"""What of a study is drawn where: forest plots and curves by the factors' levels, strips of pictures."""
+"""The drawings of a study's report: forest plots and curves by the factors' levels, strips of pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study's folder: what was asked, and a run folder for each training. Any terminal may read it while it grows."""
+"""A study's folder: the study itself, and a run folder for each training. Any process may read it meanwhile."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Ledger:
         return cls(folder, from_dict(read_formatted(path, FORMAT, "a study")["study"], str(path)))
 
     def _refuse_other(self, study: Study) -> None:
-        """A study may grow by arms and seeds; what was played already must be part of it, looked at alike."""
+        """Arms and seeds may be added to a study; the runs of the old one must be part of it, with the same looks."""
         ours, advice = self.study, "choose another --out."
         if ours.name != study.name:
             raise UserError(f"{self.folder} holds the study {ours.name!r}, not {study.name!r}: {advice}")
@@ -97,7 +97,7 @@ class Ledger:
 
 
 def group_name(group: list[Run], all_groups: list[list[Run]]) -> str:
-    """What sets a group apart from the others, e.g. "net.name mlp, net.width 64"."""
+    """The settings in which a group differs from the others, e.g. "net.name mlp, net.width 64"."""
     tables = [structure(g[0].config) for g in all_groups]
     apart = [name for name in tables[0] if len({repr(table[name]) for table in tables}) > 1]
     ours = structure(group[0].config)

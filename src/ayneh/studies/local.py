@@ -21,7 +21,7 @@ from ayneh.studies.stack import Looks, play
 REFRESH_S = 2.0
 DEATHS = 5  # workers that may die before the study gives up
 
-_stop: Event | None = None  # of a worker process: set by the parent, heard between two chunks of steps
+_stop: Event | None = None  # of a worker process: set by the parent, read between two chunks of steps
 
 
 def cores() -> int:
@@ -30,13 +30,13 @@ def cores() -> int:
 
 
 def run_here(
-    shares: Sequence[list[Run]], folder: Path, looks: Looks, device: str, stop: Callable[[], bool], tell: Callable
+    shares: Sequence[list[Run]], folder: Path, looks: Looks, device: str, stop: Callable[[], bool], show: Callable
 ) -> None:
     """One share after another in this process: on an accelerator, where a stack fills the device."""
     for share in shares:
         if stop() or not play(share, folder, looks, device, stop):
             return
-        tell()
+        show()
 
 
 def run_in_processes(
@@ -45,12 +45,12 @@ def run_in_processes(
     looks: Looks,
     workers: int,
     stop: Callable[[], bool],
-    tell: Callable[[], None],
+    show: Callable[[], None],
 ) -> None:
-    """The shares dealt out to ``workers`` processes of one thread each; ``tell`` is called every two seconds.
+    """The shares dealt out to ``workers`` processes of one thread each; ``show`` is called every two seconds.
 
-    A worker that dies is replaced, and its share goes on from its last checkpoint. Raises Stopped if that happens again
-    and again, and whatever went wrong in a worker.
+    A worker that dies is replaced, and its share goes on from its last checkpoint. Raises Stopped after more than
+    `DEATHS` such deaths, and any error of a worker.
     """
     context, waiting, deaths = mp.get_context("spawn"), list(shares), 0
     while waiting and not stop():
@@ -65,7 +65,7 @@ def run_in_processes(
                     for future in done:
                         if not future.cancelled() and future.result():
                             waiting.remove(futures[future])
-                    tell()
+                    show()
                     if stop():
                         event.set()
                         for future in pending:
@@ -74,7 +74,7 @@ def run_in_processes(
                 deaths += 1
                 if deaths > DEATHS:
                     raise Stopped(
-                        f"{deaths} worker processes died (killed, perhaps for want of memory): try fewer --workers; "
+                        f"{deaths} worker processes died, perhaps because memory ran out: try fewer --workers; "
                         "what is finished stays, and the same command goes on."
                     ) from error
             except BaseException:
@@ -84,12 +84,12 @@ def run_in_processes(
 
 
 def play_in_worker(share: list[Run], folder: Path, looks: Looks) -> bool:
-    """`play` in a worker, until the parent says stop."""
+    """`play` in a worker, until the parent sets the event."""
     return play(share, folder, looks, "cpu", lambda: _stop is not None and _stop.is_set())
 
 
 def _begin(event: Event) -> None:
-    """A worker's first moment: one thread, deaf to Ctrl-C, and gone when its parent is."""
+    """Set a worker up: one thread, Ctrl-C ignored, an end when its parent ends."""
     global _stop
     _stop = event
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Shares of a study played on a Ray cluster. The finished run folders come home as bytes: no shared disk is needed."""
+"""Shares of a study played on a Ray cluster. Finished run folders are returned as bytes: no shared disk is needed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def run_on_ray(
     address: str | None,
     device: str,
     stop: Callable[[], bool],
-    tell: Callable[[], None],
+    show: Callable[[], None],
 ) -> None:
     """Each share as one task with one core (and a GPU, on cuda); a share whose worker dies is played again.
 
-    The same runs as on this machine: a share computes with one thread, and its chance is a function of its seeds.
-    Raises UserError without Ray or where no cluster answers, Stopped where a share's workers die again and again.
+    The same runs as on this machine: a share computes with one thread, and its draws follow from its seeds. Raises
+    UserError without Ray or where no cluster answers, Stopped where a share's worker died more than `RETRIES` times.
     """
     ray = _ray(address)
     gpus = 1 if device.startswith("cuda") else 0
@@ -41,7 +41,7 @@ def run_on_ray(
             for reference in done:
                 bring_home(ray.get(reference), folder)
                 del pending[reference]
-            tell()
+            show()
             if stop():
                 for reference in pending:
                     ray.cancel(reference, force=True)
@@ -52,7 +52,7 @@ def run_on_ray(
         raise
     except ray.exceptions.RayError as error:
         raise Stopped(
-            f"Ray lost a share for good ({type(error).__name__}); what is finished stays, and the same command goes on."
+            f"Ray lost a share ({type(error).__name__}); what is finished stays, and the same command goes on."
         ) from error
     finally:
         ray.shutdown()

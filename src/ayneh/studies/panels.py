@@ -1,4 +1,4 @@
-"""How many arms are laid out for a reader: by the factors' levels, and in panels small enough to be read."""
+"""How many arms are laid out on a page: by the factors' levels, in panels of a few lines each."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def sections(study: Study) -> dict[str, list[Ask]]:
 
 
 def short(arm: str, section: str) -> str:
-    """The arm's name without the levels that its section tells."""
+    """The arm's name without the levels that its section names."""
     return arm.removesuffix(f", {section}") if section else arm
 
 
 def questions(asks: Sequence[Ask]) -> dict[str, list[Ask]]:
-    """Comparisons by what they ask, in the order of the study."""
+    """Comparisons by their question, in the order of the study."""
     found: dict[str, list[Ask]] = {}
     for ask in asks:
         found.setdefault(ask.question, []).append(ask)

@@ -1,4 +1,4 @@
-"""A study as a small file: a base preset, arms, seeds, outcomes; and the runs and groups that it comes to."""
+"""A study as a small file: a base preset, arms, seeds, outcomes; and the runs and groups that follow from it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Study:
 
     name: str
     question: str = ""
-    """What the study is to answer."""
+    """The question that the study answers."""
     base: str = "digits"
     """The preset that every arm starts from."""
     set: Changes = field(default_factory=dict)
@@ -76,9 +76,9 @@ class Study:
     images: int = 1000
     """Images behind each score."""
     swaps: Mapping[str, Changes] = field(default_factory=dict)
-    """Other priors to sample each finished run with, by name: the mistake of training with one and drawing another."""
+    """Other priors to sample each finished run with, by name: what a wrong prior at sampling costs."""
     budget_minutes: float | None = None
-    """Refuse to start what would take longer."""
+    """Refuse to start if the study would take longer."""
 
     def __post_init__(self) -> None:
         for name, least in (("seeds", 1), ("first_seed", 0), ("images", 100)):
@@ -177,7 +177,7 @@ class Study:
         return all(a.get(leaf) == b.get(leaf) for leaf in leaves)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, with the base written out: a study folder remembers what it is."""
+        """As plain JSON values, with the base's config written out, as study.json keeps it."""
         return dataclasses.asdict(self) | {"config": to_dict(self.config())}
 
 
@@ -187,7 +187,7 @@ def slug(words: str) -> str:
 
 
 def read(where: str) -> Study:
-    """The study in this TOML file, or the built-in one of this name. Raises UserError for what it cannot be."""
+    """The study in this TOML file, or the built-in one of this name. UserError if there is none or it is wrong."""
     path = Path(where)
     if not path.is_file():
         names = {p.stem: p for p in BUILT_IN.glob("*.toml")}
@@ -251,7 +251,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _factors(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Factors by their dotted names; a study that remembers itself has its levels labelled already."""
+    """Factors by their dotted names; in study.json the levels have their labels already."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         labelled = isinstance(value, Mapping) and all(isinstance(level, Mapping) for level in value.values())
@@ -280,5 +280,5 @@ def _levels(name: str, levels: Any) -> dict[str, Changes]:
 
 def _only_fields(changes: Changes, where: str) -> Changes:
     if taken := {"seed", "keep.score_epochs"} & set(changes):
-        raise UserError(f"{where}: {', '.join(taken)} is the study's to choose: use seeds, first_seed and looks.")
+        raise UserError(f"{where}: {', '.join(taken)} is set by the study: use seeds, first_seed and looks.")
     return {name: value for name, value in changes.items() if name != "seeds"}

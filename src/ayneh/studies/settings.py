@@ -1,4 +1,4 @@
-"""How a study was set up and run, for those who want to repeat it: as TOML, as tables of settings, as versions."""
+"""What it takes to repeat a study: its TOML, tables of its settings, its command, the versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGES = ("ayneh", "torch", "numpy", "scipy", "scikit-learn", "matplotlib")
 
 
 def as_toml(study: Study) -> str:
-    """A file that `plan.read` makes the same study of."""
+    """A file from which `plan.read` makes the same study."""
     values = {name: value for name, value in study.to_dict().items() if name != "config" and value is not None}
     tables = {name: values.pop(name) for name in ("set", "arms", "factors", "swaps")}
     asks = values.pop("asks")
@@ -45,12 +45,12 @@ def _key(name: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """A TOML value. JSON writes strings, numbers and lists alike, but for DEL, which TOML wants escaped."""
+    """A TOML value. JSON writes strings, numbers and lists alike, except DEL, which TOML escapes."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def command(ledger: Ledger) -> str:
-    """What plays this study: by its name where it is one of the built-in ones."""
+    """The command that plays this study: by its name if it is a built-in one."""
     study = ledger.study
     try:
         built_in = (BUILT_IN / f"{study.name}.toml").is_file() and read(str(BUILT_IN / f"{study.name}.toml")) == study
@@ -61,7 +61,7 @@ def command(ledger: Ledger) -> str:
 
 
 def base_settings(study: Study) -> dict[str, str]:
-    """Every setting of the base by its dotted name, but the seed, which is each run's own."""
+    """Every setting of the base by its dotted name, except the seed, which differs between runs."""
     return {name: shown(value) for name, value in flatten(study.config()).items() if name not in ("seed", "seeds")}
 
 
@@ -71,14 +71,14 @@ def arm_settings(study: Study) -> dict[str, dict[str, str]]:
 
 
 def shown(value: Any) -> str:
-    """A setting as a reader sees it."""
+    """A setting as a page shows it."""
     if value is None:
         return "default"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def machine() -> dict[str, str]:
-    """Versions and machine of whoever writes the report."""
+    """Versions and machine where the report is written."""
     found = {"Python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""Pictures of a study: each arm's images from the same noise as it learns, cut small enough for one page."""
+"""Pictures of a study: each arm's images of the same noise over the epochs, cut to a size for one page."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def chosen_looks(epochs: Sequence[int]) -> list[int]:
 
 
 def median_run(found: Sequence[Result], outcome: str) -> Result:
-    """The run in the middle of an arm by this outcome, the worse of two; runs that broke down count as the worst."""
+    """An arm's median run by this outcome, the worse of two; runs that broke down count as the worst."""
     have = values(found, outcome)
     sign = -1.0 if outcome_named(outcome).better == "higher" else 1.0
     ranked = sorted(found, key=lambda r: (sign * have.get(r.run.seed, math.inf * sign), r.run.seed))
@@ -65,7 +65,7 @@ def strip(ledger: Ledger, found: Sequence[Result], outcome: str, epochs: Sequenc
 
 
 def cut(path: Path) -> str | None:
-    """The upper left `SIDE` x `SIDE` images of a picture, as an address that holds them; None without the file."""
+    """The upper left `SIDE` x `SIDE` images of a picture, as a data address; None without the file."""
     if not path.is_file():
         return None
     with Image.open(path) as image:
