@@ -31,7 +31,7 @@ def test_it_serves_until_ctrl_c_and_ends_in_peace(process, tiny_run):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([], "Which run?"),
+        ([], "No run is named"),
         (["nowhere"], "There is no run in nowhere"),
         (["RUN", "--port", 70000], "--port is 70000"),
         (["RUN", "--host", "no such host"], "--host is 'no such host'"),

@@ -20,7 +20,7 @@ def test_show_of_a_run_that_has_not_begun(ayneh, tmp_path):
     Record.create(tmp_path / "new", Config(), {})
     status, out, _ = ayneh("show", tmp_path / "new")
     assert status == 0
-    assert "no step has been written down yet" in out
+    assert "no step is written yet" in out
 
 
 def test_presets_lists_every_preset_with_what_it_shows(ayneh):

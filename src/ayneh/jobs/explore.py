@@ -1,4 +1,4 @@
-"""The verb `explore`: walk through what runs have learnt, in a browser that draws the images itself."""
+"""The verb `explore`: a page in the browser, which computes the images of runs' generators itself."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def explore(
     save_epochs: int = 8,
     replica: int = 0,
 ) -> None:
-    """Open a page on this machine to walk through one run's latent space, or through several side by side.
+    """Open a page in the browser to walk through the latent space of one run, or of several side by side.
 
     Args:
         runs: the run folders.
-        port: where the page is; another free port is taken if this one is not free.
-        host: the address to listen at. Any other than 127.0.0.1 lets other machines in.
+        port: of the page; if it is taken, a free one is chosen.
+        host: the address to listen at. With any other than 127.0.0.1, other machines can open the page.
         open: open the page in the browser.
-        save: write everything into this one .html file instead, to hand to others: it needs no server and no network.
-        save_epochs: epochs of each run that go into that file, spread evenly, the newest among them.
-        replica: which of a run's replicas goes into that file, counted from 0.
+        save: write all of it into this .html file instead, which needs no server and no network.
+        save_epochs: epochs of each run in that file, spread evenly, the newest among them.
+        replica: which of a run's replicas is in that file, counted from 0.
     """
     if not runs:
-        raise UserError("Which run? Try `ayneh explore runs/NAME`.")
+        raise UserError("No run is named: try `ayneh explore runs/NAME`.")
     if not 0 <= port < 65536:
         raise UserError(f"--port is {port}; a port is a number from 0 to 65535.")
     library, watch = Library(runs), Watch()
@@ -58,7 +58,7 @@ def explore(
     if asked not in (0, port):
         watch.say(f"Port {asked} is taken; the page is at another one.")
     if not is_loopback(host):
-        watch.say(f"Listening at {host}: whoever reaches this machine can see these runs. There is no password.")
+        watch.say(f"Listening at {host}: everyone who can reach this machine can see these runs. There is no password.")
     url = url_of(host, port)
     print(url, flush=True)
     watch.say("Press Ctrl-C to end it.")

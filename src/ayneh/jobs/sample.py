@@ -1,4 +1,4 @@
-"""The verb `sample`: images from a run's own prior, through its averaged generator, into files."""
+"""The verb `sample`: images of a run's averaged generator, with z from its own prior, as files."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def sample(
         out: images.npz or images.npy (uint8), a grid.png, or a folder for one PNG an image.
         n: number of images.
         epoch: the checkpoint after this epoch, counted from 0 (default: the newest).
-        best: the checkpoint that the judge liked best, if the run was scored (--keep.score-epochs).
+        best: the checkpoint with the best score, if the run was scored (--keep.score-epochs).
         replica: which of the run's replicas, counted from 0.
-        draw: number of this draw; another one draws other images.
+        draw: number of this draw; another number gives other images.
     """
     from ayneh.engine.sampler import sampler_of
     from ayneh.pictures import save_images
 
     if n < 1:
-        raise UserError(f"--n is {n}; ask for at least one image.")
+        raise UserError(f"--n is {n}; choose at least 1 image.")
     checkpoint = Record.open(run).at_epoch("best" if best else epoch)
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
     save_images(out, sampler.draw(f"draw {draw}", n))

@@ -1,4 +1,4 @@
-"""The verbs `show` and `presets`: what a run folder or the package holds, as tables in the terminal."""
+"""The verbs `show` and `presets`: a run folder, and the package's presets, as tables in the terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def show(run: tyro.conf.Positional[Path]) -> None:
     console.print(f"{run}: {config.net.name} on {config.data.name}, {config.seeds} replica(s)", soft_wrap=True)
     console.print("settings: " + (", ".join(f"{k} {v}" for k, v in changed.items()) or "all default"), soft_wrap=True)
     if not lines:
-        console.print("no step has been written down yet")
+        console.print("no step is written yet")
         return
     last = lines[-1]
     done = f"{standing.state}: epoch {standing.epochs} of {standing.wanted}, {last['images']:,} images"

@@ -1,4 +1,4 @@
-"""The verb `study`: arms over seeds, planned, played, watched and reported."""
+"""The verb `study`: arms over seeds are planned, played, watched and reported."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def study(
 
 
 def _asked(found: Study, seeds: int | None, budget_minutes: float | None) -> Study:
-    """The study with what the command line changes in it."""
+    """The study with the changes of the command line."""
     if seeds is not None:
         arms = {arm: {k: v for k, v in changes.items() if k != "seeds"} for arm, changes in found.arms.items()}
         found = replace(found, seeds=seeds, arms=arms)
