@@ -101,7 +101,7 @@ def test_gradient_reaches_the_pixels_that_are_seen() -> None:
     assert set(slope.unique().tolist()) == {0.0, 1.0}
 
 
-def test_real_and_fake_are_veiled_alike() -> None:
+def test_real_and_fake_are_distorted_alike() -> None:
     """Which pixels go where depends on u alone, neither on content nor on neighbours."""
     x, u = images()
     fake = x.flip(1) * 0.3

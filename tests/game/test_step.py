@@ -121,7 +121,7 @@ GAMES = {
     "dragan, two steps of G": Rules(penalty="dragan", gen_steps=2, label_smoothing=0.1),
     "mirror, two steps each": Rules(mirror_weight=2.0, mirror_weight_gen=0.3, dis_steps=2, gen_steps=2),
     "mirror, relativistic, r1": Rules(loss="relativistic", penalty="r1", mirror_weight=0.5, translation=0.2),
-    "everything that veils": Rules(
+    "every distortion": Rules(
         loss="hinge", dropout=0.2, instance_noise=0.3, instance_noise_images=100, translation=0.2, cutout=0.3
     ),
 }

@@ -20,7 +20,7 @@ from ayneh.studies.stack import Looks, pixels_of, play
 DIFFERENT = {
     "base": {},
     "numbers": {"optimizer": {"lr": 1e-4, "lr_dis": 2e-3, "beta1": 0.2}, "rules": {"dropout": 0.1}},
-    "veils": {"rules": {"instance_noise": 0.3, "translation": 0.1, "cutout": 0.2, "label_smoothing": 0.1}},
+    "distortions": {"rules": {"instance_noise": 0.3, "translation": 0.1, "cutout": 0.2, "label_smoothing": 0.1}},
     "prior": {"prior": {"name": "uniform", "low": 0.0, "high": 1.0}},
     "average": {"rules": {"ema_halflife_images": 200.0}},
 }

@@ -1,7 +1,8 @@
-"""HYPER: the numbers of the game, which may differ between the replicas of a stack; the rest of a config is structure.
+"""HYPER: the numbers of the game, and the fields of a config that give them.
 
-`engine.match` reads the numbers of `game.step` from this table, and a study splits its runs into stacks by
-`structure`. A study is planned without torch, which is imported here only for a prior's moments.
+Replicas of one stack may differ in these fields and in the seed, and agree on all others, the `structure`.
+`engine.match` reads the hyper-parameters of `game.step` from this table, and a study splits its runs into stacks by
+their structure. torch is imported only for a prior's moments, so that a study can be planned without it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Number:
     fades: str = ""
     """The field with the images seen until it has fallen linearly to zero (none, or 0 there: it stays)."""
     structural: bool = False
-    """Whether the replicas of a stack must agree on it all the same."""
+    """Whether the replicas of a stack agree on its fields nevertheless."""
 
     def value(self, config: Config) -> float:
         """At the start of the run."""
