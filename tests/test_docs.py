@@ -85,3 +85,17 @@ def test_a_claim_of_the_report_is_a_link_so_that_it_is_not_taken_for_a_penalty(p
 
 def test_the_report_has_its_twelve_claims():
     assert {f"r{n}" for n in range(1, 13)} <= anchors(REPORT)
+
+
+def test_the_plan_of_the_rooms_names_each_file_once():
+    package = ROOT / "src" / "ayneh"
+    plan = FENCE.findall((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))[0]
+    named, room = [], ""
+    for line in plan.splitlines():
+        if begins := re.match(r"^ {0,2}(\w+)/ ", line):
+            room = f"{begins.group(1)}/"
+        if room not in ("tests/", "bench/", "docs/"):
+            # step.py may follow the room's name or a word about another file
+            named += [f"{room}{name}" for name in re.findall(r"(?<![\w/])(\w+\.py)", line)]
+    there = [str(path.relative_to(package)) for path in package.rglob("*.py") if path.name != "__init__.py"]
+    assert sorted(named) == sorted(there)
