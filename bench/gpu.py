@@ -162,7 +162,7 @@ class Bench:
         begin = time.perf_counter()
         train(config, out=folder, overwrite=(folder / "config.json").is_file(), quiet=True)
         row: Row = {"epochs": config.epochs, "wall_s": time.perf_counter() - begin}
-        checkpoint = Record.open(folder).at_epoch(None)
+        checkpoint = Record.open(folder).checkpoints.at_epoch(None)
         row |= {"steps": checkpoint.step, "in_a_step_ms": 1e3 * row["wall_s"] / checkpoint.step}
         try:  # the images that `ayneh evaluate` draws
             judge = judge_of(config.data)

@@ -26,7 +26,7 @@ def main(out: Path, places: list[str]) -> None:
         ax.axis("off")
     for ax, place in zip(axes.flat, places, strict=False):
         run, _, epoch = place.rpartition(":")
-        checkpoint = Record.open(Path(run)).at_epoch(int(epoch))
+        checkpoint = Record.open(Path(run)).checkpoints.at_epoch(int(epoch))
         sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica=0)
         fakes = sampler.draw("picture", SHOWN)
         ax.imshow(grid(fakes, columns=10)[..., 0], cmap="gray", vmin=0, vmax=255)

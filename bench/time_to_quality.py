@@ -46,9 +46,9 @@ def score(folders: list[Path], epochs: list[int]) -> None:
         points = []
         for epoch in epochs:
             line = next((one for one in reversed(lines) if one["epoch"] == epoch - 1), None)
-            if line is None or epoch - 1 not in record.kept_epochs():
+            if line is None or epoch - 1 not in record.checkpoints.epochs():
                 continue
-            checkpoint = record.at_epoch(epoch - 1)
+            checkpoint = record.checkpoints.at_epoch(epoch - 1)
             sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0)
             fd = judge.quick(sampler.draw("evaluate 0", SCORED))["fd_10k_mnist_test"]
             points.append(

@@ -231,7 +231,7 @@ def test_a_full_disk_ends_in_one_line_and_the_checkpoint_stays(tmp_path, process
         assert "Traceback" not in err
         from ayneh.record import Record
 
-        checkpoint, damaged = Record.open(disk / "run").newest()
+        checkpoint, damaged = Record.open(disk / "run").checkpoints.newest()
         assert checkpoint is not None
         assert damaged == []
     finally:

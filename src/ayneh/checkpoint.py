@@ -1,13 +1,13 @@
-"""A checkpoint: the whole state of a run after some step, in one safetensors file with a checksum."""
+"""A checkpoint: the whole state of a run after some step, in a safetensors file with a checksum; and those of a run."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ayneh.config import Config, from_dict, to_dict
 from ayneh.errors import UserError
@@ -15,6 +15,9 @@ from ayneh.files import atomically
 
 if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
     from torch import Tensor
+
+
+INTERRUPTED, BEST, HEALTHY = "interrupted", "best", "healthy"  # names of checkpoints that are of no epoch
 
 
 class Damaged(UserError):
@@ -88,24 +91,120 @@ def read_head(path: Path) -> dict[str, Any]:
     return head
 
 
-def newest_of(paths: Iterable[Path]) -> tuple[Checkpoint | None, list[Damaged]]:
-    """The checkpoint with the most steps that is not damaged (None: there is none), and the damage of newer ones."""
-    damaged: list[Damaged] = []
-    found: list[tuple[int, Path]] = []
-    for path in paths:
-        try:
-            found.append((read_head(path)["step"], path))
-        except Damaged as error:
-            damaged.append(error)
-    for _, path in sorted(found, reverse=True):
-        try:
-            return read_checkpoint(path), damaged
-        except Damaged as error:
-            damaged.append(error)
-    return None, damaged
+class Checkpoints:
+    """The folder with the checkpoints of one run."""
+
+    def __init__(self, folder: Path, config: Callable[[], Config]) -> None:
+        """config: reads the run's own. Its path of the data replaces that in each checkpoint, for images that moved."""
+        self.folder, self._config = folder, config
+
+    def path(self, name: str) -> Path:
+        """Where the checkpoint of this name goes: `epoch_name(e)`, INTERRUPTED, BEST or HEALTHY-0031."""
+        return self.folder / f"{name}.safetensors"
+
+    def has(self, name: str) -> bool:
+        """Whether there is a checkpoint of this name."""
+        return self.path(name).exists()
+
+    def written_ns(self, epoch: int) -> int:
+        """When the checkpoint of this epoch was written: another run may use the folder later."""
+        return self.path(epoch_name(epoch)).stat().st_mtime_ns
+
+    def write(
+        self,
+        name: str,
+        step: int,
+        config: Config,
+        image_shape: tuple[int, int, int],
+        tensors: dict[str, Tensor],
+        meter_steps: int,
+    ) -> None:
+        """Write one atomically."""
+        write_checkpoint(self.path(name), step, config, image_shape, tensors, meter_steps)
+
+    def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
+        """The undamaged checkpoint with the most steps (None: there is none), and the damage of newer ones."""
+        return self._newest_of(self.folder.glob("*.safetensors"))
+
+    def at_epoch(self, epoch: int | Literal["best"] | None) -> Checkpoint:
+        """The checkpoint after this epoch (from 0), the best, or (None) the newest; UserError if there is none."""
+        run = self.folder.parent
+        if epoch is None:
+            newest, damaged = self.newest()
+            if newest is None:
+                raise damaged[0] if damaged else UserError(f"{run} has no checkpoint yet: train an epoch first.")
+            return newest
+        path = self.path(BEST if epoch == BEST else epoch_name(int(epoch)))
+        if epoch == BEST and not path.exists():
+            raise UserError(f"{run} has no best checkpoint: its training was not scored (--keep.score-epochs).")
+        if not path.exists():
+            kept = ", ".join(map(str, self.epochs())) or "none"
+            raise UserError(f"{run} has no checkpoint of epoch {epoch}; there are: {kept}.")
+        return self._relocated(read_checkpoint(path))
+
+    def epochs(self) -> list[int]:
+        """The epochs (from 0) whose checkpoints are there."""
+        return sorted(map(number_in, self.folder.glob("epoch-*.safetensors")))
+
+    def thin_out(self, keep_epochs: int) -> None:
+        """Delete the interrupted checkpoint, and those of epochs but for the last two and every ``keep_epochs``-th."""
+        for epoch in self.epochs()[:-2]:
+            if (epoch + 1) % keep_epochs:
+                self.path(epoch_name(epoch)).unlink(missing_ok=True)
+        self.path(INTERRUPTED).unlink(missing_ok=True)
+
+    def healthy_before(self, step: int) -> Checkpoint | None:
+        """The last undamaged healthy checkpoint after at most ``step`` steps; None: there is none."""
+        return self._newest_of(path for path in self._healthy() if not _is_after(path, step))[0]
+
+    def thin_healthy(self, n: int) -> None:
+        """Delete all healthy checkpoints but the last n."""
+        for path in self._healthy()[:-n]:
+            path.unlink()
+
+    def set_aside(self, step: int, attic: Path) -> None:
+        """Move those after ``step``, and damaged ones, into another folder."""
+        attic.mkdir(parents=True, exist_ok=True)
+        for path in list(self.folder.glob("*.safetensors")):
+            if _is_after(path, step):
+                path.rename(attic / path.name)
+
+    def _healthy(self) -> list[Path]:
+        return sorted(self.folder.glob(f"{HEALTHY}-*.safetensors"), key=number_in)
+
+    def _newest_of(self, paths: Iterable[Path]) -> tuple[Checkpoint | None, list[Damaged]]:
+        damaged: list[Damaged] = []
+        found: list[tuple[int, Path]] = []
+        for path in paths:
+            try:
+                found.append((read_head(path)["step"], path))
+            except Damaged as error:
+                damaged.append(error)
+        for _, path in sorted(found, reverse=True):
+            try:
+                return self._relocated(read_checkpoint(path)), damaged
+            except Damaged as error:
+                damaged.append(error)
+        return None, damaged
+
+    def _relocated(self, checkpoint: Checkpoint) -> Checkpoint:
+        theirs, ours = checkpoint.config.data, self._config().data
+        if theirs.path() is None or theirs.name.partition(":")[0] != ours.name.partition(":")[0]:
+            return checkpoint
+        return replace(checkpoint, config=replace(checkpoint.config, data=replace(theirs, name=ours.name)))
 
 
-def is_after(path: Path, step: int) -> bool:
+def epoch_name(epoch: int) -> str:
+    """The beginning of the names of an epoch's files; epochs count from 0, as in the report."""
+    return f"epoch-{epoch:04d}"
+
+
+def number_in(path: Path) -> int:
+    """The epoch of epoch-0031.safetensors, healthy-0031.safetensors or epoch-0031-replica-1.png."""
+    return int(path.stem.split("-")[1])
+
+
+def _is_after(path: Path, step: int) -> bool:
     """Whether this file holds more than ``step`` steps, or is damaged."""
     try:
         return bool(read_head(path)["step"] > step)

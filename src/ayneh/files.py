@@ -84,6 +84,14 @@ def append_lines(path: Path, *lines: Mapping[str, Any]) -> None:
         file.write("".join(json.dumps(line) + "\n" for line in lines))
 
 
+def written_s(path: Path) -> float:
+    """When a file was last written, in seconds of the clock; 0 if there is none."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 @contextmanager
 def locked(path: Path, refusal: str) -> Iterator[None]:
     """Hold the lock of this file; UserError with this refusal if another process holds it.

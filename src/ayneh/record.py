@@ -38,19 +38,24 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ayneh import __version__, older
-from ayneh.checkpoint import Checkpoint, Damaged, is_after, newest_of, read_checkpoint, write_checkpoint
+from ayneh.checkpoint import INTERRUPTED, Checkpoint, Checkpoints, epoch_name, number_in
 from ayneh.config import Config, differences, from_dict, to_dict
 from ayneh.errors import UserError
-from ayneh.files import append_lines, locked, read_formatted, read_json, read_lines, write_json, write_lines
-
-if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
-    from torch import Tensor
+from ayneh.files import (
+    append_lines,
+    locked,
+    read_formatted,
+    read_json,
+    read_lines,
+    write_json,
+    write_lines,
+    written_s,
+)  # fmt: skip
 
 FORMAT = 1
-INTERRUPTED, BEST, HEALTHY = "interrupted", "best", "healthy"  # checkpoints
 RESCUES, OUTCOME = "rescues", "outcome.json"
 LIVELY_S = 120.0  # a run that is not finished and whose files were written within this time counts as running
 MADE = (  # by training and by verbs that look at a run; the config comes last: until it is gone this is a run
@@ -83,9 +88,8 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.samples, self.checkpoints, self.events_folder = (
-            folder / name for name in ("samples", "checkpoints", "events")
-        )
+        self.samples, self.events_folder = folder / "samples", folder / "events"
+        self.checkpoints = Checkpoints(folder / "checkpoints", self.config)
         self.metrics, self.findings = folder / "metrics.jsonl", folder / "findings.jsonl"
 
     # -- its beginning ---------------------------------------------------------------------------------------------
@@ -94,7 +98,7 @@ class Record:
     def create(cls, folder: Path, config: Config, engine: dict[str, Any]) -> Record:
         """Make a record; `refuse_taken` says beforehand whether the folder is free. Paths to data become absolute."""
         record, config = cls(folder), replace(config, data=config.data.anchored())
-        for place in (record.samples, record.checkpoints):
+        for place in (record.samples, record.checkpoints.folder):
             place.mkdir(parents=True, exist_ok=True)
         values = {"format": FORMAT, "ayneh": __version__, "config": to_dict(config), "engine": engine}
         write_json(folder / "config.json", values)
@@ -125,7 +129,7 @@ class Record:
 
     def remove(self) -> None:
         """Delete the run, and no other file of the folder; exports stay."""
-        for place in (self.samples, self.checkpoints, self.events_folder, self.folder / "abandoned"):
+        for place in (self.samples, self.checkpoints.folder, self.events_folder, self.folder / "abandoned"):
             shutil.rmtree(place, ignore_errors=True)
         for pattern in MADE:
             for file in self.folder.glob(pattern):
@@ -137,8 +141,7 @@ class Record:
 
     def engine(self) -> dict[str, Any]:
         """How this machine runs it: device, threads, workers."""
-        engine: dict[str, Any] = self._head().get("engine", {})
-        return engine
+        return dict(self._head().get("engine", {}))
 
     def set_config(self, config: Config) -> None:
         """Write another config (with more epochs) into config.json."""
@@ -162,7 +165,7 @@ class Record:
         broken = [e for e in self.events() if e["name"] == "not finite" and e["appeared"] and "rescue" not in e]
         last = max([*lines[-1:], *broken], key=lambda line: line["step"], default={"epoch": -1, "step": 0})
         if ended is None:  # checkpoints may have been deleted since: then the pictures tell
-            complete = config.epochs - 1 in (self.kept_epochs() or self.pictures(0, config.seeds))
+            complete = config.epochs - 1 in (self.checkpoints.epochs() or self.pictures(0, config.seeds))
             ended = bool(outcome or broken or complete)
         state: State = "stopped"
         if ended:
@@ -171,15 +174,15 @@ class Record:
             state = "running"
         elif not last["step"]:
             state = "no step yet"
-        elif self._checkpoint(INTERRUPTED).exists():
+        elif self.checkpoints.has(INTERRUPTED):
             state = "interrupted"
         wall_s = outcome.get("wall_s", lines[-1].get("wall_s", 0.0) if lines else 0.0)
         return Standing(state, last["epoch"] + 1, config.epochs, last["step"], wall_s)
 
     def _lively(self) -> bool:
         """Whether training wrote here within `LIVELY_S`. To ask for its lock instead could take it from a trainer."""
-        written = max(_written(self.metrics), _written(self.folder / "config.json"))
-        return time.time() - written < LIVELY_S and _written(self._checkpoint(INTERRUPTED)) < written
+        written = max(written_s(self.metrics), written_s(self.folder / "config.json"))
+        return time.time() - written < LIVELY_S and written_s(self.checkpoints.path(INTERRUPTED)) < written
 
     def outcome(self) -> dict[str, Any] | None:
         """What a run of a study came to; None until it has ended."""
@@ -219,21 +222,14 @@ class Record:
 
         Its checkpoints move to abandoned/1/, its lines to abandoned.jsonl, its pictures to abandoned-1-epoch-0031.png.
         """
-        attic = self.folder / "abandoned" / str(number)
-        attic.mkdir(parents=True, exist_ok=True)
-        for path in list(self.checkpoints.glob("*.safetensors")):
-            if is_after(path, step):
-                path.rename(attic / path.name)
+        self.checkpoints.set_aside(step, self.folder / "abandoned" / str(number))
         lost = [line for line in read_lines(self.metrics) if line["step"] > step]  # as they were written
         append_lines(self.folder / "abandoned.jsonl", *({"rescue": number} | line for line in lost))
         if self.findings.exists():  # these lines stay, marked
-            found = self.events()
+            found = read_lines(self.findings)
             write_lines(self.findings, [{"rescue": number} | one if one["step"] > step else one for one in found])
         for epoch in {line["epoch"] for line in lost}:
-            for path in [
-                *self.samples.glob(f"{epoch_name(epoch)}.png"),
-                *self.samples.glob(f"{epoch_name(epoch)}-*.png"),
-            ]:
+            for path in list(self.samples.glob(f"{epoch_name(epoch)}[.-]*png")):  # also those of replicas
                 path.rename(path.with_name(f"abandoned-{number}-{path.name}"))
         self.rewind(step)
 
@@ -246,11 +242,7 @@ class Record:
     def pictures(self, replica: int, replicas: int) -> dict[int, Path]:
         """The pictures of a replica by their epochs (from 0), in order."""
         found = self.samples.glob(f"epoch-[0-9][0-9][0-9][0-9]{_suffix(replica, replicas)}.png")
-        return {_number(path): path for path in sorted(found)}
-
-    def sample_paths(self, replica: int, replicas: int) -> list[Path]:
-        """The same without their epochs."""
-        return list(self.pictures(replica, replicas).values())
+        return {number_in(path): path for path in sorted(found)}
 
     def animation_path(self, replica: int, replicas: int) -> Path:
         """Where the animation over the epochs goes."""
@@ -267,11 +259,9 @@ class Record:
         parts = [name] + ([epoch_name(epoch)] if epoch is not None else [])
         return self.folder / ("-".join(parts + ([f"replica-{replica}"] if replica else [])) + suffix)
 
-    def write_report(self, name: str, values: dict[str, Any], epoch: int | None = None, replica: int = 0) -> Path:
+    def write_report(self, name: str, values: dict[str, Any], epoch: int | None = None, replica: int = 0) -> None:
         """Write what a verb found out about this run as JSON."""
-        path = self.report_path(name, epoch, replica)
-        write_json(path, values)
-        return path
+        write_json(self.report_path(name, epoch, replica), values)
 
     def report(self, name: str, epoch: int | None = None, replica: int = 0) -> dict[str, Any] | None:
         """What `write_report` wrote, as it is written today; None if nothing was, or it is not readable."""
@@ -287,96 +277,11 @@ class Record:
         found = [read_json(path) for path in sorted(self.folder.glob("evaluation*.json"))]
         return [older.evaluation(report) for report in found if report is not None]
 
-    # -- checkpoints -----------------------------------------------------------------------------------------------
-
-    def write_checkpoint(
-        self,
-        name: str,
-        step: int,
-        config: Config,
-        image_shape: tuple[int, int, int],
-        tensors: dict[str, Tensor],
-        meter_steps: int,
-    ) -> Path:
-        """Write one atomically. ``name``: `epoch_name(e)`, INTERRUPTED, BEST or HEALTHY-0031."""
-        path = self._checkpoint(name)
-        write_checkpoint(path, step, config, image_shape, tensors, meter_steps)
-        return path
-
-    def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
-        """The whole checkpoint with the most steps (None: there is none), and what is wrong with the newer ones."""
-        newest, damaged = newest_of(self.checkpoints.glob("*.safetensors"))
-        return newest and self._relocated(newest), damaged
-
-    def at_epoch(self, epoch: int | Literal["best"] | None) -> Checkpoint:
-        """The checkpoint after this epoch (from 0), the best, or (None) the newest; UserError if there is none."""
-        if epoch is None:
-            newest, damaged = self.newest()
-            if newest is None:
-                raise (
-                    damaged[0] if damaged else UserError(f"{self.folder} has no checkpoint yet: train an epoch first.")
-                )
-            return newest
-        if epoch == BEST and not self.has_best():
-            raise UserError(f"{self.folder} has no best checkpoint: its training was not scored (--keep.score-epochs).")
-        path = self._checkpoint(BEST if epoch == BEST else epoch_name(int(epoch)))
-        if not path.exists():
-            kept = ", ".join(map(str, self.kept_epochs())) or "none"
-            raise UserError(f"{self.folder} has no checkpoint of epoch {epoch}; there are: {kept}.")
-        return self._relocated(read_checkpoint(path))
-
-    def _relocated(self, checkpoint: Checkpoint) -> Checkpoint:
-        """With the path of the data in config.json, where a user writes the new one after moving the images."""
-        data, ours = checkpoint.config.data, self.config().data
-        if data.path() is None or ours.path() is None:
-            return checkpoint
-        return replace(checkpoint, config=replace(checkpoint.config, data=replace(data, name=ours.name)))
-
     def epoch_of(self, checkpoint: Checkpoint) -> int | None:
         """The epoch (from 0) of the checkpoint's last step; None if no file tells."""
         if checkpoint.path.stem.startswith("epoch-"):
-            return _number(checkpoint.path)
+            return number_in(checkpoint.path)
         return max((line["epoch"] for line in self.lines() if line["step"] <= checkpoint.step), default=None)
-
-    def has_best(self) -> bool:
-        """Whether training has kept its best checkpoint."""
-        return self._checkpoint(BEST).exists()
-
-    def written_ns(self, epoch: int) -> int:
-        """When the checkpoint of this epoch was written: another run may have taken the folder meanwhile."""
-        return self._checkpoint(epoch_name(epoch)).stat().st_mtime_ns
-
-    def kept_epochs(self) -> list[int]:
-        """The epochs (from 0) whose checkpoints are there."""
-        return sorted(_number(path) for path in self.checkpoints.glob("epoch-*.safetensors"))
-
-    def thin_out(self, keep_epochs: int) -> None:
-        """Delete the interrupted checkpoint, and those of epochs but for the last two and every ``keep_epochs``-th."""
-        for epoch in self.kept_epochs()[:-2]:
-            if (epoch + 1) % keep_epochs:
-                self._checkpoint(epoch_name(epoch)).unlink(missing_ok=True)
-        self._checkpoint(INTERRUPTED).unlink(missing_ok=True)
-
-    def healthy_before(self, step: int) -> Checkpoint | None:
-        """The last undamaged healthy checkpoint after at most ``step`` steps; None: there is none."""
-        found = newest_of(path for path in self._healthy() if not is_after(path, step))[0]
-        return found and self._relocated(found)
-
-    def thin_healthy(self, n: int) -> None:
-        """Delete all healthy checkpoints but the last n."""
-        for path in self._healthy()[:-n]:
-            path.unlink()
-
-    def _healthy(self) -> list[Path]:
-        return sorted(self.checkpoints.glob(f"{HEALTHY}-*.safetensors"), key=_number)
-
-    def _checkpoint(self, name: str) -> Path:
-        return self.checkpoints / f"{name}.safetensors"
-
-
-def epoch_name(epoch: int) -> str:
-    """What the files of an epoch (counted from 0, as in the report) begin with."""
-    return f"epoch-{epoch:04d}"
 
 
 def of_replicas(line: Mapping[str, Any], rows: range) -> dict[str, Any]:
@@ -390,18 +295,5 @@ def of_replicas(line: Mapping[str, Any], rows: range) -> dict[str, Any]:
     return {name: cut(value) for name, value in line.items()}
 
 
-def _number(path: Path) -> int:
-    """The epoch of epoch-0031.safetensors, healthy-0031.safetensors or epoch-0031-replica-1.png."""
-    return int(path.stem.split("-")[1])
-
-
 def _suffix(replica: int, replicas: int) -> str:
     return f"-replica-{replica}" if replicas > 1 else ""
-
-
-def _written(path: Path) -> float:
-    """When a file was last written, in seconds of the clock; 0 if there is none."""
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0

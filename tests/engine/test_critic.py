@@ -11,7 +11,7 @@ from ayneh.record import Record
 
 @pytest.fixture
 def critic(tiny_run):
-    checkpoint = Record.open(tiny_run).at_epoch(None)
+    checkpoint = Record.open(tiny_run).checkpoints.at_epoch(None)
     return critic_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 1)
 
 
@@ -41,7 +41,7 @@ def test_the_statistics_are_the_mean_over_batches_of_the_generators_images(criti
 
 
 def test_the_weights_are_those_of_the_replica(tiny_run):
-    checkpoint = Record.open(tiny_run).at_epoch(None)
+    checkpoint = Record.open(tiny_run).checkpoints.at_epoch(None)
     for replica in (0, 1):
         dis = critic_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica).dis
         for name, value in dis.named_parameters():
@@ -53,7 +53,7 @@ def test_the_weights_are_those_of_the_replica(tiny_run):
 def test_the_untrained_control_is_the_d_that_the_run_started_with(tiny_run):
     from ayneh.jobs.train import lay_out
 
-    checkpoint = Record.open(tiny_run).at_epoch(None)
+    checkpoint = Record.open(tiny_run).checkpoints.at_epoch(None)
     match = lay_out(checkpoint.config, "cpu")
     first = match.named(match.start())
     control = critic_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 1, trained=False)
@@ -68,7 +68,7 @@ def test_latents_are_in_the_priors_units_and_only_where_d_learnt_to_read(critic,
     prior = ["--prior.name", "uniform", "--prior.low", 5, "--prior.high", 7]
     run = tmp_path / "run"
     ayneh("train", "digits", *tiny, *prior, "--rules.mirror-weight", 1, "--epochs", 1, "--out", run)
-    checkpoint = Record.open(run).at_epoch(None)
+    checkpoint = Record.open(run).checkpoints.at_epoch(None)
     reading = critic_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0)
     read = reading.latents(x)
     with torch.no_grad():

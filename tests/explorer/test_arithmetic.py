@@ -99,7 +99,7 @@ def test_the_browsers_nets_agree_with_pytorch(page, served, tiny_run, opened):
     from ayneh.data.sources import load
 
     opened(page, served, "plane")
-    checkpoint = Record.open(tiny_run).at_epoch(2)
+    checkpoint = Record.open(tiny_run).checkpoints.at_epoch(2)
     data = checkpoint.config.data
     images = load(data.name, "train", resize=data.resize, limit=data.limit)
     players, sampler = players_of(checkpoint, 0, images.pixels)
@@ -145,7 +145,7 @@ def test_ds_opinions_in_the_page_are_those_of_an_export(page, served, tiny_run, 
     opened(page, served, "plane")
     opinions = page.evaluate("(x) => explorer.read(x)", images.ravel().tolist())["opinions"]
     assert opinions == pytest.approx(1 / (1 + np.exp(-logits)), abs=2e-6)
-    checkpoint = Record.open(tiny_run).at_epoch(2)
+    checkpoint = Record.open(tiny_run).checkpoints.at_epoch(2)
     other = critic_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0).dis
     with torch.no_grad():
         assert np.abs(other(torch.from_numpy(images)).sigmoid().numpy() - opinions).max() > 1e-4

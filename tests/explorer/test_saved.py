@@ -41,7 +41,7 @@ def test_a_saved_page_works_alone(page, tiny_run, tmp_path, shots, ready, pixels
     assert page.locator(".finding").all_inner_texts() == ["severe since epoch 1\n\nAll alike."]
     page.click("#tab-directions")
     page.wait_for_selector("#view-directions .opinion:not(:empty)")
-    checkpoint = Record.open(tiny_run).at_epoch(2)
+    checkpoint = Record.open(tiny_run).checkpoints.at_epoch(2)
     sampler = critic_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 1).sampler
     z = sampler.latents("some", 5)
     with torch.no_grad():

@@ -21,7 +21,7 @@ PLACE = "/api/runs/0/replicas/1/epochs/1/"
 
 @pytest.fixture
 def critic(tiny_run):
-    checkpoint = Record.open(tiny_run).at_epoch(1)
+    checkpoint = Record.open(tiny_run).checkpoints.at_epoch(1)
     return critic_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 1)
 
 

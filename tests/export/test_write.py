@@ -14,7 +14,7 @@ pytest.importorskip("onnxruntime")
 
 def test_an_export_says_what_it_wrote_and_how_near_it_is(tiny_run, tmp_path, capsys):
     record = Record.open(tiny_run)
-    found = export(record, record.at_epoch(1), tmp_path / "out", replica=1)
+    found = export(record, record.checkpoints.at_epoch(1), tmp_path / "out", replica=1)
     assert set(found.files) == {"generator", "discriminator", "encoder"}
     assert all(file.is_file() and file.parent == found.folder for file in found.files.values())
     assert all(0 <= apart <= 1e-4 for apart in found.differences.values())
@@ -22,4 +22,4 @@ def test_an_export_says_what_it_wrote_and_how_near_it_is(tiny_run, tmp_path, cap
     assert found.numbers == {name: net["numbers"] for name, net in found.about["nets"].items()}
     assert capsys.readouterr().out == ""
     with pytest.raises(UserError, match="holds an export already"):
-        export(record, record.at_epoch(1), tmp_path / "out", "safetensors")
+        export(record, record.checkpoints.at_epoch(1), tmp_path / "out", "safetensors")

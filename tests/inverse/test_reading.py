@@ -10,7 +10,7 @@ from ayneh.record import Record
 def test_a_reading_has_what_the_report_says_and_the_images_that_went_round(tiny_run, capsys):
     before = {path: path.stat().st_mtime_ns for path in tiny_run.rglob("*")}
     said = []
-    found = read(Record.open(tiny_run).at_epoch(1), replica=1, images=200, inverted=2, say=said.append)
+    found = read(Record.open(tiny_run).checkpoints.at_epoch(1), replica=1, images=200, inverted=2, say=said.append)
     assert (found.step, found.features, found.latents, found.prior) == (8, 8, 8, "N(0, 1)")
     assert set(found.r2_by_coordinate) == {"ridge", "perceptron"}
     assert found.scores[f"r2_40_generated_{found.read_by}"].n == 40
@@ -29,4 +29,4 @@ def test_a_reading_has_what_the_report_says_and_the_images_that_went_round(tiny_
 @pytest.mark.parametrize(("numbers", "words"), [({"images": 99}, "--images is 99"), ({"inverted": -1}, "--invert is")])
 def test_numbers_out_of_bounds_are_refused(tiny_run, numbers, words):
     with pytest.raises(UserError, match=words):
-        read(Record.open(tiny_run).at_epoch(None), **numbers)
+        read(Record.open(tiny_run).checkpoints.at_epoch(None), **numbers)

@@ -28,7 +28,7 @@ FILES = {"generator", "discriminator", "encoder"}
 
 
 def place(run, epoch=None, replica=0):
-    checkpoint = Record.open(run).at_epoch(epoch)
+    checkpoint = Record.open(run).checkpoints.at_epoch(epoch)
     return checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica
 
 
@@ -80,7 +80,7 @@ def test_d_judges_with_statistics_of_both_kinds_of_images_apart(exported, tiny_r
     from ayneh.engine.critic import Critic
     from ayneh.export.players import chosen, players_of
 
-    checkpoint = Record.open(tiny_run).at_epoch(1)
+    checkpoint = Record.open(tiny_run).checkpoints.at_epoch(1)
     pixels = load_data("digits", "train", resize=8, limit=128).pixels
     players, sampler = players_of(checkpoint, 1, pixels)
     reals = chosen(pixels, 2048, 8)

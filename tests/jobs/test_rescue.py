@@ -75,7 +75,7 @@ def test_back_to_the_last_healthy_moment_with_other_noise_and_everything_written
     assert {p.name for p in record.samples.glob("abandoned-*")} == {
         "abandoned-1-epoch-0004.png", "abandoned-1-epoch-0005.png"}  # fmt: skip
     assert (tmp_path / "run" / "abandoned" / "1" / "epoch-0004.safetensors").exists()  # nothing is lost
-    healthy = sorted(p.name for p in record.checkpoints.glob("healthy-*"))
+    healthy = sorted(p.name for p in record.checkpoints.folder.glob("healthy-*"))
     assert healthy[-1] == "healthy-0007.safetensors"
     assert len(healthy) == 4
 

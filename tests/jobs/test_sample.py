@@ -10,7 +10,7 @@ from ayneh.record import Record
 
 
 def sampler(run, epoch, replica):
-    checkpoint = Record.open(run).at_epoch(epoch)
+    checkpoint = Record.open(run).checkpoints.at_epoch(epoch)
     return sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
 
 

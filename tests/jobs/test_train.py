@@ -237,7 +237,7 @@ def test_scores_follow_the_training_and_the_best_checkpoint_is_kept(ayneh, tmp_p
     assert scores[1]["protocol"] == "fd_200_digits_test"
     assert scores[1]["low"] < scores[1]["value"] < scores[1]["high"]
     best = min(scores, key=lambda epoch: scores[epoch]["value"])
-    assert Record(run).at_epoch("best").step == Record(run).at_epoch(best).step
+    assert Record(run).checkpoints.at_epoch("best").step == Record(run).checkpoints.at_epoch(best).step
 
 
 def test_scoring_changes_no_training(ayneh, tmp_path, tiny):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from ayneh.checkpoint import epoch_name
 from ayneh.data.sources import load
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match
@@ -39,7 +40,7 @@ def ended(folder, run):
     record = Record(folder / run.place)
     lines = [{k: v for k, v in line.items() if k not in ("wall_s", "images_per_s")} for line in record.lines()]
     outcome = json.loads((folder / run.place / "outcome.json").read_text())
-    return lines, {k: v for k, v in outcome.items() if k != "wall_s"}, record.at_epoch(None).tensors
+    return lines, {k: v for k, v in outcome.items() if k != "wall_s"}, record.checkpoints.at_epoch(None).tensors
 
 
 def same(one, other):
@@ -87,7 +88,7 @@ def test_replicas_with_different_checkpoints_go_on_from_the_last_one_they_share(
     stopped = iter([False, False, True, True])
     play(group, tmp_path / "parts", Looks.of(tiny), stop=lambda: next(stopped))
     first = Record(tmp_path / "parts" / group[0].place)
-    newest = first.checkpoints / f"epoch-{first.kept_epochs()[-1]:04d}.safetensors"
+    newest = first.checkpoints.path(epoch_name(first.checkpoints.epochs()[-1]))
     newest.write_bytes(newest.read_bytes()[:-20])  # cut off by a full disk
     assert play(group, tmp_path / "parts", Looks.of(tiny))
     for run in group:

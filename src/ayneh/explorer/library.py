@@ -91,7 +91,7 @@ class Library:
             {
                 "since": since,
                 "lines": lines[since:],
-                "epochs": record.kept_epochs(),
+                "epochs": record.checkpoints.epochs(),
                 "pictures": list(record.pictures(0, record.config().seeds)),
                 "findings": record.events(),
                 "training": record.standing().state == "running",
@@ -114,9 +114,9 @@ class Library:
             raise Absent(f"A checkpoint has no part of this name; there are: {', '.join(self.PARTS)}.")
         if replica not in range(record.config().seeds):
             raise Absent(f"This run has no replica {replica}.")
-        if epoch not in record.kept_epochs():
+        if epoch not in record.checkpoints.epochs():
             raise Absent(f"This run keeps no checkpoint of epoch {epoch}.")
-        key = run, replica, epoch, record.written_ns(epoch)  # the folder may hold another run by now
+        key = run, replica, epoch, record.checkpoints.written_ns(epoch)  # the folder may hold another run by now
 
         def make() -> bytes:
             model: Model = self._models.get(key, lambda: self._model(record, replica, epoch))
@@ -128,9 +128,9 @@ class Library:
     def warm(self) -> None:
         """Make the parts that the page requests first, in advance; an error is shown when the page requests them."""
         try:
-            first = next(i for i, record in enumerate(self.records) if record.kept_epochs())
+            first = next(i for i, record in enumerate(self.records) if record.checkpoints.epochs())
             for name in ("notes", "generator", "discriminator", "encoder"):
-                self.part(first, 0, self.records[first].kept_epochs()[-1], name)
+                self.part(first, 0, self.records[first].checkpoints.epochs()[-1], name)
         except (UserError, StopIteration):
             return
 
@@ -142,7 +142,7 @@ class Library:
     def _model(self, record: Record, replica: int, epoch: int) -> Model:
         from ayneh.explorer.models import Model
 
-        return Model(record.at_epoch(epoch), replica)
+        return Model(record.checkpoints.at_epoch(epoch), replica)
 
     def _about(self, record: Record) -> dict[str, Any]:
         config, usual = record.config(), flatten(Config())
@@ -155,7 +155,7 @@ class Library:
             "prior": {"name": config.prior.name, "dim": config.prior.dim, **_prior(config)},
             "seed": config.seed,
             "replicas": config.seeds,
-            "epochs": record.kept_epochs(),
+            "epochs": record.checkpoints.epochs(),
             "wanted_epochs": config.epochs,
             "training": record.standing().state == "running",
         }

@@ -87,7 +87,7 @@ def _of_run(
 
     from ayneh.engine.sampler import sampler_of
 
-    checkpoint = Record.open(run).at_epoch(epoch)
+    checkpoint = Record.open(run).checkpoints.at_epoch(epoch)
     config = checkpoint.config
     sampler = sampler_of(config, checkpoint.image_shape, checkpoint.tensors, replica)
     head = {"run": str(run), "step": checkpoint.step, "replica": replica, "ayneh": __version__}

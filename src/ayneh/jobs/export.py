@@ -38,7 +38,7 @@ def export(
     from ayneh.export.write import export as write
 
     watch, record = Watch(quiet), Record.open(run)
-    checkpoint = record.at_epoch("best" if best else epoch)
+    checkpoint = record.checkpoints.at_epoch("best" if best else epoch)
     written = write(record, checkpoint, out or record.export_path(to), to, replica, overwrite, watch.say)
     for name, file in written.files.items():
         apart = f"differs from PyTorch by at most {written.differences[name]:.1e} on {written.checked} draws"

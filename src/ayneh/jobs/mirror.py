@@ -43,7 +43,7 @@ def mirror(
     from ayneh.inverse.reading import read
 
     watch, record = Watch(quiet), Record.open(run)
-    found = read(record.at_epoch(epoch), replica, images, invert, watch.say)
+    found = read(record.checkpoints.at_epoch(epoch), replica, images, invert, watch.say)
     report = {"run": str(run), "replica": replica, "ayneh": __version__} | found.as_dict()
     record.write_report("mirror", report, epoch, replica)
     picture = record.report_path("mirror", epoch, replica, ".png")

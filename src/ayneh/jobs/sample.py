@@ -35,7 +35,7 @@ def sample(
 
     if n < 1:
         raise UserError(f"--n is {n}; choose at least 1 image.")
-    checkpoint = Record.open(run).at_epoch("best" if best else epoch)
+    checkpoint = Record.open(run).checkpoints.at_epoch("best" if best else epoch)
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
     save_images(out, sampler.draw(f"draw {draw}", n))
     print(out)

@@ -50,7 +50,7 @@ def show(run: tyro.conf.Positional[Path]) -> None:
     console.print(table)
     pictures = list(record.pictures(config.seeds - 1, config.seeds).values())
     console.print(f"pictures: {pictures[-1] if pictures else 'none yet'}", soft_wrap=True)
-    kept = ", ".join(map(str, record.kept_epochs())) or "none yet"
+    kept = ", ".join(map(str, record.checkpoints.epochs())) or "none yet"
     console.print(f"checkpoints after epochs: {kept}", soft_wrap=True)
 
 

@@ -71,7 +71,7 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
     record = Record.open(run)
     with record.locked():
         config = record.config()
-        checkpoint, damaged = record.newest()
+        checkpoint, damaged = record.checkpoints.newest()
         for problem in damaged:
             watch.say(f"{problem} Going on from the one before it.")
         if checkpoint and (changed := differences(replace(checkpoint.config, epochs=config.epochs), config)):

@@ -26,7 +26,7 @@ Values = dict[str, Any]
 
 def default_epochs(record: Record) -> list[int]:
     """The first, the middle and the last of the epochs (from 0) whose checkpoints are kept."""
-    kept = record.kept_epochs()
+    kept = record.checkpoints.epochs()
     return sorted({kept[0], kept[len(kept) // 2], kept[-1]}) if kept else []
 
 
@@ -49,7 +49,7 @@ def probe(
     chosen = sorted(set(default_epochs(record) if epochs is None else epochs))
     if not chosen:
         raise UserError(f"{record.folder} has no checkpoint of an epoch yet to probe: train an epoch first.")
-    checkpoints = {epoch: record.at_epoch(epoch) for epoch in chosen}
+    checkpoints = {epoch: record.checkpoints.at_epoch(epoch) for epoch in chosen}
     config = record.config()
     train, test = (read_images(config.data, split, record.folder).pixels for split in ("train", "test"))
     values: Values = {"ayneh": __version__, "replica": replica, "data": config.data.name, "epochs": []}

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ayneh.checkpoint import Damaged
+from ayneh.checkpoint import Damaged, epoch_name
 from ayneh.config import Config, Data, Prior, changed, differences
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
@@ -19,7 +19,7 @@ from ayneh.engine.sampler import Sampler
 from ayneh.evaluation import judge_of, read_images
 from ayneh.judge.verdict import Judge
 from ayneh.pictures import grid, save_png
-from ayneh.record import Record, epoch_name
+from ayneh.record import Record
 from ayneh.studies.plan import Run, Study
 from ayneh.terminal import Clock
 from ayneh.training.journal import Habits, Journal, Now
@@ -116,15 +116,15 @@ def _save(journals: Sequence[Journal], now: Now) -> None:
     for journal in journals:
         if not journal.fallen:
             journal.save(epoch_name(now.moment.epoch), now)
-            journal.record.thin_out(keep_epochs=10**9)
+            journal.record.checkpoints.thin_out(keep_epochs=10**9)
 
 
 def _restored(match: Match, records: Sequence[Record]) -> tuple[int, dict[str, Tensor]]:
     """The last step of which every run has a whole checkpoint, with all rows' tensors; (0, {}): none."""
-    common = set.intersection(*(set(record.kept_epochs()) for record in records))
+    common = set.intersection(*(set(record.checkpoints.epochs()) for record in records))
     for epoch in sorted(common, reverse=True):
         try:
-            found = [record.at_epoch(epoch) for record in records]
+            found = [record.checkpoints.at_epoch(epoch) for record in records]
         except Damaged:
             continue
         if not any(differences(one.config, config) for one, config in zip(found, match.replicas, strict=True)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from ayneh.checkpoint import Checkpoint
+from ayneh.checkpoint import BEST, INTERRUPTED, Checkpoint
 from ayneh.config import Config
 from ayneh.doctor import rescue
 from ayneh.engine.match import Match, replicas_of
@@ -13,7 +13,7 @@ from ayneh.engine.meter import Diverged
 from ayneh.errors import Stopped, UserError
 from ayneh.evaluation import judge_of
 from ayneh.pictures import load_png, save_animation
-from ayneh.record import INTERRUPTED, RESCUES, Record
+from ayneh.record import RESCUES, Record
 from ayneh.terminal import Clock, Interrupt, Watch
 from ayneh.training.board import Board
 from ayneh.training.journal import Journal, Now, usual
@@ -35,8 +35,8 @@ def fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | N
         run.end()
     except Diverged as error:
         raise Stopped(
-            f"The game broke down: {error}. The last good checkpoint stays in {record.checkpoints}; try a smaller "
-            "--optimizer.lr, or a penalty on D's gradient."
+            f"The game broke down: {error}. The last good checkpoint stays in {record.checkpoints.folder}; try a "
+            "smaller --optimizer.lr, or a penalty on D's gradient."
         ) from error
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -95,7 +95,7 @@ class Fit:
         """Write the animation of the fixed noise; print where everything is."""
         seeds = self.config.seeds
         for r in range(seeds):
-            frames = [load_png(path) for path in self.record.sample_paths(r, seeds)]
+            frames = [load_png(path) for path in self.record.pictures(r, seeds).values()]
             save_animation(self.record.animation_path(r, seeds), frames, milliseconds=150)
         print(f"{self.record.folder}: {self.config.epochs} epochs in {self.clock.seconds():.0f} s")
         if self.rescues:
@@ -137,7 +137,7 @@ class Fit:
             return None
         # Where a run may be rescued, scores change the game, which no clock may do: they are taken in any case.
         scorer = Scorer(judge, keep.score_images, always=self.config.rescue > 0, lines=self.record.lines())
-        if not self.record.has_best():
+        if not self.record.checkpoints.has(BEST):
             scorer.best = float("inf")  # a rescue gave it up
         return scorer
 
@@ -158,7 +158,7 @@ class Fit:
         if not finding:
             worst = min(self.journal.doctor.treatable(), key=lambda found: found.since_step)
             finding, words, since = worst.name, worst.evidence, worst.since_step
-        back = self.record.healthy_before(since)
+        back = self.record.checkpoints.healthy_before(since)
         to_step = back.step if back else 0
         _, change = rescue.lever(match.replicas[0], len(self.rescues), finding)
         given_up = (self.step - to_step) * match.images_per_step

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ayneh.checkpoint import BEST, HEALTHY, epoch_name
 from ayneh.config import Config
 from ayneh.doctor.doctor import Doctor, Event
 from ayneh.doctor.rescue import APART_LOOKS, RING, Rescue
@@ -19,7 +20,7 @@ from ayneh.engine.meter import Diverged
 from ayneh.engine.sampler import Sampler
 from ayneh.game.step import State
 from ayneh.pictures import grid, save_png
-from ayneh.record import BEST, HEALTHY, Record, epoch_name, of_replicas
+from ayneh.record import Record, of_replicas
 from ayneh.training.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Journal:
         self._note(self.doctor.look(line))
         if self._is_healthy(line):
             self.save(f"{HEALTHY}-{moment.epoch:04d}", now)
-            self.record.thin_healthy(RING)
+            self.record.checkpoints.thin_healthy(RING)
         if self.board:
             self.board.write(line)
 
@@ -147,7 +148,7 @@ class Journal:
             self.save(BEST, now)
         if self.habits.saved(epoch):
             self.save(epoch_name(epoch), now)
-            self.record.thin_out(keep.keep_epochs)
+            self.record.checkpoints.thin_out(keep.keep_epochs)
 
     def fall(self, diverged: Diverged) -> None:
         """A number of this run is not finite any more: the doctor's last finding."""
@@ -158,7 +159,7 @@ class Journal:
     def save(self, name: str, now: Now) -> None:
         """A checkpoint of everything that is this run's."""
         rows = {name: value[self.rows.start : self.rows.stop] for name, value in now.tensors().items()}
-        self.record.write_checkpoint(
+        self.record.checkpoints.write(
             name, now.moment.step, self.config, now.match.image_shape, rows, now.meter_steps
         )  # fmt: skip
 
