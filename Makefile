@@ -17,10 +17,10 @@ demo: $(INSTALLED)
 
 # Two processes of one thread each: on two cores that is soonest, since most tests are small.
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow --timeout=1200 --durations=10
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow --timeout=1200 --durations=10
 
 check: $(INSTALLED)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

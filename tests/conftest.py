@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Before torch is imported. As worker processes have it: a sum of floats depends on how it is split among threads.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 TINY = [
     *("--data.resize", "8", "--data.limit", "128", "--batch", "32", "--net.width", "4", "--prior.dim", "8"),
@@ -40,6 +44,24 @@ def own_cache(tmp_path_factory):
         yield
 
 
+@pytest.fixture(autouse=True)
+def same_chance():
+    """Draws without a seed of their own are the same in every order of the tests."""
+    import numpy as np
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """Skips where there is no MNIST."""
+    if not (Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "mnist").is_dir():
+        pytest.skip("AYNEH_DATA does not name a folder with mnist in it")
+
+
 @pytest.fixture
 def ayneh(capsys):
     """``ayneh("train", ...)`` in this process -> (exit status, stdout, stderr)."""
@@ -58,26 +80,15 @@ def ayneh(capsys):
 
 
 @pytest.fixture
-def one_thread():
-    """One thread, as worker processes have it: a sum of floats depends on how it is split among threads."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
 def process():
-    """``process("train", ...)`` starts the command line as a process of its own, with one thread."""
+    """``process("train", ...)`` starts the command line as a process of its own."""
     started = []
 
     def start(*args: object, **env: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "ayneh", *map(str, args)]
         child = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **env},
+            env=os.environ | env,
         )  # fmt: skip
         started.append(child)
         return child
@@ -186,13 +197,10 @@ def arithmetic() -> str:
     """A sum over results that depend on the order in which this machine adds."""
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     chance = torch.Generator().manual_seed(0)
     x, w = torch.randn(8, 16, 16, 16, generator=chance), torch.randn(32, 16, 4, 4, generator=chance)
     y = torch.nn.functional.conv2d(x, w, stride=2, padding=1)
     z = y.flatten(1) @ y.flatten(1).T
-    torch.set_num_threads(threads)
     return hashlib.sha256(y.numpy().tobytes() + z.numpy().tobytes()).hexdigest()[:16]
 
 

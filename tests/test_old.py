@@ -77,7 +77,6 @@ def test_diagnose_shows_its_findings_and_the_probe_of_then(works, old):
     assert "1 finding in 8 looks" in works("diagnose", old("mirror"))
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_resume_comes_to_what_it_came_to_then(works, old, comes_to):
     folder = old("run")
     works("resume", folder, "--epochs", 5, "--quiet")
@@ -85,7 +84,6 @@ def test_resume_comes_to_what_it_came_to_then(works, old, comes_to):
     comes_to(folder, expected, expected.pop("arithmetic"))
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_resume_of_a_run_that_may_be_rescued_and_is_scored(works, old):
     folder = old("mirror")
     works("resume", folder, "--epochs", 5, "--quiet")

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,10 +93,11 @@ def mirrors(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Callable[..., None]
 
 
 @pytest.fixture
-def down() -> str:
-    """The address of a server that has gone."""
-    with Server() as gone:
-        return gone.url
+def down() -> Iterator[str]:
+    """An address of this machine at which nobody listens; the port is held, so that nobody else takes it."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}/"
 
 
 def names_in(folder: Path) -> list[str]:

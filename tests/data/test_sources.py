@@ -1,7 +1,6 @@
 """The data sets by name: their splits, labels and limits; real MNIST where AYNEH_DATA has it."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +13,6 @@ from ayneh.data.download import MD5, MIRRORS, locate
 from ayneh.data.idx import gunzipped
 from ayneh.data.sources import SOURCES, Images, load
 from ayneh.errors import UserError
-
-needs_mnist = pytest.mark.skipif(
-    not (Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "mnist").is_dir(),
-    reason="AYNEH_DATA does not name a folder with mnist in it",
-)
 
 
 @pytest.fixture
@@ -150,13 +144,13 @@ def test_a_missing_set_is_never_replaced_by_another(cache: Path, monkeypatch: py
             load(name)
 
 
-@needs_mnist
+@pytest.mark.usefixtures("mnist")
 @pytest.mark.parametrize("file", sorted(MD5["mnist"]))
 def test_mnist_is_the_published_one_byte_for_byte(file: str) -> None:
     assert hashlib.md5(gunzipped(locate("mnist", file))).hexdigest() == MD5["mnist"][file].digest
 
 
-@needs_mnist
+@pytest.mark.usefixtures("mnist")
 def test_mnist_has_the_published_number_of_each_digit() -> None:
     train, test = load("mnist"), load("mnist", "test")
     assert train.pixels.shape == (60000, 1, 28, 28)
@@ -167,7 +161,7 @@ def test_mnist_has_the_published_number_of_each_digit() -> None:
     assert train.pixels.double().mean() / 255 == pytest.approx(0.1307, abs=5e-5)
 
 
-@needs_mnist
+@pytest.mark.usefixtures("mnist")
 def test_stacked_mnist_has_the_stated_size_and_nearly_all_its_classes() -> None:
     train, test = load("stacked-mnist"), load("stacked-mnist", "test")
     assert train.pixels.shape == (60000, 3, 28, 28)

@@ -5,7 +5,6 @@ meant.
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,10 +58,7 @@ def play(name: str, folder: Path) -> list[Path]:
         args = ["study", "run", str(folder / "dropout-small.toml"), "--workers", "1", "--out", str(out)]
     else:
         args = [*GAMES[name], "--out", str(out)]
-    done = subprocess.run(
-        [sys.executable, "-m", "ayneh", *args], env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True,
-        capture_output=True, check=False,
-    )  # fmt: skip
+    done = subprocess.run([sys.executable, "-m", "ayneh", *args], text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     return sorted(path.parent for path in out.rglob("config.json"))
 

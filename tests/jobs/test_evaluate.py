@@ -1,8 +1,6 @@
 """The verb `evaluate` on real runs and files: tables, JSON, files in the run folder, and words for bad input."""
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,10 +139,8 @@ def test_bad_calls_give_one_clear_line(args, words, ayneh):
     assert words in err
 
 
-@pytest.mark.skipif(
-    not (Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "mnist").is_dir(),
-    reason="AYNEH_DATA does not name a folder with mnist in it",
-)
+@pytest.mark.slow
+@pytest.mark.usefixtures("mnist")
 def test_real_stacked_digits_score_as_a_perfect_sampler_does():
     images = load("stacked-mnist", "test", limit=2000).pixels
     report = _stacked(lambda first, last: iter(images[first:last].split(600)), 2000)

@@ -76,9 +76,7 @@ def test_a_run_can_grow_and_is_then_what_a_longer_run_would_be(ayneh, tmp_path, 
 ENDLESS = 1_000_000  # epochs: the run cannot be over before it is stopped
 
 
-def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_says_how_to_go_on(
-    process, ayneh, one_thread, tmp_path, tiny, wait_until
-):
+def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_says_how_to_go_on(process, ayneh, tmp_path, tiny, wait_until):
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     args = ["train", "digits", *tiny, "--data.limit", 1297, "--keep.sample-epochs", 12]
     child = process(*args, "--epochs", ENDLESS, "--out", cut)
@@ -114,9 +112,7 @@ def shorten(folder) -> int:
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
-def test_a_run_killed_at_any_moment_ends_as_one_never_killed(
-    process, ayneh, one_thread, tmp_path, kills, tiny, wait_until
-):
+def test_a_run_killed_at_any_moment_ends_as_one_never_killed(process, ayneh, tmp_path, kills, tiny, wait_until):
     """SIGKILL at random moments, in the game as in the middle of writing; bit for bit the same weights and metrics."""
     chance = random.Random(0)
     args = ["train", "digits", *tiny, "--keep.tick-steps", 2, "--keep.keep-epochs", 50]

@@ -1,8 +1,6 @@
 """The shipped nets are the ones meant, and read what they should; the framing of images is undone."""
 
 import hashlib
-import os
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,11 +8,6 @@ import torch
 from ayneh.data.sources import load as load_data
 from ayneh.errors import UserError
 from ayneh.judge.features import PANELS, WEIGHTS, FeatureNet, at_size, fingerprint, fit, load, save, see, shipped
-
-needs_mnist = pytest.mark.skipif(
-    not (Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "mnist").is_dir(),
-    reason="AYNEH_DATA does not name a folder with mnist in it",
-)
 
 
 @pytest.mark.parametrize("name", [name for panel in PANELS.values() for name in panel.names])
@@ -37,7 +30,8 @@ def test_digits_classifier_reads_the_test_digits():
         assert (read == images.labels).double().mean() >= 0.99
 
 
-@needs_mnist
+@pytest.mark.slow
+@pytest.mark.usefixtures("mnist")
 def test_mnist_classifiers_reach_their_accuracy():
     images = load_data("mnist", "test")
     for name in PANELS["mnist"].classifiers:

@@ -34,6 +34,7 @@ def test_training_is_a_function_of_the_seed():
     assert not torch.equal(first, other)
 
 
+@pytest.mark.slow
 def test_an_encoder_learns_more_than_the_random_control_has():
     train, test = load("digits", "train"), load("digits", "test")
     sets = (train.pixels, train.labels), (test.pixels, test.labels)

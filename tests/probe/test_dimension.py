@@ -1,6 +1,5 @@
 """Dimensions of shapes whose dimension is known, in high spaces, with copies, with nothing to tell; and of MNIST."""
 
-import os
 import re
 
 import numpy as np
@@ -125,7 +124,8 @@ def test_what_is_no_finite_matrix_is_refused():
 MNIST = {"mle_3": 14.6, "mle_5": 14.3, "mle_10": 13.8, "mle_20": 13.3, "two_nn": 14.7}
 
 
-@pytest.mark.skipif("AYNEH_DATA" not in os.environ, reason="AYNEH_DATA does not say where MNIST is")
+@pytest.mark.slow
+@pytest.mark.usefixtures("mnist")
 def test_mnist_has_its_known_dimensions():
     """1,000 of the 60,000 training images, each with its neighbours among all: known to about 3 %."""
     from ayneh.data.sources import load

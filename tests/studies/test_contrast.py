@@ -129,6 +129,7 @@ def test_the_family_is_corrected_together():
     assert decide(a, b, m=40, paired=False).p_holm < decide(a, b, m=40).p_holm  # what eight unpaired seeds can reach
 
 
+@pytest.mark.slow
 def test_a_family_without_effects_is_wrong_in_at_most_one_case_in_twenty(monkeypatch):
     monkeypatch.setattr(compare, "RESAMPLES", 99)  # the intervals play no part
     chance, wrong = np.random.default_rng(7), 0

@@ -16,8 +16,6 @@ from ayneh.studies.local import run_in_processes
 from ayneh.studies.plan import from_dict
 from ayneh.studies.stack import Looks, play
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def never() -> bool:
     return False
@@ -107,8 +105,7 @@ def test_a_killed_study_goes_on_without_repeating_what_is_finished(tmp_path, tin
     file.write_text(f"{head}[set]\n{flat}\n[factors]\noptimizer.lr = [1e-3, 1e-4]\n")
     out = tmp_path / "out"
     command = [sys.executable, "-m", "ayneh", "study", "run", str(file), "--out", str(out), "--workers", "1", "--quiet"]
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    first = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_until(lambda: len(list(out.glob("runs/*/*/outcome.json"))) >= 2, first)
     orphans = children(first.pid)
     first.kill()
@@ -116,7 +113,7 @@ def test_a_killed_study_goes_on_without_repeating_what_is_finished(tmp_path, tin
     done = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/*/outcome.json")}
     assert 2 <= len(done) < 6
     wait_until(lambda: not any(title(pid) for pid in orphans))  # no worker outlives its study
-    again = subprocess.run(command, env=env, capture_output=True, text=True)
+    again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert not Ledger.open(out).unfinished()
     assert all(path.stat().st_mtime_ns == when for path, when in done.items())

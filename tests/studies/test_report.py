@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from ayneh.errors import UserError
@@ -60,13 +59,10 @@ def values_of():
 @pytest.fixture(scope="session")
 def played(tmp_path_factory, values_of):
     """A study's folder, played once."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     study = from_dict(values_of, "tiny")
     ledger = Ledger.create(tmp_path_factory.mktemp("study") / "tiny", study)
     for group in study.groups():
         assert play(group, ledger.folder, Looks.of(study))
-    torch.set_num_threads(before)
     return ledger
 
 

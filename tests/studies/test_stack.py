@@ -27,14 +27,6 @@ DIFFERENT = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def ended(folder, run):
     """Everything a finished run left but its clock: metrics, outcome, last weights."""
     record = Record(folder / run.place)

@@ -15,7 +15,7 @@ from ayneh.studies.stack import Looks, play
 
 
 @pytest.fixture
-def two_arms(one_thread):
+def two_arms():
     """Two runs of one stack: centred noise, and U(0, 1), whose draws the doctor calls parallel."""
     base = PRESETS["digits"].config
     config = replace(
