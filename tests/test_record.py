@@ -1,5 +1,6 @@
 """The run folder: how far a run is, and what of it is deleted."""
 
+import ast
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ayneh import record
 from ayneh.config import Config
 from ayneh.record import LIVELY_S, Record
 
@@ -88,3 +90,18 @@ def test_removing_a_run_leaves_what_is_not_its_own(run):
         (run / name).touch()
     Record(run).remove()
     assert {path.name for path in run.iterdir()} - {"run.lock"} == {"notes.txt", "export-onnx"}
+
+
+def test_no_other_file_names_what_lies_in_a_run_folder():
+    names = {
+        *("metrics.jsonl", "findings.jsonl", "abandoned.jsonl", "rescues.json", "run.lock", "checkpoints", "abandoned"),
+        *("outcome.json", "evaluation.json", "mirror.json", "probe.json", "diagnosis.html", "interrupted", "best"),
+    }
+    source = Path(record.__file__).parent
+    for path in source.rglob("*.py"):
+        if path.name in ("record.py", "checkpoint.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+                parts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
+                assert not names & set(map(str, parts)), (path, node.lineno, parts)

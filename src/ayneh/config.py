@@ -51,8 +51,8 @@ class Data:
 
     def anchored(self) -> Data:
         """The same with an absolute path, which holds whatever the current folder is."""
-        kind, path = self.name.partition(":")[0], self.path()
-        return self if path is None else replace(self, name=f"{kind}:{os.path.abspath(path)}")
+        path = self.path()
+        return self if path is None else replace(self, name=f"{self.name.partition(':')[0]}:{os.path.abspath(path)}")
 
 
 @dataclass(frozen=True)
@@ -227,9 +227,7 @@ class Config:
             raise UserError("--rescue acts on the doctor's findings, and --keep.vitals-steps is 0: leave it at 50.")
 
 
-NESTED: dict[str, type] = {
-    "data": Data, "prior": Prior, "net": Net, "rules": Rules, "optimizer": Optimizer, "keep": Keep,
-}  # fmt: skip
+NESTED = {"data": Data, "prior": Prior, "net": Net, "rules": Rules, "optimizer": Optimizer, "keep": Keep}
 
 
 @cache
@@ -279,8 +277,7 @@ def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
 
     ``where`` begins the message: a file, an arm.
     """
-    hints = typing.get_type_hints(Config)
-    leaves = {name: hint for name, hint in hints.items() if hint not in NESTED.values()}
+    leaves = {name: hint for name, hint in typing.get_type_hints(Config).items() if hint not in NESTED.values()}
     for room, cls in NESTED.items():
         leaves |= {f"{room}.{name}": hint for name, hint in typing.get_type_hints(cls).items()}
     values = to_dict(config)
@@ -288,8 +285,7 @@ def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
         if name not in leaves:
             raise UserError(f"{where}: {unknown('field', name, leaves)}")
         allowed = typing.get_args(leaves[name]) or (leaves[name],)
-        fits = type(value) in allowed or (type(value) is int and float in allowed)
-        if not fits:
+        if type(value) not in allowed and not (type(value) is int and float in allowed):
             wanted = " or ".join("none" if kind is type(None) else kind.__name__ for kind in allowed)
             raise UserError(f"{where}: {name} is {json.dumps(value)}; it must be of type {wanted}.")
         room, _, leaf = name.rpartition(".")

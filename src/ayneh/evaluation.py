@@ -33,11 +33,10 @@ def read_images(data: Data, split: str = "train", run: Path | None = None) -> Im
 
     path = data.path()
     if run and path and not path.exists():
-        here = f" from {Path.cwd()}: run this where it was trained" * (not path.is_absolute()) or ": put them back"
-        raise UserError(
-            f"{run} was trained on {data.name}, which is not there{here}, or write the path where the images are now "
-            f"into data.name in {run / 'config.json'}."
-        )
+        lost, advice = f"{run} was trained on {data.name}, which does not exist", "put the images back"
+        if not path.is_absolute():  # as earlier versions wrote it
+            lost, advice = f"{lost} in {Path.cwd()}", "run the command in the folder where the training was started"
+        raise UserError(f"{lost}: {advice}, or write the images' path into data.name in {run}/config.json.")
     return load(data.name, split, resize=data.resize, limit=data.limit if split == "train" else None)
 
 

@@ -92,7 +92,7 @@ def test_a_run_whose_images_moved_goes_on_once_its_config_names_the_new_place(ay
         status, _, err = ayneh(*verb)
         assert status == 2
         said = " ".join(err.split())
-        assert f"{run} was trained on folder:{home / 'pictures'}, which is not there" in said
+        assert f"{run} was trained on folder:{home / 'pictures'}, which does not exist: put the images back" in said
         assert f"data.name in {run / 'config.json'}" in said
     rename(run, f"folder:{home / 'moved'}")
     for verb in (["resume", run, "--epochs", 2], ["mirror", run, "--images", 200, "--invert", 0]):
@@ -108,8 +108,11 @@ def test_an_older_run_with_a_relative_path_goes_on_where_it_was_trained(ayneh, t
     status, _, err = ayneh("resume", run, "--epochs", 2)
     assert status == 2
     said = " ".join(err.split())
-    assert f"{run} was trained on folder:pictures, which is not there from {Path.cwd()}" in said
-    assert "run this where it was trained, or write the path where the images are now into data.name" in said
+    assert (
+        f"{run} was trained on folder:pictures, which does not exist in {Path.cwd()}: run the command in the folder"
+        in said
+    )
+    assert f"or write the images' path into data.name in {run / 'config.json'}" in said
     monkeypatch.chdir(home)
     status, _, err = ayneh("resume", "run", "--epochs", 2)
     assert status == 0, err
