@@ -41,26 +41,6 @@ class Checkpoint:
         return self.path.parent.parent
 
 
-def write_checkpoint(
-    path: Path,
-    step: int,
-    config: Config,
-    image_shape: tuple[int, int, int],
-    tensors: dict[str, Tensor],
-    meter_steps: int,
-) -> None:
-    """Write a checkpoint atomically."""
-    from safetensors.torch import save
-    from torch import contiguous_format
-
-    # Cloned, because safetensors refuses tensors that share memory, and without a moving average ema is gen itself.
-    tensors = {k: v.detach().cpu().clone(memory_format=contiguous_format) for k, v in tensors.items()}
-    head = {"step": step, "meter_steps": meter_steps, "image_shape": image_shape}
-    head |= {"config": to_dict(config), "sha256": _digest(tensors)}
-    with atomically(path) as file:
-        file.write(save(tensors, {"ayneh": json.dumps(head)}))
-
-
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises Damaged if it is truncated or its bytes are not those that were written."""
     from safetensors import SafetensorError
@@ -95,7 +75,7 @@ class Checkpoints:
     """The folder with the checkpoints of one run."""
 
     def __init__(self, folder: Path, config: Callable[[], Config]) -> None:
-        """config: reads the run's own. Its path of the data replaces that in each checkpoint, for images that moved."""
+        """config: reads the run's own, whose path of the data holds for each checkpoint, so that images may move."""
         self.folder, self._config = folder, config
 
     def path(self, name: str) -> Path:
@@ -119,8 +99,16 @@ class Checkpoints:
         tensors: dict[str, Tensor],
         meter_steps: int,
     ) -> None:
-        """Write one atomically."""
-        write_checkpoint(self.path(name), step, config, image_shape, tensors, meter_steps)
+        """Write a checkpoint atomically."""
+        from safetensors.torch import save
+        from torch import contiguous_format
+
+        # Cloned, because safetensors refuses tensors that share memory, and without a moving average ema is gen itself.
+        tensors = {k: v.detach().cpu().clone(memory_format=contiguous_format) for k, v in tensors.items()}
+        head = {"step": step, "meter_steps": meter_steps, "image_shape": image_shape}
+        head |= {"config": to_dict(config), "sha256": _digest(tensors)}
+        with atomically(self.path(name)) as file:
+            file.write(save(tensors, {"ayneh": json.dumps(head)}))
 
     def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
         """The undamaged checkpoint with the most steps (None: there is none), and the damage of newer ones."""

@@ -18,26 +18,26 @@ class Interrupt:
     """Catches the first Ctrl-C (or SIGTERM), so that work stops between two steps; the second one stops at once."""
 
     def __init__(self) -> None:
-        self._heard = False
+        self._caught = False
         self._before: dict[int, Any] = {}
 
-    def heard(self) -> bool:
+    def caught(self) -> bool:
         """Whether one was caught."""
-        return self._heard
+        return self._caught
 
     def __enter__(self) -> Interrupt:
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._hear)
+            self._before[number] = signal.signal(number, self._catch)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self._heard:
+    def _catch(self, number: int, frame: FrameType | None) -> None:
+        if self._caught:
             raise KeyboardInterrupt
-        self._heard = True
+        self._caught = True
         print("\nStopping after this step, and saving; press Ctrl-C again to stop at once.", file=sys.stderr)
 
 

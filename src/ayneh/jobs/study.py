@@ -67,7 +67,7 @@ def study(
         refuse_over_budget(asked, cost)
         watch.say(f"{cost.runs} of {len(ledger.runs)} runs to play, about {cost.minutes:.1f} minutes")
         with Interrupt() as interrupt, Board(ledger, workers, watch) as board:
-            play_study(ledger, cost, engine, address, interrupt.heard, board.show)
+            play_study(ledger, cost, engine, address, interrupt.caught, board.show)
     _report(ledger)
 
 

@@ -31,7 +31,7 @@ def fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | N
     try:
         with Interrupt() as interrupt, watch.bar(run.total, run.step) as move:
             while run.step < run.total:
-                run.on(interrupt.heard, move)
+                run.on(interrupt.caught, move)
         run.end()
     except Diverged as error:
         raise Stopped(
