@@ -6,7 +6,8 @@ This is the ground floor of the house: every room may stand on it, it stands on 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -29,6 +30,15 @@ def pick(table: Mapping[str, T], name: str, what: str) -> T:
     if name not in table:
         raise unknown(what, name, table)
     return table[name]
+
+
+@contextmanager
+def extra(name: str, what: str) -> Iterator[None]:
+    """Around the imports of ``what``: where one fails, a UserError says how to install the extra of this name."""
+    try:
+        yield
+    except ImportError as error:
+        raise UserError(f"{what} needs a package that is missing ({error}): pip install 'ayneh[{name}]'.") from error
 
 
 class Stopped(RuntimeError):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ayneh.doctor.courses import Course
 from ayneh.doctor.findings import Finding
+from ayneh.pages.sheet import data_address, read_picture
 from ayneh.record import Record
 
 MOST = 6  # pictures on a page
@@ -53,7 +53,7 @@ def moments(record: Record, replica: int, replicas: int, course: Course, finding
         if finding.severity == "severe":
             want(_epoch(course, finding.since_step) - 1, f"before {finding.name}")
     shown = sorted((epoch, ", ".join(reasons)) for epoch, reasons in wanted.items())
-    return [Picture(epoch, why, address(str(epochs[epoch]))) for epoch, why in shown]
+    return [Picture(epoch, why, address(epochs[epoch])) for epoch, why in shown]
 
 
 def _epoch(course: Course, step: int) -> int:
@@ -61,12 +61,9 @@ def _epoch(course: Course, step: int) -> int:
     return int(course.get("epoch")[at])
 
 
-def address(path: str) -> str:
+def address(path: Path) -> str:
     """The picture as a data URL, shrunk to `WIDTH` pixels."""
-    with Image.open(path) as image:
-        page = image.convert("L" if image.mode == "L" else "RGB")
+    page = read_picture(path)
     if page.width > WIDTH:
         page = page.resize((WIDTH, round(page.height * WIDTH / page.width)), Image.Resampling.BOX)
-    out = io.BytesIO()
-    page.save(out, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    return data_address(page)

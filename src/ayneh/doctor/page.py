@@ -14,7 +14,7 @@ from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.doctor.findings import Finding
 from ayneh.doctor.moments import moments
 from ayneh.doctor.symptoms import SYMPTOMS
-from ayneh.errors import UserError
+from ayneh.errors import extra
 from ayneh.files import atomically
 from ayneh.pages.sheet import environment_of
 from ayneh.record import Record
@@ -47,14 +47,11 @@ class Card:
 
 def write(record: Record, diagnosis: Diagnosis, sections: Sequence[Section] = ()) -> Path:
     """Write the page into the run folder; its path. Raises UserError where the libraries for figures are missing."""
-    try:
-        import jinja2  # noqa: F401
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise UserError(f"The page needs {error.name}: pip install 'ayneh[study]', then again.") from error
+    with extra("study", "The page"):
+        page = render(record, diagnosis, sections)
     path = record.report_path(NAME, replica=diagnosis.replica, suffix=".html")
     with atomically(path) as file:
-        file.write(render(record, diagnosis, sections).encode())
+        file.write(page.encode())
     return path
 
 

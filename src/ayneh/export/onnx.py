@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ayneh.errors import UserError
+from ayneh.errors import extra
 from ayneh.export.operations import Affine, Pointwise, Shape, folded, lower
 
 if TYPE_CHECKING:
     import numpy as np
 
 OPSET, IR_VERSION = 17, 8  # of 2022: older runtimes, and those of browsers, read them
-MISSING = "Exporting to ONNX needs the packages {what}: install them by `pip install 'ayneh[export]'`."
 
 
 class _Graph:
@@ -80,11 +79,9 @@ def to_onnx(
     further: more outputs, each by a module that takes the first output. metadata: written into the model.
     Raises UserError where the package onnx is missing, or for a layer outside `LAYERS`.
     """
-    try:
+    with extra("export", "Writing ONNX"):
         import onnx
         from onnx import TensorProto, helper, numpy_helper
-    except ImportError as error:
-        raise UserError(MISSING.format(what="onnx and onnxruntime")) from error
 
     def described(name: str, shape: Shape) -> Any:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
@@ -109,11 +106,8 @@ def difference(model: bytes, inputs: Tensor, expected: Mapping[str, Tensor]) -> 
     inputs (N, ...) float32; expected: PyTorch's, by the name of the output. NaN counts as infinite. Raises UserError
     where onnxruntime is missing.
     """
-    try:
+    with extra("export", "Checking ONNX"):
         import onnxruntime
-    except ImportError as error:
-        raise UserError(MISSING.format(what="onnx and onnxruntime")) from error
-
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     found = session.run(list(expected), {given.name: inputs.float().contiguous().numpy()})

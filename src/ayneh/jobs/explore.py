@@ -7,11 +7,9 @@ from pathlib import Path
 
 import tyro
 
-from ayneh.errors import UserError
+from ayneh.errors import UserError, extra
 from ayneh.explorer.library import Library
 from ayneh.terminal import Watch
-
-MISSING = "`ayneh explore` needs the packages starlette, uvicorn and onnx: pip install 'ayneh[explore]'."
 
 
 def explore(
@@ -39,12 +37,10 @@ def explore(
     if not 0 <= port < 65536:
         raise UserError(f"--port is {port}; a port is a number from 0 to 65535.")
     library, watch = Library(runs), Watch()
-    try:
+    with extra("explore", "`ayneh explore`"):
         import onnx  # noqa: F401
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise UserError(MISSING) from error
     if save is not None:
         from ayneh.explorer.single import write_page
 

@@ -30,15 +30,13 @@ class Interval:
     high: float | None
 
 
-def centre(values: Sequence[float], statistic: str = "median") -> Interval:
-    """The median or mean of independent values with a bootstrap interval (BCa, Efron 1987; 9,999 resamples).
+def centre(values: Sequence[float]) -> Interval:
+    """The median of independent values with a bootstrap interval (BCa, Efron 1987; 9,999 resamples).
 
     Constant values have an interval of no width; infinite ones (failed runs) make the percentile interval instead, and
     its ends may be infinite. Below two values there is no interval.
     """
-    x = np.asarray(values, dtype=np.float64)
-    functions: dict[str, Callable[..., np.ndarray]] = {"median": _median, "mean": np.mean}
-    return _bootstrap(x, functions[statistic])
+    return _bootstrap(np.asarray(values, dtype=np.float64))
 
 
 def paired_centre(ours: Sequence[float], theirs: Sequence[float], scale: str) -> Interval:
@@ -48,9 +46,9 @@ def paired_centre(ours: Sequence[float], theirs: Sequence[float], scale: str) ->
     """
     change = _change(ours, theirs, scale)
     if scale == "difference" or change.min() < 0:
-        return _bootstrap(change, _median)
+        return _bootstrap(change)
     with np.errstate(divide="ignore"):
-        found = _bootstrap(np.log(change), _median)
+        found = _bootstrap(np.log(change))
     ends = (None if end is None else float(np.exp(end)) for end in (found.low, found.high))
     return Interval(float(np.exp(found.value)), *ends)
 
@@ -251,8 +249,8 @@ def _median(x: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.nan_to_num(np.median(x, axis=axis), nan=0.0, posinf=np.inf, neginf=-np.inf)
 
 
-def _bootstrap(x: np.ndarray, function: Callable[..., np.ndarray]) -> Interval:
-    value = float(function(x))
+def _bootstrap(x: np.ndarray) -> Interval:
+    value = float(_median(x))
     if len(x) < 2:
         return Interval(value, None, None)
     if np.isfinite(x).all():
@@ -261,12 +259,12 @@ def _bootstrap(x: np.ndarray, function: Callable[..., np.ndarray]) -> Interval:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # SciPy warns where BCa is degenerate; that is looked at below
             found = stats.bootstrap(
-                (x,), function, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(0), vectorized=True
+                (x,), _median, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(0), vectorized=True
             ).confidence_interval
         if math.isfinite(found.low) and math.isfinite(found.high):
             return Interval(value, float(found.low), float(found.high))
     rows = x[np.random.default_rng(0).integers(0, len(x), (RESAMPLES, len(x)))]
-    low, high = _quantiles(function(rows, axis=1))
+    low, high = _quantiles(_median(rows, axis=1))
     return Interval(value, low, high)
 
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ayneh.studies.compare import smallest_p
 from ayneh.studies.contrast import Contrast, contrast, family
 from ayneh.studies.panels import sections, short
-from ayneh.studies.plan import Ask, Study
+from ayneh.studies.plan import Ask, Study, grouped
 from ayneh.studies.results import Result, outcome_named
 
 ALPHA = 0.05
@@ -73,20 +74,9 @@ def tally(group: Sequence[Compared]) -> dict[str, int]:
     return {name: all_.count(name) for name in MARKS if name in all_}
 
 
-def by_question(group: Sequence[Compared]) -> dict[str, list[Compared]]:
-    """Comparisons by their question."""
-    found: dict[str, list[Compared]] = {}
-    for one in group:
-        found.setdefault(one.ask.question, []).append(one)
-    return found
-
-
 def arms_of(found: Sequence[Result]) -> dict[str, list[Result]]:
     """Finished runs by arm."""
-    by_arm: dict[str, list[Result]] = {}
-    for result in found:
-        by_arm.setdefault(result.run.arm, []).append(result)
-    return by_arm
+    return grouped(found, lambda result: result.run.arm)
 
 
 def measured(found: Sequence[Result], outcome: str) -> bool:
@@ -105,7 +95,7 @@ def values(found: Sequence[Result], outcome: str) -> dict[int, float]:
 
 def paired(n: int, m: int) -> bool:
     """Whether a paired Wilcoxon test of n pairs can reach alpha after Holm's correction: 2 / 2^n < alpha / m."""
-    return 2 / 2**n < ALPHA / m
+    return smallest_p(n, n, paired=True) < ALPHA / m
 
 
 def pairs_needed(m: int) -> int:

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from markupsafe import Markup
 
 from ayneh.studies.comparisons import MARKS, Compared, verdict
 from ayneh.studies.figures import Bar, Curve, curves, forest
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import number
 from ayneh.studies.panels import IN_A_PANEL, left_over, panels, sections, short
-from ayneh.studies.plan import Study
+from ayneh.studies.plan import Study, grouped
 from ayneh.studies.results import Result, outcome_named
 from ayneh.studies.strips import Strip, chosen_looks, strip
 
@@ -23,20 +22,12 @@ EQUILIBRIUM = {"non-saturating", "saturating"}  # losses whose D loses 2 ln 2 wh
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A figure and what it shows."""
-
-    title: str
-    svg: Markup
-
-
-@dataclass(frozen=True)
 class Panel:
     """Curves of a few arms."""
 
     title: str
     questions: list[str]
-    svgs: list[Markup]
+    svgs: list[str]
 
 
 @dataclass(frozen=True)
@@ -48,15 +39,12 @@ class Strips:
     strips: list[tuple[str, Strip]]  # with the arm's name within the section
 
 
-def forests(compared: Mapping[str, Sequence[Compared]]) -> dict[str, list[Drawn]]:
-    """{outcome: a forest plot for each section}."""
-    found: dict[str, list[Drawn]] = {}
+def forests(compared: Mapping[str, Sequence[Compared]]) -> dict[str, list[tuple[str, str]]]:
+    """{outcome: (section, forest plot as SVG) for each section}."""
+    found: dict[str, list[tuple[str, str]]] = {}
     for outcome, group in compared.items():
         kind = outcome_named(outcome)
-        by_section: dict[str, list[Compared]] = {}
-        for one in group:
-            by_section.setdefault(one.section, []).append(one)
-        for section, rows in by_section.items():
+        for section, rows in grouped(group, lambda one: one.section).items():
             if not any(one.contrast for one in rows):
                 continue
             svg = forest(
@@ -66,7 +54,7 @@ def forests(compared: Mapping[str, Sequence[Compared]]) -> dict[str, list[Drawn]
                 label=f"{outcome}: {'times' if kind.scale == 'ratio' else 'difference from'} the reference's",
                 sides=SIDES[kind.better],
             )
-            found.setdefault(outcome, []).append(Drawn(section, Markup(svg)))
+            found.setdefault(outcome, []).append((section, svg))
     return found
 
 
@@ -110,37 +98,30 @@ def _panel(
     if len(have) < 2 <= len(arms):  # a reference whose arms are still to be played
         return Panel(section, [], [])
     name = f"{section} {' '.join(arms)}"
-    distance = [look_curve(arm, found, "fd") for arm, found in have.items()]
+    distance = [
+        _curve(arm, [{look["images"]: look.get("fd", math.inf) for look in run.looks} for run in found], math.inf)
+        for arm, found in have.items()
+    ]
     drawn = []
     if any(np.isfinite(curve.values).any() for curve in distance):
-        drawn.append(Markup(curves(f"fd {name}", {"Fréchet distance": distance}, log=True)))
+        drawn.append(curves(f"fd {name}", {"Fréchet distance": distance}, log=True))
     losses = {
-        f"loss of {who}": [line_curve(arm, found, f"mean_loss_{who.lower()}") for arm, found in have.items()]
-        for who in "DG"
+        f"loss of {who}": [
+            _curve(arm, [{line["images"]: line[name][0] for line in run.lines} for run in found], math.nan)
+            for arm, found in have.items()
+        ]
+        for who, name in (("D", "mean_loss_d"), ("G", "mean_loss_g"))
     }
     if have:
-        drawn.append(Markup(curves(f"loss {name}", losses, log=True, mark=mark)))
+        drawn.append(curves(f"loss {name}", losses, log=True, mark=mark))
     return Panel(section, [q for q in asked if q], drawn)
 
 
-def look_curve(arm: str, found: Sequence[Result], score: str) -> Curve:
-    """A score over the looks; infinite once a run broke down."""
-    x = sorted({look["images"] for result in found for look in result.looks})
-    rows = []
-    for result in found:
-        have = {look["images"]: look.get(score, math.inf) for look in result.looks}
-        rows.append([have.get(images, math.inf) for images in x])
-    return Curve(arm, x, np.array(rows, dtype=float).reshape(len(found), len(x)))
-
-
-def line_curve(arm: str, found: Sequence[Result], measure: str) -> Curve:
-    """A measure over the ticks; NaN once a run broke down."""
-    x = sorted({line["images"] for result in found for line in result.lines})
-    rows = []
-    for result in found:
-        have = {line["images"]: line[measure][0] for line in result.lines if measure in line}
-        rows.append([have.get(images, math.nan) for images in x])
-    return Curve(arm, x, np.array(rows, dtype=float).reshape(len(found), len(x)))
+def _curve(arm: str, runs: Sequence[Mapping[float, float]], gone: float) -> Curve:
+    """An arm's runs, each {images seen: value}; ``gone`` where a run broke down before."""
+    x = sorted({images for run in runs for images in run})
+    rows = [[run.get(images, gone) for images in x] for run in runs]
+    return Curve(arm, x, np.array(rows, dtype=float).reshape(len(runs), len(x)))
 
 
 def strips_of(ledger: Ledger, by_arm: Mapping[str, Sequence[Result]]) -> list[Strips]:

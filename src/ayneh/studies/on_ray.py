@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ayneh.errors import Stopped, UserError
+from ayneh.errors import Stopped, UserError, extra
+from ayneh.files import atomically
+from ayneh.record import OUTCOME
 from ayneh.studies.plan import Run
 from ayneh.studies.stack import Looks, play
 
@@ -71,19 +73,14 @@ def play_far(share: list[Run], looks: Looks, device: str) -> Files:
 
 def bring_home(files: Files, folder: Path) -> None:
     """Write a share's files, each run's outcome last: with it the run is done."""
-    from ayneh.files import atomically
-    from ayneh.record import OUTCOME
-
     for name in sorted(files, key=lambda name: name.endswith(OUTCOME)):
         with atomically(folder / name) as file:
             file.write(files[name])
 
 
 def _ray(address: str | None):  # type: ignore[no-untyped-def]  # the module: an extra, without types
-    try:
+    with extra("ray", "--engine ray"):
         import ray
-    except ImportError as error:
-        raise UserError("--engine ray needs Ray: pip install 'ayneh[ray]'.") from error
     here = {name: os.environ[name] for name in ("AYNEH_DATA", "AYNEH_CACHE") if name in os.environ}
     try:
         ray.init(

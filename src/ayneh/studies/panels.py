@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ayneh.studies.plan import Ask, Study
+from ayneh.studies.plan import Ask, Study, grouped
 
 IN_A_PANEL = 6  # lines that can be told apart
 
@@ -25,10 +25,7 @@ def sections(study: Study) -> dict[str, list[Ask]]:
     asks = study.comparisons()
     sides = [(levels(study, ask.arm), levels(study, ask.reference)) for ask in asks]
     shared = [f for f in study.factors if all(f in a and a[f] == b.get(f) for a, b in sides)]
-    found: dict[str, list[Ask]] = {}
-    for ask, (level, _) in zip(asks, sides, strict=True):
-        found.setdefault(", ".join(level[f] for f in shared), []).append(ask)
-    return found
+    return grouped(asks, lambda ask: ", ".join(levels(study, ask.arm)[f] for f in shared))
 
 
 def short(arm: str, section: str) -> str:
@@ -36,18 +33,10 @@ def short(arm: str, section: str) -> str:
     return arm.removesuffix(f", {section}") if section else arm
 
 
-def questions(asks: Sequence[Ask]) -> dict[str, list[Ask]]:
-    """Comparisons by their question, in the order of the study."""
-    found: dict[str, list[Ask]] = {}
-    for ask in asks:
-        found.setdefault(ask.question, []).append(ask)
-    return found
-
-
 def panels(asks: Sequence[Ask]) -> list[tuple[list[str], list[str]]]:
     """(questions, arms) of each panel: questions in their order, as many as fit `IN_A_PANEL` arms."""
     found: list[tuple[list[str], list[str]]] = []
-    for question, group in questions(asks).items():
+    for question, group in grouped(asks, lambda ask: ask.question).items():
         first = group[0].reference
         arms = list(dict.fromkeys([first, *(arm for ask in group for arm in (ask.reference, ask.arm))]))
         if found and len(union := list(dict.fromkeys(found[-1][1] + arms))) <= IN_A_PANEL:

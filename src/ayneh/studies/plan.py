@@ -6,10 +6,10 @@ import dataclasses
 import itertools
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ayneh.config import Config, Data, changed, to_dict
 from ayneh.engine.hyper import structure
@@ -17,6 +17,7 @@ from ayneh.errors import UserError, pick, unknown
 from ayneh.presets import PRESETS
 
 Changes = Mapping[str, Any]  # {"optimizer.lr": 1e-3}: leaves of a Config by their dotted names
+T = TypeVar("T")
 BUILT_IN = Path(__file__).parent / "builtin"
 
 
@@ -134,11 +135,8 @@ class Study:
 
     def groups(self) -> list[list[Run]]:
         """The runs that may share a stack: they differ in seeds, priors and numbers alone."""
-        groups: dict[str, list[Run]] = {}
-        for run in self.runs():
-            # An effect that some arm of a group uses is drawn for every run of it, and changes nothing in the others.
-            groups.setdefault(repr(structure(run.config)), []).append(run)
-        return list(groups.values())
+        # An effect that some arm of a group uses is drawn for every run of it, and changes nothing in the others.
+        return list(grouped(self.runs(), lambda run: repr(structure(run.config))).values())
 
     def look_epochs(self) -> list[int]:
         """The epochs (from 0) after which every run is scored and pictured; the last of each arm is among them."""
@@ -179,6 +177,14 @@ class Study:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values, with the base's config written out, as study.json keeps it."""
         return dataclasses.asdict(self) | {"config": to_dict(self.config())}
+
+
+def grouped(things: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
+    """Things by their key, in the order in which the keys occur."""
+    found: dict[str, list[T]] = {}
+    for thing in things:
+        found.setdefault(key(thing), []).append(thing)
+    return found
 
 
 def slug(words: str) -> str:

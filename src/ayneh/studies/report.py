@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ayneh.errors import UserError
+from ayneh.errors import extra
 from ayneh.files import atomically
+from ayneh.pages.sheet import environment_of
+from ayneh.studies import drawings, settings
 from ayneh.studies import results as outcomes
-from ayneh.studies import settings
 from ayneh.studies.compare import Interval, centre
 from ayneh.studies.comparisons import (
     ALPHA,
     MARKS,
     Compared,
     arms_of,
-    by_question,
     compare,
     measured,
     pairs_needed,
@@ -27,7 +27,7 @@ from ayneh.studies.comparisons import (
 )
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import interval, number, p_words
-from ayneh.studies.plan import Study
+from ayneh.studies.plan import Study, grouped
 from ayneh.studies.results import Result, missing, need_some, outcome_named, results, write_tables
 
 PAGE = "report.html"
@@ -41,24 +41,13 @@ def write_report(ledger: Ledger) -> list[str]:
     found = results(ledger)
     need_some(ledger, found)
     tables = write_tables(ledger, found)
-    _need_extra(ledger, tables)
     compared = compare(ledger.study, found)
-    page = render(ledger, found, compared, tables)
+    with extra("study", f"The tables are written ({', '.join(tables)} in {ledger.folder}), but the page"):
+        page = render(ledger, found, compared, tables)
     with atomically(ledger.folder / PAGE) as file:
         file.write(page.encode())
     return [*lines(ledger, found, compared), f"{ledger.folder / PAGE}: open it in a browser",
             f"{', '.join(tables)} in {ledger.folder}: for statistics of your own"]  # fmt: skip
-
-
-def _need_extra(ledger: Ledger, tables: Sequence[str]) -> None:
-    try:
-        import jinja2  # noqa: F401
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"The tables are written ({', '.join(tables)} in {ledger.folder}), but the page needs {error.name}: "
-            "pip install 'ayneh[study]', then `ayneh study report` again."
-        ) from error
 
 
 def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequence[Compared]]) -> list[str]:
@@ -66,7 +55,9 @@ def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequen
     said = [missing_words(ledger, found)] if missing(ledger, found) else []
     for place, (outcome, group) in enumerate(compared.items()):
         if place == 0:
-            for question, asked in by_question([one for one in group if one.contrast]).items():
+            for question, asked in grouped(
+                [one for one in group if one.contrast], lambda one: one.ask.question
+            ).items():
                 said += [f"{question}:"] * bool(question)
                 said += [f"  {MARKS[verdict(one)]} {one.words}" for one in asked]
             if waiting := sum(one.contrast is None for one in group):
@@ -92,9 +83,6 @@ def render(
     ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequence[Compared]], tables: Sequence[str]
 ) -> str:
     """The page's HTML. Everything that a study names is escaped."""
-    from ayneh.pages.sheet import environment_of
-    from ayneh.studies import drawings
-
     study = ledger.study
     environment = environment_of("studies")
     environment.filters |= {"number": number, "interval": interval, "p": p_words}
@@ -173,7 +161,7 @@ def arm_rows(study: Study, by_arm: Mapping[str, Sequence[Result]], shown: Sequen
 
 def median(found: Sequence[float]) -> Interval | None:
     """The median with its interval; None without values."""
-    return centre(found, "median") if found else None
+    return centre(found) if found else None
 
 
 def failure_rows(by_arm: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:

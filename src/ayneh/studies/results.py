@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -150,14 +151,10 @@ def rows(found: Sequence[Result]) -> list[dict[str, Any]]:
     return table
 
 
-def curve_rows(found: Sequence[Result]) -> list[dict[str, Any]]:
-    """A flat row for each look at each run."""
-    return [{"arm": r.run.arm, "seed": r.run.seed} | look for r in found for look in r.looks]
-
-
 def write_tables(ledger: Ledger, found: Sequence[Result]) -> list[str]:
     """results.csv and curves.csv, and results.parquet where pyarrow is installed; returns their names."""
-    tables = {"results": rows(found), "curves": curve_rows(found)}
+    looks = [{"arm": r.run.arm, "seed": r.run.seed} | look for r in found for look in r.looks]
+    tables = {"results": rows(found), "curves": looks}
     written = []
     for name, table in tables.items():
         columns = list(dict.fromkeys(column for row in table for column in row))
@@ -180,13 +177,8 @@ def write_tables(ledger: Ledger, found: Sequence[Result]) -> list[str]:
 
 def missing(ledger: Ledger, found: Sequence[Result]) -> dict[str, tuple[int, int]]:
     """Arms that are not complete: {arm: (finished, planned)}."""
-    done: dict[str, int] = {}
-    planned: dict[str, int] = {}
-    for run in ledger.runs:
-        planned[run.arm] = planned.get(run.arm, 0) + 1
-    for result in found:
-        done[result.run.arm] = done.get(result.run.arm, 0) + 1
-    return {arm: (done.get(arm, 0), n) for arm, n in planned.items() if done.get(arm, 0) < n}
+    done, planned = Counter(result.run.arm for result in found), Counter(run.arm for run in ledger.runs)
+    return {arm: (done[arm], n) for arm, n in planned.items() if done[arm] < n}
 
 
 def need_some(ledger: Ledger, found: Sequence[Result]) -> None:

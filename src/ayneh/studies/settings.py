@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -19,34 +17,12 @@ PACKAGES = ("ayneh", "torch", "numpy", "scipy", "scikit-learn", "matplotlib")
 
 def as_toml(study: Study) -> str:
     """A file from which `plan.read` makes the same study."""
-    values = {name: value for name, value in study.to_dict().items() if name != "config" and value is not None}
-    tables = {name: values.pop(name) for name in ("set", "arms", "factors", "swaps")}
-    asks = values.pop("asks")
-    blocks = [_pairs(values)]
-    if tables["set"]:
-        blocks.append("[set]\n" + _pairs(tables["set"]))
-    blocks += [
-        f"[factors.{_key(f)}.{_key(v)}]\n{_pairs(c)}" for f, vs in tables["factors"].items() for v, c in vs.items()
-    ]
-    for name in ("arms", "swaps"):
-        blocks += [f"[{name}.{_key(arm)}]\n{_pairs(changes)}" for arm, changes in tables[name].items()]
-    blocks += ["[[asks]]\n" + _pairs(ask) for ask in asks]
-    return "\n\n".join(block.rstrip() for block in blocks) + "\n"
+    import tomli_w
 
-
-def _pairs(values: Mapping[str, Any]) -> str:
-    return "".join(f"{_key(name)} = {_value(value)}\n" for name, value in values.items())
-
-
-def _key(name: str) -> str:
-    # A dotted name is one quoted key: factors keep their leaves by those names.
-    bare = name and all(c.isascii() and (c.isalnum() or c in "-_") for c in name)
-    return name if bare else _value(name)
-
-
-def _value(value: Any) -> str:
-    """A TOML value. JSON writes strings, numbers and lists alike, except DEL, which TOML escapes."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    values = study.to_dict()
+    return tomli_w.dumps(
+        {name: value for name, value in values.items() if name != "config" and value not in (None, {})}
+    )
 
 
 def command(ledger: Ledger) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +9,15 @@ from pathlib import Path
 
 from PIL import Image
 
+from ayneh.pages.sheet import data_address, read_picture
 from ayneh.record import Record
 from ayneh.studies.comparisons import values
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.results import Result, outcome_named
 
-COLUMNS = 6  # of a run's pictures: the root of share.PICTURED, which cannot be read without waiting for torch
+COLUMNS = 6  # of a run's pictures: the root of stack.PICTURED, which cannot be read without waiting for torch
 SIDE = 4  # images a side of what is cut from a picture
-GAP = 2  # pixels between the images of a picture, as `data.images.grid` sets them
+GAP = 2  # pixels between the images of a picture, as `pictures.grid` sets them
 LOOKS = 6  # pictures of an arm
 LARGEST = 96  # pixels a side of an image, above which it is shrunk
 
@@ -68,13 +67,10 @@ def cut(path: Path) -> str | None:
     """The upper left `SIDE` x `SIDE` images of a picture, as a data address; None without the file."""
     if not path.is_file():
         return None
-    with Image.open(path) as image:
-        page = image.convert("L" if image.mode == "L" else "RGB")
+    page = read_picture(path)
     cell = (page.width - GAP) // COLUMNS
     page = page.crop((0, 0, SIDE * cell + GAP, SIDE * cell + GAP))
     if cell - GAP > LARGEST:
         size = round(page.width * LARGEST / cell), round(page.height * LARGEST / cell)
         page = page.resize(size, Image.Resampling.BOX)
-    out = io.BytesIO()
-    page.save(out, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    return data_address(page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ayneh.errors import UserError
+from ayneh.errors import extra
 
 
 class Board:
@@ -13,10 +13,8 @@ class Board:
 
     def __init__(self, folder: Path, step: int) -> None:
         """Raises UserError where TensorBoard is not installed."""
-        try:
+        with extra("tensorboard", "--keep.tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise UserError("--keep.tensorboard needs TensorBoard: pip install 'ayneh[tensorboard]'.") from error
         self.writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def write(self, line: Mapping[str, object]) -> None:
