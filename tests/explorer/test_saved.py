@@ -55,7 +55,7 @@ def test_a_saved_page_names_no_path_of_the_data(tiny_run, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(tiny_run, run)
     config = json.loads((run / "config.json").read_text())
-    config["config"]["data"]["name"] = "npz:/home/me/private.npy"
+    config["config"]["data"]["name"] = "npz:/home/me/private-moved.npy"
     (run / "config.json").write_text(json.dumps(config))
     argv = ["ayneh", "train", "digits", "--data.name", "npz:/home/me/private.npy"]
     line = {"step": 5, "epoch": 1, "replica": 0, "name": "few images", "title": "few", "severity": "note"}

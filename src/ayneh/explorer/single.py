@@ -77,9 +77,8 @@ def _live(library: Library, run: int, replica: int) -> dict[str, bytes]:
     """The metrics and findings of one replica, and its newest picture."""
     live: dict[str, Any] = json.loads(library.live(run).body)
     own = [event | {"replica": 0} for event in live["findings"] if event["replica"] == replica]
-    data = library.records[run].config().data.name
     for advice in filter(None, (event["advice"] for event in own)):  # the page is shown to others: no path of the data
-        advice["argv"] = [f"{data.partition(':')[0]}:..." if ":" in data and x == data else x for x in advice["argv"]]
+        advice["argv"] = [re.sub(r"^(folder|npz):.+", r"\1:...", word) for word in advice["argv"]]
     lines = [of_replicas(line, range(replica, replica + 1)) for line in live["lines"]]
     live |= {"lines": lines, "training": False, "pictures": live["pictures"][-1:], "findings": own}
     found = {f"/api/runs/{run}/live": json.dumps(live).encode()}
