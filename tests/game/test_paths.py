@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.special import ndtr, ndtri
 from torch import Tensor
-from torch.special import ndtr, ndtri
 
 from ayneh.errors import UserError
-from ayneh.game.paths import bisect, blend, through_scores
+from ayneh.game.paths import PATHS, bisect, blend, student_tail, through_scores
 from ayneh.game.priors import PRIORS, Bernoulli, Mixture, Sphere, StudentT, Uniform, make_prior
 
 N, DIM = 8_000, 5
@@ -41,7 +41,7 @@ def p_value(z: Tensor, cdf: Cdf) -> float:
 
 
 def test_every_prior_has_its_path_tested() -> None:
-    assert {*CDFS, "bernoulli"} == set(PRIORS)
+    assert {*CDFS, "bernoulli"} == set(PRIORS) == set(PATHS)
 
 
 @pytest.mark.parametrize("name", CDFS)
@@ -85,11 +85,12 @@ def test_coins_stay_coins() -> None:
 @pytest.mark.parametrize("name", PRIORS)
 def test_ends_shape_and_type(name: str) -> None:
     a, b = pair(name, n=6)
-    for dtype in (torch.float32, torch.float64):
-        x, y = a.view(2, 3, DIM).to(dtype), b.view(2, 3, DIM).to(dtype)
+    for dtype in (torch.bfloat16, torch.float32, torch.float64):
+        x, y = (end.view(2, 3, DIM).to(dtype).requires_grad_() for end in (a, b))
         path = make_prior(name).interpolate(x, y, T)
         assert path.shape == (len(T), 2, 3, DIM)
         assert path.dtype == dtype
+        assert not path.requires_grad
         assert torch.equal(path[0], x)
         assert torch.equal(path[-1], y)
         assert not torch.equal(path[2], x)
@@ -112,15 +113,57 @@ def test_path_back_is_the_same(name: str) -> None:
 
 
 def test_scores_of_a_normal_give_the_closed_form() -> None:
-    a, b = (x.double() for x in pair("normal", n=100))
-    through = through_scores(a, b, T, 0.5, lambda d: ndtr(-d / 2), lambda p: -2 * ndtri(p))
-    torch.testing.assert_close(through, blend(a, b, T, 0.5), rtol=1e-9, atol=1e-9)
+    a, b = (x.double().numpy() for x in pair("normal", n=100))
+    t = T.double().numpy()[:, None, None]
+    through = through_scores(a, b, t, 0.5, lambda d: ndtr(-d / 2), lambda p: -2 * ndtri(p))
+    np.testing.assert_allclose(through, blend(a, b, t, 0.5), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "cdf"),
+    [
+        ("normal", {"mean": 2.0, "std": 0.3}, stats.norm(2, 0.3).cdf),
+        ("uniform", {"low": 0.0, "high": 1.0}, stats.uniform.cdf),
+        ("truncated-normal", {}, stats.truncnorm(-2, 2).cdf),
+        ("truncated-normal", {"mean": 1.0, "std": 2.0, "bound": 0.5}, stats.truncnorm(-0.5, 0.5, 1, 2).cdf),
+        ("truncated-normal", {"bound": 9.0}, stats.norm.cdf),
+        ("laplace", {"mean": -1.0, "scale": 3.0}, stats.laplace(-1, 3).cdf),
+        ("student-t", {}, stats.t(3).cdf),
+        ("student-t", {"df": 0.5, "scale": 2.0}, stats.t(0.5, scale=2).cdf),
+        ("student-t", {"df": 200.0}, stats.t(200).cdf),
+        ("mixture", {}, CDFS["mixture"]),
+        ("mixture", {"components": 3, "low": 0.0, "high": 4.0},
+         lambda x: np.mean([stats.norm.cdf(x, centre, 0.25) for centre in (0, 2, 4)], axis=0)),
+    ],
+)  # fmt: skip
+def test_scores_by_scipys_laws_follow_the_blend(name: str, numbers: dict[str, float], cdf: Cdf) -> None:
+    centre = {"normal": 2.0, "uniform": 0.5}.get(name, numbers.get("mean", numbers.get("high", 0.0) / 2))
+
+    def scores(x: Tensor) -> np.ndarray:  # of symmetric laws, from the tail, where the cdf is exact
+        d = x.numpy() - centre
+        return -np.sign(d) * ndtri(cdf(centre - np.abs(d)))
+
+    a, b = (x.double() for x in pair(name, n=100, **numbers))
+    path = make_prior(name, **numbers).interpolate(a, b, T)
+    expected = blend(scores(a), scores(b), T.double().numpy()[:, None, None], 0.0)
+    np.testing.assert_allclose(scores(path), expected, rtol=1e-7, atol=1e-8)
 
 
 def test_bisection_inverts_a_known_tail() -> None:
-    p = torch.logspace(-12, math.log10(0.5), 100, dtype=torch.float64)
-    found = bisect(lambda d: (-d).exp() / 2, p, 40.0)
-    torch.testing.assert_close(found, -(2 * p).log(), rtol=0, atol=1e-8)
+    p = np.logspace(-12, math.log10(0.5), 100)
+    found = bisect(lambda d: np.exp(-d) / 2, p, 40.0)
+    np.testing.assert_allclose(found, -np.log(2 * p), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("df", [0.5, 1.0, 3.0, 30.0, 5000.0])
+def test_students_tail_against_scipy(df: float) -> None:
+    d = np.concatenate([[0.0], np.logspace(-12, 12, 200)])
+    np.testing.assert_allclose(student_tail(df, d), stats.t(df).sf(d), rtol=1e-8, atol=1e-300)
+
+
+def test_cauchys_tail_against_its_closed_form() -> None:
+    d = np.logspace(-12, 12, 200)
+    np.testing.assert_allclose(student_tail(1.0, d), np.arctan2(1, d) / math.pi, rtol=1e-13)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""An exported folder with numpy and onnxruntime alone: three lines, and every refusal."""
+"""An exported folder with numpy, scipy and onnxruntime alone: three lines, and every refusal."""
 
 import json
 import shutil
@@ -36,10 +36,10 @@ def model(folder):
 
 
 def test_three_lines_without_torch(folder):
-    """In a process where torch, scipy, scikit-learn and safetensors cannot be imported."""
+    """In a process where torch, scikit-learn and safetensors cannot be imported."""
     code = f"""
 import sys
-for name in ("torch", "scipy", "sklearn", "safetensors", "onnx", "PIL"):
+for name in ("torch", "sklearn", "safetensors", "onnx", "PIL"):
     sys.modules[name] = None
 import ayneh
 model = ayneh.load({str(folder)!r})

@@ -10,19 +10,20 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
-from scipy.special import stdtr, stdtrit
 from torch import Generator, Tensor
-from torch.special import ndtr, ndtri
 
 from ayneh.errors import UserError, pick
-from ayneh.game.paths import bisect, blend, great_circle, jumps, through_scores
+from ayneh.game.paths import path
 
 
 class Prior(Protocol):
     """What every prior offers."""
+
+    name: ClassVar[str]
+    """Its key in `PRIORS`."""
 
     def sample(self, n: int, dim: int, generator: Generator) -> Tensor:
         """n independent draws, float32 (n, dim) on the generator's device."""
@@ -31,16 +32,22 @@ class Prior(Protocol):
         """Mean and variance of one coordinate; inf or nan where there is none."""
 
     def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        """a, b (..., dim) and t (T,) in [0, 1] -> (T, ..., dim): a at t = 0 and b at t = 1, to the bit."""
+        """a, b (..., dim) and t (T,) in [0, 1] -> (T, ..., dim): a at t = 0 and b at t = 1, to the bit.
+
+        In float64 on the CPU, then of a's type, on a's device.
+        """
+        ends_and_steps = (x.detach().cpu().double().numpy() for x in (a, b, t))
+        return torch.from_numpy(path(self.name, vars(self), *ends_and_steps)).to(a)
 
     def describe(self) -> str:
         """The law in short, such as N(0, 1)."""
 
 
 @dataclass(frozen=True)
-class Normal:
+class Normal(Prior):
     """N(mean, std^2) in each coordinate."""
 
+    name = "normal"
     mean: float = 0.0
     """Mean of a coordinate."""
     std: float = 1.0
@@ -56,17 +63,15 @@ class Normal:
     def moments(self, dim: int) -> tuple[float, float]:
         return self.mean, self.std**2
 
-    def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        return blend(a, b, t, self.mean)
-
     def describe(self) -> str:
         return f"N({self.mean:g}, {self.std**2:g})"
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(Prior):
     """U(low, high) in each coordinate."""
 
+    name = "uniform"
     low: float = -1.0
     """Lower end."""
     high: float = 1.0
@@ -81,18 +86,15 @@ class Uniform:
     def moments(self, dim: int) -> tuple[float, float]:
         return (self.low + self.high) / 2, (self.high - self.low) ** 2 / 12
 
-    def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        centre, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-        return through_scores(a, b, t, centre, lambda d: (1 - d / half) / 2, lambda p: half * (1 - 2 * p))
-
     def describe(self) -> str:
         return f"U({self.low:g}, {self.high:g})"
 
 
 @dataclass(frozen=True)
-class Sphere:
+class Sphere(Prior):
     """Uniform on the sphere around the origin."""
 
+    name = "sphere"
     radius: float | None = None
     """Radius; None is sqrt(dim), which gives each coordinate the variance 1."""
 
@@ -107,9 +109,6 @@ class Sphere:
     def moments(self, dim: int) -> tuple[float, float]:
         return 0.0, self._radius(dim) ** 2 / dim
 
-    def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        return great_circle(a, b, t, self._radius(a.shape[-1]))
-
     def describe(self) -> str:
         return f"sphere of radius {'sqrt(dim)' if self.radius is None else format(self.radius, 'g')}"
 
@@ -118,9 +117,10 @@ class Sphere:
 
 
 @dataclass(frozen=True)
-class TruncatedNormal:
+class TruncatedNormal(Prior):
     """N(mean, std^2) given that |x - mean| <= bound * std, in each coordinate."""
 
+    name = "truncated-normal"
     mean: float = 0.0
     """Mean of a coordinate."""
     std: float = 1.0
@@ -142,22 +142,15 @@ class TruncatedNormal:
         density = math.exp(-(self.bound**2) / 2) / math.sqrt(2 * math.pi)
         return self.mean, self.std**2 * (1 - 2 * self.bound * density / kept)
 
-    def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        kept, cut = math.erf(self.bound / math.sqrt(2)), math.erfc(self.bound / math.sqrt(2)) / 2
-
-        def tail(d: Tensor) -> Tensor:
-            return (ndtr(-d / self.std) - cut) / kept
-
-        return through_scores(a, b, t, self.mean, tail, lambda p: -self.std * ndtri(cut + kept * p))
-
     def describe(self) -> str:
         return f"N({self.mean:g}, {self.std**2:g}) within {self.bound:g} std"
 
 
 @dataclass(frozen=True)
-class Laplace:
+class Laplace(Prior):
     """exp(-|x - mean| / scale) / (2 scale) in each coordinate."""
 
+    name = "laplace"
     mean: float = 0.0
     """Mean of a coordinate."""
     scale: float = 1.0
@@ -175,18 +168,15 @@ class Laplace:
     def moments(self, dim: int) -> tuple[float, float]:
         return self.mean, 2 * self.scale**2
 
-    def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        scale = self.scale
-        return through_scores(a, b, t, self.mean, lambda d: (-d / scale).exp() / 2, lambda p: -scale * (2 * p).log())
-
     def describe(self) -> str:
         return f"Laplace({self.mean:g}, {self.scale:g})"
 
 
 @dataclass(frozen=True)
-class StudentT:
+class StudentT(Prior):
     """scale * t with df degrees of freedom in each coordinate; df = 1 is Cauchy, without a mean."""
 
+    name = "student-t"
     df: float = 3.0
     """Degrees of freedom: the tail falls as |x|^-df."""
     scale: float = 1.0
@@ -208,23 +198,15 @@ class StudentT:
             return math.nan, math.nan
         return 0.0, self.scale**2 * self.df / (self.df - 2) if self.df > 2 else math.inf
 
-    def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        def tail(d: Tensor) -> Tensor:
-            return torch.from_numpy(stdtr(self.df, -d.numpy() / self.scale))
-
-        def untail(p: Tensor) -> Tensor:
-            return torch.from_numpy(-self.scale * stdtrit(self.df, p.numpy()))
-
-        return through_scores(a, b, t, 0.0, tail, untail)
-
     def describe(self) -> str:
         return f"t(df={self.df:g}, scale={self.scale:g})"
 
 
 @dataclass(frozen=True)
-class Bernoulli:
+class Bernoulli(Prior):
     """high with probability p, else low, in each coordinate."""
 
+    name = "bernoulli"
     p: float = 0.5
     """Probability of the upper value."""
     low: float = -1.0
@@ -244,17 +226,15 @@ class Bernoulli:
         apart = self.high - self.low
         return self.low + self.p * apart, self.p * (1 - self.p) * apart**2
 
-    def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        return jumps(a, b, t)
-
     def describe(self) -> str:
         return f"Bernoulli({self.p:g}) on {{{self.low:g}, {self.high:g}}}"
 
 
 @dataclass(frozen=True)
-class Mixture:
+class Mixture(Prior):
     """N(centre, std^2) in each coordinate, with one of equally likely centres, evenly spaced on [low, high]."""
 
+    name = "mixture"
     components: int = 2
     """Number of Gaussians in each coordinate."""
     low: float = -1.0
@@ -277,15 +257,6 @@ class Mixture:
     def moments(self, dim: int) -> tuple[float, float]:
         return (self.low + self.high) / 2, self.std**2 + self._gap() ** 2 * (self.components**2 - 1) / 12
 
-    def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        centre, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-        offsets = torch.linspace(-half, half, int(self.components), dtype=torch.float64)
-
-        def tail(d: Tensor) -> Tensor:
-            return torch.stack([ndtr((offset - d) / self.std) for offset in offsets]).mean(0)
-
-        return through_scores(a, b, t, centre, tail, lambda p: bisect(tail, p, half + 8 * self.std))
-
     def describe(self) -> str:
         return f"{self.components} Gaussians on [{self.low:g}, {self.high:g}], std {self.std:g}"
 
@@ -294,14 +265,7 @@ class Mixture:
 
 
 PRIORS: dict[str, Callable[..., Prior]] = {
-    "normal": Normal,
-    "uniform": Uniform,
-    "sphere": Sphere,
-    "truncated-normal": TruncatedNormal,
-    "laplace": Laplace,
-    "student-t": StudentT,
-    "bernoulli": Bernoulli,
-    "mixture": Mixture,
+    prior.name: prior for prior in (Normal, Uniform, Sphere, TruncatedNormal, Laplace, StudentT, Bernoulli, Mixture)
 }
 
 

@@ -22,8 +22,8 @@ def export(
 ) -> None:
     """Write a run's generator, discriminator and encoder into a folder that other programs can read, with a model card.
 
-    In Python, `ayneh.load(FOLDER)` reads an ONNX export with numpy and onnxruntime alone. docs/export.md describes
-    each file.
+    In Python, `ayneh.load(FOLDER)` reads an ONNX export with numpy, scipy and onnxruntime alone. docs/export.md
+    describes each file.
 
     Args:
         run: the run folder.

@@ -1,4 +1,4 @@
-"""An exported model: z ~ its prior -> G(z), and D's logits and features of images, in numpy and onnxruntime alone.
+"""An exported model: z ~ its prior -> G(z), and D's logits and features of images, with numpy, scipy and onnxruntime.
 
 Images are (N, C, H, W): uint8, or float32 in [-1, 1], -1 black. They have the data's own size, or that of the nets
 with a black frame around it.
@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from ayneh.errors import UserError
+from ayneh.game.paths import path
 from ayneh.loading import frame
-from ayneh.loading.priors import LAWS, path, sample
+from ayneh.loading.priors import DRAWS, sample
 
 FORMAT = "ayneh-export-1"
 BATCH = 256  # images at a time
@@ -38,7 +39,7 @@ class Model:
         self._prior: str = latents["prior"]
         self._numbers: dict[str, float] = latents["numbers"]
         self._sessions: dict[str, Any] = {}
-        if self._prior not in LAWS:
+        if self._prior not in DRAWS:
             raise UserError(
                 f"{self.folder} draws from a prior {self._prior!r}, which this version of ayneh does not have."
             )
