@@ -53,9 +53,10 @@ def case_of(folder: Path) -> Case:
         events += doctor.fell(end["fallen"], lines[-1]["epoch"] if lines else 0, 0)
     looks = []
     for line in lines:
-        if scores := (line.get("scores") or [{}])[0]:
-            short = {name.partition("_500")[0]: value for name, value in scores.items()}
-            looks.append({"step": line["step"]} | {name: short[name] for name in ("fd", "spread", "modes")})
+        if scores := line.get("scores"):
+            looks.append(
+                {"step": line["step"]} | {name: scores[name][0]["value"] for name in ("fd", "spread", "modes")}
+            )
     told: dict[str, int] = {}
     for event in events:
         if event.appeared:

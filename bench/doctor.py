@@ -61,7 +61,7 @@ def images(data: Data) -> Tensor:
 def judge(data: Data) -> Judge:
     """The judge of this data; with a limit, one for which a copy is one of these few images."""
     usual = judge_of(replace(data, limit=None))
-    return usual if data.limit is None else Judge(usual.data, usual.nets, images(data), usual.test)
+    return usual if data.limit is None else Judge(usual.data, usual.reference.nets, images(data), usual.reference.test)
 
 
 def play(name: str, seed: int, folder: Path) -> None:
@@ -98,8 +98,9 @@ def play(name: str, seed: int, folder: Path) -> None:
 def copying(sampler: Sampler, config: Config) -> float | None:
     """The share of the last images that are nearer to a training image than nearly every test image is."""
     drawn = sampler.images("scores", SCORED)
-    referee = judge(config.data)
-    return referee._copying(referee.chosen(levels(drawn)))["copies"].value if bool(drawn.isfinite().all()) else None
+    if not bool(drawn.isfinite().all()):
+        return None
+    return judge(config.data).scores(levels(drawn), ["copies"])["copies"].value
 
 
 def folder_of(out: Path, name: str, seed: int) -> Path:

@@ -167,7 +167,8 @@ class Bench:
         try:  # the images that `ayneh evaluate` draws
             judge = judge_of(config.data)
             sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0)
-            row["scores"] = judge.quick(sampler.draw("evaluate 0", JUDGED))
+            scores = judge.quick(sampler.draw("evaluate 0", JUDGED))
+            row["scores"] = {name: score.as_dict() for name, score in scores.items()}
         except (UserError, OSError) as error:
             self.missing.append(f"{name}: it was trained but not judged: {error}")
         return row
@@ -236,7 +237,8 @@ class Bench:
         lines += ["", *(f"- {row['what']}: {row['operations']}" for row in self.rows if "operations" in row)]
         lines += ["", "## Goals", "", *(f"- {words}" for words in self.goals())]
         for row in self.runs:
-            lines += [f"- {row['what']}: {name} {value:.4g}" for name, value in row.get("scores", {}).items() if value]
+            told = [score for score in row.get("scores", {}).values() if score["value"] is not None]
+            lines += [f"- {row['what']}: {score['protocol']} {score['value']:.4g}" for score in told]
         lines += ["", "## What could not be done", ""]
         lines += [f"- {words}" for words in self.missing or ["Nothing is missing."]]
         return "\n".join(lines) + "\n"

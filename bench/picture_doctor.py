@@ -42,14 +42,12 @@ def draw(ax: plt.Axes, record: Record, lines: list, epochs: list[float]) -> None
     """D's loss, coverage and the judge's distance over the epochs, with the span of each finding."""
     doctor = Doctor(record.config(), lines)
     at = dict(zip((line["step"] for line in lines), epochs, strict=True))
-    looks = [(e, line["vitals"][0]["coverage"]) for e, line in zip(epochs, lines, strict=True) if "vitals" in line]
+    looks = [(e, line["vitals"]["coverage"][0]) for e, line in zip(epochs, lines, strict=True) if "vitals" in line]
     ax.plot(epochs, [line["mean_loss_d"][0] for line in lines], color="#2c6e91", lw=1, label="D's loss")
     ax.plot(*zip(*looks, strict=True), color="#5a9e5a", lw=1, label="coverage")
-    judged = [(e, line["scores"][0]) for e, line in zip(epochs, lines, strict=True) if "scores" in line]
+    judged = [(e, line["scores"]["fd"][0]) for e, line in zip(epochs, lines, strict=True) if line.get("scores")]
     right = ax.twinx()
-    right.plot(
-        [e for e, _ in judged], [next(iter(s.values())) for _, s in judged], "k.-", lw=1, ms=3, label="fd (right)"
-    )
+    right.plot([e for e, _ in judged], [fd["value"] for _, fd in judged], "k.-", lw=1, ms=3, label="fd (right)")
     right.set_yscale("log")
     for k, finding in enumerate(doctor.findings()):
         begin, end = at[finding.found_step], epochs[-1] if finding.until_step is None else at[finding.until_step]

@@ -5,7 +5,6 @@ First ``ayneh evaluate RUN --epoch EPOCH`` for each of them: the titles are read
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from ayneh.pictures import grid
 from ayneh.record import Record
 
 COLUMNS, SHOWN = 3, 50
-TITLE = ("fd_10k_mnist_test", "precision_10k_mnist_test", "coverage_10k_mnist_test", "modes_10k_mnist_test")
+TITLE = ("fd", "precision", "coverage", "modes")
 
 
 def main(out: Path, places: list[str]) -> None:
@@ -26,12 +25,15 @@ def main(out: Path, places: list[str]) -> None:
         ax.axis("off")
     for ax, place in zip(axes.flat, places, strict=False):
         run, _, epoch = place.rpartition(":")
-        checkpoint = Record.open(Path(run)).checkpoints.at_epoch(int(epoch))
+        record = Record.open(Path(run))
+        checkpoint = record.checkpoints.at_epoch(int(epoch))
         sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica=0)
         fakes = sampler.draw("picture", SHOWN)
         ax.imshow(grid(fakes, columns=10)[..., 0], cmap="gray", vmin=0, vmax=255)
-        scores = json.loads((Path(run) / f"evaluation-epoch-{int(epoch):04d}.json").read_text())["scores"]
-        words = ", ".join(f"{name.partition('_')[0]} {scores[name]['value']:.3g}" for name in TITLE)
+        report = record.report("evaluation", int(epoch))
+        if report is None:
+            raise SystemExit(f"First: ayneh evaluate {run} --epoch {epoch}")
+        words = ", ".join(f"{name} {report['scores'][name]['value']:.3g}" for name in TITLE)
         ax.set_title(f"{Path(run).name}, after {int(epoch) + 1} epochs\n{words}", fontsize=9)
     figure.tight_layout()
     out.parent.mkdir(parents=True, exist_ok=True)

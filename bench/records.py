@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ayneh.doctor.courses import SCORES
 from ayneh.record import Record
 
 OUT = Path(__file__).parent.parent / "tests" / "doctor" / "records"
@@ -32,8 +33,11 @@ def slim(line: dict[str, Any]) -> dict[str, Any]:
     """The fields that count, in four figures."""
     kept = {k: v for k, v in line.items() if k in ("epoch", "step", "images", "vitals") or k.startswith("mean_")}
     if "scores" in line:
-        chosen = ("fd_", "class_kl_", "modes_")
-        kept["scores"] = [{k: v for k, v in one.items() if k.startswith(chosen)} for one in line["scores"]]
+        kept["scores"] = {
+            name: [score and {k: score[k] for k in ("value", "n", "protocol")} for score in line["scores"][name]]
+            for name in SCORES
+            if name in line["scores"]
+        }
     return rounded(kept)
 
 

@@ -104,8 +104,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
             broke = str(error)
     finally:
         Inline.advance = advance
-    scored = [line for line in record.lines() if "scores" in line]
-    fds = {line["epoch"]: next(v for k, v in line["scores"][0].items() if k.startswith("fd_")) for line in scored}
+    fds = {line["epoch"]: line["scores"]["fd"][0]["value"] for line in record.lines() if line.get("scores")}
     report = record.report(RESCUES) or {"rescues": []}
     return {
         "harm": name,

@@ -23,17 +23,16 @@ def rows_of(run: Path) -> list[dict[str, float]]:
     lines, rows = record.lines(), []
     for report in {report["step"]: report for report in record.evaluations()}.values():
         line = next(line for line in lines if line["step"] == report["step"])
-        scores = {name.split("_stackedmnist")[0]: score for name, score in report["scores"].items()}
-        corrected = next(score for name, score in scores.items() if name.startswith("kl_corrected"))
+        scores = report["scores"]
         rows.append(
             {
                 "epoch": line["epoch"] + 1,
                 "images": line["images"],
                 "seconds": line["wall_s"],
-                "modes": scores["modes_26k"]["value"],
-                "kl": scores["kl_26k"]["value"],
-                "floor": scores["kl_26k"]["floor"]["value"],
-                "corrected": corrected["value"],
+                "modes": scores["modes"]["value"],
+                "kl": scores["kl"]["value"],
+                "floor": scores["kl"]["floor"],
+                "corrected": scores["kl_corrected"]["value"],
                 "n": report["n"],
             }
         )

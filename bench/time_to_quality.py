@@ -50,7 +50,7 @@ def score(folders: list[Path], epochs: list[int]) -> None:
                 continue
             checkpoint = record.checkpoints.at_epoch(epoch - 1)
             sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0)
-            fd = judge.quick(sampler.draw("evaluate 0", SCORED))["fd_10k_mnist_test"]
+            fd = judge.quick(sampler.draw("evaluate 0", SCORED))["fd"].value
             points.append(
                 {"epoch": epoch, "images": line["images"], "seconds": line["wall_s"],
                  "flops": flops * line["step"], "fd": fd}

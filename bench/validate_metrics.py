@@ -8,6 +8,7 @@ judge knows 50,000 others.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +17,9 @@ import torch
 
 from ayneh.data.sources import load
 from ayneh.judge.features import shipped
+from ayneh.judge.report import collapse
 from ayneh.judge.scores import Score
-from ayneh.judge.verdict import Judge, collapse
+from ayneh.judge.verdict import Judge
 from degrade import DEGRADE, MOVES, fewer_classes, memorised, moves
 
 OUT = Path(__file__).parent.parent / "docs" / "figures"
@@ -47,8 +49,9 @@ def main() -> None:
             row = [score[metric] for score in scores[damage]]
             right = "ok" if moves(row, direction) else "NO"
             print(f"  {right}  {metric:16}", *(f"{s.value:10.4g}" for s in row), flush=True)
-    floors = {key: score.as_dict() for key, score in scores["blur"][0].items()}
-    print("one digit only is called collapsed by:", *collapse(scores["fewer classes"][-1], floors), sep="\n  ")
+    one, real_scores = scores["fewer classes"][-1], scores["blur"][0]
+    beside = {name: replace(score, floor=real_scores[name].value) for name, score in one.items()}
+    print("one digit only is called collapsed by:", *collapse(beside), sep="\n  ")
     OUT.mkdir(parents=True, exist_ok=True)
     draw(images, scores)
     values = {

@@ -1,8 +1,14 @@
-"""The judge of a data set: the images of `data` meet the nets of `judge`, which do not know one another."""
+"""The judge of a data set, what it says of runs and of other images, and how it is trained.
+
+The images of `data` meet the nets of `judge` here, which do not know one another.
+"""
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +16,23 @@ import platformdirs
 
 from ayneh.config import Data
 from ayneh.errors import UserError
+from ayneh.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really works
     from torch import Tensor
 
     from ayneh.data.sources import Images
     from ayneh.judge.features import FeatureNet
+    from ayneh.judge.report import Report
     from ayneh.judge.verdict import Judge
+
+CHUNK = 10_000  # images drawn at a time
+Judges = dict[Data, "Judge"]  # made already
+Say = Callable[[str], None]
+
+
+def silent(_words: str) -> None:
+    """Say nothing."""
 
 
 def cache_folder() -> Path:
@@ -66,3 +82,149 @@ def trained_folder(train: Tensor) -> Path:
     from ayneh.judge.features import fingerprint
 
     return cache_folder() / "judges" / fingerprint(train)[:16]
+
+
+# -- reports -----------------------------------------------------------------------------------------------------------
+
+
+def evaluate(
+    record: Record,
+    epoch: int | None = None,
+    replica: int = 0,
+    n: int | None = None,
+    inception: bool = False,
+    judges: Judges | None = None,
+    say: Say = silent,
+) -> Report:
+    """The judge's report on images of a run's checkpoint, drawn from its own prior.
+
+    epoch: None for the newest checkpoint; n: images (10,000; of stacked-mnist 26,000); inception: FID, too; judges:
+    those made already, to which a new one is added.
+    """
+    import torch
+
+    from ayneh.engine.sampler import sampler_of
+    from ayneh.judge.stacked import PLUG_IN, STACKED
+
+    if n is not None and n < 1:
+        raise UserError(f"n is {n}; ask for at least one image.")
+    checkpoint = record.checkpoints.at_epoch(epoch)
+    data = checkpoint.config.data
+    sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
+
+    def draw(first: int, last: int) -> Iterator[Tensor]:
+        """The run's images from number ``first`` to ``last`` - 1, a chunk at a time."""
+        for start in range(first, last, CHUNK):
+            yield sampler.draw(f"evaluate {start}", min(CHUNK, last - start))
+
+    if data.name == STACKED:
+        report = _stacked(draw, n or PLUG_IN)
+    else:
+        judge = _judge(data, judges, record.folder)
+        total = min(n or 10_000, len(judge.reference.test))
+        say(f"{record.folder}: drawing {total} images")
+        report = _judged(judge, torch.cat(list(draw(0, total))), inception, say)
+    return replace(report, run=str(record.folder), step=checkpoint.step, replica=replica)
+
+
+def evaluate_images(
+    images: Tensor, data: Data, inception: bool = False, judges: Judges | None = None, say: Say = silent
+) -> Report:
+    """The judge's report on images uint8 (N, C, H, W) from anywhere; data: what they imitate."""
+    return _judged(_judge(data, judges), images, inception, say)
+
+
+def images_at(place: str) -> Tensor:
+    """The images in a folder, .npz or .npy file: uint8 (N, C, H, W)."""
+    from ayneh.data.sources import load
+
+    kind = "folder" if Path(place).expanduser().is_dir() else "npz"
+    return load(f"{kind}:{place}", "all").pixels
+
+
+def compare(reports: Mapping[str, Report]) -> list[str]:
+    """The order of several reports by Fréchet distance, and whether every net gives the same one, in sentences."""
+    from ayneh.judge.scores import metric_of
+
+    orders: dict[str, list[str]] = {}
+    for name, score in next(iter(reports.values())).scores.items():
+        alike = [one for r in reports.values() if (one := r.scores.get(name)) and one.protocol == score.protocol]
+        values = [one.value for one in alike if one.value is not None]
+        if metric_of(name) == "fd" and len(values) == len(reports):
+            orders[str(score.protocol)] = [label for _, label in sorted(zip(values, reports, strict=True))]
+    if len(reports) < 2 or not orders:
+        return []
+    first, *others = orders
+    words = [f"By {first}, best first: {', '.join(orders[first])}."]
+    for name in others:
+        if orders[name] != orders[first]:
+            words.append(f"{name} orders them differently: {', '.join(orders[name])}.")
+    return [*words, "All nets agree on this order."] if len(words) == 1 and others else words
+
+
+def _judge(data: Data, judges: Judges | None, run: Path | None = None) -> Judge:
+    judges = {} if judges is None else judges
+    if data not in judges:
+        judges[data] = judge_of(data, run)
+    return judges[data]
+
+
+def _judged(judge: Judge, fakes: Tensor, inception: bool, say: Say) -> Report:
+    report = judge.evaluate(fakes, say)
+    if not inception:
+        return report
+    from ayneh.judge.inception import inception_fid
+    from ayneh.judge.scores import protocol
+
+    say("measuring FID with Inception, which takes long on a CPU")
+    score = inception_fid(judge.reference.test, judge.chosen(fakes), cache_folder() / "inception")
+    score = replace(score, protocol=protocol("inception_fid", score.n, judge.data))
+    return replace(report, scores=report.scores | {"inception_fid": score})
+
+
+def _stacked(draw: Callable[[int, int], Iterator[Tensor]], n: int) -> Report:
+    from ayneh.data.sources import load
+    from ayneh.judge import stacked
+    from ayneh.judge.features import shipped
+
+    train, test = load("mnist", "train"), load("mnist", "test")
+    if train.labels is None or test.labels is None:
+        raise UserError("The files of MNIST have no labels; stacked-mnist needs them.")
+    return stacked.evaluate(shipped(stacked.LEAD), draw, n, train.labels, (test.pixels, test.labels))
+
+
+# -- a judge of one's own ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A judge that was trained: its folder, and by net the accuracy on the test split (None: no classes or labels)."""
+
+    folder: Path
+    accuracy: dict[str, float | None]
+
+
+def train_judge(data: str, resize: int | None = None, epochs: int | None = None, say: Say = silent) -> Trained:
+    """Train the judge of a data set on its training split, and keep it in the cache.
+
+    data: also folder:PATH and npz:PATH; epochs: None for 600,000 images, at most 150 epochs.
+    """
+    from ayneh.data.sources import load
+    from ayneh.judge.features import save
+    from ayneh.judge.training import accuracy, panel
+
+    if epochs is not None and epochs < 1:
+        raise UserError(f"epochs is {epochs}; a judge is trained for at least one.")
+    train, test = load(data, "train", resize=resize), load(data, "test", resize=resize)
+    height, width = train.pixels.shape[2:]
+    if height != width or height < 4:
+        raise UserError(f"The images of {data} are {height}x{width}; a judge needs squares of 4 or more: --resize N.")
+    epochs = epochs or min(150, math.ceil(600_000 / len(train.pixels)))
+    folder, measured = trained_folder(train.pixels), {}
+    for index, (name, net) in enumerate(panel(train.pixels, train.labels, train.classes, epochs, say)):
+        notes: dict[str, float] = {}
+        if net.classes and test.labels is not None:
+            notes["accuracy_test"] = accuracy(net, test.pixels, test.labels)
+        save(folder / f"{index}-{name}.safetensors", net, data=data, epochs=epochs, **notes)
+        measured[name] = notes.get("accuracy_test")
+    return Trained(folder, measured)

@@ -10,9 +10,13 @@ from PIL import Image
 from ayneh.config import Data
 from ayneh.data.sources import load
 from ayneh.errors import UserError
-from ayneh.evaluation import judge_of, trained_folder
-from ayneh.jobs.evaluate import _stacked, compared
-from ayneh.judge.stacked import product_shares
+from ayneh.evaluation import compare, evaluate_images, judge_of, trained_folder
+from ayneh.judge import stacked
+from ayneh.judge.features import shipped
+from ayneh.judge.report import Report
+from ayneh.judge.scores import Score
+from ayneh.judge.training import random_net
+from ayneh.judge.verdict import Judge
 
 
 @pytest.fixture
@@ -44,8 +48,8 @@ def test_several_sets_are_compared_and_json_is_pure(own_run, digits_npz, ayneh):
     reports = json.loads(out)
     assert status == 0
     assert list(reports) == [str(own_run), str(digits_npz)]
-    words = compared(reports)
-    assert words[0] == f"By fd_200_digits_test, best first: {digits_npz}, {own_run}."
+    _, out, _ = ayneh("evaluate", own_run, "--images", digits_npz, "--n", "200", "--quiet")
+    assert f"By fd_200_digits_test, best first: {digits_npz}, {own_run}." in out
 
 
 def test_real_images_score_at_the_floor_and_copies_are_noticed(digits_npz, ayneh):
@@ -67,9 +71,48 @@ def test_a_judge_is_trained_for_a_folder_and_used(tmp_path, ayneh):
     assert status == 0
     assert "accuracy_test" in out
     judge = judge_of(Data(data))
-    assert list(judge.nets) == ["cnn-0", "cnn-1", "cnn-2", "random"]
-    score = judge.evaluate(images.pixels[:100])["scores"]["fd@random"]
-    assert score["protocol"] == "fd_30_folder_test_random"
+    report = judge.evaluate(images.pixels[:100])
+    assert report.nets == ("cnn-0", "cnn-1", "cnn-2", "random")
+    assert report.scores["fd@random"].protocol == "fd_30_folder_test_random"
+
+
+@pytest.mark.parametrize("data", ["folder:/home/me/x", "npz:/home/me/x.npz"])
+def test_no_score_names_a_path(data, monkeypatch):
+    """`inception_fid` did, and the model card with it."""
+    images = load("digits", "train").pixels[:200]
+    source, net = Data(data), random_net(images, 8, seed=0)
+    judges = {source: Judge(data, {"random": net, "other": net}, images[:100], images[100:])}
+    monkeypatch.setattr("ayneh.judge.inception.inception_fid", lambda real, fake, folder: Score(3.0, len(fake)))
+    report = evaluate_images(images, source, inception=True, judges=judges)
+    kind = data.partition(":")[0]
+    assert report.scores["inception_fid"].protocol == f"inception_fid_100_{kind}_test"
+    assert report.scores["fd@other"].protocol == f"fd_100_{kind}_test_other"
+    assert not any("home" in f"{name} {score.protocol}" for name, score in report.scores.items())
+
+
+@pytest.mark.parametrize(("n", "epochs", "labels"), [(360, 2, True), (360, 1, True), (320, 4, False), (320, 1, False)])
+def test_a_judge_is_trained_in_four_steps_and_fewer(n, epochs, labels, tmp_path, ayneh):
+    """A one-cycle schedule of four steps divided by zero."""
+    digits = load("digits", "train", limit=n)
+    arrays = {"images": digits.pixels.numpy()} | ({"labels": digits.labels.numpy()} if labels else {})
+    np.savez(tmp_path / "few.npz", **arrays)
+    data = f"npz:{tmp_path / 'few.npz'}"
+    status, out, err = ayneh("judge", "train", "--data", data, "--epochs", epochs, "--quiet")
+    assert status == 0, err
+    assert "accuracy_test" in out or not labels
+    weights = [net.state_dict() for net in judge_of(Data(data)).reference.nets.values()]
+    assert all(bool(x.isfinite().all()) for state in weights for x in state.values())
+
+
+@pytest.mark.parametrize(
+    ("n", "epochs", "words"), [(60, 2, "54 images: give it at least 128"), (360, 0, "epochs is 0")]
+)
+def test_a_judge_of_too_few_images_or_epochs_is_refused(n, epochs, words, tmp_path, ayneh):
+    digits = load("digits", "train", limit=n)
+    np.savez(tmp_path / "few.npz", images=digits.pixels.numpy(), labels=digits.labels.numpy())
+    status, _, err = ayneh("judge", "train", "--data", f"npz:{tmp_path / 'few.npz'}", "--epochs", epochs, "--quiet")
+    assert status == 2
+    assert words in err
 
 
 def test_other_pixels_have_another_judge():
@@ -79,20 +122,19 @@ def test_other_pixels_have_another_judge():
 
 def test_compared_says_where_a_net_disagrees():
     def report(lead, other, n=9):
-        return {
-            "scores": {
-                "fd": {"value": lead, "protocol": f"fd_{n}"},
-                "fd_infinite": {"value": -lead, "protocol": f"fd_infinite_{n}"},
-                "fd@x": {"value": other, "protocol": f"fd_{n}_x"},
-            }
+        scores = {
+            "fd": Score(lead, n, protocol=f"fd_{n}"),
+            "fd_infinite": Score(-lead, n, protocol=f"fd_infinite_{n}"),
+            "fd@x": Score(other, n, protocol=f"fd_{n}_x"),
         }
+        return Report("digits", n, ("a", "x"), scores)
 
     reports = {"a": report(1.0, 5.0), "b": report(2.0, 4.0)}
-    assert compared(reports) == ["By fd_9, best first: a, b.", "fd_9_x orders them differently: b, a."]
+    assert compare(reports) == ["By fd_9, best first: a, b.", "fd_9_x orders them differently: b, a."]
     agree = {"a": report(1.0, 3.0), "b": report(2.0, 4.0)}
-    assert compared(agree) == ["By fd_9, best first: a, b.", "All nets agree on this order."]
-    assert compared({"a": reports["a"]}) == []
-    assert compared({"a": report(1.0, 3.0, n=8), "b": report(2.0, 4.0)}) == []  # of 8 and of 9 images
+    assert compare(agree) == ["By fd_9, best first: a, b.", "All nets agree on this order."]
+    assert compare({"a": reports["a"]}) == []
+    assert compare({"a": report(1.0, 3.0, n=8), "b": report(2.0, 4.0)}) == []  # of 8 and of 9 images
 
 
 def _save(path, array):
@@ -143,14 +185,17 @@ def test_bad_calls_give_one_clear_line(args, words, ayneh):
 @pytest.mark.usefixtures("mnist")
 def test_real_stacked_digits_score_as_a_perfect_sampler_does():
     images = load("stacked-mnist", "test", limit=2000).pixels
-    report = _stacked(lambda first, last: iter(images[first:last].split(600)), 2000)
-    scores = report["scores"]
-    shares = product_shares(torch.bincount(load("mnist", "test").labels))
+    train, test = load("mnist", "train"), load("mnist", "test")
+    net, draw = shipped(stacked.LEAD), lambda first, last: iter(images[first:last].split(600))
+    report = stacked.evaluate(net, draw, 2000, train.labels, (test.pixels, test.labels))
+    scores = report.scores
+    shares = stacked.product_shares(torch.bincount(test.labels))
     expected = 1000 - sum((1 - p) ** 2000 for p in shares)
-    assert scores["modes"]["value"] == pytest.approx(expected, abs=30)
+    assert scores["modes"].value == pytest.approx(expected, abs=30)
     plain = scores["kl"]
-    assert plain["value"] == pytest.approx(plain["floor"], abs=3 * (plain["floor_high"] - plain["floor"]))
-    assert "few for 1000 modes" in scores["kl_corrected"]["warning"]
+    assert plain.value == pytest.approx(plain.floor, abs=3 * (plain.floor_interval[1] - plain.floor))
+    assert "few for 1000 modes" in scores["kl_corrected"].warning
     protocols = ["modes_2k_stackedmnist", "kl_2k_stackedmnist_uniform", "kl_corrected_2k_stackedmnist_train"]
-    assert [score["protocol"] for score in scores.values()] == protocols
-    assert 0.01 < report["classifier_error_of_a_triple"] < 0.02
+    assert [score.protocol for score in scores.values()] == protocols
+    assert 0.01 < report.classifier_error_of_a_triple < 0.02
+    assert "the classifier misreads 1." in " ".join(report.words())

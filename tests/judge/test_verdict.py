@@ -1,6 +1,7 @@
 """The judge's report: names with their protocol, floors, caches, collapse, and clear words for bad input."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,9 +9,10 @@ import torch
 from ayneh.data.sources import load
 from ayneh.errors import UserError
 from ayneh.judge.features import shipped
+from ayneh.judge.report import collapse
 from ayneh.judge.scores import Score
 from ayneh.judge.training import random_net, train_classifier
-from ayneh.judge.verdict import Judge, collapse
+from ayneh.judge.verdict import Judge
 
 TRAINED_ON = 897
 
@@ -27,23 +29,27 @@ def judge(digits, tmp_path_factory):
     return Judge("digits", nets, digits.pixels[:TRAINED_ON], load("digits", "test").pixels, cache)
 
 
+def known(judge):
+    return judge.reference.nets, judge.reference.train, judge.reference.test
+
+
 def test_names_carry_the_protocol_and_floors_stand_beside(judge, digits):
     report = judge.evaluate(digits.pixels[TRAINED_ON:])
-    scores = report["scores"]
-    protocols = [scores[name]["protocol"] for name in ("fd", "kid", "fd@random")]
+    scores = report.scores
+    protocols = [scores[name].protocol for name in ("fd", "kid", "fd@random")]
     assert protocols == ["fd_400_digits_test", "kid_400_digits_test", "fd_400_digits_test_random"]
-    assert scores["fd"]["n"] == 400
-    assert scores["fd"]["value"] < 1.5 * scores["fd"]["floor"]
-    assert scores["fd"]["floor_low"] < scores["fd"]["floor"] < scores["fd"]["floor_high"]
-    assert all("floor" in score for score in scores.values())
-    assert report["collapse"] == []
-    assert sum(report["histogram"]["fakes"]) == 400
-    json.dumps(report, allow_nan=False)
+    assert scores["fd"].n == 400
+    assert scores["fd"].value < 1.5 * scores["fd"].floor
+    assert scores["fd"].floor_interval[0] < scores["fd"].floor < scores["fd"].floor_interval[1]
+    assert all(score.floor is not None for score in scores.values())
+    assert report.collapse == ()
+    assert sum(report.histogram["fakes"]) == 400
+    json.dumps(report.as_dict(), allow_nan=False)
 
 
 def test_one_digit_only_is_called_collapsed_by_three_metrics(judge, digits):
     ones = digits.pixels[digits.labels == 1]
-    signs = " ".join(judge.evaluate(ones)["collapse"])
+    signs = " ".join(judge.evaluate(ones).collapse)
     assert "histogram: 1, where real images have 10 classes" in signs
     assert "coverage" in signs
     assert "birthday test" in signs
@@ -51,27 +57,24 @@ def test_one_digit_only_is_called_collapsed_by_three_metrics(judge, digits):
 
 def test_a_second_judge_reads_the_floors_from_the_cache(judge, digits, monkeypatch):
     first = judge.evaluate(digits.pixels[TRAINED_ON:])
-    again = Judge("digits", judge.nets, judge.train, judge.test, judge.shelf.folder)
+    again = Judge("digits", *known(judge), judge.reference.shelf.folder)
     said = []
-    assert again.evaluate(digits.pixels[TRAINED_ON:], said.append)["scores"].keys() == first["scores"].keys()
+    assert again.evaluate(digits.pixels[TRAINED_ON:], said.append) == first
     assert not any("floors" in words for words in said)
 
 
 def test_other_data_or_nets_have_another_key(judge, digits):
-    other = Judge("digits", judge.nets, digits.pixels[:100], judge.test)
-    assert other.shelf.key != judge.shelf.key
-    assert (
-        Judge("digits", {"digits-cnn-0": judge.nets["digits-cnn-0"]}, judge.train, judge.test).shelf.key
-        != judge.shelf.key
-    )
+    nets, train, test = known(judge)
+    alone = {"digits-cnn-0": nets["digits-cnn-0"]}
+    for other in (Judge("digits", nets, digits.pixels[:100], test), Judge("digits", alone, train, test)):
+        assert other.reference.shelf.key != judge.reference.shelf.key
 
 
 def test_quick_agrees_with_the_whole(judge, digits):
     images = digits.pixels[TRAINED_ON:]
-    quick, whole = judge.quick(images), judge.evaluate(images)["scores"]
+    quick, whole = judge.quick(images), judge.evaluate(images).scores
     for name, score in quick.items():
-        told = {key: value for key, value in whole[name].items() if not key.startswith("floor")}
-        assert score.as_dict() == pytest.approx(told)
+        assert score == replace(whole[name], floor=None, floor_interval=None)
     assert quick["modes"].value == 10
     assert quick["fd"].interval is not None
 
@@ -85,17 +88,17 @@ def test_framed_fakes_score_as_they_do_unframed():
 
 def test_one_image_cannot_tell_and_says_why(judge, digits):
     report = judge.evaluate(digits.pixels[:1])
-    for key, score in report["scores"].items():
-        assert score["value"] is not None or score["warning"], key
-    assert report["scores"]["fd"]["value"] is None
-    json.dumps(report, allow_nan=False)
+    for key, score in report.scores.items():
+        assert score.value is not None or score.warning, key
+    assert report.scores["fd"].value is None
+    json.dumps(report.as_dict(), allow_nan=False)
 
 
 def test_all_fakes_alike_give_numbers_with_warnings(judge, digits):
     report = judge.evaluate(digits.pixels[:1].repeat(300, 1, 1, 1))
-    assert "collapsed" in report["scores"]["fd"]["warning"]
-    assert report["scores"]["support"]["value"] == 1
-    json.dumps(report, allow_nan=False)
+    assert "collapsed" in report.scores["fd"].warning
+    assert report.scores["support"].value == 1
+    json.dumps(report.as_dict(), allow_nan=False)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,7 @@ def test_bad_images_are_refused_in_words(judge, images, words):
 
 def test_too_little_data_is_refused(judge):
     with pytest.raises(UserError, match="5 training"):
-        Judge("tiny", judge.nets, judge.train[:5], judge.test)
+        Judge("tiny", judge.reference.nets, judge.reference.train[:5], judge.reference.test)
 
 
 def test_seeds_that_disagree_are_reported(digits):
@@ -122,13 +125,13 @@ def test_seeds_that_disagree_are_reported(digits):
     merged = train_classifier(digits.pixels, digits.labels % 3, 10, 8, seed=0, epochs=3, report=lambda _: None)
     nets = {"digits-cnn-0": shipped("digits-cnn-0"), "digits-cnn-1": merged}
     judge = Judge("digits", nets, digits.pixels[:TRAINED_ON], load("digits", "test").pixels)
-    words = " ".join(judge.evaluate(digits.pixels[TRAINED_ON:])["disagreements"])
+    words = " ".join(judge.evaluate(digits.pixels[TRAINED_ON:]).disagreements)
     assert "digits-cnn-0 10, digits-cnn-1 3" in words
 
 
 def test_poor_images_are_not_called_collapsed():
-    floors = {"coverage": {"value": 0.9}, "recall": {"value": 0.9}}
-    poor = {"coverage": Score(0.1, 100), "recall": Score(0.7, 100), "support": Score(None, 100, warning="why")}
-    assert collapse(poor, floors) == []
-    narrow = poor | {"recall": Score(0.1, 100)}
-    assert collapse(narrow, floors) == ["coverage: 0.1, where real images have 0.9, with as little recall"]
+    poor = {"coverage": Score(0.1, 100, floor=0.9), "recall": Score(0.7, 100, floor=0.9)}
+    poor |= {"support": Score(None, 100, warning="why", floor=100.0)}
+    assert collapse(poor) == ()
+    narrow = poor | {"recall": Score(0.1, 100, floor=0.9)}
+    assert collapse(narrow) == ("coverage: 0.1, where real images have 0.9, with as little recall",)

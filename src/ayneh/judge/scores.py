@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ayneh.errors import UserError
 
-Plain = dict[str, float | int | str | None]
+Plain = dict[str, Any]  # a score as JSON has it
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,16 @@ def checked(features: Tensor, what: str) -> Tensor:
 def shuffled(features: Tensor, seed: int) -> Tensor:
     """The rows in a fixed random order: folders come sorted, and neighbours must not be alike."""
     return features[torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))]
+
+
+def named(metric: str, net: str = "") -> str:
+    """A score's short name: "fd" by the leading net of a panel, "fd@cnn-1" by another."""
+    return f"{metric}@{net}" if net else metric
+
+
+def metric_of(name: str) -> str:
+    """The metric of a short name: "fd@cnn-1" -> "fd"."""
+    return name.partition("@")[0]
 
 
 def protocol(metric: str, n: int, data: str, against: str = "test", net: str = "") -> str:

@@ -16,6 +16,8 @@ from ayneh.errors import UserError
 from ayneh.judge.features import N_FEATURES, FeatureNet, fit, see
 
 Report = Callable[[str], None]
+SEEDS = 3  # classifiers of a panel
+SHORT = 5  # steps that a one-cycle schedule needs: of four the rise takes one, and PyTorch divides by one less
 
 
 def affine(x: Tensor, gen: torch.Generator, degrees: float, scale: float, shift: float) -> Tensor:
@@ -64,9 +66,13 @@ def _minimise(
 ) -> None:
     """AdamW under a one-cycle learning rate; reports the mean loss of every epoch."""
     optimiser = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=epochs * (n // batch), pct_start=0.25)
-    net.train()
     total, steps = 0.0, n // batch
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    if epochs * steps < SHORT:  # the rate stays
+        schedule = torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    else:
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=epochs * steps, pct_start=0.25)
+    net.train()
     for step, (epoch, index) in enumerate(_epochs(n, epochs, batch, gen), start=1):
         optimiser.zero_grad()
         loss = loss_of(index)
@@ -81,7 +87,26 @@ def _minimise(
 
 def _check_enough(n: int, batch: int) -> None:
     if n < batch:
-        raise UserError(f"A judge cannot be trained on {n} images; it needs at least {batch}.")
+        raise UserError(f"A judge cannot be trained on {n} images: give it at least {batch}.")
+
+
+def panel(
+    pixels: Tensor, labels: Tensor | None, classes: int | None, epochs: int, report: Report
+) -> Iterator[tuple[str, FeatureNet]]:
+    """The nets that judge a data set by name, trained one by one, the leading one first; pixels uint8 (N, C, S, S).
+
+    With labels (N,): classifiers from three seeds. Without: an encoder. And a random control.
+    """
+    size = pixels.shape[-1]
+    if labels is None:
+        report("training simclr")
+        yield "simclr", train_encoder(pixels, size, seed=0, epochs=epochs, report=report)
+    else:
+        for seed in range(SEEDS):
+            report(f"training cnn-{seed}")
+            count = classes or int(labels.max()) + 1
+            yield f"cnn-{seed}", train_classifier(pixels, labels, count, size, seed=seed, epochs=epochs, report=report)
+    yield "random", random_net(pixels, size, seed=0)
 
 
 def train_classifier(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ayneh.errors import UserError, pick
 from ayneh.files import atomically
+from ayneh.judge.metrics import METRICS
 from ayneh.record import Record
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import Run
@@ -32,15 +33,12 @@ class Outcome:
 
 
 OUTCOMES = {
-    "fd": Outcome("Fréchet distance of the last images", "lower", "ratio"),
+    name: Outcome(f"last images' {metric.title}", None if metric.better == "floor" else metric.better, metric.scale)
+    for name, metric in METRICS.items()
+    if metric.quick and metric.scale
+} | {
     "fd_best": Outcome("smallest Fréchet distance of any look", "lower", "ratio"),
     "fd_mean": Outcome("geometric mean of the Fréchet distances of all looks", "lower", "ratio"),
-    "spread": Outcome("variety of the last images, as a share of the data's", "higher", "ratio"),
-    "modes": Outcome("classes among the last images", "higher", "difference"),
-    "class_kl": Outcome(
-        "Kullback-Leibler divergence of the last images' classes from the data's", "lower", "difference"
-    ),
-    "low_confidence": Outcome("share of the last images that the classifier is unsure of", "lower", "difference"),
     "loss_d": Outcome("D's loss over the last fifth of the training", None, "ratio"),
     "loss_g": Outcome("G's loss over the last fifth of the training", None, "ratio"),
     "d_gap": Outcome("D(real) - D(fake) over the last fifth of the training: how strong D is", None, "difference"),

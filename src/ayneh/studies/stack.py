@@ -104,12 +104,11 @@ def _end(run: Run, journal: Journal, match: Match, ema: Tensor, looks: Looks, wa
         scores = Scorer(judge(config.data), looks.images).score([sampler])
         swaps[name] = {metric: score for metric, (score,) in scores.items()}
         save_png(record.swap_path(name), grid(sampler.draw("samples", PICTURED)))
-    referee = judge(config.data)
     outcome: dict[str, Any] = {"arm": run.arm, "seed": run.seed, "diverged": None, "swaps": swaps}
     if fallen:
         epoch = fallen.step // match.steps_per_epoch
         outcome["diverged"] = {"step": fallen.step, "epoch": epoch, "words": f"{fallen.measure} was not finite"}
-    record.write_outcome(outcome | {"wall_s": round(wall_s, 3), "classes": referee.nets[referee.lead].classes})
+    record.write_outcome(outcome | {"wall_s": round(wall_s, 3), "classes": judge(config.data).classes})
 
 
 def _save(journals: Sequence[Journal], now: Now) -> None:

@@ -1,0 +1,135 @@
+"""What metrics take: of the data, kept on a shelf, and of one set of images through one net, made when first needed."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ayneh.judge import classes, neighbours
+from ayneh.judge.features import FeatureNet, Seen, fingerprint, see
+from ayneh.judge.scores import Score, shuffled
+from ayneh.judge.shelf import Shelf
+
+VERSION = 3  # of what is kept: raise it when a metric changes its meaning, or a floor its shape
+BINNED = 10_000  # training images behind NDB's bins
+NEAREST = 2_000  # images whose nearest training image is looked for
+
+
+class Reference:
+    """A data set through the nets of its panel, the leading one first; pixels uint8 (N, C, S, S)."""
+
+    def __init__(self, nets: dict[str, FeatureNet], train: Tensor, test: Tensor, cache: Path | None) -> None:
+        self.nets, self.train, self.test = nets, train, test
+        self.lead = next(iter(nets))
+        self.shelf = Shelf(cache, _key(nets, train, test))
+
+    def features(self, net: str) -> Tensor:
+        """Of the test images, (N, F) in float64."""
+        return self.shelf.tensor(net, lambda: see(self.nets[net], self.test).features).double()
+
+    def counts(self, net: str) -> Tensor:
+        """The classifier's own counts of the test images (K,), so that its errors are on both sides."""
+        head = self.nets[net].head
+        if head is None:
+            raise ValueError(f"{net} has no classes.")
+        with torch.inference_mode():
+            logits = head(self.features(net).float())
+        return torch.bincount(logits.argmax(1), minlength=logits.shape[1])
+
+    @cached_property
+    def shuffled_train(self) -> Tensor:
+        """The training images in a fixed random order."""
+        return shuffled(self.train, 4)
+
+    @cached_property
+    def binned(self) -> Tensor:
+        """Features of the training images that make NDB's bins: none of those that make the floor (the last ones)."""
+        chosen = self.shuffled_train[: min(BINNED, len(self.train) // 2)]
+        return self.shelf.tensor("binned", lambda: see(self.nets[self.lead], chosen).features).double()
+
+    def play_fakes(self, n: int) -> Tensor:
+        """``n`` training images, at most half of them, in the place of fakes: what a perfect generator would draw."""
+        return self.shuffled_train[len(self.train) - min(n, len(self.train) // 2) :]
+
+    @cached_property
+    def held_out(self) -> Tensor:
+        """Of up to 2,000 test images the distance to the nearest training image."""
+        return self.shelf.tensor("held-out", lambda: self.nearest(self.test)).double()
+
+    def nearest(self, images: Tensor) -> Tensor:
+        """Of up to 2,000 images the distance to the nearest training image, by pixels in [0, 1]."""
+        return neighbours.nearest(*(x.flatten(1).float() / 255 for x in (shuffled(images, 3)[:NEAREST], self.train)))
+
+
+class Inputs:
+    """What `METRICS` need, of fakes uint8 (M, C, S, S) through one net; None where the net has no classes."""
+
+    def __init__(self, reference: Reference, net: str, fakes: Tensor) -> None:
+        self.reference, self.net, self.fakes, self.test = reference, net, fakes, reference.test
+
+    @cached_property
+    def _seen(self) -> Seen:
+        return see(self.reference.nets[self.net], self.fakes)
+
+    @cached_property
+    def real(self) -> Tensor:
+        """Features of the test images, (N, F)."""
+        return self.reference.features(self.net)
+
+    @property
+    def fake(self) -> Tensor:
+        """Features of the fakes, (M, F)."""
+        return self._seen.features
+
+    @property
+    def binned(self) -> Tensor:
+        """Features of training images, (B, F)."""
+        return self.reference.binned
+
+    @property
+    def probabilities(self) -> Tensor | None:
+        """Of each class, (M, K)."""
+        return self._seen.probabilities
+
+    @property
+    def labels(self) -> Tensor | None:
+        """The most probable class, (M,)."""
+        return None if self.probabilities is None else self.probabilities.argmax(1)
+
+    @property
+    def counts(self) -> Tensor | None:
+        """Fakes of each class, (K,)."""
+        return None if self.probabilities is None else classes.histogram(self.probabilities)
+
+    @property
+    def data_counts(self) -> Tensor | None:
+        """Test images of each class, (K,)."""
+        return None if self.probabilities is None else self.reference.counts(self.net)
+
+    @cached_property
+    def manifold(self) -> dict[str, Score]:
+        """The four scores of `neighbours.manifold_scores`, which share their distances."""
+        return neighbours.manifold_scores(self.real, self.fake)
+
+    @cached_property
+    def nearest(self) -> Tensor:
+        """Of up to 2,000 fakes the distance to the nearest training image."""
+        return self.reference.nearest(self.fakes)
+
+    @property
+    def held_out(self) -> Tensor:
+        """The same of test images."""
+        return self.reference.held_out
+
+
+def _key(nets: dict[str, FeatureNet], train: Tensor, test: Tensor) -> str:
+    """A name for these nets on these images: what is cached under it is theirs."""
+    digest = hashlib.sha256(str(VERSION).encode())
+    for value in (value for net in nets.values() for value in net.state_dict().values()):
+        digest.update(value.contiguous().numpy().tobytes())
+    digest.update((fingerprint(train) + fingerprint(test)).encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,133 @@
+"""METRICS: every score of `ayneh evaluate`, with what it takes, which way is better, and what it is in words.
+
+The judge's scores, the few that follow a training run, the outcomes of studies and the table in docs/metrics.md are
+made from this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Literal
+
+from ayneh.judge import classes, diversity, neighbours
+from ayneh.judge.frechet import frechet, frechet_infinite
+from ayneh.judge.kernel import kid
+from ayneh.judge.scores import Score
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One score. ``needs`` names what ``function`` takes, in its order: attributes of `ayneh.judge.inputs.Inputs`."""
+
+    function: Callable[..., Score]
+    needs: tuple[str, ...]
+    better: Literal["lower", "higher", "floor"]  # "floor": the nearer to the floor, the better
+    title: str
+    words: str
+    blind: str = ""  # to what
+    every_net: bool = False  # by every net of the panel; else by the leading one
+    quick: bool = False  # cheap enough to follow a training run
+    floor: float | None = None  # of real images, where it follows from the definition; None: measured
+    scale: Literal["ratio", "difference"] | None = None  # on which a study compares arms by it; None: it does not
+
+
+FEATURES, COUNTS, DISTANCES = ("real", "fake"), ("counts", "data_counts"), ("nearest", "held_out")
+
+METRICS = {
+    "fd": Metric(
+        frechet, FEATURES, "lower", "Fréchet distance",
+        "Fréchet distance of Gaussians fitted to features (Heusel et al. 2017), biased upwards by about 1/N",
+        "copies", every_net=True, quick=True, scale="ratio",
+    ),
+    "fd_infinite": Metric(
+        frechet_infinite, FEATURES, "lower", "Fréchet distance without bias",
+        "the same without the bias, by a jackknife (after Chong & Forsyth 2020); about 0 for real images",
+        "copies",
+    ),
+    "kid": Metric(
+        kid, FEATURES, "lower", "kernel distance",
+        "unbiased kernel distance, cubic kernel, all pairs (Binkowski et al. 2018); about 0 for real images", "copies",
+    ),
+    "precision": Metric(
+        itemgetter("precision"), ("manifold",), "higher", "precision",
+        "share of the fakes inside 5-neighbour balls of real images (Kynkäänniemi et al. 2019)", "how often",
+    ),
+    "recall": Metric(
+        itemgetter("recall"), ("manifold",), "higher", "recall",
+        "share of the real images inside 5-neighbour balls of fakes (Kynkäänniemi et al. 2019)", "how often",
+    ),
+    "density": Metric(
+        itemgetter("density"), ("manifold",), "floor", "density",
+        "mean number of real balls that a fake lies in, over 5 (Naeem et al. 2020)",
+    ),
+    "coverage": Metric(
+        itemgetter("coverage"), ("manifold",), "floor", "coverage",
+        "share of the real balls with a fake in them (Naeem et al. 2020)",
+    ),
+    "spread": Metric(
+        diversity.spread, ("fakes", "test"), "higher", "variety as a share of the data's",
+        "root of the pixels' total variance over that of the test images: 0 where all are alike, 1 for real images",
+        "noise, which raises it", quick=True, scale="ratio",
+    ),
+    "class_kl": Metric(
+        classes.class_kl, COUNTS, "lower", "Kullback-Leibler divergence of classes from the data's",
+        "Kullback-Leibler divergence of class shares from the data's, in nats", "looks",
+        every_net=True, quick=True, scale="difference",
+    ),
+    "class_chi2": Metric(
+        classes.class_chi2, COUNTS, "lower", "chi-square of classes",
+        "chi-square of class shares against the data's, over its degrees of freedom: about 1 if they agree", "looks",
+        every_net=True, quick=True,
+    ),
+    "modes": Metric(
+        classes.modes_covered, COUNTS, "higher", "number of classes",
+        "classes with at least a tenth of their share in the data", "shares",
+        every_net=True, quick=True, scale="difference",
+    ),
+    "low_confidence": Metric(
+        classes.low_confidence, ("probabilities",), "lower", "share that the classifier is unsure of",
+        "share of images whose best class has a probability below 0.9; some real images have, too", "noise, see below",
+        every_net=True, quick=True, scale="difference",
+    ),
+    "ndb": Metric(
+        diversity.ndb, ("binned", "fake"), "lower", "bins filled differently",
+        "share of 100 k-means bins that are filled differently (Richardson & Weiss 2018): about 0.05 for real images",
+    ),
+    "support": Metric(
+        diversity.birthday, FEATURES, "floor", "support",
+        "how many different images there seem to be, from near-duplicates (after Arora & Zhang 2017)", "looks",
+    ),
+    "ms_ssim": Metric(
+        diversity.pairwise_ms_ssim, ("fakes",), "floor", "likeness of pairs",
+        "mean structural similarity of random pairs, by pixels (Odena et al. 2017): 1 where all are alike",
+    ),
+    "ms_ssim_within_class": Metric(
+        diversity.pairwise_ms_ssim, ("fakes", "labels"), "floor", "likeness within classes",
+        "the same of pairs within a class",
+    ),
+    "distance": Metric(
+        diversity.pairwise_distance, ("fake",), "floor", "distance of pairs",
+        "mean distance of random pairs, by features: 0 where all are alike",
+    ),
+    "distance_within_class": Metric(
+        diversity.pairwise_distance, ("fake", "labels"), "floor", "distance within classes",
+        "the same of pairs within a class",
+    ),
+    "memorisation": Metric(
+        neighbours.memorisation, DISTANCES, "floor", "memorisation",
+        "P(a fake is nearer to the training set, by pixels, than a test image), with the p of 1/2 (Meehan et al. 2020)",
+        floor=0.5,
+    ),
+    "copies": Metric(
+        neighbours.copies, DISTANCES, "floor", "copies",
+        "share of fakes nearer to the training set than 99.9 % of the test images", floor=0.001,
+    ),
+}  # fmt: skip
+
+
+def table() -> str:
+    """METRICS as the Markdown table of docs/metrics.md."""
+    rows = [f"| `{name}` | {m.words} | {m.better} | {m.blind} |" for name, m in METRICS.items()]
+    return "\n".join(["| score | what it is | better | blind to |", "|---|---|---|---|", *rows])

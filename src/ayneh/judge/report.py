@@ -1,0 +1,63 @@
+"""What the judge says of one set of images: scores with their floors, and sentences."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ayneh.judge.scores import Score
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores by short name: ``fd`` by the leading net, ``fd@cnn-1`` by another. ``run``, ``step``: whose images."""
+
+    data: str  # what the images imitate
+    n: int
+    nets: tuple[str, ...]  # the leading one first
+    scores: dict[str, Score]
+    collapse: tuple[str, ...] = ()  # which metrics call the images collapsed
+    disagreements: tuple[str, ...] = ()  # of the classifiers
+    histogram: dict[str, list[int]] | None = None  # images per class: "fakes" and "test"
+    classifier_error_of_a_triple: float | None = None  # of stacked digits
+    run: str | None = None
+    step: int | None = None
+    replica: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the fields that are set."""
+        fields = asdict(self) | {"scores": {name: score.as_dict() for name, score in self.scores.items()}}
+        order = dict.fromkeys(("run", "step", "replica", *fields))
+        return {name: fields[name] for name in order if fields[name] is not None}
+
+    def words(self) -> list[str]:
+        """Sentences: collapse, what the classifier misreads, disagreements, and each warning with its scores."""
+        said = [f"collapsed by {sign}" for sign in self.collapse]
+        if self.classifier_error_of_a_triple is not None:
+            said.append(f"the classifier misreads {self.classifier_error_of_a_triple:.2%} of triples")
+        warned: dict[str, list[str]] = {}
+        for score in self.scores.values():
+            if score.warning:
+                warned.setdefault(score.warning, []).append(str(score.protocol))
+        return [*said, *self.disagreements, *(f"{words} ({', '.join(names)})" for words, names in warned.items())]
+
+
+def collapse(scores: dict[str, Score]) -> tuple[str, ...]:
+    """Which metrics call the images collapsed, each in a sentence with its numbers; none is good news."""
+
+    def fell(name: str, share: float) -> str | None:
+        """The score beside its floor, where it is at most ``share`` of it."""
+        score = scores.get(name)
+        if score is None or score.value is None or not score.floor or score.value > share * score.floor:
+            return None
+        return f"{score.value:,.4g}, where real images have {score.floor:,.4g}"
+
+    signs = []
+    if modes := fell("modes", 0.5):
+        signs.append(f"histogram: {modes} classes")
+    # Poor images cover little too, but they surround the data: only a collapsed set loses recall as well.
+    if (coverage := fell("coverage", 0.5)) and fell("recall", 0.5):
+        signs.append(f"coverage: {coverage}, with as little recall")
+    if "support" in scores and scores["support"].interval and (few := fell("support", 0.2)):
+        signs.append(f"birthday test: a support of {few}")
+    return tuple(signs)
