@@ -5,6 +5,7 @@ A batch of images is uint8 (N, C, H, W). A picture is uint8 (H, W, C) with C = 1
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Sequence
@@ -101,12 +102,17 @@ def _from_pil(image: Image.Image) -> Tensor:
     return torch.from_numpy(array[:, :, None] if array.ndim == 2 else array)
 
 
+def png(picture: Tensor, caption: str | None = None, zoom: int = 1) -> bytes:
+    """A picture uint8 (H, W, C) as a PNG, each pixel as zoom x zoom pixels, with a caption below it."""
+    picture, out = zoomed(picture, zoom), io.BytesIO()
+    _to_pil(picture if caption is None else captioned(picture, caption)).save(out, "PNG")
+    return out.getvalue()
+
+
 def save_png(path: Path, picture: Tensor, caption: str | None = None, zoom: int = 1) -> None:
-    """Write a picture uint8 (H, W, C), each pixel as zoom x zoom pixels, with a caption below it; atomic."""
-    picture = zoomed(picture, zoom)
-    image = _to_pil(picture if caption is None else captioned(picture, caption))
+    """Write the same into a file; atomic."""
     with atomically(path) as file:
-        image.save(file, "PNG")
+        file.write(png(picture, caption, zoom))
 
 
 def load_png(path: Path) -> Tensor:

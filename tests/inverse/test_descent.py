@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ayneh.inverse.descent import Descent, invert
+from ayneh.inverse.descent import invert
 
 
 def linear(z):
@@ -18,7 +18,7 @@ def latents(*shape, seed=0):
 
 def test_the_latent_of_a_generated_image_is_found():
     z = latents(5, 3)
-    found, error = invert(linear, linear(z), latents(2, 5, 3, seed=9), Descent(steps=400))
+    found, error = invert(linear, linear(z), latents(2, 5, 3, seed=9), steps=400)
     torch.testing.assert_close(found, z, atol=1e-3, rtol=0)
     assert error.max() < 1e-6
 
@@ -31,11 +31,11 @@ def test_with_noise_it_is_the_mode_of_the_posterior():
     s = noise / scale**2
     eye = torch.eye(3, dtype=torch.float64)
     mode = torch.linalg.solve(a.T @ a + s * eye, a.T @ x.flatten() + s * centre)
-    how = Descent(steps=2000, lr=0.02, scale=scale, centre=centre, noise=noise)
-    found, error = invert(linear, x, latents(2, 1, 3, seed=6), how)
+    starts = latents(2, 1, 3, seed=6)
+    found, error = invert(linear, x, starts, steps=2000, lr=0.02, scale=scale, centre=centre, noise=noise)
     torch.testing.assert_close(found[0], mode, atol=1e-3, rtol=0)
     assert error[0].item() == pytest.approx((linear(found) - x).square().mean().item())
-    free, _ = invert(linear, x, mode[None, None], Descent(steps=2000, lr=0.02))
+    free, _ = invert(linear, x, mode[None, None], steps=2000, lr=0.02)
     assert (free[0] - mode).norm() > 0.05
 
 
@@ -58,7 +58,7 @@ def test_each_image_takes_its_own_best_start():
 @pytest.mark.parametrize("steps", [0, 1, 7])
 def test_it_is_never_worse_than_a_start(steps):
     x, starts = linear(latents(4, 3)), latents(3, 4, 3, seed=2)
-    _, error = invert(linear, x, starts, Descent(steps=steps, lr=50.0))
+    _, error = invert(linear, x, starts, steps=steps, lr=50.0)
     given = torch.stack([(linear(z) - x).square().flatten(1).mean(1) for z in starts]).amin(0)
     assert (error <= given + 1e-12).all()
     if steps == 0:

@@ -34,13 +34,11 @@ def falls_ill(monkeypatch):
             self.step = line["step"]
             return []
 
-        def severe(self):
+        def treatable(self):
             return [ILL] if self.step >= 24 and not Doctor.rescued else []
 
-        treatable = severe
-
         def content(self):
-            return not self.severe()
+            return not self.treatable()
 
     Doctor.rescued = False
     before = Fit._rescue

@@ -38,9 +38,10 @@ def read_idx(path: Path) -> np.ndarray:
     """
     data = gunzipped(path)
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] != UNSIGNED_BYTE or data[3] == 0:
+        start = f"0x{data[:4].hex()}" if data else "nothing"
         raise UserError(
-            f"{path} is not an IDX file of bytes: it starts with {_hex(data[:4])}, where images have "
-            "0x00000803 and labels have 0x00000801."
+            f"{path} is not an IDX file of bytes: it starts with {start}, where images have 0x00000803 and labels have "
+            "0x00000801."
         )
     rank = data[3]
     header = 4 + 4 * rank
@@ -54,10 +55,6 @@ def read_idx(path: Path) -> np.ndarray:
             f"{' x '.join(map(str, shape))} = {expected:,} bytes, but {found:,} follow; fetch it again."
         )
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
-
-
-def _hex(data: bytes) -> str:
-    return f"0x{data.hex()}" if data else "nothing"
 
 
 def read_pair(images: Path, labels: Path, classes: int) -> tuple[np.ndarray, np.ndarray]:

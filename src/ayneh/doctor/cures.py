@@ -117,6 +117,11 @@ def argv(config: Config, changes: Mapping[str, Any]) -> list[str]:
     return ["ayneh", "train", preset, *(part for name, value in gaps[preset].items() for part in _flag(name, value))]
 
 
+def command(config: Config, cure: Cure) -> list[str]:
+    """The command that tries a cure; empty if the cure changes no setting."""
+    return argv(config, cure.changes) if cure.changes else []
+
+
 def _gap(preset: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if preset[name] != value}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ayneh.config import Config
 from ayneh.doctor import rescue, words
 from ayneh.doctor.courses import Course
-from ayneh.doctor.cures import argv
+from ayneh.doctor.cures import command
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
 from ayneh.errors import UserError
@@ -43,8 +43,8 @@ class Diagnosis:
     others: tuple[Summary, ...]
 
     def command(self, finding: Finding) -> list[str]:
-        """What trains the run with the finding's cure; empty if the cure changes no setting."""
-        return argv(self.config, finding.cure.changes) if finding.cure.changes else []
+        """The command that tries the finding's cure; empty if the cure changes no setting."""
+        return command(self.config, finding.cure)
 
 
 def diagnose(record: Record, replica: int = 0) -> Diagnosis:

@@ -13,7 +13,7 @@ from typing import Any
 from ayneh.config import Config
 from ayneh.doctor import words
 from ayneh.doctor.courses import Columns, Course, Facts, Line, facts_of, row_of
-from ayneh.doctor.cures import argv
+from ayneh.doctor.cures import command
 from ayneh.doctor.findings import Finding, Watch
 from ayneh.doctor.symptoms import SYMPTOMS, examine, measured
 
@@ -91,27 +91,19 @@ class Doctor:
     def _events(self, patient: Patient, step: int, epoch: int) -> list[Event]:
         seed = self.config.seed + patient.replica if self.config.seeds > 1 else None
         return [
-            Event(step, epoch, patient.replica, appeared, finding, self.command(finding), seed)
+            Event(step, epoch, patient.replica, appeared, finding, command(self.config, finding.cure), seed)
             for finding, appeared in patient.look()
         ]
-
-    def command(self, finding: Finding) -> list[str]:
-        """The command that tries the finding's cure; empty if the cure changes no setting."""
-        return argv(self.config, finding.cure.changes) if finding.cure.changes else []
 
     def findings(self, replica: int = 0) -> list[Finding]:
         """All findings of a replica so far, in the order in which they appeared."""
         found = [finding for watch in self.patients[replica].watches.values() for finding in watch.findings]
         return sorted(found, key=lambda finding: (finding.found_step, finding.name))
 
-    def severe(self, replica: int | None = None) -> list[Finding]:
-        """The severe findings that last, of one replica or of all."""
-        chosen = range(self.config.seeds) if replica is None else (replica,)
-        return [f for r in chosen for f in self.findings(r) if f.severity == "severe" and f.until_step is None]
-
     def treatable(self) -> list[Finding]:
         """The severe findings that last and for which a change of settings is known (none is for images too dark)."""
-        return [finding for finding in self.severe() if finding.cure.changes]
+        found = [finding for replica in range(self.config.seeds) for finding in self.findings(replica)]
+        return [f for f in found if f.severity == "severe" and f.until_step is None and f.cure.changes]
 
     def content(self) -> bool:
         """Whether every severe, treatable symptom is well within its threshold at the newest look, in every replica.

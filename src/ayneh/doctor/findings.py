@@ -8,6 +8,7 @@ many looks. Between the two limits nothing changes, so a finding does not flicke
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -124,17 +125,11 @@ class Watch:
 
     def _found(self, course: Course, t: int, value: float) -> Finding:
         symptom = self.symptom
-        seen = _Seen({name: float(column[t]) for name, column in course.series.items()}, value=value)
+        numbers = {name: float(column[t]) for name, column in course.series.items()}
+        seen = defaultdict(lambda: math.nan, numbers, value=value)  # what was not measured is NaN
         evidence = symptom.evidence.format_map(seen).replace("%", " %")
         return Finding(self.name, symptom.title, symptom.severity, self._since, int(course.steps[t]), None, value,
                        symptom.threshold, evidence, symptom.source, symptom.cure(course.facts))  # fmt: skip
-
-
-class _Seen(dict[str, float]):
-    """Numbers at one look; what was not measured is NaN."""
-
-    def __missing__(self, name: str) -> float:
-        return math.nan
 
 
 def untold(symptom: Symptom, course: Course, values: np.ndarray) -> str:

@@ -77,11 +77,8 @@ class Side:
         self.usual_alike = nearest_other(among)
         self.usual_memory = nearest_other(torch.cdist(self.real.flatten(1), self.train.flatten(1)))
         self.real_variance = total_variance(self.real)
-        cosines = (
-            torch.nn.functional.normalize(self.z.double(), dim=1)
-            @ torch.nn.functional.normalize(self.z.double(), dim=1).T
-        )
-        n = len(cosines)
+        unit = nn.functional.normalize(self.z.double(), dim=1)
+        cosines, n = unit @ unit.T, len(unit)
         self.parallel = (cosines.sum() - cosines.trace()) / (n * (n - 1))
 
     @torch.no_grad()

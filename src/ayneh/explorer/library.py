@@ -7,7 +7,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,8 +168,6 @@ def _data(config: Config) -> str:
 
 def _prior(config: Config) -> dict[str, Any]:
     """The prior's numbers, defaults included, its moments and its law in short."""
-    from dataclasses import asdict
-
     from ayneh.engine.match import prior_of
 
     prior: Any = prior_of(config)

@@ -154,27 +154,13 @@ def refusal(status: int, words: str) -> Response:
     return Response(json.dumps({"error": words}), status, media_type=JSON)
 
 
-async def absent(request: Request, error: Exception) -> Response:
-    """404: no such run, epoch or part."""
-    return refusal(404, str(error))
-
-
-async def unable(request: Request, error: Exception) -> Response:
-    """422: this part of the run cannot be made, and why."""
-    return refusal(422, str(error))
-
-
-async def unknown(request: Request, error: Exception) -> Response:
-    """404: no such route."""
-    return refusal(404, "There is no such page.")
-
-
-async def broken(request: Request, error: Exception) -> Response:
-    """500: a fault of the explorer; the server goes on."""
-    return refusal(500, f"The explorer failed on this ({type(error).__name__}); please report it.")
-
-
-HANDLERS = {Absent: absent, UserError: unable, 404: unknown, Exception: broken}
+FAULT = "The explorer failed on this ({}); please report it."
+HANDLERS: dict[Any, Callable[[Request, Exception], Response]] = {
+    Absent: lambda request, error: refusal(404, str(error)),  # no such run, epoch or part
+    UserError: lambda request, error: refusal(422, str(error)),  # this part of the run cannot be made
+    404: lambda request, error: refusal(404, "There is no such page."),
+    Exception: lambda request, error: refusal(500, FAULT.format(type(error).__name__)),  # the server goes on
+}
 
 
 class Guard:

@@ -126,14 +126,13 @@ def page_of(kept: dict[str, bytes]) -> str:
         f"{base64.b64encode(body).decode()}</script>"
         for path, body in packed.items()
     ]
-    icon = base64.b64encode(files["icon.svg"]).decode()
     meta = '<meta charset="utf-8">'
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     page = files["index.html"].decode()
     for was, now in (
         ("<html ", "<html data-saved "),
         (meta, f"{meta}\n    {policy}"),
-        ("/page/icon.svg", f"data:image/svg+xml;base64,{icon}"),
+        ("/page/icon.svg", _data_url("image/svg+xml", files["icon.svg"].decode())),
         ('<link rel="stylesheet" href="/page/style.css">', f"<style>{files['style.css'].decode()}</style>"),
         (
             '<script type="module" src="/page/main.js"></script>',

@@ -121,7 +121,8 @@ def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) 
 def _use(about: dict[str, Any]) -> str:
     images, latents = about["images"], about["latents"]
     if about["form"] == "onnx":
-        read = ", `model.read_z(images)` the z that it reads in them" if _reads(about) else ""
+        reads = "z" in about["nets"]["encoder"]["outputs"]
+        read = ", `model.read_z(images)` the z that it reads in them" if reads else ""
         return ONNX.format(channels=images["channels"], own=images["own_size"], read=read)
     return WEIGHTS.format(channels=images["channels"], size=images["size"], **latents)
 
@@ -206,10 +207,6 @@ def evaluation_of(record: Record, checkpoint: Checkpoint, replica: int) -> dict[
         if (report.get("step"), report.get("replica")) == (checkpoint.step, replica):
             return report if isinstance(report.get("scores"), dict) else None
     return None
-
-
-def _reads(about: dict[str, Any]) -> bool:
-    return "z" in about["nets"]["encoder"]["outputs"]
 
 
 def _table(head: Row, rows: Iterable[Row]) -> str:

@@ -104,7 +104,7 @@ def _discriminator(net: Discriminator, shape: Shape, name: str) -> tuple[list[Op
 
 def _conv(net: Conv, shape: Shape, name: str) -> tuple[list[Op], Shape]:
     weight, side = _weight(net), shape[1]
-    kernel, stride, pad = net.kernel_size[0], net.stride[0], _number(net.padding)
+    kernel, stride, pad = net.kernel_size[0], net.stride[0], int(net.padding[0])
     out = (side + 2 * pad - kernel) // stride + 1
     gives = (net.out_channels, out, out)
     if side == kernel and not pad:  # one matrix product
@@ -115,7 +115,7 @@ def _conv(net: Conv, shape: Shape, name: str) -> tuple[list[Op], Shape]:
 
 def _deconv(net: Deconv, shape: Shape, name: str) -> tuple[list[Op], Shape]:
     weight, side = net.weight.double(), shape[1]
-    kernel, stride, pad = net.kernel_size[0], net.stride[0], _number(net.padding)
+    kernel, stride, pad = net.kernel_size[0], net.stride[0], int(net.padding[0])
     out = (side - 1) * stride - 2 * pad + kernel
     gives = (net.out_channels, out, out)
     if side == 1 and not pad:  # one matrix product, whose units are the channels' positions
@@ -192,10 +192,6 @@ def _bias(net: Conv | Deconv | Linear) -> Tensor:
     if net.bias is not None:
         return net.bias.double()
     return net.weight.new_zeros(net.out_features if isinstance(net, Linear) else net.out_channels).double()
-
-
-def _number(padding: Any) -> int:
-    return int(padding[0])
 
 
 def _attributes(kernel: int, stride: int, pad: int) -> dict[str, Any]:

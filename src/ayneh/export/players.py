@@ -79,8 +79,9 @@ def players_of(checkpoint: Checkpoint, replica: int, pixels: Tensor | None) -> t
     place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
     encoder = critic_of(*place)
     batch = checkpoint.config.batch
-    whole = pixels is not None and len(pixels) >= batch
-    reals = chosen(pixels, max(STANDING_LATENTS, batch), checkpoint.image_shape[-1]) if whole else None
+    reals = None
+    if pixels is not None and len(pixels) >= batch:
+        reals = chosen(pixels, max(STANDING_LATENTS, batch), checkpoint.image_shape[-1])
     critic = critic_of(*place, reals=reals)
     sampler = encoder.sampler
     moments = sampler.prior.moments(sampler.config.prior.dim)
@@ -90,10 +91,8 @@ def players_of(checkpoint: Checkpoint, replica: int, pixels: Tensor | None) -> t
     return Players(sampler.gen.eval(), critic.dis.eval(), encoder.dis.eval(), moments, by), sampler
 
 
-def chosen(pixels: Tensor | None, n: int, size: int) -> Tensor:
+def chosen(pixels: Tensor, n: int, size: int) -> Tensor:
     """At most n of uint8 (N, C, h, w), a fixed random choice, framed in black: (n, C, S, S) in [-1, 1]."""
-    if pixels is None:
-        return torch.empty(0)
     order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))[:n]
     return scale(put(pixels[order], size))
 

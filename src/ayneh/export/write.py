@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from ayneh.checkpoint import Checkpoint
@@ -25,16 +23,16 @@ from ayneh.export.card import card
 from ayneh.export.contract import about_of, strings
 from ayneh.export.onnx import difference, to_onnx
 from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, players_of
-from ayneh.files import atomically
+from ayneh.files import atomically, read_json
 from ayneh.game.layers import BatchNorm, BatchNorm1d
 from ayneh.loading.model import FORMAT
-from ayneh.pictures import grid, zoomed
+from ayneh.pictures import grid, png
 from ayneh.record import Record
 
 # The largest difference from PyTorch's outputs that is accepted; where an output is above 1, this share of the largest:
 # float32 holds seven digits, and outputs of hundreds occur where a batch norm divides by a tiny variance.
 MOST_APART = 1e-4
-PICTURE, ZOOM = 64, 3  # images in samples.png, and how much larger than they are
+PICTURE, ZOOM = 64, 3  # images in samples.png, of the run's fixed noise, and how much larger than they are
 TAKES = {"generator": "z", "discriminator": "image", "encoder": "image"}  # net -> its input
 About = dict[str, Any]
 Write = Callable[..., bytes]  # (metadata=...) -> the content of a net's file
@@ -91,7 +89,7 @@ def export(
         net["difference"] = _near(name, apart, expected[name])
         content = files[net["file"]] = write(metadata=strings(common | {"net": name} | net))
         net["sha256"] = hashlib.sha256(content).hexdigest()
-    files["samples.png"] = _picture(sampler)
+    files["samples.png"] = png(grid(sampler.draw("samples", PICTURE)), zoom=ZOOM)
     files["README.md"] = card(about, record, checkpoint).encode()
     files["config.json"] = json.dumps(about, indent=2, ensure_ascii=False).encode() + b"\n"
     _replace(folder, files)
@@ -109,11 +107,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
     """Raise UserError if an export cannot go into ``folder``: it is not empty, or no export is to be replaced."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    try:
-        values = json.loads((folder / "config.json").read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
-        values = None
-    ours = isinstance(values, dict) and values.get("format") == FORMAT
+    ours = (read_json(folder / "config.json") or {}).get("format") == FORMAT
     if ours and not overwrite:
         raise UserError(f"{folder} holds an export already: choose another --out, or replace it with --overwrite.")
     if not ours:
@@ -190,14 +184,6 @@ def _data(checkpoint: Checkpoint, say: Callable[[str], None]) -> Images | None:
     except UserError as error:
         say(f"D is exported with the statistics of generated images alone, since its training images are gone: {error}")
         return None
-
-
-def _picture(sampler: Sampler) -> bytes:
-    """A PNG of the run's fixed noise."""
-    pixels = zoomed(grid(sampler.draw("samples", PICTURE)), ZOOM).numpy()
-    file = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 def _replace(folder: Path, files: dict[str, bytes]) -> None:

@@ -20,7 +20,7 @@ from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images
 from ayneh.game.frame import levels, put, scale
-from ayneh.inverse.descent import Descent, invert
+from ayneh.inverse.descent import invert
 from ayneh.inverse.readback import (
     ReadBack,
     explained,
@@ -94,18 +94,12 @@ def read(
     critic, control = critic_of(*place), critic_of(*place, trained=False)
     config, side = critic.sampler.config, checkpoint.image_shape[-1]
     train, test = (read_images(config.data, split, checkpoint.run) for split in ("train", "test"))
-    nearest: Scores = {}
-    probes: Scores = {}
-    if train.labels is None or test.labels is None:
-        say(f"{config.data.name} has no labels: their recognition from D's features is left out")
-    else:
-        say("recognising the data's labels in D's features, and in the controls")
-        nearest, probes = _recognition(critic, control, train, test, images, side)
+    nearest, probes = _recognition(critic, control, train, test, images, side, say)
     say(f"reading z back from {images} generated images")
     maps, read_back, held_out = _read_z(critic, control, images)
     by, best = max(maps.items(), key=lambda item: float(item[1].r2.mean()))
     say("images make the round trip")
-    data = _word(test)
+    data = test.name.partition(":")[0].replace("-", "")  # a folder's path is not part of a score's name
     kinds = {
         f"{data}_test": _framed(test.pixels[: min(images, ROUND_TRIPS)], side),
         "generated": held_out[:ROUND_TRIPS],
@@ -139,22 +133,19 @@ def _named(what: str, of: str, scores: Scores) -> Scores:
     return {"_".join(names[name]): score for name, score in scores.items()}
 
 
-def _word(images: Images) -> str:
-    """The data as the names of scores carry it: a folder's path is not part of a name."""
-    return images.name.partition(":")[0].replace("-", "")
-
-
 def _framed(pixels: Tensor, side: int) -> Tensor:
     """uint8 (N, C, h, w) -> (N, C, side, side) in [-1, 1], framed in black as in the game."""
     return scale(put(pixels, side))
 
 
 def _recognition(
-    critic: Critic, control: Critic, train: Images, test: Images, most: int, side: int
+    critic: Critic, control: Critic, train: Images, test: Images, most: int, side: int, say: Callable[[str], None]
 ) -> tuple[Scores, Scores]:
     """Accuracy of the nearest image's label, and of a linear probe, by space: D's features and three controls."""
     if train.labels is None or test.labels is None:
-        raise ValueError("Both splits need labels.")
+        say(f"{critic.sampler.config.data.name} has no labels: their recognition from D's features is left out")
+        return {}, {}
+    say("recognising the data's labels in D's features, and in the controls")
     x, y, labels = train.pixels, test.pixels[:most], test.labels[:most]
     pixels = scale(x.flatten(1)), scale(y.flatten(1))
     features = critic.features(_framed(x, side)), critic.features(_framed(y, side))
@@ -219,11 +210,13 @@ def _inverted(sampler: Sampler, x: Tensor, encoded: Tensor) -> Tensor:
     config = sampler.config
     mean, variance = sampler.prior.moments(config.prior.dim)
     finite = 0 < variance < float("inf")
-    how = Descent(
+    starts = torch.cat([encoded[None], sampler.latents("invert", (STARTS - 1) * len(x)).unflatten(0, (-1, len(x)))])
+    sampler.gen.requires_grad_(False)
+    return invert(
+        sampler.gen,
+        x,
+        starts,
         scale=variance**0.5 if finite else 1.0,
         centre=mean if finite else 0.0,
         noise=NOISE if config.prior.name == "normal" else 0.0,
-    )
-    starts = torch.cat([encoded[None], sampler.latents("invert", (STARTS - 1) * len(x)).unflatten(0, (-1, len(x)))])
-    sampler.gen.requires_grad_(False)
-    return invert(sampler.gen, x, starts, how)[0]
+    )[0]

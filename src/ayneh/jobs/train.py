@@ -33,6 +33,8 @@ def train(
         overwrite: replace the run that is there already.
         quiet: say nothing but the result.
     """
+    import torch
+
     from ayneh.engine.device import describe
     from ayneh.engine.stacks import choose_workers
     from ayneh.training.fit import fit
@@ -51,7 +53,7 @@ def train(
     if replaced:
         with replaced.locked():
             replaced.remove()
-    engine = {"device": str(match.device), "threads": _threads(), "workers": workers}
+    engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
     record = Record.create(folder, config, engine)
     with record.locked():
         fit(record, record.config(), match, None, watch)
@@ -124,9 +126,3 @@ def _from_where(step: int, match: Match, config: Config) -> str:
     if step < config.epochs * match.steps_per_epoch:
         return f"going on from step {step}"
     return f"finished already, after {config.epochs} epochs; a larger number for --epochs plays on"
-
-
-def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()

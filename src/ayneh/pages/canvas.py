@@ -71,8 +71,8 @@ def for_page(svg: str) -> str:
     svg = re.sub(r' id="([^"]*)"', lambda m: m.group(0) if m.group(1) in used else "", svg)
     svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", svg)
     width = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", svg)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg)
+    for attribute in ("width", "height"):
+        svg = re.sub(rf'(<svg[^>]*?) {attribute}="[^"]*"', r"\1", svg)
     size = f"{float(width.group(1)) / 0.75:.0f}px" if width else "100%"
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, f"var({variable})")

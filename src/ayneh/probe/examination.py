@@ -58,14 +58,15 @@ def probe(
         sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
         one: Values = {"epoch": epoch, "step": checkpoint.step}
         values["epochs"].append(one)
-        if not _finite(sampler):
+        if not bool(sampler.images("probe finite", 64).isfinite().all()):
             one["cannot tell"] = "G's images are not finite"
             continue
         # Real against real does not depend on G: it is played once.
         arms = tuple(name for name in plan.arms if not (null and ARMS[name].null))
         examiner = Probe(sampler, train, test, replace(plan, arms=arms))
         say(f"epoch {epoch}: {plan.steps} steps of {len(examiner.arms)} fresh discriminators")
-        one["arms"] = _courses(list(examiner.play())) | null
+        looks = list(examiner.play())
+        one["arms"] = {name: _course([look[name] for look in looks]) for name in looks[0]} | null
         null = {name: course for name, course in one["arms"].items() if ARMS[name].null}
         one |= {"n": examiner.n, "jacobian": _slopes(sampler)}
         one["dimension"] = _dimension(sampler.images("probe dimension", min(len(train), POINTS)))
@@ -88,27 +89,16 @@ def probe(
 
 
 def _check(plan: Plan) -> None:
-    for name, value, low, high in (
-        ("probe-steps", plan.steps, 1, 100_000),
-        ("probe-noise", plan.noise, 0, 100),
-    ):
+    for name, value, low, high in (("probe-steps", plan.steps, 1, 100_000), ("probe-noise", plan.noise, 0, 100)):
         if not low <= value <= high:
             raise UserError(f"--{name} is {value:g}; choose {low:g} to {high:,}.")
-
-
-def _finite(sampler: Sampler) -> bool:
-    return bool(sampler.images("probe finite", 64).isfinite().all())
 
 
 # -- courses -----------------------------------------------------------------------------------------------------------
 
 
-def _courses(looks: Sequence[dict[str, Look]]) -> dict[str, Values]:
-    """Each arm's numbers, look by look."""
-    return {name: _course([look[name] for look in looks]) for name in looks[0]}
-
-
 def _course(looks: Sequence[Look]) -> Values:
+    """An arm's numbers, look by look."""
     from ayneh.probe.overlap import calibrated, divergence, error, loss
 
     rows = []
@@ -132,7 +122,7 @@ def _course(looks: Sequence[Look]) -> Values:
                 "bound_as_it_stands": divergence(*raw).value,
                 **{f"gradient {words}": norm for words, norm in look.gradients.items()},
             }
-        )  # fmt: skip
+        )
     return {name: [_plain(row[name]) for row in rows] for name in rows[0]}
 
 

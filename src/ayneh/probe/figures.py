@@ -34,8 +34,8 @@ CONTROLS = {
     "rounded": "8 bits",
     "dequantised": "one grey level of noise",
     "noised": "Gaussian noise",
+    "null": "real against real",
 }
-CONTROLS |= {"null": "real against real"}
 HEIGHT, WIDTH = 2.2, 1.75  # inches of a panel
 
 

@@ -12,7 +12,7 @@ from ayneh.studies.ledger import group_name
 from ayneh.studies.local import cores
 from ayneh.studies.plan import Run, Study
 from ayneh.studies.results import check_outcomes
-from ayneh.studies.schedule import Measured, measure, seconds
+from ayneh.studies.schedule import Measured, measure
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def forecast(study: Study, workers: int, device: str, left: Collection[Run] | No
     parts = []
     for group in groups:
         cost, runs = measure(study, group, device), [run for run in group if run.place in places]
-        parts.append(Part(group_name(group, groups), runs, cost, seconds([(runs, cost)], looks, workers) / 60))
+        parts.append(Part(group_name(group, groups), runs, cost, len(runs) * cost.run_s(looks) / workers / 60))
     return Forecast(parts, workers, device)
 
 

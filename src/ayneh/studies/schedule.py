@@ -27,6 +27,10 @@ class Measured:
     steps: int  # of one run
     images: int  # that D sees in one run
 
+    def run_s(self, looks: int) -> float:
+        """Seconds of one run with so many looks at it."""
+        return self.steps * self.step_s + looks * self.look_s
+
 
 def measure(study: Study, group: Sequence[Run], device: str) -> Measured:
     """Time a few steps of stacks of several sizes, and one look. Raises UserError for what cannot be played."""
@@ -50,11 +54,6 @@ def cut(groups: Sequence[tuple[Sequence[Run], Measured]], workers: int) -> list[
         size = max(1, min(cost.stack, -(-len(runs) // workers)))
         shares += [(cost.steps * cost.step_s, list(runs[i : i + size])) for i in range(0, len(runs), size)]
     return [share for _, share in sorted(shares, key=lambda pair: -pair[0] * len(pair[1]))]
-
-
-def seconds(groups: Sequence[tuple[Sequence[Run], Measured]], looks: int, workers: int) -> float:
-    """How long all of it will take."""
-    return sum(len(runs) * (c.steps * c.step_s + looks * c.look_s) for runs, c in groups) / workers
 
 
 def _step_s(match: Match) -> float:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch import Tensor
 
 from ayneh.checkpoint import BEST, HEALTHY, epoch_name
 from ayneh.config import Config
@@ -21,12 +23,8 @@ from ayneh.engine.sampler import Sampler
 from ayneh.game.step import State
 from ayneh.pictures import grid, save_png
 from ayneh.record import Record, of_replicas
+from ayneh.training.board import Board
 from ayneh.training.scorer import Scorer
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ayneh.training.board import Board
 
 
 @dataclass(frozen=True)
