@@ -14,7 +14,7 @@ from ayneh.studies import local
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.local import run_in_processes
 from ayneh.studies.plan import from_dict
-from ayneh.studies.stack import Looks, play
+from ayneh.studies.stack import play
 
 
 def never() -> bool:
@@ -54,9 +54,9 @@ def long(tiny_values) -> dict:
 def test_processes_play_what_this_process_plays(tmp_path, tiny):
     shares = [[run] for run in tiny.runs()]
     for share in shares:
-        play(share, tmp_path / "here", Looks.of(tiny))
+        play(share, tmp_path / "here", tiny)
     told = []
-    run_in_processes(shares, tmp_path / "there", Looks.of(tiny), 2, never, lambda: told.append(1))
+    run_in_processes(shares, tmp_path / "there", tiny, 2, never, lambda: told.append(1))
     runs = list(tiny.runs())
     assert finished(tmp_path / "here", runs) == finished(tmp_path / "there", runs)
     assert told
@@ -77,10 +77,10 @@ def test_a_killed_worker_is_replaced_and_its_share_ends_as_if_nothing_had_happen
             os.kill(workers[0], signal.SIGKILL)
             killed.append(workers[0])
 
-    run_in_processes(shares, tmp_path / "killed", Looks.of(study), 2, never, kill_one)
+    run_in_processes(shares, tmp_path / "killed", study, 2, never, kill_one)
     assert killed
     for share in shares:
-        play(share, tmp_path / "whole", Looks.of(study))
+        play(share, tmp_path / "whole", study)
     assert finished(tmp_path / "killed", runs) == finished(tmp_path / "whole", runs)
 
 
@@ -89,7 +89,7 @@ def test_workers_that_die_again_and_again_end_the_study_in_words(tmp_path, tiny,
     monkeypatch.setattr(local, "DEATHS", 1)
     monkeypatch.setattr(local, "play_in_worker", _die)
     with pytest.raises(Stopped, match="2 worker processes died"):
-        run_in_processes([[run] for run in tiny.runs()], tmp_path, Looks.of(tiny), 1, never, lambda: None)
+        run_in_processes([[run] for run in tiny.runs()], tmp_path, tiny, 1, never, lambda: None)
 
 
 def _die(*_: object) -> None:
@@ -132,7 +132,7 @@ def test_ray_gives_the_same_results_and_plays_again_what_a_killed_worker_lost(tm
     runs = list(study.runs())
     shares = [[run] for run in runs]
     for share in shares:
-        play(share, tmp_path / "here", Looks.of(study))
+        play(share, tmp_path / "here", study)
     killed = []
 
     def kill_one() -> None:
@@ -141,7 +141,7 @@ def test_ray_gives_the_same_results_and_plays_again_what_a_killed_worker_lost(tm
             os.kill(tasks[0], signal.SIGKILL)
             killed.append(tasks[0])
 
-    run_on_ray(shares, tmp_path / "there", Looks.of(study), None, "cpu", never, kill_one)
+    run_on_ray(shares, tmp_path / "there", study, None, "cpu", never, kill_one)
     assert killed
     assert finished(tmp_path / "here", runs) == finished(tmp_path / "there", runs)
 

@@ -24,7 +24,7 @@ from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import from_dict, read
 from ayneh.studies.report import write_report
 from ayneh.studies.results import Result, results
-from ayneh.studies.stack import PICTURED, Looks, play
+from ayneh.studies.stack import PICTURED, play
 
 ODD = "<b>&$x$"  # an arm may be called anything
 
@@ -62,7 +62,7 @@ def played(tmp_path_factory, values_of):
     study = from_dict(values_of, "tiny")
     ledger = Ledger.create(tmp_path_factory.mktemp("study") / "tiny", study)
     for group in study.groups():
-        assert play(group, ledger.folder, Looks.of(study))
+        assert play(group, ledger.folder, study)
     return ledger
 
 

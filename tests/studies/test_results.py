@@ -19,7 +19,7 @@ from ayneh.studies.results import (
     rows,
     write_tables,
 )
-from ayneh.studies.stack import Looks, play
+from ayneh.studies.stack import play
 
 
 def made(distances, modes=10.0, spread=1.0, diverged=None) -> Result:
@@ -68,8 +68,8 @@ def test_tables_hold_what_the_folders_hold_and_say_what_is_missing(tmp_path, tin
     ledger = Ledger.create(tmp_path / "s", study)
     with pytest.raises(UserError, match="No run of .* is finished yet"):
         need_some(ledger, results(ledger))
-    play(ledger.runs[:1], ledger.folder, Looks.of(study))
-    play(ledger.runs[2:], ledger.folder, Looks.of(study))
+    play(ledger.runs[:1], ledger.folder, study)
+    play(ledger.runs[2:], ledger.folder, study)
     found = results(ledger)
     assert missing(ledger, found) == {"lr 0.001": (1, 2)}
     assert {"results.csv", "curves.csv", "results.parquet"} == set(write_tables(ledger, found))

@@ -16,7 +16,7 @@ from ayneh.record import Record
 from ayneh.studies import stack
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import from_dict, read
-from ayneh.studies.stack import Looks, pixels_of, play
+from ayneh.studies.stack import pixels_of, play
 
 DIFFERENT = {
     "base": {},
@@ -42,15 +42,15 @@ def same(one, other):
 def test_a_run_in_a_stack_of_different_arms_is_the_run_that_is_played_alone(tmp_path, tiny_values):
     study = from_dict(tiny_values | {"factors": {}, "arms": DIFFERENT}, "tiny")
     (group,) = study.groups()
-    assert play(group, tmp_path / "together", Looks.of(study))
+    assert play(group, tmp_path / "together", study)
     for run in group:
-        assert play([run], tmp_path / "alone", Looks.of(study))
+        assert play([run], tmp_path / "alone", study)
         assert same(ended(tmp_path / "together", run), ended(tmp_path / "alone", run)), run.arm
 
 
 def test_a_study_plays_the_very_game_that_train_plays(tmp_path, tiny):
     run = next(tiny.runs())
-    play([run], tmp_path, Looks.of(tiny))
+    play([run], tmp_path, tiny)
     match = Match([run.config], pixels_of(run.config.data), choose_device("cpu"))
     state = match.start()
     for i in range(3 * match.steps_per_epoch):
@@ -63,12 +63,12 @@ def test_a_share_that_is_stopped_goes_on_to_the_same_end(tmp_path, tiny_values, 
     monkeypatch.setattr(stack, "CHECKPOINT_S", 0.0)
     tiny = from_dict(tiny_values | {"set": tiny_values["set"] | {"keep": {"tick_steps": 2}}}, "tiny")
     (group,) = tiny.groups()
-    play(group, tmp_path / "whole", Looks.of(tiny))
+    play(group, tmp_path / "whole", tiny)
     for chunks in (1, 3, 2):  # of two steps: stopped within an epoch, twice, and at the end of one
         heard = iter([False] * chunks + [True] * 100)
-        play(group, tmp_path / "parts", Looks.of(tiny), stop=lambda heard=heard: next(heard))
+        play(group, tmp_path / "parts", tiny, stop=lambda heard=heard: next(heard))
     assert not (tmp_path / "parts" / group[0].place / "outcome.json").exists()
-    assert play(group, tmp_path / "parts", Looks.of(tiny))
+    assert play(group, tmp_path / "parts", tiny)
     for run in group:
         assert same(ended(tmp_path / "whole", run), ended(tmp_path / "parts", run))
 
@@ -76,13 +76,13 @@ def test_a_share_that_is_stopped_goes_on_to_the_same_end(tmp_path, tiny_values, 
 def test_replicas_with_different_checkpoints_go_on_from_the_last_one_they_share(tmp_path, tiny, monkeypatch):
     monkeypatch.setattr(stack, "CHECKPOINT_S", 0.0)
     (group,) = tiny.groups()
-    play(group, tmp_path / "whole", Looks.of(tiny))
+    play(group, tmp_path / "whole", tiny)
     stopped = iter([False, False, True, True])
-    play(group, tmp_path / "parts", Looks.of(tiny), stop=lambda: next(stopped))
+    play(group, tmp_path / "parts", tiny, stop=lambda: next(stopped))
     first = Record(tmp_path / "parts" / group[0].place)
     newest = first.checkpoints.path(epoch_name(first.checkpoints.epochs()[-1]))
     newest.write_bytes(newest.read_bytes()[:-20])  # cut off by a full disk
-    assert play(group, tmp_path / "parts", Looks.of(tiny))
+    assert play(group, tmp_path / "parts", tiny)
     for run in group:
         assert same(ended(tmp_path / "whole", run), ended(tmp_path / "parts", run))
 
@@ -91,8 +91,8 @@ def test_a_run_whose_numbers_break_down_is_an_outcome_and_disturbs_no_other(tmp_
     arms = {"sound": {}, "broken": {"optimizer": {"lr": 1e30}}}
     study = from_dict(tiny_values | {"factors": {}, "arms": arms, "seeds": 1}, "tiny")
     (group,) = study.groups()
-    assert play(group, tmp_path / "together", Looks.of(study))
-    play(group[:1], tmp_path / "alone", Looks.of(study))
+    assert play(group, tmp_path / "together", study)
+    play(group[:1], tmp_path / "alone", study)
     assert same(ended(tmp_path / "together", group[0]), ended(tmp_path / "alone", group[0]))
     outcome = json.loads((tmp_path / "together" / group[1].place / "outcome.json").read_text())
     assert outcome["diverged"]["step"] < 12
@@ -105,7 +105,7 @@ def test_swapped_priors_are_scored_with_the_trained_statistics(tmp_path, tiny_va
     swaps = {"same": {"prior": {"name": "normal"}}, "other": {"prior": {"name": "uniform", "low": 3.0, "high": 4.0}}}
     study = from_dict(tiny_values | {"seeds": 1, "swaps": swaps}, "tiny")
     run = next(study.runs())
-    play([run], tmp_path, Looks.of(study))
+    play([run], tmp_path, study)
     lines, outcome, _ = ended(tmp_path, run)
     scores = {name: score for name, (score,) in lines[-1]["scores"].items()}
     assert outcome["swaps"]["same"] == scores
@@ -115,7 +115,7 @@ def test_swapped_priors_are_scored_with_the_trained_statistics(tmp_path, tiny_va
 
 def test_a_folder_of_another_study_is_refused_and_a_larger_one_goes_on(tmp_path, tiny):
     ledger = Ledger.create(tmp_path / "s", tiny)
-    play([ledger.runs[0]], ledger.folder, Looks.of(tiny))
+    play([ledger.runs[0]], ledger.folder, tiny)
     more = replace(tiny, seeds=3)
     grown = Ledger.create(tmp_path / "s", more)
     assert len(grown.unfinished()) == len(grown.runs) - 1
@@ -160,7 +160,7 @@ def test_how_far_the_runs_of_a_study_are(tmp_path, tiny):
     ledger = Ledger.create(tmp_path / "s", tiny)
     assert {one.state for one in ledger.standings().values()} == {"no step yet"}
     first, second = ledger.runs[:2]
-    play([first, second], ledger.folder, Looks.of(tiny))
+    play([first, second], ledger.folder, tiny)
     (ledger.path(first) / "outcome.json").unlink()  # its last checkpoint is there, and the study is not done with it
     found = ledger.standings()
     assert [(found[run.place].state, found[run.place].epochs) for run in (first, second)] == [

@@ -10,8 +10,10 @@ from ayneh.doctor.doctor import Doctor
 from ayneh.engine.sampler import Sampler
 from ayneh.presets import PRESETS
 from ayneh.record import Record
-from ayneh.studies.plan import Run
-from ayneh.studies.stack import Looks, play
+from ayneh.studies.plan import Run, Study
+from ayneh.studies.stack import play
+
+STUDY = Study("two arms", arms={"normal": {}, "uniform01": {}}, looks=(1,), images=100)
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def two_arms():
 
 
 def test_a_run_inside_a_study_has_the_doctors_findings(two_arms, tmp_path):
-    assert play(two_arms, tmp_path, Looks((1,), 100, {}))
+    assert play(two_arms, tmp_path, STUDY)
     found = {}
     for run in two_arms:
         record = Record.open(tmp_path / run.place)
@@ -41,8 +43,8 @@ def test_a_run_inside_a_study_has_the_doctors_findings(two_arms, tmp_path):
 def test_a_stopped_study_writes_no_finding_twice(two_arms, tmp_path, monkeypatch):
     monkeypatch.setattr("ayneh.studies.stack.CHECKPOINT_S", 0.0)
     heard = iter([False, False, True])
-    assert not play(two_arms, tmp_path, Looks((1,), 100, {}), stop=lambda: next(heard))
-    assert play(two_arms, tmp_path, Looks((1,), 100, {}))
+    assert not play(two_arms, tmp_path, STUDY, stop=lambda: next(heard))
+    assert play(two_arms, tmp_path, STUDY)
     events = [json.dumps(event) for event in Record.open(tmp_path / two_arms[1].place).events()]
     assert len(events) == len(set(events)) > 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -89,28 +90,16 @@ def digits(split: str) -> Images:
     return _select(images, np.flatnonzero(chosen))
 
 
-def mnist(split: str) -> Images:
-    """MNIST (LeCun, Cortes & Burges 1998): 60,000 + 10,000 handwritten digits, 28x28.
-
-    A download is checked by the MD5 of the decompressed bytes.
-    """
-    return Images(*_from_idx("mnist", split), "mnist", split, 10, "CC BY-SA 3.0")
-
-
-def fashion_mnist(split: str) -> Images:
-    """Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): 60,000 + 10,000 pieces of clothing, 28x28.
-
-    A download is checked by the MD5 of the compressed files, for those are the published ones.
-    """
-    return Images(*_from_idx("fashion-mnist", split), "fashion-mnist", split, 10, "MIT")
+IDX_LICENCES = {  # sets of 60,000 + 10,000 images, 28x28, in ten classes; locate() downloads and checks them
+    "mnist": "CC BY-SA 3.0",  # MNIST: handwritten digits (LeCun, Cortes & Burges 1998)
+    "fashion-mnist": "MIT",  # Fashion-MNIST: clothing (Xiao, Rasul & Vollgraf 2017)
+    "kmnist": "CC BY-SA 4.0",  # Kuzushiji-MNIST: hiragana in cursive script (Clanuwat et al. 2018)
+}
 
 
-def kmnist(split: str) -> Images:
-    """Kuzushiji-MNIST (Clanuwat et al. 2018): 60,000 + 10,000 hiragana in cursive script, 28x28.
-
-    A download is checked by the MD5 of the compressed files, for those are the published ones.
-    """
-    return Images(*_from_idx("kmnist", split), "kmnist", split, 10, "CC BY-SA 4.0")
+def idx_set(name: str, split: str) -> Images:
+    """One of the sets in IDX files."""
+    return Images(*_from_idx(name, split), name, split, 10, IDX_LICENCES[name])
 
 
 def stacked_mnist(split: str) -> Images:
@@ -146,8 +135,6 @@ def _from_idx(name: str, split: str) -> tuple[Tensor, Tensor]:
 
 SOURCES: dict[str, Callable[[str], Images]] = {  # split -> Images
     "digits": digits,
-    "mnist": mnist,
-    "fashion-mnist": fashion_mnist,
-    "kmnist": kmnist,
+    **{name: partial(idx_set, name) for name in IDX_LICENCES},
     "stacked-mnist": stacked_mnist,
 }

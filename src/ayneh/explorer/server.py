@@ -84,23 +84,15 @@ def serve(library: Library, host: str, listening: socket.socket) -> None:
 
 def make_app(library: Library, host: str, port: int) -> ASGIApp:
     """The ASGI application for these runs, which answers to the names of ``host`` at ``port`` alone."""
-    assets = page_files()
-    runtime = {
-        "ort.mjs": (runtime_script(), {"Content-Type": "text/javascript; charset=utf-8"}),
-        "ort.wasm": (runtime_wasm_gz(), {"Content-Type": "application/wasm", "Content-Encoding": "gzip"}),
+    files = {f"/page/{name}": (body, {"Content-Type": kind}) for name, (body, kind) in page_files().items()}
+    files |= {
+        "/": files["/page/index.html"],
+        "/runtime/ort.mjs": (runtime_script(), {"Content-Type": "text/javascript; charset=utf-8"}),
+        "/runtime/ort.wasm": (runtime_wasm_gz(), {"Content-Type": "application/wasm", "Content-Encoding": "gzip"}),
     }
 
-    async def asset(request: Request) -> Response:
-        name = request.path_params.get("name", "index.html")
-        if name not in assets:
-            return refusal(404, "There is no such page.")
-        body, kind = assets[name]
-        return Response(body, media_type=kind)
-
-    async def engine(request: Request) -> Response:
-        if request.path_params["name"] not in runtime:
-            return refusal(404, "There is no such file.")
-        body, headers = runtime[request.path_params["name"]]
+    async def file(request: Request) -> Response:
+        body, headers = files[request.scope["path"]]
         return Response(body, headers=headers)
 
     async def runs(request: Request) -> Response:
@@ -119,9 +111,7 @@ def make_app(library: Library, host: str, port: int) -> ASGIApp:
 
     place = "/api/runs/{run}/replicas/{replica}/epochs/{epoch}"
     routes = [
-        Route("/", asset),
-        Route("/page/{name}", asset),
-        Route("/runtime/{name}", engine),
+        *(Route(path, file) for path in files),
         Route("/api/runs", runs),
         Route("/api/runs/{run}/live", live),
         Route(place + "/picture", picture),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ayneh.probe.examination import NAME, default_epochs, probe
+from ayneh.probe.examination import NAME, probe
 from ayneh.probe.figures import figures
 from ayneh.probe.sentences import words
 
-__all__ = ["NAME", "default_epochs", "figures", "probe", "words"]
+__all__ = ["NAME", "figures", "probe", "words"]

@@ -45,7 +45,8 @@ def probe(
     from ayneh.probe.support import ARMS, Plan, Probe
 
     plan = plan or Plan()
-    _check(plan)
+    if not 1 <= plan.steps <= 100_000:
+        raise UserError(f"--probe-steps is {plan.steps}; choose 1 to 100,000.")
     chosen = sorted(set(default_epochs(record) if epochs is None else epochs))
     if not chosen:
         raise UserError(f"{record.folder} has no checkpoint of an epoch yet to probe: train an epoch first.")
@@ -86,12 +87,6 @@ def probe(
     values["dimension"] = _dimension(_some(train))
     record.write_report(NAME, values, replica=replica)
     return values
-
-
-def _check(plan: Plan) -> None:
-    for name, value, low, high in (("probe-steps", plan.steps, 1, 100_000), ("probe-noise", plan.noise, 0, 100)):
-        if not low <= value <= high:
-            raise UserError(f"--{name} is {value:g}; choose {low:g} to {high:,}.")
 
 
 # -- courses -----------------------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 from ayneh.errors import Stopped
-from ayneh.studies.plan import Run
-from ayneh.studies.stack import Looks, play
+from ayneh.studies.plan import Run, Study
+from ayneh.studies.stack import play
 
 REFRESH_S = 2.0
 DEATHS = 5  # workers that may die before the study gives up
@@ -30,11 +30,11 @@ def cores() -> int:
 
 
 def run_here(
-    shares: Sequence[list[Run]], folder: Path, looks: Looks, device: str, stop: Callable[[], bool], show: Callable
+    shares: Sequence[list[Run]], folder: Path, study: Study, device: str, stop: Callable[[], bool], show: Callable
 ) -> None:
     """One share after another in this process: on an accelerator, where a stack fills the device."""
     for share in shares:
-        if stop() or not play(share, folder, looks, device, stop):
+        if stop() or not play(share, folder, study, device, stop):
             return
         show()
 
@@ -42,7 +42,7 @@ def run_here(
 def run_in_processes(
     shares: Sequence[list[Run]],
     folder: Path,
-    looks: Looks,
+    study: Study,
     workers: int,
     stop: Callable[[], bool],
     show: Callable[[], None],
@@ -58,7 +58,7 @@ def run_in_processes(
         with ProcessPoolExecutor(workers, context, _begin, (event,)) as pool:
             futures: dict[Future[bool], list[Run]] = {}
             try:
-                futures = {pool.submit(play_in_worker, share, folder, looks): share for share in waiting}
+                futures = {pool.submit(play_in_worker, share, folder, study): share for share in waiting}
                 pending = set(futures)
                 while pending:
                     done, pending = wait(pending, REFRESH_S, FIRST_COMPLETED)
@@ -83,9 +83,9 @@ def run_in_processes(
                 raise
 
 
-def play_in_worker(share: list[Run], folder: Path, looks: Looks) -> bool:
+def play_in_worker(share: list[Run], folder: Path, study: Study) -> bool:
     """`play` in a worker, until the parent sets the event."""
-    return play(share, folder, looks, "cpu", lambda: _stop is not None and _stop.is_set())
+    return play(share, folder, study, "cpu", lambda: _stop is not None and _stop.is_set())
 
 
 def _begin(event: Event) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from ayneh.errors import Stopped, UserError, extra
 from ayneh.files import atomically
 from ayneh.record import OUTCOME
-from ayneh.studies.plan import Run
-from ayneh.studies.stack import Looks, play
+from ayneh.studies.plan import Run, Study
+from ayneh.studies.stack import play
 
 REFRESH_S = 2.0
 RETRIES = 5  # of a share whose worker or machine died
@@ -22,7 +22,7 @@ Files = dict[str, bytes]  # by their path in the study's folder
 def run_on_ray(
     shares: Sequence[list[Run]],
     folder: Path,
-    looks: Looks,
+    study: Study,
     address: str | None,
     device: str,
     stop: Callable[[], bool],
@@ -36,7 +36,7 @@ def run_on_ray(
     ray = _ray(address)
     gpus = 1 if device.startswith("cuda") else 0
     task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(play_far)
-    pending = {task.remote(share, looks, device): share for share in shares}
+    pending = {task.remote(share, study, device): share for share in shares}
     try:
         while pending:
             done, _ = ray.wait(list(pending), num_returns=1, timeout=REFRESH_S)
@@ -60,13 +60,13 @@ def run_on_ray(
         ray.shutdown()
 
 
-def play_far(share: list[Run], looks: Looks, device: str) -> Files:
+def play_far(share: list[Run], study: Study, device: str) -> Files:
     """A task: play the share in a folder of its own, and return what it wrote."""
     import torch
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        play(share, Path(folder), looks, device)
+        play(share, Path(folder), study, device)
         paths = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".lock"]
         return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 

@@ -9,7 +9,6 @@ from ayneh.studies.forecast import Forecast
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.local import run_here, run_in_processes
 from ayneh.studies.schedule import cut
-from ayneh.studies.stack import Looks
 
 
 def play_study(
@@ -25,14 +24,13 @@ def play_study(
     engine: local or ray; address: of a Ray cluster. Raises Stopped where runs are left at the end.
     """
     shares = cut([(part.runs, part.cost) for part in cost.parts if part.runs], cost.workers)
-    looks = Looks.of(ledger.study)
     if engine == "ray":
         from ayneh.studies.on_ray import run_on_ray
 
-        run_on_ray(shares, ledger.folder, looks, address, cost.device, stop, show)
+        run_on_ray(shares, ledger.folder, ledger.study, address, cost.device, stop, show)
     elif cost.device == "cpu":
-        run_in_processes(shares, ledger.folder, looks, cost.workers, stop, show)
+        run_in_processes(shares, ledger.folder, ledger.study, cost.workers, stop, show)
     else:
-        run_here(shares, ledger.folder, looks, cost.device, stop, show)
+        run_here(shares, ledger.folder, ledger.study, cost.device, stop, show)
     if left := len(ledger.unfinished()):
         raise Stopped(f"Stopped with {left} of {len(ledger.runs)} runs to go; the same command goes on.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,32 +30,21 @@ CHECKPOINT_S = 30.0  # between two checkpoints of a run: what a kill can cost
 PICTURED = 36  # images of the fixed noise in a picture
 
 
-@dataclass(frozen=True)
-class Looks:
-    """When and how a run is looked at: the same for all runs of a study."""
-
-    epochs: tuple[int, ...]
-    images: int
-    swaps: dict[str, dict[str, Any]]
-
-    @classmethod
-    def of(cls, study: Study) -> Looks:
-        return cls(tuple(study.look_epochs()), study.images, {name: dict(c) for name, c in study.swaps.items()})
-
-    def habits(self) -> Habits:
-        """A run is scored and pictured at the looks; checkpoints follow the clock (`CHECKPOINT_S`)."""
-        return Habits(
-            scored=lambda moment: moment.epoch_ended and moment.epoch in self.epochs,
-            pictured=lambda epoch: epoch in self.epochs,
-            saved=lambda epoch: False,
-            sample_images=PICTURED,
-            captions=False,
-            best=False,
-        )
+def habits_of(study: Study) -> Habits:
+    """A run is scored and pictured at the study's looks; checkpoints follow the clock (`CHECKPOINT_S`)."""
+    looks = study.look_epochs()
+    return Habits(
+        scored=lambda moment: moment.epoch_ended and moment.epoch in looks,
+        pictured=lambda epoch: epoch in looks,
+        saved=lambda epoch: False,
+        sample_images=PICTURED,
+        captions=False,
+        best=False,
+    )
 
 
 def play(
-    runs: Sequence[Run], folder: Path, looks: Looks, device: str = "cpu", stop: Callable[[], bool] = lambda: False
+    runs: Sequence[Run], folder: Path, study: Study, device: str = "cpu", stop: Callable[[], bool] = lambda: False
 ) -> bool:
     """Play these runs of one group to their ends, from where their folders stand; False if ``stop()`` said so before.
 
@@ -65,10 +54,10 @@ def play(
     match = Match(configs, pixels_of(configs[0].data), choose_device(device))
     records = [_record(folder / run.place, run.config, str(match.device)) for run in runs]
     step, tensors = _restored(match, records)
-    habits = looks.habits()
+    habits = habits_of(study)
     journals = [
         Journal(record, config, range(r, r + 1), habits, match.steps_per_epoch, step,
-                scorer=Scorer(judge(config.data), looks.images))
+                scorer=Scorer(judge(config.data), study.images))
         for r, (record, config) in enumerate(zip(records, configs, strict=True))
     ]  # fmt: skip
     clock, saved = Clock(sum(journal.seconds for journal in journals)), Clock()
@@ -82,7 +71,7 @@ def play(
     if game.stack.step < total and not all_fallen():
         return False
     for run, journal in zip(runs, journals, strict=True):
-        _end(run, journal, match, game.stack.state["ema"][journal.rows[0]], looks, clock.seconds() / len(runs))
+        _end(run, journal, match, game.stack.state["ema"][journal.rows[0]], study, clock.seconds() / len(runs))
     return True
 
 
@@ -93,15 +82,15 @@ def _record(folder: Path, config: Config, device: str) -> Record:
     return Record.create(folder, config, {"device": device, "threads": 1, "workers": 0})
 
 
-def _end(run: Run, journal: Journal, match: Match, ema: Tensor, looks: Looks, wall_s: float) -> None:
+def _end(run: Run, journal: Journal, match: Match, ema: Tensor, study: Study, wall_s: float) -> None:
     """Write the outcome: with it the run is done and never played again."""
     fallen, record, config = journal.fallen, journal.record, run.config
     swaps: dict[str, Any] = {}
-    for name, changes in looks.swaps.items() if not fallen else ():
+    for name, changes in study.swaps.items() if not fallen else ():
         sampler = Sampler(match.gen, ema, config)  # batch statistics of the prior that it learned from
         swapped = changed(replace(config, prior=Prior(dim=config.prior.dim)), changes, f"swaps.{name}")
         sampler.prior = prior_of(swapped)
-        scores = Scorer(judge(config.data), looks.images).score([sampler])
+        scores = Scorer(judge(config.data), study.images).score([sampler])
         swaps[name] = {metric: score for metric, (score,) in scores.items()}
         save_png(record.swap_path(name), grid(sampler.draw("samples", PICTURED)))
     outcome: dict[str, Any] = {"arm": run.arm, "seed": run.seed, "diverged": None, "swaps": swaps}
