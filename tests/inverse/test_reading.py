@@ -13,14 +13,14 @@ def test_a_reading_has_what_the_report_says_and_the_images_that_went_round(tiny_
     found = read(Record.open(tiny_run).checkpoints.at_epoch(1), replica=1, images=200, inverted=2, say=said.append)
     assert (found.step, found.features, found.latents, found.prior) == (8, 8, 8, "N(0, 1)")
     assert set(found.r2_by_coordinate) == {"ridge", "perceptron"}
-    assert found.scores[f"r2_40_generated_{found.read_by}"].n == 40
+    assert found.scores[f"r2@{found.read_by}"].protocol == f"r2_40_generated_{found.read_by}"
     assert len(found.words) == 3
     ways = ("", " round trip", " by descent")
-    assert list(found.rows) == [kind + way for kind in ("digits_test", "generated") for way in ways]
+    assert list(found.rows) == [kind + way for kind in ("test", "generated") for way in ways]
     assert {tuple(x.shape) for x in found.rows.values()} == {(2, 1, 8, 8)}
     plain = found.as_dict()
     assert "rows" not in plain
-    assert plain["scores"]["relative_error_40_generated"]["value"] == found.scores["relative_error_40_generated"].value
+    assert plain["scores"]["relative_error@generated"]["value"] == found.scores["relative_error@generated"].value
     assert len(said) == 3
     assert capsys.readouterr().out == ""
     assert {path: path.stat().st_mtime_ns for path in tiny_run.rglob("*")} == before

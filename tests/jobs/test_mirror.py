@@ -24,15 +24,20 @@ def test_a_run_that_learnt_to_read_is_found_to(reading_run, ayneh):
     report = json.loads((reading_run / "mirror.json").read_text())
     scores = report["scores"]
     assert (report["features"], report["latents"], report["prior"]) == (16, 4, "N(0, 1)")
-    best = scores[f"r2_100_generated_{report['read_by']}"]["value"]
-    assert best == max(scores[f"r2_100_generated_{name}"]["value"] for name in ("ridge", "perceptron"))
-    assert 0.3 < scores["r2_100_generated_reader"]["value"] < best + 0.05
+    best = scores[f"r2@{report['read_by']}"]["value"]
+    assert best == max(scores[f"r2@{name}"]["value"] for name in ("ridge", "perceptron"))
+    assert 0.3 < scores["r2@reader"]["value"] < best + 0.05
     assert len(report["r2_by_coordinate"]["ridge"]) == 4
-    far = scores["squared_error_4_digits_test_round_trip"]["value"]
-    assert scores["squared_error_4_digits_test_descent"]["value"] < far
-    assert scores["squared_error_4_generated_descent"]["value"] < 1e-3  # there is a z, which is found but for the prior
-    assert scores["relative_error_100_generated"]["value"] < 1
-    assert scores["nearest_500_digits_test_pixels"]["value"] > 0.9
+    far = scores["squared_error@test_round_trip"]["value"]
+    assert scores["squared_error@test_descent"]["value"] < far
+    assert scores["squared_error@generated_descent"]["value"] < 1e-3  # there is a z, which is found but for the prior
+    assert scores["relative_error@generated"]["value"] < 1
+    assert scores["nearest@pixels"]["value"] > 0.9
+    assert {score["protocol"] for score in scores.values()} >= {
+        *("nearest_500_digits_test_pixels", "r2_100_generated_reader", "relative_error_100_generated"),
+        *("relative_error_500_digits_test", "squared_error_4_digits_test_round_trip"),
+    }
+    assert "squared_error_4_generated_descent" in out
     assert report["words"][0] in out
     assert str(reading_run / "mirror.png") in out
     with Image.open(reading_run / "mirror.png") as picture:
@@ -48,7 +53,7 @@ def test_an_epoch_and_a_replica_have_their_own_files_and_json_is_pure(own_run, a
     assert (report["step"], report["replica"]) == (8, 1)
     assert (own_run / "mirror-epoch-0001-replica-1.png").is_file()
     assert not any(name.startswith("squared_error") or name.endswith("reader") for name in report["scores"])
-    assert report["scores"]["nearest_200_digits_test_features"]["n"] == 200
+    assert report["scores"]["nearest@features"]["n"] == 200
 
 
 def test_data_without_labels_is_measured_without_them(tmp_path, ayneh):

@@ -7,7 +7,7 @@ G(z), the error of images after x -> features -> z -> G(z), and that after a des
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -33,7 +33,7 @@ from ayneh.inverse.readback import (
     squared_error,
     verdict,
 )
-from ayneh.judge.scores import Plain, Score, count_name
+from ayneh.judge.scores import Plain, Score, named, protocol
 from ayneh.pictures import grid, save_png
 
 LEAST, MOST = 100, 100_000  # generated images
@@ -99,18 +99,16 @@ def read(
     maps, read_back, held_out = _read_z(critic, control, images)
     by, best = max(maps.items(), key=lambda item: float(item[1].r2.mean()))
     say("images make the round trip")
-    data = test.name.partition(":")[0].replace("-", "")  # a folder's path is not part of a score's name
-    kinds = {
-        f"{data}_test": _framed(test.pixels[: min(images, ROUND_TRIPS)], side),
-        "generated": held_out[:ROUND_TRIPS],
-    }
+    kinds = {"test": _framed(test.pixels[: min(images, ROUND_TRIPS)], side), "generated": held_out[:ROUND_TRIPS]}
     trips = {kind: _trip(critic, best, x, inverted) for kind, x in kinds.items()}
-    scores = _named("nearest", f"{data}_test", nearest) | _named("probe", f"{data}_test", probes)
-    scores |= _named("r2", "generated", read_back)
+    real, drawn = (config.data.name, "test"), ("generated", "")
+    scores = _named("nearest", real, nearest) | _named("probe", real, probes) | _named("r2", drawn, read_back)
     rows: Rows = {}
     columns = min([COLUMNS, inverted or COLUMNS, *map(len, kinds.values())])
     for kind, trip in trips.items():
-        scores |= _named("relative_error", kind, {"": trip.error}) | _named("squared_error", kind, trip.squared)
+        of = real if kind == "test" else drawn
+        scores |= _named("relative_error", of, {"": trip.error}, kind)
+        scores |= _named("squared_error", of, trip.squared, kind)
         rows |= {f"{kind}{way}": x[:columns] for way, x in trip.images.items()}
     back, again = (trip.error for trip in trips.values())
     return Reading(
@@ -127,10 +125,14 @@ def read(
     )
 
 
-def _named(what: str, of: str, scores: Scores) -> Scores:
-    """The scores under the names that reports carry: {"ridge": ...} -> {"r2_2k_generated_ridge": ...}."""
-    names = {name: [what, count_name(score.n), of, *([name] if name else [])] for name, score in scores.items()}
-    return {"_".join(names[name]): score for name, score in scores.items()}
+def _named(what: str, of: tuple[str, str], scores: Scores, kind: str = "") -> Scores:
+    """{"ridge": score} -> {"r2@ridge": score, its protocol "r2_2k_generated_ridge"}; kind: stands before the name."""
+    return {
+        named(what, "_".join(filter(None, (kind, name)))): replace(
+            score, protocol=protocol(what, score.n, *of, net=name)
+        )
+        for name, score in scores.items()
+    }
 
 
 def _framed(pixels: Tensor, side: int) -> Tensor:

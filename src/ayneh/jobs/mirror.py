@@ -57,11 +57,9 @@ def mirror(
 def _show(report: dict[str, Any], picture: Path) -> None:
     console = Console(highlight=False)
     table = Table("score", "value", "95 %", "n")
-    for name, score in report["scores"].items():
-        low, high = score.get("low"), score.get("high")
-        table.add_row(
-            name, f"{score['value']:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}", f"{score['n']:,}"
-        )
+    for score in report["scores"].values():
+        ends = f"{score['low']:.4f} to {score['high']:.4f}" if "low" in score else ""
+        table.add_row(score["protocol"], f"{score['value']:.4f}", ends, f"{score['n']:,}")
     console.print(table)
     for words in report["words"]:
         console.print(words, soft_wrap=True, markup=False)
