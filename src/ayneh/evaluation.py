@@ -1,6 +1,6 @@
-"""The judge of a data set, what it says of runs and of other images, and how it is trained.
+"""Evaluation of runs and of other images by the judge of their data set, and training of judges.
 
-The images of `data` meet the nets of `judge` here, which do not know one another.
+`data` and `judge` do not import one another; this file imports both.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really work
     from ayneh.judge.verdict import Judge
 
 CHUNK = 10_000  # images drawn at a time
-Judges = dict[Data, "Judge"]  # made already
+Judges = dict[Data, "Judge"]  # by what they judge
 Say = Callable[[str], None]
 
 
@@ -98,8 +98,8 @@ def evaluate(
 ) -> Report:
     """The judge's report on images of a run's checkpoint, drawn from its own prior.
 
-    epoch: None for the newest checkpoint; n: images (10,000; of stacked-mnist 26,000); inception: FID, too; judges:
-    those made already, to which a new one is added.
+    epoch: None for the newest checkpoint; n: images (10,000; of stacked-mnist 26,000); inception: also FID; judges:
+    by data, those made before; a new one is added.
     """
     import torch
 

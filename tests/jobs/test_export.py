@@ -186,7 +186,7 @@ def test_scores_and_findings_of_this_checkpoint_and_no_other(ayneh, tiny, tmp_pa
     record = Record.open(run)
     fd = {"value": 12.5, "n": 500, "protocol": "fd_500_digits_test", "low": 12.0, "high": 13.0, "floor": 1.25}
     kid = {"value": None, "n": 500, "protocol": "kid_500_digits_test", "warning": "too | few"}
-    scores = {"fd": fd, "kid": kid}
+    scores = {"fd": fd, "kid": kid, "inception_fid_500_folder:/home/me/x_test": {"value": 30.5, "n": 500}}
     other = {"fd": {"value": 99.0, "n": 500, "protocol": "fd_500_digits_test"}}
     (run / "evaluation.json").write_text(json.dumps({"step": 8, "replica": 0, "n": 500, "scores": scores}))
     (run / "evaluation-epoch-0000.json").write_text(json.dumps({"step": 4, "replica": 0, "n": 500, "scores": other}))
@@ -198,6 +198,8 @@ def test_scores_and_findings_of_this_checkpoint_and_no_other(ayneh, tiny, tmp_pa
         cards[epoch] = (tmp_path / f"{epoch}" / "README.md").read_text()
     assert "| fd_500_digits_test | 12.5 | 12 to 13 | 1.25 | 500 |  |" in cards[1]
     assert r"too \| few" in cards[1]
+    assert "| inception_fid_500_folder_test | 30.5 |" in cards[1]  # an earlier version named the path
+    assert "/home/me" not in cards[1]
     assert "| fd_1k_digits_test | 7.25 |" in cards[1]
     assert "- warning, since step 4: parallel prior. Two draws have a mean cosine of 0.75" in cards[1]
     assert "no vital signs" in cards[0]  # then
@@ -206,9 +208,12 @@ def test_scores_and_findings_of_this_checkpoint_and_no_other(ayneh, tiny, tmp_pa
     assert "99" in cards[0].split("## Scores")[1].split("## Findings")[0]
     assert "7.25" not in cards[0]
     head = yaml.safe_load(cards[1].split("---\n", 2)[1])
-    assert head["metrics"] == ["fd"]
+    assert head["metrics"] == ["fd", "inception_fid"]
     (results,) = head["model-index"][0]["results"]
-    assert results["metrics"] == [{"type": "fd", "name": "fd_500_digits_test", "value": 12.5}]
+    assert results["metrics"] == [
+        {"type": "fd", "name": "fd_500_digits_test", "value": 12.5},
+        {"type": "inception_fid", "name": "inception_fid_500_folder_test", "value": 30.5},
+    ]
 
 
 def test_every_data_set_and_prior_has_its_words():

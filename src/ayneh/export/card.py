@@ -12,6 +12,7 @@ from ayneh.config import Config, flatten, from_dict
 from ayneh.doctor import rescue, words
 from ayneh.doctor.doctor import Doctor
 from ayneh.export.contract import licence_of
+from ayneh.judge.scores import metric_of
 from ayneh.record import RESCUES, Record
 
 Row = tuple[str, ...]
@@ -103,7 +104,7 @@ def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) 
     scores = evaluation.get("scores", {}) if evaluation else {}
     known = {name: score for name, score in scores.items() if score["value"] is not None}
     if known:
-        kinds = {name: name.partition("@")[0] for name in known}  # whichever net
+        kinds = {name: metric_of(name) for name in known}
         fields["metrics"] = list(dict.fromkeys(kinds.values()))
         results = {
             "task": {"type": "unconditional-image-generation"},

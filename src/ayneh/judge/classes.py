@@ -1,4 +1,4 @@
-"""What the classifier says of the fakes: which classes, in which shares, and how sure it is."""
+"""Metrics of classes: how the classifier's counts of the fakes differ from those of the data, and its confidence."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from torch import Tensor
 from ayneh.judge.scores import Score, cannot_tell
 from ayneh.judge.statistics import wilson
 
-CONFIDENT = 0.9  # a real test digit falls below it in about one case in a hundred: the floor beside the score says
-# A class counts as covered from a tenth of its share in the data: classifiers err, so that an
-# empty class is rarely at 0.
-COVERED = 0.1
+CONFIDENT = 0.9  # about one real test digit in a hundred has a lower probability, which is the floor of the score
+COVERED = 0.1  # share of the data's share from which a class counts: errors put some images into an empty class
 
 
 def histogram(probabilities: Tensor) -> Tensor:
@@ -74,7 +72,7 @@ def modes_covered(counts: Tensor, data: Tensor) -> Score:
 
 
 def low_confidence(probabilities: Tensor) -> Score:
-    """Share of images whose most probable class gets less than 0.9, from probabilities (N, K)."""
+    """Share of images whose most probable class has a probability below 0.9, from probabilities (N, K)."""
     n = len(probabilities)
     if n == 0:
         return cannot_tell(0, "There are no images to classify.")
@@ -88,7 +86,7 @@ def _kl(q: np.ndarray, p: np.ndarray) -> float:
 
 
 def _shares(counts: Tensor, data: Tensor) -> tuple[np.ndarray, np.ndarray, Score | None]:
-    """(shares of the fakes, shares of the data, a refusal where these cannot be compared)."""
+    """(shares of the fakes, shares of the data, "cannot tell" where these cannot be compared, else None)."""
     q, p = counts.double().numpy(), data.double().numpy()
     n, total = int(q.sum()), int(p.sum())
     if n == 0 or total == 0:

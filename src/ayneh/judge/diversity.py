@@ -1,4 +1,4 @@
-"""How different the fakes are: from one another, within a class, over bins, and how many there seem to be."""
+"""Metrics of diversity: differences of pairs, variance, bins of the training images, and an estimate of the support."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def pairs(n: int, labels: Tensor | None = None, most: int = 1000) -> tuple[Tenso
 def pairwise_ms_ssim(images: Tensor, labels: Tensor | None = None) -> Score:
     """Mean MS-SSIM of up to 1,000 random pairs (Odena et al. 2017), 1 when all are alike; uint8 (N, C, S, S).
 
-    With labels (N,), pairs are within a class, and classes weigh as the images do.
+    With labels (N,), both images of a pair are of one class; a class has the weight of its images.
     """
     if min(images.shape[-2:]) < WINDOW:
         return cannot_tell(len(images), f"MS-SSIM needs images of {WINDOW} pixels; got {tuple(images.shape[-2:])}.")
@@ -85,7 +85,7 @@ def pairwise_distance(features: Tensor, labels: Tensor | None = None) -> Score:
 def spread(fakes: Tensor, real: Tensor) -> Score:
     """sqrt(E||x - x'||^2 of fakes / the same of real images), by pixels (N, C, S, S): 0 all alike, 1 as varied as real.
 
-    E||x - x'||^2 of two independent images is twice the sum of the pixels' variances. Noise counts as variety.
+    E||x - x'||^2 of two independent images is twice the sum of the pixels' variances. Noise raises it as well.
     """
     if len(fakes) < 2 or len(real) < 2:
         return cannot_tell(len(fakes), f"{min(len(fakes), len(real))} images make no pair to compare.")
@@ -111,7 +111,7 @@ def ndb(train: Tensor, fake: Tensor, bins: int = 100) -> Score:
 
     train, fake = checked(train, "training images"), checked(fake, "fakes")
     n, m = len(train), len(fake)
-    bins = min(bins, min(n, m) // 10)  # a bin that expects fewer than 10 images shows nothing
+    bins = min(bins, min(n, m) // 10)  # below 10 expected images the test of a bin has no power
     if bins < 2:
         return cannot_tell(m, f"Bins need at least 20 images in each set; there are {min(n, m)}.")
     if len(np.unique(train.numpy(), axis=0)) < bins:
@@ -131,8 +131,8 @@ def birthday(real: Tensor, fake: Tensor) -> Score:
     """Support size = pairs / near-duplicate pairs (after Arora & Zhang 2017), of features (N, F), (M, F).
 
     Two images are near-duplicates when closer than all but a share of the pairs of real images: 1e-6, or the share
-    that gives a perfect set of M fakes 10 near-duplicates, if that is more. So the real set scores about 1/share, a
-    set of k images repeated at random scores k, and its own size matters little. The interval is Poisson's for the
+    that gives a perfect set of M fakes 10 near-duplicates, if that is more. So the real set scores about 1/share and a
+    set of k images repeated at random k, whatever M is. The interval is Poisson's for the
     number of near-duplicates; with none there is a lower bound only, and the warning gives it.
     """
     real, fake = checked(real, "real images"), checked(fake, "fakes")
@@ -166,4 +166,4 @@ def _closest_pairs(x: Tensor, count: int) -> Tensor:
 def _pairs_within(x: Tensor, threshold: float) -> int:
     """Pairs of different rows of x (N, F) at a squared distance of at most ``threshold``."""
     inside = sum(int((block <= threshold).sum()) for _, block in distances(x, x))
-    return (inside - len(x)) // 2  # every row is within reach of itself, and every pair was seen twice
+    return (inside - len(x)) // 2  # each row is near itself, and each pair is counted twice

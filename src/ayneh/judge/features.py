@@ -1,8 +1,8 @@
-"""Images in, features and class probabilities out: the eyes of the judge, shipped with the package.
+"""The judge's nets, shipped with the package: images in, features and class probabilities out.
 
-Every data set has a panel of nets: classifiers trained from different seeds (when they disagree about a
-verdict, the report says so), an encoder that never saw a label, and a frozen random net as a control.
-``bench/train_judges.py`` rebuilds the shipped weights; ``weights/SHA256SUMS`` says which bytes are meant.
+A data set has a panel of nets: classifiers trained from different seeds (a report says where they disagree), an
+encoder trained without labels, and a frozen random net as a control. ``bench/train_judges.py`` rebuilds the shipped
+weights; ``weights/SHA256SUMS`` has their checksums.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class FeatureNet(nn.Module):
 
 @dataclass(frozen=True)
 class Panel:
-    """Who judges a data set: classifiers (first one leads), a label-free encoder, a random control."""
+    """The nets of a data set: classifiers (the first one leads), an encoder without labels, a random control."""
 
     classifiers: tuple[str, ...]
     encoder: str | None = None
@@ -88,7 +88,7 @@ PANELS = {
 
 @dataclass(frozen=True)
 class Seen:
-    """What a net saw in N images."""
+    """A net's output for N images."""
 
     features: Tensor  # (N, 96) float64
     probabilities: Tensor | None  # (N, classes) float64, None from an encoder
@@ -97,8 +97,8 @@ class Seen:
 def at_size(pixels: Tensor, side: int) -> Tensor:
     """(N, C, H, H) uint8 -> (N, C, side, side) float32 in 0..255: the data's own size again.
 
-    Images less than twice as large were framed to go through the nets, and lose the frame (28 of 32 pixels stay);
-    larger ones are averaged by area. Raises UserError on images that are smaller, not square, or not uint8.
+    Of images less than twice as large the centre is taken, since training frames images (28 of 32 pixels stay); larger
+    ones are averaged by area. Raises UserError on images that are smaller, not square, or not uint8.
     """
     if pixels.dtype != torch.uint8 or pixels.ndim != 4:
         raise UserError(f"The judge reads uint8 images (N, C, H, W); got {pixels.dtype} {tuple(pixels.shape)}.")
@@ -114,7 +114,7 @@ def at_size(pixels: Tensor, side: int) -> Tensor:
 
 
 def fit(pixels: Tensor, net: FeatureNet) -> Tensor:
-    """Images as ``net`` wants them: (N, C, H, H) uint8 -> (N, C, net.size, net.size) float32 in [-1, 1]."""
+    """Images as ``net`` takes them: (N, C, H, H) uint8 -> (N, C, net.size, net.size) float32 in [-1, 1]."""
     if pixels.ndim == 4 and pixels.shape[1] != net.channels:
         raise UserError(
             f"The images have {pixels.shape[1]} channels and this judge was trained on {net.channels}; "
@@ -154,7 +154,7 @@ def save(path: Path, net: FeatureNet, **notes: str | int | float) -> str:
 
 
 def load(path: Path, sha256: str | None = None) -> tuple[FeatureNet, dict[str, str | int | float]]:
-    """The net in a weights file, and the notes in its header; UserError if the bytes are not those meant."""
+    """The net in a weights file, and the notes in its header; UserError if it is damaged or its SHA-256 differs."""
     if not path.exists():
         raise UserError(f"There are no judge weights at {path}; train them with `ayneh judge train --data ...`.")
     blob = path.read_bytes()

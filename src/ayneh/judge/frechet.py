@@ -17,7 +17,7 @@ def distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> fl
     """|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), means (F,), covariances (F, F) in float64.
 
     The square root goes through the symmetric C_a^(1/2) C_b C_a^(1/2), whose eigenvalues are those of C_a
-    C_b, so that a singular covariance gives a number, and never a complex one.
+    C_b: a singular covariance gives a real number, too.
     """
     values, vectors = torch.linalg.eigh(cov_a)
     root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
@@ -39,7 +39,7 @@ def frechet(real: Tensor, fake: Tensor) -> Score:
 
 
 def frechet_infinite(real: Tensor, fake: Tensor) -> Score:
-    """The Fréchet distance without its 1/N bias, as FID-infinity (Chong & Forsyth 2020), by the jackknife.
+    """The Fréchet distance without its 1/N bias, by the jackknife (after FID-infinity, Chong & Forsyth 2020).
 
     Leaving out a twentieth of *both* sets shows the slope in 1/N of both biases; the line is followed to
     1/N = 0. Sets from one distribution score about zero, on either side of it.
@@ -52,7 +52,7 @@ def frechet_infinite(real: Tensor, fake: Tensor) -> Score:
 
 
 class _Found(NamedTuple):
-    """What both distances are made of; a None has its reason in the warning."""
+    """Value, value without bias, standard error; the warning says why one is None."""
 
     value: float | None = None
     unbiased: float | None = None

@@ -1,4 +1,4 @@
-"""FID with Inception features, by torch-fidelity: the figure that papers print, for those who have the weights."""
+"""FID with Inception features, by torch-fidelity: the score that papers print. Its weights are not shipped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOURCE = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FI
 
 
 class _Grey(Dataset[Tensor]):
-    """Images uint8 (N, 1 or 3, H, W) one by one as (3, H, W): Inception takes no grey, so it is tiled."""
+    """Images uint8 (N, 1 or 3, H, W) one by one as (3, H, W): grey is repeated in three channels."""
 
     def __init__(self, images: Tensor) -> None:
         self.images = images.expand(-1, 3, -1, -1)

@@ -1,4 +1,4 @@
-"""What metrics take: of the data, kept on a shelf, and of one set of images through one net, made when first needed."""
+"""What metrics take: features, counts and distances of a data set (cached) and of fakes, computed when first needed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ayneh.judge.features import FeatureNet, Seen, fingerprint, see
 from ayneh.judge.scores import Score, shuffled
 from ayneh.judge.shelf import Shelf
 
-VERSION = 3  # of what is kept: raise it when a metric changes its meaning, or a floor its shape
+VERSION = 3  # of the cache: raise it when the meaning of a metric or the form of a floor changes
 BINNED = 10_000  # training images behind NDB's bins
 NEAREST = 2_000  # images whose nearest training image is looked for
 
 
 class Reference:
-    """A data set through the nets of its panel, the leading one first; pixels uint8 (N, C, S, S)."""
+    """A data set and the nets of its panel, the leading one first; pixels uint8 (N, C, S, S)."""
 
     def __init__(self, nets: dict[str, FeatureNet], train: Tensor, test: Tensor, cache: Path | None) -> None:
         self.nets, self.train, self.test = nets, train, test
@@ -32,7 +32,7 @@ class Reference:
         return self.shelf.tensor(net, lambda: see(self.nets[net], self.test).features).double()
 
     def counts(self, net: str) -> Tensor:
-        """The classifier's own counts of the test images (K,), so that its errors are on both sides."""
+        """Test images by the class that the net predicts (K,): its errors then affect fakes and data alike."""
         head = self.nets[net].head
         if head is None:
             raise ValueError(f"{net} has no classes.")
@@ -47,26 +47,26 @@ class Reference:
 
     @cached_property
     def binned(self) -> Tensor:
-        """Features of the training images that make NDB's bins: none of those that make the floor (the last ones)."""
+        """Features of the training images behind NDB's bins, (B, F): none of those in `play_fakes`."""
         chosen = self.shuffled_train[: min(BINNED, len(self.train) // 2)]
         return self.shelf.tensor("binned", lambda: see(self.nets[self.lead], chosen).features).double()
 
     def play_fakes(self, n: int) -> Tensor:
-        """``n`` training images, at most half of them, in the place of fakes: what a perfect generator would draw."""
+        """``n`` training images, at most half of them, which stand for the fakes of a perfect generator."""
         return self.shuffled_train[len(self.train) - min(n, len(self.train) // 2) :]
 
     @cached_property
     def held_out(self) -> Tensor:
-        """Of up to 2,000 test images the distance to the nearest training image."""
+        """Distances of up to 2,000 test images to the nearest training image, by pixels."""
         return self.shelf.tensor("held-out", lambda: self.nearest(self.test)).double()
 
     def nearest(self, images: Tensor) -> Tensor:
-        """Of up to 2,000 images the distance to the nearest training image, by pixels in [0, 1]."""
+        """Distances of up to 2,000 images to the nearest training image, by pixels in [0, 1]."""
         return neighbours.nearest(*(x.flatten(1).float() / 255 for x in (shuffled(images, 3)[:NEAREST], self.train)))
 
 
 class Inputs:
-    """What `METRICS` need, of fakes uint8 (M, C, S, S) through one net; None where the net has no classes."""
+    """What `METRICS` need, for fakes uint8 (M, C, S, S) and one net; what needs classes is None for a net without."""
 
     def __init__(self, reference: Reference, net: str, fakes: Tensor) -> None:
         self.reference, self.net, self.fakes, self.test = reference, net, fakes, reference.test
@@ -92,22 +92,22 @@ class Inputs:
 
     @property
     def probabilities(self) -> Tensor | None:
-        """Of each class, (M, K)."""
+        """Of each fake and class, (M, K)."""
         return self._seen.probabilities
 
     @property
     def labels(self) -> Tensor | None:
-        """The most probable class, (M,)."""
+        """The most probable class of each fake, (M,)."""
         return None if self.probabilities is None else self.probabilities.argmax(1)
 
     @property
     def counts(self) -> Tensor | None:
-        """Fakes of each class, (K,)."""
+        """Fakes by most probable class, (K,)."""
         return None if self.probabilities is None else classes.histogram(self.probabilities)
 
     @property
     def data_counts(self) -> Tensor | None:
-        """Test images of each class, (K,)."""
+        """Test images by most probable class, (K,)."""
         return None if self.probabilities is None else self.reference.counts(self.net)
 
     @cached_property
@@ -117,17 +117,17 @@ class Inputs:
 
     @cached_property
     def nearest(self) -> Tensor:
-        """Of up to 2,000 fakes the distance to the nearest training image."""
+        """Distances of up to 2,000 fakes to the nearest training image, by pixels."""
         return self.reference.nearest(self.fakes)
 
     @property
     def held_out(self) -> Tensor:
-        """The same of test images."""
+        """The same for test images."""
         return self.reference.held_out
 
 
 def _key(nets: dict[str, FeatureNet], train: Tensor, test: Tensor) -> str:
-    """A name for these nets on these images: what is cached under it is theirs."""
+    """The name of these nets and images in the cache: a hash of all of them and VERSION."""
     digest = hashlib.sha256(str(VERSION).encode())
     for value in (value for net in nets.values() for value in net.state_dict().values()):
         digest.update(value.contiguous().numpy().tobytes())

@@ -1,4 +1,4 @@
-"""METRICS: every score of `ayneh evaluate`, with what it takes, which way is better, and what it is in words.
+"""METRICS: every score of `ayneh evaluate` with its function, inputs, direction and definition.
 
 The judge's scores, the few that follow a training run, the outcomes of studies and the table in docs/metrics.md are
 made from this table.
@@ -26,11 +26,11 @@ class Metric:
     better: Literal["lower", "higher", "floor"]  # "floor": the nearer to the floor, the better
     title: str
     words: str
-    blind: str = ""  # to what
-    every_net: bool = False  # by every net of the panel; else by the leading one
+    blind: str = ""  # what it does not notice
+    every_net: bool = False  # measured by every net of the panel; False: by the leading one
     quick: bool = False  # cheap enough to follow a training run
-    floor: float | None = None  # of real images, where it follows from the definition; None: measured
-    scale: Literal["ratio", "difference"] | None = None  # on which a study compares arms by it; None: it does not
+    floor: float | None = None  # value for real images by definition; None: it is measured
+    scale: Literal["ratio", "difference"] | None = None  # of a study's comparisons; None: it is no outcome of studies
 
 
 FEATURES, COUNTS, DISTANCES = ("real", "fake"), ("counts", "data_counts"), ("nearest", "held_out")

@@ -15,7 +15,7 @@ CELLS = 2_000_000  # of a distance matrix held at a time: 40 MB in float64
 
 def distances(a: Tensor, b: Tensor) -> Iterator[tuple[int, Tensor]]:
     """(first row, squared distances (B, M)) for blocks of B rows of a (N, F) to all of b (M, F)."""
-    centre = b.mean(0)  # the expansion loses digits far from the origin
+    centre = b.mean(0)  # |a|^2 + |b|^2 - 2ab loses digits far from the origin
     a, b = a - centre, b - centre
     b_norms = b.square().sum(1)
     rows = max(1, CELLS // max(1, len(b)))
@@ -67,8 +67,7 @@ def manifold_scores(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, Score]:
 def nearest(a: Tensor, b: Tensor) -> Tensor:
     """Euclidean distance of every row of a (N, F) to its nearest row of b (M, F): (N,) float64.
 
-    The neighbour is found in float32, and its distance is then computed from the difference, so that a copy
-    has 0.
+    The neighbour is found in float32; its distance is then computed from the difference, so that it is 0 for a copy.
     """
     found = torch.cat([block.argmin(1) for _, block in distances(a.float(), b.float())])
     return (a.double() - b[found].double()).square().sum(1).sqrt()
@@ -79,7 +78,7 @@ def memorisation(fake: Tensor, held_out: Tensor) -> Score:
 
     From distances to the nearest training image, of fakes (N,) and of held-out real images (M,), as in the
     test of Meehan et al. 2020. p is of the null hypothesis that fakes are no nearer. Blurred or collapsed
-    fakes may also lie near to some training image: read it beside precision and coverage.
+    fakes may lie near a training image as well: read it with precision and coverage.
     """
     if min(len(fake), len(held_out)) < 20:
         why = f"Memorisation needs 20 images on each side; there are {len(fake)} fakes and {len(held_out)} held out."

@@ -1,4 +1,4 @@
-"""What the judge says of one set of images: scores with their floors, and sentences."""
+"""A report on one set of images: scores with their floors, and sentences on them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ayneh.judge.scores import Score
 
 @dataclass(frozen=True)
 class Report:
-    """Scores by short name: ``fd`` by the leading net, ``fd@cnn-1`` by another. ``run``, ``step``: whose images."""
+    """Scores by short name (``fd``; by another net than the leading one ``fd@cnn-1``), and their origin."""
 
     data: str  # what the images imitate
     n: int
@@ -43,7 +43,7 @@ class Report:
 
 
 def collapse(scores: dict[str, Score]) -> tuple[str, ...]:
-    """Which metrics call the images collapsed, each in a sentence with its numbers; none is good news."""
+    """Which metrics call the images collapsed, each in a sentence with its numbers."""
 
     def fell(name: str, share: float) -> str | None:
         """The score beside its floor, where it is at most ``share`` of it."""
@@ -55,7 +55,7 @@ def collapse(scores: dict[str, Score]) -> tuple[str, ...]:
     signs = []
     if modes := fell("modes", 0.5):
         signs.append(f"histogram: {modes} classes")
-    # Poor images cover little too, but they surround the data: only a collapsed set loses recall as well.
+    # Poor images have a low coverage, too, but a high recall; collapsed ones have neither.
     if (coverage := fell("coverage", 0.5)) and fell("recall", 0.5):
         signs.append(f"coverage: {coverage}, with as little recall")
     if "support" in scores and scores["support"].interval and (few := fell("support", 0.2)):

@@ -1,4 +1,4 @@
-"""What every metric returns: a number, the sample it rests on, and how far it can be trusted."""
+"""Score: what every metric returns. A number with its sample size, interval, protocol and floor."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Plain = dict[str, Any]  # a score as JSON has it
 
 @dataclass(frozen=True)
 class Score:
-    """One measured number. ``value`` None means "cannot tell", and ``warning`` says why; it is never NaN."""
+    """One measured number. ``value`` is None, never NaN, where it cannot be told; ``warning`` then says why."""
 
     value: float | None
     n: int  # samples of the set being judged
     interval: tuple[float, float] | None = None  # 95 %
-    p: float | None = None  # of the null hypothesis that the metric's docstring names
+    p: float | None = None  # of the null hypothesis in the metric's docstring
     warning: str | None = None
     protocol: str | None = None  # what was measured on how many images against what, see `protocol`
     floor: float | None = None  # what real images score by the same protocol
@@ -36,7 +36,7 @@ class Score:
 
 
 def cannot_tell(n: int, why: str) -> Score:
-    """The honest answer when a metric is not defined on what it was given."""
+    """The score of a metric that is not defined for its input."""
     return Score(None, n, warning=why)
 
 
@@ -54,7 +54,7 @@ def checked(features: Tensor, what: str) -> Tensor:
 
 
 def shuffled(features: Tensor, seed: int) -> Tensor:
-    """The rows in a fixed random order: folders come sorted, and neighbours must not be alike."""
+    """The rows in a fixed random order, since folders are sorted and a part of them is not a sample."""
     return features[torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))]
 
 
@@ -71,14 +71,14 @@ def metric_of(name: str) -> str:
 def protocol(metric: str, n: int, data: str, against: str = "test", net: str = "") -> str:
     """ "fd_10k_mnist_test_cnn-1": the metric, of how many images, against what of which data, in which net's features.
 
-    Of folder:PATH and npz:PATH the kind alone is named: scores are shown to others.
+    Of folder:PATH and npz:PATH it names the kind alone, since scores are published and paths are private.
     """
     kind = data.partition(":")[0].replace("-", "")
     return "_".join(part for part in (metric, count_name(n), kind, against, net) if part)
 
 
 def count_name(n: int) -> str:
-    """10000 -> 10k, 1000000 -> 1m, 1297 -> 1297: the sample size as the names of scores carry it."""
+    """10000 -> 10k, 1000000 -> 1m, 1297 -> 1297: the sample size in protocols."""
     for unit, letter in ((1_000_000, "m"), (1_000, "k")):
         if n and n % unit == 0:
             return f"{n // unit}{letter}"

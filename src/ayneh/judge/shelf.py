@@ -1,4 +1,4 @@
-"""Results that cost seconds, kept by name: in memory, and in a folder where there is one."""
+"""A cache of results that take seconds, by name: in memory and, if one is given, in a folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Shelf:
-    """Whatever stands on it was made under the same ``key``; an entry that is damaged is made anew."""
+    """The cache of one ``key``. A damaged entry is computed again."""
 
     def __init__(self, folder: Path | None, key: str) -> None:
         self.folder, self.key = folder, key

@@ -1,4 +1,4 @@
-"""Stacked MNIST: three digits in three channels, 1000 modes, and how far their shares are from the truth."""
+"""Metrics of Stacked MNIST: three digits in three channels, 1000 modes, and the KL of their shares."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def product_shares(digits: Tensor) -> np.ndarray:
     return np.einsum("a,b,c->abc", p, p, p).ravel()
 
 
-UNIFORM = np.full(1000, 1e-3)  # what the literature's KL compares with, although MNIST's classes are not balanced
+UNIFORM = np.full(1000, 1e-3)  # as in the literature, although MNIST's classes are not balanced
 
 
 def mode_count(counts: Tensor) -> Score:
@@ -82,7 +82,7 @@ def mode_count(counts: Tensor) -> Score:
 
 
 def mode_kl(counts: Tensor, shares: np.ndarray) -> Score:
-    """Plug-in KL(fakes || shares) in nats; its bias, about 999/(2N) for a perfect sampler, stays in."""
+    """Plug-in KL(fakes || shares) in nats; its bias is about 999/(2N) for a perfect sampler."""
     n = int(counts.sum())
     if n == 0:
         return cannot_tell(0, "There are no images to count.")
@@ -90,7 +90,7 @@ def mode_kl(counts: Tensor, shares: np.ndarray) -> Score:
 
 
 def mode_kl_corrected(counts: Tensor, shares: np.ndarray) -> Score:
-    """KL with the bias of (modes seen - 1)/(2N) taken away (Miller 1955), which is good when N >> 1000.
+    """KL with the bias of (modes seen - 1)/(2N) subtracted (Miller 1955), for N >> 1000.
 
     Sets from the true shares score about zero, on either side of it. The interval is the percentile
     interval of 1,000 multinomial draws around the fakes' own shares.

@@ -1,4 +1,4 @@
-"""Intervals and tests behind the scores, on plain numbers; SciPy does the distributions."""
+"""Intervals and tests of the scores, on plain numbers, with SciPy's distributions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""How the feature nets are made: a classifier from labels, an encoder from none, a random control.
+"""Training of the judge's nets: classifiers with labels, an encoder without, a random control.
 
-All are deterministic functions of (images, seed) on one machine with one thread. They see training images
-only.
+All are deterministic functions of (training images, seed) on one machine with one thread.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ SHORT = 5  # steps that a one-cycle schedule needs: of four the rise takes one, 
 def affine(x: Tensor, gen: torch.Generator, degrees: float, scale: float, shift: float) -> Tensor:
     """Each image turned by up to ``degrees``, scaled by 1 +- ``scale``, moved by up to ``shift`` of its side.
 
-    x (N, C, S, S) in [-1, 1] -> the same shape; what comes in from outside is black (-1). Digits are never
-    flipped.
+    x (N, C, S, S) in [-1, 1] -> the same shape; new pixels at the border are black (-1). There are no flips:
+    digits are not symmetric.
     """
     n = len(x)
 
@@ -95,7 +94,7 @@ def panel(
 ) -> Iterator[tuple[str, FeatureNet]]:
     """The nets that judge a data set by name, trained one by one, the leading one first; pixels uint8 (N, C, S, S).
 
-    With labels (N,): classifiers from three seeds. Without: an encoder. And a random control.
+    With labels (N,): classifiers of three seeds and a random control; without: an encoder and a random control.
     """
     size = pixels.shape[-1]
     if labels is None:
@@ -128,7 +127,7 @@ def train_classifier(
 
 
 def train_encoder(pixels: Tensor, size: int, *, seed: int, epochs: int, report: Report = print) -> FeatureNet:
-    """SimCLR (Chen et al. 2020): two views of an image agree, those of two images do not; no labels."""
+    """SimCLR (Chen et al. 2020): two views of one image get similar features, views of two images do not."""
     batch, temperature = 256, 0.2
     _check_enough(len(pixels), batch)
     gen = torch.Generator().manual_seed(seed)
@@ -152,7 +151,7 @@ def train_encoder(pixels: Tensor, size: int, *, seed: int, epochs: int, report: 
 
 @torch.no_grad()
 def random_net(pixels: Tensor, size: int, *, seed: int) -> FeatureNet:
-    """Never trained: random weights, batch-norm statistics of 5,000 images so that no layer dies out."""
+    """Random weights, untrained, with batch-norm statistics of 5,000 images so that no layer is constant."""
     torch.manual_seed(seed)
     net = FeatureNet(pixels.shape[1], size, 0).train()
     for module in net.modules():

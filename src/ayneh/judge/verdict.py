@@ -1,8 +1,8 @@
-"""One evaluation: a panel of nets and a data set, then images in, named scores with their floors out.
+"""The judge of a data set: images in, scores with their floors out.
 
-The protocol ``fd_10k_mnist_test`` compares 10,000 fakes with MNIST's test split through the features of the panel's
-first net; another net's name follows at the end. The floor is the same metric between as many training images and the
-test split: what a perfect generator would score.
+The protocol ``fd_10k_mnist_test`` compares 10,000 fakes with MNIST's test split by features of the panel's first net;
+the name of another net stands at the end. The floor is the same metric between as many training images and the test
+split: the score of a perfect generator.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ayneh.judge.report import Report, collapse
 from ayneh.judge.scores import Plain, Score, named, protocol, shuffled
 
 QUICK = [name for name, metric in METRICS.items() if metric.quick]
-MEASURED = [name for name, metric in METRICS.items() if metric.floor is None]  # whose floors are measured
+MEASURED = [name for name, metric in METRICS.items() if metric.floor is None]  # those with measured floors
 
 
 class Judge:
@@ -44,7 +44,7 @@ class Judge:
 
     @property
     def classes(self) -> int:
-        """How many the leading net tells apart; 0 for an encoder."""
+        """Classes of the leading net; 0 for an encoder."""
         return self.reference.nets[self.lead].classes
 
     def chosen(self, images: Tensor) -> Tensor:
@@ -54,15 +54,15 @@ class Judge:
             raise UserError("There are no images to judge.")
         if images.ndim == 4 and images.shape[1] != test.shape[1]:
             raise UserError(
-                f"The images have {images.shape[1]} channels and {self.data} has {test.shape[1]}; compare like with "
-                "like."
+                f"The images have {images.shape[1]} channels and {self.data} has {test.shape[1]}: convert them, or "
+                "choose other --data."
             )
         return at_size(shuffled(images, 2)[: len(test)], test.shape[-1]).round().to(torch.uint8)
 
     def evaluate(self, images: Tensor, say: Callable[[str], None] = lambda _: None) -> Report:
         """Every metric of images uint8 (N, C, S, S) with its floor, and sentences on them.
 
-        At most as many images as the test split has are judged: a fixed random choice of them.
+        Of more images than the test split has, a fixed random choice of that number is judged.
         """
         fakes = self.chosen(images)
         say(f"judging {len(fakes)} images against {len(self.reference.test)} test images of {self.data}")
@@ -84,7 +84,7 @@ class Judge:
         return self._scores(self._inputs(self.chosen(images)), names)
 
     def quick(self, images: Tensor) -> dict[str, Score]:
-        """A few scores by the leading net alone, cheap enough to follow a training run."""
+        """The scores of the leading net that are cheap enough to follow a training run."""
         return self._scores({self.lead: Inputs(self.reference, self.lead, self.chosen(images))}, QUICK)
 
     def _inputs(self, fakes: Tensor) -> dict[str, Inputs]:
@@ -105,7 +105,7 @@ class Judge:
         return scores
 
     def _floors(self, n: int, say: Callable[[str], None]) -> dict[str, Plain]:
-        """The scores of ``n`` training images (at most half of them) as if they were fakes."""
+        """The scores of ``n`` training images (at most half of them) in the place of fakes."""
 
         def make() -> dict[str, Plain]:
             say("measuring the floors, once for this data set and sample size")
@@ -116,7 +116,7 @@ class Judge:
         return self.reference.shelf.table(f"floors-{n}", make)
 
     def _disagreements(self, scores: dict[str, Score]) -> list[str]:
-        """Where the classifiers of different seeds say different things about the same images."""
+        """Where the classifiers of different seeds contradict one another, in sentences."""
         found = []
         classifiers = {net: at for net, at in self.short.items() if self.reference.nets[net].classes}
         modes = {net: scores[named("modes", at)].value for net, at in classifiers.items()}
