@@ -38,14 +38,18 @@ def test_a_run_in_training_is_followed(page, serve, growing, shots, opened):
         page.wait_for_selector("text=In training: epoch 2 of 0 to 4")
         page.wait_for_selector("text=None.")
         line = json.loads((growing / "metrics.jsonl").read_text().splitlines()[-1])
-        line |= {"epoch": 3, "images": 4321, "step": line["step"] + 4}
+        older = {"scores": [{"fd_100_digits_test": 9.0}] * 2, "images": 4000}
+        fd = {"value": 8.0, "n": 100, "protocol": "fd_100_digits_test", "low": 7.0, "high": 9.0}
+        newer = {"scores": {"fd": [fd, fd]}, "images": 4321}
         with (growing / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+            for step, scored in ((2, older), (4, newer)):
+                file.write(json.dumps(line | scored | {"epoch": 3, "step": line["step"] + step}) + "\n")
         newest = growing / "checkpoints" / "epoch-0003.safetensors"
         shutil.copy(growing / "checkpoints" / "epoch-0002.safetensors", newest)
         shutil.copy(growing / "samples" / "epoch-0002-replica-0.png", growing / "samples" / "epoch-0003-replica-0.png")
         shutil.copy(growing / "samples" / "epoch-0002-replica-1.png", growing / "samples" / "epoch-0003-replica-1.png")
         page.wait_for_selector("text=4,321 images seen")
+        page.wait_for_selector("figure:has-text('fd_100_digits_test (lower is better)') svg")
         page.wait_for_selector("text=fixed noise after epoch 3")
         page.wait_for_selector(".side-card output:text-is('3')")  # the slider followed
         page.goto("about:blank")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tyro
 from rich.console import Console
@@ -57,16 +57,20 @@ def evaluate(
     for run in runs:
         record = Record.open(run)
         report = evaluation.evaluate(record, epoch, replica, n, inception, judges, watch.say)
-        record.write_report("evaluation", {"ayneh": __version__} | report.as_dict(), epoch, replica)
+        record.write_report("evaluation", _plain(report), epoch, replica)
         reports[str(run)] = report
     if images is not None:
         source = Data(data) if data else _data_of_first(runs)
         found = evaluation.images_at(images)
         reports[images] = evaluation.evaluate_images(found, source, inception, judges, watch.say)
     if json:
-        print(json_format.dumps({label: report.as_dict() for label, report in reports.items()}, indent=2))
+        print(json_format.dumps({label: _plain(report) for label, report in reports.items()}, indent=2))
     else:
         _show(reports)
+
+
+def _plain(report: Report) -> dict[str, Any]:
+    return {"ayneh": __version__} | report.as_dict()
 
 
 def _data_of_first(runs: tuple[Path, ...]) -> Data:
