@@ -215,7 +215,7 @@ def test_an_unknown_field_in_a_config_names_the_nearest(ayneh, tmp_path):
     assert "no field called 'optimizer.lrr'. Did you mean 'optimizer.lr'?" in refused(ayneh, "show", tmp_path)
 
 
-def test_a_full_disk_ends_in_one_line_and_the_checkpoint_stays(tmp_path, process, tiny):
+def test_a_full_disk_ends_in_one_line_and_the_checkpoint_stays(ayneh, tmp_path, tiny):
     """On a real file system of 600 kB, which only root can make."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -223,9 +223,8 @@ def test_a_full_disk_ends_in_one_line_and_the_checkpoint_stays(tmp_path, process
         pytest.skip("mounting a small file system needs root")
     try:
         flags = ["--epochs", "200", "--keep.keep-epochs", "1"]
-        child = process("train", "digits", *tiny, *flags, "--out", disk / "run")
-        _, err = child.communicate(timeout=120)
-        assert child.returncode == 1, err
+        status, _, err = ayneh("train", "digits", *tiny, *flags, "--out", disk / "run")
+        assert status == 1, err
         last = err.strip().splitlines()[-1]
         assert last.startswith(f"ayneh: No room left for {disk / 'run'} at step")
         assert "Traceback" not in err

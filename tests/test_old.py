@@ -74,6 +74,10 @@ def test_diagnose_shows_its_findings_and_the_probe_of_then(works, old):
     assert "replica 1, note: few images" in out
     text = (folder / "diagnosis.html").read_text()
     assert "held-out error 0.150 (95 %: 0.120 to 0.180) at step 5" in text
+
+
+@pytest.mark.slow
+def test_diagnose_of_a_run_that_may_be_rescued(works, old):
     assert "1 finding in 8 looks" in works("diagnose", old("mirror"))
 
 

@@ -7,6 +7,16 @@ import pytest
 
 
 @pytest.fixture
+def page(page):
+    """A page that asks what is new twenty times as often as for a user."""
+    page.add_init_script(
+        """const real = setTimeout;
+        window.setTimeout = (f, ms, ...rest) => real(f, ms >= 1000 ? ms / 20 : ms, ...rest);"""
+    )
+    return page
+
+
+@pytest.fixture
 def growing(tiny_run, tmp_path):
     """A copy of the tiny run that has not come to its end, and in which nothing was found."""
     run = tmp_path / "run"

@@ -14,12 +14,6 @@ from ayneh.pictures import save_images
 from ayneh.record import Record
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
-    """Judges trained here stay here."""
-    monkeypatch.setenv("AYNEH_CACHE", str(tmp_path_factory.getbasetemp() / "ayneh-cache"))
-
-
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """The current folder, with 128 digits in pictures/train and 24 in pictures/test, one folder for each class."""

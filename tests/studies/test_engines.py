@@ -51,6 +51,7 @@ def long(tiny_values) -> dict:
     return tiny_values | {"set": tiny_values["set"] | {"epochs": 30, "keep": {"tick_steps": 4}}}
 
 
+@pytest.mark.slow
 def test_processes_play_what_this_process_plays(tmp_path, tiny):
     shares = [[run] for run in tiny.runs()]
     for share in shares:
