@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ayneh.errors import UserError
-from ayneh.probe.dimension import KS, dimensions, likelihood, near, two_nn
+from ayneh.probe.dimension import dimensions, likelihood, near, two_nn
 
 RNG = np.random.default_rng
 
@@ -131,6 +131,6 @@ def test_mnist_has_its_known_dimensions():
     from ayneh.data.sources import load
 
     pixels = load("mnist", "train").pixels.flatten(1).float().numpy()
-    found = dimensions(pixels, KS, queries=1000)
+    found = dimensions(pixels, queries=1000)
     for name, value in MNIST.items():
         assert found[name].value == pytest.approx(value, rel=0.1), name

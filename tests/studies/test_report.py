@@ -338,7 +338,7 @@ def test_no_figure_fails_on_what_runs_may_hold():
     figures.forest("zero", [figures.Bar("no difference", 0.0, 0.0, 0.0)], ratio=False, label="x", sides=("", ""))
     gone = figures.Curve("gone", [1, 2], np.full((2, 2), math.inf))
     zero = figures.Curve("zero", [1, 2], np.zeros((2, 2)))
-    figures.curves("gone", {"y": [gone, zero]}, log=True, mark=(1.4, "here"))
+    figures.curves("gone", {"y": [gone, zero]}, mark=(1.4, "here"))
 
 
 def test_a_picture_is_cut_between_its_images(tmp_path):

@@ -106,10 +106,7 @@ class Doctor:
         return [f for f in found if f.severity == "severe" and f.until_step is None and f.cure.changes]
 
     def content(self) -> bool:
-        """Whether every severe, treatable symptom is well within its threshold at the newest look, in every replica.
-
-        At least one of them must have a number, and none may have begun a row of ill looks.
-        """
+        """Whether nothing treatable lasts and every replica is `Patient.well`."""
         return all(patient.well() for patient in self.patients) and not self.treatable()
 
     def untold(self, replica: int = 0) -> dict[str, str]:
@@ -140,7 +137,10 @@ class Patient:
         return changed
 
     def well(self) -> bool:
-        """Whether all severe, treatable symptoms with a number at the newest look are well; False if none has one."""
+        """Whether every severe, treatable symptom is well within its threshold at the newest look.
+
+        At least one of them must have a number, and none may have begun a row of ill looks.
+        """
         course, wells = self.columns.course(self.facts), []
         for name, symptom in SYMPTOMS.items():
             if symptom.severity != "severe" or name == "not finite" or not symptom.cure(self.facts).changes:

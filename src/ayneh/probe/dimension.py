@@ -7,7 +7,6 @@ needs grows exponentially with the dimension d: both underestimate a large d, so
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +30,7 @@ class Near:
     copies: int  # rows left out because they equal another one
 
 
-def near(x: np.ndarray, k: int, queries: int | None = None, seed: int = 0) -> Near:
+def near(x: np.ndarray, k: int, queries: int | None = None) -> Near:
     """Euclidean distances to the k nearest others among the distinct rows of x (N, d), in float64.
 
     A copy would be a neighbour at distance 0, which has no logarithm: of equal rows one is kept. queries: only for so
@@ -48,7 +47,7 @@ def near(x: np.ndarray, k: int, queries: int | None = None, seed: int = 0) -> Ne
         return Near(np.empty((0, 0)), n, len(x) - n)
     rows = np.arange(n)
     if queries is not None and queries < n:
-        rows = np.sort(np.random.default_rng(seed).choice(n, queries, replace=False))
+        rows = np.sort(np.random.default_rng(0).choice(n, queries, replace=False))
     found, _ = NearestNeighbors(n_neighbors=k + 1).fit(distinct).kneighbors(distinct[rows])
     found = found[:, 1:]  # the first is the point itself
     return Near(found[found[:, 0] > 0], n, len(x) - n)  # a distance that float64 rounds to 0: a copy as well
@@ -94,10 +93,10 @@ def two_nn(found: Near) -> Score:
     return Score(float(x @ y / (x @ x)), n)
 
 
-def dimensions(x: np.ndarray, ks: Sequence[int] = KS, queries: int | None = None, seed: int = 0) -> dict[str, Score]:
-    """Both estimates of the rows of x (N, d): "mle_K" for each of ``ks``, and "two_nn"; see `near` for the others."""
-    found = near(x, max([2, *ks]), queries, seed)
-    return {f"mle_{k}": likelihood(found, k) for k in ks} | {"two_nn": two_nn(found)}
+def dimensions(x: np.ndarray, queries: int | None = None) -> dict[str, Score]:
+    """Both estimates of the rows of x (N, d): "mle_K" for each of `KS`, and "two_nn"; see `near` for the others."""
+    found = near(x, max(KS), queries)
+    return {f"mle_{k}": likelihood(found, k) for k in KS} | {"two_nn": two_nn(found)}
 
 
 def _refusal(found: Near, k: int) -> Score | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ayneh.pages.canvas import DASHES, INK, SERIES, canvas, log_ticks, plain
 from ayneh.probe.sentences import LN2
 
@@ -107,11 +109,10 @@ def _panels(
             for k, (arm, series, shows) in enumerate(lines):
                 if arm not in one["arms"]:
                     continue
-                steps, heights = one["arms"][arm]["step"], one["arms"][arm][series]
-                gaps = [float("nan") if height is None else height for height in heights]
+                steps, heights = one["arms"][arm]["step"], one["arms"][arm][series]  # None: a gap
                 axes.plot(
-                    steps, gaps, color=SERIES[k], linestyle=DASHES[k], marker="o", markersize=2.5, label=shows,
-                    linewidth=1.5, clip_on=False,
+                    steps, np.array(heights, float), color=SERIES[k], linestyle=DASHES[k], marker="o", markersize=2.5,
+                    label=shows, linewidth=1.5, clip_on=False,
                 )  # fmt: skip
             axes.set_xscale("symlog", linthresh=1, linscale=0.4)
             shown = _marked(next(iter(one["arms"].values()))["step"])
@@ -165,10 +166,9 @@ def _dimensions(values: Values, measured: Sequence[Values]) -> str:
         names = [name for name in values["dimension"] if name.startswith("mle_")]
         places = [*range(len(names)), len(names) + 0.3]
         for k, (label, found) in enumerate(sets):
-            scores = [found[name]["value"] for name in names]
-            gaps = [float("nan") if score is None else score for score in scores]
+            scores = np.array([found[name]["value"] for name in names], float)  # None as NaN: a gap
             axes.plot(
-                places[:-1], gaps, color=SERIES[k % 6], linestyle=DASHES[k % 6], marker="o", markersize=3, label=label
+                places[:-1], scores, color=SERIES[k % 6], linestyle=DASHES[k % 6], marker="o", markersize=3, label=label
             )
             if found["two_nn"]["value"] is not None:
                 axes.plot(places[-1:], [found["two_nn"]["value"]], color=SERIES[k % 6], marker="D", markersize=5)

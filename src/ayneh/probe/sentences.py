@@ -152,7 +152,8 @@ def _grey_levels(measured: list[Values]) -> list[str]:
         pairs = [(one["arms"]["plain"], one["arms"][name]) for one in measured if {"plain", name} <= one["arms"].keys()]
         if not pairs or any(arm["error_single"][-1] is None for pair in pairs for arm in pair):
             continue
-        same = all(_overlap(*(arm["error_single_interval"][-1] for arm in pair)) for pair in pairs)
+        intervals = [[arm["error_single_interval"][-1] for arm in pair] for pair in pairs]
+        same = all(a[0] <= b[1] and b[0] <= a[1] for a, b in intervals)
         before, after = (_listed([_number(pair[side]["error_single"][-1]) for pair in pairs]) for side in (0, 1))
         verdict = "no difference can be told: it is not grey levels that D reads" if same else "D read grey levels"
         said.append(f"Control, {what}: the held-out error goes from {before} to {after}; {verdict}.")
@@ -255,10 +256,6 @@ def _claim(values: Values, trusted: list[Values]) -> str:
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
-
-
-def _overlap(a: list[float], b: list[float]) -> bool:
-    return a[0] <= b[1] and b[0] <= a[1]
 
 
 def _number(value: float | None) -> str:

@@ -17,6 +17,7 @@ from scipy import stats
 from ayneh.judge.statistics import Z95
 
 RESAMPLES = 9999
+POWER = 0.8  # of the tests for which seeds are counted
 MOST_SEEDS = 100_000
 MOST_DEALS = 20_000  # ways to deal values out to two sides that are still counted one by one
 
@@ -30,13 +31,29 @@ class Interval:
     high: float | None
 
 
-def centre(values: Sequence[float]) -> Interval:
+def centre(values: Sequence[float] | np.ndarray) -> Interval:
     """The median of independent values with a bootstrap interval (BCa, Efron 1987; 9,999 resamples).
 
     Constant values have an interval of no width; infinite ones (failed runs) make the percentile interval instead, and
     its ends may be infinite. Below two values there is no interval.
     """
-    return _bootstrap(np.asarray(values, dtype=np.float64))
+    x = np.asarray(values, dtype=np.float64)
+    value = float(_median(x))
+    if len(x) < 2:
+        return Interval(value, None, None)
+    if np.isfinite(x).all():
+        if np.ptp(x) == 0:
+            return Interval(value, value, value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SciPy warns where BCa is degenerate; that is looked at below
+            found = stats.bootstrap(
+                (x,), _median, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(0), vectorized=True
+            ).confidence_interval
+        if math.isfinite(found.low) and math.isfinite(found.high):
+            return Interval(value, float(found.low), float(found.high))
+    rows = x[np.random.default_rng(0).integers(0, len(x), (RESAMPLES, len(x)))]
+    low, high = _quantiles(_median(rows, axis=1))
+    return Interval(value, low, high)
 
 
 def paired_centre(ours: Sequence[float], theirs: Sequence[float], scale: str) -> Interval:
@@ -46,9 +63,9 @@ def paired_centre(ours: Sequence[float], theirs: Sequence[float], scale: str) ->
     """
     change = _change(ours, theirs, scale)
     if scale == "difference" or change.min() < 0:
-        return _bootstrap(change)
+        return centre(change)
     with np.errstate(divide="ignore"):
-        found = _bootstrap(np.log(change))
+        found = centre(np.log(change))
     ends = (None if end is None else float(np.exp(end)) for end in (found.low, found.high))
     return Interval(float(np.exp(found.value)), *ends)
 
@@ -168,10 +185,8 @@ def tost(a: Sequence[float], b: Sequence[float], margin: float, scale: str, pair
     return float(max(above, below))
 
 
-def seeds_needed(
-    effect: float, deviation: float, alpha: float = 0.05, power: float = 0.8, paired: bool = True
-) -> int | None:
-    """Pairs at which a two-sided rank test finds a mean difference of ``effect`` with this power.
+def seeds_needed(effect: float, deviation: float, alpha: float = 0.05, paired: bool = True) -> int | None:
+    """Pairs at which a two-sided rank test finds a mean difference of ``effect`` with `POWER`.
 
     The paired t-test's n by the noncentral t distribution, over the Wilcoxon test's efficiency of 3/pi for normal
     differences; at least as many as let an exact test reach alpha. None for no effect, or where it would take more
@@ -186,7 +201,7 @@ def seeds_needed(
         shift = size * math.sqrt(n)
         if shift > 30:  # the noncentral t is 1 there, and SciPy's is not always a number
             return bool(critical < 30) or shift > 3 * critical
-        return bool(stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift) >= power)
+        return bool(stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift) >= POWER)
 
     n = _smallest(enough)
     if n is None:
@@ -195,10 +210,8 @@ def seeds_needed(
     return max(math.ceil(n / (3 / math.pi)), least)
 
 
-def seeds_for_equivalence(
-    margin: float, deviation: float, effect: float = 0.0, alpha: float = 0.05, power: float = 0.8
-) -> int | None:
-    """Pairs at which two one-sided t-tests show equivalence with this power, if the true difference is ``effect``.
+def seeds_for_equivalence(margin: float, deviation: float, effect: float = 0.0, alpha: float = 0.05) -> int | None:
+    """Pairs at which two one-sided t-tests show equivalence with `POWER`, if the true difference is ``effect``.
 
     Normal approximation of both tests' joint power, at least two. None where the effect is no smaller than the margin.
     """
@@ -214,7 +227,7 @@ def seeds_for_equivalence(
         inside = stats.norm.cdf((margin - effect) / error - critical) - stats.norm.cdf(
             critical - (margin + effect) / error
         )
-        return bool(inside >= power)
+        return bool(inside >= POWER)
 
     return _smallest(enough)
 
@@ -247,25 +260,6 @@ def _median(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """np.median; 0, no change, in the middle between minus infinity and infinity."""
     with np.errstate(invalid="ignore"):
         return np.nan_to_num(np.median(x, axis=axis), nan=0.0, posinf=np.inf, neginf=-np.inf)
-
-
-def _bootstrap(x: np.ndarray) -> Interval:
-    value = float(_median(x))
-    if len(x) < 2:
-        return Interval(value, None, None)
-    if np.isfinite(x).all():
-        if np.ptp(x) == 0:
-            return Interval(value, value, value)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # SciPy warns where BCa is degenerate; that is looked at below
-            found = stats.bootstrap(
-                (x,), _median, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(0), vectorized=True
-            ).confidence_interval
-        if math.isfinite(found.low) and math.isfinite(found.high):
-            return Interval(value, float(found.low), float(found.high))
-    rows = x[np.random.default_rng(0).integers(0, len(x), (RESAMPLES, len(x)))]
-    low, high = _quantiles(_median(rows, axis=1))
-    return Interval(value, low, high)
 
 
 def _quantiles(draws: np.ndarray) -> tuple[float, float]:

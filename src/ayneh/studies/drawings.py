@@ -104,7 +104,7 @@ def _panel(
     ]
     drawn = []
     if any(np.isfinite(curve.values).any() for curve in distance):
-        drawn.append(curves(f"fd {name}", {"Fréchet distance": distance}, log=True))
+        drawn.append(curves(f"fd {name}", {"Fréchet distance": distance}))
     losses = {
         f"loss of {who}": [
             _curve(arm, [{line["images"]: line[name][0] for line in run.lines} for run in found], math.nan)
@@ -113,7 +113,7 @@ def _panel(
         for who, name in (("D", "mean_loss_d"), ("G", "mean_loss_g"))
     }
     if have:
-        drawn.append(curves(f"loss {name}", losses, log=True, mark=mark))
+        drawn.append(curves(f"loss {name}", losses, mark))
     return Panel(section, [q for q in asked if q], drawn)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 
 from ayneh.pages.canvas import DASHES, INK, SERIES, SHADE, canvas, log_ticks
 
@@ -114,7 +115,7 @@ def _bar(axes: Axes, row: int, bar: Bar, low: float, high: float) -> None:
 # -- curves ------------------------------------------------------------------------------------------------------------
 
 
-def curves(name: str, rows: Mapping[str, Sequence[Curve]], *, log: bool, mark: tuple[float, str] | None = None) -> str:
+def curves(name: str, rows: Mapping[str, Sequence[Curve]], mark: tuple[float, str] | None = None) -> str:
     """Medians over the seeds with a band, one above the other for each of ``rows`` (label of y -> arms).
 
     The band is the middle half of the seeds, or all of them where there are `FEW`. ``mark`` is a level of the first
@@ -128,7 +129,7 @@ def curves(name: str, rows: Mapping[str, Sequence[Curve]], *, log: bool, mark: t
             axes.set_ylabel(label)
             ends = [_curve(axes, curve, k, unit) for k, curve in enumerate(arms)]
             finite = _finite(arms)
-            if log and len(finite):
+            if len(finite):
                 axes.set_yscale("log")
                 axes.set_ylim(finite.min() / 1.2, finite.max() * 1.2)
                 log_ticks(axes.yaxis, finite.min() / 1.2, finite.max() * 1.2)
@@ -200,16 +201,7 @@ def _labels(axes: Axes, ends: Sequence[tuple[float, str, str] | None]) -> None:
 
 
 def spread(at: Sequence[float], apart: float, bottom: float, top: float) -> list[float]:
-    """Ascending places moved as little as may be until neighbours are ``apart``; as far as they fit, within the ends.
-
-    Places that meet are one block around their mean (pool adjacent violators).
-    """
-    blocks: list[tuple[float, int]] = []  # (centre, places in it)
-    for place in at:
-        centre, n = place, 1
-        while blocks and centre - blocks[-1][0] < apart * (n + blocks[-1][1]) / 2:
-            other, m = blocks.pop()
-            centre, n = (centre * n + other * m) / (n + m), n + m
-        half = apart * (n - 1) / 2
-        blocks.append((max(min(centre, top - half), bottom + half), n))
-    return [centre + apart * (k - (n - 1) / 2) for centre, n in blocks for k in range(n)]
+    """Ascending places, moved as little as may be until neighbours are ``apart``; within the ends if they fit."""
+    steps = apart * np.arange(len(at))
+    free = isotonic_regression(np.asarray(at) - steps).x
+    return list(np.clip(free, bottom, max(bottom, top - steps[-1])) + steps)

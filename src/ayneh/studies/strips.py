@@ -26,7 +26,6 @@ LARGEST = 96  # pixels a side of an image, above which it is shrunk
 class Strip:
     """One arm's pictures, of the run whose main outcome is the median. Pictures are data addresses, or None."""
 
-    arm: str
     seed: int
     value: float | None
     failure: str | None
@@ -54,7 +53,6 @@ def strip(ledger: Ledger, found: Sequence[Result], outcome: str, epochs: Sequenc
     run = median_run(found, outcome)
     record = Record(ledger.path(run.run))
     return Strip(
-        run.run.arm,
         run.run.seed,
         run.value(outcome),
         run.failure(),
