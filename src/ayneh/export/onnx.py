@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ayneh.errors import extra
 from ayneh.export.operations import Affine, Pointwise, Shape, folded, lower
-
-if TYPE_CHECKING:
-    import numpy as np
 
 OPSET, IR_VERSION = 17, 8  # of 2022: older runtimes, and those of browsers, read them
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ayneh.checkpoint import Checkpoint
@@ -118,9 +120,6 @@ def modules(folder: str | Path) -> Players:
 
     Raises UserError if there is no such export, or a file of it is missing or damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     folder = Path(folder)
     about = read_about(folder, "safetensors")
     try:

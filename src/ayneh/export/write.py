@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from ayneh.checkpoint import Checkpoint
@@ -137,8 +138,6 @@ def _onnx(players: Players, about: About, inputs: Outputs, expected: Mapping[str
 
 def _safetensors(players: Players, about: About, inputs: Outputs, expected: Mapping[str, Outputs]) -> Written:
     """Each net's weights and statistics by name, read back into new nets."""
-    from safetensors.torch import load, save
-
     tensors = {
         name: {key: x.detach().clone(memory_format=torch.contiguous_format) for key, x in net.state_dict().items()}
         for name, net in players.nets().items()

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ayneh import doctor, probe
+from ayneh import doctor
 from ayneh.doctor import page, rescue, words
 from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.doctor.page import Section
@@ -69,6 +69,7 @@ def _table(diagnosis: Diagnosis) -> Table:
 
 def _probe(record: Record, replica: int, steps: int, epochs: tuple[int, ...] | None) -> list[str]:
     """Probe the run and write probe.json; what it shows, in words."""
+    from ayneh import probe
     from ayneh.probe.support import Plan
 
     return probe.words(probe.probe(record, epochs, replica, Plan(steps=steps), Watch().say))
@@ -82,6 +83,8 @@ def _rescues(record: Record) -> list[Section]:
 
 def _probed(record: Record, replica: int) -> list[Section]:
     """The page's section about the last probe, if there was one."""
+    from ayneh import probe
+
     values = record.report(probe.NAME, replica=replica)
     if values is None:
         return []

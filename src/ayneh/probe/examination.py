@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from ayneh import __version__
+from ayneh.engine.sampler import Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images
+from ayneh.game.frame import scale
+from ayneh.probe.dimension import dimensions
+from ayneh.probe.jacobian import condition, directions, effective_rank, singular_values
+from ayneh.probe.overlap import calibrated, divergence, error, loss
+from ayneh.probe.support import ARMS, Look, Plan, Probe
 from ayneh.record import Record
-
-if TYPE_CHECKING:  # torch takes seconds to import: only once the probe really works
-    from torch import Tensor
-
-    from ayneh.engine.sampler import Sampler
-    from ayneh.probe.support import Look, Plan
 
 SLOPES = 8  # latents at which G's slope is taken
 POINTS, QUERIES = 10_000, 1_000  # images for a dimension; of these, those whose neighbours are measured
@@ -41,9 +45,6 @@ def probe(
 
     Raises UserError where there is no such checkpoint or replica, or too few images.
     """
-    from ayneh.engine.sampler import sampler_of
-    from ayneh.probe.support import ARMS, Plan, Probe
-
     plan = plan or Plan()
     if not 1 <= plan.steps <= 100_000:
         raise UserError(f"--probe-steps is {plan.steps}; choose 1 to 100,000.")
@@ -94,8 +95,6 @@ def probe(
 
 def _course(looks: Sequence[Look]) -> Values:
     """An arm's numbers, look by look."""
-    from ayneh.probe.overlap import calibrated, divergence, error, loss
-
     rows = []
     for look in looks:
         train, held, raw = (
@@ -132,27 +131,17 @@ def _plain(value: Any) -> Any:
 
 def _some(pixels: Tensor) -> Tensor:
     """The same random choice of the training images each time, as numbers in [-1, 1]."""
-    import torch
-
-    from ayneh.game.frame import scale
-
     chosen = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))[:POINTS]
     return scale(pixels[chosen])
 
 
 def _dimension(images: Tensor) -> Values:
-    from ayneh.probe.dimension import dimensions
-
     found = dimensions(images.flatten(1).numpy(), queries=QUERIES)
     return {name: {key: _plain(part) for key, part in score.as_dict().items()} for name, score in found.items()}
 
 
 def _slopes(sampler: Sampler) -> Values:
     """Singular values of dG/dz, each the median over some latents; rank, directions and condition at each latent."""
-    import numpy as np
-
-    from ayneh.probe.jacobian import condition, directions, effective_rank, singular_values
-
     found = singular_values(sampler.gen, sampler.latents("probe slope", SLOPES))  # (SLOPES, min(Z, pixels))
     return {
         "latents": SLOPES,

@@ -108,22 +108,19 @@ class Fit:
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
         """Set out from this checkpoint, or from the first step, with what the rescues so far have changed."""
-        treated, match = rescue.treated(self.config, self.rescues), self.asked
+        match, step = self.asked, checkpoint.step if checkpoint else 0
         if self.rescues:
-            match = Match(replicas_of(treated), match.pixels, match.device, rescues=len(self.rescues))
-        step = checkpoint.step if checkpoint else 0
-        self.record.rewind(step)
+            replicas = replicas_of(rescue.treated(self.config, self.rescues))
+            match = Match(replicas, match.pixels, match.device, rescues=len(self.rescues))
+        board = Board(self.record.events_folder, step) if self.config.keep.tensorboard else None
         self.journal = Journal(
             self.record, self.config, range(self.config.seeds), usual(self.config), match.steps_per_epoch, step,
-            self.rescues, treated, self._scorer(), self._board(step), self.watch.say,
+            self.rescues, self._scorer(), board, self.watch.say,
         )  # fmt: skip
         self.play = Play(
             match, [self.journal], self.clock, step, checkpoint.tensors if checkpoint else None,
             checkpoint.meter_steps if checkpoint else 0, self.record.engine()["workers"],
         )  # fmt: skip
-
-    def _board(self, step: int) -> Board | None:
-        return Board(self.record.events_folder, step) if self.config.keep.tensorboard else None
 
     def _scorer(self) -> Scorer | None:
         """None where the run is not to be scored, or, with a word, where no judge reads its images."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from ayneh.checkpoint import BEST, HEALTHY, epoch_name
 from ayneh.config import Config
 from ayneh.doctor.doctor import Doctor, Event
-from ayneh.doctor.rescue import APART_LOOKS, RING, Rescue
+from ayneh.doctor.rescue import APART_LOOKS, RING, Rescue, treated
 from ayneh.engine.loop import Moment
 from ayneh.engine.match import Match
 from ayneh.engine.meter import Diverged
@@ -87,14 +87,13 @@ class Journal:
         steps_per_epoch: int,
         step: int = 0,
         rescues: Sequence[Rescue] = (),
-        treated: Config | None = None,
         scorer: Scorer | None = None,
         board: Board | None = None,
         say: Callable[[str], None] = lambda words: None,
     ) -> None:
         """rows: the run's replicas in the stack; step: how far the run was played before; later lines are deleted.
 
-        rescues: those so far; treated: the config that the run plays by after them.
+        rescues: those so far, which change the settings that the run plays by.
         """
         self.record, self.config, self.rows, self.habits = record, config, rows, habits
         self.steps_per_epoch, self.scorer, self.board, self.say = steps_per_epoch, scorer, board, say
@@ -104,7 +103,7 @@ class Journal:
         lines = record.lines()
         self.last_step = lines[-1]["step"] if lines else 0
         self.seconds = float(lines[-1]["wall_s"]) if lines else 0.0
-        self.doctor, self.healthy_looks = Doctor(treated or config), 0
+        self.doctor, self.healthy_looks = Doctor(treated(config, rescues)), 0
         for line in lines:  # as if just played, so that the next healthy checkpoint falls where it would have
             self.doctor.look(line)
             self._is_healthy(line)
