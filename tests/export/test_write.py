@@ -15,11 +15,10 @@ pytest.importorskip("onnxruntime")
 def test_an_export_says_what_it_wrote_and_how_near_it_is(tiny_run, tmp_path, capsys):
     record = Record.open(tiny_run)
     found = export(record, record.checkpoints.at_epoch(1), tmp_path / "out", replica=1)
-    assert set(found.files) == {"generator", "discriminator", "encoder"}
-    assert all(file.is_file() and file.parent == found.folder for file in found.files.values())
-    assert all(0 <= apart <= 1e-4 for apart in found.differences.values())
-    assert found.about == json.loads((tmp_path / "out" / "config.json").read_text())
-    assert found.numbers == {name: net["numbers"] for name, net in found.about["nets"].items()}
+    assert found.about == json.loads((found.folder / "config.json").read_text())
+    assert set(found.about["nets"]) == {"generator", "discriminator", "encoder"}
+    assert all((found.folder / net["file"]).is_file() for net in found.about["nets"].values())
+    assert all(0 <= net["difference"] <= 1e-4 for net in found.about["nets"].values())
     assert capsys.readouterr().out == ""
     with pytest.raises(UserError, match="holds an export already"):
         export(record, record.checkpoints.at_epoch(1), tmp_path / "out", "safetensors")

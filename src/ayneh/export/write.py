@@ -45,11 +45,7 @@ class Export:
     """What was written."""
 
     folder: Path
-    files: dict[str, Path]  # of the nets, by name
-    numbers: dict[str, int]  # weights and biases in each file
-    differences: dict[str, float]  # of each net from PyTorch, the largest of any output
-    checked: int  # latents or images that were compared
-    about: About  # all that config.json says
+    about: About  # the content of config.json: "nets" has each net's file, numbers and difference from PyTorch
 
 
 def export(
@@ -94,14 +90,7 @@ def export(
     files["README.md"] = card(about, record, checkpoint).encode()
     files["config.json"] = json.dumps(about, indent=2, ensure_ascii=False).encode() + b"\n"
     _replace(folder, files)
-    return Export(
-        folder,
-        {name: folder / net["file"] for name, net in nets.items()},
-        {name: net["numbers"] for name, net in nets.items()},
-        {name: net["difference"] for name, net in nets.items()},
-        CHECKED,
-        about,
-    )
+    return Export(folder, about)
 
 
 def refuse_taken(folder: Path, overwrite: bool) -> None:

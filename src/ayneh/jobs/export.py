@@ -40,7 +40,7 @@ def export(
     watch, record = Watch(quiet), Record.open(run)
     checkpoint = record.checkpoints.at_epoch("best" if best else epoch)
     written = write(record, checkpoint, out or record.export_path(to), to, replica, overwrite, watch.say)
-    for name, file in written.files.items():
-        apart = f"differs from PyTorch by at most {written.differences[name]:.1e} on {written.checked} draws"
-        print(f"{file}: {written.numbers[name]:,} numbers, {apart}")
+    for net in written.about["nets"].values():
+        apart = f"differs from PyTorch by at most {net['difference']:.1e} on {written.about['checked']} draws"
+        print(f"{written.folder / net['file']}: {net['numbers']:,} numbers, {apart}")
     print(f"{written.folder / 'README.md'}: the model card")

@@ -36,6 +36,11 @@ class Compared:
         return short(self.ask.reference, self.section)
 
     @property
+    def verdict(self) -> str:
+        """better, worse, equivalent, cannot tell, higher, lower; "" where runs are missing."""
+        return self.contrast.verdict if self.contrast else ""
+
+    @property
     def words(self) -> str:
         """The verdict in a sentence."""
         where = f"{self.section}: " if self.section else ""
@@ -63,14 +68,9 @@ def compare(study: Study, found: Sequence[Result]) -> dict[str, list[Compared]]:
     return compared
 
 
-def verdict(one: Compared) -> str:
-    """better, worse, equivalent, cannot tell, higher, lower; "" where runs are missing."""
-    return one.contrast.verdict if one.contrast else ""
-
-
 def tally(group: Sequence[Compared]) -> dict[str, int]:
     """The number of comparisons with each verdict, in the order of `MARKS`."""
-    all_ = [verdict(one) for one in group]
+    all_ = [one.verdict for one in group]
     return {name: all_.count(name) for name in MARKS if name in all_}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ayneh.studies.comparisons import MARKS, Compared, verdict
+from ayneh.studies.comparisons import MARKS, Compared
 from ayneh.studies.figures import Bar, Curve, curves, forest
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import number
@@ -68,10 +68,9 @@ def _bars(rows: Sequence[Compared]) -> Iterator[Bar]:
             yield Bar(question)
         label = f"{one.arm} : {one.reference}"
         size = one.contrast.effect
-        said = verdict(one)
-        words = f"{MARKS[said]} {said}  {number(size.value)}"
+        words = f"{MARKS[one.verdict]} {one.verdict}  {number(size.value)}"
         room = one.contrast.margin * (1.0 if one.contrast.scale == "ratio" else abs(one.contrast.centre_b.value))
-        yield Bar(label, size.value, size.low, size.high, room, said, words)
+        yield Bar(label, size.value, size.low, size.high, room, one.verdict, words)
 
 
 def panels_of(study: Study, by_arm: Mapping[str, Sequence[Result]]) -> list[Panel]:

@@ -23,7 +23,6 @@ from ayneh.studies.comparisons import (
     planned_seeds,
     tally,
     values,
-    verdict,
 )
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import interval, number, p_words
@@ -59,7 +58,7 @@ def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequen
                 [one for one in group if one.contrast], lambda one: one.ask.question
             ).items():
                 said += [f"{question}:"] * bool(question)
-                said += [f"  {MARKS[verdict(one)]} {one.words}" for one in asked]
+                said += [f"  {MARKS[one.verdict]} {one.words}" for one in asked]
             if waiting := sum(one.contrast is None for one in group):
                 said.append(f"{waiting} more comparisons wait for their runs.")
         else:
@@ -127,7 +126,7 @@ def verdict_rows(compared: Mapping[str, Sequence[Compared]]) -> dict[str, list[d
         first = same[0]
         if not any(one.contrast for one in same):
             continue
-        on = {one.outcome: (MARKS[verdict(one)], verdict(one) or "runs missing", one.words) for one in same}
+        on = {one.outcome: (MARKS[one.verdict], one.verdict or "runs missing", one.words) for one in same}
         row = {"arm": first.arm, "reference": first.reference, "section": first.section, "on": on}
         rows.setdefault(first.ask.question, []).append(row)
     return rows
@@ -138,12 +137,8 @@ def rule(study: Study) -> dict[str, Any]:
     asks = study.comparisons()
     pairs = [planned_pairs(study, ask) for ask in asks]
     least = pairs_needed(len(asks))
-    return {
-        "m": len(asks),
-        "least": least,
-        "paired": sum(n >= least for n in pairs),
-        "others": sum(n < least for n in pairs),
-    }
+    enough = sum(n >= least for n in pairs)
+    return {"m": len(asks), "least": least, "paired": enough, "others": len(asks) - enough}
 
 
 def arm_rows(study: Study, by_arm: Mapping[str, Sequence[Result]], shown: Sequence[str]) -> list[dict[str, Any]]:
