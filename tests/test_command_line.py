@@ -226,7 +226,7 @@ def test_a_full_disk_ends_in_one_line_and_the_checkpoint_stays(ayneh, tmp_path, 
         status, _, err = ayneh("train", "digits", *tiny, *flags, "--out", disk / "run")
         assert status == 1, err
         last = err.strip().splitlines()[-1]
-        assert last.startswith(f"ayneh: No room left for {disk / 'run'} at step")
+        assert last.startswith(f"ayneh: No disk space left for {disk / 'run'} at step")
         assert "Traceback" not in err
         from ayneh.record import Record
 

@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 
 def load(folder: str | Path) -> Model:
-    """The model in a folder that `ayneh export --to onnx` wrote: numpy, scipy and onnxruntime are all it needs.
+    """The model in a folder that `ayneh export --to onnx` wrote; needs numpy, scipy and onnxruntime alone.
 
     ``images = model.generate(model.sample_z(16, seed=0))`` are uint8 (16, C, H, W). Raises UserError if there is none.
     """

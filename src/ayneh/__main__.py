@@ -1,4 +1,4 @@
-"""VERBS: name -> function. The command line is derived from the functions' types, and every failure is one sentence."""
+"""VERBS: name -> function. The command line is derived from the functions' types; every error is one sentence."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def overview() -> str:
 
 
 def run(verb: str, args: list[str]) -> None:
-    """Derive the verb's command line from its types, and call it."""
+    """Derive the verb's command line from its function's types, and call it."""
     if verb not in VERBS:
         raise unknown("verb", verb, VERBS)
     import tyro
@@ -95,14 +95,14 @@ def first_screen(name: str, config: Config) -> str:
     lines = [
         "",
         "",
-        f"Presets: `ayneh train NAME`, by default {DEFAULT}. Times are of CPUs, which `ayneh presets` names.",
+        f"Presets: `ayneh train NAME`, by default {DEFAULT}. Times are on a CPU: `ayneh presets` has the details.",
     ]
     for other, found in PRESETS.items():
         head = f"  {other:{wide}}{found.time():14}"
         lines += textwrap.wrap(head + found.shows, width, subsequent_indent=" " * len(head))
     values = flatten(config)
     flags = " ".join(f"--{flag.replace('_', '-')}\xa0{values[flag]}" for flag in OFTEN)
-    lines += ["", f"Changed most often, with the values of {name}; every flag stands below:"]
+    lines += ["", f"Changed most often, with the values of {name}; all flags are below:"]
     lines += textwrap.wrap(f"  --out\xa0FOLDER {flags}", width, subsequent_indent="  ", break_on_hyphens=False)
     return "\n".join(lines).replace("\xa0", " ") + "\n"
 

@@ -42,22 +42,22 @@ class Data:
     pad_to: Annotated[int | None, Range(1)] = None
     """Pad the images with black to this many pixels a side (default: the next size that the nets take)."""
     limit: Annotated[int | None, Range(1)] = None
-    """Use this many images, the first ones (default: all)."""
+    """Use this many images, a fixed random choice (default: all)."""
 
     def path(self) -> Path | None:
-        """PATH of folder:PATH and npz:PATH, with the home folder for ~; None for a data set with a name of its own."""
+        """PATH of folder:PATH and npz:PATH, with the home folder for ~; None for a named data set."""
         kind, _, path = self.name.partition(":")
         return Path(path).expanduser() if kind in ("folder", "npz") and path else None
 
     def anchored(self) -> Data:
-        """The same with an absolute path, which holds whatever the current folder is."""
+        """The same with an absolute path, which is valid in any current folder."""
         path = self.path()
         return self if path is None else replace(self, name=f"{self.name.partition(':')[0]}:{os.path.abspath(path)}")
 
 
 @dataclass(frozen=True)
 class Prior:
-    """The distribution of z. A number left out takes the prior's own default."""
+    """The distribution of z. A number left out takes the prior's default."""
 
     name: str = "normal"
     """normal, uniform, sphere, truncated-normal, laplace, student-t, bernoulli or mixture."""
@@ -138,7 +138,7 @@ class Rules:
     cutout: Annotated[float, Range(0, 1)] = 0.0
     """Black out a square at random, this fraction of the side wide, in every image before D sees it."""
     dis_steps: Annotated[int, Range(1, 1000)] = 1
-    """Updates of D in each step, each on a batch of its own."""
+    """Updates of D in each step, each on another batch."""
     gen_steps: Annotated[int, Range(1, 1000)] = 1
     """Updates of G in each step."""
     ema_halflife_images: Annotated[float, Range(0)] = 0.0
@@ -294,6 +294,6 @@ def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
 
 
 def differences(ours: Config, theirs: Config) -> str:
-    """ "optimizer.lr: 0.0002 -> 0.0001, ..."; empty if the two ask for the same, on the same files."""
+    """ "optimizer.lr: 0.0002 -> 0.0001, ..."; empty if the two are the same settings, on the same files."""
     a, b = (flatten(replace(config, data=config.data.anchored())) for config in (ours, theirs))
     return ", ".join(f"{name}: {a[name]} -> {b[name]}" for name in a if a[name] != b[name])

@@ -1,7 +1,4 @@
-"""What a user is told when something is refused: one sentence with the value and what to do about it.
-
-This is the ground floor of the house: every room may stand on it, it stands on none.
-"""
+"""Errors that are messages for the user: one sentence with the value and what to do about it."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ class UserError(ValueError):
 
 
 def unknown(what: str, name: str, allowed: Iterable[str]) -> UserError:
-    """The refusal of an unknown name, with the nearest allowed one and all of them."""
+    """The error for an unknown name, with the nearest allowed one and all of them."""
     names = sorted(allowed)
     near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -26,7 +23,7 @@ def unknown(what: str, name: str, allowed: Iterable[str]) -> UserError:
 
 
 def pick(table: Mapping[str, T], name: str, what: str) -> T:
-    """``table[name]``, or a UserError that names the nearest entry of this ``what`` (e.g. "prior")."""
+    """``table[name]``, or a UserError that names the nearest ``what`` (e.g. "prior")."""
     if name not in table:
         raise unknown(what, name, table)
     return table[name]
@@ -34,7 +31,7 @@ def pick(table: Mapping[str, T], name: str, what: str) -> T:
 
 @contextmanager
 def extra(name: str, what: str) -> Iterator[None]:
-    """Around the imports of ``what``: where one fails, a UserError says how to install the extra of this name."""
+    """Around the imports of ``what``: if one fails, a UserError says how to install the extra of this name."""
     try:
         yield
     except ImportError as error:

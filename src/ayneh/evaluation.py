@@ -18,7 +18,7 @@ from ayneh.config import Data
 from ayneh.errors import UserError
 from ayneh.record import Record
 
-if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really works
+if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor
 
     from ayneh.data.sources import Images
@@ -41,9 +41,9 @@ def cache_folder() -> Path:
 
 
 def read_images(data: Data, split: str = "train", run: Path | None = None) -> Images:
-    """The images of a run: those it learns from, of which ``limit`` are taken, or all of another split.
+    """The images of a run: of the training split at most ``limit``, or all of another split.
 
-    run: its folder, which the refusal names. Raises UserError if the images are missing or damaged.
+    run: its folder, for the error message. Raises UserError if the images are missing or damaged.
     """
     from ayneh.data.sources import load
 
@@ -57,7 +57,7 @@ def read_images(data: Data, split: str = "train", run: Path | None = None) -> Im
 
 
 def judge_of(data: Data, run: Path | None = None) -> Judge:
-    """The judge of a run's data. Raises UserError if no judge knows it yet, or its files are missing or damaged."""
+    """The judge of a run's data. Raises UserError if there is none yet, or if files are missing or damaged."""
     from ayneh.judge.verdict import Judge
 
     train, test = read_images(data, "train", run).pixels, read_images(data, "test", run).pixels
@@ -65,7 +65,7 @@ def judge_of(data: Data, run: Path | None = None) -> Judge:
 
 
 def nets_of(name: str, train: Tensor) -> dict[str, FeatureNet]:
-    """The panel that ships for this data set, or the one that `ayneh judge train` made from these images."""
+    """The panel shipped for this data set, or the one that `ayneh judge train` made from these images."""
     from ayneh.judge.features import PANELS, load, shipped
 
     if name in PANELS:
@@ -73,12 +73,12 @@ def nets_of(name: str, train: Tensor) -> dict[str, FeatureNet]:
     folder = trained_folder(train)
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise UserError(f"No judge knows {name} yet: train one with `ayneh judge train --data {name}`.")
+        raise UserError(f"There is no judge for {name} yet: train one with `ayneh judge train --data {name}`.")
     return {file.stem.partition("-")[2]: load(file)[0] for file in files}
 
 
 def trained_folder(train: Tensor) -> Path:
-    """Where the nets for these training images are kept, by the images' own checksum: a path may change its content."""
+    """The folder of the nets for these training images, named by the images' checksum: files at a path may change."""
     from ayneh.judge.features import fingerprint
 
     return cache_folder() / "judges" / fingerprint(train)[:16]
@@ -96,7 +96,7 @@ def evaluate(
     judges: Judges | None = None,
     say: Say = silent,
 ) -> Report:
-    """The judge's report on images of a run's checkpoint, drawn from its own prior.
+    """The judge's report on images of a run's checkpoint, drawn from the run's prior.
 
     epoch: None for the newest checkpoint; n: images (10,000; of stacked-mnist 26,000); inception: also FID; judges:
     by data, those made before; a new one is added.
@@ -107,7 +107,7 @@ def evaluate(
     from ayneh.judge.stacked import PLUG_IN, STACKED
 
     if n is not None and n < 1:
-        raise UserError(f"n is {n}; ask for at least one image.")
+        raise UserError(f"n is {n}; it must be at least 1.")
     checkpoint = record.checkpoints.at_epoch(epoch)
     data = checkpoint.config.data
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
@@ -193,7 +193,7 @@ def _stacked(draw: Callable[[int, int], Iterator[Tensor]], n: int) -> Report:
     return stacked.evaluate(shipped(stacked.LEAD), draw, n, train.labels, (test.pixels, test.labels))
 
 
-# -- a judge of one's own ----------------------------------------------------------------------------------------------
+# -- training a judge --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pictures for the eye, and images as files: grids, captions, PNG, GIF, arrays.
+"""Pictures to look at, and images as files: grids, captions, PNG, GIF, arrays.
 
 A batch of images is uint8 (N, C, H, W). A picture is uint8 (H, W, C) with C = 1 (grey) or 3.
 """
@@ -23,7 +23,7 @@ from ayneh.files import atomically
 
 GREY_OF_GAPS = 48  # darker than any stroke, lighter than the black ground, so that the borders of images show
 GREY_OF_TEXT = 230
-FONT_SIZES = (17, 13, 11)  # pixels; far apart, so that captions that differ in a few digits get the same
+FONT_SIZES = (17, 13, 11)  # pixels; far apart: captions that differ in a few digits get the same
 MARGIN = 6  # pixels around a caption
 
 
@@ -110,7 +110,7 @@ def png(picture: Tensor, caption: str | None = None, zoom: int = 1) -> bytes:
 
 
 def save_png(path: Path, picture: Tensor, caption: str | None = None, zoom: int = 1) -> None:
-    """Write the same into a file; atomic."""
+    """Write that PNG into a file; atomic."""
     with atomically(path) as file:
         file.write(png(picture, caption, zoom))
 
@@ -145,7 +145,7 @@ def save_animation(path: Path, frames: Sequence[Tensor], milliseconds: int) -> N
 
 
 def save_images(path: Path, images: Tensor) -> None:
-    """Write uint8 (N, C, H, W) in the form that the suffix asks for; ``load`` can read all but the grid.
+    """Write uint8 (N, C, H, W) in the form that the suffix names; ``load`` can read all but the grid.
 
     .npz: the array "images" (N, H, W, C), the layout of image programs; .npy: the same array; .png: one grid;
     no suffix: a folder of PNGs named by number. Raises UserError for another suffix, and for a folder with

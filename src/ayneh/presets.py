@@ -10,7 +10,7 @@ from ayneh.errors import UserError, pick
 
 @dataclass(frozen=True)
 class Preset:
-    """A config with a name; all else is what `ayneh presets` prints."""
+    """A config, and what `ayneh presets` prints about it."""
 
     config: Config
     shows: str
@@ -106,7 +106,7 @@ WGAN_GP = (  # without batch norm in D, as in Gulrajani et al. 2017: with it, on
     "ayneh train digits --net.dis-norm none --rules.loss wasserstein --rules.penalty wgan-gp --rules.gamma 10 "
     "--rules.dropout 0"
 )
-MEANT = {  # what is no preset -> the command that trains it
+MEANT = {  # a name in the literature without a preset -> the command that trains it
     "gan": "ayneh train part-a-normal",
     "vanilla": "ayneh train part-a-normal",
     "dcgan": "ayneh train mirror",
@@ -121,7 +121,7 @@ MEANT = {  # what is no preset -> the command that trains it
 
 
 def preset(name: str) -> Preset:
-    """The preset of this name. For a data set or a GAN of the literature, the UserError names what trains it here."""
+    """The preset of this name. For a data set or a GAN of the literature, the UserError names the command to use."""
     word, on_data = name.lower(), [other for other, found in PRESETS.items() if found.config.data.name == name.lower()]
     if name in PRESETS or not (on_data or word in MEANT):
         return pick(PRESETS, name, "preset")

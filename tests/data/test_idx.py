@@ -42,7 +42,7 @@ def test_gzip_is_told_by_its_bytes_and_not_by_its_name(tmp_path: Path, write_idx
         (b"", "starts with nothing"),
         (b"<html>Not found</html>", "not an IDX file.*0x3c68746d"),
         (bytes.fromhex("00000d01") + bytes(8), "not an IDX file.*0x00000d01"),  # float32
-        (bytes.fromhex("0000080300000003"), "ends in its own header: 16 bytes expected, 8 found"),
+        (bytes.fromhex("0000080300000003"), "ends within its header: 16 bytes expected, 8 found"),
         (struct.pack(">4B3I", 0, 0, 8, 3, 3, 4, 5) + bytes(59), "truncated.*3 x 4 x 5 = 60 bytes, but 59"),
         (struct.pack(">4B3I", 0, 0, 8, 3, 3, 4, 5) + bytes(61), "too long.*60 bytes, but 61"),
         (

@@ -130,9 +130,9 @@ def test_a_prefix_without_a_path_is_refused(name: str) -> None:
 
 
 def test_sizes_and_limits_below_one_are_refused() -> None:
-    with pytest.raises(UserError, match=r"--data\.resize 0 leaves nothing"):
+    with pytest.raises(UserError, match=r"--data\.resize is 0; it must be at least 1"):
         load("digits", resize=0)
-    with pytest.raises(UserError, match=r"--data\.limit -5 leaves nothing"):
+    with pytest.raises(UserError, match=r"--data\.limit is -5; it must be at least 1"):
         load("digits", limit=-5)
 
 
@@ -140,7 +140,7 @@ def test_a_missing_set_is_never_replaced_by_another(cache: Path, monkeypatch: py
     for name in MIRRORS:
         monkeypatch.setitem(MIRRORS, name, ("http://127.0.0.1:9/",))
     for name in set(SOURCES) - {"digits"}:
-        with pytest.raises(UserError, match="no mirror gave it"):
+        with pytest.raises(UserError, match="no mirror has it"):
             load(name)
 
 

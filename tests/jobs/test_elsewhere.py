@@ -121,7 +121,7 @@ def test_other_images_are_not_taken_for_those_of_the_run(ayneh, tiny, home):
         rename(home / "run", f"folder:{home / name}")
         status, _, err = ayneh("resume", "run", "--epochs", 2)
         said = " ".join(err.split())
-        assert (status, f"was trained on other images than folder:{home / name} holds now" in said) == (2, True)
+        assert (status, f"was trained on other images than folder:{home / name} has now" in said) == (2, True)
         assert words in said
 
 

@@ -1,4 +1,4 @@
-"""Images in an .npz or .npy file as one array, in whichever of the usual layouts and ranges they come."""
+"""Images in an .npz or .npy file as one array, from any of the usual layouts and ranges."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ayneh.errors import UserError
 
 DAMAGED = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
 CHANNELS = (1, 3)
-TOLERANCE = 1e-6  # a float may leave its range by so much, as rounded arithmetic does
+TOLERANCE = 1e-6  # by so much rounding may carry a float out of its range
 
 
 def read_arrays(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None, int | None]:
     """Pixels uint8 (N, C, H, W), labels int64 (N,) or None, number of classes or None.
 
     An .npz holds x_train and x_test (labels: y_train and y_test), or images (labels: labels), or one array of
-    any name; where it has no splits of its own, a fixed tenth of the images is for testing. Images are
-    (N, H, W), (N, H, W, C) or (N, C, H, W) with C = 1 or 3; uint8, or floats, which count as in [-1, 1] if
+    any name; of a file without splits, a fixed tenth of the images is for testing. Images are
+    (N, H, W), (N, H, W, C) or (N, C, H, W) with C = 1 or 3; uint8, or floats, taken as in [-1, 1] if
     one of them is negative, else as in [0, 1]. Raises UserError for anything else, and for a damaged file.
     """
     arrays = _read(path)
@@ -72,7 +72,7 @@ def _key_of_images(arrays: dict[str, np.ndarray], path: Path) -> str:
 
 
 def _to_pixels(array: np.ndarray, where: str) -> np.ndarray:
-    """uint8 (N, C, H, W) from any of the layouts and ranges; ``where`` is for the refusal."""
+    """uint8 (N, C, H, W) from any of the layouts and ranges; ``where`` begins an error message."""
     array = _channels_first(array, where)
     if array.dtype == np.uint8:
         return array
@@ -100,7 +100,7 @@ def _channels_first(array: np.ndarray, where: str) -> np.ndarray:
 
 
 def _to_labels(labels: np.ndarray, n: int, where: str) -> np.ndarray:
-    """int64 (N,); ``where`` is for the refusal."""
+    """int64 (N,); ``where`` begins an error message."""
     if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise UserError(
             f"{where} has the type {labels.dtype} and the shape {labels.shape}: labels are integers "

@@ -1,4 +1,4 @@
-"""Where IDX files are: in $AYNEH_DATA, in the cache, or on public mirrors, from where they come once."""
+"""Where IDX files are: in $AYNEH_DATA, in the cache, or on public mirrors, from which they are downloaded once."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ MIRRORS: dict[str, tuple[str, ...]] = {
     "kmnist": (
         "https://huggingface.co/datasets/tanganke/kmnist/resolve/756d43e894032ce8838db8b32e7500c9c3b5d050/raw/",
         "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/KMNIST/",
-        "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",  # the makers' own; last, for it is often down
+        "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",  # the authors' server; last, since it is often down
     ),
 }
 
 
 class Md5(NamedTuple):
-    """A checksum, and what it is of: the file as it travels ("gzip") or the bytes inside ("content")."""
+    """A checksum, and what it is of: the compressed file ("gzip") or the bytes inside ("content")."""
 
     of: str
     digest: str
 
 
-# MNIST's are of the bytes inside, so a mirror may compress them as it likes. For the other two only those of
-# the compressed files are published: they decide just as surely, but refuse files that were compressed anew.
+# MNIST's are of the bytes inside, so a mirror may compress them in any way. For the other two only those of
+# the compressed files are published: with them, the same images compressed anew are refused.
 MD5: dict[str, dict[str, Md5]] = {
     "mnist": {
         "train-images-idx3-ubyte": Md5("content", "6bbc9ace898e44ae57da46a324031adb"),
@@ -67,8 +67,8 @@ def locate(name: str, file: str) -> Path:
     """The path of one IDX file of the set ``name``, such as "train-images-idx3-ubyte", plain or gzipped.
 
     Looks in $AYNEH_DATA/<name>, then in the cache (<name> in $AYNEH_CACHE or in the user's cache folder),
-    then downloads into the cache and checks the MD5, of the gzip file or of its content, as the table says.
-    Raises UserError when no mirror gives the right file, or when the cache cannot be written.
+    then downloads into the cache and checks the MD5. Raises UserError if no mirror has the right file, or if the
+    cache cannot be written.
     """
     cache = Path(os.environ.get("AYNEH_CACHE") or platformdirs.user_cache_dir("ayneh")) / name
     own = os.environ.get("AYNEH_DATA")
@@ -87,7 +87,7 @@ def locate(name: str, file: str) -> Path:
         ) from error
     if path is None:
         raise UserError(
-            f"{file} is not in {' or '.join(map(str, folders))}, and no mirror gave it "
+            f"{file} is not in {' or '.join(map(str, folders))}, and no mirror has it "
             f"({'; '.join(failures)}): put the four files of {name} into {folders[0]}, "
             "or take the data set 'digits', which works offline."
         )
@@ -95,7 +95,7 @@ def locate(name: str, file: str) -> Path:
 
 
 def _download(name: str, file: str, folder: Path) -> tuple[Path | None, list[str]]:
-    """The file from the first mirror that gives the right bytes, and what went wrong with those before it."""
+    """The file from the first mirror that has the right bytes, and what went wrong with those before it."""
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{file}.gz.part"
     failures = []
@@ -116,7 +116,7 @@ def _download(name: str, file: str, folder: Path) -> tuple[Path | None, list[str
 
 
 def _reason(error: Exception) -> str:
-    """The status or the kind of a network error; its own text is long and talks of objects in memory."""
+    """The status or the kind of a network error; its message is long and names objects in memory."""
     if isinstance(error, requests.HTTPError):
         return f"HTTP {error.response.status_code}"
     return type(error).__name__

@@ -17,9 +17,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 def read_folder(folder: Path, split: str, size: int | None) -> tuple[np.ndarray, np.ndarray | None, int | None]:
     """Pixels uint8 (N, C, H, W), labels int64 (N,) or None, number of classes or None; sorted by path.
 
-    C is 1 if every image is grey (R = G = B), else 3; transparent pixels lie on black. If every image is in a
-    subfolder, the first subfolders are the classes, in the order of their names. ``folder``/train and
-    ``folder``/test are the splits if both are there; else a fixed tenth of the images is for testing.
+    C is 1 if every image is grey (R = G = B), else 3; transparent pixels are laid over black. If every image is in a
+    subfolder, the subfolders of the first level are the classes, in the order of their names. ``folder``/train and
+    ``folder``/test are the splits if both exist; else a fixed tenth of the images is for testing.
     Given a ``size``, the central square of each image is scaled to size x size.
     Raises UserError without a folder, without images, for a damaged image, and for mixed sizes.
     """
@@ -29,7 +29,7 @@ def read_folder(folder: Path, split: str, size: int | None) -> tuple[np.ndarray,
     roots = halves if all(half.is_dir() for half in halves) else [folder]
     found = [(root, path) for root in roots for path in _image_files(root)]
     if not found:
-        raise UserError(f"There is no image in {folder}: only {', '.join(SUFFIXES)} files are looked for.")
+        raise UserError(f"There is no image in {folder}: put {', '.join(SUFFIXES)} files into it.")
     places = [path.relative_to(root).parts for root, path in found]
     classes = sorted({place[0] for place in places}) if all(len(place) > 1 for place in places) else []
     if roots == halves:
@@ -44,7 +44,7 @@ def read_folder(folder: Path, split: str, size: int | None) -> tuple[np.ndarray,
 
 
 def _image_files(root: Path) -> list[Path]:
-    """All images below ``root``, sorted; files whose name starts with a dot are no one's pictures."""
+    """All images below ``root``, sorted, without hidden files."""
     files = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     return sorted((path for path in files if not path.name.startswith(".")), key=lambda path: path.as_posix())
 
@@ -74,7 +74,7 @@ def _read(path: Path, size: int | None) -> np.ndarray:
             image = _to_rgb(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is neither a PNG nor a JPEG image, or its beginning is damaged.") from error
-    except Exception as error:  # what a decoder raises at broken bytes is not documented
+    except Exception as error:  # Pillow does not document what its decoders raise for damaged files
         raise UserError(f"{path} cannot be read as an image: {error}.") from error
     array = np.array(image if size is None else fit(image, size)).transpose(2, 0, 1)
     return array[:1] if (array[:1] == array[1:]).all() else array

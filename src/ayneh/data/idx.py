@@ -16,7 +16,7 @@ UNSIGNED_BYTE = 0x08
 
 
 def gunzipped(path: Path) -> bytes:
-    """The bytes of a file, decompressed if they are gzip (told by the first two bytes, not by the name).
+    """The bytes of a file, decompressed if the first two are gzip's.
 
     Raises UserError when the gzip is truncated or its checksum is wrong.
     """
@@ -46,7 +46,7 @@ def read_idx(path: Path) -> np.ndarray:
     rank = data[3]
     header = 4 + 4 * rank
     if len(data) < header:
-        raise UserError(f"{path} ends in its own header: {header} bytes expected, {len(data)} found.")
+        raise UserError(f"{path} ends within its header: {header} bytes expected, {len(data)} found.")
     shape = struct.unpack(f">{rank}I", data[4:header])
     expected, found = math.prod(shape), len(data) - header
     if found != expected:

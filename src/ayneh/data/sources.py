@@ -1,4 +1,4 @@
-"""What can be learned from: ``load(name, split)`` gives uint8 images in memory, with labels and licence."""
+"""The data sets: ``load(name, split)`` returns uint8 images in memory, with labels and licence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ayneh.errors import UserError, unknown
 
 @dataclass(frozen=True)
 class Images:
-    """A data set at rest: pixels uint8 (N, C, H, W); labels int64 (N,) in 0..classes-1, or None."""
+    """A split of a data set: pixels uint8 (N, C, H, W); labels int64 (N,) in 0..classes-1, or None."""
 
     pixels: Tensor
     labels: Tensor | None
@@ -36,15 +36,15 @@ def load(name: str, split: str = "train", resize: int | None = None, limit: int 
     """A data set of SOURCES, or "folder:PATH" of PNG and JPEG images, or "npz:PATH" of an .npz or .npy file.
 
     ``split`` is train, test or all. ``resize`` crops each image to its central square and scales it (Lanczos)
-    to so many pixels a side. ``limit`` keeps at most so many images: a fixed random choice, in the set's own
-    order, and the choice for a smaller limit is a part of that for a larger one.
+    to so many pixels a side. ``limit`` keeps at most so many images: a fixed random choice, in the set's order;
+    a smaller limit keeps a part of what a larger one keeps.
     Raises UserError for an unknown name or split, and for files that are missing or damaged.
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     for what, number in (("resize", resize), ("limit", limit)):
         if number is not None and number < 1:
-            raise UserError(f"--data.{what} {number} leaves nothing to learn from: choose at least 1.")
+            raise UserError(f"--data.{what} is {number}; it must be at least 1.")
     kind, _, path = name.partition(":")
     if name in SOURCES:
         images = SOURCES[name](split)
@@ -73,8 +73,8 @@ def _select(images: Images, chosen: np.ndarray) -> Images:
 def digits(split: str) -> Images:
     """scikit-learn's 1,797 handwritten digits (Alpaydin & Kaynak 1998), 8x8, 17 grey levels spread to 0..255.
 
-    They come with the installation, so they work offline. They have no split, so this one is ours: a fixed
-    choice of 500 to test, each class in proportion, and the other 1,297 to train.
+    They are installed with scikit-learn, so they work offline. They have no published split: a fixed choice of 500,
+    each class in proportion, is for testing, and the other 1,297 for training.
     """
     from sklearn.datasets import load_digits
 
@@ -82,7 +82,7 @@ def digits(split: str) -> Images:
     pixels = torch.from_numpy(np.round(bunch.images * (255 / 16)).astype(np.uint8)[:, None])  # (N, 1, 8, 8)
     labels = bunch.target.astype(np.int64)
     order = shuffled(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]  # class by class, so that each gives in proportion
+    order = order[np.argsort(labels[order], kind="stable")]  # class by class: every class in proportion
     is_test = np.zeros(len(labels), bool)
     is_test[order[np.arange(500) * len(labels) // 500]] = True
     chosen = {"train": ~is_test, "test": is_test, "all": is_test | ~is_test}[split]
@@ -105,8 +105,8 @@ def idx_set(name: str, split: str) -> Images:
 def stacked_mnist(split: str) -> Images:
     """Stacked MNIST (Metz et al. 2017): MNIST digits a, b, c in three channels, label 100a + 10b + c.
 
-    The protocol here: 60,000 fixed triples of training digits to train and 10,000 of test digits to test,
-    drawn with replacement by a seeded generator. So the 1,000 classes are as uneven as MNIST's ten make them.
+    60,000 fixed triples of training digits for training and 10,000 of test digits for testing, drawn with
+    replacement by a seeded generator. The 1,000 classes are as uneven as MNIST's ten make them.
     """
     parts = []
     for half in HALVES[split]:

@@ -1,4 +1,4 @@
-"""Which images are for training and which for testing, where a data set does not say so itself."""
+"""Which images are for training and which for testing, in a data set without splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One file over HTTP, which goes on where it broke off."""
+"""Download of one file over HTTP; an interrupted one continues where it stopped."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ CHUNK_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Origin:
-    """What a part is a part of; noted beside it, so that no other file is ever appended to it."""
+    """The file that a part belongs to; noted beside the part, so that no other file is ever appended to it."""
 
     url: str = ""
-    etag: str | None = None  # a strong one; the weak do not promise the same bytes
+    etag: str | None = None  # a strong one: a weak one does not mean the same bytes
     size: int | None = None  # in bytes, of the whole file
 
 
 def fetch(url: str, part: Path) -> None:
-    """Fetch ``url`` into ``part``; after a break go on, as long as each of 3 attempts brings something.
+    """Fetch ``url`` into ``part``, in up to 3 attempts, as long as each brings some bytes.
 
-    A part of the same file that an earlier process left is continued too.
-    Raises one of FAILURES, and then leaves the part for the next time.
+    A part of the same file that an earlier process left is continued. Raises one of FAILURES; the part stays.
     """
     for attempt in range(1, ATTEMPTS + 1):
         before = _bytes_in(part)
@@ -52,8 +51,8 @@ def _transfer(url: str, part: Path) -> None:
     origin = _recall(part)
     have = _bytes_in(part) if origin.url == url else 0
     if have and have == origin.size:
-        return  # an earlier process ended between the last byte and the use of it
-    # As it is stored: were it compressed on the way, neither ranges nor checksum would hold.
+        return  # an earlier process ended before it used the whole file
+    # identity: compressed for the transfer, neither ranges nor checksum would fit
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-"} | ({"If-Range": origin.etag} if origin.etag else {})
@@ -63,7 +62,7 @@ def _transfer(url: str, part: Path) -> None:
             _transfer(url, part)
             return
         response.raise_for_status()
-        if response.status_code == 200:  # all of it: the first time, and always from servers without ranges
+        if response.status_code == 200:  # the whole file: the first time, and always from servers without ranges
             have, origin = 0, _remember(part, url, response)
         with _progress() as bar, part.open("ab" if have else "wb") as file:
             task = bar.add_task(part.stem, total=origin.size, completed=have)
@@ -88,7 +87,7 @@ def _remember(part: Path, url: str, response: requests.Response) -> Origin:
 
 
 def _recall(part: Path) -> Origin:
-    """The note beside a part; an empty one, which fits no URL, if it is missing or was cut off."""
+    """The note beside a part; an empty one, which fits no URL, if it is missing or damaged."""
     try:
         return Origin(**json.loads(_note(part).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

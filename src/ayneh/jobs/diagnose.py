@@ -32,7 +32,8 @@ def diagnose(
     Args:
         run: the run folder; the run may be in training, interrupted or broken down.
         replica: which of its replicas, counted from 0.
-        probe: train fresh discriminators against G at a few checkpoints, to see whether disjoint supports starve it.
+        probe: train fresh discriminators against G at a few checkpoints, to see whether G's gradient vanishes because
+            the supports are disjoint.
         probe_steps: steps of each of them.
         probe_epochs: after which epochs, counted from 0 (default: the first, middle and last that are kept).
     """

@@ -34,8 +34,8 @@ def evaluate(
 ) -> None:
     """Score runs, or images from anywhere, against the test split; compare several in one table.
 
-    Every score stands under its protocol, with its floor (as many real training images, scored alike)
-    beside it. A run's report is also written to its folder, as evaluation.json.
+    Every score is shown with its protocol and its floor: the same score of as many real training images. A run's
+    report is also written to its folder, as evaluation.json.
 
     Args:
         runs: run folders.

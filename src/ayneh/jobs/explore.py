@@ -1,4 +1,4 @@
-"""The verb `explore`: a page in the browser, which computes the images of runs' generators itself."""
+"""The verb `explore`: a page that runs the generators of runs in the browser."""
 
 from __future__ import annotations
 

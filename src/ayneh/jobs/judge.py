@@ -1,4 +1,4 @@
-"""The verb `judge`: train the nets that will judge a data set for which none are shipped."""
+"""The verb `judge`: train the feature nets of a data set for which none are shipped."""
 
 from __future__ import annotations
 

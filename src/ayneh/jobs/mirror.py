@@ -26,10 +26,10 @@ def mirror(
 ) -> None:
     """Measure how far a run's discriminator D is an inverse of its generator G.
 
-    Reports what D's features know of the data's labels, how well z is read back from D's features of G(z), and what
-    is left of images after the round trip x -> features -> z -> G(z), by the map that reads z best and by descent on
-    z. The report is written to the run folder as mirror.json, a picture of round trips as mirror.png. docs/mirror.md
-    says what each number means.
+    Reports how well labels are predicted from D's features, how well z is read back from D's features of G(z), and
+    what is left of images after the round trip x -> features -> z -> G(z), by the map that reads z best and by
+    descent on z. The report is written to the run folder as mirror.json, a picture of round trips as mirror.png.
+    docs/mirror.md explains each number.
 
     Args:
         run: the run folder.

@@ -1,4 +1,4 @@
-"""The verb `sample`: images of a run's averaged generator, with z from its own prior, as files."""
+"""The verb `sample`: images of a run's averaged generator, with z from the run's prior, as files."""
 
 from __future__ import annotations
 

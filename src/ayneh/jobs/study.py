@@ -15,7 +15,7 @@ from ayneh.studies.plan import Study, read
 from ayneh.studies.progress import Board, table_of
 from ayneh.terminal import Interrupt, Watch
 
-if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really works
+if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.studies.forecast import Forecast
 
 

@@ -15,7 +15,7 @@ from ayneh.errors import UserError
 from ayneh.record import Record
 from ayneh.terminal import Watch
 
-if TYPE_CHECKING:  # torch takes seconds to import: only once a verb really works
+if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.engine.match import Match
 
 
@@ -43,7 +43,7 @@ def train(
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     replaced = Record(folder) if overwrite and Record(folder).exists() else None
     if replaced:
-        replaced.config()  # refuses what is not a run
+        replaced.config()  # raises UserError if it is not a run
     else:
         Record.refuse_taken(folder, config)
     match = lay_out(config, config.device)
@@ -60,7 +60,7 @@ def train(
 
 
 def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bool = False) -> None:
-    """Go on with a run exactly where its last whole checkpoint stands.
+    """Go on with a run from its last whole checkpoint.
 
     Args:
         run: the run folder.
@@ -95,7 +95,7 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
 
 
 def lay_out(config: Config, device: str, threads: int | None = None, run: Path | None = None) -> Match:
-    """The config's match on its data, on this device. run: the folder that a refusal names.
+    """The config's match on its data, on this device. run: the folder, for an error message.
 
     Raises UserError where the data are missing, or do not fit the nets, the batch or the device.
     """
@@ -117,7 +117,7 @@ def _refuse_other_images(record: Record, checkpoint: Checkpoint, match: Match) -
     same_length = last is None or (last["step"] - 1) // match.steps_per_epoch == last["epoch"]
     if checkpoint.image_shape != match.image_shape or not same_length:
         raise UserError(
-            f"{record.folder} was trained on other images than {checkpoint.config.data.name} holds now: they are "
+            f"{record.folder} was trained on other images than {checkpoint.config.data.name} has now: they are "
             f"{len(match.pixels):,} of {tuple(match.pixels.shape[1:])}. Put the former ones back, or start a new run."
         )
 

@@ -1,1 +1,1 @@
-"""What happens while a run is trained, once: `train`, `resume` and studies all play and write down a run here."""
+"""A run in training: `train`, `resume` and studies all play a run and write it down by this code."""

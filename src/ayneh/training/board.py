@@ -1,4 +1,4 @@
-"""metrics.jsonl once more, as TensorBoard's event files (``--keep.tensorboard``)."""
+"""The metrics as TensorBoard's event files too (``--keep.tensorboard``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run from where it stands to its last epoch: interrupts, breakdowns, rescues, a full disk."""
+"""One run from its last checkpoint to its last epoch: interrupts, breakdowns, rescues, a full disk."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | N
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise Stopped(
-            f"No room left for {record.folder} at step {run.step} ({error.strerror}); its last checkpoint is "
+            f"No disk space left for {record.folder} at step {run.step} ({error.strerror}); its last checkpoint is "
             f"whole: free some space, then `ayneh resume {record.folder}` goes on."
         ) from error
     finally:
@@ -107,7 +107,7 @@ class Fit:
         print(f"pictures: {self.record.samples}")
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
-        """Set out from this checkpoint, or from the first step, with what the rescues so far have changed."""
+        """Start from this checkpoint, or from the first step, with what the rescues so far have changed."""
         match, step = self.asked, checkpoint.step if checkpoint else 0
         if self.rescues:
             replicas = replicas_of(rescue.treated(self.config, self.rescues))
@@ -123,7 +123,7 @@ class Fit:
         )  # fmt: skip
 
     def _scorer(self) -> Scorer | None:
-        """None where the run is not to be scored, or, with a word, where no judge reads its images."""
+        """None if the run is not to be scored, or, with a message, if there is no judge for its images."""
         keep = self.config.keep
         if not keep.score_epochs:
             return None
@@ -132,7 +132,7 @@ class Fit:
         except UserError as error:
             self.watch.say(f"Training goes on without scores. {error}")
             return None
-        # Where a run may be rescued, scores change the game, which no clock may do: they are taken in any case.
+        # With --rescue the game depends on the scores, and must not depend on time: they are always taken.
         scorer = Scorer(judge, keep.score_images, always=self.config.rescue > 0, lines=self.record.lines())
         if not self.record.checkpoints.has(BEST):
             scorer.best = float("inf")  # a rescue gave it up

@@ -1,7 +1,7 @@
-"""What a run writes down while it is played: all that happens at a tick and at the end of an epoch.
+"""What a run writes into its folder at each tick and at the end of each epoch.
 
-A stack carries the replicas of one run (train, resume) or of several runs side by side (a study). Each run has a
-journal of its own, which takes its rows out of what the stack measured.
+A stack has the replicas of one run (train, resume) or of several runs side by side (a study). Each run has a
+journal, which takes the run's rows out of what the stack measured.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Habits:
 
 
 def usual(config: Config) -> Habits:
-    """The habits that ``config.keep`` asks for."""
+    """The habits of ``config.keep``."""
     keep, last = config.keep, config.epochs - 1
 
     def every(epochs: int) -> Callable[[int], bool]:
@@ -76,7 +76,7 @@ class Now:
 
 
 class Journal:
-    """One run's folder while it is played."""
+    """The writer of one run's folder while the run is played."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Journal:
         self.last_step = lines[-1]["step"] if lines else 0
         self.seconds = float(lines[-1]["wall_s"]) if lines else 0.0
         self.doctor, self.healthy_looks = Doctor(treated(config, rescues)), 0
-        for line in lines:  # as if just played, so that the next healthy checkpoint falls where it would have
+        for line in lines:  # counted again: the next healthy checkpoint comes at the same step as without a break
             self.doctor.look(line)
             self._is_healthy(line)
 
@@ -148,13 +148,13 @@ class Journal:
             self.record.checkpoints.thin_out(keep.keep_epochs)
 
     def fall(self, diverged: Diverged) -> None:
-        """A number of this run is not finite any more: the doctor's last finding."""
+        """Write the doctor's last finding: a number of this run is not finite any more."""
         self.fallen = diverged
         epoch, replica = diverged.step // self.steps_per_epoch, diverged.replica - self.rows.start
         self._note(self.doctor.fell(diverged.step + 1, epoch, replica))
 
     def save(self, name: str, now: Now) -> None:
-        """A checkpoint of everything that is this run's."""
+        """A checkpoint of this run's rows."""
         rows = {name: value[self.rows.start : self.rows.stop] for name, value in now.tensors().items()}
         self.record.checkpoints.write(
             name, now.moment.step, self.config, now.match.image_shape, rows, now.meter_steps

@@ -1,4 +1,4 @@
-"""A stack under way: the loop carries it, a meter and the vital signs measure it, journals write it down."""
+"""A stack in training: the loop advances it, a meter and the vital signs measure it, journals write it down."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Play:
     ) -> None:
         """tensors, meter_steps: those of the checkpoint after ``step``; None: from the first step.
 
-        tolerant: a row whose numbers stop being finite ends its own run; else `Diverged` is raised.
+        tolerant: a row whose numbers stop being finite ends its run alone; else `Diverged` is raised.
         """
         tensors = tensors or {}
         self.match, self.journals, self.clock = match, journals, clock
@@ -43,7 +43,7 @@ class Play:
         self.stack = stack_of(match, state, step, workers)
 
     def run(self, config: Config, stop: Callable[[], bool] = lambda: False) -> Iterator[Now]:
-        """Play until ``config.epochs`` are done, or ``stop()`` says so between two chunks; write down what is due."""
+        """Play until ``config.epochs`` are done, or ``stop()`` is true between two chunks; write down what is due."""
         for moment in carry(self.match, self.stack, self.meter, config.epochs, config.keep.tick_steps, stop):
             for row, diverged in self.meter.fallen.items():
                 journal = next(journal for journal in self.journals if row in journal.rows)
@@ -63,7 +63,7 @@ class Play:
             yield now
 
     def now(self, moment: Moment) -> Now:
-        """The stack as it stands."""
+        """The present state of the stack."""
         return Now(
             moment, self.match, self.stack.state, self.meter.last, {}, self.clock.seconds(), self._tensors,
             self.meter.steps,

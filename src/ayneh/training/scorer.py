@@ -1,4 +1,4 @@
-"""A run's scores while it trains: which judge gives them, how long they may take, and which were the best."""
+"""A run's scores in training: the judge, the time that scores may take, and the best so far."""
 
 from __future__ import annotations
 
