@@ -112,7 +112,8 @@ def _rate_dis(facts: Facts) -> float:
 def argv(config: Config, changes: Mapping[str, Any]) -> list[str]:
     """The command that trains this config with these changes: the nearest preset, and a flag for each difference."""
     wanted = flatten(config) | dict(changes)
-    gaps = {name: _gap(flatten(preset.config), wanted) for name, preset in PRESETS.items()}
+    presets = {name: flatten(preset.config) for name, preset in PRESETS.items()}
+    gaps = {name: {k: v for k, v in wanted.items() if usual[k] != v} for name, usual in presets.items()}
     preset = min(gaps, key=lambda name: len(gaps[name]))
     return ["ayneh", "train", preset, *(part for name, value in gaps[preset].items() for part in _flag(name, value))]
 
@@ -120,10 +121,6 @@ def argv(config: Config, changes: Mapping[str, Any]) -> list[str]:
 def command(config: Config, cure: Cure) -> list[str]:
     """The command that tries a cure; empty if the cure changes no setting."""
     return argv(config, cure.changes) if cure.changes else []
-
-
-def _gap(preset: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in wanted.items() if preset[name] != value}
 
 
 def _flag(name: str, value: Any) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ayneh import __version__
 from ayneh.config import Config, flatten
 from ayneh.errors import UserError
+from ayneh.files import without_nan
 from ayneh.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a net is asked for
@@ -172,26 +172,8 @@ def _prior(config: Config) -> dict[str, Any]:
 
     prior: Any = prior_of(config)
     mean, variance = prior.moments(config.prior.dim)
-    return {
-        "numbers": asdict(prior),
-        "mean": _finite(mean),
-        "variance": _finite(variance),
-        "law": prior.describe(),
-    }
-
-
-def _finite(x: float) -> float | None:
-    return x if math.isfinite(x) else None
+    return {"numbers": asdict(prior), "mean": mean, "variance": variance, "law": prior.describe()}
 
 
 def _json(values: Any) -> Answer:
-    return Answer(json.dumps(_plain(values)).encode(), JSON)
-
-
-def _plain(value: Any) -> Any:
-    """The same without NaN and infinities, which JSON does not have."""
-    if isinstance(value, float):
-        return _finite(value)
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
+    return Answer(json.dumps(without_nan(values)).encode(), JSON)

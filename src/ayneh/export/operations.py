@@ -1,4 +1,4 @@
-"""The layers of the nets as operations: y = W x + b, a scale and a shift of it, a function, another shape."""
+"""The layers of the nets as operations: y = W x + b, a scale and a shift of it, a function of each number."""
 
 from __future__ import annotations
 
@@ -46,14 +46,7 @@ class Pointwise:
     attributes: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class View:
-    """The same numbers in another shape."""
-
-    gives: Shape
-
-
-Op = Affine | Scale | Pointwise | View
+Op = Affine | Scale | Pointwise  # `lower` returns the shape beside them, also where a layer changes the shape alone
 
 
 @torch.no_grad()
@@ -66,7 +59,7 @@ def lower(module: nn.Module, shape: Shape, name: str = "") -> tuple[list[Op], Sh
 
 
 def folded(ops: list[Op]) -> list[Affine | Pointwise]:
-    """The same without `Scale`, by s (W x + b) + t = (s W) x + (s b + t), and without `View`."""
+    """The same without `Scale`, by s (W x + b) + t = (s W) x + (s b + t)."""
     done: list[Affine | Pointwise] = []
     for op in ops:
         if isinstance(op, Scale):
@@ -78,7 +71,7 @@ def folded(ops: list[Op]) -> list[Affine | Pointwise]:
             axis = last.op == "ConvTranspose"  # out is W's second axis there
             shaped = scale.view(*[1] * axis, -1, *[1] * (last.weight.ndim - 1 - axis))
             done[-1] = replace(last, weight=last.weight * shaped, bias=last.bias * scale + shift)
-        elif not isinstance(op, View):
+        else:
             done.append(op)
     return done
 
@@ -91,15 +84,10 @@ def _chain(net: nn.Module, shape: Shape, name: str) -> tuple[list[Op], Shape]:
     return ops, shape
 
 
-def _mirror_generator(net: nn.Module, shape: Shape, name: str) -> tuple[list[Op], Shape]:
-    ops, gives = _chain(net, (*shape, 1, 1), name)
-    return [View((*shape, 1, 1)), *ops], gives
-
-
 def _discriminator(net: Discriminator, shape: Shape, name: str) -> tuple[list[Op], Shape]:
     features, shape = lower(net.features, shape, f"{name}features.")
     head, _ = lower(net.head, shape, f"{name}head.")
-    return [*features, *head, View(())], ()
+    return [*features, *head], ()
 
 
 def _conv(net: Conv, shape: Shape, name: str) -> tuple[list[Op], Shape]:
@@ -142,27 +130,9 @@ def _offset(net: Offset, shape: Shape, name: str) -> tuple[list[Op], Shape]:
     return [Scale(torch.ones_like(constant), constant)], shape
 
 
-def _leaky_relu(net: nn.LeakyReLU, shape: Shape, name: str) -> tuple[list[Op], Shape]:
-    return [Pointwise("LeakyRelu", {"alpha": float(net.negative_slope)})], shape
-
-
-def _tanh(net: nn.Module, shape: Shape, name: str) -> tuple[list[Op], Shape]:
-    return [Pointwise("Tanh", {})], shape
-
-
-def _flatten(net: nn.Flatten, shape: Shape, name: str) -> tuple[list[Op], Shape]:
-    gives = (math.prod(shape),)
-    return [View(gives)], gives
-
-
-def _unflatten(net: nn.Unflatten, shape: Shape, name: str) -> tuple[list[Op], Shape]:
-    gives = tuple(net.unflattened_size)
-    return [View(gives)], gives
-
-
 LAYERS: dict[type, Callable[[Any, Shape, str], tuple[list[Op], Shape]]] = {  # the first in a module's order of classes
     nn.Sequential: _chain,
-    MirrorGenerator: _mirror_generator,
+    MirrorGenerator: lambda net, shape, name: _chain(net, (*shape, 1, 1), name),
     Discriminator: _discriminator,
     Conv: _conv,
     Deconv: _deconv,
@@ -171,10 +141,10 @@ LAYERS: dict[type, Callable[[Any, Shape, str], tuple[list[Op], Shape]]] = {  # t
     BatchNorm1d: _batch_norm,
     UnitNorm: _batch_norm,
     Offset: _offset,
-    nn.LeakyReLU: _leaky_relu,
-    nn.Tanh: _tanh,
-    nn.Flatten: _flatten,
-    nn.Unflatten: _unflatten,
+    nn.LeakyReLU: lambda net, shape, name: ([Pointwise("LeakyRelu", {"alpha": float(net.negative_slope)})], shape),
+    nn.Tanh: lambda net, shape, name: ([Pointwise("Tanh", {})], shape),
+    nn.Flatten: lambda net, shape, name: ([], (math.prod(shape),)),
+    nn.Unflatten: lambda net, shape, name: ([], tuple(net.unflattened_size)),
 }
 
 

@@ -15,6 +15,7 @@ from ayneh import __version__
 from ayneh.engine.sampler import Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images
+from ayneh.files import without_nan
 from ayneh.game.frame import scale
 from ayneh.probe.dimension import dimensions
 from ayneh.probe.jacobian import condition, directions, effective_rank, singular_values
@@ -117,13 +118,7 @@ def _course(looks: Sequence[Look]) -> Values:
                 **{f"gradient {words}": norm for words, norm in look.gradients.items()},
             }
         )
-    return {name: [_plain(row[name]) for row in rows] for name in rows[0]}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {name: [without_nan(row[name]) for row in rows] for name in rows[0]}
 
 
 # -- dimensions --------------------------------------------------------------------------------------------------------
@@ -137,7 +132,7 @@ def _some(pixels: Tensor) -> Tensor:
 
 def _dimension(images: Tensor) -> Values:
     found = dimensions(images.flatten(1).numpy(), queries=QUERIES)
-    return {name: {key: _plain(part) for key, part in score.as_dict().items()} for name, score in found.items()}
+    return {name: without_nan(score.as_dict()) for name, score in found.items()}
 
 
 def _slopes(sampler: Sampler) -> Values:
