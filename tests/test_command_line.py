@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +30,13 @@ def test_help_lists_the_verbs_without_loading_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     for verb in ("train", "resume", "sample", "show", "presets"):
         assert f"\n  {verb} " in done.stdout
+
+
+@pytest.mark.parametrize("words", [["show", "run"], ["presets"], ["study", "status", "study"]])
+def test_what_only_reads_a_folder_loads_no_torch(words):
+    code = f"import sys; from ayneh.__main__ import main; main({words}); assert 'torch' not in sys.modules"
+    old = Path(__file__).parent / "old"
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=old)
 
 
 def test_the_help_of_train_shows_every_field_with_its_default_and_loads_no_torch():

@@ -35,14 +35,7 @@ def show(run: tyro.conf.Positional[Path]) -> None:
         soft_wrap=True,
     )
     table = Table(
-        "seed",
-        "loss D",
-        "loss G",
-        "D(real)",
-        "D(fake)",
-        "|grad D|",
-        "|grad G|",
-        title="means over the last tick",
+        "seed", "loss D", "loss G", "D(real)", "D(fake)", "|grad D|", "|grad G|", title="means over the last tick"
     )
     for r in range(config.seeds):
         names = ("loss_d", "loss_g", "p_real", "p_fake", "grad_d", "grad_g")

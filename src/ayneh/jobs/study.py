@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import Study, read
-from ayneh.studies.progress import Board, table_of
+from ayneh.studies.progress import Board, cores, table_of
 from ayneh.terminal import Interrupt, Watch
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
@@ -97,8 +97,6 @@ def _plan(asked: Study, cost: Forecast) -> None:
 
 
 def _status(ledger: Ledger) -> None:
-    from ayneh.studies.local import cores
-
     standings = ledger.standings().values()
     done, playing = sum(s.ended for s in standings), sum(s.state == "running" for s in standings)
     console = Console(highlight=False)

@@ -24,11 +24,6 @@ DEATHS = 5  # workers that may die before the study gives up
 _stop: Event | None = None  # of a worker process: set by the parent, read between two chunks of steps
 
 
-def cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
 def run_here(
     shares: Sequence[list[Run]], folder: Path, study: Study, device: str, stop: Callable[[], bool], show: Callable
 ) -> None:

@@ -12,12 +12,7 @@ from ayneh.studies.schedule import cut
 
 
 def play_study(
-    ledger: Ledger,
-    cost: Forecast,
-    engine: str,
-    address: str | None,
-    stop: Callable[[], bool],
-    show: Callable[[], None],
+    ledger: Ledger, cost: Forecast, engine: str, address: str | None, stop: Callable[[], bool], show: Callable[[], None]
 ) -> None:
     """Play the runs of this forecast. stop: is asked between steps; show: is called every two seconds.
 

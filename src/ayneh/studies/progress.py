@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from rich.live import Live
@@ -10,6 +11,11 @@ from rich.table import Table
 from ayneh.record import Standing
 from ayneh.studies.ledger import Ledger, group_name
 from ayneh.terminal import Watch
+
+
+def cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
