@@ -31,7 +31,6 @@ from ayneh.game.nets import Discriminator
 from ayneh.loading.model import read_about
 
 CHECKED = 256  # latents or images on which an export is compared with PyTorch
-MOMENTS = ("mean", "variance")
 Outputs = Mapping[str, Tensor]
 About = dict[str, Any]
 
@@ -109,7 +108,9 @@ def built(about: About, tensors: Mapping[str, Mapping[str, Tensor]]) -> Players:
         module = pair[0 if name == "generator" else 1].module
         module.load_state_dict(weights)
         found[name] = module.eval()
-    moments = tuple(math.nan if about["latents"][name] is None else about["latents"][name] for name in MOMENTS)
+    moments = tuple(
+        math.nan if about["latents"][name] is None else about["latents"][name] for name in ("mean", "variance")
+    )
     dis, encoder = (cast(Discriminator, found[name]) for name in ("discriminator", "encoder"))
     by = about["nets"]["discriminator"]["statistics"]
     return Players(found["generator"], dis, encoder, cast(tuple[float, float], moments), by)

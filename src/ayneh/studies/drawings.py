@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ayneh.doctor.symptoms import CROSS_ENTROPY
 from ayneh.studies.comparisons import MARKS, Compared
 from ayneh.studies.figures import Bar, Curve, curves, forest
 from ayneh.studies.ledger import Ledger
@@ -18,7 +19,6 @@ from ayneh.studies.results import Result, outcome_named
 from ayneh.studies.strips import Strip, chosen_looks, strip
 
 SIDES = {"lower": ("better", "worse"), "higher": ("worse", "better"), None: ("lower", "higher")}
-EQUILIBRIUM = {"non-saturating", "saturating"}  # losses whose D loses 2 ln 2 where it cannot tell real from fake
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _bars(rows: Sequence[Compared]) -> Iterator[Bar]:
 def panels_of(study: Study, by_arm: Mapping[str, Sequence[Result]]) -> list[Panel]:
     """Curves over the images seen: the distance, and both losses."""
     found = []
-    mark = (2 * math.log(2), "2 ln 2: D cannot tell") if study.config().rules.loss in EQUILIBRIUM else None
+    mark = (2 * math.log(2), "2 ln 2: D cannot tell") if study.config().rules.loss in CROSS_ENTROPY else None
     for section, asks in sections(study).items():
         for asked, arms in panels(asks):
             found.append(_panel(section, asked, arms, by_arm, mark))

@@ -147,16 +147,17 @@ def arm_rows(study: Study, by_arm: Mapping[str, Sequence[Result]], shown: Sequen
     for arm in study.cells():
         found = by_arm.get(arm, [])
         failed = sum(r.failure() is not None for r in found)
-        centres = {name: median(list(values(found, name).values())) for name in shown}
+        centres = {name: median(found, name) for name in shown}
         rows.append(
             {"arm": arm, "n": len(found), "planned": planned_seeds(study, arm), "centres": centres, "failed": failed}
         )
     return rows
 
 
-def median(found: Sequence[float]) -> Interval | None:
-    """The median with its interval; None without values."""
-    return centre(found) if found else None
+def median(found: Sequence[Result], outcome: str) -> Interval | None:
+    """The runs' median with its interval; None without values."""
+    have = list(values(found, outcome).values())
+    return centre(have) if have else None
 
 
 def failure_rows(by_arm: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
@@ -180,10 +181,7 @@ def fisher_rows(compared: Mapping[str, Sequence[Compared]]) -> list[Compared]:
 
 def swap_rows(study: Study, by_arm: Mapping[str, Sequence[Result]]) -> dict[str, dict[str, Interval | None]]:
     """{arm: {"own": ..., swap: ...}}: the distance of the last images from the arm's prior and from others."""
-    names = {"own": "fd"} | {name: f"fd_swap_{name}" for name in study.swaps}
     if not study.swaps:
         return {}
-    return {
-        arm: {name: median(list(values(found, outcome).values())) for name, outcome in names.items()}
-        for arm, found in by_arm.items()
-    }
+    names = {"own": "fd"} | {name: f"fd_swap_{name}" for name in study.swaps}
+    return {arm: {name: median(found, outcome) for name, outcome in names.items()} for arm, found in by_arm.items()}
