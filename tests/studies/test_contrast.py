@@ -105,7 +105,7 @@ def test_seeds_that_only_one_side_has():
     assert (apart.paired, apart.n, apart.effect.value, apart.verdict) == (False, 0, 1.0, "cannot tell")
     assert "1 paired seed can never" in decide([1.0], [2.0]).words
     for bad in ({}, {0: math.nan}):
-        with pytest.raises(ValueError, match="b on fd: a value for each seed is needed"):
+        with pytest.raises(ValueError, match="b on fd: each seed needs a value"):
             contrast("a", {0: 1.0}, "b", bad, **more)
 
 

@@ -1,7 +1,7 @@
-"""Two arms compared over seeds: effects with intervals, tests, equivalence, and the seeds that it would take.
+"""Two arms compared over seeds: effects with intervals, tests, equivalence, and the number of seeds needed.
 
-Plain numbers in, plain numbers out; SciPy does the distributions. A run without a value has the worst rank: it is given
-as an infinity (Lachin 1999) and never dropped.
+Plain numbers in, plain numbers out. A run without a value is given as an infinity, which has the worst rank (Lachin
+1999); it is never dropped.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ayneh.judge.statistics import Z95
 RESAMPLES = 9999
 POWER = 0.8  # of the tests for which seeds are counted
 MOST_SEEDS = 100_000
-MOST_DEALS = 20_000  # ways to deal values out to two sides that are still counted one by one
+MOST_DEALS = 20_000  # up to so many ways to divide the values between two sides, all are counted
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95 % interval; None where too few values give one."""
+    """A value with its 95 % interval; None if there are too few values for one."""
 
     value: float
     low: float | None
@@ -34,8 +34,8 @@ class Interval:
 def centre(values: Sequence[float] | np.ndarray) -> Interval:
     """The median of independent values with a bootstrap interval (BCa, Efron 1987; 9,999 resamples).
 
-    Constant values have an interval of no width; infinite ones (failed runs) make the percentile interval instead, and
-    its ends may be infinite. Below two values there is no interval.
+    Constant values have an interval of width 0; with infinite ones (failed runs) it is the percentile interval, whose
+    ends may be infinite. Below two values there is no interval.
     """
     x = np.asarray(values, dtype=np.float64)
     value = float(_median(x))
@@ -45,7 +45,7 @@ def centre(values: Sequence[float] | np.ndarray) -> Interval:
         if np.ptp(x) == 0:
             return Interval(value, value, value)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # SciPy warns where BCa is degenerate; that is looked at below
+            warnings.simplefilter("ignore")  # SciPy warns if BCa is degenerate; that case is handled below
             found = stats.bootstrap(
                 (x,), _median, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(0), vectorized=True
             ).confidence_interval
@@ -85,8 +85,8 @@ def unpaired_centre(ours: Sequence[float], theirs: Sequence[float], scale: str) 
 def cliffs_delta(a: Sequence[float], b: Sequence[float]) -> Interval:
     """P(a > b) - P(a < b) (Cliff 1993), with Feng & Cliff's (2004) asymmetric interval.
 
-    The variance is Cliff's consistent estimate, at least (1 - delta^2) / (n m - 1). Where the sides do not overlap it
-    is 0, which would be false certainty: the inner end is then (k - z^2) / (k + z^2), with k the smaller side's number.
+    The variance is Cliff's consistent estimate, at least (1 - delta^2) / (n m - 1). If the sides do not overlap it is
+    0, and the interval would have no width: its inner end is then (k - z^2) / (k + z^2), k the smaller of n and m.
     """
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     n, m = len(x), len(y)
@@ -124,14 +124,14 @@ def rank_sum(a: Sequence[float], b: Sequence[float]) -> float:
     if np.ptp(both) == 0:
         return 1.0
     tied, deals = len(np.unique(both)) < len(both), math.comb(len(both), len(a))
-    # With ties SciPy takes the normal law, which finds 0.021 where no dealing out of 4 and 4 is rarer than 0.029.
+    # With ties SciPy takes the normal law, which can give 0.021 for 4 and 4 values, where the smallest p is 0.029.
     method = stats.PermutationMethod(n_resamples=deals) if tied and deals <= MOST_DEALS else "auto"
     found = stats.mannwhitneyu(both[: len(a)], both[len(a) :], alternative="two-sided", method=method)
     return min(1.0, float(found.pvalue))
 
 
 def leaning(a: Sequence[float], b: Sequence[float], paired: bool) -> float:
-    """Above 0 where the test favours a > b: Wilcoxon's sum of signed ranks, or Mann-Whitney's U against its mean."""
+    """Above 0 if the test favours a > b: Wilcoxon's sum of signed ranks, or Mann-Whitney's U less its mean."""
     if paired:
         change = _change(a, b, "difference")
         return float((np.sign(change) * stats.rankdata(np.abs(change))).sum())
@@ -160,10 +160,10 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
 
 
 def tost(a: Sequence[float], b: Sequence[float], margin: float, scale: str, paired: bool) -> float | None:
-    """p of two one-sided t-tests (Schuirmann 1987): that the means differ by the margin or more.
+    """p of two one-sided t-tests (Schuirmann 1987) of the hypothesis that the means differ by the margin or more.
 
-    "ratio": on logarithms, against log(1 + margin) on both sides; "difference": against margin itself. Paired, or
-    Welch's. None where a value is infinite, not positive (ratio), or there are fewer than two.
+    "ratio": on logarithms, against log(1 + margin) on both sides; "difference": against the margin. Paired, or
+    Welch's. None if a value is infinite or not positive (ratio), or there are fewer than two.
     """
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if min(len(x), len(y)) < 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
@@ -189,8 +189,8 @@ def seeds_needed(effect: float, deviation: float, alpha: float = 0.05, paired: b
     """Pairs at which a two-sided rank test finds a mean difference of ``effect`` with `POWER`.
 
     The paired t-test's n by the noncentral t distribution, over the Wilcoxon test's efficiency of 3/pi for normal
-    differences; at least as many as let an exact test reach alpha. None for no effect, or where it would take more
-    than 100,000. Not paired: seeds of each side, the deviation being that of a difference of one value of either.
+    differences; at least as many as an exact test needs to reach alpha. None without an effect, or above 100,000. Not
+    paired: seeds of each side; the deviation is that of the difference between one value of each side.
     """
     if effect == 0 or not math.isfinite(effect) or not math.isfinite(deviation):
         return None
@@ -199,7 +199,7 @@ def seeds_needed(effect: float, deviation: float, alpha: float = 0.05, paired: b
     def enough(n: int) -> bool:
         critical = stats.t.ppf(1 - alpha / 2, n - 1)
         shift = size * math.sqrt(n)
-        if shift > 30:  # the noncentral t is 1 there, and SciPy's is not always a number
+        if shift > 30:  # the probability is 1 there, and SciPy's can be NaN
             return bool(critical < 30) or shift > 3 * critical
         return bool(stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift) >= POWER)
 
@@ -213,7 +213,7 @@ def seeds_needed(effect: float, deviation: float, alpha: float = 0.05, paired: b
 def seeds_for_equivalence(margin: float, deviation: float, effect: float = 0.0, alpha: float = 0.05) -> int | None:
     """Pairs at which two one-sided t-tests show equivalence with `POWER`, if the true difference is ``effect``.
 
-    Normal approximation of both tests' joint power, at least two. None where the effect is no smaller than the margin.
+    Normal approximation of both tests' joint power, at least two. None if the effect is as large as the margin.
     """
     room = margin - abs(effect)
     if room <= 0 or not math.isfinite(deviation):
@@ -233,7 +233,7 @@ def seeds_for_equivalence(margin: float, deviation: float, effect: float = 0.0, 
 
 
 def _smallest(enough: Callable[[int], bool]) -> int | None:
-    """The smallest n from 2 to MOST_SEEDS for which enough(n), which only ever turns true."""
+    """The smallest n from 2 to MOST_SEEDS with enough(n), which stays true from there on; None: there is none."""
     high = 2
     while not enough(high):
         if high == MOST_SEEDS:
@@ -247,7 +247,7 @@ def _smallest(enough: Callable[[int], bool]) -> int | None:
 
 
 def _change(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray, scale: str) -> np.ndarray:
-    """a/b or a - b; of two failed runs none: 1 or 0. Where higher is better a failed run is 0 times any other."""
+    """a/b or a - b; of two failed runs 1 or 0. A failed run's -infinity (higher is better) is 0 in a ratio."""
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if scale == "ratio":
         x, y = (np.where(np.isneginf(v), 0.0, v) for v in (x, y))
@@ -257,12 +257,12 @@ def _change(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray, sc
 
 
 def _median(x: np.ndarray, axis: int = -1) -> np.ndarray:
-    """np.median; 0, no change, in the middle between minus infinity and infinity."""
+    """np.median; 0, no change, for the middle of minus infinity and infinity."""
     with np.errstate(invalid="ignore"):
         return np.nan_to_num(np.median(x, axis=axis), nan=0.0, posinf=np.inf, neginf=-np.inf)
 
 
 def _quantiles(draws: np.ndarray) -> tuple[float, float]:
-    """The 2.5 % and 97.5 % quantiles, each one of the draws: between infinities there is no interpolation."""
+    """The 2.5 % and 97.5 % quantiles, each one of the draws, since infinities cannot be interpolated."""
     low, high = np.quantile(draws, [0.025, 0.975], method="inverted_cdf")
     return float(low), float(high)

@@ -18,7 +18,7 @@ MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "cannot tell": "?
 
 @dataclass(frozen=True)
 class Compared:
-    """One comparison on one outcome; without a contrast where runs are missing on a side."""
+    """One comparison on one outcome; without a contrast while a side has no runs."""
 
     ask: Ask
     section: str  # the factors' levels that both sides share
@@ -37,7 +37,7 @@ class Compared:
 
     @property
     def verdict(self) -> str:
-        """better, worse, equivalent, cannot tell, higher, lower; "" where runs are missing."""
+        """better, worse, equivalent, cannot tell, higher, lower; "" while a side has no runs."""
         return self.contrast.verdict if self.contrast else ""
 
     @property
@@ -80,12 +80,12 @@ def arms_of(found: Sequence[Result]) -> dict[str, list[Result]]:
 
 
 def measured(found: Sequence[Result], outcome: str) -> bool:
-    """Whether any run has this outcome: data without classes has no modes."""
+    """Whether any run has this outcome: data without classes have no modes."""
     return any(result.value(outcome) is not None for result in found)
 
 
 def values(found: Sequence[Result], outcome: str) -> dict[int, float]:
-    """{seed: value}. A run that broke down has the worst rank (Lachin 1999); where nothing is worse, it is left out."""
+    """{seed: value}. A run that broke down has the worst rank (Lachin 1999), or is left out if no value is worse."""
     better = outcome_named(outcome).better
     worst = {"lower": math.inf, "higher": -math.inf, None: None}[better]
     listed = {result.run.seed: result.value(outcome) for result in found}
@@ -99,17 +99,17 @@ def paired(n: int, m: int) -> bool:
 
 
 def pairs_needed(m: int) -> int:
-    """The smallest number of pairs that `paired` takes."""
+    """The smallest number of pairs for which `paired` is true."""
     return next(n for n in range(1, 100) if paired(n, m))
 
 
 def planned_seeds(study: Study, arm: str) -> int:
-    """Seeds of an arm by the plan; all arms count them from the same first one."""
+    """The number of seeds planned for an arm; all arms have the same first seed."""
     return int(study.cells()[arm].get("seeds", study.seeds))
 
 
 def planned_pairs(study: Study, ask: Ask) -> int:
-    """Seeds that both sides of a comparison have by the plan, finished or not."""
+    """The number of seeds planned for both sides of a comparison."""
     return min(planned_seeds(study, ask.arm), planned_seeds(study, ask.reference))
 
 
@@ -121,7 +121,7 @@ def _contrast(
     if not ours or not theirs:
         return None
     kind = outcome_named(outcome)
-    # Where nothing is worse, runs that broke down have no rank and are left out: so are their numbers.
+    # If no value is worse, runs that broke down have no rank and are left out, and failures are not counted.
     failed = [sum(r.failure() is not None for r in side) if kind.better else 0 for side in (arm, reference)]
     return contrast(
         short(ask.arm, section),

@@ -64,12 +64,12 @@ def contrast(
 ) -> Contrast:
     """a and b: {seed: value}, a run without a value as an infinity on the bad side.
 
-    ``paired``: Wilcoxon and t-tests on the seeds that both have; else, and where there is no such seed, Mann-Whitney
-    and Welch's t on all of either side. Raises ValueError for a side without values, and for a NaN.
+    ``paired``: Wilcoxon and t-tests on the seeds that both sides have; else, or without such seeds, Mann-Whitney and
+    Welch's t on all values. Raises ValueError for a side without values, and for a NaN.
     """
     for name, values in ((name_a, a), (name_b, b)):
         if not values or any(math.isnan(value) for value in values.values()):
-            raise ValueError(f"{name} on {outcome}: a value for each seed is needed, a failed run's is an infinity.")
+            raise ValueError(f"{name} on {outcome}: each seed needs a value; that of a failed run is an infinity.")
     common = sorted(set(a) & set(b))
     paired = paired and bool(common)
     x, y = (([v[seed] for seed in common] if paired else list(v.values())) for v in (a, b))
@@ -102,7 +102,7 @@ def contrast(
 def family(contrasts: Sequence[Contrast], alpha: float = 0.05) -> list[Contrast]:
     """Holm's correction over these comparisons, over their equivalence tests, over their failures; then the verdicts.
 
-    Where both a difference and its being smaller than the margin are shown, the verdict is "equivalent".
+    If a difference is shown, and also that it is smaller than the margin, the verdict is "equivalent".
     """
     ps = compare.holm([one.p for one in contrasts])
     tosts = compare.holm([one.tost for one in contrasts])
@@ -128,7 +128,7 @@ def _verdict(one: Contrast, alpha: float) -> Verdict:
 
 
 def _seeds(one: Contrast, alpha: float) -> tuple[int | None, int | None]:
-    """Seeds for the difference that was seen, and for equivalence, at this alpha; of log values for a ratio."""
+    """Seeds for the difference that was seen, and for equivalence, at this alpha; a ratio by its logarithm."""
     x, y = (np.asarray(v, dtype=np.float64) for v in one.values)
     if not (np.isfinite(x).all() and np.isfinite(y).all()) or min(len(x), len(y)) < 2:
         return None, None
@@ -170,7 +170,7 @@ def _words(one: Contrast, alpha: float, m: int) -> str:
 def _advice(one: Contrast, alpha: float, m: int) -> str:
     """What to do about "cannot tell": seeds for the difference seen, and for equivalence where that takes fewer."""
     advice, played = "", one.n if one.paired else min(one.n_a, one.n_b)
-    # Where the normal law does not fit, fewer seeds than were played can come out: then none are named.
+    # Values far from normal can give fewer seeds than were played: then no number is named.
     seeds, alike = (n if n and n > played else None for n in (one.seeds, one.seeds_equivalent))
     if seeds:
         advice = f"; {seeds:,} seeds would, if the difference is as large as it looks"
@@ -216,7 +216,7 @@ def _range(interval: Interval) -> str:
 
 
 def _number(value: float) -> str:
-    """Three figures, without powers of ten where that is readable."""
+    """Three figures, without powers of ten if that is readable."""
     if not math.isfinite(value):
         return "infinite" if value > 0 else "minus infinite"
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"

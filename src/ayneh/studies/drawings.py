@@ -1,4 +1,4 @@
-"""The drawings of a study's report: forest plots and curves by the factors' levels, strips of pictures."""
+"""What a study's report shows as figures: forest plots and curves by the factors' levels, strips of pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIDES = {"lower": ("better", "worse"), "higher": ("worse", "better"), None: ("lo
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves of a few arms."""
+    """A group of arms and their curves."""
 
     title: str
     questions: list[str]
@@ -94,7 +94,7 @@ def _panel(
     mark: tuple[float, str] | None,
 ) -> Panel:
     have = {short(arm, section): by_arm[arm] for arm in arms if arm in by_arm}
-    if len(have) < 2 <= len(arms):  # a reference whose arms are still to be played
+    if len(have) < 2 <= len(arms):  # fewer than two arms have a finished run
         return Panel(section, [], [])
     name = f"{section} {' '.join(arms)}"
     distance = [
@@ -117,7 +117,7 @@ def _panel(
 
 
 def _curve(arm: str, runs: Sequence[Mapping[float, float]], gone: float) -> Curve:
-    """An arm's runs, each {images seen: value}; ``gone`` where a run broke down before."""
+    """An arm's runs, each {images seen: value}; ``gone``: the value after a breakdown."""
     x = sorted({images for run in runs for images in run})
     rows = [[run.get(images, gone) for images in x] for run in runs]
     return Curve(arm, x, np.array(rows, dtype=float).reshape(len(runs), len(x)))

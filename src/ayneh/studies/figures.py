@@ -36,7 +36,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Curve:
-    """An arm over the images seen: ``values`` is (seeds, len(x)); NaN where there is none, inf where it broke down."""
+    """An arm over the images seen: ``values`` (seeds, len(x)), NaN for no value, inf after a breakdown."""
 
     label: str
     x: Sequence[float]
@@ -47,9 +47,9 @@ class Curve:
 
 
 def forest(name: str, bars: Sequence[Bar], *, ratio: bool, label: str, sides: tuple[str, str]) -> str:
-    """A row for each comparison: estimate, 95 % interval, verdict; the shaded strip is where arms count as equivalent.
+    """A row for each comparison: estimate, 95 % interval, verdict; within the shaded strip arms count as equivalent.
 
-    ``sides`` says what lies to the left and to the right. An interval that leaves the axis ends in an arrow.
+    ``sides``: words for the left and the right. An interval that leaves the axis ends in an arrow.
     """
     with canvas(name, 8.4, 0.9 + 0.235 * len(bars)) as (figure, out):
         axes = figure.subplots()
@@ -77,7 +77,7 @@ def forest(name: str, bars: Sequence[Bar], *, ratio: bool, label: str, sides: tu
 
 
 def _limits(bars: Sequence[Bar], ratio: bool) -> tuple[float, float]:
-    """From the lowest to the highest finite end, with room, and never narrower than a doubling."""
+    """From the lowest to the highest finite end, with room, and for ratios at least from 1/2 to 2."""
     found = [
         x
         for bar in bars
@@ -118,8 +118,8 @@ def _bar(axes: Axes, row: int, bar: Bar, low: float, high: float) -> None:
 def curves(name: str, rows: Mapping[str, Sequence[Curve]], mark: tuple[float, str] | None = None) -> str:
     """Medians over the seeds with a band, one above the other for each of ``rows`` (label of y -> arms).
 
-    The band is the middle half of the seeds, or all of them where there are `FEW`. ``mark`` is a level of the first
-    row worth a line, with its words.
+    The band is the middle half of the seeds, or all of up to `FEW`. ``mark``: a level of the first row that gets a
+    dotted line, and its label.
     """
     with canvas(name, 5.2, 3.9) as (figure, out):
         all_axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
@@ -167,7 +167,7 @@ def _finite(arms: Sequence[Curve]) -> np.ndarray:
 
 
 def _curve(axes: Axes, curve: Curve, k: int, unit: float) -> tuple[float, str, str] | None:
-    """Draw one; (its last height, colour, label), or None where there is nothing to see."""
+    """Draw one; (its last height, colour, label), or None if it has no finite value."""
     keep = slice(None, None, max(1, math.ceil(len(curve.x) / POINTS)))
     x = np.asarray(curve.x, dtype=float)[keep] / unit
     median, low, high = (np.where(np.isfinite(part), part, np.nan)[keep] for part in middle(curve.values))
@@ -180,7 +180,7 @@ def _curve(axes: Axes, curve: Curve, k: int, unit: float) -> tuple[float, str, s
 
 
 def _labels(axes: Axes, ends: Sequence[tuple[float, str, str] | None]) -> None:
-    """Names at the right end of their lines, pushed apart where they would meet."""
+    """Names at the right end of their lines, pushed apart where they would overlap."""
     drawn = sorted((end for end in ends if end is not None), key=lambda end: end[0])
     if not drawn:
         return
@@ -201,7 +201,7 @@ def _labels(axes: Axes, ends: Sequence[tuple[float, str, str] | None]) -> None:
 
 
 def spread(at: Sequence[float], apart: float, bottom: float, top: float) -> list[float]:
-    """Ascending places, moved as little as may be until neighbours are ``apart``; within the ends if they fit."""
+    """Ascending places, moved by least squares until neighbours are ``apart``; within the ends if they fit."""
     steps = apart * np.arange(len(at))
     free = isotonic_regression(np.asarray(at) - steps).x
     return list(np.clip(free, bottom, max(bottom, top - steps[-1])) + steps)

@@ -1,4 +1,4 @@
-"""What a study takes on this machine: a few steps of each group are timed, and the minutes of the whole follow."""
+"""The minutes that a study takes on this machine, from the times of a few steps of each group."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ayneh.studies.schedule import Measured, measure
 
 @dataclass(frozen=True)
 class Part:
-    """Runs that may share a stack, and what they cost."""
+    """Runs that may share a stack, and their cost."""
 
     name: str
     runs: list[Run]
@@ -45,12 +45,12 @@ class Forecast:
 
     @property
     def minutes(self) -> float:
-        """Of the whole study."""
+        """Minutes of the whole study."""
         return sum(part.minutes for part in self.parts)
 
 
 def workers_for(device: str, workers: int | None) -> int:
-    """Processes that play a study: so many, by default one for each core; always one for an accelerator."""
+    """The number of processes that play a study: by default one for each core; on an accelerator one."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers is {workers}; it must be at least 1.")
     return (workers or cores()) if device == "cpu" else 1
@@ -74,7 +74,7 @@ def forecast(study: Study, workers: int, device: str, left: Collection[Run] | No
 
 
 def refuse_over_budget(study: Study, cost: Forecast) -> None:
-    """Raise UserError where this is more than the study's budget."""
+    """Raise UserError if this is more than the study's budget."""
     if study.budget_minutes is not None and cost.minutes > study.budget_minutes:
         raise UserError(
             f"{study.name} would take about {cost.minutes:.0f} minutes on {cost.workers} processes, and its budget is "

@@ -27,9 +27,9 @@ class Ledger:
 
     @classmethod
     def create(cls, folder: Path, study: Study) -> Ledger:
-        """A new folder, or the one where this study, or a smaller one that it extends, was played before.
+        """A new folder, or that of this study or of a smaller one that it extends.
 
-        Raises UserError where the folder holds another study, or something else.
+        Raises UserError if the folder holds another study or other files.
         """
         path = folder / STUDY
         if path.exists():
@@ -48,7 +48,7 @@ class Ledger:
         return cls(folder, from_dict(read_formatted(path, FORMAT, "a study")["study"], str(path)))
 
     def _refuse_other(self, study: Study) -> None:
-        """Arms and seeds may be added to a study; the runs of the old one must be part of it, with the same looks."""
+        """Raise UserError unless ``study`` has the folder's study's name, looks and all runs begun there."""
         ours, advice = self.study, "choose another --out."
         if ours.name != study.name:
             raise UserError(f"{self.folder} holds the study {ours.name!r}, not {study.name!r}: {advice}")
@@ -70,7 +70,7 @@ class Ledger:
         """Keep other processes from playing in this folder. Raises UserError if one does."""
         return locked(
             self.folder / "study.lock",
-            f"Another process is playing {self.folder}: watch it by `ayneh study status {self.folder}`.",
+            f"Another process is playing {self.folder}: watch it with `ayneh study status {self.folder}`.",
         )
 
     def path(self, run: Run) -> Path:
@@ -78,7 +78,7 @@ class Ledger:
         return self.folder / run.place
 
     def outcome(self, run: Run) -> dict[str, Any] | None:
-        """What the run left at its end, or None if it has not ended."""
+        """The run's outcome, or None if it has not ended."""
         return Record(self.path(run)).outcome()
 
     def unfinished(self) -> list[Run]:

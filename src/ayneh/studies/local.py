@@ -42,7 +42,7 @@ def run_in_processes(
     stop: Callable[[], bool],
     show: Callable[[], None],
 ) -> None:
-    """The shares dealt out to ``workers`` processes of one thread each; ``show`` is called every two seconds.
+    """The shares divided among ``workers`` processes of one thread each; ``show`` is called every two seconds.
 
     A worker that dies is replaced, and its share goes on from its last checkpoint. Raises Stopped after more than
     `DEATHS` such deaths, and any error of a worker.

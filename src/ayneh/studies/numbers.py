@@ -8,7 +8,7 @@ from ayneh.studies.compare import Interval
 
 
 def number(value: float | None) -> str:
-    """Three figures, without powers of ten where that is readable."""
+    """Three figures, without powers of ten if that is readable."""
     if value is None:
         return "none"
     if math.isinf(value):
@@ -22,7 +22,7 @@ def number(value: float | None) -> str:
 
 
 def interval(found: Interval | None) -> str:
-    """ "5.93 (5.71 to 6.20)"; a lone run has no interval."""
+    """ "5.93 (5.71 to 6.20)"; a single run has no interval."""
     if found is None:
         return "none"
     if found.low is None or found.high is None:

@@ -31,7 +31,7 @@ def run_on_ray(
     """Each share as one task with one core (and a GPU, on cuda); a share whose worker dies is played again.
 
     The same runs as on this machine: a share computes with one thread, and its draws follow from its seeds. Raises
-    UserError without Ray or where no cluster answers, Stopped where a share's worker died more than `RETRIES` times.
+    UserError without Ray or a cluster, Stopped if a share's worker died more than `RETRIES` times.
     """
     ray = _ray(address)
     gpus = 1 if device.startswith("cuda") else 0
@@ -61,7 +61,7 @@ def run_on_ray(
 
 
 def play_far(share: list[Run], study: Study, device: str) -> Files:
-    """A task: play the share in a folder of its own, and return what it wrote."""
+    """A task: play the share in a temporary folder, and return its files."""
     import torch
 
     torch.set_num_threads(1)
@@ -72,7 +72,7 @@ def play_far(share: list[Run], study: Study, device: str) -> Files:
 
 
 def bring_home(files: Files, folder: Path) -> None:
-    """Write a share's files, each run's outcome last: with it the run is done."""
+    """Write a share's files, each run's outcome last: a run with an outcome is done."""
     for name in sorted(files, key=lambda name: name.endswith(OUTCOME)):
         with atomically(folder / name) as file:
             file.write(files[name])

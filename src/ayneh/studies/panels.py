@@ -1,4 +1,4 @@
-"""How many arms are laid out on a page: by the factors' levels, in panels of a few lines each."""
+"""The layout of arms on a page: by the factors' levels, in panels of a few lines each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ IN_A_PANEL = 6  # lines that can be told apart
 
 
 def levels(study: Study, arm: str) -> dict[str, str]:
-    """{factor: label} of an arm, also where it fixes the factor itself; a level outside the factors is left out."""
+    """{factor: label} of an arm, whether combined or fixed by the arm; a level outside the factors is left out."""
     changes = study.cells()[arm]
     return {
         factor: label

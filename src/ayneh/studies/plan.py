@@ -50,7 +50,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Study:
-    """Arms over seeds. As a file: see docs/study.md."""
+    """Arms over seeds. docs/study.md describes the file."""
 
     name: str
     question: str = ""
@@ -62,7 +62,7 @@ class Study:
     arms: Mapping[str, Changes] = field(default_factory=dict)
     """Named arms: the changes of each; ``seeds`` among them is the arm's own number of seeds."""
     factors: Mapping[str, Mapping[str, Changes]] = field(default_factory=dict)
-    """Factors with their levels, by label: every arm is played at every combination, but for what it fixes itself."""
+    """Factors with their levels, by label: every arm is played at every combination of those that it does not fix."""
     seeds: int = 5
     """Seeds of an arm, counted from ``first_seed``."""
     first_seed: int = 0
@@ -71,13 +71,13 @@ class Study:
     asks: tuple[Ask, ...] = ()
     """Comparisons (default: every arm against the first)."""
     margin: float = 0.10
-    """Arms whose ratio lies within 1 + margin of one another are called equivalent."""
+    """Arms whose ratio is shown to lie between 1 / (1 + margin) and 1 + margin are equivalent."""
     looks: tuple[int, ...] = ()
     """Epochs (from 0) after which a run is scored and pictured; the last always is (default: about ten of them)."""
     images: int = 1000
     """Images behind each score."""
     swaps: Mapping[str, Changes] = field(default_factory=dict)
-    """Other priors to sample each finished run with, by name: what a wrong prior at sampling costs."""
+    """Other priors to sample each finished run with, by name."""
     budget_minutes: float | None = None
     """Refuse to start if the study would take longer."""
 
@@ -105,12 +105,12 @@ class Study:
         self.comparisons()
 
     def config(self) -> Config:
-        """The base with the study's own changes."""
+        """The base with the study's changes."""
         start = replace(pick(PRESETS, self.base, "preset").config, device="cpu")
         return changed(start, _only_fields(self.set, f"{self.name}: set"), f"{self.name}: set")
 
     def cells(self) -> dict[str, Changes]:
-        """Each arm at each combination of the factors' levels it leaves open: name -> changes."""
+        """Each arm at each combination of levels of the factors that it does not fix: name -> changes."""
         cells: dict[str, Changes] = {}
         for arm, changes in (self.arms or {"": {}}).items():
             open_ = [
@@ -135,7 +135,7 @@ class Study:
 
     def groups(self) -> list[list[Run]]:
         """The runs that may share a stack: they differ in seeds, priors and numbers alone."""
-        # An effect that some arm of a group uses is drawn for every run of it, and changes nothing in the others.
+        # Random numbers that one arm of a group needs are drawn for all its runs; the others do not use them.
         return list(grouped(self.runs(), lambda run: repr(structure(run.config))).values())
 
     def look_epochs(self) -> list[int]:
@@ -146,7 +146,7 @@ class Study:
         return sorted({*looks, *(epochs - 1 for epochs in lengths)})
 
     def comparisons(self) -> list[Ask]:
-        """What is asked, at every combination of the factors that both sides share."""
+        """The comparisons, at every combination of the factors that both sides share."""
         cells = self.cells()
         if not self.asks:
             first = next(iter(cells))
@@ -163,14 +163,14 @@ class Study:
         return found
 
     def _levels_of(self, arm: str) -> list[str]:
-        """The cells of an arm: itself, or it at each combination of the factors."""
+        """The cells of an arm: its own name, or one for each combination of the factors."""
         cells = [name for name in self.cells() if name == arm or name.startswith(f"{arm}, ")]
         if not cells:
             raise UserError(f"{self.name}: {unknown('arm', arm, [*self.arms, *self.cells()])}")
         return cells
 
     def _alike(self, a: Changes, b: Changes) -> bool:
-        """Whether two cells stand at the same level of every factor."""
+        """Whether two cells have the same level of every factor."""
         leaves = {leaf for levels in self.factors.values() for level in levels.values() for leaf in level}
         return all(a.get(leaf) == b.get(leaf) for leaf in leaves)
 
@@ -208,7 +208,7 @@ def read(where: str) -> Study:
 
 
 def _anchored(study: Study) -> Study:
-    """With absolute paths to data, so that the study goes on from any folder."""
+    """With absolute paths to data, so that the study can be continued from any folder."""
 
     def anchor(table: Mapping[str, Changes]) -> dict[str, Changes]:
         return {
@@ -221,7 +221,7 @@ def _anchored(study: Study) -> Study:
 
 
 def from_dict(values: Mapping[str, Any], where: str) -> Study:
-    """A study of plain values, as a file holds them; ``where`` begins a refusal."""
+    """A study of plain values, as a file holds them; ``where`` begins an error message."""
     fields = {f.name for f in dataclasses.fields(Study)}
     values = {name: value for name, value in values.items() if name != "config"}
     for name in values:

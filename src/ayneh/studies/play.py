@@ -14,9 +14,9 @@ from ayneh.studies.schedule import cut
 def play_study(
     ledger: Ledger, cost: Forecast, engine: str, address: str | None, stop: Callable[[], bool], show: Callable[[], None]
 ) -> None:
-    """Play the runs of this forecast. stop: is asked between steps; show: is called every two seconds.
+    """Play the runs of this forecast. stop: is called between steps; show: every two seconds.
 
-    engine: local or ray; address: of a Ray cluster. Raises Stopped where runs are left at the end.
+    engine: local or ray; address: of a Ray cluster. Raises Stopped if runs are left at the end.
     """
     shares = cut([(part.runs, part.cost) for part in cost.parts if part.runs], cost.workers)
     if engine == "ray":

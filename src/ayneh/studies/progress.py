@@ -32,7 +32,7 @@ class Progress:
 
 
 def progress(ledger: Ledger, workers: int) -> list[Progress]:
-    """Each group of the study, as its folder stands."""
+    """Each group of the study, from the files in the folder."""
     groups, standings = ledger.study.groups(), ledger.standings()
     rows = []
     for group in groups:
@@ -45,7 +45,7 @@ def progress(ledger: Ledger, workers: int) -> list[Progress]:
 
 
 def minutes_left(found: list[Standing], workers: int) -> float | None:
-    """From the seconds that the group's epochs took so far; None before the first."""
+    """Minutes left, from the seconds of the group's epochs so far; None before the first."""
     whole = [s for s in found if s.state != "broken down"]
     epochs, spent = sum(map(_played, whole)), sum(s.wall_s for s in whole)
     if not epochs:
@@ -54,7 +54,7 @@ def minutes_left(found: list[Standing], workers: int) -> float | None:
 
 
 def _played(standing: Standing) -> int:
-    """Epochs that need not be played any more; of those begun, the last counts once the run has ended."""
+    """Epochs that are done; the last one begun counts once the run has ended."""
     return standing.wanted if standing.ended else max(0, standing.epochs - 1)
 
 

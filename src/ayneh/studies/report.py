@@ -1,4 +1,4 @@
-"""A study as one page to read, to print and to pass on; and its verdicts as lines."""
+"""A study's report: one page, tables, and its verdicts as lines for the terminal."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ PAGE = "report.html"
 
 
 def write_report(ledger: Ledger) -> list[str]:
-    """Write the tables and `PAGE` into the study's folder; returns the lines to print: verdicts, then where things are.
+    """Write the tables and `PAGE` into the study's folder; returns the lines to print: verdicts, then the files.
 
-    Raises UserError where no run is finished, and, once the tables are written, where the extra ``study`` is missing.
+    Raises UserError if no run is finished, and, once the tables are written, if the extra ``study`` is missing.
     """
     found = results(ledger)
     need_some(ledger, found)
@@ -50,7 +50,7 @@ def write_report(ledger: Ledger) -> list[str]:
 
 
 def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequence[Compared]]) -> list[str]:
-    """The verdicts on the main outcome in sentences, by question; how many of each kind on the others."""
+    """The verdicts on the main outcome in sentences, by question; on the others, the number of each verdict."""
     said = [missing_words(ledger, found)] if missing(ledger, found) else []
     for place, (outcome, group) in enumerate(compared.items()):
         if place == 0:
@@ -68,9 +68,9 @@ def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequen
 
 
 def missing_words(ledger: Ledger, found: Sequence[Result]) -> str:
-    """How much of the study is still to be played."""
+    """A sentence on the runs that are not finished."""
     return (
-        f"Not complete: {len(found)} of {len(ledger.runs)} runs are finished. What follows rests on these and may "
+        f"Not complete: {len(found)} of {len(ledger.runs)} runs are finished. What follows is from these and may "
         f"change. To go on: {settings.command(ledger)}"
     )
 
@@ -133,7 +133,7 @@ def verdict_rows(compared: Mapping[str, Sequence[Compared]]) -> dict[str, list[d
 
 
 def rule(study: Study) -> dict[str, Any]:
-    """How each test was chosen, beforehand: by the planned number of pairs and of comparisons."""
+    """How each test was chosen in advance: by the planned number of pairs and of comparisons."""
     asks = study.comparisons()
     pairs = [planned_pairs(study, ask) for ask in asks]
     least = pairs_needed(len(asks))
@@ -155,7 +155,7 @@ def arm_rows(study: Study, by_arm: Mapping[str, Sequence[Result]], shown: Sequen
 
 
 def median(found: Sequence[Result], outcome: str) -> Interval | None:
-    """The runs' median with its interval; None without values."""
+    """The runs' median with its interval; None if there are no values."""
     have = list(values(found, outcome).values())
     return centre(have) if have else None
 

@@ -1,4 +1,4 @@
-"""What the runs of a study came to: values by arm and seed, failures, curves; and as CSV or Parquet for others."""
+"""The results of a study's runs: values by arm and seed, failures, curves; also as CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LATE = 0.2  # of the training, at its end, over which losses are averaged
 
 @dataclass(frozen=True)
 class Outcome:
-    """Something that arms are compared by."""
+    """A number by which arms are compared."""
 
     words: str
-    better: Literal["lower", "higher"] | None  # None: neither is good in itself
+    better: Literal["lower", "higher"] | None  # None: neither is good as such
     scale: Literal["ratio", "difference"]
 
 
@@ -57,7 +57,7 @@ class Result:
     protocols: dict[str, str]  # "fd" -> "fd_500_digits_test"
 
     def value(self, outcome: str) -> float | None:
-        """The run's value, None where there is none (it broke down before)."""
+        """The run's value; None if there is none (it broke down before)."""
         last = self.looks[-1] if self.looks and not self.end["diverged"] else {}
         distances = [look["fd"] for look in self.looks if "fd" in look] if last else []
         if outcome == "fd_best":
@@ -83,13 +83,13 @@ class Result:
         return "collapsed" if self.collapsed() else None
 
     def collapsed(self) -> bool:
-        """Whether the last images are of few classes, or nearly all alike."""
+        """Whether the last images show few classes, or are nearly all alike."""
         last = self.looks[-1] if self.looks else {}
         few = HALF_THE_CLASSES * (self.end.get("classes") or 10)
         return last.get("modes", math.inf) <= few or last.get("spread", math.inf) <= LITTLE_SPREAD
 
     def jumped(self) -> bool:
-        """From good to meaningless for good (report R9): from some look on all distances are `JUMP` times the best."""
+        """Report R9: from some look to the end, all distances are at least `JUMP` times the best before."""
         distances = [look["fd"] for look in self.looks if "fd" in look]
         for k in range(2, len(distances)):
             best = min(distances[:k])
@@ -107,7 +107,7 @@ class Result:
 
 
 def results(ledger: Ledger) -> list[Result]:
-    """Those of all finished runs, in the study's order."""
+    """The results of all finished runs, in the study's order."""
     found = []
     for run in ledger.runs:
         if (end := ledger.outcome(run)) is None:
@@ -126,7 +126,7 @@ def results(ledger: Ledger) -> list[Result]:
 
 
 def check_outcomes(names: Sequence[str], swaps: Sequence[str]) -> None:
-    """Raise UserError for an outcome that there is not."""
+    """Raise UserError for an unknown outcome."""
     for name in names:
         pick(OUTCOMES | {f"fd_swap_{swap}": None for swap in swaps}, name, "outcome")
 
@@ -174,17 +174,17 @@ def write_tables(ledger: Ledger, found: Sequence[Result]) -> list[str]:
 
 
 def missing(ledger: Ledger, found: Sequence[Result]) -> dict[str, tuple[int, int]]:
-    """Arms that are not complete: {arm: (finished, planned)}."""
+    """Arms with unfinished runs: {arm: (finished, planned)}."""
     done, planned = Counter(result.run.arm for result in found), Counter(run.arm for run in ledger.runs)
     return {arm: (done[arm], n) for arm, n in planned.items() if done[arm] < n}
 
 
 def need_some(ledger: Ledger, found: Sequence[Result]) -> None:
-    """Raise UserError where nothing is finished yet."""
+    """Raise UserError if no run is finished yet."""
     if not found:
         raise UserError(
-            f"No run of {ledger.folder} is finished yet: watch it by `ayneh study status {ledger.folder}`, or play it "
-            f"by `ayneh study run {ledger.study.name} --out {ledger.folder}`."
+            f"No run of {ledger.folder} is finished yet: watch it with `ayneh study status {ledger.folder}`, or play "
+            f"it with `ayneh study run {ledger.study.name} --out {ledger.folder}`."
         )
 
 

@@ -1,4 +1,4 @@
-"""How the runs of a study are cut into shares of work, by a short measurement, and how long all of it will take."""
+"""The runs of a study cut into shares of work by a short measurement, and the time that all of it will take."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ayneh.studies.plan import Run, Study
 from ayneh.studies.stack import judge, pixels_of
 
 STACKS = {"cpu": (1, 4), "cuda": (1, 16, 64), "mps": (1, 8)}  # sizes that are tried
-GAIN = 0.9  # a larger stack must beat a smaller one by this: it is lost as a whole when it is killed
+GAIN = 0.9  # time of a larger stack over a smaller one's, at most: a killed stack loses the steps of all its runs
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a group costs here."""
+    """The time of a group's runs on this machine."""
 
     stack: int  # replicas in a share
     step_s: float  # of one replica in such a stack
@@ -33,7 +33,7 @@ class Measured:
 
 
 def measure(study: Study, group: Sequence[Run], device: str) -> Measured:
-    """Time a few steps of stacks of several sizes, and one look. Raises UserError for what cannot be played."""
+    """Time a few steps of stacks of several sizes, and one look. Raises UserError if the runs cannot be played."""
     config, chosen = group[0].config, choose_device(device)
     pixels, best = pixels_of(config.data), (0, float("inf"))
     for size in STACKS[chosen.type]:
@@ -62,12 +62,12 @@ def _step_s(match: Match) -> float:
         begin = time.perf_counter()
         stack.advance(1)["loss_g"].sum().item()  # a sync with the device
         times.append(time.perf_counter() - begin)
-    return sorted(times[2:])[1]  # the first steps pay for set-up
+    return sorted(times[2:])[1]  # the first steps include set-up
 
 
 def _look_s(study: Study, match: Match) -> float:
     config = match.replicas[0]
-    for _ in range(2):  # the first look pays for set-up
+    for _ in range(2):  # the first look includes set-up
         begin = time.perf_counter()
         judge(config.data).quick(Sampler(match.gen, match.start()["ema"][0], config).draw("scores", study.images))
     return time.perf_counter() - begin

@@ -1,4 +1,4 @@
-"""What it takes to repeat a study: its TOML, tables of its settings, its command, the versions."""
+"""What is needed to repeat a study: its TOML, tables of its settings, its command, the versions."""
 
 from __future__ import annotations
 

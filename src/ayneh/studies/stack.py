@@ -1,4 +1,4 @@
-"""A few runs of one group of a study, played as one stack, each into a run folder of its own."""
+"""A few runs of one group of a study, played as one stack, each into its run folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PICTURED = 36  # images of the fixed noise in a picture
 
 
 def habits_of(study: Study) -> Habits:
-    """A run is scored and pictured at the study's looks; checkpoints follow the clock (`CHECKPOINT_S`)."""
+    """A run is scored and pictured at the study's looks; checkpoints are due by time (`CHECKPOINT_S`)."""
     looks = study.look_epochs()
     return Habits(
         scored=lambda moment: moment.epoch_ended and moment.epoch in looks,
@@ -46,9 +46,9 @@ def habits_of(study: Study) -> Habits:
 def play(
     runs: Sequence[Run], folder: Path, study: Study, device: str = "cpu", stop: Callable[[], bool] = lambda: False
 ) -> bool:
-    """Play these runs of one group to their ends, from where their folders stand; False if ``stop()`` said so before.
+    """Play these runs of one group to their ends, from their last checkpoints; False if ``stop()`` became true before.
 
-    A run whose numbers stop being finite ends there, with that as its outcome; the others go on.
+    A run whose numbers stop being finite ends there, and its outcome says so; the others go on.
     """
     configs = [run.config for run in runs]
     match = Match(configs, pixels_of(configs[0].data), choose_device(device))
@@ -76,18 +76,18 @@ def play(
 
 
 def _record(folder: Path, config: Config, device: str) -> Record:
-    """The run's folder, made where there is none."""
+    """The run's folder, made if there is none."""
     if Record(folder).exists():
         return Record.open(folder)
     return Record.create(folder, config, {"device": device, "threads": 1, "workers": 0})
 
 
 def _end(run: Run, journal: Journal, match: Match, ema: Tensor, study: Study, wall_s: float) -> None:
-    """Write the outcome: with it the run is done and never played again."""
+    """Write the outcome: a run with an outcome is done and never played again."""
     fallen, record, config = journal.fallen, journal.record, run.config
     swaps: dict[str, Any] = {}
     for name, changes in study.swaps.items() if not fallen else ():
-        sampler = Sampler(match.gen, ema, config)  # batch statistics of the prior that it learned from
+        sampler = Sampler(match.gen, ema, config)  # with the batch statistics of the training's prior
         swapped = changed(replace(config, prior=Prior(dim=config.prior.dim)), changes, f"swaps.{name}")
         sampler.prior = prior_of(swapped)
         scores = Scorer(judge(config.data), study.images).score([sampler])
@@ -108,7 +108,7 @@ def _save(journals: Sequence[Journal], now: Now) -> None:
 
 
 def _restored(match: Match, records: Sequence[Record]) -> tuple[int, dict[str, Tensor]]:
-    """The last step of which every run has a whole checkpoint, with all rows' tensors; (0, {}): none."""
+    """The last step of which every run has an undamaged checkpoint, and the tensors of all rows; (0, {}): none."""
     common = set.intersection(*(set(record.checkpoints.epochs()) for record in records))
     for epoch in sorted(common, reverse=True):
         try:

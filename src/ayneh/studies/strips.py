@@ -1,4 +1,4 @@
-"""Pictures of a study: each arm's images of the same noise over the epochs, cut to a size for one page."""
+"""Pictures of a study: each arm's images of the same noise over the epochs, cut and shrunk for the page."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ayneh.studies.comparisons import values
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.results import Result, outcome_named
 
-COLUMNS = 6  # of a run's pictures: the root of stack.PICTURED, which cannot be read without waiting for torch
-SIDE = 4  # images a side of what is cut from a picture
+COLUMNS = 6  # of a run's pictures: the root of stack.PICTURED, whose import would load torch
+SIDE = 4  # images a side of the part that is shown
 GAP = 2  # pixels between the images of a picture, as `pictures.grid` sets them
 LOOKS = 6  # pictures of an arm
 LARGEST = 96  # pixels a side of an image, above which it is shrunk
