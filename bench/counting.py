@@ -1,7 +1,7 @@
-"""What a step of the mirror game must compute and move: by hand from the shapes of the nets, and by PyTorch's counter.
+"""FLOPs and bytes of a step of the mirror game: by hand from the shapes of the nets, and by PyTorch's counter.
 
-A multiplication with an addition is two FLOPs. Only convolutions count, as the direct sums that they are, products with
-the padding's zeros included; normalisation, activations, losses, chance and Adam are left out, as if they cost nothing.
+A multiplication with an addition is two FLOPs. Only convolutions are counted, as direct sums, products with the
+padding's zeros included; normalisation, activations, losses, random numbers and Adam are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KERNEL = 4
 
 
 def ladder(size: int, width: int, z_dim: int, channels: int) -> list[tuple[int, int]]:
-    """(channels, side) of the maps from the image down to D's features; G climbs it the other way round.
+    """(channels, side) of the maps from the image down to D's features; G goes through them in reverse.
 
     At 32 pixels and width 16: (1, 32), (16, 16), (32, 8), (64, 4), (128, 1).
     """
@@ -32,9 +32,9 @@ def ladder(size: int, width: int, z_dim: int, channels: int) -> list[tuple[int, 
 
 
 def rungs(maps: list[tuple[int, int]]) -> list[int]:
-    """Multiply-adds of each convolution between two neighbours of the ladder, for one image, either way.
+    """Multiply-adds of each convolution between two neighbours of the ladder, for one image, in either direction.
 
-    Each of the kernel's 4x4 taps joins each channel above to each below, once for every pixel of the smaller map.
+    Each of the kernel's 4x4 taps connects each channel above to each below, once for every pixel of the smaller map.
     """
     return [above * below * KERNEL**2 * side**2 for (above, _), (below, side) in itertools.pairwise(maps)]
 
@@ -66,7 +66,7 @@ def step_bytes(
     """Bytes that one step moves at least, in float32, everything else as if fused or cached.
 
     ``parameters`` of both nets: each weight and both its moments read and written, its gradient written and read.
-    Maps: each convolution's output, and what D is shown, written on the way forward and read on the way back, for one
+    Maps: each convolution's output, and D's input, written in the forward pass and read in the backward pass, for one
     call of G and three of D; the gradients of maps are left out.
     """
     maps = [c * side**2 for c, side in ladder(size, width, z_dim, channels)]
@@ -87,15 +87,15 @@ def lean_game(batch: int) -> None:
     gen, dis = generator(), discriminator()
     fake = gen(torch.randn(batch, 128, 1, 1))
     (dis(torch.zeros(batch, 1, 32, 32)).sum() + dis(fake.detach()).sum()).backward()
-    dis.requires_grad_(False)  # it stands still in G's update
+    dis.requires_grad_(False)  # it is fixed in G's update
     dis(fake).sum().backward()
 
 
 def checked_flops(batch: int, engine_step: Callable[[], object], plain_step: Callable[[], object]) -> int:
-    """`step_flops`, once the counter has agreed: to 0.1 % on the plain nets, to 3 % on the engine's own step.
+    """`step_flops`, checked against the counter: to 0.1 % on the plain nets, to 3 % on the engine's step.
 
-    Prints all counts. The engine may do a little more than the game needs (narrow convolutions by corners), the plain
-    loop does: it makes D's weights' gradients in G's update and throws them away.
+    Prints all counts. The engine may do a little more than the game needs (narrow convolutions by corners); the plain
+    loop does more: it computes the gradients of D's weights in G's update and does not use them.
     """
     by_hand = step_flops(batch)
     print("| FLOPs of a step | G | against the count by hand |")

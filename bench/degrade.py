@@ -1,7 +1,7 @@
-"""Known damage to real images: what the metrics are validated with, in tests and in docs/metrics.md.
+"""Known damage to real images, with which tests and docs/metrics.md validate the metrics.
 
-Each function takes real images (N, C, S, S) uint8 that nobody trained on and a strength in [0, 1], and
-gives as many images: 0 leaves them as they are, 1 is as bad as it gets.
+Each function takes real images (N, C, S, S) uint8 outside all training sets and a strength in [0, 1], and
+returns as many images: 0 leaves them as they are, 1 is the most damage.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ def memorised(images: Tensor, strength: float, train: Tensor) -> Tensor:
     return torch.cat([train[:count], images[count:]])
 
 
-DEGRADE: dict[str, Callable[[Tensor, float], Tensor]] = {  # those that need nothing but the images
+DEGRADE: dict[str, Callable[[Tensor, float], Tensor]] = {  # those that take the images alone
     "blur": blurred,
     "noise": noisy,
     "garbage": with_garbage,
     "duplication": duplicated,
 }
 
-# +1: the metric rises with the strength, -1: it falls. Metrics that a kind of damage does not bear on are left out
+# +1: the metric rises with the strength, -1: it falls. Metrics that a kind of damage does not affect are left out
 # (duplicates of good images keep their precision; copies of training images leave every distance at its floor).
 MOVES = {
     "blur": {"fd": 1, "fd_infinite": 1, "kid": 1, "precision": -1, "density": -1, "coverage": -1, "ndb": 1},
@@ -93,7 +93,7 @@ MOVES = {
 
 
 def moves(scores: Sequence[Score], direction: int) -> bool:
-    """Whether a metric rises (+1) or falls (-1) over growing strengths, as far as its 95 % intervals can tell.
+    """Whether a metric rises (+1) or falls (-1) over growing strengths, by its 95 % intervals.
 
     The last interval lies wholly beyond the first, and no step goes back to an interval wholly behind the one before.
     """

@@ -1,4 +1,4 @@
-"""What bench/doctor.py makes of its runs: labels by the judge's scores alone, and how far the doctor agrees."""
+"""The evaluation of bench/doctor.py's runs: labels by the judge's scores alone, and how far the doctor agrees."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ LAST = 5  # looks at the end of a run
 
 @dataclass
 class Case:
-    """One run: what the judge saw, and what the doctor said."""
+    """One run: the judge's scores and the doctor's findings."""
 
     arm: str
     seed: int
     looks: list[dict[str, float]]  # {"step", "fd", "spread", "modes"}
     copies: float | None
     fell: int | None  # the step at which its numbers stopped being finite
-    told: dict[str, int]  # finding -> the step at which it was told first
+    told: dict[str, int]  # finding -> the step at which it first appeared
     margins: dict[str, float]  # symptom -> the most that it was beyond its threshold throughout its patience
     label: str = ""
     kinds: set[str] = field(default_factory=set)  # conditions by the judge's scores
@@ -66,7 +66,7 @@ def case_of(folder: Path) -> Case:
 
 
 def sustained(symptom: Symptom, course: Course) -> float:
-    """The largest margin that held at as many looks in a row as the symptom asks for; -9 where none can be told."""
+    """The largest margin that held for the symptom's number of looks in a row; -9 if there is none."""
     values = measured(symptom, course)
     margins = symptom.margin(values[np.isfinite(values)])
     if len(margins) < symptom.patience:
@@ -86,7 +86,7 @@ def usual(cases: Sequence[Case]) -> dict[str, np.ndarray]:
 
 
 def label(case: Case, reference: Mapping[str, np.ndarray]) -> None:
-    """Healthy, ill or between, by the judge's scores alone; the conditions; and since when damage was to be seen."""
+    """Healthy, ill or between, by the judge's scores alone; the conditions; and the first look of visible damage."""
     base = reference[case.net]
     few = min(len(base), len(case.looks))
     ratio = np.array([case.looks[k]["fd"] for k in range(few)]) / base[:few]
@@ -136,7 +136,7 @@ def _jumped(distances: Sequence[float]) -> bool:
 
 # -- agreement ---------------------------------------------------------------------------------------------------------
 
-# Which runs a finding ought to be told of, by the judge; of the others: the ill runs that were meant to show it.
+# The judge's condition of the runs in which a finding ought to appear; of other findings: ill runs meant to show them.
 CONDITIONS = {
     "G ignores z": "no spread",
     "all alike": "no spread",
@@ -150,7 +150,7 @@ COUNTED = ("memorisation", *(name for name, symptom in SYMPTOMS.items() if sympt
 
 
 def agreement(cases: Sequence[Case]) -> dict[str, Any]:
-    """Of some runs: the overall detector, and each finding."""
+    """The measures of the overall detector, and of each finding, on some runs."""
     well = [case for case in cases if case.label == "healthy"]
     ill = [case for case in cases if case.label == "ill"]
     overall = {
@@ -192,7 +192,7 @@ def score(case: Case) -> float:
 
 
 def alarmed(case: Case) -> bool:
-    """Whether a severe finding, or memorisation, was told."""
+    """Whether a severe finding, or memorisation, appeared."""
     return any(name in case.told for name in COUNTED)
 
 
@@ -218,7 +218,7 @@ def auc(positives: Sequence[float], negatives: Sequence[float]) -> float | None:
     return float((gap > 0).mean() + (gap == 0).mean() / 2)
 
 
-# -- as it is kept and shown -------------------------------------------------------------------------------------------
+# -- results -----------------------------------------------------------------------------------------------------------
 
 
 def short(case: Case) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The doctor measured as a detector: ``python bench/doctor.py``; it resumes.
 
-Plays the arms of bench/ills.py over seeds, each run into its own folder, scores them as they go, calls them healthy or
-ill by the judge's scores alone (bench/detector.py), and asks what the doctor said, and when. Thresholds were set on the
-even seeds; what is reported is of the odd ones. The result is bench/doctor.json and the table in docs/doctor.md.
-``AYNEH_DATA`` or a network is needed for the runs on MNIST; ``--arms "mlp|mirror"`` chooses.
+Plays the arms of bench/ills.py over seeds, each run into its folder, scores them in training, labels them healthy or
+ill by the judge's scores alone (bench/detector.py), and compares the doctor's findings with these labels. Thresholds
+were set on the even seeds; the reported numbers are of the odd ones. The result is bench/doctor.json and the table in
+docs/doctor.md. The runs on MNIST need ``AYNEH_DATA`` or a network; ``--arms`` chooses among the arms.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def images(data: Data) -> Tensor:
 
 @cache
 def judge(data: Data) -> Judge:
-    """The judge of this data; with a limit, one for which a copy is one of these few images."""
+    """The judge of this data; with a limit, its training images for copies are these few alone."""
     usual = judge_of(replace(data, limit=None))
     return usual if data.limit is None else Judge(usual.data, usual.reference.nets, images(data), usual.reference.test)
 
@@ -96,7 +96,7 @@ def play(name: str, seed: int, folder: Path) -> None:
 
 
 def copying(sampler: Sampler, config: Config) -> float | None:
-    """The share of the last images that are nearer to a training image than nearly every test image is."""
+    """The share of the last images that are nearer to a training image than nearly all test images."""
     drawn = sampler.images("scores", SCORED)
     if not bool(drawn.isfinite().all()):
         return None
@@ -104,7 +104,7 @@ def copying(sampler: Sampler, config: Config) -> float | None:
 
 
 def folder_of(out: Path, name: str, seed: int) -> Path:
-    """Where a run of this arm goes."""
+    """The folder of a run of this arm."""
     return out / name.replace(", ", "--").replace(" ", "-") / f"seed-{seed}"
 
 

@@ -3,9 +3,9 @@
     python bench/explorer.py [--runs 200] [--rounds 5] [--chromium /usr/bin/chromium]
 
 Makes a run of the mirror nets at 32x32 (172,449 numbers; the weights do not matter for the time), opens the explorer's
-page and asks its own benchmark, round by round. Prints a Markdown table of medians and quartiles over all calls of all
-rounds, with the machine and its load. A call is from latents in JavaScript to numbers of images in JavaScript; painting
-them is not in it.
+page and runs the benchmark in it, round by round. Prints a Markdown table of medians and quartiles over all calls of
+all rounds, with the machine and its load. A call takes latents in JavaScript and returns images as numbers in
+JavaScript; painting is not included.
 """
 
 from __future__ import annotations

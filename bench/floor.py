@@ -1,4 +1,4 @@
-"""The floor: how fast this machine multiplies large matrices and copies memory, and so how fast a step could be."""
+"""The floor: the least time of a step, from this machine's rates of large matrix products and of memory copies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Floor(NamedTuple):
 
     @property
     def s(self) -> float:
-        """Both can go on at once, so the longer of the two."""
+        """The longer of the two, since both can run at once."""
         return max(self.flops_s, self.bytes_s)
 
 

@@ -1,6 +1,6 @@
-"""Golden values of the judge's tests from prdc and torch-fidelity, which are no dependency of ayneh.
+"""Golden values of the judge's tests from prdc and torch-fidelity, on which ayneh does not depend.
 
-In an environment of their own: ``pip install prdc torch-fidelity && python bench/golden_metrics.py``.
+In a separate environment: ``pip install prdc torch-fidelity && python bench/golden_metrics.py``.
 Writes tests/judge/golden/metrics.json. The features come from NumPy's frozen RandomState streams, so they
 need no file.
 """
@@ -35,7 +35,7 @@ def main() -> None:
     import torch
 
     real, fake = features()
-    # torch-fidelity only stores the options it is asked for; these are its own defaults.
+    # torch-fidelity stores only the options that are given; these are its defaults.
     options = {
         "kid_kernel_poly_degree": 3,
         "kid_kernel_poly_gamma": None,

@@ -1,12 +1,12 @@
-"""What a GPU makes of the engine: each step as one recorded graph, R replicas in one launch, and a whole training.
+"""The engine on a GPU: each step as one recorded graph, R replicas in one launch, and a whole training.
 
     python bench/gpu.py --out runs/gpu                   # all of it; MNIST comes from AYNEH_DATA or the network
     python bench/gpu.py --out runs/gpu --replicas 1 64 --precisions tf32 --rounds 3     # the two goals alone
     python bench/gpu.py --out runs/gpu --epochs 0        # no training
 
-Steps are timed on random pixels of MNIST's size, an epoch of 468 steps a round, so that each round pays for one new
-permutation too. Loops are measured one after the other, since 64 replicas leave no room for the others' graphs.
-Writes gpu.json and gpu.md; what could not be done is said in both.
+Steps are timed on random pixels of MNIST's size, an epoch of 468 steps a round, so that each round includes one new
+permutation. Loops are measured one after the other, since 64 replicas leave no memory for the others' graphs.
+Writes gpu.json and gpu.md; both list what could not be done.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class Bench:
             )
 
     def attempt(self, what: str, measure: Callable[[], Row], into: list[Row]) -> None:
-        """Keep what ``measure`` finds, or the reason why it finds nothing."""
+        """Keep the result of ``measure``, or the error."""
         print(f"{what} ...", flush=True)
         try:
             into.append({"what": what} | measure())
-        except Exception as error:  # one part that fails must not cost the others their time on the device
+        except Exception as error:  # the other parts are still measured
             self.missing.append(f"{what}: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
         gc.collect()
         if self.device.type == "cuda":
@@ -83,7 +83,7 @@ class Bench:
         self.attempt("operations on the device in a step, R = 1", self.launches, self.rows)
 
     def plain(self, precision: str) -> Row:
-        """bench/plain.py on a float tensor that lies on the device."""
+        """bench/plain.py on a float tensor on the device."""
         choose_precision(precision, self.device)
         floats = torch.nn.functional.pad(self.pixels, (2, 2, 2, 2)).float().to(self.device) / 127.5 - 1
         play = plain_loop(in_memory(floats, MIRROR.batch), str(self.device))
@@ -95,7 +95,7 @@ class Bench:
         return {"precision": precision, "replicas": 1, "way": "plain loop"} | self.timed(advance, 1)
 
     def engine(self, precision: str, replicas: int, recorded: bool) -> Row:
-        """R replicas of the preset, by the stack that a training would have."""
+        """R replicas of the preset, in the stack that a training would use."""
         begin = time.perf_counter()
         match = self.match(precision, replicas)
         os.environ[SWITCH] = "1" if recorded else "0"
@@ -103,7 +103,7 @@ class Bench:
         row: Row = {"precision": precision, "replicas": replicas, "set_up_s": time.perf_counter() - begin}
         row["way"] = "recorded" if isinstance(stack, Captured) else "engine"
         if recorded and row["way"] == "engine":
-            self.missing.append(f"{precision}, R = {replicas}: the recording was given up (see what was said above).")
+            self.missing.append(f"{precision}, R = {replicas}: the recording was given up, see the message above.")
         return row | self.timed(stack.advance, replicas)
 
     def match(self, precision: str, replicas: int) -> Match:
@@ -129,7 +129,7 @@ class Bench:
         return row
 
     def launches(self) -> Row:
-        """How many kernels and copies the engine's step is: each takes a microsecond or two in a graph as well."""
+        """The number of kernels and copies in the engine's step: each takes a microsecond or two in a graph as well."""
         if self.device.type != "cuda":
             raise UserError("they are counted on CUDA alone.")
         match = self.match(self.args.precisions[0], 1)
@@ -146,7 +146,7 @@ class Bench:
     # -- a whole training ------------------------------------------------------------------------------------------
 
     def trainings(self) -> None:
-        """`ayneh train mirror`, as it is and with nothing written on the way, and what the judge says of it."""
+        """`ayneh train mirror`, as it is and with files written at the end alone, and the judge's scores."""
         os.environ[SWITCH] = "1"
         epochs = self.args.epochs
         keep = replace(MIRROR.keep, vitals_steps=0, sample_epochs=epochs, checkpoint_epochs=epochs, tick_steps=10**6)
@@ -173,10 +173,10 @@ class Bench:
             self.missing.append(f"{name}: it was trained but not judged: {error}")
         return row
 
-    # -- what came out ---------------------------------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------------------------------
 
     def about(self) -> dict[str, Any]:
-        """The machine, and how it was asked."""
+        """The machine and the arguments."""
         about = {
             "device": describe(self.device),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
@@ -202,7 +202,7 @@ class Bench:
         return prices
 
     def goals(self) -> list[str]:
-        """The two goals, each with what was measured or that it was not."""
+        """The two goals with the measured values."""
         words = []
         for row in self.rows:
             if row["way"] == "recorded" and row["replicas"] == 1:
@@ -244,7 +244,7 @@ class Bench:
         return "\n".join(lines) + "\n"
 
     def write(self) -> None:
-        """Both files; after each part, so that a later one that dies costs nothing."""
+        """Write both files; after each part, so that its results are kept if a later one dies."""
         self.args.out.mkdir(parents=True, exist_ok=True)
         whole = self.about() | {"steps": self.rows, "trainings": self.runs, "missing": self.missing}
         (self.args.out / "gpu.json").write_text(json.dumps(whole, indent=1) + "\n")

@@ -1,6 +1,6 @@
 """ARMS: short runs that ought to be healthy, and runs that are made ill on purpose, for bench/doctor.py.
 
-What a run *is* the judge's scores decide, not this table: an arm that was meant to fail may bear it.
+Whether a run is ill is decided by the judge's scores: a run that was meant to fail may be healthy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Changes = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Arm:
-    """Changes to the preset; ``later``: further ones from half of the steps on; ``spoil``: what is done to the data."""
+    """Changes to the preset; ``later``: more of them from half of the steps on; ``spoil``: changes the images."""
 
     changes: Changes = field(default_factory=dict)
     meant: tuple[str, ...] = ()  # the symptoms that it is meant to cause; none: healthy

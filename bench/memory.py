@@ -1,9 +1,9 @@
-"""Peak memory of the plain loop and of R replicas, each in a process of its own.
+"""Peak memory of the plain loop and of R replicas, each in its own process.
 
     python bench/memory.py [--replicas 1 2 4 8 16 32 64] [--threads N] [--device cpu]
 
-On a CPU this is the process's peak resident memory, PyTorch and data included, so an idle process that has imported the
-same modules stands beside it; on CUDA it is the most that PyTorch's allocator gave out. Prints a Markdown table.
+On a CPU this is the process's peak resident memory, PyTorch and data included, and an idle process with the same
+imports is measured for comparison; on CUDA it is the peak of PyTorch's allocator. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from players import CONFIG, engine_loop, memory_loop, mirror, stand_ins
 
 REPLICAS = [1, 2, 4, 8, 16, 32, 64]
-STEPS = 2  # after the second all that a step keeps is there
+STEPS = 2  # after the second, all memory that steps keep is allocated
 MIB = 2**20
 
 
@@ -39,7 +39,7 @@ def table(replicas: list[int], threads: int, device: str) -> None:
 
 
 def peak_of(player: str, replicas: int, threads: int, device: str) -> int:
-    """Bytes, as a child process that plays some steps tells them."""
+    """Peak bytes of a child process that plays some steps."""
     flags = ["--player", player, "--replicas", str(replicas), "--threads", str(threads), "--device", device]
     told = subprocess.run([sys.executable, __file__, *flags], check=True, stdout=subprocess.PIPE, text=True)
     return int(told.stdout)
@@ -59,9 +59,9 @@ def play(player: str, replicas: int, device: str) -> int:
 
 
 def resident() -> int:
-    """The most memory that this process ever held, in bytes.
+    """The peak memory of this process, in bytes.
 
-    Linux counts into a child's ru_maxrss what its parent held when it started it; VmHWM begins anew with the program.
+    Linux counts the parent's memory at the start into a child's ru_maxrss; VmHWM starts from zero with the program.
     """
     status = Path("/proc/self/status")
     if status.exists():

@@ -1,4 +1,4 @@
-"""What the doctor said and when, beside the pictures: ``python bench/picture_doctor.py OUT.png RUN ...``."""
+"""The doctor's findings over time, beside the pictures: ``python bench/picture_doctor.py OUT.png RUN ...``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The plain way, to measure against: the mirror nets in a training loop in the style of PyTorch's DCGAN tutorial.
+"""The plain loop for comparison: the mirror nets in a training loop in the style of PyTorch's DCGAN tutorial.
 
-Three networks calls for D and one for G a step, `.backward()`, `torch.optim.Adam`, fakes made once, D's gradients
-computed (and thrown away) in G's step too. Nothing of ayneh's engine is used.
+Three calls of D and one of G a step, `.backward()`, `torch.optim.Adam`, fakes made once, D's gradients computed
+(and not used) in G's step too. Nothing of ayneh's engine is used.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Who is measured: the engine and the plain loop, on the same stand-ins for images.
+"""The loops that are measured: the engine and the plain loop, on the same random pixels of MNIST's size.
 
-Random pixels of MNIST's size stand for the data: what they show does not change the speed.
+What images show does not change the speed.
 """
 
 from __future__ import annotations
@@ -43,5 +43,5 @@ def memory_loop(pixels: torch.Tensor, batch: int, device: str) -> Callable[[], N
 
 
 def mirror(**settings: object) -> Config:
-    """The preset with these fields instead."""
+    """The preset with these fields changed."""
     return replace(CONFIG, **settings)

@@ -1,6 +1,6 @@
 """Small records for the tests: ``python bench/records.py RUN NAME`` copies a run of bench/doctor.py, in four figures.
 
-tests/records/NAME gets the run's config.json and its metrics.jsonl, without what the doctor does not read.
+tests/doctor/records/NAME gets the run's config.json, and of its metrics.jsonl the numbers that the doctor reads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main(run: Path, name: str) -> None:
 
 
 def slim(line: dict[str, Any]) -> dict[str, Any]:
-    """The fields that count, in four figures."""
+    """The fields that the doctor reads, in four figures."""
     kept = {k: v for k, v in line.items() if k in ("epoch", "step", "images", "vitals") or k.startswith("mean_")}
     if "scores" in line:
         kept["scores"] = {

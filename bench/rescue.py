@@ -2,7 +2,7 @@
 
     python bench/rescue.py [--seeds 5] [--workers 2] [--out runs/rescue]     # it resumes; rescue.json beside this file
 
-Each harm is done to the same run twice: without rescue, to see that it is one (the distance at the end is at least
+Each harm is done to the same run twice: without rescue, to see that it does damage (the distance at the end is at least
 twice that before the harm), and with --rescue 3. *Brought back* means that the median distance of the last three scores
 is within 10 % of that of the last three before the harm, or better.
 """
@@ -24,7 +24,7 @@ RESULTS = Path(__file__).with_name("rescue.json")
 
 @dataclass(frozen=True)
 class Harm:
-    """What is done to a game: from the harmed epoch on, for so many steps (None: to the end, whatever is rescued)."""
+    """A change to a game from the harmed epoch on, for so many steps (None: to the end, also after rescues)."""
 
     words: str
     steps: int | None
@@ -43,11 +43,11 @@ def hurry(times: float, *rates: str) -> Callable[[Any], None]:
 
 
 def one_image(stack: Any) -> None:
-    """All that D is shown of the data is its first image."""
+    """D gets only the first image of the data."""
     stack.match.pixels = stack.match.pixels[:1].expand(len(stack.match.pixels), -1, -1, -1)
 
 
-SPELL = 40  # about as long as the doctor takes to be sure
+SPELL = 40  # about as long as the doctor takes to report a finding
 HARMS = {
     "a spell of high rates": Harm("both rates 30 times as high for 40 steps", SPELL, hurry(30, "lr_gen", "lr_dis")),
     "a spell of a fast D": Harm("D's rate 30 times as high for 40 steps", SPELL, hurry(30, "lr_dis")),
@@ -59,7 +59,7 @@ NETS = {"mlp": 64, "mirror": 16}
 
 
 def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str, Any]:
-    """One run with this harm; its scores by epoch, what the doctor said first, and its rescues."""
+    """One run with this harm; its scores by epoch, the doctor's first finding, and its rescues."""
     import torch
 
     from ayneh.config import Net
@@ -131,7 +131,7 @@ def job(name: str, net: str, seed: int, rescue: int, out: Path) -> dict[str, Any
 
 
 def judged(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each harm and seed: the distances before, at the end without and with rescue, and what came of it."""
+    """For each harm and seed: the distances before, and at the end without and with rescue; whether it came back."""
     table = []
     pairs = {(run["harm"], run["net"], run["seed"], run["rescue"] > 0): run for run in runs}
     for (harm, net, seed, rescued), run in pairs.items():

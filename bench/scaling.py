@@ -1,11 +1,11 @@
-"""What a step costs as the batch, the nets' width or the images' size grows, each alone around the preset `mirror`.
+"""The time of a step as the batch, the nets' width or the images' size grows, each alone around the preset `mirror`.
 
     python bench/scaling.py [--rounds 9] [--batch 16 32 ...] [--width 8 ...] [--size 16 ...] [--device cpu]
                             [--figure docs/figures/scaling.png]
 
 All settings play in turn, round by round, in one process. Fits log ms = a + k log x by least squares, over all points
-and over the upper ones, from the preset's own value on, where what every step pays in any case weighs little. Prints
-Markdown tables and draws three log-log panels. `--figure ""` draws none.
+and over those from the preset's value on, where the constant cost of a step matters little. Prints Markdown tables and
+draws three log-log panels. `--figure ""` draws none.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from counting import step_flops
 from players import CONFIG, engine_loop, mirror, stand_ins
 from timing import machine, quartiles, seconds, spread
 
-# The preset's own value is where the upper points begin.
+# The upper points begin at the preset's value.
 OWN = {"batch": CONFIG.batch, "width": 16, "size": 32}
 GRID = {"batch": [16, 32, 64, 128, 256, 512], "width": [8, 16, 32, 64], "size": [16, 32, 64, 128]}
 WORDS = {"batch": "images in a batch", "width": "width of the nets", "size": "side of the images, pixels"}
@@ -73,7 +73,7 @@ def measure(settings: list[Setting], rounds: int, device: str) -> dict[Setting, 
         plays[batch, width, size] = play, max(2, math.ceil(TURN_S / seconds(play, 1, device)))
     times: dict[Setting, list[float]] = {one: [] for one in settings}
     for i in range(rounds):
-        for one in settings[:: -1 if i % 2 else 1]:  # whoever follows a slow one is not always the same
+        for one in settings[:: -1 if i % 2 else 1]:  # a setting does not always follow the same one
             play, steps = plays[one]
             times[one].append(seconds(play, steps, device))
     return times
@@ -116,7 +116,7 @@ def print_fits(grid: dict[str, list[int]], times: dict[Setting, list[float]]) ->
 
 
 def upper(axis: str, values: list[int]) -> list[int]:
-    """From the preset's own value on."""
+    """The points from the preset's value on."""
     return [v for v in values if v >= OWN[axis]]
 
 

@@ -4,7 +4,7 @@
     for e in 0 1 3 7 15 31; do ayneh evaluate runs/stacked --epoch $e; done
     python bench/stacked.py runs/stacked
 
-Reads what `ayneh evaluate` wrote into the run folder, evaluation-epoch-*.json, and nothing else.
+Reads only the evaluation-epoch-*.json that `ayneh evaluate` wrote into the run folder, and its metrics.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Seconds from a command to its first word and to its first batch, and the memory that a run takes at most.
+"""Seconds from a command to its first output and to its first batch, and the peak memory of a run.
 
     python bench/startup.py [--rounds 5] [--preset mirror]
 
-`ayneh --help` and `ayneh train`, each in a process of its own, as a user starts them; the run is stopped after its
-first epoch, with that epoch's picture, checkpoint and score behind it. Prints a table: medians, least and most.
+`ayneh --help` and `ayneh train`, each in a new process, as a user starts them; the run is stopped after its first
+epoch, once that epoch's picture, checkpoint and score are written. Prints a table: medians, least and most.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python bench/throughput.py [--rounds 15] [--steps 10] [--replicas 1 2 4 8 16 32 64] [--threads N] [--device cpu]
 
-In each round everybody plays some steps, forwards and backwards through the list in turn, after the machine's rates for
-a large matrix product and a copy were taken; large stacks play in every third round. Prints Markdown tables of medians
-with quartiles; ratios are taken round by round. `--no-memory` leaves the last table out.
+In each round the machine's rates for a large matrix product and a copy are measured; then every loop plays some steps,
+through the list forwards and backwards by turns; large stacks play in every third round. Prints Markdown tables of
+medians with quartiles; ratios are taken round by round. `--no-memory` leaves the last table out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Player(NamedTuple):
     play: Callable[[], None]
     replicas: int = 1
     precision: str = "auto"
-    floored: bool = True  # whether the floor, measured in the default arithmetic, is its own
+    floored: bool = True  # whether the floor, which is measured in the default arithmetic, applies to it
 
     def turn(self, steps: int, device: str) -> float:
         """Seconds a step, over fewer steps the larger the stack."""
@@ -44,7 +44,7 @@ class Player(NamedTuple):
 
 
 def players_of(replicas: list[int], device: str) -> dict[str, Player]:
-    """Everybody, by name, warmed up."""
+    """All loops by name, warmed up."""
     pixels = stand_ins()
     players = {
         "plain loop, PIL data loader": Player(plain_loop(through_pil(pixels, BATCH), device)),
@@ -69,14 +69,14 @@ def measure(
     for i in range(rounds):
         choose_precision("auto", torch.device(device))
         floors.append(floor())
-        for name in list(players)[:: -1 if i % 2 else 1]:  # whoever follows a slow one is not always the same
+        for name in list(players)[:: -1 if i % 2 else 1]:  # a loop does not always follow the same one
             if players[name].replicas < RARE or i % EVERY == 0:
                 times[name][i] = players[name].turn(steps, device)
     return floors, times
 
 
 def print_floor(floors: list[Floor], flops: int, moved: int) -> None:
-    """What the floor is made of."""
+    """Print the parts of the floor."""
     products = f"{flops / 1e9:.3f} GFLOP at {spread([f.flops_rate / 1e9 for f in floors], 0)} GFLOP/s"
     copies = f"{moved / 1e6:.1f} MB at {spread([f.bytes_rate / 1e9 for f in floors], 1)} GB/s"
     print("| floor of a step, R = 1 | ms (quartiles) | from |")

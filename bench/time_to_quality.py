@@ -4,9 +4,9 @@
     python bench/time_to_quality.py draw
 
 Runs need their checkpoints: `ayneh train fast --seed 0 --keep.keep-epochs 1 --out runs/fast-0`. Quality is
-`fd_10k_mnist_test`: 10,000 fakes of the averaged G against MNIST's test split. Seconds are the run's own clock, with
-its pictures and checkpoints; FLOPs are those of a step as PyTorch counts them, convolutions and matrix products. What
-is scored is added to bench/time_to_quality.json; `draw` reads that alone and writes docs/figures/time-to-quality.png.
+`fd_10k_mnist_test`: 10,000 fakes of the averaged G against MNIST's test split. Seconds are those in the run's metrics,
+with its pictures and checkpoints; FLOPs are those of a step as PyTorch counts them, convolutions and matrix products.
+Scores are added to bench/time_to_quality.json; `draw` reads that file and writes docs/figures/time-to-quality.png.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Curve = dict[str, Any]  # preset, seed, threads, points: epoch, images, seconds,
 
 
 def score(folders: list[Path], epochs: list[int]) -> None:
-    """Score each run after so many epochs, as far as its checkpoints are there, and keep the curves."""
+    """Score the checkpoints of each run that are there after these epochs, and keep the curves."""
     curves: list[Curve] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     judge = judge_of(Data("mnist"))
     for folder in folders:
@@ -69,7 +69,7 @@ def score(folders: list[Path], epochs: list[int]) -> None:
 
 
 def preset_of(config: Config) -> str:
-    """The preset that a run was of, by its game."""
+    """The preset of a run, by its game."""
     for name, preset in PRESETS.items():
         same = {"epochs": config.epochs, "seed": config.seed, "keep": config.keep}
         if replace(preset.config, **same) == config:

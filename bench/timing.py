@@ -1,4 +1,4 @@
-"""How the benches take time, and how they say it."""
+"""How the benches measure time, and the form in which they print it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 
 def settle(device: str) -> None:
-    """Wait until the device has done all that it was asked for; a CPU has."""
+    """Wait until the device has finished its work; a CPU always has."""
     kind = device.partition(":")[0]
     if kind != "cpu":
         getattr(torch, kind).synchronize()
@@ -30,7 +30,7 @@ def seconds(play: Callable[[], object], steps: int, device: str) -> float:
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """(lower quartile, median, upper quartile); of a single value, itself."""
+    """(lower quartile, median, upper quartile); of a single value three times that value."""
     low, mid, high = statistics.quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3
     return low, mid, high
 
@@ -52,7 +52,7 @@ def machine(device: str) -> str:
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells it."""
+    """The processor's name, if the system has it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

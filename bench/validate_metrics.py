@@ -1,8 +1,7 @@
-"""Do the metrics notice damage? ``AYNEH_DATA=... python bench/validate_metrics.py``, about 10 minutes on one core.
+"""Do the metrics change with damage? ``AYNEH_DATA=... python bench/validate_metrics.py``, 10 minutes on one core.
 
-Spoils 1,000 held-out MNIST digits in six ways at growing strengths, scores them against the test split, and writes
-docs/figures/metrics.png and metrics.json. A random 1,000 of the training images play the perfect generator; the
-judge knows 50,000 others.
+Damages 1,000 of MNIST's training images in six ways at growing strengths, scores them against the test split, and
+writes docs/figures/metrics.png and metrics.json. The judge's training images are 50,000 others.
 """
 
 from __future__ import annotations
