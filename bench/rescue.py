@@ -67,7 +67,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
     from ayneh.jobs import train
     from ayneh.presets import PRESETS
     from ayneh.record import RESCUES, Record
-    from ayneh.terminal import Watch
+    from ayneh.terminal import Terminal
     from ayneh.training.fit import fit
     from ayneh.training.scorer import Scorer
 
@@ -99,7 +99,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
         record = Record.create(folder, config, {"device": "cpu", "threads": 1, "workers": 0})
         broke = ""
         try:
-            fit(record, config, match, None, Watch(quiet=True))
+            fit(record, config, match, None, Terminal(quiet=True))
         except Exception as error:
             broke = str(error)
     finally:

@@ -41,7 +41,7 @@ class Interrupt:
         print("\nStopping after this step, and saving; press Ctrl-C again to stop at once.", file=sys.stderr)
 
 
-class Watch:
+class Terminal:
     """Messages and progress of a verb. ``quiet``: neither is shown."""
 
     def __init__(self, quiet: bool = False) -> None:

@@ -49,9 +49,7 @@ class Normal(Prior):
 
     name = "normal"
     mean: float = 0.0
-    """Mean of a coordinate."""
     std: float = 1.0
-    """Standard deviation of a coordinate."""
 
     def __post_init__(self) -> None:
         _need(math.isfinite(self.mean), "mean", self.mean, "finite")
@@ -73,9 +71,7 @@ class Uniform(Prior):
 
     name = "uniform"
     low: float = -1.0
-    """Lower end."""
     high: float = 1.0
-    """Upper end."""
 
     def __post_init__(self) -> None:
         _need_range(self.low, self.high)
@@ -122,7 +118,6 @@ class TruncatedNormal(Prior):
 
     name = "truncated-normal"
     mean: float = 0.0
-    """Mean of a coordinate."""
     std: float = 1.0
     """Standard deviation before the cut."""
     bound: float = 2.0
@@ -152,7 +147,6 @@ class Laplace(Prior):
 
     name = "laplace"
     mean: float = 0.0
-    """Mean of a coordinate."""
     scale: float = 1.0
     """Mean distance from the mean."""
 
@@ -210,9 +204,7 @@ class Bernoulli(Prior):
     p: float = 0.5
     """Probability of the upper value."""
     low: float = -1.0
-    """Lower value."""
     high: float = 1.0
-    """Upper value."""
 
     def __post_init__(self) -> None:
         _need(0 < self.p < 1, "p", self.p, "between 0 and 1")

@@ -15,7 +15,7 @@ from ayneh.doctor import page, rescue, words
 from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.doctor.page import Section
 from ayneh.record import RESCUES, Record
-from ayneh.terminal import Watch
+from ayneh.terminal import Terminal
 
 COLOURS = {"severe": "red", "warning": "yellow", "note": "dim"}
 
@@ -73,7 +73,7 @@ def _probe(record: Record, replica: int, steps: int, epochs: tuple[int, ...] | N
     from ayneh import probe
     from ayneh.probe.support import Plan
 
-    return probe.words(probe.probe(record, epochs, replica, Plan(steps=steps), Watch().say))
+    return probe.words(probe.probe(record, epochs, replica, Plan(steps=steps), Terminal().say))
 
 
 def _rescues(record: Record) -> list[Section]:

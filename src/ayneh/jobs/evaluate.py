@@ -14,7 +14,7 @@ from ayneh import __version__, evaluation
 from ayneh.config import Data
 from ayneh.errors import UserError
 from ayneh.record import Record
-from ayneh.terminal import Watch
+from ayneh.terminal import Terminal
 
 if TYPE_CHECKING:
     from ayneh.judge.report import Report
@@ -51,18 +51,18 @@ def evaluate(
     """
     if not runs and images is None:
         raise UserError("There is nothing to evaluate: give a run folder, or --images with a folder or .npz file.")
-    watch = Watch(quiet)
+    terminal = Terminal(quiet)
     judges: evaluation.Judges = {}
     reports: dict[str, Report] = {}
     for run in runs:
         record = Record.open(run)
-        report = evaluation.evaluate(record, epoch, replica, n, inception, judges, watch.say)
+        report = evaluation.evaluate(record, epoch, replica, n, inception, judges, terminal.say)
         record.write_report("evaluation", _plain(report), epoch, replica)
         reports[str(run)] = report
     if images is not None:
         source = Data(data) if data else _data_of_first(runs)
         found = evaluation.images_at(images)
-        reports[images] = evaluation.evaluate_images(found, source, inception, judges, watch.say)
+        reports[images] = evaluation.evaluate_images(found, source, inception, judges, terminal.say)
     if json:
         print(json_format.dumps({label: _plain(report) for label, report in reports.items()}, indent=2))
     else:

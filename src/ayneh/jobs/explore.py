@@ -9,7 +9,7 @@ import tyro
 
 from ayneh.errors import UserError, extra
 from ayneh.explorer.library import Library
-from ayneh.terminal import Watch
+from ayneh.terminal import Terminal
 
 
 def explore(
@@ -36,7 +36,7 @@ def explore(
         raise UserError("No run is named: try `ayneh explore runs/NAME`.")
     if not 0 <= port < 65536:
         raise UserError(f"--port is {port}; a port is a number from 0 to 65535.")
-    library, watch = Library(runs), Watch()
+    library, terminal = Library(runs), Terminal()
     with extra("explore", "`ayneh explore`"):
         import onnx  # noqa: F401
         import starlette  # noqa: F401
@@ -52,13 +52,15 @@ def explore(
     listening = listen(host, port)
     asked, port = port, listening.getsockname()[1]
     if asked not in (0, port):
-        watch.say(f"Port {asked} is taken; the page is at another one.")
+        terminal.say(f"Port {asked} is taken; the page is at another one.")
     if not is_loopback(host):
-        watch.say(f"Listening at {host}: everyone who can reach this machine can see these runs. There is no password.")
+        terminal.say(
+            f"Listening at {host}: everyone who can reach this machine can see these runs. There is no password."
+        )
     url = url_of(host, port)
     print(url, flush=True)
-    watch.say("Press Ctrl-C to end it.")
+    terminal.say("Press Ctrl-C to end it.")
     if open:
         webbrowser.open(url)
     serve(library, host, listening)
-    watch.say("")
+    terminal.say("")

@@ -7,7 +7,7 @@ from pathlib import Path
 import tyro
 
 from ayneh.record import Record
-from ayneh.terminal import Watch
+from ayneh.terminal import Terminal
 
 
 def export(
@@ -37,9 +37,9 @@ def export(
     """
     from ayneh.export.write import export as write
 
-    watch, record = Watch(quiet), Record.open(run)
+    terminal, record = Terminal(quiet), Record.open(run)
     checkpoint = record.checkpoints.at_epoch("best" if best else epoch)
-    written = write(record, checkpoint, out or record.export_path(to), to, replica, overwrite, watch.say)
+    written = write(record, checkpoint, out or record.export_path(to), to, replica, overwrite, terminal.say)
     for net in written.about["nets"].values():
         apart = f"differs from PyTorch by at most {net['difference']:.1e} on {written.about['checked']} draws"
         print(f"{written.folder / net['file']}: {net['numbers']:,} numbers, {apart}")

@@ -7,7 +7,7 @@ from typing import Literal
 import tyro
 
 from ayneh.evaluation import train_judge
-from ayneh.terminal import Watch
+from ayneh.terminal import Terminal
 
 
 def judge(
@@ -29,7 +29,7 @@ def judge(
         epochs: passes over the data (default: enough for 600,000 images, at most 150).
         quiet: print the result only.
     """
-    trained = train_judge(data, resize, epochs, Watch(quiet).say)
+    trained = train_judge(data, resize, epochs, Terminal(quiet).say)
     for name, accuracy in trained.accuracy.items():
         print(f"{name}: {'no labels' if accuracy is None else f'accuracy_test {accuracy:.4f}'}")
     print(f"judge of {data}: {trained.folder}")

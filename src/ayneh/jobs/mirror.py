@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ayneh import __version__
 from ayneh.record import Record
-from ayneh.terminal import Watch
+from ayneh.terminal import Terminal
 
 
 def mirror(
@@ -42,8 +42,8 @@ def mirror(
     """
     from ayneh.inverse.reading import read
 
-    watch, record = Watch(quiet), Record.open(run)
-    found = read(record.checkpoints.at_epoch(epoch), replica, images, invert, watch.say)
+    terminal, record = Terminal(quiet), Record.open(run)
+    found = read(record.checkpoints.at_epoch(epoch), replica, images, invert, terminal.say)
     report = {"run": str(run), "replica": replica, "ayneh": __version__} | found.as_dict()
     record.write_report("mirror", report, epoch, replica)
     picture = record.report_path("mirror", epoch, replica, ".png")

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import Study, read
-from ayneh.studies.progress import Board, cores, table_of
-from ayneh.terminal import Interrupt, Watch
+from ayneh.studies.progress import LiveTable, cores, table_of
+from ayneh.terminal import Interrupt, Terminal
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.studies.forecast import Forecast
@@ -59,15 +59,15 @@ def study(
     if action == "plan":
         _plan(asked, forecast(asked, workers, device))
         return
-    watch = Watch(quiet)
+    terminal = Terminal(quiet)
     ledger = Ledger.create(out or Path("runs") / f"study-{asked.name}", asked)
     with ledger.locked():
-        watch.say(f"{ledger.folder}: measuring {len(asked.groups())} groups of {len(ledger.runs)} runs")
+        terminal.say(f"{ledger.folder}: measuring {len(asked.groups())} groups of {len(ledger.runs)} runs")
         cost = forecast(asked, workers, device, ledger.unfinished())
         refuse_over_budget(asked, cost)
-        watch.say(f"{cost.runs} of {len(ledger.runs)} runs to play, about {cost.minutes:.1f} minutes")
-        with Interrupt() as interrupt, Board(ledger, workers, watch) as board:
-            play_study(ledger, cost, engine, address, interrupt.caught, board.show)
+        terminal.say(f"{cost.runs} of {len(ledger.runs)} runs to play, about {cost.minutes:.1f} minutes")
+        with Interrupt() as interrupt, LiveTable(ledger, workers, terminal) as table:
+            play_study(ledger, cost, engine, address, interrupt.caught, table.show)
     _report(ledger)
 
 

@@ -13,7 +13,7 @@ from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
 from ayneh.record import Record
-from ayneh.terminal import Watch
+from ayneh.terminal import Terminal
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.engine.match import Match
@@ -39,7 +39,7 @@ def train(
     from ayneh.engine.stacks import choose_workers
     from ayneh.training.fit import fit
 
-    watch = Watch(quiet)
+    terminal = Terminal(quiet)
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     replaced = Record(folder) if overwrite and Record(folder).exists() else None
     if replaced:
@@ -49,14 +49,14 @@ def train(
     match = lay_out(config, config.device)
     workers = choose_workers(match, config.epochs * match.steps_per_epoch)
     how = f"{workers} processes" if workers else "one process"
-    watch.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
+    terminal.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
     if replaced:
         with replaced.locked():
             replaced.remove()
     engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
     record = Record.create(folder, config, engine)
     with record.locked():
-        fit(record, record.config(), match, None, watch)
+        fit(record, record.config(), match, None, terminal)
 
 
 def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bool = False) -> None:
@@ -69,13 +69,13 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
     """
     from ayneh.training.fit import fit
 
-    watch = Watch(quiet)
+    terminal = Terminal(quiet)
     record = Record.open(run)
     with record.locked():
         config = record.config()
         checkpoint, damaged = record.checkpoints.newest()
         for problem in damaged:
-            watch.say(f"{problem} Going on from the one before it.")
+            terminal.say(f"{problem} Going on from the one before it.")
         if checkpoint and (changed := differences(replace(checkpoint.config, epochs=config.epochs), config)):
             raise UserError(
                 f"{run}/config.json is not what this run was trained with ({changed}): undo the change, or start a new "
@@ -90,8 +90,8 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
         match = lay_out(config, engine["device"], engine["threads"], run)
         if checkpoint:
             _refuse_other_images(record, checkpoint, match)
-        watch.say(f"{run}: {_from_where(checkpoint.step if checkpoint else 0, match, config)}")
-        fit(record, config, match, checkpoint, watch)
+        terminal.say(f"{run}: {_from_where(checkpoint.step if checkpoint else 0, match, config)}")
+        fit(record, config, match, checkpoint, terminal)
 
 
 def lay_out(config: Config, device: str, threads: int | None = None, run: Path | None = None) -> Match:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ayneh.record import Standing
 from ayneh.studies.ledger import Ledger, group_name
-from ayneh.terminal import Watch
+from ayneh.terminal import Terminal
 
 
 def cores() -> int:
@@ -68,15 +68,15 @@ def table_of(ledger: Ledger, workers: int) -> Table:
     return table
 
 
-class Board:
+class LiveTable:
     """The table, kept up to date in a terminal; elsewhere a line for every tenth of the runs."""
 
-    def __init__(self, ledger: Ledger, workers: int, watch: Watch) -> None:
-        self.ledger, self.workers, self.watch, self.tenths = ledger, workers, watch, 0
-        live = watch.console.is_terminal and not watch.quiet
-        self.live = Live(console=watch.console, auto_refresh=False, transient=True) if live else None
+    def __init__(self, ledger: Ledger, workers: int, terminal: Terminal) -> None:
+        self.ledger, self.workers, self.terminal, self.tenths = ledger, workers, terminal, 0
+        live = terminal.console.is_terminal and not terminal.quiet
+        self.live = Live(console=terminal.console, auto_refresh=False, transient=True) if live else None
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> LiveTable:
         if self.live:
             self.live.start()
         return self
@@ -94,4 +94,4 @@ class Board:
         done = runs - len(self.ledger.unfinished())
         if done * 10 // runs > self.tenths:
             self.tenths = done * 10 // runs
-            self.watch.say(f"{done} of {runs} runs done")
+            self.terminal.say(f"{done} of {runs} runs done")

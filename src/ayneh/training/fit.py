@@ -14,22 +14,22 @@ from ayneh.errors import Stopped, UserError
 from ayneh.evaluation import judge_of
 from ayneh.pictures import load_png, save_animation
 from ayneh.record import RESCUES, Record
-from ayneh.terminal import Clock, Interrupt, Watch
+from ayneh.terminal import Clock, Interrupt, Terminal
 from ayneh.training.board import Board
 from ayneh.training.journal import Journal, Now, usual
 from ayneh.training.play import Play
 from ayneh.training.scorer import Scorer
 
 
-def fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, watch: Watch) -> None:
+def fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, terminal: Terminal) -> None:
     """Play a run to its last epoch, from a checkpoint or (None) from its first step, into its folder.
 
     match: of the config as it was asked for. Raises Stopped where the run was interrupted, broke down or found the
     disk full; what was saved stays.
     """
-    run = Fit(record, config, match, checkpoint, watch)
+    run = Fit(record, config, match, checkpoint, terminal)
     try:
-        with Interrupt() as interrupt, watch.bar(run.total, run.step) as move:
+        with Interrupt() as interrupt, terminal.bar(run.total, run.step) as move:
             while run.step < run.total:
                 run.on(interrupt.caught, move)
         run.end()
@@ -53,9 +53,9 @@ class Fit:
     """A run and its rescues."""
 
     def __init__(
-        self, record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, watch: Watch
+        self, record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, terminal: Terminal
     ) -> None:
-        self.record, self.config, self.asked, self.watch = record, config, match, watch
+        self.record, self.config, self.asked, self.terminal = record, config, match, terminal
         self.total = config.epochs * match.steps_per_epoch
         self.rescues = rescue.from_dict(record.report(RESCUES))
         record.rewind(checkpoint.step if checkpoint else 0)
@@ -115,7 +115,7 @@ class Fit:
         board = Board(self.record.events_folder, step) if self.config.keep.tensorboard else None
         self.journal = Journal(
             self.record, self.config, range(self.config.seeds), usual(self.config), match.steps_per_epoch, step,
-            self.rescues, self._scorer(), board, self.watch.say,
+            self.rescues, self._scorer(), board, self.terminal.say,
         )  # fmt: skip
         self.play = Play(
             match, [self.journal], self.clock, step, checkpoint.tensors if checkpoint else None,
@@ -130,7 +130,7 @@ class Fit:
         try:
             judge = judge_of(self.config.data, self.record.folder)
         except UserError as error:
-            self.watch.say(f"Training goes on without scores. {error}")
+            self.terminal.say(f"Training goes on without scores. {error}")
             return None
         # With --rescue the game depends on the scores, and must not depend on time: they are always taken.
         scorer = Scorer(judge, keep.score_images, always=self.config.rescue > 0, lines=self.record.lines())
@@ -161,7 +161,7 @@ class Fit:
         given_up = (self.step - to_step) * match.images_per_step
         to_epoch = to_step // match.steps_per_epoch - 1
         one = rescue.Rescue(finding, words, self.step, to_step, to_epoch, given_up, change)
-        self.watch.say(one.sentence())
+        self.terminal.say(one.sentence())
         self.record.abandon(to_step, len(self.rescues) + 1)  # first, since a resumed run takes the newest checkpoint
         self.rescues.append(one)
         self.record.write_report(RESCUES, rescue.to_dict(self.rescues))
