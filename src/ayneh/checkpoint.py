@@ -75,7 +75,7 @@ class Checkpoints:
     """The folder with the checkpoints of one run."""
 
     def __init__(self, folder: Path, config: Callable[[], Config]) -> None:
-        """config: reads the run's own, whose path of the data holds for each checkpoint, so that images may move."""
+        """config: reads the run's config, whose path to the data is used for all checkpoints, since images may move."""
         self.folder, self._config = folder, config
 
     def path(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The run folder. Every path in it is made here, and no other file knows its layout. Plain files, no pickles.
+"""The run folder. Every path in it is made here alone. Plain files, no pickles.
 
 While a run trains:
 
@@ -160,11 +160,11 @@ class Record:
     # -- how far it is ---------------------------------------------------------------------------------------------
 
     def standing(self, ended: bool | None = None) -> Standing:
-        """How far the run is. ended: whether it has ended, where the caller knows (None: as its files tell)."""
+        """How far the run is. ended: whether it has ended, if the caller knows (None: by its files)."""
         config, lines, outcome = self.config(), self.lines(), self.outcome() or {}
         broken = [e for e in self.events() if e["name"] == "not finite" and e["appeared"] and "rescue" not in e]
         last = max([*lines[-1:], *broken], key=lambda line: line["step"], default={"epoch": -1, "step": 0})
-        if ended is None:  # checkpoints may have been deleted since: then the pictures tell
+        if ended is None:  # of deleted checkpoints there are still pictures
             complete = config.epochs - 1 in (self.checkpoints.epochs() or self.pictures(0, config.seeds))
             ended = bool(outcome or broken or complete)
         state: State = "stopped"
@@ -180,12 +180,12 @@ class Record:
         return Standing(state, last["epoch"] + 1, config.epochs, last["step"], wall_s)
 
     def _lively(self) -> bool:
-        """Whether training wrote here within `LIVELY_S`. To ask for its lock instead could take it from a trainer."""
+        """Whether training wrote here within `LIVELY_S`. Trying the lock instead could take it from a trainer."""
         written = max(written_s(self.metrics), written_s(self.folder / "config.json"))
         return time.time() - written < LIVELY_S and written_s(self.checkpoints.path(INTERRUPTED)) < written
 
     def outcome(self) -> dict[str, Any] | None:
-        """What a run of a study came to; None until it has ended."""
+        """The outcome of a study's run; None until it has ended."""
         values = read_json(self.folder / OUTCOME)
         return older.outcome(values) if values else None
 
@@ -200,7 +200,7 @@ class Record:
         append_lines(self.metrics, line)
 
     def lines(self) -> list[dict[str, Any]]:
-        """All lines of metrics as they are written today, but for a last one that a kill cut off."""
+        """All lines of metrics in today's form, without a last one that a kill cut off."""
         return [older.line(line) for line in read_lines(self.metrics)]
 
     def note_finding(self, event: dict[str, Any]) -> None:
@@ -278,7 +278,7 @@ class Record:
         return [older.evaluation(report) for report in found if report is not None]
 
     def epoch_of(self, checkpoint: Checkpoint) -> int | None:
-        """The epoch (from 0) of the checkpoint's last step; None if no file tells."""
+        """The epoch (from 0) of the checkpoint's last step; None if no file has it."""
         if checkpoint.path.stem.startswith("epoch-"):
             return number_in(checkpoint.path)
         return max((line["epoch"] for line in self.lines() if line["step"] <= checkpoint.step), default=None)

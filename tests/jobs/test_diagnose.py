@@ -62,7 +62,7 @@ def test_a_healthy_run_is_quiet(ayneh, recorded):
     status, out, _ = ayneh("diagnose", folder)
     assert status == 0
     assert "Nothing was found: 17 of 18 symptoms could be judged, in 60 looks." in out
-    assert "cannot tell: small batch" in out
+    assert "cannot be judged: small batch" in out
     text = page(folder)
     assert "neither net has batch normalisation" in text
     assert "finding severe" not in text
@@ -162,8 +162,8 @@ def test_a_net_of_ones_own_is_diagnosed_as_far_as_it_is_known(ayneh, tmp_path):
     assert (status, err) == (0, "")
     assert "The run has notes: there are few training images" in out
     assert "--net.name mine" in out
-    assert "cannot tell:" in out
-    assert "small batch" in out.split("cannot tell:")[1]
+    assert "cannot be judged:" in out
+    assert "small batch" in out.split("cannot be judged:")[1]
     assert "the net &#39;mine&#39; is not one of ayneh&#39;s, so its normalisation is not known" in page(folder)
 
 

@@ -88,7 +88,7 @@ def test_the_path_stays_on_the_sphere_and_joins_its_ends(model):
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda m: m.sample_z(0), "n is 0: ask for at least one"),
+        (lambda m: m.sample_z(0), "n is 0; it must be at least 1"),
         (lambda m: m.generate(np.zeros((2, 5))), r"Latents are \(N, 6\), not \(2, 5\)"),
         (lambda m: m.generate(np.zeros(6)), r"Latents are \(N, 6\), not \(6,\)"),
         (lambda m: m.generate(m.sample_z(1), "int8"), "dtype is 'int8': choose 'uint8' or 'float32'"),

@@ -85,7 +85,7 @@ def test_a_generator_that_broke_down_is_said_to_have(tmp_path, tiny_run, monkeyp
     draw = Sampler.images
     monkeypatch.setattr(Sampler, "images", lambda *args: draw(*args) + float("nan"))
     values = probe.probe(Record.open(tmp_path), [1], plan=QUICK)
-    assert probe.words(values) == ["After epoch 1 nothing can be told: G's images are not finite."]
+    assert probe.words(values) == ["After epoch 1 nothing can be measured: G's images are not finite."]
     assert probe.figures(values) == []
 
 
@@ -120,11 +120,11 @@ def test_what_starves_is_said_to_starve_under_its_own_loss_alone(probed):
     [
         ({"plain": (0.5, 0.5, 0.5, 0.49)}, "does not tell the sides apart"),
         ({"plain": (0.5, 0.4, 0.3, 0.2)}, "tells the sides apart in part"),
-        ({"plain": (0.5, 0.4, 0.3, 0.2)}, "It cannot be told: in 3 steps no fresh D"),
+        ({"plain": (0.5, 0.4, 0.3, 0.2)}, "Not shown here: in 3 steps no fresh D"),
         ({"plain": (0.0, 0.0, 0.5, 0.02)}, "from step 3 on"),
         ({"norms": (1.0, 1.0, 1.0, 0.011)}, "Starvation was not seen in 3 steps"),
         ({"norms": (1.0, 1.0, 1.0, 0.05)}, "falls 20-fold"),
-        ({}, "Supports that meet everywhere do not keep it from vanishing"),
+        ({}, "Supports that overlap everywhere do not keep it from vanishing"),
         (
             {"norms": (1.0, 1.0, 1.0, 0.2), "noised": (0.5, 0.5, 0.5, 0.2)},
             "Where the noise leaves D uncertain, it does not vanish",
@@ -135,8 +135,8 @@ def test_what_starves_is_said_to_starve_under_its_own_loss_alone(probed):
         ({"null": 0.3}, "This probe cannot tell."),
         ({"null": 0.53}, "a draw as it should be"),
         ({"null": 0.46}, "a draw as it should be"),
-        ({"rounded": (0.5, 0.5, 0.5, 0.4)}, "from 0.000 to 0.400; D read grey levels"),
-        ({}, "from 0.000 to 0.000; no difference can be told"),
+        ({"rounded": (0.5, 0.5, 0.5, 0.4)}, "from 0.000 to 0.400; D used grey levels"),
+        ({}, "from 0.000 to 0.000; no difference is shown"),
     ],
 )
 def test_words_follow_the_numbers(probed, changes, sentence):

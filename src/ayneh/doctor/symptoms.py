@@ -62,7 +62,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         threshold=0.6,
         below=True,
         evidence="D ranks a real image above a fake in {value:.2f} of pairs (0.5 is guessing), while only "
-        "{coverage:.0%} of real images have a fake near them: D does not tell poor fakes from the data.",
+        "{coverage:.0%} of real images have a fake near them: D does not distinguish poor fakes from the data.",
         source=f"{BENCH}: healthy runs stay above 0.9",
         cure=cures.strengthen_dis,
     ),
@@ -257,7 +257,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
 
 
 def examine(course: Course) -> tuple[list[Finding], dict[str, str]]:
-    """All findings of a whole record, in the order in which they appeared, and what cannot be told, with the reason."""
+    """All findings of a whole record, in the order in which they appeared; the symptoms not judged, with the reason."""
     watches = {name: Watch(name, symptom) for name, symptom in SYMPTOMS.items()}
     unknown: dict[str, str] = {}
     for name, symptom in SYMPTOMS.items():

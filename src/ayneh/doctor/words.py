@@ -1,4 +1,4 @@
-"""Sentences about findings and events: here alone are they made, for the terminal, the page and the model card."""
+"""All sentences about findings and events, for the terminal, the page and the model card."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ from ayneh.game.nets import Discriminator
 class Critic:
     """One replica's D in eval mode: features, latents and logits of single images.
 
-    The name tells it from the `Discriminator` of the game, whose batch norm uses the current batch of real or of
-    generated images. A critic's batch norm has standing statistics: averages over 2,048 images of D's own generator,
-    without dropout or shifts. The run folder suffices to compute them, and D was trained to read generated images under
-    such statistics. For logits, statistics over batches of ``reals`` as well are better (docs/export.md).
+    In the game the batch norm of a `Discriminator` uses the current batch of real or of generated images. A critic's
+    batch norm has standing statistics: averages over 2,048 images of the run's generator, without dropout or shifts.
+    They need the run folder alone, and D was trained to read generated images under such statistics. For logits,
+    statistics over batches of ``reals`` as well are better (docs/export.md).
     """
 
     def __init__(self, dis: Discriminator, sampler: Sampler, reals: Tensor | None = None) -> None:

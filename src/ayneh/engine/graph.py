@@ -127,7 +127,7 @@ def check(stack: Captured, plain: Inline) -> tuple[float, float]:
 
 
 def record(device: torch.device, play: Play) -> Play:
-    """Record what ``play`` launches on ``device``, after a warm-up on a stream of its own; returns its replay."""
+    """Record what ``play`` launches on ``device``, after a warm-up on a separate stream; returns its replay."""
     with torch.cuda.device(device):
         here, side, graph = torch.cuda.current_stream(), torch.cuda.Stream(), torch.cuda.CUDAGraph()
         side.wait_stream(here)
@@ -175,7 +175,7 @@ def leaves(nest: Any) -> Iterator[Tensor]:
 
 
 def copied(nest: Any) -> Any:
-    """The same nest with tensors of its own."""
+    """The same nest with copies of its tensors."""
     if isinstance(nest, Tensor):
         return nest.clone(memory_format=torch.contiguous_format)
     if isinstance(nest, dict):

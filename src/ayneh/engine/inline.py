@@ -1,4 +1,4 @@
-"""A stack of replicas in this process, and what every stack offers."""
+"""A stack of replicas in this process, and the interface of every stack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ayneh.game.step import State
 
 
 class Stack(Protocol):
-    """R replicas of one match, carried forward together."""
+    """R replicas of one match, advanced together."""
 
     step: int  # steps played so far
 

@@ -1,4 +1,4 @@
-"""The loop: play a stack chunk by chunk, and say after each what is due, a tick or an epoch's end."""
+"""The loop: play a stack chunk by chunk; after each, yield what is due: a tick, an epoch's end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ayneh.engine.meter import Meter
 
 @dataclass(frozen=True)
 class Moment:
-    """Where the loop stands after a chunk of steps."""
+    """The progress of the loop after a chunk of steps."""
 
     step: int  # steps played so far
     epoch: int  # the epoch that the last step belonged to, from 0

@@ -1,6 +1,6 @@
 """The replica axis: R copies of a net are one (R, P) tensor, a row of weights each.
 
-How the rows are run is decided here and nowhere else: a single replica runs as the plain module; on an
+How the rows are run is decided here alone: a single replica runs as the plain module; on an
 accelerator a stack runs under `torch.func.vmap` (one launch serves all); on a CPU, where grouped
 convolutions are slow, it runs row by row.
 """
@@ -16,7 +16,7 @@ from torch.func import vmap
 
 
 class Net:
-    """A module without weights of its own: `net(theta, x)` runs row r of theta on row r of x."""
+    """A module whose weights are an argument: `net(theta, x)` runs row r of theta on row r of x."""
 
     def __init__(self, module: nn.Module, precision: torch.dtype | None = None) -> None:
         """``precision``: autocast to this type on the forward pass (None: compute in theta's own type)."""
@@ -76,7 +76,7 @@ class Net:
         return torch.cat(pieces, dim=-1)
 
     def filled(self, row: Tensor) -> nn.Module:
-        """A plain module of its own with this row's (P,) weights, on its device."""
+        """A new plain module with this row's (P,) weights, on its device."""
         module = copy.deepcopy(self.module).to(row.device, row.dtype)
         module.load_state_dict(self.unpack(row), strict=False)  # the row has no buffers of batch norm
         return module

@@ -1,4 +1,4 @@
-"""Images of a trained generator: of its moving average, with standing batch statistics, from its own prior."""
+"""Images of a trained generator: of its moving average, with standing batch statistics, from the run's prior."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STANDING_LATENTS = 2048  # enough that the averaged mean of a unit is known to 2
 
 
 class Sampler:
-    """One replica's generator as a plain module in eval mode, with the batch statistics of its own prior."""
+    """One replica's generator as a plain module in eval mode, with the batch statistics of the replica's prior."""
 
     def __init__(self, net: Net, row: Tensor, config: Config) -> None:
         """row: the weights, (P,); config: that of this replica."""

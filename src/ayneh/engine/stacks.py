@@ -28,14 +28,14 @@ START_UP_S = 6.0  # importing PyTorch in a new process, measured at 3 to 5 s
 
 
 def stack_of(match: Match, state: State, step: int, workers: int = 0) -> Stack:
-    """The replicas in this process (0 workers; on CUDA each step as one recorded graph) or dealt out to processes."""
+    """The replicas in this process (0 workers; on CUDA each step as one recorded graph) or divided among processes."""
     if workers:
         return Processes(match, state, step, workers)
     return captured(match, state, step) if match.device.type == "cuda" else Inline(match, state, step)
 
 
 class Processes:
-    """The replicas dealt out to ``workers`` processes with one thread each; the state lives in shared memory."""
+    """The replicas divided among ``workers`` processes with one thread each; the state is in shared memory."""
 
     def __init__(self, match: Match, state: State, step: int, workers: int) -> None:
         self.match, self.step = match, step
@@ -62,8 +62,7 @@ class Processes:
             answers = [pipe.recv() for _, pipe in self.workers]
         except (EOFError, OSError) as error:
             raise Stopped(
-                "A worker process died (killed, perhaps for want of memory); the run goes on from its last checkpoint "
-                "by `ayneh resume`."
+                "A worker process died, perhaps because memory ran out; `ayneh resume` continues the run."
             ) from error
         for answer in answers:
             if isinstance(answer, Exception):

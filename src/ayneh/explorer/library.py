@@ -38,7 +38,7 @@ class Absent(UserError):
 
 
 class Cache:
-    """Keeps the values used last. It makes one value at a time; those that it has can be had meanwhile."""
+    """A cache of the values used last. It makes one value at a time; cached ones can be read meanwhile."""
 
     def __init__(self, size: int) -> None:
         self._size, self._kept = size, OrderedDict[Any, Any]()

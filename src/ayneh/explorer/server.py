@@ -24,7 +24,7 @@ from ayneh.errors import UserError
 from ayneh.explorer.assets import page_files, runtime_script, runtime_wasm_gz
 from ayneh.explorer.library import JSON, Absent, Answer, Library
 
-POLICY = (  # the page's own scripts and wasm, its own answers, and nothing from anywhere else
+POLICY = (  # the page's scripts and wasm and this server's answers alone
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -157,7 +157,7 @@ class Guard:
     """Allows read requests alone, under the server's own name, from its own page.
 
     A page of another site can make a browser send requests here: directly, which shows in Origin and Sec-Fetch-Site, or
-    under a name of its own that resolves to this address (DNS rebinding), which shows in Host.
+    under another name that resolves to this address (DNS rebinding), which shows in Host.
     """
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:

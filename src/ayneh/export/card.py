@@ -38,7 +38,7 @@ z = torch.from_numpy(sample("{prior}", {numbers}, 16, {dim}, seed=0))   # {law}
 images = modules(".").gen(z)                      # float32 (16, {channels}, {size}, {size}) in [-1, 1]
 ```
 
-`modules` gives `gen`, `dis` and `encoder` as `torch.nn.Module` in eval mode. It is no more than this, for each file:
+`modules` gives `gen`, `dis` and `encoder` as `torch.nn.Module` in eval mode. For each file it does this:
 
 ```python
 import json, torch
@@ -77,12 +77,12 @@ def card(about: dict[str, Any], record: Record, checkpoint: Checkpoint) -> str:
         _settings(config),
         "## Data and licence",
         f"Trained on {about['data']['name']}. Licence of the data: {about['data']['licence']} "
-        f"({about['data']['licence_source']}). The licence at the head of this card is that of the data; which one "
-        "these weights get is for whoever publishes them to say.",
+        f"({about['data']['licence_source']}). The licence at the head of this card is that of the data; the "
+        "publisher of these weights chooses theirs.",
         "## Limits",
         "A model of small images for learning and for experiments. It draws what its training images show, with their "
-        "biases and gaps, and can leave out whole kinds of them; D knows only its own G and says nothing about images "
-        "of other generators.",
+        "biases and gaps, and can leave out whole kinds of them; D was trained against this G alone: its logits mean "
+        "nothing for images of other generators.",
         "## Origin",
         f"`{about['checkpoint']}`, SHA-256 `{about['checkpoint_sha256']}`.",
     ]
@@ -169,7 +169,7 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
         parts += [
             f"By `ayneh evaluate`: {evaluation.get('n', 'some')} images against the test split. A score is named by "
             "its protocol: the metric, the number of images, the data set and its split (docs/metrics.md). They are "
-            "taken on the features of small nets of ayneh's own, so they are not the FID that papers print. The floor "
+            "taken on the features of small nets of ayneh's own, so they are not the FID of papers. The floor "
             "is what as many real training images score.",
             _table(("score", "value", "95 %", "floor", "n", "warning"), rows),
         ]
@@ -179,7 +179,7 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
         scores = [score for entries in last["scores"].values() if (score := entries[replica])]
         rows = [(score["protocol"], _plain(score["value"])) for score in scores]
         parts += [f"While training, after epoch {last['epoch']}:", _table(("score", "value"), rows)]
-    return "\n\n".join(parts) or "This checkpoint has not been scored: `ayneh evaluate` would."
+    return "\n\n".join(parts) or "This checkpoint has not been scored: run `ayneh evaluate`."
 
 
 def _findings(record: Record, checkpoint: Checkpoint, replica: int) -> str:

@@ -1,4 +1,4 @@
-"""What an export says about itself: where z comes from, what the images are, which run and data it is from.
+"""The description of an export: the distribution of z, the form of the images, the run and its data.
 
 It is in the config.json of an export, and as strings in the metadata of each net.
 """
@@ -54,9 +54,7 @@ LICENCES = {
     ),
     "kmnist": Licence("cc-by-sa-4.0", "CC BY-SA 4.0", "Clanuwat et al. 2018, codh.rois.ac.jp/kmnist"),
 }  # fmt: skip
-YOURS = Licence(
-    "other", "yours to know: the images were the user's own files", "they carry no licence that ayneh reads"
-)
+YOURS = Licence("other", "unknown: the images are the user's own files", "ayneh reads no licence from files")
 SIDES = {"digits": 8, "mnist": 28, "fashion-mnist": 28, "kmnist": 28, "stacked-mnist": 28}  # pixels, before a resize
 
 SAMPLES = {  # prior -> the formula of a coordinate of z, or of all

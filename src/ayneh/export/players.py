@@ -1,6 +1,6 @@
-"""G, D and the encoder of a checkpoint as plain modules in eval mode, each with the statistics that suit its work.
+"""G, D and the encoder of a checkpoint as plain modules in eval mode, each with batch-norm statistics for its use.
 
-G has those of 2,048 latents of its own prior. D has those of whole batches of real and of generated images in equal
+G has those of 2,048 latents of its prior. D has those of whole batches of real and of generated images in equal
 numbers, one kind in each batch as in the game: of all that were tried they keep the logit of a single image nearest to
 the one that the image has in a batch (docs/export.md). The encoder is D's features with those of generated images,
 under which D was trained to read z.
@@ -51,7 +51,7 @@ class Players:
 
     @torch.no_grad()
     def outputs(self, name: str, x: Tensor) -> Outputs:
-        """What the net of this name makes of z or images, by the names that its file uses."""
+        """The outputs of the net of this name on z or images, by their names in its file."""
         if name == "generator":
             return {"image": self.gen(x)}
         if name == "discriminator":
@@ -60,7 +60,7 @@ class Players:
         return {"features": features} | ({"z": reader(features)} if reader else {})
 
     def reader(self) -> nn.Module | None:
-        """D's features -> z in the prior's own units; None where D never learnt to read it."""
+        """D's features -> z in the prior's own units; None if D was not trained to read it."""
         if self.encoder.reader is None:
             return None
         reader, (mean, variance) = cast(Linear, self.encoder.reader), self.moments

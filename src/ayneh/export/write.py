@@ -57,7 +57,7 @@ def export(
     overwrite: bool = False,
     say: Callable[[str], None] = lambda words: None,
 ) -> Export:
-    """Write one replica's generator, discriminator and encoder into a folder that stands by itself.
+    """Write one replica's generator, discriminator and encoder into a self-contained folder.
 
     form: a key of FORMS. overwrite: replace an export that is in the folder. say: gets a sentence where the training
     images are gone. Raises UserError for a folder with something else in it, Stopped where a net does not compute what

@@ -1,7 +1,7 @@
 """An image in its frame, and back: 28 pixels in the middle of 32, 0..255 as [-1, 1] (docs/report.md, R5).
 
-The NumPy twin is loading/frame.py, the JavaScript twin explorer/page/frame.js; tests/game/frames.json holds the three
-to the same cases. Images are (..., H, W); an odd pixel of the frame lies to the right and below.
+loading/frame.py is the same in NumPy, explorer/page/frame.js in JavaScript; tests/game/frames.json has the cases by
+which all three are tested. Images are (..., H, W); an odd pixel of the frame is on the right and below.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Loss(NamedTuple):
-    """The losses of both players; each descends the mean over B of its own."""
+    """The losses of both players; each player descends the mean of its loss over B."""
 
     dis: Callable[[Tensor, Tensor, Tensor | float], Tensor]
     """(real logits, fake logits, smooth) -> (R, B); smooth is a float or (R, 1), read only if `smooths`."""

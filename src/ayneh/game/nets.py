@@ -146,7 +146,7 @@ class MlpDiscriminator(Discriminator):
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What both nets are built for; what is None, the nets decide themselves."""
+    """The settings of both nets; None: the default of the nets of this name."""
 
     z_dim: int
     channels: int

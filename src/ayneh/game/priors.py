@@ -20,7 +20,7 @@ from ayneh.game.paths import path
 
 
 class Prior(Protocol):
-    """What every prior offers."""
+    """The interface of every prior."""
 
     name: ClassVar[str]
     """Its key in `PRIORS`."""
@@ -262,7 +262,7 @@ PRIORS: dict[str, Callable[..., Prior]] = {
 
 
 def make_prior(name: str, **numbers: float | None) -> Prior:
-    """The prior of this name; for a number that is None, the prior's own default.
+    """The prior of this name; None: the prior's default.
 
     Raises UserError for an unknown name, a number that this prior does not have or a value that it does not take.
     """

@@ -50,7 +50,7 @@ def diagnose(
     for advice in dict.fromkeys(words.to_do(f.cure.words, diagnosis.command(f)) for f in diagnosis.findings):
         say(f"What to do: {advice}")
     if diagnosis.untold:
-        say(f"cannot tell: {', '.join(diagnosis.untold)} (why: on the page)")
+        say(f"cannot be judged: {', '.join(diagnosis.untold)} (why: on the page)")
     for other in diagnosis.others:
         say(f"replica {other.replica}, {other.worst}: {', '.join(other.names)} (--replica {other.replica})")
     if probe:

@@ -1,4 +1,4 @@
-"""FID with Inception features, by torch-fidelity: the score that papers print. Its weights are not shipped."""
+"""FID with Inception features, by torch-fidelity: the score in papers. Its weights are not shipped."""
 
 from __future__ import annotations
 

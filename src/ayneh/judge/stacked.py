@@ -17,7 +17,7 @@ from ayneh.judge.statistics import normal_interval
 from ayneh.judge.training import accuracy
 
 STACKED = "stacked-mnist"
-PLUG_IN = 26_000  # images behind the KL that the literature prints
+PLUG_IN = 26_000  # images behind the KL in the literature
 LEAD = "mnist-cnn-0"  # the net that reads the digits
 Digits = tuple[Tensor, Tensor]  # pixels (N, 1, H, W) uint8, labels (N,)
 

@@ -1,1 +1,1 @@
-"""An exported folder at work, with numpy, scipy and onnxruntime alone: nothing here may import torch, or what does."""
+"""Exported models run by numpy, scipy and onnxruntime alone: nothing here may import torch, even indirectly."""

@@ -1,4 +1,4 @@
-"""game/frame.py in numpy, where the reasons stand: tests/game/frames.json holds the two to the same cases."""
+"""game/frame.py in NumPy; see there. Both are tested by the cases of tests/game/frames.json."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Model:
     def sample_z(self, n: int, seed: int = 0) -> Array:
         """n latents of the model's own prior, float32 (n, Z): the same for the same seed."""
         if n < 1:
-            raise UserError(f"n is {n}: ask for at least one latent.")
+            raise UserError(f"n is {n}; it must be at least 1.")
         return sample(self._prior, self._numbers, n, self.dim, seed)
 
     def generate(self, z: Array, dtype: str = "uint8", crop: bool = True) -> Array:

@@ -1,4 +1,4 @@
-"""Figures as SVG for a page: words stay words, colours are the page's own, equal data give equal bytes."""
+"""Figures as SVG for a page: words as text, in the page's colours; equal data give equal bytes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Matplotlib draws in stand-ins that occur nowhere else; the page's style sheet says what they look like, by light or
-# by dark or on paper.
+# Matplotlib draws in placeholder colours; the page's style sheet has theirs for light, dark and paper.
 INK, FAINT, SHADE = "#010203", "#010204", "#010205"
 SERIES = tuple(f"#0102{16 + k:02x}" for k in range(6))
 VARIABLES = {INK: "--ink", FAINT: "--faint", SHADE: "--shade"} | {c: f"--s{k + 1}" for k, c in enumerate(SERIES)}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def environment_of(room: str) -> Environment:
-    """The templates of a room of ayneh, and this room's own style sheet. What they are given is escaped."""
+    """The templates of a room of ayneh, and this room's own style sheet. Values are escaped."""
     import jinja2
 
     return jinja2.Environment(

@@ -105,4 +105,4 @@ def _refusal(found: Near, k: int) -> Score | None:
     if n >= LEAST and found.distances.shape[1] >= k:
         return None
     copies = f" ({found.copies:,} rows were copies of others)" if found.copies else ""
-    return cannot_tell(n, f"{found.points:,} distinct points are too few to tell a dimension at k = {k}{copies}.")
+    return cannot_tell(n, f"{found.points:,} distinct points are too few to estimate a dimension at k = {k}{copies}.")

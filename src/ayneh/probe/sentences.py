@@ -18,7 +18,7 @@ def words(values: Values) -> list[str]:
     """Sentences on the values that `probe` returned: the control first, then each epoch, then the claim."""
     measured = [one for one in values["epochs"] if "arms" in one]
     unmeasured = [one for one in values["epochs"] if "arms" not in one]
-    said = [f"After epoch {one['epoch']} nothing can be told: {one['cannot tell']}." for one in unmeasured]
+    said = [f"After epoch {one['epoch']} nothing can be measured: {one['cannot tell']}." for one in unmeasured]
     if not measured:
         return said
     said += [_setting(values, measured)]
@@ -155,7 +155,7 @@ def _grey_levels(measured: list[Values]) -> list[str]:
         intervals = [[arm["error_single_interval"][-1] for arm in pair] for pair in pairs]
         same = all(a[0] <= b[1] and b[0] <= a[1] for a, b in intervals)
         before, after = (_listed([_number(pair[side]["error_single"][-1]) for pair in pairs]) for side in (0, 1))
-        verdict = "no difference can be told: it is not grey levels that D reads" if same else "D read grey levels"
+        verdict = "no difference is shown: D does not use grey levels" if same else "D used grey levels"
         said.append(f"Control, {what}: the held-out error goes from {before} to {after}; {verdict}.")
     return said
 
@@ -179,7 +179,7 @@ def _meaning(noised: list[tuple[float, float]]) -> str:
     """What follows for supports from (error, fall of the gradient) under noise."""
     said = []
     if any(error <= APART and factor >= FELL for error, factor in noised):
-        said.append("Supports that meet everywhere do not keep it from vanishing if the densities are far apart.")
+        said.append("Supports that overlap everywhere do not keep it from vanishing if the densities are far apart.")
     if any(error > APART and factor < FELL for error, factor in noised):
         said.append("Where the noise leaves D uncertain, it does not vanish.")
     return " ".join(said) or "This is too little to say what the noise changes."
@@ -232,7 +232,7 @@ def _claim(values: Values, trusted: list[Values]) -> str:
     steps, of = values["protocol"]["steps"], f"{len(arms)} checkpoint{'s' if len(arms) > 1 else ''}"
     if not apart:
         return (
-            f"{head} It cannot be told: in {steps:,} steps no fresh D told G from the data almost without error (up to "
+            f"{head} Not shown here: in {steps:,} steps no fresh D told G from the data almost without error (up to "
             f"{APART:g}) at any of {of}. Another net or more steps might (--probe-steps)."
         )
     premise = (

@@ -1,9 +1,9 @@
 """The support probe: the generator is frozen, and a fresh discriminator learns to tell its images from the data.
 
-After Arjovsky & Bottou 2017: where supports hardly meet, D's error falls to zero, and with it G's gradient under
-log(1 - D). Further arms ask what they left open: does D err on images outside its training set, does it tell real
-images from other real ones, does it read grey levels, or the statistics of a batch? All arms see the same images and
-the same noise, start from the same D, and are played side by side as replicas.
+After Arjovsky & Bottou 2017: if supports hardly overlap, D's error falls to zero, and with it G's gradient under
+log(1 - D). Further arms test what they left open: does D err on images outside its training set, does it tell real
+images from other real ones, does it use grey levels, or the statistics of a batch? All arms have the same images, noise
+and first D, and are played side by side as replicas.
 
 Where real and fake images come in separate batches, as in the game, a D with batch norm can classify a batch by its
 statistics. In all arms but "played" a batch therefore holds both.
@@ -98,7 +98,7 @@ class Probe:
     """One replica's generator with standing statistics, against fresh discriminators with its run's architecture."""
 
     def __init__(self, sampler: Sampler, train: Tensor, test: Tensor, plan: Plan | None = None) -> None:
-        """train, test: the data's splits, uint8 (N, C, h, w). Half of each is real, half plays the null's fakes.
+        """train, test: the data's splits, uint8 (N, C, h, w). Half of each is real, half stands for fakes in the null.
 
         Raises UserError for an unknown arm and where there are too few images.
         """
@@ -178,7 +178,7 @@ class Probe:
         return logits(row, real), logits(row, fake)
 
     def _treated(self, i: int, side: str, x: Tensor, other: Tensor | None = None) -> Tensor:
-        """What each arm makes of a batch (B, C, S, S), of ``other`` in the null: (R, B, C, S, S)."""
+        """A batch (B, C, S, S) as each arm changes it, in the null ``other``: (R, B, C, S, S)."""
         u = self.twin.chance.uniform(i, f"probe {side}", *x.shape)[0]
         return torch.stack([arm.treat(other if arm.null and other is not None else x, u) for arm in self.arms.values()])
 

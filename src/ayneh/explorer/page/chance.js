@@ -1,4 +1,4 @@
-// Random numbers as a function of a seed: the same seed gives the same noise on both sides and on any day.
+// Random numbers as a function of a seed: the same seed always gives the same noise, on both sides.
 
 export class Chance {
   constructor(seed) {

@@ -1,4 +1,4 @@
-// game/frame.py in JavaScript, where the reasons stand: tests/game/frames.json holds the two to the same cases.
+// game/frame.py in JavaScript; see there. Both are tested by the cases of tests/game/frames.json.
 // Images are flat arrays: (C s s), a channel after the other, row by row.
 
 /** (C s s) -> (C S S), centred, black (-1) around it. */

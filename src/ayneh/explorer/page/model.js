@@ -12,7 +12,7 @@ function net(path) {
   const found = nets.get(path) ?? bytes(path).then(load);
   nets.delete(path); // and put it last
   nets.set(path, found);
-  found.catch(() => nets.delete(path)); // after an error the next call asks again
+  found.catch(() => nets.delete(path)); // after an error the next call tries again
   if (nets.size > KEPT) {
     const [oldest, old] = nets.entries().next().value;
     nets.delete(oldest);

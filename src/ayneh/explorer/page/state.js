@@ -12,7 +12,7 @@ export function during(root, work) {
   });
 }
 
-/** The same work again whenever it is asked for, but never twice at once: the last wish is the one that is fulfilled. */
+/** A function that runs `work`, one run at a time: of several calls during a run, one more run follows. */
 export function latest(root, work) {
   let running = false;
   let again = false;

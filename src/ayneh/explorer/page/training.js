@@ -1,4 +1,4 @@
-// A run as it goes on: losses, D's probabilities, pictures, findings. Asked again every two seconds while it trains.
+// A run's losses, D's probabilities, pictures and findings, fetched every two seconds while it trains.
 
 import { h } from "./elements.js";
 import { lines } from "./curves.js";
@@ -35,12 +35,12 @@ export function makeTraining(app) {
     return parts;
   }
 
-  /** Asks for what is new; true if there was something. */
+  /** Fetches what is new; true if there was something. */
   async function poll(i) {
     const about = known[i];
     const path = `/api/runs/${i}/live`;
     const news = await json(saved ? path : `${path}?since=${about.lines.length}`);
-    const kept = about.lines.slice(0, news.since); // fewer than we know: the run was taken up again earlier
+    const kept = about.lines.slice(0, news.since); // fewer than are here: the run was resumed from an earlier step
     const fresh = news.lines.length || kept.length !== about.lines.length || news.epochs.join() !== about.epochs.join()
       || news.findings.length !== about.findings.length || news.pictures.length !== about.pictures.length || news.training !== about.training;
     Object.assign(about, news, { lines: kept.concat(news.lines) });
