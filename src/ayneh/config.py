@@ -1,6 +1,6 @@
 """The settings of a run, as frozen dataclasses: the command line, the run folder and studies are built on them.
 
-A field's docstring is its help text, its bounds stand beside its type, and its name carries the unit.
+A field's docstring is its help text, its bounds are beside its type, and its name has the unit.
 `engine.hyper.HYPER` lists the numbers that may differ between the replicas of one stack.
 """
 
@@ -178,7 +178,7 @@ class Keep:
     checkpoint_epochs: Annotated[int, Range(1)] = 1
     """Epochs between two checkpoints; the last two are kept."""
     keep_epochs: Annotated[int, Range(1)] = 10
-    """A checkpoint after a multiple of this many epochs is kept for good, and so is the last."""
+    """Checkpoints after multiples of this many epochs are never deleted, nor is the last."""
     sample_images: Annotated[int, Range(1, 10_000)] = 64
     """Images in each picture."""
     score_epochs: Annotated[int, Range(0)] = 0

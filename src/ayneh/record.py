@@ -79,7 +79,7 @@ class Standing:
 
     @property
     def ended(self) -> bool:
-        """Whether the run has come to its end, or has broken down on the way."""
+        """Whether the run has finished or broken down."""
         return self.state in ("finished", "broken down")
 
 
@@ -96,7 +96,7 @@ class Record:
 
     @classmethod
     def create(cls, folder: Path, config: Config, engine: dict[str, Any]) -> Record:
-        """Make a record; `refuse_taken` says beforehand whether the folder is free. Paths to data become absolute."""
+        """Make a record in a folder that `refuse_taken` found free. Paths to data become absolute."""
         record, config = cls(folder), replace(config, data=config.data.anchored())
         for place in (record.samples, record.checkpoints.folder):
             place.mkdir(parents=True, exist_ok=True)

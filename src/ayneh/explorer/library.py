@@ -34,7 +34,7 @@ class Answer:
 
 
 class Absent(UserError):
-    """Nothing has this name or number."""
+    """There is no run, checkpoint or part of this name or number."""
 
 
 class Cache:

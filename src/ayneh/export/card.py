@@ -26,7 +26,7 @@ images = model.generate(model.sample_z(16, seed=0))   # uint8 (16, {channels}, {
 
 Only numpy, scipy and onnxruntime are needed then. `model.logits(images)` is the discriminator's logit for each image,
 `model.encode(images)` its features{read}, `model.interpolate(a, b, n)` a path between two latents on which every point
-follows the prior. Without ayneh, any ONNX runtime reads the files; what goes in and out stands below and in their
+follows the prior. Without ayneh, any ONNX runtime reads the files; inputs and outputs are described below and in their
 metadata."""
 
 WEIGHTS = """\
@@ -169,7 +169,7 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
         parts += [
             f"By `ayneh evaluate`: {evaluation.get('n', 'some')} images against the test split. A score is named by "
             "its protocol: the metric, the number of images, the data set and its split (docs/metrics.md). They are "
-            "taken on the features of small nets of ayneh's own, so they are not the FID of papers. The floor "
+            "taken on the features of ayneh's small nets, so they are not the FID of papers. The floor "
             "is what as many real training images score.",
             _table(("score", "value", "95 %", "floor", "n", "warning"), rows),
         ]

@@ -14,7 +14,7 @@ from ayneh.errors import UserError
 
 
 def margins(side: int, size: int) -> tuple[int, int]:
-    """(pixels before, pixels after) an image of ``side`` pixels that stands in the middle of ``size``, on either axis.
+    """(pixels before, pixels after) an image of ``side`` pixels in the middle of ``size``, on either axis.
 
     Raises UserError where the image is larger than the frame.
     """

@@ -1,7 +1,7 @@
 """The judge of a data set: images in, scores with their floors out.
 
 The protocol ``fd_10k_mnist_test`` compares 10,000 fakes with MNIST's test split by features of the panel's first net;
-the name of another net stands at the end. The floor is the same metric between as many training images and the test
+the name of another net is at the end. The floor is the same metric between as many training images and the test
 split: the score of a perfect generator.
 """
 

@@ -62,7 +62,7 @@ def canvas(name: str, width: float, height: float) -> Iterator[tuple[Figure, lis
 
 
 def for_page(svg: str) -> str:
-    """An SVG file as an element of a page: no header, no links, no idle names, the page's colours and typeface."""
+    """An SVG file as an element of a page: no header, no links, no unused ids, the page's colours and typeface."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")

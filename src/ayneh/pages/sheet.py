@@ -1,4 +1,4 @@
-"""Pages that stand alone: one style sheet, light and dark, for the screen and for paper; pictures inside the page."""
+"""Self-contained pages: one style sheet, light and dark, for the screen and for paper; pictures inside the page."""
 
 from __future__ import annotations
 

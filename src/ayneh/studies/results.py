@@ -89,7 +89,7 @@ class Result:
         return last.get("modes", math.inf) <= few or last.get("spread", math.inf) <= LITTLE_SPREAD
 
     def jumped(self) -> bool:
-        """Report R9: from some look to the end, all distances are at least `JUMP` times the best before."""
+        """Report R9: after a best below half of the first distance, all from some look on are `JUMP` times it."""
         distances = [look["fd"] for look in self.looks if "fd" in look]
         for k in range(2, len(distances)):
             best = min(distances[:k])

@@ -176,7 +176,7 @@ export function makeDrawing(app) {
     const name = models.length > 1 ? `, ${["left", "right"][index]}` : "";
     const tiles = (label, extra = "") => h("canvas", { class: `tiles ${extra}`, role: "img", "aria-label": label + name });
     const side = {
-      model, seen: tiles("The image as D sees it", "big"), made: tiles("What G makes of it", "big"), near: tiles("The nearest training images"),
+      model, seen: tiles("The image as D sees it", "big"), made: tiles("G's image of the latent", "big"), near: tiles("The nearest training images"),
       seenWord: h("p", { class: "opinion" }), madeWord: h("p", { class: "opinion" }), nearWord: h("p", { class: "note" }),
       chart: h("canvas", { class: "chart", role: "img", "aria-label": `D's numbers of the image${name}` }), list: h("p", { class: "numbers" }),
     };

@@ -20,7 +20,7 @@ export function makeTraining(app) {
   const holder = h("div", { class: "sides" });
   const root = h(
     "section", {},
-    h("p", { class: "lead" }, "How the game went, or how it is going right now: this view follows a run in training, and so does the epoch slider above."),
+    h("p", { class: "lead" }, "The course of the training. This view and the epoch slider above follow a run that is in training."),
     holder,
   );
 
@@ -119,7 +119,7 @@ export function makeTraining(app) {
   return { name: "training", title: "Training", root, update, needsNoModel: true };
 }
 
-/** Only what changed is written anew, so that a screen reader does not say the same again every two seconds. */
+/** Written only when it changed, since a screen reader would repeat it every two seconds. */
 function tell(list, found) {
   const signature = JSON.stringify(found);
   if (list.dataset.told === signature) return;
