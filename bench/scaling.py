@@ -80,7 +80,7 @@ def measure(settings: list[Setting], rounds: int, device: str) -> dict[Setting, 
 
 
 def flops_of(one: Setting) -> int:
-    """Of a step, by hand."""
+    """FLOPs of a step, by hand."""
     batch, width, size = one
     return step_flops(batch, size, width)
 
@@ -121,7 +121,7 @@ def upper(axis: str, values: list[int]) -> list[int]:
 
 
 def fitted(axis: str, values: list[int], times: dict[Setting, list[float]]) -> Power:
-    """Over the medians, in milliseconds."""
+    """The fit over the medians, in milliseconds."""
     return fit(values, [1e3 * quartiles(times[setting(axis, v)])[1] for v in values])
 
 

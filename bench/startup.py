@@ -22,7 +22,7 @@ AYNEH = [sys.executable, "-m", "ayneh"]
 
 
 def help_seconds() -> float:
-    """Of `ayneh --help`."""
+    """Seconds of `ayneh --help`."""
     begin = time.perf_counter()
     subprocess.run([*AYNEH, "--help"], check=True, capture_output=True)
     return time.perf_counter() - begin
@@ -47,7 +47,7 @@ def first_batch(preset: str) -> tuple[float, float]:
 
 
 def wait_for(path: Path, run: subprocess.Popen[bytes]) -> None:
-    """Until there is something in it."""
+    """Wait until the file has some bytes."""
     while not (path.is_file() and path.stat().st_size):
         if run.poll() is not None:
             sys.exit(f"The run ended before it had written {path.name}.")

@@ -78,7 +78,7 @@ def preset_of(config: Config) -> str:
 
 
 def flops_a_step(config: Config) -> float:
-    """Of one step of this game, counted on random pixels."""
+    """FLOPs of one step of this game, counted on random pixels."""
     from torch.utils.flop_counter import FlopCounterMode
 
     pixels = torch.randint(0, 256, (config.batch * 2, 1, 28, 28), dtype=torch.uint8)

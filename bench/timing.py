@@ -20,7 +20,7 @@ def settle(device: str) -> None:
 
 
 def seconds(play: Callable[[], object], steps: int, device: str) -> float:
-    """Per step."""
+    """Seconds per step."""
     settle(device)
     begin = time.perf_counter()
     for _ in range(steps):

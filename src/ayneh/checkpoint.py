@@ -79,7 +79,7 @@ class Checkpoints:
         self.folder, self._config = folder, config
 
     def path(self, name: str) -> Path:
-        """Where the checkpoint of this name goes: `epoch_name(e)`, INTERRUPTED, BEST or HEALTHY-0031."""
+        """The path of the checkpoint of this name: `epoch_name(e)`, INTERRUPTED, BEST or HEALTHY-0031."""
         return self.folder / f"{name}.safetensors"
 
     def has(self, name: str) -> bool:

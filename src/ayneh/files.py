@@ -94,7 +94,7 @@ def written_s(path: Path) -> float:
 
 
 def without_nan(value: Any) -> Any:
-    """The same for JSON, which has neither NaN nor infinities nor tuples: None in their place, and lists."""
+    """The same for JSON: None for NaN and infinities, which JSON does not have, and lists for tuples."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

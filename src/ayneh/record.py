@@ -236,7 +236,7 @@ class Record:
     # -- pictures --------------------------------------------------------------------------------------------------
 
     def sample_path(self, epoch: int, replica: int, replicas: int) -> Path:
-        """Where the picture of this epoch (from 0) and replica goes."""
+        """The path of the picture of this epoch (from 0) and replica."""
         return self.samples / f"{epoch_name(epoch)}{_suffix(replica, replicas)}.png"
 
     def pictures(self, replica: int, replicas: int) -> dict[int, Path]:
@@ -245,17 +245,17 @@ class Record:
         return {number_in(path): path for path in sorted(found)}
 
     def animation_path(self, replica: int, replicas: int) -> Path:
-        """Where the animation over the epochs goes."""
+        """The path of the animation over the epochs."""
         return self.samples / f"animation{_suffix(replica, replicas)}.gif"
 
     def swap_path(self, name: str) -> Path:
-        """Where the picture of a study's swap of this name goes."""
+        """The path of the picture of a study's swap of this name."""
         return self.samples / f"swap-{name}.png"
 
     # -- reports ---------------------------------------------------------------------------------------------------
 
     def report_path(self, name: str, epoch: int | None = None, replica: int = 0, suffix: str = ".json") -> Path:
-        """Where the report of this name goes, on a certain epoch (None: the newest) and a replica."""
+        """The path of the report of this name on an epoch (None: the newest) and a replica."""
         parts = [name] + ([epoch_name(epoch)] if epoch is not None else [])
         return self.folder / ("-".join(parts + ([f"replica-{replica}"] if replica else [])) + suffix)
 
@@ -264,12 +264,12 @@ class Record:
         write_json(self.report_path(name, epoch, replica), values)
 
     def report(self, name: str, epoch: int | None = None, replica: int = 0) -> dict[str, Any] | None:
-        """What `write_report` wrote, as it is written today; None if nothing was, or it is not readable."""
+        """The report by `write_report`, in today's form; None if there is none, or it is not readable."""
         values = read_json(self.report_path(name, epoch, replica))
         return older.evaluation(values) if values and name == "evaluation" else values
 
     def export_path(self, form: str) -> Path:
-        """Where an export in this form goes, unless another folder is asked for."""
+        """The default folder of an export in this form."""
         return self.folder / f"export-{form}"
 
     def evaluations(self) -> list[dict[str, Any]]:

@@ -84,5 +84,5 @@ class Clock:
         self._start = time.perf_counter() - before_s
 
     def seconds(self) -> float:
-        """Of all sessions, without the pauses between them."""
+        """Seconds of all sessions, without the pauses between them."""
         return time.perf_counter() - self._start

@@ -42,7 +42,7 @@ class Vitals:
         return every > 0 and now // every > before // every
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps, so that a resumed run measures the same drift."""
+        """The tensors for a checkpoint, so that a resumed run measures the same drift."""
         return {} if self.seen is None else {SEEN: self.seen}
 
     def look(self, state: State) -> dict[str, list[float | None]]:

@@ -51,7 +51,7 @@ def standing(run: Standing, broken: Sequence[int], folder: Path) -> str:
 
 
 def statement(finding: Finding) -> str:
-    """What was found, and the numbers behind it."""
+    """A finding's title and evidence."""
     return f"{finding.title[:1].upper()}{finding.title[1:]}. {finding.evidence}"
 
 

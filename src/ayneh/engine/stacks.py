@@ -55,7 +55,7 @@ class Processes:
             self.workers.append((process, ours))
 
     def advance(self, n: int) -> State:
-        """As `Stack.advance`. Raises Stopped if a worker dies, and whatever error was raised in one."""
+        """As `Stack.advance`. Raises Stopped if a worker dies, and an error that was raised in one."""
         try:
             for _, pipe in self.workers:
                 pipe.send((self.step, n))
@@ -78,7 +78,7 @@ class Processes:
 
 
 def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: State) -> None:
-    """What a worker does: play the steps it is sent, write its rows of the shared state, send the measures back."""
+    """A worker's loop: play the steps it is sent, write its rows of the shared state, send the measures back."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     torch.set_num_threads(1)
     inline = Inline(Match(replicas, pixels, torch.device("cpu")), dict(share), 0)

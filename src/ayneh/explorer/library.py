@@ -27,7 +27,7 @@ BINARY, JSON, PNG = "application/octet-stream", "application/json", "image/png"
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back to the page."""
+    """A response to the page."""
 
     body: bytes
     kind: str  # its media type

@@ -203,7 +203,7 @@ def _settings(config: Config) -> str:
 
 
 def evaluation_of(record: Record, checkpoint: Checkpoint, replica: int) -> dict[str, Any] | None:
-    """What `ayneh evaluate` wrote about this very checkpoint and replica, if it did."""
+    """The report of `ayneh evaluate` on this checkpoint and replica, if there is one."""
     for report in record.evaluations():
         if (report.get("step"), report.get("replica")) == (checkpoint.step, replica):
             return report if isinstance(report.get("scores"), dict) else None

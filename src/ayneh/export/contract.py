@@ -81,7 +81,7 @@ def licence_of(data: str) -> Licence:
 
 
 def without_path(config: Config) -> Config:
-    """The same config, without the folders above the user's own data, which are private."""
+    """The same config, without the folders above the user's data, which are private."""
     kind, colon, path = config.data.name.partition(":")
     name = f"{kind}{colon}{Path(path).name}"
     return dataclasses.replace(config, data=dataclasses.replace(config.data, name=name))

@@ -46,7 +46,7 @@ class Players:
     dis_statistics: str  # the images that those of ``dis`` were taken over, in words
 
     def nets(self) -> dict[str, nn.Module]:
-        """By the names of their files."""
+        """The nets by the names of their files."""
         return {"generator": self.gen, "discriminator": self.dis, "encoder": self.encoder}
 
     @torch.no_grad()

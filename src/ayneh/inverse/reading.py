@@ -126,7 +126,7 @@ def read(
 
 
 def _named(what: str, of: tuple[str, str], scores: Scores, kind: str = "") -> Scores:
-    """{"ridge": score} -> {"r2@ridge": score, its protocol "r2_2k_generated_ridge"}; kind: stands before the name."""
+    """{"ridge": score} -> {"r2@ridge": score, its protocol "r2_2k_generated_ridge"}; kind: put before the name."""
     return {
         named(what, "_".join(filter(None, (kind, name)))): replace(
             score, protocol=protocol(what, score.n, *of, net=name)

@@ -1,4 +1,4 @@
-"""What metrics take: features, counts and distances of a data set (cached) and of fakes, computed when first needed."""
+"""The inputs of metrics: features, counts and distances of a data set (cached) and of fakes, computed on first use."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Reference:
         self.shelf = Shelf(cache, _key(nets, train, test))
 
     def features(self, net: str) -> Tensor:
-        """Of the test images, (N, F) in float64."""
+        """Features of the test images, (N, F) in float64."""
         return self.shelf.tensor(net, lambda: see(self.nets[net], self.test).features).double()
 
     def counts(self, net: str) -> Tensor:
@@ -66,7 +66,7 @@ class Reference:
 
 
 class Inputs:
-    """What `METRICS` need, for fakes uint8 (M, C, S, S) and one net; what needs classes is None for a net without."""
+    """The inputs of `METRICS`, for fakes uint8 (M, C, S, S) and one net; those of classes may be None."""
 
     def __init__(self, reference: Reference, net: str, fakes: Tensor) -> None:
         self.reference, self.net, self.fakes, self.test = reference, net, fakes, reference.test
@@ -92,7 +92,7 @@ class Inputs:
 
     @property
     def probabilities(self) -> Tensor | None:
-        """Of each fake and class, (M, K)."""
+        """The probability of each class for each fake, (M, K)."""
         return self._seen.probabilities
 
     @property

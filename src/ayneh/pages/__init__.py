@@ -1,1 +1,1 @@
-"""What every page of ayneh shares: its style sheet, and figures in its colours."""
+"""The style sheet of ayneh's pages, and figures in its colours."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def singular_values(gen: nn.Module, z: Tensor) -> np.ndarray:
-    """Of dG/dz at each z (K, Z), descending: (K, min(Z, C S S)) in float64; ``gen`` in eval mode, as it is sampled.
+    """Singular values of dG/dz at each z (K, Z), descending: (K, min(Z, C S S)) in float64; ``gen`` in eval mode.
 
     The change of an image's pixels, all together, for a unit of z in that direction.
     """

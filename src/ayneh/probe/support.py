@@ -36,7 +36,7 @@ Logits = tuple[Tensor, Tensor]  # of real (N,) and of fake images (N,)
 
 @dataclass(frozen=True)
 class Arm:
-    """What both sides go through before D sees them."""
+    """An arm: what is done to both sides before D sees them."""
 
     shows: str
     treat: Callable[[Tensor, Tensor], Tensor] = lambda x, u: x  # images, U[0, 1) of their shape -> images
@@ -68,7 +68,7 @@ ARMS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How a probe is played."""
+    """The settings of a probe."""
 
     steps: int = 500
     arms: tuple[str, ...] = tuple(ARMS)
