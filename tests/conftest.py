@@ -12,7 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# The same examples at every run; --hypothesis-profile=default looks for new ones.
+settings.register_profile("same examples", derandomize=True)
+settings.load_profile("same examples")
 # Before torch is imported. As worker processes have it: a sum of floats depends on how it is split among threads.
 os.environ["OMP_NUM_THREADS"] = "1"
 
