@@ -61,19 +61,22 @@ def judge_of(data: Data, run: Path | None = None) -> Judge:
     from ayneh.judge.verdict import Judge
 
     train, test = read_images(data, "train", run).pixels, read_images(data, "test", run).pixels
-    return Judge(data.name, nets_of(data.name, train), train, test, cache_folder() / "floors")
+    return Judge(data.name, nets_of(data, train, run), train, test, cache_folder() / "floors")
 
 
-def nets_of(name: str, train: Tensor) -> dict[str, FeatureNet]:
-    """The panel shipped for this data set, or the one that `ayneh judge train` made from these images."""
+def nets_of(data: Data, train: Tensor, run: Path | None = None) -> dict[str, FeatureNet]:
+    """The panel shipped for this data set, or the one that `ayneh judge train` made from all of its training images."""
     from ayneh.judge.features import PANELS, load, shipped
 
-    if name in PANELS:
-        return {net: shipped(net) for net in PANELS[name].names}
-    folder = trained_folder(train)
-    files = sorted(folder.glob("*.safetensors"))
+    if data.name in PANELS:
+        return {net: shipped(net) for net in PANELS[data.name].names}
+    whole = train if data.limit is None else read_images(replace(data, limit=None), "train", run).pixels
+    files = sorted(trained_folder(whole).glob("*.safetensors"))
     if not files:
-        raise UserError(f"There is no judge for {name} yet: train one with `ayneh judge train --data {name}`.")
+        resize = "" if data.resize is None else f" --resize {data.resize}"
+        raise UserError(
+            f"There is no judge for {data.name} yet: train one with `ayneh judge train --data {data.name}{resize}`."
+        )
     return {file.stem.partition("-")[2]: load(file)[0] for file in files}
 
 

@@ -67,6 +67,8 @@ def test_a_judge_is_trained_for_a_folder_and_used(tmp_path, ayneh):
     data = f"folder:{tmp_path / 'set'}"
     with pytest.raises(UserError, match="ayneh judge train --data folder:"):
         judge_of(Data(data))
+    with pytest.raises(UserError, match="set --resize 6`"):  # the images as the run has them
+        judge_of(Data(data, resize=6))
     status, out, _ = ayneh("judge", "train", "--data", data, "--epochs", "6", "--quiet")
     assert status == 0
     assert "accuracy_test" in out
@@ -74,6 +76,9 @@ def test_a_judge_is_trained_for_a_folder_and_used(tmp_path, ayneh):
     report = judge.evaluate(images.pixels[:100])
     assert report.nets == ("cnn-0", "cnn-1", "cnn-2", "random")
     assert report.scores["fd@random"].protocol == "fd_30_folder_test_random"
+    few = judge_of(Data(data, limit=128))  # a run on fewer images has the same judge
+    assert len(few.reference.train) == 128
+    assert few.reference.nets.keys() == judge.reference.nets.keys()
 
 
 @pytest.mark.parametrize("data", ["folder:/home/me/x", "npz:/home/me/x.npz"])

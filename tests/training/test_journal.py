@@ -1,13 +1,16 @@
 """A tick is written once: a run in a study gets what a run alone gets."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from ayneh.config import Keep, Net, Prior
+from ayneh.data.sources import load
 from ayneh.doctor.doctor import Doctor
 from ayneh.engine.sampler import Sampler
+from ayneh.pictures import save_images
 from ayneh.presets import PRESETS
 from ayneh.record import Record
 from ayneh.studies.plan import Run, Study
@@ -68,3 +71,15 @@ def test_resume_says_that_a_run_is_finished(ayneh, tmp_path, tiny):
     status, _, err = ayneh("resume", run, "--epochs", 2)
     assert status == 0
     assert "going on from step 4" in err
+
+
+def test_resume_of_a_finished_run_without_pictures_and_judge(ayneh, tmp_path, tiny):
+    run, images = tmp_path / "run", tmp_path / "images"
+    save_images(images, load("digits", "train", limit=100).pixels)
+    flags = ["--data.name", f"folder:{images}", "--epochs", 1, "--keep.score-epochs", 1, "--out", run]
+    assert "without scores" in ayneh("train", "digits", *tiny, *flags)[2]
+    shutil.rmtree(run / "samples")
+    status, _, err = ayneh("resume", run)
+    assert status == 0, err
+    assert "finished already" in err
+    assert "goes on" not in err

@@ -96,7 +96,8 @@ class Fit:
         seeds = self.config.seeds
         for r in range(seeds):
             frames = [load_png(path) for path in self.record.pictures(r, seeds).values()]
-            save_animation(self.record.animation_path(r, seeds), frames, milliseconds=150)
+            if frames:  # the pictures of a finished run may have been deleted
+                save_animation(self.record.animation_path(r, seeds), frames, milliseconds=150)
         print(f"{self.record.folder}: {self.config.epochs} epochs in {self.clock.seconds():.0f} s")
         if self.rescues:
             steps = sum(one.images for one in self.rescues) / self.play.match.images_per_step
@@ -115,17 +116,17 @@ class Fit:
         board = Board(self.record.events_folder, step) if self.config.keep.tensorboard else None
         self.journal = Journal(
             self.record, self.config, range(self.config.seeds), usual(self.config), match.steps_per_epoch, step,
-            self.rescues, self._scorer(), board, self.terminal.say,
+            self.rescues, self._scorer(step), board, self.terminal.say,
         )  # fmt: skip
         self.play = Play(
             match, [self.journal], self.clock, step, checkpoint.tensors if checkpoint else None,
             checkpoint.meter_steps if checkpoint else 0, self.record.engine()["workers"],
         )  # fmt: skip
 
-    def _scorer(self) -> Scorer | None:
+    def _scorer(self, step: int) -> Scorer | None:
         """None if the run is not to be scored, or, with a message, if there is no judge for its images."""
         keep = self.config.keep
-        if not keep.score_epochs:
+        if not keep.score_epochs or step == self.total:
             return None
         try:
             judge = judge_of(self.config.data, self.record.folder)
