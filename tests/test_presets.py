@@ -38,6 +38,7 @@ def test_stacked_plays_with_at_most_two_million_parameters_a_net():
         ("dcgan", "There is no preset called 'dcgan'; `ayneh train mirror` trains it."),
         ("WGAN-GP", "--net.dis-norm none --rules.loss wasserstein --rules.penalty wgan-gp --rules.gamma 10"),
         ("kmnist", "`ayneh train mirror --data.name kmnist` trains it."),
+        ("folder:a/b", "`ayneh train digits --data.name folder:a/b` trains it."),
         ("fsat", "There is no preset called 'fsat'. Did you mean 'fast'?"),
     ],
 )  # fmt: skip
