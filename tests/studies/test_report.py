@@ -241,6 +241,14 @@ def test_built_in_studies_survive_being_written_out(name):
     assert settings.command(changed) == f"ayneh study run {name}.toml --out here"
 
 
+def test_a_report_names_the_last_folder_of_the_data_and_none_above_it(tiny_values):
+    values = tiny_values | {"set": {**tiny_values["set"], "data": {"name": "folder:/home/me/private/cats"}}}
+    study = from_dict(values, "tiny")
+    assert settings.base_settings(study)["data.name"] == "folder:cats"
+    assert "folder:cats" in settings.as_toml(study)
+    assert "private" not in settings.as_toml(study)
+
+
 # -- which test -------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from ayneh.config import flatten
+from ayneh.config import Data, flatten
 from ayneh.errors import UserError
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import BUILT_IN, Study, read
@@ -16,10 +16,10 @@ PACKAGES = ("ayneh", "torch", "numpy", "scipy", "scikit-learn", "matplotlib")
 
 
 def as_toml(study: Study) -> str:
-    """A file from which `plan.read` makes the same study."""
+    """A file from which `plan.read` makes the same study; of a path to data it has the last folder alone."""
     import tomli_w
 
-    values = study.to_dict()
+    values = _private(study.to_dict())
     return tomli_w.dumps(
         {name: value for name, value in values.items() if name != "config" and value not in (None, {})}
     )
@@ -50,7 +50,15 @@ def shown(value: Any) -> str:
     """A setting as a page shows it."""
     if value is None:
         return "default"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(_private(value))
+
+
+def _private(value: Any) -> Any:
+    """The same without the folders above the user's data: a page is handed to others."""
+    if isinstance(value, dict):
+        return {key: _private(part) for key, part in value.items()}
+    path = Data(value).path() if isinstance(value, str) else None
+    return value if path is None else f"{value.partition(':')[0]}:{path.name}"
 
 
 def machine() -> dict[str, str]:
