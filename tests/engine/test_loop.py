@@ -48,24 +48,6 @@ def test_stopping_leaves_the_loop_where_it_stands():
     assert stack.step == 3
 
 
-@pytest.mark.parametrize("batch", [20, 21, 32])
-@pytest.mark.parametrize(
-    "rules", [Rules(), Rules(loss="relativistic", penalty="r1+r2"), Rules(loss="least-squares", mirror_weight=0.5)]
-)
-def test_a_replica_is_its_run_alone_to_the_bit_whatever_the_batch(batch, rules):
-    config = replace(SMALL, precision="float32", batch=batch, seeds=3, rules=rules)
-    match = Match(replicas_of(config), pixels(), CPU)
-    together = Inline(match, match.start(), 0)
-    measures = together.advance(4)
-    for r, single in enumerate(match.replicas):
-        own = Match([single], pixels(), CPU)
-        alone = Inline(own, own.start(), 0)
-        for name, value in alone.advance(4).items():
-            assert torch.equal(value[:, 0], measures[name][:, r]), name
-        for name, value in alone.state.items():
-            assert torch.equal(value[0], together.state[name][r]), name
-
-
 def test_processes_carry_a_stack_as_one_process_does():
     config = replace(SMALL, seeds=3, rules=Rules(penalty="r1"))
     match = Match(replicas_of(config), pixels(), CPU)

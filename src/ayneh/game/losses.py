@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -74,18 +73,6 @@ def relativistic_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Tens
 def relativistic_gen(real: Tensor, fake: Tensor) -> Tensor:
     """log(1 + exp(D(x) - D(G(z)))), Jolicoeur-Martineau 2018."""
     return F.softplus(real - fake)
-
-
-def by_row(fn: Callable[..., Tensor], *columns: Tensor | None) -> Tensor:
-    """``fn`` of each replica's row by itself: (R, ...) each -> (R, ...).
-
-    A CPU computes the last few numbers of a tensor by other instructions than the rest, with another last bit. Row by
-    row, a replica's numbers do not depend on how many others there are.
-    """
-    rows = [len(column) for column in columns if column is not None and column.device.type == "cpu"]
-    if not rows or rows[0] == 1:
-        return fn(*columns)
-    return torch.cat([fn(*(c if c is None else c[r : r + 1] for c in columns)) for r in range(rows[0])])
 
 
 LOSSES = {

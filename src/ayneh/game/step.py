@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ayneh.game.augment import augment
 from ayneh.game.frame import put, scale
-from ayneh.game.losses import Loss, by_row
+from ayneh.game.losses import Loss
 from ayneh.game.misread import misread
 from ayneh.game.optimiser import adam, average
 from ayneh.game.penalties import Penalty
@@ -74,11 +74,11 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
     fake = distort(fake, draw["fake"], hyper).detach().requires_grad_("fake" in at)
     real_logits = game.dis(dis, real)  # (R, B)
     fake_logits, misread_z = logits_and_misread(game, dis, fake, draw["z"], hyper)  # (R, B), (R,)
-    loss = by_row(game.loss.dis, real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
+    loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
     measures = {
         "loss_d": loss,
-        "p_real": by_row(torch.sigmoid, real_logits).mean(1),
-        "p_fake": by_row(torch.sigmoid, fake_logits).mean(1),
+        "p_real": real_logits.sigmoid().mean(1),
+        "p_fake": fake_logits.sigmoid().mean(1),
     }
     if game.penalty:
 
@@ -102,7 +102,7 @@ def update_gen(
     dis = state["dis"].detach()
     fake_logits, misread_z = logits_and_misread(game, dis, distort(fake, draw["fake"], hyper), z, hyper)
     real_logits = game.dis(dis, distort(real, draw["real"], hyper)) if game.loss.gen_needs_real else None  # (R, B)
-    loss = by_row(game.loss.gen, real_logits, fake_logits).mean(1)  # (R,)
+    loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
     whole = loss if misread_z is None else loss + hyper["mirror_weight_gen"][:, 0] * misread_z
     grad = descend(game, state, "gen", gen, whole, hyper)
     gen = state["gen"]
