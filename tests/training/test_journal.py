@@ -10,6 +10,7 @@ from ayneh.config import Keep, Net, Prior
 from ayneh.data.sources import load
 from ayneh.doctor.doctor import Doctor
 from ayneh.engine.sampler import Sampler
+from ayneh.errors import UserError
 from ayneh.pictures import save_images
 from ayneh.presets import PRESETS
 from ayneh.record import Record
@@ -83,3 +84,25 @@ def test_resume_of_a_finished_run_without_pictures_and_judge(ayneh, tmp_path, ti
     assert status == 0, err
     assert "finished already" in err
     assert "goes on" not in err
+
+
+def test_a_stop_before_the_first_step_does_not_claim_to_have_saved(ayneh, tmp_path, tiny, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("ayneh.terminal.Interrupt.caught", lambda self: True)
+        status, _, err = ayneh("train", "digits", *tiny, "--epochs", 1, "--out", tmp_path / "run")
+    assert status == 1
+    assert "Stopped at step 0 of 4: `ayneh resume" in err
+    assert ayneh("resume", tmp_path / "run")[0] == 0
+    assert Record.open(tmp_path / "run").checkpoints.epochs() == [0]
+
+
+def test_a_refused_resume_leaves_the_number_of_epochs(ayneh, tmp_path, tiny, monkeypatch):
+    run = tmp_path / "run"
+    assert ayneh("train", "digits", *tiny, "--epochs", 1, "--out", run)[0] == 0
+
+    def refuse(*_):
+        raise UserError("Other images.")
+
+    monkeypatch.setattr("ayneh.jobs.train._refuse_other_images", refuse)
+    assert ayneh("resume", run, "--epochs", 3)[0] == 2
+    assert Record.open(run).config().epochs == 1

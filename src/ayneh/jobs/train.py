@@ -83,13 +83,13 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
             )
         if epochs is not None and epochs < config.epochs:
             raise UserError(f"--epochs is {epochs}, but this run is to have {config.epochs} already; it can only grow.")
-        if epochs is not None and epochs != config.epochs:
-            config = replace(config, epochs=epochs)
-            record.set_config(config)
+        config = replace(config, epochs=epochs or config.epochs)
         engine = record.engine()
         match = lay_out(config, engine["device"], engine["threads"], run)
         if checkpoint:
             _refuse_other_images(record, checkpoint, match)
+        if epochs is not None:
+            record.set_config(config)
         terminal.say(f"{run}: {_from_where(checkpoint.step if checkpoint else 0, match, config)}")
         fit(record, config, match, checkpoint, terminal)
 

@@ -85,11 +85,10 @@ class Fit:
         if self._wants_rescue() and not interrupted():
             self._rescue()
         elif self.step < self.total:
-            if now:
+            if now:  # else no step was played since the last checkpoint, and there is nothing to save
                 self.journal.save(INTERRUPTED, self.play.now(now.moment))
-            raise Stopped(
-                f"Stopped at step {self.step} of {self.total}, and saved: `ayneh resume {self.record.folder}` goes on."
-            )
+            where = f"step {self.step} of {self.total}{', and saved' if now else ''}"
+            raise Stopped(f"Stopped at {where}: `ayneh resume {self.record.folder}` goes on.")
 
     def end(self) -> None:
         """Write the animation of the fixed noise; print where everything is."""
