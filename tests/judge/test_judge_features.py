@@ -1,9 +1,13 @@
 """The shipped nets are the ones meant, and read what they should; the framing of images is undone."""
 
 import hashlib
+import json
+import random
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import save as save_tensors
 
 from ayneh.data.sources import load as load_data
 from ayneh.errors import UserError
@@ -54,6 +58,64 @@ def test_a_truncated_file_is_refused_without_a_checksum_too(tmp_path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match="cannot be read"):
         load(path)
+
+
+def test_no_damaged_file_is_loaded(tmp_path):
+    """Names, shapes, dtypes, notes and numbers: one flipped bit in a tensor's name gave a net with a random layer."""
+    path = tmp_path / "net.safetensors"
+    save(path, FeatureNet(1, 4, 3), data="digits")
+    whole, chance = path.read_bytes(), random.Random(4)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    for i in range(600):
+        content = bytearray(whole)
+        for _ in range(1 if i < 400 else 3):
+            content[chance.randrange(header if i % 2 else len(content))] ^= 1 << chance.randrange(8)
+        if content == whole:
+            continue
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="cannot be read"):
+            load(path)
+
+
+def unsealed(net: FeatureNet, **notes: object) -> bytes:
+    """A judge as earlier versions wrote it."""
+    tensors = {k: v.half().contiguous() for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
+    header = {"channels": net.channels, "size": net.size, "classes": net.classes, "data": "x", "epochs": 1} | notes
+    return save_tensors(tensors, {"ayneh": json.dumps(header)})
+
+
+def test_judges_of_earlier_versions_are_read_strictly(tmp_path):
+    path, net = tmp_path / "net.safetensors", FeatureNet(1, 8, 3)
+    path.write_bytes(whole := unsealed(net, accuracy_test=0.5))
+    assert load(path)[1]["accuracy_test"] == 0.5
+    infinite = FeatureNet(1, 8, 3)
+    infinite.neck[0].weight.data[0, 0] = float("inf")
+    for content, words in (
+        (whole.replace(b"body.0.weight", b"body.0.weighu"), "not those of the net"),
+        (unsealed(FeatureNet(1, 8, 3), classes=4), "not those of the net"),
+        (unsealed(FeatureNet(1, 8, 3), channels=10**9), "not those of the net"),
+        (unsealed(FeatureNet(1, 8, 3), size="8"), "channels, size and classes are"),
+        (unsealed(FeatureNet(1, 8, 3), sebl="seam-sha256"), "has sebl and no checksum"),
+        (unsealed(infinite), "not a finite number"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=words):
+            load(path)
+
+
+@pytest.mark.parametrize("damage", ["sums", "weights", "missing"])
+def test_a_damaged_package_is_one_sentence(tmp_path, monkeypatch, damage):
+    shutil.copytree(WEIGHTS, tmp_path / "weights")
+    monkeypatch.setattr("ayneh.judge.features.WEIGHTS", tmp_path / "weights")
+    net = tmp_path / "weights" / "digits-cnn-0.safetensors"
+    if damage == "sums":
+        (net.parent / "SHA256SUMS").write_bytes(b"one two three\n\xff")
+    elif damage == "weights":
+        net.write_bytes(net.read_bytes().replace(b"body.0", b"body.9"))
+    else:
+        net.unlink()
+    with pytest.raises(UserError, match="install ayneh again"):
+        shipped("digits-cnn-0")
 
 
 def test_missing_and_unknown_nets_are_named(tmp_path):

@@ -20,9 +20,16 @@ from torch import Tensor, nn
 from ayneh.errors import UserError
 from ayneh.files import atomically
 from ayneh.game.frame import scale, take
+from ayneh.sealed import SLOT, holds, seal
 
 WEIGHTS = Path(__file__).parent / "weights"
 N_FEATURES = 96
+COUNTERS = "num_batches_tracked"  # of batch norms in training: not kept
+SEAL = "seal"  # the note with the checksum
+UNSEALED = {  # the notes in files of earlier versions, which have no checksum of their own
+    "channels", "size", "classes", "data", "epochs", "accuracy_test", "linear_probe_test", "method", "seed",
+    "trained_on",
+}  # fmt: skip
 
 
 class FeatureNet(nn.Module):
@@ -139,22 +146,26 @@ def see(net: FeatureNet, pixels: Tensor, batch: int = 100) -> Seen:
 
 
 def save(path: Path, net: FeatureNet, **notes: str | int | float) -> str:
-    """Write the weights as float16 safetensors with ``notes`` in the header; returns their SHA-256."""
+    """Write the weights as float16 safetensors, sealed, with ``notes`` in the header; returns the file's SHA-256."""
     tensors = {
         name: value.to(torch.float16).contiguous() if value.is_floating_point() else value
         for name, value in net.state_dict().items()
-        if not name.endswith("num_batches_tracked")
+        if not name.endswith(COUNTERS)
     }
-    header = {"channels": net.channels, "size": net.size, "classes": net.classes, **notes}
+    header = {"channels": net.channels, "size": net.size, "classes": net.classes, **notes, SEAL: SLOT}
     # All notes in one key: the library writes several keys in a random order, and the bytes must repeat.
-    blob = save_safetensors(tensors, metadata={"ayneh": json.dumps(header, sort_keys=True)})
+    blob = seal(save_safetensors(tensors, metadata={"ayneh": json.dumps(header, sort_keys=True)}))
     with atomically(path) as file:
         file.write(blob)
     return hashlib.sha256(blob).hexdigest()
 
 
 def load(path: Path, sha256: str | None = None) -> tuple[FeatureNet, dict[str, str | int | float]]:
-    """The net in a weights file, and the notes in its header; UserError if it is damaged or its SHA-256 differs."""
+    """The net in a weights file, and the notes in its header.
+
+    Raises UserError if the file is damaged: its SHA-256 differs from ``sha256``, if that is given, or else from the sum
+    that it keeps; a file of an earlier version, which keeps none, must have each tensor of the net and nothing more.
+    """
     if not path.exists():
         raise UserError(f"There are no judge weights at {path}; train them with `ayneh judge train --data ...`.")
     blob = path.read_bytes()
@@ -164,21 +175,51 @@ def load(path: Path, sha256: str | None = None) -> tuple[FeatureNet, dict[str, s
             f"The judge weights {path} are damaged: SHA-256 {found}, expected {sha256}; install ayneh again."
         )
     try:
-        length = int.from_bytes(blob[:8], "little")
-        notes = json.loads(json.loads(blob[8 : 8 + length])["__metadata__"]["ayneh"])
-        net = FeatureNet(notes["channels"], notes["size"], notes["classes"])
-        net.load_state_dict({k: v.float() for k, v in load_safetensors(blob).items()}, strict=False)
+        return _read(blob, checked=sha256 is not None)
     except Exception as error:  # safetensors raises its own type for every kind of damage
-        raise UserError(f"The judge weights {path} cannot be read ({error}); train them again.") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"The judge weights {path} cannot be read ({reason}): delete this file and train them again with "
+            "`ayneh judge train --data ...`."
+        ) from error
+
+
+def _read(blob: bytes, checked: bool) -> tuple[FeatureNet, dict[str, str | int | float]]:
+    """The net and the notes in the bytes of a file. Raises ValueError, SafetensorError or KeyError if it is damaged."""
+    sealed = holds(blob)
+    if sealed is False:
+        raise ValueError("their checksum does not match their contents")
+    length = int.from_bytes(blob[:8], "little")
+    notes = json.loads(json.loads(blob[8 : 8 + length])["__metadata__"]["ayneh"])
+    if not (sealed or checked) and (strange := set(notes) - UNSEALED):
+        raise ValueError(f"their header has {', '.join(sorted(strange))} and no checksum")
+    notes.pop(SEAL, None)
+    sizes = notes["channels"], notes["size"], notes["classes"]
+    if not all(type(size) is int for size in sizes):
+        raise ValueError(f"channels, size and classes are {sizes}")
+    tensors = load_safetensors(blob)
+    with torch.device("meta"):  # wrong sizes take no memory
+        wanted = FeatureNet(*sizes).state_dict()
+    expected = {name: (torch.float16, x.shape) for name, x in wanted.items() if not name.endswith(COUNTERS)}
+    if {name: (x.dtype, x.shape) for name, x in tensors.items()} != expected:
+        raise ValueError("their tensors are not those of the net that the header describes")
+    if not all(x.isfinite().all() for x in tensors.values()):
+        raise ValueError("a weight is not a finite number")
+    net = FeatureNet(*sizes)
+    net.load_state_dict({name: x.float() for name, x in tensors.items()}, strict=False)  # but for the counters
     return net.eval(), notes
 
 
 def shipped(name: str) -> FeatureNet:
-    """A net that comes with the package, e.g. ``mnist-cnn-0``, its SHA-256 checked."""
-    lines = (WEIGHTS / "SHA256SUMS").read_text().splitlines()
-    sums = {file: digest for digest, file in (line.split() for line in lines)}
-    file = f"{name}.safetensors"
+    """A net that comes with the package, e.g. ``mnist-cnn-0``, its SHA-256 checked. UserError if it is damaged."""
+    place, file = WEIGHTS / "SHA256SUMS", f"{name}.safetensors"
+    lines = [line.split() for line in place.read_text(encoding="utf-8", errors="replace").splitlines()]
+    sums = {line[1]: line[0] for line in lines if len(line) == 2}
     if file not in sums:
+        if any(name in panel.names for panel in PANELS.values()):
+            raise UserError(f"{place} is damaged: it has no checksum of {file}; install ayneh again.")
         known = ", ".join(sorted(entry.removesuffix(".safetensors") for entry in sums))
         raise UserError(f"No judge called {name!r} comes with ayneh. There are: {known}.")
+    if not (WEIGHTS / file).is_file():
+        raise UserError(f"The judge weights {WEIGHTS / file} are missing; install ayneh again.")
     return load(WEIGHTS / file, sums[file])[0]

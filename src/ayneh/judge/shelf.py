@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ayneh.errors import UserError
 from ayneh.files import atomically
+from ayneh.sealed import SLOT, holds, seal
 
 T = TypeVar("T")
 
 
-class Shelf:
-    """The cache of one ``key``. A damaged entry is computed again."""
+def _to_stderr(words: str) -> None:
+    print(words, file=sys.stderr)
 
-    def __init__(self, folder: Path | None, key: str) -> None:
-        self.folder, self.key = folder, key
+
+class Shelf:
+    """The cache of one ``key``. Every file is sealed: a damaged one, or one without a seal, is made again.
+
+    say: gets a sentence for such a file, and where the folder cannot be written; then the results stay in memory.
+    """
+
+    def __init__(self, folder: Path | None, key: str, say: Callable[[str], None] = _to_stderr) -> None:
+        self.folder, self.key, self.say = folder, key, say
         self._memory: dict[str, Any] = {}
 
     def tensor(self, name: str, make: Callable[[], Tensor]) -> Tensor:
@@ -29,40 +36,51 @@ class Shelf:
         return self._keep(
             f"{name}.safetensors",
             lambda: make().float().contiguous(),
-            lambda tensor: save({"x": tensor}),
+            lambda tensor: save({"x": tensor}, metadata={"ayneh": SLOT}),
             lambda blob: load(blob)["x"],
         )
 
     def table(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
-        return self._keep(f"{name}.json", make, lambda table: json.dumps(table).encode(), json.loads)
+        return self._keep(
+            f"{name}.json",
+            make,
+            lambda table: json.dumps({"seal": SLOT, "table": table}).encode(),
+            lambda blob: json.loads(blob)["table"],
+        )
 
     def _keep(self, name: str, make: Callable[[], T], encode: Callable[[T], bytes], decode: Callable[[bytes], T]) -> T:
         if name in self._memory:
             found: T = self._memory[name]
             return found
         path = None if self.folder is None else self.folder / f"{self.key}-{name}"
-        made = _read(path, decode) if path else None
-        if made is None:
+        blob = self._read(path) if path else None
+        if blob is None:
             made = make()
             if path:
-                _write(path, encode(made))
+                self._write(path, seal(encode(made)))
+        else:
+            made = decode(blob)
         self._memory[name] = made
         return made
 
-
-def _read(path: Path, decode: Callable[[bytes], T]) -> T | None:
-    try:
-        return decode(path.read_bytes())
-    except (OSError, SafetensorError, KeyError, ValueError):  # absent or damaged
+    def _read(self, path: Path) -> bytes | None:
+        """The bytes of a whole file; None if it is absent, damaged or without a seal."""
+        try:
+            blob = path.read_bytes()
+        except OSError:
+            return None
+        if holds(blob):
+            return blob
+        self.say(f"{path} is damaged, or an earlier version wrote it without a checksum: it is made again.")
         return None
 
-
-def _write(path: Path, blob: bytes) -> None:
-    try:
-        with atomically(path) as file:
-            file.write(blob)
-    except OSError as error:
-        raise UserError(
-            f"The cache folder {path.parent} cannot be written ({error.strerror}): set AYNEH_CACHE to one that can."
-        ) from error
+    def _write(self, path: Path, blob: bytes) -> None:
+        try:
+            with atomically(path) as file:
+                file.write(blob)
+        except OSError as error:
+            self.say(
+                f"The cache folder {path.parent} cannot be written ({error.strerror}), so that what stands there is "
+                "measured again each time: set AYNEH_CACHE to one that can."
+            )
