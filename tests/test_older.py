@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ayneh import older
+from ayneh.config import from_dict
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.words import sentence
 from ayneh.record import Record, of_replicas
@@ -56,6 +57,19 @@ def test_a_line_has_a_list_for_each_name_with_an_entry_for_each_replica():
         "vitals": {"spread": [0.2], "drift": [3.0]},
         "scores": {"fd": [None], "kid": [None]},
     }
+
+
+@pytest.mark.parametrize(
+    ("data", "split"),
+    [
+        ({"name": "folder:/a"}, "position"),
+        ({"name": "npz:/a.npz"}, "position"),
+        ({"name": "npz:/a.npz", "split": "content"}, "content"),
+        ({"name": "digits"}, "content"),
+    ],
+)
+def test_a_config_that_lacks_the_split_held_out_by_position(data, split):
+    assert from_dict({"data": data}, "config.json").data.split == split
 
 
 def test_a_report_has_intervals_and_floors_as_numbers():

@@ -8,51 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from math import inf
-from pathlib import Path
 from typing import Annotated, Any
 
+from ayneh import older
+from ayneh.bounds import Range
+from ayneh.dataset import Data
 from ayneh.errors import UserError, unknown
-
-
-@dataclass(frozen=True)
-class Range:
-    """The numbers that a field takes, both ends included; None in an optional field is never out of range."""
-
-    low: float
-    high: float = inf
-
-    def __str__(self) -> str:
-        return f"be at least {self.low:g}" if self.high == inf else f"lie between {self.low:g} and {self.high:g}"
-
-
-@dataclass(frozen=True)
-class Data:
-    """The real images."""
-
-    name: str = "digits"
-    """digits (embedded), mnist, fashion-mnist, kmnist, stacked-mnist, folder:PATH or npz:PATH."""
-    resize: Annotated[int | None, Range(1)] = None
-    """Resize every image to this many pixels a side when loading (default: keep its size)."""
-    pad_to: Annotated[int | None, Range(1)] = None
-    """Pad the images with black to this many pixels a side (default: the next size that the nets take)."""
-    limit: Annotated[int | None, Range(1)] = None
-    """Use this many images, a fixed random choice (default: all)."""
-
-    def path(self) -> Path | None:
-        """PATH of folder:PATH and npz:PATH, with the home folder for ~; None for a named data set."""
-        kind, _, path = self.name.partition(":")
-        return Path(path).expanduser() if kind in ("folder", "npz") and path else None
-
-    def anchored(self) -> Data:
-        """The same with an absolute path, which is valid in any current folder."""
-        path = self.path()
-        return self if path is None else replace(self, name=f"{self.name.partition(':')[0]}:{os.path.abspath(path)}")
 
 
 @dataclass(frozen=True)
@@ -257,10 +222,13 @@ def from_dict(values: dict[str, Any], where: str) -> Config:
             if name not in names:
                 raise UserError(f"{where}: {unknown('field', prefix + name, [prefix + n for n in names])}")
         return cls(
-            **{k: build(NESTED[k], v, f"{k}.") if cls is Config and k in NESTED else v for k, v in values.items()}
+            **{
+                k: build(NESTED[k], v, f"{k}.") if cls is Config and k in NESTED else tuple(v) if type(v) is list else v
+                for k, v in values.items()
+            }
         )
 
-    config: Config = build(Config, values, "")
+    config: Config = build(Config, older.config(values), "")
     return config
 
 

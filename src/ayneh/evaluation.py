@@ -40,10 +40,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("AYNEH_CACHE") or platformdirs.user_cache_dir("ayneh"))
 
 
-def read_images(data: Data, split: str = "train", run: Path | None = None) -> Images:
+def read_images(data: Data, split: str = "train", run: Path | None = None, say: Say = silent) -> Images:
     """The images of a run: of the training split at most ``limit``, or all of another split.
 
-    run: its folder, for the error message. Raises UserError if the images are missing or damaged.
+    run: its folder, for the error message; say: gets the line of what was understood.
+    Raises UserError if the images are missing or damaged.
     """
     from ayneh.data.sources import load
 
@@ -53,7 +54,19 @@ def read_images(data: Data, split: str = "train", run: Path | None = None) -> Im
         if not path.is_absolute():  # as earlier versions wrote it
             lost, advice = f"{lost} in {Path.cwd()}", "run the command in the folder where the training was started"
         raise UserError(f"{lost}: {advice}, or write the images' path into data.name in {run}/config.json.")
-    return load(data.name, split, resize=data.resize, limit=data.limit if split == "train" else None)
+    images = load(
+        data.name,
+        split,
+        resize=data.resize,
+        limit=data.limit if split == "train" else None,
+        test=data.test,
+        range=data.range,
+        skip_broken=data.skip_broken,
+        background=data.background,
+        divide=data.split,
+    )
+    say(images.understood)
+    return images
 
 
 def judge_of(data: Data, run: Path | None = None) -> Judge:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,18 @@ def test_a_missing_set_is_never_replaced_by_another(cache: Path, monkeypatch: py
     for name in set(SOURCES) - {"digits"}:
         with pytest.raises(UserError, match="no mirror has it"):
             load(name)
+
+
+def test_the_fingerprint_depends_on_shape_and_pixels_alone() -> None:
+    images = load("digits", limit=20)
+    assert images.fingerprint == load("digits", limit=20).fingerprint
+    assert len(images.fingerprint) == 64
+    for other in (images.pixels[:-1], images.pixels ^ 1, images.pixels.reshape(20, 1, 4, 16)):
+        assert replace(images, pixels=other).fingerprint != images.fingerprint
+
+
+def test_a_named_set_is_understood_in_one_line() -> None:
+    assert load("digits").understood == "digits: 1,297 to train; 8x8, 1 channel; 10 classes (0, 1, 2, 3, ...)"
 
 
 @pytest.mark.usefixtures("mnist")

@@ -8,13 +8,15 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ayneh.data.resize import fit
-from ayneh.data.split import own_split
+from ayneh.data.split import by_position, digest, held_out, side
 from ayneh.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-def read_folder(folder: Path, split: str, size: int | None) -> tuple[np.ndarray, np.ndarray | None, int | None]:
+def read_folder(
+    folder: Path, split: str, size: int | None, divide: str = "content"
+) -> tuple[np.ndarray, np.ndarray | None, int | None]:
     """Pixels uint8 (N, C, H, W), labels int64 (N,) or None, number of classes or None; sorted by path.
 
     C is 1 if every image is grey (R = G = B), else 3; transparent pixels are laid over black. If every image is in a
@@ -35,10 +37,11 @@ def read_folder(folder: Path, split: str, size: int | None) -> tuple[np.ndarray,
     if roots == halves:
         chosen = [i for i, (root, _) in enumerate(found) if split in (root.name, "all")]
     else:
-        chosen = own_split(len(found), split).tolist()
+        by_content = [digest(path.read_bytes()) for _, path in found] if divide == "content" else []
+        chosen = side(held_out(by_content) if by_content else by_position(len(found)), split).tolist()
     if not chosen:
         raise UserError(f"{folder} has no image for the split {split!r}: take the split 'all', or add images.")
-    pixels = _stack([found[i][1] for i in chosen], size)
+    pixels = _stack([path for _, path in found], size)[chosen]
     labels = np.array([classes.index(places[i][0]) for i in chosen]) if classes else None
     return pixels, labels, len(classes) or None
 

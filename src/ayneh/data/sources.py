@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from torch import Tensor
 from ayneh.data.arrays import read_arrays
 from ayneh.data.download import locate
 from ayneh.data.folder import read_folder
+from ayneh.data.found import Found
 from ayneh.data.idx import read_pair
 from ayneh.data.resize import resized
-from ayneh.data.split import SPLITS, shuffled
+from ayneh.data.split import DIVISIONS, SPLITS, shuffled
 from ayneh.errors import UserError, unknown
 
 
@@ -30,14 +32,57 @@ class Images:
     split: str
     classes: int | None
     licence: str
+    names: tuple[str, ...] | None = None
+    """The classes' names, in the order of the labels; None where they have none."""
+    found: Found | None = None
+    """What a reader of files found; None for a named data set."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over shape and pixels, in hexadecimal digits."""
+        digest = hashlib.sha256(repr(tuple(self.pixels.shape)).encode())
+        digest.update(self.pixels.contiguous().numpy().data)
+        return digest.hexdigest()
+
+    @property
+    def understood(self) -> str:
+        """The set in one line: how many images are for what, their size, their classes, what was left out."""
+        n, channels, height, width = self.pixels.shape
+        counts = self.found.counts() if self.found else f"{n:,} {WHAT_FOR[self.split]}"
+        words = [f"{self.name}: {counts}", f"{width}x{height}, {channels} {'channel' if channels == 1 else 'channels'}"]
+        if self.classes:
+            names = self.names or tuple(map(str, range(self.classes)))
+            shown = ", ".join(names[:SHOWN] + ("...",) * (len(names) > SHOWN))
+            words.append(f"{self.classes:,} {'class' if self.classes == 1 else 'classes'} ({shown})")
+        elif self.found:
+            words.append("no labels")
+        return "; ".join([*words, *(self.found.notes if self.found else ())])
 
 
-def load(name: str, split: str = "train", resize: int | None = None, limit: int | None = None) -> Images:
+SHOWN = 4  # names of classes in the line
+WHAT_FOR = {"train": "to train", "test": "to test", "all": "in all"}
+
+
+def load(
+    name: str,
+    split: str = "train",
+    resize: int | None = None,
+    limit: int | None = None,
+    *,
+    test: str | None = None,
+    range: tuple[float, float] | None = None,
+    skip_broken: bool = False,
+    background: str = "black",
+    divide: str = "content",
+) -> Images:
     """A data set of SOURCES, or "folder:PATH" of PNG and JPEG images, or "npz:PATH" of an .npz or .npy file.
 
     ``split`` is train, test or all. ``resize`` crops each image to its central square and scales it (Lanczos)
     to so many pixels a side. ``limit`` keeps at most so many images: a fixed random choice, in the set's order;
-    a smaller limit keeps a part of what a larger one keeps.
+    a smaller limit keeps a part of what a larger one keeps. Of folders and arrays ``test`` is where their test images
+    are, or their share; ``divide`` how they are chosen where nothing says which they are: "content" (a hash of it) or
+    "position"; ``range`` the values of an array that are black and white; ``skip_broken`` leaves out files of a folder
+    that cannot be read; ``background`` is what transparent pixels lie on.
     Raises UserError for an unknown name or split, and for files that are missing or damaged.
     """
     if split not in SPLITS:
@@ -45,11 +90,13 @@ def load(name: str, split: str = "train", resize: int | None = None, limit: int 
     for what, number in (("resize", resize), ("limit", limit)):
         if number is not None and number < 1:
             raise UserError(f"--data.{what} is {number}; it must be at least 1.")
+    if divide not in DIVISIONS:
+        raise unknown("--data.split", divide, DIVISIONS)
     kind, _, path = name.partition(":")
     if name in SOURCES:
         images = SOURCES[name](split)
     elif kind == "folder" and path:
-        images = _unlicensed(name, split, *read_folder(Path(path).expanduser(), split, resize))
+        images = _unlicensed(name, split, *read_folder(Path(path).expanduser(), split, resize, divide))
     elif kind == "npz" and path:
         images = _unlicensed(name, split, *read_arrays(Path(path).expanduser(), split))
     else:

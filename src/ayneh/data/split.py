@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 import numpy as np
 
 SPLITS = ("train", "test", "all")
+DIVISIONS = ("content", "position")
+TENTH = 0.1  # the share of the images that is held out
+ENOUGH = 10  # images, of which at least one is held out
+UNIT = 2.0**64
 
 
 def shuffled(n: int) -> np.ndarray:
@@ -12,7 +19,39 @@ def shuffled(n: int) -> np.ndarray:
     return np.random.RandomState(0).permutation(n)
 
 
+def digest(content: bytes | np.ndarray) -> bytes:
+    """The SHA-256 of an image's content: the bytes of its file, or its pixels in an array."""
+    return hashlib.sha256(content.tobytes() if isinstance(content, np.ndarray) else content).digest()
+
+
+def held_out(digests: Sequence[bytes], share: float = TENTH) -> np.ndarray:
+    """bool (N,): True where the digest, read as a number in [0, 1), is below ``share``: a test image.
+
+    So an image's side depends on its own content: another image moves none, copies share a side, and a larger
+    share keeps the test images of a smaller one. Of ENOUGH images or more at least one is held out, if need be the
+    one with the smallest number, and at least one is left for training; this alone can move with another image.
+    """
+    at = np.array([int.from_bytes(one[:8], "big") for one in digests], np.uint64)
+    test = at.astype(np.float64) < share * UNIT
+    if len(at) == 0 or at.min() == at.max():
+        return np.zeros(len(at), bool)
+    if not test.any() and len(at) >= ENOUGH:
+        return at == at.min()
+    return at < at.max() if test.all() else test
+
+
+def by_position(n: int) -> np.ndarray:
+    """bool (n,): a fixed random n // 10 are test images, whatever they are: the split of earlier versions."""
+    test = np.zeros(n, bool)
+    test[shuffled(n)[: n // 10]] = True
+    return test
+
+
+def side(test: np.ndarray, split: str) -> np.ndarray:
+    """The indices of a split, ascending. test: bool (N,), as `held_out` returns it."""
+    return np.flatnonzero({"train": ~test, "test": test, "all": test | ~test}[split])
+
+
 def own_split(n: int, split: str) -> np.ndarray:
-    """The indices of a split of n images, ascending: a fixed tenth (n // 10) to test, the others to train."""
-    order, tests = shuffled(n), n // 10
-    return np.sort({"train": order[tests:], "test": order[:tests], "all": order}[split])
+    """The indices of a split of n images by their position, ascending."""
+    return side(by_position(n), split)

@@ -128,4 +128,4 @@ def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         room, _, leaf = flag.rpartition(".")
         return [f"--{flag}" if value else f"--{room}{'.' if room else ''}no-{leaf}"]
-    return [f"--{flag}", str(value)]
+    return [f"--{flag}", *map(str, value if isinstance(value, tuple) else [value])]

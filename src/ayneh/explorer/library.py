@@ -6,7 +6,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,12 +146,13 @@ class Library:
 
     def _about(self, record: Record) -> dict[str, Any]:
         config, usual = record.config(), flatten(Config())
+        public = flatten(replace(config, data=config.data.without_folders()))
         return {
             "name": record.folder.resolve().name,
             "data": _data(config),
             "net": config.net.name,
             "loss": config.rules.loss,
-            "settings": {k: v for k, v in flatten(config).items() if v != usual[k]} | {"data.name": _data(config)},
+            "settings": {k: v for k, v in public.items() if v != usual[k]} | {"data.name": _data(config)},
             "prior": {"name": config.prior.name, "dim": config.prior.dim, **_prior(config)},
             "seed": config.seed,
             "replicas": config.seeds,

@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ayneh import __version__
@@ -82,9 +81,7 @@ def licence_of(data: str) -> Licence:
 
 def without_path(config: Config) -> Config:
     """The same config, without the folders above the user's data, which are private."""
-    kind, colon, path = config.data.name.partition(":")
-    name = f"{kind}{colon}{Path(path).name}"
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, name=name))
+    return dataclasses.replace(config, data=config.data.without_folders())
 
 
 def latents_of(config: Config) -> dict[str, Any]:

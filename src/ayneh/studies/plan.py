@@ -18,6 +18,10 @@ from ayneh.presets import PRESETS
 
 Changes = Mapping[str, Any]  # {"optimizer.lr": 1e-3}: leaves of a Config by their dotted names
 T = TypeVar("T")
+ANCHORED = {  # settings with paths -> their absolute ones
+    "data.name": lambda name: Data(name).anchored().name,
+    "data.test": lambda test: Data("folder:.", test=test).anchored().test,
+}
 BUILT_IN = Path(__file__).parent / "builtin"
 
 
@@ -212,7 +216,7 @@ def _anchored(study: Study) -> Study:
 
     def anchor(table: Mapping[str, Changes]) -> dict[str, Changes]:
         return {
-            label: {k: Data(v).anchored().name if k == "data.name" else v for k, v in changes.items()}
+            label: {k: ANCHORED[k](v) if k in ANCHORED and isinstance(v, str) else v for k, v in changes.items()}
             for label, changes in table.items()
         }
 

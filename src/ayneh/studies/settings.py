@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from ayneh.config import Data, flatten
@@ -57,8 +58,9 @@ def _private(value: Any) -> Any:
     """The same without the folders above the user's data: a page is handed to others."""
     if isinstance(value, dict):
         return {key: _private(part) for key, part in value.items()}
-    path = Data(value).path() if isinstance(value, str) else None
-    return value if path is None else f"{value.partition(':')[0]}:{path.name}"
+    if not isinstance(value, str):
+        return value
+    return Path(value).name if os.path.isabs(value) else Data(value).without_folders().name
 
 
 def machine() -> dict[str, str]:

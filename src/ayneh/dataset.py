@@ -1,0 +1,68 @@
+"""The real images of a run, as settings: a config's ``data``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from ayneh.bounds import Range
+
+
+@dataclass(frozen=True)
+class Data:
+    """The real images."""
+
+    name: str = "digits"
+    """digits (embedded), mnist, fashion-mnist, kmnist, stacked-mnist, folder:PATH or npz:PATH."""
+    resize: Annotated[int | None, Range(1)] = None
+    """Resize every image to this many pixels a side when loading (default: keep its size)."""
+    pad_to: Annotated[int | None, Range(1)] = None
+    """Pad the images with black to this many pixels a side (default: the next size that the nets take)."""
+    limit: Annotated[int | None, Range(1)] = None
+    """Use a random subset of this many images, the same at every run (default: all)."""
+    test: str | None = None
+    """folder:PATH, npz:PATH: test images, as a FOLDER or file of their own, or as a SHARE like 0.2 (default: 0.1)."""
+    range: tuple[float, float] | None = None
+    """npz:PATH: the values that are black and white (default: from the type; floats: 0 1 or -1 1)."""
+    skip_broken: bool = False
+    """folder:PATH: leave out files that cannot be read as images, and count them (default: stop at the first)."""
+    background: str = "black"
+    """folder:PATH: what transparent pixels lie on: black, white or #rrggbb."""
+    split: str = "content"
+    """folder:PATH, npz:PATH: hold out test images by a hash of their content, or by position (as earlier versions)."""
+
+    def path(self) -> Path | None:
+        """PATH of folder:PATH and npz:PATH, with the home folder for ~; None for a named data set."""
+        kind, _, path = self.name.partition(":")
+        return Path(path).expanduser() if kind in ("folder", "npz") and path else None
+
+    def test_path(self) -> Path | None:
+        """FOLDER of --data.test; None where it is a share or not given."""
+        return Path(self.test).expanduser() if self.test is not None and share_of(self.test) is None else None
+
+    def anchored(self) -> Data:
+        """The same images under absolute paths, which are valid in any current folder.
+
+        A named data set has a split of its own: what divides other sets is left out.
+        """
+        path, test = self.path(), self.test_path()
+        if path is None:
+            return replace(self, split=Data.split)
+        name = f"{self.name.partition(':')[0]}:{os.path.abspath(path)}"
+        return replace(self, name=name, test=self.test if test is None else os.path.abspath(test))
+
+    def without_folders(self) -> Data:
+        """The same without the folders above the user's data, which are private."""
+        path, test = self.path(), self.test_path()
+        name = self.name if path is None else f"{self.name.partition(':')[0]}:{path.name}"
+        return replace(self, name=name, test=self.test if test is None else test.name)
+
+
+def share_of(test: str) -> float | None:
+    """The share that --data.test names; None if it is a path."""
+    try:
+        return float(test)
+    except ValueError:
+        return None
