@@ -1,11 +1,12 @@
 """Bounds stand beside the fields, and a refusal names the flag, the value and the bound."""
 
 import re
+from dataclasses import replace
 from math import inf, nan
 
 import pytest
 
-from ayneh.config import Config, Data, Net, Optimizer, Rules, flatten, from_dict, ranges, to_dict
+from ayneh.config import Config, Data, Net, Optimizer, Rules, flatten, ranges
 from ayneh.errors import UserError
 
 UNBOUNDED = {  # of the fields that are numbers by default
@@ -15,10 +16,8 @@ UNBOUNDED = {  # of the fields that are numbers by default
 
 def with_value(name, value):
     """The default config but for this field."""
-    values = to_dict(Config())
     room, _, leaf = name.rpartition(".")
-    (values[room] if room else values)[leaf] = value
-    return from_dict(values, "here")
+    return replace(Config(), **({room: replace(getattr(Config(), room), **{leaf: value})} if room else {leaf: value}))
 
 
 def test_every_number_has_a_range():

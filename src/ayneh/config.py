@@ -7,17 +7,18 @@ A field's docstring is its help text, its bounds are beside its type, and its na
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import isfinite
 from typing import Annotated, Any
 
 from ayneh import older
 from ayneh.bounds import Range
 from ayneh.dataset import Data
 from ayneh.errors import UserError, unknown
+from ayneh.reading import typed
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,9 @@ class Config:
             allowed = ranges().get(name)
             if allowed and value is not None and not allowed.low <= value <= allowed.high:
                 raise UserError(f"--{name.replace('_', '-')} is {value:g}; it must {allowed}.")
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, float) and not isfinite(number):
+                    raise UserError(f"--{name.replace('_', '-')} is {number:g}; it must be a finite number.")
         if self.rescue and self.seeds > 1:
             raise UserError(f"--rescue works on one run at a time, and --seeds is {self.seeds}: leave one of them out.")
         if self.rescue and not self.keep.vitals_steps:
@@ -211,25 +215,12 @@ def to_dict(config: Config) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
-def from_dict(values: dict[str, Any], where: str) -> Config:
-    """The inverse of `to_dict`; an unknown field raises UserError that names ``where`` and the nearest field."""
+def from_dict(values: Any, where: str, prefix: str = "config.") -> Config:
+    """The inverse of `to_dict`. A field that is unknown, or whose value does not fit, raises UserError.
 
-    def build(cls: type, values: Any, prefix: str) -> Any:
-        names = {f.name: f for f in dataclasses.fields(cls)}
-        if not isinstance(values, dict):
-            raise UserError(f"{where}: {prefix or 'the config'} should be an object, not {json.dumps(values)}.")
-        for name in values:
-            if name not in names:
-                raise UserError(f"{where}: {unknown('field', prefix + name, [prefix + n for n in names])}")
-        return cls(
-            **{
-                k: build(NESTED[k], v, f"{k}.") if cls is Config and k in NESTED else tuple(v) if type(v) is list else v
-                for k, v in values.items()
-            }
-        )
-
-    config: Config = build(Config, older.config(values), "")
-    return config
+    ``where`` begins the message; then come the field with ``prefix``, its value and what it must be.
+    """
+    return typed(older.config(values), Config, where, prefix, closed=True)
 
 
 def flatten(config: Config) -> dict[str, Any]:
@@ -245,20 +236,13 @@ def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
 
     ``where`` begins the message: a file, an arm.
     """
-    leaves = {name: hint for name, hint in typing.get_type_hints(Config).items() if hint not in NESTED.values()}
-    for room, cls in NESTED.items():
-        leaves |= {f"{room}.{name}": hint for name, hint in typing.get_type_hints(cls).items()}
-    values = to_dict(config)
+    values, leaves = to_dict(config), flatten(config)
     for name, value in changes.items():
         if name not in leaves:
             raise UserError(f"{where}: {unknown('field', name, leaves)}")
-        allowed = typing.get_args(leaves[name]) or (leaves[name],)
-        if type(value) not in allowed and not (type(value) is int and float in allowed):
-            wanted = " or ".join("none" if kind is type(None) else kind.__name__ for kind in allowed)
-            raise UserError(f"{where}: {name} is {json.dumps(value)}; it must be of type {wanted}.")
         room, _, leaf = name.rpartition(".")
-        (values[room] if room else values)[leaf] = float(value) if float in allowed and value is not None else value
-    return from_dict(values, where)
+        (values[room] if room else values)[leaf] = value
+    return from_dict(values, where, "")
 
 
 def differences(ours: Config, theirs: Config) -> str:

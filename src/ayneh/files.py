@@ -39,29 +39,6 @@ def write_json(path: Path, values: Mapping[str, Any], indent: int = 2) -> None:
         file.write(json.dumps(values, indent=indent).encode() + b"\n")
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in this file; None if there is no such file, or it holds anything else."""
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
-        return None
-    return values if isinstance(values, dict) else None
-
-
-def read_formatted(path: Path, form: int, what: str) -> dict[str, Any]:
-    """The JSON object in this file, whose "format" is ``form``; ``what`` it should be: "the config of a run".
-
-    Raises UserError if it is not readable, or of another format.
-    """
-    try:
-        values = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not readable JSON ({error}): mend it, or start again in another folder.") from error
-    if not isinstance(values, dict) or values.get("format") != form:
-        raise UserError(f"{path} is not {what} in format {form}; was it written by another version?")
-    return values
-
-
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The lines of a JSON Lines file, up to the first that is cut off (by a kill); none if there is no such file."""
     lines = []

@@ -34,11 +34,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ayneh import __version__, older
 from ayneh.checkpoint import INTERRUPTED, Checkpoint, Checkpoints, epoch_name, number_in
@@ -47,13 +47,14 @@ from ayneh.errors import UserError
 from ayneh.files import (
     append_lines,
     locked,
-    read_formatted,
-    read_json,
     read_lines,
     write_json,
     write_lines,
     written_s,
 )  # fmt: skip
+from ayneh.forms import Engine, Outcome
+from ayneh.reading import formatted, json_in, typed
+from ayneh.standing import Standing, standing_of
 
 FORMAT = 1
 RESCUES, OUTCOME = "rescues", "outcome.json"
@@ -64,25 +65,6 @@ MADE = (  # by training and by verbs that look at a run; the config comes last: 
 )  # fmt: skip
 
 
-State = Literal["no step yet", "running", "interrupted", "broken down", "finished", "stopped"]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far a run is."""
-
-    state: State
-    epochs: int  # begun
-    wanted: int  # epochs
-    steps: int
-    wall_s: float  # of training
-
-    @property
-    def ended(self) -> bool:
-        """Whether the run has finished or broken down."""
-        return self.state in ("finished", "broken down")
-
-
 class Record:
     """One run's folder."""
 
@@ -90,6 +72,7 @@ class Record:
         self.folder = folder
         self.samples, self.events_folder = folder / "samples", folder / "events"
         self.checkpoints = Checkpoints(folder / "checkpoints", self.config)
+        self._config = folder / "config.json"
         self.metrics, self.findings = folder / "metrics.jsonl", folder / "findings.jsonl"
 
     # -- its beginning ---------------------------------------------------------------------------------------------
@@ -137,18 +120,24 @@ class Record:
 
     def config(self) -> Config:
         """The settings asked for."""
-        return from_dict(self._head().get("config", {}), str(self.folder / "config.json"))
+        return from_dict(self._head().get("config", {}), str(self._config))
 
     def engine(self) -> dict[str, Any]:
         """How this machine runs it: device, threads, workers."""
-        return dict(self._head().get("engine", {}))
+        head = self._head()
+        if "engine" not in head:
+            raise UserError(
+                f'{self._config}: engine is missing; it must be an object such as {{"device": "cpu", "threads": 1, '
+                '"workers": 0}.'
+            )
+        return asdict(typed(head["engine"], Engine, str(self._config), "engine."))
 
     def set_config(self, config: Config) -> None:
         """Write another config (with more epochs) into config.json."""
-        write_json(self.folder / "config.json", self._head() | {"config": to_dict(config)})
+        write_json(self._config, self._head() | {"config": to_dict(config)})
 
     def _head(self) -> dict[str, Any]:
-        return read_formatted(self.folder / "config.json", FORMAT, "the config of a run")
+        return formatted(self._config, FORMAT, "the config of a run")
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep other processes from training in this folder. Raises UserError if one does."""
@@ -161,33 +150,21 @@ class Record:
 
     def standing(self, ended: bool | None = None) -> Standing:
         """How far the run is. ended: whether it has ended, if the caller knows (None: by its files)."""
-        config, lines, outcome = self.config(), self.lines(), self.outcome() or {}
-        broken = [e for e in self.events() if e["name"] == "not finite" and e["appeared"] and "rescue" not in e]
-        last = max([*lines[-1:], *broken], key=lambda line: line["step"], default={"epoch": -1, "step": 0})
-        if ended is None:  # of deleted checkpoints there are still pictures
-            complete = config.epochs - 1 in (self.checkpoints.epochs() or self.pictures(0, config.seeds))
-            ended = bool(outcome or broken or complete)
-        state: State = "stopped"
-        if ended:
-            state = "broken down" if broken or outcome.get("diverged") else "finished"
-        elif self._lively():
-            state = "running"
-        elif not last["step"]:
-            state = "no step yet"
-        elif self.checkpoints.has(INTERRUPTED):
-            state = "interrupted"
-        wall_s = outcome.get("wall_s", lines[-1].get("wall_s", 0.0) if lines else 0.0)
-        return Standing(state, last["epoch"] + 1, config.epochs, last["step"], wall_s)
+        return standing_of(self, ended)
 
-    def _lively(self) -> bool:
+    def lively(self) -> bool:
         """Whether training wrote here within `LIVELY_S`. Trying the lock instead could take it from a trainer."""
         written = max(written_s(self.metrics), written_s(self.folder / "config.json"))
         return time.time() - written < LIVELY_S and written_s(self.checkpoints.path(INTERRUPTED)) < written
 
     def outcome(self) -> dict[str, Any] | None:
         """The outcome of a study's run; None until it has ended."""
-        values = read_json(self.folder / OUTCOME)
-        return older.outcome(values) if values else None
+        path = self.folder / OUTCOME
+        values = json_in(path, constants=True)
+        if values is None:
+            return None
+        typed(values, Outcome, str(path))
+        return _today(older.outcome, values, path)
 
     def write_outcome(self, values: dict[str, Any]) -> None:
         """Write the outcome; with it a run of a study has ended."""
@@ -264,18 +241,19 @@ class Record:
         write_json(self.report_path(name, epoch, replica), values)
 
     def report(self, name: str, epoch: int | None = None, replica: int = 0) -> dict[str, Any] | None:
-        """The report by `write_report`, in today's form; None if there is none, or it is not readable."""
-        values = read_json(self.report_path(name, epoch, replica))
-        return older.evaluation(values) if values and name == "evaluation" else values
+        """The report by `write_report`, in today's form; None if there is none. UserError if it is not readable."""
+        path = self.report_path(name, epoch, replica)
+        values = json_in(path, constants=True)
+        return _today(older.evaluation, values, path) if values and name == "evaluation" else values
 
     def export_path(self, form: str) -> Path:
         """The default folder of an export in this form."""
         return self.folder / f"export-{form}"
 
     def evaluations(self) -> list[dict[str, Any]]:
-        """All readable reports of `ayneh evaluate`, in the order of their files' names."""
-        found = [read_json(path) for path in sorted(self.folder.glob("evaluation*.json"))]
-        return [older.evaluation(report) for report in found if report is not None]
+        """All reports of `ayneh evaluate`, in the order of their files' names. UserError if one is not readable."""
+        found = {path: json_in(path, constants=True) for path in sorted(self.folder.glob("evaluation*.json"))}
+        return [_today(older.evaluation, report, path) for path, report in found.items() if report is not None]
 
     def epoch_of(self, checkpoint: Checkpoint) -> int | None:
         """The epoch (from 0) of the checkpoint's last step; None if no file has it."""
@@ -293,6 +271,16 @@ def of_replicas(line: Mapping[str, Any], rows: range) -> dict[str, Any]:
         return value[rows.start : rows.stop] if isinstance(value, list) else value
 
     return {name: cut(value) for name, value in line.items()}
+
+
+def _today(now: Callable[[dict[str, Any]], dict[str, Any]], values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """A file's values in today's form. Raises UserError for what no version wrote."""
+    try:
+        return now(values)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise UserError(
+            f"{path} does not hold what ayneh writes there ({error!r}): remove it, and make it again."
+        ) from error
 
 
 def _suffix(replica: int, replicas: int) -> str:

@@ -153,4 +153,5 @@ def test_the_diagnosis_and_the_board_tell_of_the_rescues(ayneh, tmp_path, tiny, 
     assert status == 0, err
     page = (tmp_path / "run" / "diagnosis.html").read_text()
     assert "Rescue: sudden jump at step 24. Back to step 16 (epoch 3), 256 images given up" in page
-    assert "another version wrote it: run `ayneh diagnose --probe` again" in page
+    assert "probe.json is damaged or of another version (" in page
+    assert "): run `ayneh diagnose --probe` again" in page

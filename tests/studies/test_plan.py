@@ -82,8 +82,8 @@ def test_looks_include_the_first_and_the_last_epoch():
     ("values", "words"),
     [
         ({"arms": {"a": {}, "b": {"optimiser": {"lr": 1}}}}, "'optimiser.lr'. Did you mean 'optimizer.lr'"),
-        ({"arms": {"a": {}, "b": {"optimizer": {"lr": "high"}}}}, 'optimizer.lr is "high"; it must be of type float'),
-        ({"arms": {"a": {}, "b": {"epochs": 1.5}}}, "epochs is 1.5; it must be of type int"),
+        ({"arms": {"a": {}, "b": {"optimizer": {"lr": "high"}}}}, 'optimizer.lr is "high"; it must be a number'),
+        ({"arms": {"a": {}, "b": {"epochs": 1.5}}}, "epochs is 1.5; it must be a whole number"),
         ({"arms": {"a": {}, "b": {"rules": {"dropout": 2.0}}}}, "--rules.dropout is 2; it must lie between"),
         ({"arms": {"a": {}, "b": {"seeds": 0}}}, "s: b: seeds is 0"),
         ({"arms": {"a": {}, "b": {"seed": 3}}}, "is set by the study"),

@@ -11,6 +11,9 @@ import urllib3
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ayneh.errors import UserError
+from ayneh.reading import json_in, typed
+
 FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)  # what ``fetch`` raises
 ATTEMPTS = 3
 TIMEOUT_S = (5, 30)  # to connect, and between two arrivals of bytes
@@ -89,8 +92,8 @@ def _remember(part: Path, url: str, response: requests.Response) -> Origin:
 def _recall(part: Path) -> Origin:
     """The note beside a part; an empty one, which fits no URL, if it is missing or damaged."""
     try:
-        return Origin(**json.loads(_note(part).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return typed(json_in(_note(part)) or {}, Origin, str(_note(part)))
+    except UserError:
         return Origin()
 
 

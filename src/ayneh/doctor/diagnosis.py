@@ -12,7 +12,7 @@ from ayneh.doctor.cures import command
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
 from ayneh.errors import UserError
-from ayneh.record import RESCUES, Record
+from ayneh.record import Record
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def diagnose(record: Record, replica: int = 0) -> Diagnosis:
 
 def examined(record: Record, config: Config) -> Doctor:
     """A doctor that has read every line of the record, and from findings.jsonl the breakdowns, which have no line."""
-    doctor = Doctor(rescue.treated(config, rescue.from_dict(record.report(RESCUES))), record.lines())
+    doctor = Doctor(rescue.treated(config, rescue.of(record)), record.lines())
     for event in record.events():
         if event["name"] == "not finite" and event["appeared"] and "rescue" not in event:
             doctor.fell(event["step"], event["epoch"], event["replica"])

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ayneh.config import Config
-from ayneh.errors import UserError
+from ayneh.reading import typed
+from ayneh.record import RESCUES, Record
 
 RING = 4  # healthy checkpoints that are kept
 APART_LOOKS = 4  # healthy looks between two of them: RING x APART_LOOKS looks are more than a finding needs to appear
@@ -37,6 +38,13 @@ class Rescue:
             f"Rescue: {self.finding} at step {self.at_step}. Back to {back}, "
             f"{self.images:,} images given up; changed: {self.change}."
         )
+
+
+@dataclass(frozen=True)
+class Rescues:
+    """rescues.json."""
+
+    rescues: list[Rescue] = field(default_factory=list)
 
 
 def other_noise(config: Config, finding: str) -> tuple[Config, str]:
@@ -85,9 +93,11 @@ def to_dict(rescues: Sequence[Rescue]) -> dict[str, Any]:
     return {"rescues": [dataclasses.asdict(rescue) for rescue in rescues]}
 
 
-def from_dict(values: Mapping[str, Any] | None) -> list[Rescue]:
+def from_dict(values: Mapping[str, Any] | None, where: str = "rescues.json") -> list[Rescue]:
     """The inverse of `to_dict`; none without values. Raises UserError for what is not a list of rescues."""
-    try:
-        return [Rescue(**one) for one in (values or {}).get("rescues", [])]
-    except TypeError as error:
-        raise UserError(f"rescues.json does not hold rescues as this version writes them ({error}).") from error
+    return typed(values or {}, Rescues, where).rescues
+
+
+def of(record: Record) -> list[Rescue]:
+    """The rescues of a run so far. Raises UserError if its file is damaged."""
+    return from_dict(record.report(RESCUES), str(record.report_path(RESCUES)))

@@ -13,7 +13,7 @@ from ayneh.doctor import rescue, words
 from ayneh.doctor.doctor import Doctor
 from ayneh.export.contract import licence_of
 from ayneh.judge.scores import metric_of
-from ayneh.record import RESCUES, Record
+from ayneh.record import Record
 
 Row = tuple[str, ...]
 
@@ -185,7 +185,7 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
 def _findings(record: Record, checkpoint: Checkpoint, replica: int) -> str:
     """What the doctor finds in the run until this checkpoint; without its commands, which may name folders."""
     lines = [line for line in record.lines() if line["step"] <= checkpoint.step]
-    rescues = [one for one in rescue.from_dict(record.report(RESCUES)) if one.to_step < checkpoint.step]
+    rescues = [one for one in rescue.of(record) if one.to_step < checkpoint.step]
     told = [f"- {rescue.sentence()} The settings below are those asked for." for rescue in rescues]
     for finding in Doctor(rescue.treated(checkpoint.config, rescues), lines).findings(replica):
         told.append(f"- {_cell(words.entry(finding))}")

@@ -24,10 +24,11 @@ from ayneh.export.card import card
 from ayneh.export.contract import about_of, strings
 from ayneh.export.onnx import difference, to_onnx
 from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, players_of
-from ayneh.files import atomically, read_json
+from ayneh.files import atomically
 from ayneh.game.layers import BatchNorm, BatchNorm1d
 from ayneh.loading.model import FORMAT
 from ayneh.pictures import grid, png
+from ayneh.reading import json_in
 from ayneh.record import Record
 
 # The largest difference from PyTorch's outputs that is accepted; where an output is above 1, this share of the largest:
@@ -97,7 +98,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
     """Raise UserError if an export cannot go into ``folder``: it is not empty, or no export is to be replaced."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    ours = (read_json(folder / "config.json") or {}).get("format") == FORMAT
+    ours = (json_in(folder / "config.json") or {}).get("format") == FORMAT
     if ours and not overwrite:
         raise UserError(f"{folder} holds an export already: choose another --out, or replace it with --overwrite.")
     if not ours:

@@ -14,7 +14,7 @@ from ayneh import doctor
 from ayneh.doctor import page, rescue, words
 from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.doctor.page import Section
-from ayneh.record import RESCUES, Record
+from ayneh.record import Record
 from ayneh.terminal import Terminal
 
 COLOURS = {"severe": "red", "warning": "yellow", "note": "dim"}
@@ -78,7 +78,7 @@ def _probe(record: Record, replica: int, steps: int, epochs: tuple[int, ...] | N
 
 def _rescues(record: Record) -> list[Section]:
     """The page's section about rescues, if there were any."""
-    rescues = rescue.from_dict(record.report(RESCUES))
+    rescues = rescue.of(record)
     return [Section("rescues", "Rescues", [one.sentence() for one in rescues])] if rescues else []
 
 
@@ -86,11 +86,10 @@ def _probed(record: Record, replica: int) -> list[Section]:
     """The page's section about the last probe, if there was one."""
     from ayneh import probe
 
-    values = record.report(probe.NAME, replica=replica)
-    if values is None:
-        return []
     try:
+        if (values := record.report(probe.NAME, replica=replica)) is None:
+            return []
         return [Section("probe", "The support probe", probe.words(values), probe.figures(values))]
-    except KeyError as error:
-        old = f"probe.json lacks {error}; another version wrote it: run `ayneh diagnose --probe` again."
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        old = f"probe.json is damaged or of another version ({error}): run `ayneh diagnose --probe` again."
         return [Section("probe", "The support probe", [old])]

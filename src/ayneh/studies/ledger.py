@@ -10,8 +10,10 @@ from ayneh import __version__
 from ayneh.config import differences
 from ayneh.engine.hyper import structure
 from ayneh.errors import UserError
-from ayneh.files import locked, read_formatted, write_json
-from ayneh.record import Record, Standing
+from ayneh.files import locked, write_json
+from ayneh.reading import formatted
+from ayneh.record import Record
+from ayneh.standing import Standing
 from ayneh.studies.plan import Run, Study, from_dict
 
 FORMAT = 1
@@ -45,7 +47,7 @@ class Ledger:
         path = folder / STUDY
         if not path.is_file():
             raise UserError(f"There is no study in {folder}: it has no {STUDY}.")
-        return cls(folder, from_dict(read_formatted(path, FORMAT, "a study")["study"], str(path)))
+        return cls(folder, from_dict(formatted(path, FORMAT, "a study")["study"], str(path)))
 
     def _refuse_other(self, study: Study) -> None:
         """Raise UserError unless ``study`` has the folder's study's name, looks and all runs begun there."""

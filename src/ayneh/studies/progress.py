@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.live import Live
 from rich.table import Table
 
-from ayneh.record import Standing
+from ayneh.standing import Standing
 from ayneh.studies.ledger import Ledger, group_name
 from ayneh.terminal import Terminal
 

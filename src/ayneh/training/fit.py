@@ -57,7 +57,7 @@ class Fit:
     ) -> None:
         self.record, self.config, self.asked, self.terminal = record, config, match, terminal
         self.total = config.epochs * match.steps_per_epoch
-        self.rescues = rescue.from_dict(record.report(RESCUES))
+        self.rescues = rescue.of(record)
         record.rewind(checkpoint.step if checkpoint else 0)
         lines = record.lines()
         self.clock = Clock(lines[-1]["wall_s"] if lines else 0.0)

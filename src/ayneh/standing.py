@@ -1,0 +1,50 @@
+"""How far a run is, from its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ayneh.checkpoint import INTERRUPTED
+
+if TYPE_CHECKING:
+    from ayneh.record import Record
+
+State = Literal["no step yet", "running", "interrupted", "broken down", "finished", "stopped"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a run is."""
+
+    state: State
+    epochs: int  # begun
+    wanted: int  # epochs
+    steps: int
+    wall_s: float  # of training
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has finished or broken down."""
+        return self.state in ("finished", "broken down")
+
+
+def standing_of(record: Record, ended: bool | None = None) -> Standing:
+    """How far the run is. ended: whether it has ended, if the caller knows (None: by its files)."""
+    config, lines, outcome = record.config(), record.lines(), record.outcome() or {}
+    broken = [e for e in record.events() if e["name"] == "not finite" and e["appeared"] and "rescue" not in e]
+    last = max([*lines[-1:], *broken], key=lambda line: line["step"], default={"epoch": -1, "step": 0})
+    if ended is None:  # of deleted checkpoints there are still pictures
+        complete = config.epochs - 1 in (record.checkpoints.epochs() or record.pictures(0, config.seeds))
+        ended = bool(outcome or broken or complete)
+    state: State = "stopped"
+    if ended:
+        state = "broken down" if broken or outcome.get("diverged") else "finished"
+    elif record.lively():
+        state = "running"
+    elif not last["step"]:
+        state = "no step yet"
+    elif record.checkpoints.has(INTERRUPTED):
+        state = "interrupted"
+    wall_s = outcome.get("wall_s", lines[-1].get("wall_s", 0.0) if lines else 0.0)
+    return Standing(state, last["epoch"] + 1, config.epochs, last["step"], wall_s)
