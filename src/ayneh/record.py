@@ -53,6 +53,7 @@ from ayneh.files import (
     written_s,
 )  # fmt: skip
 from ayneh.forms import Engine, Outcome
+from ayneh.inside import refuse_links
 from ayneh.reading import formatted, json_in, typed
 from ayneh.standing import Standing, standing_of
 
@@ -104,6 +105,7 @@ class Record:
         """The record in this folder. Raises UserError if there is none."""
         if not cls(folder).exists():
             raise UserError(f"There is no run in {folder}: it has no config.json.")
+        refuse_links(folder, MADE)
         return cls(folder)
 
     def exists(self) -> bool:

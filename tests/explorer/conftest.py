@@ -20,22 +20,22 @@ QUIET = [
 
 
 @contextmanager
-def explorer(*folders: Path):
+def explorer(*folders: Path, limits=None):
     """The explorer's server for these runs, at a free port of this machine."""
-    import uvicorn
-
     from ayneh.explorer.library import Library
-    from ayneh.explorer.server import make_app
+    from ayneh.explorer.server import server_of
 
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     library = Library(folders)
-    app = make_app(library, "127.0.0.1", port)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none", timeout_graceful_shutdown=1))
+    server = server_of(library, "127.0.0.1", listening, limits)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        yield SimpleNamespace(port=port, url=f"http://127.0.0.1:{port}", library=library)
+        yield SimpleNamespace(
+            port=port, url=f"http://127.0.0.1:{port}", library=library,
+            connections=lambda: list(server.server_state.connections),
+        )  # fmt: skip
     finally:
         server.should_exit = True
         thread.join(20)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ayneh import __version__
 from ayneh.config import Config, flatten
 from ayneh.errors import UserError
+from ayneh.explorer.follow import Watched
 from ayneh.files import without_nan
-from ayneh.record import Record
+from ayneh.text import plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a net is asked for
     from ayneh.explorer.models import Model
@@ -35,6 +39,24 @@ class Answer:
 
 class Absent(UserError):
     """There is no run, checkpoint or part of this name or number."""
+
+
+class Unreadable(UserError):
+    """A run whose files cannot be read at the moment."""
+
+
+# What reading a damaged file raises where no reader names the damage: a run's files may be anything.
+DAMAGE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+    AssertionError,
+)
+PATH = re.compile(r"(?<![\w.:/\\~])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\"<>|:]+[/\\])+(?=[^\s/\\])")
 
 
 class Cache:
@@ -73,38 +95,46 @@ class Library:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         """Raises UserError where a folder is not a run, or its config is not readable."""
-        self.records = [Record.open(folder) for folder in folders]
+        self.records = [Watched(folder) for folder in folders]
         for record in self.records:
+            record.check()
             record.config()
         self._models, self._answers = Cache(KEPT_MODELS), Cache(KEPT_ANSWERS)
 
     def runs(self) -> Answer:
-        """Each run with its settings and the epochs that it keeps."""
-        return _json({"ayneh": __version__, "runs": [self._about(record) for record in self.records]})
+        """Each run with its settings and the epochs that it keeps; of one that cannot be read, why."""
+        return _json({"ayneh": __version__, "runs": [self._entry(record) for record in self.records]})
 
     def live(self, run: int, since: int = 0) -> Answer:
-        """The progress of a run: the lines of metrics from number ``since``, its epochs, pictures and findings."""
+        """The progress of a run: the lines of metrics from number ``since``, its epochs, pictures and findings.
+
+        "numbers" are the lines' own, since of a long run a part is sent; "count" is the number of all.
+        """
         record = self._record(run)
-        lines = record.lines()
-        since = min(max(since, 0), len(lines))
-        return _json(
-            {
-                "since": since,
-                "lines": lines[since:],
-                "epochs": record.checkpoints.epochs(),
-                "pictures": list(record.pictures(0, record.config().seeds)),
-                "findings": record.events(),
-                "training": record.standing().state == "running",
-                "wanted_epochs": record.config().epochs,
-            }
-        )
+        with self._read(record):
+            lines = record.followed.read()
+            since = min(max(since, 0), record.followed.count)
+            return _json(
+                {
+                    "since": since,
+                    "count": record.followed.count,
+                    "numbers": [number for number, _ in lines if number >= since],
+                    "lines": [line for number, line in lines if number >= since],
+                    "epochs": record.checkpoints.epochs(),
+                    "pictures": list(record.pictures(0, record.config().seeds)),
+                    "findings": [_without_data(event) for event in record.events()],
+                    "training": record.standing().state == "running",
+                    "wanted_epochs": record.config().epochs,
+                }
+            )
 
     def picture(self, run: int, replica: int, epoch: int) -> Answer:
         """The picture that training made of its fixed noise after this epoch."""
         record = self._record(run)
-        pictures = record.pictures(replica, record.config().seeds)
-        if epoch in pictures:
-            return Answer(pictures[epoch].read_bytes(), PNG)
+        with self._read(record):
+            pictures = record.pictures(replica, record.config().seeds)
+            if epoch in pictures:
+                return Answer(record.picture(pictures[epoch]), PNG)
         raise Absent(f"This run has no picture of epoch {epoch}, replica {replica}.")
 
     def part(self, run: int, replica: int, epoch: int, name: str) -> Answer:
@@ -112,43 +142,82 @@ class Library:
         record = self._record(run)
         if name not in self.PARTS:
             raise Absent(f"A checkpoint has no part of this name; there are: {', '.join(self.PARTS)}.")
-        if replica not in range(record.config().seeds):
-            raise Absent(f"This run has no replica {replica}.")
-        if epoch not in record.checkpoints.epochs():
-            raise Absent(f"This run keeps no checkpoint of epoch {epoch}.")
-        key = run, replica, epoch, record.checkpoints.written_ns(epoch)  # the folder may hold another run by now
+        with self._read(record):
+            if replica not in range(record.config().seeds):
+                raise Absent(f"This run has no replica {replica}.")
+            if epoch not in record.checkpoints.epochs():
+                raise Absent(f"This run keeps no checkpoint of epoch {epoch}.")
+            key = run, replica, epoch, record.checkpoints.written_ns(epoch)  # the folder may hold another run by now
 
-        def make() -> bytes:
-            model: Model = self._models.get(key, lambda: self._model(record, replica, epoch))
-            body: bytes = getattr(model, name)()
-            return body
+            def make() -> bytes:
+                model: Model = self._models.get(key, lambda: self._model(record, replica, epoch))
+                body: bytes = getattr(model, name)()
+                return body
 
-        return Answer(self._answers.get((*key, name), make), BINARY)
+            return Answer(self._answers.get((*key, name), make), BINARY)
 
     def warm(self) -> None:
         """Make the parts that the page requests first, in advance; an error is shown when the page requests them."""
-        try:
+        try:  # a run that was deleted meanwhile has no epochs
             first = next(i for i, record in enumerate(self.records) if record.checkpoints.epochs())
             for name in ("notes", "generator", "discriminator", "encoder"):
                 self.part(first, 0, self.records[first].checkpoints.epochs()[-1], name)
         except (UserError, StopIteration):
             return
 
-    def _record(self, run: int) -> Record:
+    def without_paths(self, words: str) -> str:
+        """A sentence without the folders of this machine: of each path its last part stays, of a run the folder."""
+        for record in self.records:
+            for folder in (os.path.realpath(record.folder), os.path.abspath(record.folder), str(record.folder)):
+                if os.sep in folder:
+                    words = words.replace(folder, named(record.folder))
+        words = words.replace(str(Path.home()) + os.sep, "")
+        return plain(PATH.sub("", words))
+
+    @contextmanager
+    def _read(self, record: Watched) -> Iterator[None]:
+        """Around the reading of a run: whatever is wrong with its files is a UserError, in which no path is named."""
+        name = plain(named(record.folder))
+        try:
+            if not record.exists():
+                raise Absent(f"The run {name} is no longer there: its folder was deleted or moved.")
+            record.check()
+            yield
+        except UserError as error:
+            kind = Absent if isinstance(error, Absent) else Unreadable
+            raise kind(self.without_paths(str(error))) from error
+        except OSError as error:
+            raise Unreadable(f"A file of the run {name} cannot be read ({error.strerror}).") from error
+        except DAMAGE as error:
+            kind_of = type(error).__name__
+            raise Unreadable(
+                f"The run {name} is damaged: a file does not hold what a run writes ({kind_of})."
+            ) from error
+
+    def _entry(self, record: Watched) -> dict[str, Any]:
+        try:
+            with self._read(record):
+                return self._about(record)
+        except UserError as error:
+            return {"name": plain(named(record.folder)), "error": str(error), "data": "", "net": "", "loss": "",
+                    "settings": {}, "prior": {}, "seed": 0, "replicas": 1, "epochs": [], "wanted_epochs": 0,
+                    "training": False}  # fmt: skip
+
+    def _record(self, run: int) -> Watched:
         if run not in range(len(self.records)):
             raise Absent(f"There is no run number {run}: {len(self.records)} were named, counted from 0.")
         return self.records[run]
 
-    def _model(self, record: Record, replica: int, epoch: int) -> Model:
+    def _model(self, record: Watched, replica: int, epoch: int) -> Model:
         from ayneh.explorer.models import Model
 
         return Model(record.checkpoints.at_epoch(epoch), replica)
 
-    def _about(self, record: Record) -> dict[str, Any]:
+    def _about(self, record: Watched) -> dict[str, Any]:
         config, usual = record.config(), flatten(Config())
         public = flatten(replace(config, data=config.data.without_folders()))
         return {
-            "name": record.folder.resolve().name,
+            "name": plain(named(record.folder)),
             "data": _data(config),
             "net": config.net.name,
             "loss": config.rules.loss,
@@ -162,9 +231,22 @@ class Library:
         }
 
 
+def named(folder: Path) -> str:
+    """The run's name: that of the folder, as it was named on the command line."""
+    return os.path.basename(os.path.abspath(folder))
+
+
 def _data(config: Config) -> str:
     """The data set without its path: a page is shown to others."""
     return config.data.name.partition(":")[0]
+
+
+def _without_data(event: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of findings whose command names no path of the data."""
+    if not event["advice"]:
+        return dict(event)
+    argv = [re.sub(r"^([a-z]+):.+", r"\1:...", word) for word in event["advice"]["argv"]]  # npz:/home/me/x.npz
+    return {**event, "advice": {**event["advice"], "argv": argv}}
 
 
 def _prior(config: Config) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ayneh.errors import UserError
 from ayneh.explorer.assets import page_files, runtime_script, runtime_wasm_gz
+from ayneh.explorer.connections import Limits, connections
 from ayneh.explorer.library import JSON, Absent, Answer, Library
 
 POLICY = (  # the page's scripts and wasm and this server's answers alone
@@ -70,19 +71,26 @@ def serve(library: Library, host: str, listening: socket.socket) -> None:
     """Answer the page at this socket until Ctrl-C, and close it."""
     torch.set_num_threads(1)  # the nets are small, and a training may need the other cores
     threading.Thread(target=library.warm, daemon=True).start()
-    config = uvicorn.Config(
-        make_app(library, host, listening.getsockname()[1]),
-        log_level="critical", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=1,
-    )  # fmt: skip
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        server_of(library, host, listening).run(sockets=[listening])
     except KeyboardInterrupt:  # uvicorn has closed everything and raises it again
         pass
     finally:
         listening.close()
 
 
-def make_app(library: Library, host: str, port: int) -> ASGIApp:
+def server_of(library: Library, host: str, listening: socket.socket, limits: Limits | None = None) -> uvicorn.Server:
+    """The server of these runs at this socket."""
+    limits = limits or Limits()
+    config = uvicorn.Config(
+        make_app(library, host, listening.getsockname()[1], limits.head_bytes),
+        http=connections(limits), h11_max_incomplete_event_size=limits.head_bytes, lifespan="off",
+        log_level="critical", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    return uvicorn.Server(config)
+
+
+def make_app(library: Library, host: str, port: int, head_bytes: int = Limits.head_bytes) -> ASGIApp:
     """The ASGI application for these runs, which answers to the names of ``host`` at ``port`` alone."""
     files = {f"/page/{name}": (body, {"Content-Type": kind}) for name, (body, kind) in page_files().items()}
     files |= {
@@ -117,7 +125,7 @@ def make_app(library: Library, host: str, port: int) -> ASGIApp:
         Route(place + "/picture", picture),
         Route(place + "/{part}", part),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS), host, port)
+    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS), host, port, head_bytes)
 
 
 def numbers(request: Request) -> tuple[int, int, int]:
@@ -160,15 +168,12 @@ class Guard:
     under another name that resolves to this address (DNS rebinding), which shows in Host.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        self.app, self.port = app, port
+    def __init__(self, app: ASGIApp, host: str, port: int, head_bytes: int = Limits.head_bytes) -> None:
+        self.app, self.port, self.head_bytes = app, port, head_bytes
         self.open = not is_loopback(host)
         self.names = {"localhost", "127.0.0.1", "[::1]", host.lower(), f"[{host.lower()}]"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
         if scope["type"] != "http":  # a websocket: there is none
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -176,6 +181,8 @@ class Guard:
         async def sealed(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 own = [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]
+                if refused:  # what may follow, such as a body, is not read
+                    own.append((b"connection", b"close"))
                 message["headers"] = [*message.get("headers", []), *own]
             await send(message)
 
@@ -187,8 +194,13 @@ class Guard:
         headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+        target = len(scope.get("raw_path", b"")) + len(scope.get("query_string", b""))
+        if target + sum(len(name) + len(value) for name, value in scope["headers"]) > self.head_bytes:
+            return refusal(431, f"The head of the request is longer than {self.head_bytes} bytes.")
         if scope["method"] not in ("GET", "HEAD"):
             return refusal(405, "The explorer only reads.")
+        if headers.get("content-length", ["0"]) != ["0"] or "transfer-encoding" in headers:
+            return refusal(413, "The explorer takes no request with a body.")
         hosts = headers.get("host", [])
         if len(hosts) != 1 or not self.known(hosts[0]):
             return refusal(421, "This is not the name of the explorer's server.")

@@ -43,6 +43,8 @@ def write_page(path: Path, library: Library, replica: int, epochs: int) -> None:
 def answers(library: Library, replica: int, epochs: int) -> dict[str, bytes]:
     """The server's answers, by path, for one replica of each run; weights in half precision."""
     runs = json.loads(library.runs().body)
+    if why := next((about["error"] for about in runs["runs"] if "error" in about), None):
+        raise UserError(why)
     kept: dict[str, bytes] = {}
     for run, about in enumerate(runs["runs"]):
         if not about["epochs"]:
@@ -77,12 +79,10 @@ def _live(library: Library, run: int, replica: int) -> dict[str, bytes]:
     """The metrics and findings of one replica, and its newest picture."""
     live: dict[str, Any] = json.loads(library.live(run).body)
     own = [event | {"replica": 0} for event in live["findings"] if event["replica"] == replica]
-    for advice in filter(None, (event["advice"] for event in own)):  # the page is shown to others: no path of the data
-        advice["argv"] = [re.sub(r"^(folder|npz):.+", r"\1:...", word) for word in advice["argv"]]
     lines = [of_replicas(line, range(replica, replica + 1)) for line in live["lines"]]
     live |= {"lines": lines, "training": False, "pictures": live["pictures"][-1:], "findings": own}
     found = {f"/api/runs/{run}/live": json.dumps(live).encode()}
-    for epoch in live["pictures"]:
+    for epoch in live["pictures"]:  # of another replica it may be missing
         found[_place(run, epoch, "picture")] = library.picture(run, replica, epoch).body
     return found
 

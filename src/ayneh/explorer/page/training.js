@@ -15,7 +15,7 @@ const CHARTS = [
 ];
 
 export function makeTraining(app) {
-  const known = app.runs.map(() => ({ lines: [], epochs: [], pictures: [], findings: [] }));
+  const known = app.runs.map(() => ({ lines: [], numbers: [], count: 0, epochs: [], pictures: [], findings: [] }));
   const shown = app.runs.map((_, i) => card(i));
   const holder = h("div", { class: "sides" });
   const root = h(
@@ -39,11 +39,12 @@ export function makeTraining(app) {
   async function poll(i) {
     const about = known[i];
     const path = `/api/runs/${i}/live`;
-    const news = await json(saved ? path : `${path}?since=${about.lines.length}`);
-    const kept = about.lines.slice(0, news.since); // fewer than are here: the run was resumed from an earlier step
+    const news = await json(saved ? path : `${path}?since=${about.count}`);
+    const still = about.numbers.filter((number) => number < news.since).length;
+    const kept = about.lines.slice(0, still); // fewer than are here: the run was resumed from an earlier step
     const fresh = news.lines.length || kept.length !== about.lines.length || news.epochs.join() !== about.epochs.join()
       || news.findings.length !== about.findings.length || news.pictures.length !== about.pictures.length || news.training !== about.training;
-    Object.assign(about, news, { lines: kept.concat(news.lines) });
+    Object.assign(about, news, { lines: kept.concat(news.lines), numbers: about.numbers.slice(0, still).concat(news.numbers) });
     app.runs[i].training = news.training;
     return fresh;
   }

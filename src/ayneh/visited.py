@@ -1,0 +1,64 @@
+"""A run folder as the window and the pages read it: of its pictures and checkpoints only those that lie in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from ayneh.checkpoint import Checkpoint, Checkpoints, Damaged, epoch_name
+from ayneh.errors import UserError
+from ayneh.inside import names_inside, read_png, refuse_links
+from ayneh.record import MADE, Record
+
+
+class Visited(Record):
+    """A record that is only read. ``root``: the folder that no link may leave, by default the run's own."""
+
+    def __init__(self, folder: Path, root: Path | None = None) -> None:
+        super().__init__(folder)
+        self.root = root or folder
+        self.checkpoints = OwnCheckpoints(self.checkpoints.folder, self)
+
+    def check(self) -> None:
+        """Raise UserError if the run is no longer there, or a file that is read is a link to a place outside."""
+        if not self.exists():
+            raise UserError(f"There is no run in {self.folder}: it has no config.json.")
+        refuse_links(self.folder, MADE, self.root)
+
+    def pictures(self, replica: int, replicas: int) -> dict[int, Path]:
+        """The pictures of a replica by their epochs (from 0), in order; no links to places outside."""
+        own = names_inside(self.samples, self.root)
+        return {epoch: path for epoch, path in super().pictures(replica, replicas).items() if path.name in own}
+
+    def picture(self, path: Path) -> bytes:
+        """The PNG of `pictures` at this path. Raises UserError if it is none, or lies elsewhere."""
+        return read_png(path, self.root)
+
+
+class OwnCheckpoints(Checkpoints):
+    """The checkpoints that lie in the run folder."""
+
+    def __init__(self, folder: Path, record: Visited) -> None:
+        super().__init__(folder, record.config)
+        self._root = record.root
+
+    def epochs(self) -> list[int]:
+        """The epochs (from 0) whose checkpoints are there."""
+        own = names_inside(self.folder, self._root)
+        return [epoch for epoch in super().epochs() if self.path(epoch_name(epoch)).name in own]
+
+    def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
+        """The undamaged checkpoint with the most steps. Raises UserError if one lies outside."""
+        for path in self.folder.glob("*.safetensors"):
+            self._refuse_outside(path)
+        return super().newest()
+
+    def at_epoch(self, epoch: int | Literal["best"] | None) -> Checkpoint:
+        """The checkpoint after this epoch (from 0), the best, or (None) the newest; UserError if there is none."""
+        if epoch is not None:
+            self._refuse_outside(self.path(epoch if epoch == "best" else epoch_name(int(epoch))))
+        return super().at_epoch(epoch)
+
+    def _refuse_outside(self, path: Path) -> None:
+        if (path.is_symlink() or path.exists()) and path.name not in names_inside(self.folder, self._root):
+            raise UserError(f"{path} is a link to a place outside of {self._root}, or no regular file: it is not read.")
