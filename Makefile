@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-slow check bench clean
+.PHONY: demo test test-slow attack check bench clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ayneh needs Python 3.11 or later; this is " + sys.version.split()[0] + "; try make PYTHON=python3.12")'
@@ -21,6 +21,10 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow --timeout=1200 --durations=10
+
+# More than an hour: what is tried, and what failed, is written to bench/ATTACK.md. `make test-slow` has a small part.
+attack: $(INSTALLED)
+	$(BIN)/python -m pytest tests/attack -m slow --attack-size full --attack-table bench/ATTACK.md
 
 check: $(INSTALLED)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

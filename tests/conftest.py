@@ -32,6 +32,9 @@ FINDING = ("step", "epoch", "replica", "name", "severity", "appeared", "since_st
 
 def pytest_addoption(parser):
     parser.addoption("--record", action="store_true", help="record the golden values anew (tests/golden)")
+    parser.addoption("--attack-size", choices=("small", "half", "full"), default="small", help="of tests/attack")
+    parser.addoption("--attack-seed", type=int, default=0, help="the seed of the chance in tests/attack")
+    parser.addoption("--attack-table", help="the file to write what tests/attack counted into")
 
 
 @pytest.fixture
