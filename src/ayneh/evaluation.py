@@ -1,4 +1,4 @@
-"""Evaluation of runs and of other images by the judge of their data set, and training of judges.
+"""The images and the judge of a run's data, and training of judges.
 
 `data` and `judge` do not import one another; this file imports both.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,18 +16,14 @@ import platformdirs
 
 from ayneh.config import Data
 from ayneh.errors import UserError
-from ayneh.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor
 
     from ayneh.data.sources import Images
     from ayneh.judge.features import FeatureNet
-    from ayneh.judge.report import Report
     from ayneh.judge.verdict import Judge
 
-CHUNK = 10_000  # images drawn at a time
-Judges = dict[Data, "Judge"]  # by what they judge
 Say = Callable[[str], None]
 
 
@@ -73,8 +69,9 @@ def judge_of(data: Data, run: Path | None = None) -> Judge:
     """The judge of a run's data. Raises UserError if there is none yet, or if files are missing or damaged."""
     from ayneh.judge.verdict import Judge
 
-    train, test = read_images(data, "train", run).pixels, read_images(data, "test", run).pixels
-    return Judge(data.name, nets_of(data, train, run), train, test, cache_folder() / "floors")
+    train, test = read_images(data, "train", run).pixels, read_images(data, "test", run)
+    nets = nets_of(data, train, run)
+    return Judge(data.name, nets, train, test.pixels, cache_folder() / "floors", test.labels)
 
 
 def nets_of(data: Data, train: Tensor, run: Path | None = None) -> dict[str, FeatureNet]:
@@ -98,115 +95,6 @@ def trained_folder(train: Tensor) -> Path:
     from ayneh.judge.features import fingerprint
 
     return cache_folder() / "judges" / fingerprint(train)[:16]
-
-
-# -- reports -----------------------------------------------------------------------------------------------------------
-
-
-def evaluate(
-    record: Record,
-    epoch: int | None = None,
-    replica: int = 0,
-    n: int | None = None,
-    inception: bool = False,
-    judges: Judges | None = None,
-    say: Say = silent,
-) -> Report:
-    """The judge's report on images of a run's checkpoint, drawn from the run's prior.
-
-    epoch: None for the newest checkpoint; n: images (10,000; of stacked-mnist 26,000); inception: also FID; judges:
-    by data, those made before; a new one is added.
-    """
-    import torch
-
-    from ayneh.engine.sampler import sampler_of
-    from ayneh.judge.stacked import PLUG_IN, STACKED
-
-    if n is not None and n < 1:
-        raise UserError(f"n is {n}; it must be at least 1.")
-    checkpoint = record.checkpoints.at_epoch(epoch)
-    data = checkpoint.config.data
-    sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
-
-    def draw(first: int, last: int) -> Iterator[Tensor]:
-        """The run's images from number ``first`` to ``last`` - 1, a chunk at a time."""
-        for start in range(first, last, CHUNK):
-            yield sampler.draw(f"evaluate {start}", min(CHUNK, last - start))
-
-    if data.name == STACKED:
-        report = _stacked(draw, n or PLUG_IN)
-    else:
-        judge = _judge(data, judges, record.folder)
-        total = min(n or 10_000, len(judge.reference.test))
-        say(f"{record.folder}: drawing {total} images")
-        report = _judged(judge, torch.cat(list(draw(0, total))), inception, say)
-    return replace(report, run=str(record.folder), step=checkpoint.step, replica=replica)
-
-
-def evaluate_images(
-    images: Tensor, data: Data, inception: bool = False, judges: Judges | None = None, say: Say = silent
-) -> Report:
-    """The judge's report on images uint8 (N, C, H, W) from anywhere; data: what they imitate."""
-    return _judged(_judge(data, judges), images, inception, say)
-
-
-def images_at(place: str) -> Tensor:
-    """The images in a folder, .npz or .npy file: uint8 (N, C, H, W)."""
-    from ayneh.data.sources import load
-
-    kind = "folder" if Path(place).expanduser().is_dir() else "npz"
-    return load(f"{kind}:{place}", "all").pixels
-
-
-def compare(reports: Mapping[str, Report]) -> list[str]:
-    """The order of several reports by Fréchet distance, and whether every net gives the same one, in sentences."""
-    from ayneh.judge.scores import metric_of
-
-    orders: dict[str, list[str]] = {}
-    for name, score in next(iter(reports.values())).scores.items():
-        alike = [one for r in reports.values() if (one := r.scores.get(name)) and one.protocol == score.protocol]
-        values = [one.value for one in alike if one.value is not None]
-        if metric_of(name) == "fd" and len(values) == len(reports):
-            orders[str(score.protocol)] = [label for _, label in sorted(zip(values, reports, strict=True))]
-    if len(reports) < 2 or not orders:
-        return []
-    first, *others = orders
-    words = [f"By {first}, best first: {', '.join(orders[first])}."]
-    for name in others:
-        if orders[name] != orders[first]:
-            words.append(f"{name} orders them differently: {', '.join(orders[name])}.")
-    return [*words, "All nets agree on this order."] if len(words) == 1 and others else words
-
-
-def _judge(data: Data, judges: Judges | None, run: Path | None = None) -> Judge:
-    judges = {} if judges is None else judges
-    if data not in judges:
-        judges[data] = judge_of(data, run)
-    return judges[data]
-
-
-def _judged(judge: Judge, fakes: Tensor, inception: bool, say: Say) -> Report:
-    report = judge.evaluate(fakes, say)
-    if not inception:
-        return report
-    from ayneh.judge.inception import inception_fid
-    from ayneh.judge.scores import protocol
-
-    say("measuring FID with Inception, which takes long on a CPU")
-    score = inception_fid(judge.reference.test, judge.chosen(fakes), cache_folder() / "inception")
-    score = replace(score, protocol=protocol("inception_fid", score.n, judge.data))
-    return replace(report, scores=report.scores | {"inception_fid": score})
-
-
-def _stacked(draw: Callable[[int, int], Iterator[Tensor]], n: int) -> Report:
-    from ayneh.data.sources import load
-    from ayneh.judge import stacked
-    from ayneh.judge.features import shipped
-
-    train, test = load("mnist", "train"), load("mnist", "test")
-    if train.labels is None or test.labels is None:
-        raise UserError("The files of MNIST have no labels; stacked-mnist needs them.")
-    return stacked.evaluate(shipped(stacked.LEAD), draw, n, train.labels, (test.pixels, test.labels))
 
 
 # -- training a judge --------------------------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ from PIL import Image
 from ayneh.config import Data
 from ayneh.data.sources import load
 from ayneh.errors import UserError
-from ayneh.evaluation import compare, evaluate_images, judge_of, trained_folder
+from ayneh.evaluation import judge_of, trained_folder
 from ayneh.judge import stacked
 from ayneh.judge.features import shipped
 from ayneh.judge.report import Report
 from ayneh.judge.scores import Score
 from ayneh.judge.training import random_net
 from ayneh.judge.verdict import Judge
+from ayneh.scoring import compare, evaluate_images
 
 
 @pytest.fixture
@@ -139,7 +140,8 @@ def test_compared_says_where_a_net_disagrees():
     agree = {"a": report(1.0, 3.0), "b": report(2.0, 4.0)}
     assert compare(agree) == ["By fd_9, best first: a, b.", "All nets agree on this order."]
     assert compare({"a": reports["a"]}) == []
-    assert compare({"a": report(1.0, 3.0, n=8), "b": report(2.0, 4.0)}) == []  # of 8 and of 9 images
+    (words,) = compare({"a": report(1.0, 3.0, n=8), "b": report(2.0, 4.0)})
+    assert words.startswith("Not compared, since they were not judged alike: a: 8 images")
 
 
 def _save(path, array):
@@ -153,8 +155,8 @@ def _save(path, array):
         (lambda tmp: tmp / "nothing.npz", "no file"),
         (lambda tmp: tmp, "image"),  # an empty folder
         (lambda tmp: _save(tmp / "nan.npy", np.full((30, 8, 8), np.nan, np.float32)), "nan to nan"),
-        (lambda tmp: _save(tmp / "small.npy", np.zeros((30, 5, 5), np.uint8)), "5x5"),
-        (lambda tmp: _save(tmp / "colour.npy", np.zeros((30, 8, 8, 3), np.uint8)), "3 channels"),
+        (lambda tmp: _save(tmp / "wide.npy", np.zeros((30, 8, 9), np.uint8)), "8x9 pixels"),
+        (lambda tmp: _save(tmp / "colour.npy", np.eye(3, dtype=np.uint8)[None, [0, 1] * 4, None].repeat(8, 2)), "grey"),
     ],
 )
 def test_bad_images_give_one_clear_line(make, words, tmp_path, ayneh):

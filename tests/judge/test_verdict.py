@@ -83,7 +83,25 @@ def test_framed_fakes_score_as_they_do_unframed():
     images = torch.randint(0, 256, (60, 1, 28, 28), dtype=torch.uint8)
     framed = torch.nn.functional.pad(images, (2, 2, 2, 2))
     judge = Judge("mnist", {"mnist-cnn-0": shipped("mnist-cnn-0")}, images, images.flip(0))
-    assert judge.scores(framed)["fd"] == judge.scores(images)["fd"]
+    assert torch.equal(judge.unframed(framed), images)
+    assert judge.quick(framed)["fd"] == judge.quick(images)["fd"]
+    with pytest.raises(UserError, match="32x32 pixels and those of mnist 28x28"):
+        judge.scores(framed)
+
+
+def test_the_classifier_is_asked_how_well_it_reads(digits, tmp_path):
+    """By its own word, at the size of the images; what is not to be trusted is warned of."""
+    nets, test = {"digits-cnn-0": shipped("digits-cnn-0")}, load("digits", "test", resize=16)
+    judge = Judge("digits", nets, load("digits", "train", resize=16).pixels, test.pixels, tmp_path, test.labels)
+    found = judge.reading()
+    assert (found.net, found.size, found.own_size, found.own) == ("digits-cnn-0", 16, 8, 0.994)
+    assert found.trusted
+    assert found.accuracy > 0.98
+    assert judge.evaluate(test.pixels[:50]).reading == found
+    blurred = judge.reading(4, lambda real: real[..., ::4, ::4].repeat_interleave(4, 2).repeat_interleave(4, 3))
+    assert not blurred.trusted
+    assert "Warning: digits-cnn-0 reads" in blurred.words()
+    assert Judge("digits", nets, test.pixels, test.pixels).reading() is None  # without labels
 
 
 def test_one_image_cannot_tell_and_says_why(judge, digits):

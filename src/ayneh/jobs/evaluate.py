@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from ayneh import __version__, evaluation
+from ayneh import __version__, scoring
 from ayneh.config import Data
 from ayneh.errors import UserError
 from ayneh.record import Record
@@ -25,6 +26,8 @@ def evaluate(
     runs: tyro.conf.Positional[tuple[Path, ...]] = (),
     images: str | None = None,
     data: str | None = None,
+    resize: int | None = None,
+    middle: int | None = None,
     n: int | None = None,
     epoch: int | None = None,
     replica: int = 0,
@@ -41,6 +44,8 @@ def evaluate(
         runs: run folders.
         images: also score the images in this folder, .npz or .npy file.
         data: what these images imitate (default: the data of the first run).
+        resize: crop these images and the data to their central squares and scale them to this many pixels a side.
+        middle: cut the frame of these images: judge this many pixels a side in the middle of each.
         n: number of images to draw from a run: 10,000, at most as many as the test split has; stacked-mnist: any
             number, 26,000.
         epoch: the checkpoint after this epoch, counted from 0 (default: the newest).
@@ -51,18 +56,22 @@ def evaluate(
     """
     if not runs and images is None:
         raise UserError("There is nothing to evaluate: give a run folder, or --images with a folder or .npz file.")
+    if images is None and (resize is not None or middle is not None):
+        raise UserError("--resize and --middle are for --images; the images of a run have the size it was trained on.")
     terminal = Terminal(quiet)
-    judges: evaluation.Judges = {}
+    judges: scoring.Judges = {}
     reports: dict[str, Report] = {}
     for run in runs:
         record = Record.open(run)
-        report = evaluation.evaluate(record, epoch, replica, n, inception, judges, terminal.say)
+        report = scoring.evaluate(record, epoch, replica, n, inception, judges, terminal.say)
         record.write_report("evaluation", _plain(report), epoch, replica)
         reports[str(run)] = report
     if images is not None:
         source = Data(data) if data else _data_of_first(runs)
-        found = evaluation.images_at(images)
-        reports[images] = evaluation.evaluate_images(found, source, inception, judges, terminal.say)
+        if resize is not None:
+            source = replace(source, resize=resize)
+        found = scoring.images_at(images, resize)
+        reports[images] = scoring.evaluate_images(found, source, inception, judges, terminal.say, middle)
     if json:
         print(json_format.dumps({label: _plain(report) for label, report in reports.items()}, indent=2))
     else:
@@ -83,22 +92,24 @@ def _show(reports: dict[str, Report]) -> None:
     """A row for each score, a column for each set of images, the floor at the end, and what it means in words."""
     from ayneh.judge.scores import metric_of
 
-    console, table = Console(highlight=False), Table()
-    table.add_column("score", no_wrap=True)
-    for label in (*reports, "floor"):
-        table.add_column(label, overflow="fold")
-    rows: dict[str, dict[str, Score]] = {}
-    for label, report in reports.items():
-        for name, score in report.scores.items():
-            if metric_of(name) in (name, "fd"):  # of other nets the distance alone; evaluation.json has all
-                rows.setdefault(str(score.protocol), {})[label] = score
-    for protocol, scores in rows.items():
-        floors = [score.floor for score in scores.values() if score.floor is not None]
-        cells = [_cell(scores[label]) if label in scores else "" for label in reports]
-        table.add_row(protocol, *cells, _number(floors[0]) if floors else "")
-    console.print(table)
+    console = Console(highlight=False)
+    for group in scoring.groups(reports):  # each with its own floor
+        table = Table()
+        table.add_column("score", no_wrap=True)
+        for label in (*group, "floor"):
+            table.add_column(label, overflow="fold")
+        rows: dict[str, dict[str, Score]] = {}
+        for label, report in group.items():
+            for name, score in report.scores.items():
+                if metric_of(name) in (name, "fd"):  # of other nets the distance alone; evaluation.json has all
+                    rows.setdefault(str(score.protocol), {})[label] = score
+        for protocol, scores in rows.items():
+            floors = [score.floor for score in scores.values() if score.floor is not None]
+            cells = [_cell(scores[label]) if label in scores else "" for label in group]
+            table.add_row(protocol, *cells, _number(floors[0]) if floors else "")
+        console.print(table)
     said = [f"{label}: {words}" for label, report in reports.items() for words in report.words()]
-    for words in [*said, *evaluation.compare(reports)]:
+    for words in [*said, *scoring.compare(reports)]:
         console.print(words, soft_wrap=True, markup=False)
 
 

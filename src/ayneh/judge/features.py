@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ayneh.errors import UserError
 from ayneh.files import atomically
-from ayneh.game.frame import scale, take
+from ayneh.game.frame import scale
 from ayneh.sealed import SLOT, holds, seal
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -35,8 +35,11 @@ UNSEALED = {  # the notes in files of earlier versions, which have no checksum o
 class FeatureNet(nn.Module):
     """image -> 96 features -> class logits; channels double as the image halves, down to 3x3 or 4x4.
 
-    ``size`` is the side of the images, ``classes`` may be 0 (an encoder has no logits).
+    ``size`` is the side of the images, ``classes`` may be 0 (an encoder has no logits), ``accuracy`` is that on the
+    test split (None: not measured).
     """
+
+    accuracy: float | None = None
 
     def __init__(self, channels: int, size: int, classes: int) -> None:
         super().__init__()
@@ -102,22 +105,21 @@ class Seen:
 
 
 def at_size(pixels: Tensor, side: int) -> Tensor:
-    """(N, C, H, H) uint8 -> (N, C, side, side) float32 in 0..255: the data's own size again.
+    """(N, C, H, H) uint8 -> (N, C, side, side) float32 in 0..255: each image as a whole at another size.
 
-    Of images less than twice as large the centre is taken, since training frames images (28 of 32 pixels stay); larger
-    ones are averaged by area. Raises UserError on images that are smaller, not square, or not uint8.
+    Of a multiple of the side pixels are averaged by area; other sizes are scaled by cubic splines, without aliasing.
+    A frame is not taken off: who framed the images does that. Raises UserError on images that are not square or not
+    uint8.
     """
     if pixels.dtype != torch.uint8 or pixels.ndim != 4:
         raise UserError(f"The judge reads uint8 images (N, C, H, W); got {pixels.dtype} {tuple(pixels.shape)}.")
     height, width = pixels.shape[2:]
-    if height != width or height < side:
-        raise UserError(
-            f"The images are {height}x{width} pixels and this judge reads squares of {side} pixels or more; "
-            "resize them, or train a judge for them with `ayneh judge train --data ...`."
-        )
-    if height < 2 * side:
-        return take(pixels, side).float()
-    return nn.functional.interpolate(pixels.float(), size=side, mode="area")
+    if height != width:
+        raise UserError(f"The images are {height}x{width} pixels and the judge reads squares: crop them.")
+    if height % side == 0:
+        return nn.functional.interpolate(pixels.float(), size=side, mode="area") if height > side else pixels.float()
+    scaled = nn.functional.interpolate(pixels.float(), size=side, mode="bicubic", antialias=True)
+    return scaled.clamp(0, 255)
 
 
 def fit(pixels: Tensor, net: FeatureNet) -> Tensor:
@@ -125,7 +127,7 @@ def fit(pixels: Tensor, net: FeatureNet) -> Tensor:
     if pixels.ndim == 4 and pixels.shape[1] != net.channels:
         raise UserError(
             f"The images have {pixels.shape[1]} channels and this judge was trained on {net.channels}; "
-            "convert them, or train a judge for them with `ayneh judge train --data ...`."
+            "convert them, or train a judge for them with `ayneh judge train`."
         )
     return scale(at_size(pixels, net.size))
 
@@ -207,6 +209,8 @@ def _read(blob: bytes, checked: bool) -> tuple[FeatureNet, dict[str, str | int |
         raise ValueError("a weight is not a finite number")
     net = FeatureNet(*sizes)
     net.load_state_dict({name: x.float() for name, x in tensors.items()}, strict=False)  # but for the counters
+    accuracy = notes.get("accuracy_test")
+    net.accuracy = accuracy if isinstance(accuracy, float) else None
     return net.eval(), notes
 
 

@@ -14,7 +14,7 @@ from ayneh.judge.features import FeatureNet, Seen, fingerprint, see
 from ayneh.judge.scores import Score, shuffled
 from ayneh.judge.shelf import Shelf
 
-VERSION = 3  # of the cache: raise it when the meaning of a metric or the form of a floor changes
+VERSION = 4  # of the cache: raise it when the meaning of a metric or the form of a floor changes
 BINNED = 10_000  # training images behind NDB's bins
 NEAREST = 2_000  # images whose nearest training image is looked for
 
@@ -31,14 +31,17 @@ class Reference:
         """Features of the test images, (N, F) in float64."""
         return self.shelf.tensor(net, lambda: see(self.nets[net], self.test).features).double()
 
-    def counts(self, net: str) -> Tensor:
-        """Test images by the class that the net predicts (K,): its errors then affect fakes and data alike."""
+    def classes(self, net: str) -> Tensor:
+        """The class that the net predicts for each test image, (N,)."""
         head = self.nets[net].head
         if head is None:
             raise ValueError(f"{net} has no classes.")
         with torch.inference_mode():
-            logits = head(self.features(net).float())
-        return torch.bincount(logits.argmax(1), minlength=logits.shape[1])
+            return head(self.features(net).float()).argmax(1)
+
+    def counts(self, net: str) -> Tensor:
+        """Test images by the class that the net predicts (K,): its errors then affect fakes and data alike."""
+        return torch.bincount(self.classes(net), minlength=self.nets[net].classes)
 
     @cached_property
     def shuffled_train(self) -> Tensor:

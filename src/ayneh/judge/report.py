@@ -7,6 +7,33 @@ from typing import Any
 
 from ayneh.judge.scores import Score
 
+TRUSTED = 0.98  # of a classifier's own accuracy; below it, what it says of the classes of images is doubtful
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How well the leading classifier reads real test images, in the size in which images are judged."""
+
+    net: str
+    size: int  # pixels a side
+    accuracy: float
+    own_size: int  # of the images that it was trained on
+    own: float | None  # its accuracy on those; None: it was not measured
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the classifier reads images of this size nearly as well as those of its own."""
+        return self.own is None or self.accuracy >= TRUSTED * self.own
+
+    def words(self) -> str:
+        """A sentence, with a warning where the classifier is not to be trusted."""
+        at = f"{self.net} reads {self.accuracy:.1%} of real test images right at {self.size}x{self.size} pixels"
+        if self.size != self.own_size and self.own is not None:
+            at += f", and {self.own:.1%} at its own {self.own_size}x{self.own_size}"
+        if self.trusted:
+            return f"{at}."
+        return f"Warning: {at}. Scores at this size say little, above all those of classes."
+
 
 @dataclass(frozen=True)
 class Report:
@@ -20,6 +47,10 @@ class Report:
     disagreements: tuple[str, ...] = ()  # of the classifiers
     histogram: dict[str, list[int]] | None = None  # images per class: "fakes" and "test"
     classifier_error_of_a_triple: float | None = None  # of stacked digits
+    judge: str | None = None  # a hash of the nets and real images: reports with another are not comparable
+    size: int | None = None  # pixels a side of the images as they were judged
+    reading: Reading | None = None
+    notes: tuple[str, ...] = ()  # what was done to the images before they were judged
     run: str | None = None
     step: int | None = None
     replica: int | None = None
@@ -31,8 +62,9 @@ class Report:
         return {name: fields[name] for name in order if fields[name] is not None}
 
     def words(self) -> list[str]:
-        """Sentences: collapse, what the classifier misreads, disagreements, and each warning with its scores."""
-        said = [f"collapsed by {sign}" for sign in self.collapse]
+        """Sentences: how the images were read, collapse, disagreements, and each warning with its scores."""
+        said = [*self.notes, *([self.reading.words()] if self.reading else [])]
+        said += [f"collapsed by {sign}" for sign in self.collapse]
         if self.classifier_error_of_a_triple is not None:
             said.append(f"the classifier misreads {self.classifier_error_of_a_triple:.2%} of triples")
         warned: dict[str, list[str]] = {}

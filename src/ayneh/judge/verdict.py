@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from ayneh.errors import UserError
-from ayneh.judge.features import FeatureNet, at_size
+from ayneh.game.frame import take
+from ayneh.judge.features import FeatureNet, fingerprint, see
 from ayneh.judge.inputs import Inputs, Reference
 from ayneh.judge.metrics import METRICS
-from ayneh.judge.report import Report, collapse
+from ayneh.judge.report import Reading, Report, collapse
 from ayneh.judge.scores import Plain, Score, named, protocol, shuffled
 
 QUICK = [name for name, metric in METRICS.items() if metric.quick]
@@ -35,10 +36,12 @@ class Judge:
         train: Tensor,
         test: Tensor,
         cache: Path | None = None,
+        labels: Tensor | None = None,
     ) -> None:
+        """labels: of the test images, (N,)."""
         if min(len(train), len(test)) < 20:
             raise UserError(f"{data} has {len(train)} training and {len(test)} test images; a judge needs 20 of each.")
-        self.data, self.reference = data, Reference(nets, train, test, cache)
+        self.data, self.reference, self.labels = data, Reference(nets, train, test, cache), labels
         self.lead, *others = nets
         self.short = {self.lead: ""} | {net: net.removeprefix(f"{data}-") for net in others}  # as scores name them
 
@@ -47,22 +50,64 @@ class Judge:
         """Classes of the leading net; 0 for an encoder."""
         return self.reference.nets[self.lead].classes
 
+    @property
+    def side(self) -> int:
+        """Pixels a side of the data's images, and of those that are judged."""
+        return self.reference.test.shape[-1]
+
+    def unframed(self, images: Tensor) -> Tensor:
+        """The images of a run on these data, (N, C, S, S): the frame that training put around them is taken off."""
+        return take(images, self.side)
+
     def chosen(self, images: Tensor) -> Tensor:
-        """At most as many images as the test split has, a fixed random choice, at the data's own size: uint8."""
+        """At most as many images as the test split has, a fixed random choice: uint8.
+
+        Raises UserError for images of another kind than the data's: none, of other channels, of another size.
+        """
         test = self.reference.test
         if len(images) == 0:
             raise UserError("There are no images to judge.")
-        if images.ndim == 4 and images.shape[1] != test.shape[1]:
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            raise UserError(f"The judge reads uint8 images (N, C, H, W); got {images.dtype} {tuple(images.shape)}.")
+        if images.shape[1] != test.shape[1]:
             raise UserError(
                 f"The images have {images.shape[1]} channels and {self.data} has {test.shape[1]}: convert them, or "
                 "choose other --data."
             )
-        return at_size(shuffled(images, 2)[: len(test)], test.shape[-1]).round().to(torch.uint8)
+        if images.shape[2:] != test.shape[2:]:
+            sizes = ["x".join(map(str, x.shape[2:])) for x in (images, test)]
+            raise UserError(f"The images are {sizes[0]} pixels and those of {self.data} {sizes[1]}: resize them.")
+        return shuffled(images, 2)[: len(test)]
+
+    def reading(self, size: int | None = None, again: Callable[[Tensor], Tensor] | None = None) -> Reading | None:
+        """How well the leading classifier reads real test images; None without classes or labels.
+
+        size: of images that are scaled to the data's size before they are judged; again: does the same to real ones.
+        """
+        net, labels = self.reference.nets[self.lead], self.labels
+        if not net.classes or labels is None:
+            return None
+
+        def measure() -> Plain:
+            if again is None:
+                read = self.reference.classes(self.lead)
+            else:
+                probabilities = see(net, again(self.reference.test)).probabilities
+                assert probabilities is not None  # it has classes
+                read = probabilities.argmax(1)
+            return {"accuracy": float((read == labels).double().mean())}
+
+        size = size or self.side
+        labelled = fingerprint(labels.view(-1, 1, 1, 1))[:8]
+        found = self.reference.shelf.table(f"reading-{size}-{labelled}", measure)["accuracy"]
+        own = found if net.accuracy is None and net.size == size else net.accuracy
+        return Reading(self.lead, size, found, net.size, own)
 
     def evaluate(self, images: Tensor, say: Callable[[str], None] = lambda _: None) -> Report:
         """Every metric of images uint8 (N, C, S, S) with its floor, and sentences on them.
 
-        Of more images than the test split has, a fixed random choice of that number is judged.
+        Of more images than the test split has, a fixed random choice of that number is judged. They are of the data's
+        size, without a frame.
         """
         fakes = self.chosen(images)
         say(f"judging {len(fakes)} images against {len(self.reference.test)} test images of {self.data}")
@@ -76,6 +121,9 @@ class Judge:
             scores=scores,
             collapse=collapse(scores),
             disagreements=tuple(self._disagreements(scores)),
+            judge=self.reference.shelf.key,
+            size=self.side,
+            reading=self.reading(),
             histogram=None if counts is None or data is None else {"fakes": counts.tolist(), "test": data.tolist()},
         )
 
@@ -84,8 +132,9 @@ class Judge:
         return self._scores(self._inputs(self.chosen(images)), names)
 
     def quick(self, images: Tensor) -> dict[str, Score]:
-        """The scores of the leading net that are cheap enough to follow a training run."""
-        return self._scores({self.lead: Inputs(self.reference, self.lead, self.chosen(images))}, QUICK)
+        """The scores of the leading net that are cheap enough to follow a training run, of the run's framed images."""
+        fakes = self.chosen(self.unframed(images))
+        return self._scores({self.lead: Inputs(self.reference, self.lead, fakes)}, QUICK)
 
     def _inputs(self, fakes: Tensor) -> dict[str, Inputs]:
         return {net: Inputs(self.reference, net, fakes) for net in self.short}
