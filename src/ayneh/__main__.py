@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import shlex
 import shutil
 import sys
+import tempfile
 import textwrap
+import time
+import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ayneh import __version__
-from ayneh.errors import Stopped, UserError, unknown
+from ayneh.errors import Stopped, UserError, of_memory, of_system, unknown
 
 if TYPE_CHECKING:  # `ayneh --help` takes 0.04 s: each verb is imported when it is called
     from ayneh.config import Config
@@ -40,7 +47,10 @@ OFTEN = (  # settings that are changed most often, in the help of `train`
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one verb. Exits with 2 for bad input, 1 when the work was cut short, 130 on a second Ctrl-C."""
+    """Run one verb. Exits with 2 for bad input, 1 when the work was cut short, 130 on a second Ctrl-C.
+
+    Every error becomes one sentence on stderr; `AYNEH_DEBUG=1` shows the traceback as well.
+    """
     args = list(sys.argv[1:] if argv is None else argv)
     try:
         if not args or args[0] in ("-h", "--help"):
@@ -49,14 +59,51 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f"ayneh {__version__}")
         else:
             run(args[0], args[1:])
-    except UserError as error:
-        sys.exit(_say(error, 2))
-    except Stopped as error:
-        sys.exit(_say(error, 1))
-    except BrokenPipeError:
+        sys.stdout.flush()
+    except BrokenPipeError:  # who read the output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at the end succeeds
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if os.environ.get("AYNEH_DEBUG"):
+            traceback.print_exc()
+        sys.exit(_say(sentence_of(error, args)))
+
+
+def sentence_of(error: Exception, args: Sequence[str]) -> UserError | Stopped:
+    """What a user reads of an error: of one that is not foreseen also where its traceback was written."""
+    if isinstance(error, UserError | Stopped):
+        return error
+    if isinstance(error, OSError):
+        return of_system(error)
+    if isinstance(error, RecursionError):
+        return UserError("A file is nested too deeply to be read: is it the file that was meant?")
+    if found := of_memory(error):
+        return found
+    what = f"An error that ayneh does not foresee ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
+    try:
+        return Stopped(f"{what}: please report it with the file {_write_report(error, args)}.")
+    except OSError:
+        return Stopped(f"{what}: please report it; AYNEH_DEBUG=1 shows where it arose.")
+
+
+def _write_report(error: Exception, args: Sequence[str]) -> Path:
+    """Write the traceback, the command and the versions into the cache folder, or into that for temporary files."""
+    from ayneh.evaluation import cache_folder
+    from ayneh.files import atomically
+
+    parts = [f"ayneh {__version__}, Python {sys.version}", sys.platform, shlex.join(["ayneh", *args]), ""]
+    text = "\n".join(parts) + "\n" + "".join(traceback.format_exception(error))
+    name = f"report-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    for folder in (cache_folder() / "reports", Path(tempfile.gettempdir())):
+        try:
+            with atomically(folder / name) as file:
+                file.write(text.encode(errors="replace"))
+            return folder / name
+        except OSError as failed:
+            reason = failed
+    raise reason
 
 
 def overview() -> str:
@@ -107,9 +154,11 @@ def first_screen(name: str, config: Config) -> str:
     return "\n".join(lines).replace("\xa0", " ") + "\n"
 
 
-def _say(error: Exception, status: int) -> int:
-    print(f"ayneh: {error}", file=sys.stderr)
-    return status
+def _say(error: UserError | Stopped) -> int:
+    """Print the sentence; the exit status."""
+    with suppress(OSError):  # the terminal was closed
+        print(f"ayneh: {error}", file=sys.stderr)
+    return 2 if isinstance(error, UserError) else 1
 
 
 if __name__ == "__main__":

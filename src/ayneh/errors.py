@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -40,3 +41,58 @@ def extra(name: str, what: str) -> Iterator[None]:
 
 class Stopped(RuntimeError):
     """The work ended early for a reason that is not bad input; what was saved stays. Exit status 1."""
+
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+SYSTEM: dict[tuple[int, ...], tuple[type[UserError] | type[Stopped], str]] = {  # errno -> what happened, what to do
+    NO_SPACE: (Stopped, "There is no disk space left for {path}: free some space, then run the command again."),
+    (errno.EACCES, errno.EPERM): (
+        UserError,
+        "{path} may not be read or written by this user (permission denied): choose another place, or change its "
+        "permissions.",
+    ),
+    (errno.EROFS,): (UserError, "{path} is on a file system that is mounted read-only: choose another place."),
+    (errno.ENOENT,): (UserError, "There is no {path}: check the path, and that nothing else removed it meanwhile."),
+    (errno.ENOTDIR, errno.EEXIST): (
+        UserError,
+        "{path} or a part of this path is a file where a folder should be: choose another path, or move the file away.",
+    ),
+    (errno.EISDIR,): (
+        UserError,
+        "{path} is a folder where a file should be: choose another path, or move the folder away.",
+    ),
+    (errno.ENOTEMPTY,): (Stopped, "{path} could not be removed, since other files were put there: move them away."),
+    (errno.ENAMETOOLONG,): (UserError, "The name {path} is too long for this file system: choose a shorter one."),
+    (errno.ELOOP,): (UserError, "{path} is a symbolic link that leads back to itself: mend the link."),
+    (errno.EMFILE, errno.ENFILE): (
+        Stopped,
+        "Too many files are open, so that {path} could not be opened: close other programs, or raise the limit "
+        "(`ulimit -n`), then run the command again.",
+    ),
+    (errno.ENOMEM,): (Stopped, "Memory ran out at {path}: close other programs, then run the command again."),
+}
+LONGEST = 120  # characters of a path in a sentence
+MEMORY = "Memory ran out ({error}): close other programs, or use fewer or smaller images, nets or batches."
+
+
+def of_system(error: OSError) -> UserError | Stopped:
+    """The sentence for an error of the operating system: bad input, or work that was cut short."""
+    if error.errno is None:  # of a library
+        return Stopped(f"{str(error).strip() or type(error).__name__}: try again.")
+    name = error.filename if isinstance(error.filename, str) else ""
+    if isinstance(error.filename, bytes):
+        name = error.filename.decode(errors="replace")
+    path = (name if len(name) <= LONGEST else f"{name[:LONGEST]}...") or "a file"
+    for numbers, (kind, sentence) in SYSTEM.items():
+        if error.errno in numbers:
+            return kind(sentence.format(path=path))
+    return Stopped(f"The system reports an error at {path} ({error.strerror}): mend it, then run the command again.")
+
+
+def of_memory(error: BaseException) -> Stopped | None:
+    """The sentence for memory that ran out, in Python, NumPy or PyTorch; None for another error."""
+    words = str(error).partition("\n")[0]
+    lower = words.lower()
+    if isinstance(error, MemoryError) or "out of memory" in lower or "allocate memory" in lower:
+        return Stopped(MEMORY.format(error=words or "no number is given"))
+    return None

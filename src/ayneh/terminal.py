@@ -6,27 +6,36 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+HUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has none
+ENDS = [number for number in (signal.SIGINT, signal.SIGTERM, HUP) if number]
+
 
 class Interrupt:
-    """Catches the first Ctrl-C (or SIGTERM), so that work stops between two steps; the second one stops at once."""
+    """Catches the first Ctrl-C, SIGTERM or SIGHUP, so that work stops between two steps.
+
+    The same signal for the second time stops at once, but for SIGHUP: of a closed terminal the shell and the system
+    send one each. A SIGHUP that `nohup` has switched off stays off.
+    """
 
     def __init__(self) -> None:
-        self._caught = False
+        self._caught: set[int] = set()
         self._before: dict[int, Any] = {}
 
     def caught(self) -> bool:
         """Whether one was caught."""
-        return self._caught
+        return bool(self._caught)
 
     def __enter__(self) -> Interrupt:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDS:
+            if number == HUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue
             self._before[number] = signal.signal(number, self._catch)
         return self
 
@@ -35,10 +44,52 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _catch(self, number: int, frame: FrameType | None) -> None:
-        if self._caught:
+        if number in self._caught and number != HUP:
             raise KeyboardInterrupt
-        self._caught = True
-        print("\nStopping after this step, and saving; press Ctrl-C again to stop at once.", file=sys.stderr)
+        self._caught.add(number)
+        if number != HUP:
+            with suppress(OSError, RuntimeError):  # the terminal is gone, or was being written to
+                print("\nStopping after this step, and saving; press Ctrl-C again to stop at once.", file=sys.stderr)
+
+
+@contextmanager
+def sheltered() -> Iterator[None]:
+    """Processes started inside do not receive Ctrl-C, SIGTERM and SIGHUP; those that arrive meanwhile come afterwards.
+
+    For workers, whose parent stops and saves: a closed terminal sends SIGHUP to all of them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Stderr:
+    """stderr, without an error where the terminal behind it has been closed: a run goes on, or saves what it has."""
+
+    def write(self, text: str) -> int:
+        """Write, if there is still somebody to read."""
+        with suppress(OSError, ValueError):
+            _stderr().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, if there is still somebody to read."""
+        with suppress(OSError, ValueError):
+            _stderr().flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_stderr(), name)
+
+
+def _stderr() -> IO[str]:
+    """The present stderr; the one behind it while rich shows a progress bar and has put its own there."""
+    found: IO[str] = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+    return found
 
 
 class Terminal:
@@ -46,7 +97,7 @@ class Terminal:
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.console = Console(file=cast(IO[str], Stderr()), quiet=quiet, highlight=False)
 
     def say(self, words: str) -> None:
         """Print a line to stderr."""

@@ -11,8 +11,8 @@ from ayneh.engine.inline import Inline
 from ayneh.engine.loop import run
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.meter import Diverged, Meter
-from ayneh.engine.stacks import Processes, choose_workers
-from ayneh.errors import Stopped, UserError
+from ayneh.engine.stacks import Processes, WorkerDied, choose_workers
+from ayneh.errors import UserError
 
 CPU = torch.device("cpu")
 SMALL = Config(batch=8, prior=Prior(dim=8), net=Net("mlp", width=8), precision="float64")
@@ -61,7 +61,7 @@ def test_processes_carry_a_stack_as_one_process_does():
         for name in inline.state:
             torch.testing.assert_close(processes.state[name], inline.state[name], rtol=1e-12, atol=1e-12)
         processes.workers[0][0].kill()
-        with pytest.raises(Stopped, match="worker process died.*ayneh resume"):
+        with pytest.raises(WorkerDied, match="ended by SIGKILL"):
             processes.advance(1)
     finally:
         processes.close()

@@ -12,7 +12,8 @@ class Diverged(RuntimeError):
     """A NaN or an infinity appeared in the game: at which step (counted from 0), in which measure, of which replica."""
 
     def __init__(self, step: int, measure: str, replica: int, value: float) -> None:
-        super().__init__(f"{measure} of replica {replica} became {value} between step {step - 1} and step {step}")
+        where = f"between step {step - 1} and step {step}" if step else "in the first step"
+        super().__init__(f"{measure} of replica {replica} became {value} {where}")
         self.step, self.measure, self.replica = step, measure, replica
 
 

@@ -10,6 +10,8 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -21,8 +23,8 @@ from ayneh.config import Config
 from ayneh.engine.graph import captured
 from ayneh.engine.inline import Inline, Stack
 from ayneh.engine.match import Match
-from ayneh.errors import Stopped
 from ayneh.game.step import State
+from ayneh.terminal import ENDS, sheltered
 
 START_UP_S = 6.0  # importing PyTorch in a new process, measured at 3 to 5 s
 
@@ -34,6 +36,10 @@ def stack_of(match: Match, state: State, step: int, workers: int = 0) -> Stack:
     return captured(match, state, step) if match.device.type == "cuda" else Inline(match, state, step)
 
 
+class WorkerDied(RuntimeError):
+    """A worker process has ended by itself: how. The state that it shared may be that of half a step."""
+
+
 class Processes:
     """The replicas divided among ``workers`` processes with one thread each; the state is in shared memory."""
 
@@ -43,27 +49,32 @@ class Processes:
         pixels = match.pixels.share_memory_()
         context = mp.get_context("spawn")
         self.workers: list[tuple[Any, Connection]] = []
-        for rows in torch.arange(len(match.replicas)).tensor_split(workers):
-            first, last = int(rows[0]), int(rows[-1]) + 1
-            ours, theirs = context.Pipe()
-            share = {name: value[first:last] for name, value in self.state.items()}
-            process = context.Process(
-                target=work, args=(theirs, match.replicas[first:last], pixels, share), daemon=True
-            )
-            process.start()
-            theirs.close()
-            self.workers.append((process, ours))
+        with sheltered():
+            resource_tracker.ensure_running()  # the process of multiprocessing's own; it lets some signals through
+        try:
+            for rows in torch.arange(len(match.replicas)).tensor_split(workers):
+                first, last = int(rows[0]), int(rows[-1]) + 1
+                ours, theirs = context.Pipe()
+                share = {name: value[first:last] for name, value in self.state.items()}
+                process = context.Process(
+                    target=work, args=(theirs, match.replicas[first:last], pixels, share), daemon=True
+                )
+                with sheltered():
+                    process.start()
+                theirs.close()
+                self.workers.append((process, ours))
+        except BaseException:
+            self.close()
+            raise
 
     def advance(self, n: int) -> State:
-        """As `Stack.advance`. Raises Stopped if a worker dies, and an error that was raised in one."""
+        """As `Stack.advance`. Raises WorkerDied if a worker dies, and an error that was raised in one."""
         try:
             for _, pipe in self.workers:
                 pipe.send((self.step, n))
             answers = [pipe.recv() for _, pipe in self.workers]
         except (EOFError, OSError) as error:
-            raise Stopped(
-                "A worker process died, perhaps because memory ran out; `ayneh resume` continues the run."
-            ) from error
+            raise WorkerDied(self._how_one_died()) from error
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
@@ -72,28 +83,42 @@ class Processes:
 
     def close(self) -> None:
         """End the workers."""
-        for process, pipe in self.workers:
+        for _, pipe in self.workers:
             pipe.close()
+        for process, _ in self.workers:
             process.join(timeout=10)
+            if process.is_alive():
+                process.kill()
+
+    def _how_one_died(self) -> str:
+        """How the first worker that is no longer there ended."""
+        for process, _ in self.workers:
+            process.join(timeout=1)
+            if process.exitcode is not None and process.exitcode < 0:
+                return f"was ended by {signal.Signals(-process.exitcode).name}"
+            if process.exitcode is not None:
+                return f"ended with status {process.exitcode}"
+        return "no longer answers"
 
 
 def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: State) -> None:
     """A worker's loop: play the steps it is sent, write its rows of the shared state, send the measures back."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)  # the parent handles Ctrl-C and the others
     torch.set_num_threads(1)
     inline = Inline(Match(replicas, pixels, torch.device("cpu")), dict(share), 0)
-    while True:
-        try:
+    with suppress(EOFError, OSError):  # the parent is gone
+        while True:
             inline.step, n = pipe.recv()
-        except (EOFError, OSError):  # the parent is gone
-            return
-        try:
-            measures = inline.advance(n)
-            for name, value in share.items():
-                value.copy_(inline.state[name])
-            pipe.send({name: value.numpy() for name, value in measures.items()})
-        except Exception as error:
-            pipe.send(error)
+            answer: Any
+            try:
+                measures = inline.advance(n)
+                for name, value in share.items():
+                    value.copy_(inline.state[name])
+                answer = {name: value.numpy() for name, value in measures.items()}
+            except Exception as error:
+                answer = error
+            pipe.send(answer)
 
 
 def choose_workers(match: Match, steps: int) -> int:

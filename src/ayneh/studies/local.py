@@ -17,6 +17,7 @@ import torch
 from ayneh.errors import Stopped
 from ayneh.studies.plan import Run, Study
 from ayneh.studies.stack import play
+from ayneh.terminal import ENDS, sheltered
 
 REFRESH_S = 2.0
 DEATHS = 5  # workers that may die before the study gives up
@@ -49,11 +50,13 @@ def run_in_processes(
     """
     context, waiting, deaths = mp.get_context("spawn"), list(shares), 0
     while waiting and not stop():
-        event = context.Event()
+        with sheltered():
+            event = context.Event()  # starts the process that cleans up after multiprocessing
         with ProcessPoolExecutor(workers, context, _begin, (event,)) as pool:
             futures: dict[Future[bool], list[Run]] = {}
             try:
-                futures = {pool.submit(play_in_worker, share, folder, study): share for share in waiting}
+                with sheltered():  # Ctrl-C and a closed terminal are the parent's, which stops the workers
+                    futures = {pool.submit(play_in_worker, share, folder, study): share for share in waiting}
                 pending = set(futures)
                 while pending:
                     done, pending = wait(pending, REFRESH_S, FIRST_COMPLETED)
@@ -84,10 +87,13 @@ def play_in_worker(share: list[Run], folder: Path, study: Study) -> bool:
 
 
 def _begin(event: Event) -> None:
-    """Set a worker up: one thread, Ctrl-C ignored, an end when its parent ends."""
+    """Set a worker up: one thread, Ctrl-C and a closed terminal ignored, an end when its parent ends."""
     global _stop
     _stop = event
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in ENDS:
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # by which the pool ends its workers
     torch.set_num_threads(1)
     parent = mp.parent_process()
 

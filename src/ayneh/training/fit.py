@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
+from contextlib import suppress
 
 from ayneh.checkpoint import BEST, INTERRUPTED, Checkpoint
 from ayneh.config import Config
 from ayneh.doctor import rescue
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.meter import Diverged
-from ayneh.errors import Stopped, UserError
+from ayneh.engine.stacks import WorkerDied
+from ayneh.errors import NO_SPACE, Stopped, UserError
 from ayneh.evaluation import judge_of
 from ayneh.pictures import load_png, save_animation
 from ayneh.record import RESCUES, Record
@@ -33,20 +34,34 @@ def fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | N
             while run.step < run.total:
                 run.on(interrupt.caught, move)
         run.end()
-    except Diverged as error:
-        raise Stopped(
-            f"The game broke down: {error}. The last good checkpoint stays in {record.checkpoints.folder}; try a "
-            "smaller --optimizer.lr, or a penalty on D's gradient."
-        ) from error
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise Stopped(
-            f"No disk space left for {record.folder} at step {run.step} ({error.strerror}); its last checkpoint is "
-            f"whole: free some space, then `ayneh resume {record.folder}` goes on."
-        ) from error
+    except BrokenPipeError:  # of stdout, after the run's end
+        raise
+    except (Diverged, WorkerDied, OSError) as error:
+        raise Stopped(_what_happened(error, record, run.step)) from error
     finally:
         run.play.stack.close()
+
+
+def _what_happened(error: Exception, record: Record, step: int) -> str:
+    """A breakdown, a dead worker or an error of the system in one sentence, and what is left in another."""
+    saved = None
+    with suppress(OSError, UserError):
+        saved, _ = record.checkpoints.newest()
+    if isinstance(error, Diverged):
+        left = f"The last good checkpoint, after step {saved.step}, stays." if saved else "No checkpoint was written."
+        return (
+            f"The game broke down: {error}. {left} It would break down again: train a new run with a smaller "
+            "--optimizer.lr, or with a penalty on D's gradient."
+        )
+    again = f"`ayneh resume {record.folder}` begins again, since there is no checkpoint yet."
+    if saved:
+        again = f"`ayneh resume {record.folder}` goes on from its checkpoint after step {saved.step}, which is whole."
+    if isinstance(error, WorkerDied):
+        return f"A worker process {error} after step {step}, perhaps because memory ran out. {again}"
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        return f"No disk space left for {record.folder} at step {step} ({error.strerror}): free some space. {again}"
+    place, reason = getattr(error, "filename", None) or record.folder, getattr(error, "strerror", None) or error
+    return f"{place} could not be written or read at step {step} ({reason}): mend this. {again}"
 
 
 class Fit:
