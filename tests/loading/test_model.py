@@ -1,16 +1,20 @@
 """An exported folder with numpy, scipy and onnxruntime alone: three lines, and every refusal."""
 
 import json
+import random
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import ayneh
 from ayneh.errors import UserError
+from ayneh.loading.folder import sealed
 
+OLD = Path(__file__).parents[1] / "old"  # exports of ayneh 0.1.0
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
@@ -135,8 +139,63 @@ def test_changed_files_are_noticed(folder, tmp_path):
     about = json.loads((copy / "config.json").read_text())
     about["latents"]["prior"] = "cauchy"
     (copy / "config.json").write_text(json.dumps(about))
+    with pytest.raises(UserError, match="config.json is damaged"):
+        ayneh.load(copy)
+    (copy / "config.json").write_bytes(sealed(about))
     with pytest.raises(UserError, match="a prior 'cauchy', which this version"):
         ayneh.load(copy)
+
+
+def test_no_damaged_config_is_read(folder, tmp_path):
+    """A flipped digit in the prior's numbers would draw other latents without a word."""
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    whole, chance = (copy / "config.json").read_bytes(), random.Random(5)
+    for _ in range(1000):
+        content = bytearray(whole)
+        for _ in range(chance.choice([1, 1, 1, 2, 4])):
+            content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        if content == whole:
+            continue
+        (copy / "config.json").write_bytes(content)
+        with pytest.raises(UserError):
+            ayneh.load(copy)
+
+
+def test_the_config_of_an_old_export_is_compared_with_its_nets(tmp_path):
+    copy = Path(shutil.copytree(OLD / "onnx", tmp_path / "onnx"))
+    text = (copy / "config.json").read_text()
+    for before, after in (('"mean": 0.0', '"mean": 8.0'), ('"size": 8', '"size": 9'), ('"step": 40', '"step": 41')):
+        assert before in text
+        (copy / "config.json").write_text(text.replace(before, after, 1))
+        model = ayneh.load(copy)
+        with pytest.raises(UserError, match="is not what the nets' files say"):
+            model.generate(np.zeros((1, 8)))
+    (copy / "config.json").write_text(text.replace('"checked"', '"chucked"', 1))
+    with pytest.raises(UserError, match="is damaged"):
+        ayneh.load(copy)
+
+
+def test_files_outside_of_the_folder_are_not_read(folder, tmp_path):
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    about = json.loads((copy / "config.json").read_text())
+    net = copy / "generator.onnx"
+    net.rename(tmp_path / "elsewhere.onnx")
+    net.symlink_to(tmp_path / "elsewhere.onnx")
+    with pytest.raises(UserError, match="is a link that leaves the folder"):
+        ayneh.load(copy).generate(np.zeros((1, 6)))
+    net.unlink()
+    net.symlink_to(net)
+    with pytest.raises(UserError, match="cannot be read"):
+        ayneh.load(copy).generate(np.zeros((1, 6)))
+    net.unlink()
+    net.mkdir()
+    with pytest.raises(UserError, match="is not a plain file"):
+        ayneh.load(copy).generate(np.zeros((1, 6)))
+    for name in ("../elsewhere.onnx", str(tmp_path / "elsewhere.onnx"), "..", "", 3):
+        about["nets"]["generator"]["file"] = name
+        (copy / "config.json").write_bytes(sealed(about))
+        with pytest.raises(UserError, match="is not one of the folder itself|must be text"):
+            ayneh.load(copy).generate(np.zeros((1, 6)))
 
 
 def test_without_onnxruntime(model, monkeypatch):

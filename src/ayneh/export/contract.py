@@ -17,7 +17,7 @@ from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, to_dict
 from ayneh.data.sources import Images
 from ayneh.engine.match import prior_of
-from ayneh.loading.model import FORMAT
+from ayneh.loading.folder import FORMAT
 from ayneh.record import Record
 
 

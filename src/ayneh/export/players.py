@@ -8,6 +8,7 @@ under which D was trained to read z.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from ayneh.checkpoint import Checkpoint
@@ -28,8 +28,9 @@ from ayneh.errors import UserError
 from ayneh.game.frame import put, scale
 from ayneh.game.layers import Linear
 from ayneh.game.nets import Discriminator
-from ayneh.loading.model import read_about
+from ayneh.loading.folder import net_of, read_about, refuse_other
 
+NETS = ("generator", "discriminator", "encoder")
 CHECKED = 256  # latents or images on which an export is compared with PyTorch
 Outputs = Mapping[str, Tensor]
 About = dict[str, Any]
@@ -123,8 +124,14 @@ def modules(folder: str | Path) -> Players:
     """
     folder = Path(folder)
     about = read_about(folder, "safetensors")
+    blobs = {name: net_of(folder, about, name) for name in NETS}
     try:
-        return built(about, {name: load_file(folder / net["file"]) for name, net in about["nets"].items()})
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        for blob in blobs.values():
+            head = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+            refuse_other(folder, about, head.get("__metadata__", {}))
+        return built(about, {name: load(blob) for name, blob in blobs.items()})
+    except UserError:
+        raise
+    except Exception as error:  # of safetensors, of weights that do not fit the config, of a config without a field
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"The weights in {folder} cannot be read ({reason}): export the run again.") from error

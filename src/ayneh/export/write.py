@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,13 +21,12 @@ from ayneh.errors import Stopped, UserError, pick
 from ayneh.evaluation import read_images
 from ayneh.export.card import card
 from ayneh.export.contract import about_of, strings
+from ayneh.export.folder import refuse_taken, replace
 from ayneh.export.onnx import difference, to_onnx
 from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, players_of
-from ayneh.files import atomically
 from ayneh.game.layers import BatchNorm, BatchNorm1d
-from ayneh.loading.model import FORMAT
+from ayneh.loading.folder import sealed
 from ayneh.pictures import grid, png
-from ayneh.reading import json_in
 from ayneh.record import Record
 
 # The largest difference from PyTorch's outputs that is accepted; where an output is above 1, this share of the largest:
@@ -89,20 +87,9 @@ def export(
         net["sha256"] = hashlib.sha256(content).hexdigest()
     files["samples.png"] = png(grid(sampler.draw("samples", PICTURE)), zoom=ZOOM)
     files["README.md"] = card(about, record, checkpoint).encode()
-    files["config.json"] = json.dumps(about, indent=2, ensure_ascii=False).encode() + b"\n"
-    _replace(folder, files)
+    files["config.json"] = sealed(about)
+    replace(folder, files, overwrite)
     return Export(folder, about)
-
-
-def refuse_taken(folder: Path, overwrite: bool) -> None:
-    """Raise UserError if an export cannot go into ``folder``: it is not empty, or no export is to be replaced."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    ours = (json_in(folder / "config.json") or {}).get("format") == FORMAT
-    if ours and not overwrite:
-        raise UserError(f"{folder} holds an export already: choose another --out, or replace it with --overwrite.")
-    if not ours:
-        raise UserError(f"{folder} is not empty and not an export of ayneh: choose another --out.")
 
 
 def _inputs(sampler: Sampler, data: Images | None, size: int) -> dict[str, Tensor]:
@@ -173,14 +160,3 @@ def _data(checkpoint: Checkpoint, say: Callable[[str], None]) -> Images | None:
     except UserError as error:
         say(f"D is exported with the statistics of generated images alone, since its training images are gone: {error}")
         return None
-
-
-def _replace(folder: Path, files: dict[str, bytes]) -> None:
-    """Write all files of an export, the config last: without it there is none."""
-    (folder / "config.json").unlink(missing_ok=True)
-    for name in TAKES:
-        for suffix, _ in FORMS.values():
-            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
-    for name, content in files.items():
-        with atomically(folder / name) as file:
-            file.write(content)

@@ -6,8 +6,6 @@ with a black frame around it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,9 @@ import numpy as np
 from ayneh.errors import UserError
 from ayneh.game.paths import path
 from ayneh.loading import frame
+from ayneh.loading.folder import net_of, read_about, refuse_other
 from ayneh.loading.priors import DRAWS, sample
 
-FORMAT = "ayneh-export-1"
 BATCH = 256  # images at a time
 Array = np.ndarray
 
@@ -116,44 +114,29 @@ class Model:
                 import onnxruntime
             except ImportError as error:
                 raise UserError("Running a model needs onnxruntime: `pip install 'ayneh[export]'`.") from error
-            file = self.folder / self.about["nets"][net]["file"]
-            try:
-                model = file.read_bytes()
-            except OSError as error:
-                raise UserError(f"{file} cannot be read ({error.strerror}): export the run again.") from error
-            if hashlib.sha256(model).hexdigest() != self.about["nets"][net]["sha256"]:
-                raise UserError(
-                    f"{file} is damaged (its checksum is not the one in config.json): export the run again."
-                )
-            self._sessions[net] = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+            self._sessions[net] = self._checked(onnxruntime, net)
         return self._sessions[net]
+
+    def _checked(self, onnxruntime: Any, net: str) -> Any:
+        """A net's session. UserError where its file is damaged, or has other outputs than the config says."""
+        model, file = net_of(self.folder, self.about, net), self.folder / self.about["nets"][net]["file"]
+        try:
+            session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+            refuse_other(self.folder, self.about, session.get_modelmeta().custom_metadata_map)
+            has = {one.name for one in session.get_outputs()}, len(session.get_inputs())
+        except UserError:
+            raise
+        except Exception as error:  # onnxruntime has an exception of its own for every kind of damage
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{file} is no net that onnxruntime reads ({reason}): export the run again.") from error
+        if has != (set(self.about["nets"][net]["outputs"]), 1):
+            raise UserError(f"{file} does not have the outputs that config.json names: export the run again.")
+        return session
 
 
 def load(folder: str | Path) -> Model:
     """The model in a folder that `ayneh export --to onnx` wrote. Raises UserError if there is none."""
     return Model(folder)
-
-
-def read_about(folder: Path, form: str = "onnx") -> dict[str, Any]:
-    """The config.json of an export in this form. Raises UserError if there is none, or it is in another form."""
-    place = folder / "config.json"
-    try:
-        about = json.loads(place.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"There is no exported model in {folder}: make one by `ayneh export RUN --out {folder}`."
-        ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"{place} cannot be read ({error}): export the run again.") from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        what = (
-            "a run's: export it first by `ayneh export`" if isinstance(about, dict) and "engine" in about else "other"
-        )
-        raise UserError(f"{place} is not that of an export in the format {FORMAT}; it is {what}.")
-    if about["form"] != form:
-        how = {"onnx": "ayneh.load(folder)", "safetensors": "ayneh.export.players.modules(folder)"}[about["form"]]
-        raise UserError(f"{folder} was exported as {about['form']}: read it by {how}, or export the run --to {form}.")
-    return about
 
 
 def _described(x: Array) -> str:

@@ -1,0 +1,101 @@
+"""The files of an export, read strictly: a damaged or foreign one is refused in one sentence. No torch here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ayneh.errors import UserError
+from ayneh.sealed import SLOT, holds, seal
+
+FORMAT = "ayneh-export-1"
+SEAL = "seal"  # the field of config.json with the checksum of the file
+UNSEALED = {  # the fields of config.json before it had a checksum
+    "format", "form", "ayneh", "seed", "replica", "epoch", "step", "checkpoint", "checkpoint_sha256", "latents",
+    "images", "data", "config", "checked", "nets",
+}  # fmt: skip
+READERS = {"onnx": "ayneh.load(folder)", "safetensors": "ayneh.export.players.modules(folder)"}
+LARGEST = 2**24, 2**31  # bytes of a config and of a net: no export comes near
+
+
+def read_about(folder: Path, form: str = "onnx") -> dict[str, Any]:
+    """The config.json of an export in this form.
+
+    Raises UserError if there is none, it is in another form, damaged, or lacks what a reader needs.
+    """
+    place = folder / "config.json"
+    if not place.exists():
+        raise UserError(f"There is no exported model in {folder}: make one by `ayneh export RUN --out {folder}`.")
+    blob = content_of(folder, "config.json", LARGEST[0])
+    try:
+        about = json.loads(blob.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{place} cannot be read ({error}): export the run again.") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        what = (
+            "a run's: export it first by `ayneh export`" if isinstance(about, dict) and "engine" in about else "other"
+        )
+        raise UserError(f"{place} is not that of an export in the format {FORMAT}; it is {what}.")
+    whole = holds(blob)
+    if whole is False or (whole is None and set(about) - UNSEALED):
+        raise UserError(f"{place} is damaged (its checksum does not match its contents): export the run again.")
+    if about.get("form") not in READERS:
+        raise UserError(f"{place}: form is {about.get('form')!r}; it must be one of {', '.join(READERS)}.")
+    if about["form"] != form:
+        how = READERS[about["form"]]
+        raise UserError(f"{folder} was exported as {about['form']}: read it by {how}, or export the run --to {form}.")
+    return about
+
+
+def sealed(about: Mapping[str, Any]) -> bytes:
+    """The config.json of an export: JSON with a checksum of the file in it."""
+    return seal(json.dumps({**about, SEAL: SLOT}, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def net_of(folder: Path, about: Mapping[str, Any], net: str) -> bytes:
+    """The bytes of a net's file. UserError if it is missing, damaged, or not within the folder."""
+    name = about["nets"][net]["file"]
+    blob = content_of(folder, name, LARGEST[1])
+    if hashlib.sha256(blob).hexdigest() != about["nets"][net]["sha256"]:
+        raise UserError(
+            f"{folder / name} is damaged (its checksum is not the one in config.json): export the run again."
+        )
+    return blob
+
+
+def refuse_other(folder: Path, about: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
+    """Raise UserError if a config.json without a checksum differs from what the file of a net says of the same things.
+
+    metadata: of the net's file, whose own checksum held.
+    """
+    if SEAL in about:
+        return
+    for name in UNSEALED - {"nets"}:
+        said, value = metadata.get(name), about.get(name)
+        if said != (value if isinstance(value, str) else json.dumps(value)):
+            raise UserError(
+                f"{folder / 'config.json'} is damaged ({name} is not what the nets' files say): export the run again."
+            )
+
+
+def content_of(folder: Path, name: Any, most: int) -> bytes:
+    """The content of a plain file in the folder. UserError for links that leave it, devices, and too large files."""
+    place = folder / str(name)
+    if not isinstance(name, str) or name != Path(name).name or name in ("", ".", ".."):
+        raise UserError(f"{folder / 'config.json'} names the file {name!r}, which is not one of the folder itself.")
+    try:
+        if not place.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"{place} is a link that leaves the folder: put the file itself there.")
+        found = place.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError(f"{place} is not a plain file: export the run again.")
+        if found.st_size > most:
+            raise UserError(f"{place} has {found.st_size:,} bytes, more than the {most:,} that an export may have.")
+        return place.read_bytes()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{place} cannot be read ({reason}): export the run again.") from error
