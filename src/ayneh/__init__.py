@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 
 def load(folder: str | Path) -> Model:
-    """The model in a folder that `ayneh export --to onnx` wrote; needs numpy, scipy and onnxruntime alone.
+    """The model in a folder that `ayneh export --to onnx` wrote; needs numpy, scipy and onnxruntime, no torch.
 
     ``images = model.generate(model.sample_z(16, seed=0))`` are uint8 (16, C, H, W). Raises UserError if there is none.
     """

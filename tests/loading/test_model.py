@@ -1,5 +1,6 @@
 """An exported folder with numpy, scipy and onnxruntime alone: three lines, and every refusal."""
 
+import hashlib
 import json
 import random
 import shutil
@@ -73,7 +74,10 @@ def test_bytes_and_floats_framed_or_not_are_the_same_image(model):
     for ask in (model.logits, model.encode):
         expected = ask(pixels)
         for images in (floats, framed, framed.astype(np.float32)):
-            np.testing.assert_allclose(ask(images), expected, rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(ask(images, (-1, 1)), expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(ask(framed), expected, rtol=1e-4, atol=1e-4)  # its black is -1: clear without
+        with pytest.raises(UserError, match="whose range is not clear"):
+            ask(floats)  # a beginner's images lie in -0.2..0.2
     assert model.logits(pixels).shape == (7,)
     assert np.array_equal(model.judge(pixels), model.logits(pixels))  # the name on cards of version 0.1
     assert model.encode(pixels).shape == (7, 6)
@@ -98,9 +102,16 @@ def test_the_path_stays_on_the_sphere_and_joins_its_ends(model):
         (lambda m: m.generate(m.sample_z(1), "int8"), "dtype is 'int8': choose 'uint8' or 'float32'"),
         (lambda m: m.logits(np.zeros((2, 8, 8))), r"Images are \(N, 1, 8, 8\) or \(N, 1, 16, 16\), not \(2, 8, 8\)"),
         (lambda m: m.logits(np.zeros((2, 3, 8, 8))), r"not \(2, 3, 8, 8\)"),
-        (lambda m: m.encode(np.full((1, 1, 8, 8), 255.0)), "with -1 for black, not float64 from 255 to 255"),
-        (lambda m: m.encode(np.full((1, 1, 8, 8), np.nan)), "with NaN"),
-        (lambda m: m.logits(np.zeros((1, 1, 8, 8), np.int64)), "not int64"),
+        (lambda m: m.encode(np.full((1, 1, 8, 8), 300.0)), "float64 whose range is not clear .minimum 300, mean 300"),
+        (lambda m: m.encode(np.full((1, 1, 8, 8), np.nan)), "64 values that are NaN or infinite, of 64"),
+        (lambda m: m.logits(np.zeros((1, 1, 8, 8), np.int64)), "type int64 whose range is not clear"),
+        (lambda m: m.logits(np.zeros((1, 1, 8, 8), complex)), "type complex128"),
+        (lambda m: m.logits(np.array([[[["a"]]]])), "Images are"),
+        (
+            lambda m: m.encode(np.linspace(-0.5, 0.5, 64).reshape(1, 1, 8, 8)),
+            r"minimum -0.5, mean .*range=\(LOW, HIGH\)",
+        ),
+        (lambda m: m.logits(np.zeros((1, 1, 8, 8)), (1, 0)), "range= is 1 0: the first number"),
         (lambda m: m.read_z(np.zeros((1, 1, 8, 8))), "has no reader of z"),
         (lambda m: m.interpolate(np.zeros(6), np.zeros(5), 3), "alike in shape"),
         (lambda m: m.interpolate(np.zeros(6), np.zeros(6), 1), "at least 2 points"),
@@ -111,12 +122,90 @@ def test_what_a_model_refuses(model, ask, message):
         ask(model)
 
 
+def test_images_mean_the_same_in_every_range_that_is_clear(model):
+    """One rule with files: a pixel below 0 from resizing, [0, 1], 0..255 in floats, bytes of 0 and 1."""
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 1, 8, 8), dtype=np.uint8)
+    pixels[:, 0, 0, :2] = 0, 255
+    expected = model.encode(pixels)
+    unit = pixels / 255
+    lanczos = unit.copy()
+    lanczos[0, 0, 0, 0] = -0.00001
+    for images in (unit, unit * 2 - 1, pixels.astype(float), pixels.astype(np.int32)):
+        np.testing.assert_allclose(model.encode(images), expected, rtol=1e-4, atol=1e-4)
+    with pytest.warns(UserWarning, match=r"1 of 320 values outside \[0, 1\] are clipped"):
+        np.testing.assert_allclose(model.encode(lanczos), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(model.encode(unit - 0.5, (-0.5, 0.5)), expected, rtol=1e-4, atol=1e-4)
+    bits = (pixels > 127).astype(np.uint8)
+    np.testing.assert_allclose(model.encode(bits, (0, 1)), model.encode(bits * 255), rtol=1e-4, atol=1e-4)
+    assert not np.allclose(model.encode(bits), model.encode(bits * 255))  # bytes are stretched only when asked
+
+
+def test_floats_of_the_generator_have_a_known_range(model):
+    """Those of a beginner are all near 0, and bright ones might be taken for [0, 1]."""
+    images = model.generate(model.sample_z(9, seed=2), "float32")
+    assert np.abs(images).max() < 0.9
+    expected = model.encode(images, (-1, 1))
+    assert np.array_equal(model.encode(images), expected)
+    np.testing.assert_allclose(model.encode(images[3:5]), expected[3:5], atol=1e-5)
+    del images
+    assert not model._drawn  # nothing is kept alive
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("latents", "dim"), "6", 'latents.dim is "6"; it must be a whole number'),
+        (("latents", "dim"), 0, "latents.dim is 0; it must lie between 1 and"),
+        (("latents", "dim"), 10**9, "latents.dim is 1000000000; it must lie between"),
+        (("latents", "numbers"), {}, "latents.numbers are {}, which are not those of the prior 'sphere'"),
+        (("images", "pad"), [4, 4, 4], "images.pad is"),
+        (("images", "pad"), [9, 9, 9, 9], "images.pad is"),
+        (("images", "size"), -16, "images.size is -16"),
+        (("nets", "generator"), None, "nets.generator is null"),
+        (("nets",), [], "nets is"),
+        (("form",), "jax", "form is 'jax'; it must be one of onnx, safetensors"),
+        (("format",), "ayneh-export-2", "in the format ayneh-export-1"),
+    ],
+)
+def test_configs_of_other_versions_are_one_sentence(folder, tmp_path, path, value, message):
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    about = json.loads((copy / "config.json").read_text())
+    *rooms, name = path
+    room = about
+    for one in rooms:
+        room = room[one]
+    room[name] = value
+    (copy / "config.json").write_bytes(sealed(about))
+    with pytest.raises(UserError) as error:
+        ayneh.load(copy)
+    assert message in str(error.value)
+    del room[name]
+    (copy / "config.json").write_bytes(sealed(about))
+    with pytest.raises(UserError):
+        ayneh.load(copy)
+
+
+def test_a_net_of_another_kind_is_one_sentence(folder, tmp_path):
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    about = json.loads((copy / "config.json").read_text())
+    for content in (b"no net", (copy / "encoder.onnx").read_bytes()):
+        (copy / "generator.onnx").write_bytes(content)
+        about["nets"]["generator"]["sha256"] = hashlib.sha256(content).hexdigest()
+        (copy / "config.json").write_bytes(sealed(about))
+        with pytest.raises(UserError, match="is no net that onnxruntime reads|does not have the outputs"):
+            ayneh.load(copy).generate(np.zeros((1, 6)))
+
+
 def test_folders_that_are_no_export(folder, tmp_path):
     with pytest.raises(UserError, match="There is no exported model in"):
         ayneh.load(tmp_path)
     with pytest.raises(UserError, match="a run's: export it first"):
         ayneh.load(folder.parent / "run")
-    for text, message in (("{", "cannot be read"), ("[]", "not that of an export"), ('{"format": 3}', "not that of")):
+    for text, message in (
+        ("{", "not readable JSON"),
+        ("[]", "should hold an object"),
+        ('{"format": 3}', "not that of"),
+    ):
         (tmp_path / "config.json").write_text(text)
         with pytest.raises(UserError, match=message):
             ayneh.load(tmp_path)

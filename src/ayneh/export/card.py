@@ -24,7 +24,7 @@ model = ayneh.load(".")                           # this folder
 images = model.generate(model.sample_z(16, seed=0))   # uint8 (16, {channels}, {own}, {own})
 ```
 
-Only numpy, scipy and onnxruntime are needed then. `model.logits(images)` is the discriminator's logit for each image,
+No PyTorch is needed then. `model.logits(images)` is the discriminator's logit for each image,
 `model.encode(images)` its features{read}, `model.interpolate(a, b, n)` a path between two latents on which every point
 follows the prior. Without ayneh, any ONNX runtime reads the files; inputs and outputs are described below and in their
 metadata."""

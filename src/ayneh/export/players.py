@@ -28,7 +28,7 @@ from ayneh.errors import UserError
 from ayneh.game.frame import put, scale
 from ayneh.game.layers import Linear
 from ayneh.game.nets import Discriminator
-from ayneh.loading.folder import net_of, read_about, refuse_other
+from ayneh.loading.folder import contract_of, net_of, read_about, refuse_other
 
 NETS = ("generator", "discriminator", "encoder")
 CHECKED = 256  # latents or images on which an export is compared with PyTorch
@@ -124,6 +124,7 @@ def modules(folder: str | Path) -> Players:
     """
     folder = Path(folder)
     about = read_about(folder, "safetensors")
+    contract_of(folder, about)
     blobs = {name: net_of(folder, about, name) for name in NETS}
     try:
         for blob in blobs.values():

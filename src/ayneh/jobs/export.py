@@ -22,7 +22,7 @@ def export(
 ) -> None:
     """Write a run's generator, discriminator and encoder into a folder that other programs can read, with a model card.
 
-    In Python, `ayneh.load(FOLDER)` reads an ONNX export with numpy, scipy and onnxruntime alone. docs/export.md
+    In Python, `ayneh.load(FOLDER)` reads an ONNX export by onnxruntime, without torch. docs/export.md
     describes each file.
 
     Args:

@@ -6,10 +6,12 @@ import hashlib
 import json
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ayneh.errors import UserError
+from ayneh.reading import json_object, typed
 from ayneh.sealed import SLOT, holds, seal
 
 FORMAT = "ayneh-export-1"
@@ -22,6 +24,74 @@ READERS = {"onnx": "ayneh.load(folder)", "safetensors": "ayneh.export.players.mo
 LARGEST = 2**24, 2**31  # bytes of a config and of a net: no export comes near
 
 
+@dataclass(frozen=True)
+class Latents:
+    """Where z comes from."""
+
+    prior: str
+    numbers: dict[str, float | None]
+    dim: int
+    mean: float | None
+    variance: float | None
+
+    def __post_init__(self) -> None:
+        _refuse_outside("latents.dim", self.dim, 1, 10**6)
+
+
+@dataclass(frozen=True)
+class ImagesOf:
+    """The form of images."""
+
+    channels: int
+    size: int
+    pad: tuple[int, int, int, int]  # left, right, top, bottom
+
+    def __post_init__(self) -> None:
+        _refuse_outside("images.channels", self.channels, 1, 1024)
+        _refuse_outside("images.size", self.size, 1, 4096)
+        left, right, top, bottom = self.pad
+        if min(self.pad) < 0 or (left, right) != (top, bottom) or not 0 <= right - left <= 1 or self.own < 1:
+            raise UserError(f"images.pad is {list(self.pad)}; it must be an even frame within {self.size} pixels.")
+
+    @property
+    def own(self) -> int:
+        """The side of an image without its frame."""
+        return self.size - self.pad[0] - self.pad[1]
+
+
+@dataclass(frozen=True)
+class NetOf:
+    """A net's file."""
+
+    file: str
+    sha256: str
+    outputs: dict[str, list[int]]
+    statistics: str
+
+
+@dataclass(frozen=True)
+class Nets:
+    """The files of the three nets."""
+
+    generator: NetOf
+    discriminator: NetOf
+    encoder: NetOf
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The part of config.json that a reader needs."""
+
+    latents: Latents
+    images: ImagesOf
+    nets: Nets
+
+
+def _refuse_outside(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise UserError(f"{name} is {value}; it must lie between {low} and {high:,}.")
+
+
 def read_about(folder: Path, form: str = "onnx") -> dict[str, Any]:
     """The config.json of an export in this form.
 
@@ -32,13 +102,11 @@ def read_about(folder: Path, form: str = "onnx") -> dict[str, Any]:
         raise UserError(f"There is no exported model in {folder}: make one by `ayneh export RUN --out {folder}`.")
     blob = content_of(folder, "config.json", LARGEST[0])
     try:
-        about = json.loads(blob.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        about = json_object(blob.decode("utf-8"), str(place))
+    except UnicodeDecodeError as error:
         raise UserError(f"{place} cannot be read ({error}): export the run again.") from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        what = (
-            "a run's: export it first by `ayneh export`" if isinstance(about, dict) and "engine" in about else "other"
-        )
+    if about.get("format") != FORMAT:
+        what = "a run's: export it first by `ayneh export`" if "engine" in about else "other"
         raise UserError(f"{place} is not that of an export in the format {FORMAT}; it is {what}.")
     whole = holds(blob)
     if whole is False or (whole is None and set(about) - UNSEALED):
@@ -49,6 +117,11 @@ def read_about(folder: Path, form: str = "onnx") -> dict[str, Any]:
         how = READERS[about["form"]]
         raise UserError(f"{folder} was exported as {about['form']}: read it by {how}, or export the run --to {form}.")
     return about
+
+
+def contract_of(folder: Path, about: Mapping[str, Any]) -> Contract:
+    """What a reader needs of config.json. UserError with the field, its value and what it must be."""
+    return typed(about, Contract, str(folder / "config.json"))
 
 
 def sealed(about: Mapping[str, Any]) -> bytes:

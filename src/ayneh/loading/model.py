@@ -1,12 +1,13 @@
 """An exported model: z ~ its prior -> G(z), and D's logits and features of images, with numpy, scipy and onnxruntime.
 
-Images are (N, C, H, W): uint8, or float32 in [-1, 1], -1 black. They have the data's own size, or that of the nets
-with a black frame around it.
+Images are (N, C, H, W): uint8, or floats whose range is given or recognised as in a file of images (ranges.py). They
+have the data's own size, or that of the nets with a black frame around it.
 """
 
 from __future__ import annotations
 
-import math
+import warnings
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ import numpy as np
 from ayneh.errors import UserError
 from ayneh.game.paths import path
 from ayneh.loading import frame
-from ayneh.loading.folder import net_of, read_about, refuse_other
+from ayneh.loading.folder import contract_of, net_of, read_about, refuse_other
 from ayneh.loading.priors import DRAWS, sample
+from ayneh.ranges import rescaled, span_of
 
 BATCH = 256  # images at a time
 Array = np.ndarray
+Range = tuple[float, float] | None  # the values of black and white
 
 
 class Model:
@@ -29,18 +32,26 @@ class Model:
         """Raises UserError where there is no such export, or this version cannot read it."""
         self.folder = Path(folder)
         self.about = read_about(self.folder)
-        latents, images = self.about["latents"], self.about["images"]
-        self.dim: int = latents["dim"]
-        self.image_shape: tuple[int, int, int] = (images["channels"], images["size"], images["size"])
-        left, right, _, _ = images["pad"]
-        self.own_size: int = images["size"] - left - right
-        self._prior: str = latents["prior"]
-        self._numbers: dict[str, float] = latents["numbers"]
+        needed = contract_of(self.folder, self.about)
+        latents, images = needed.latents, needed.images
+        self.dim: int = latents.dim
+        self.image_shape: tuple[int, int, int] = (images.channels, images.size, images.size)
+        self.own_size: int = images.own
+        self._prior: str = latents.prior
+        self._numbers: dict[str, float] = self.about["latents"]["numbers"]
         self._sessions: dict[str, Any] = {}
+        self._drawn: list[weakref.ref[Array]] = []  # floats that `generate` gave: their range is known
         if self._prior not in DRAWS:
             raise UserError(
                 f"{self.folder} draws from a prior {self._prior!r}, which this version of ayneh does not have."
             )
+        try:
+            sample(self._prior, self._numbers, 1, 1, 0)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{self.folder / 'config.json'}: latents.numbers are {self._numbers}, which are not those of the prior "
+                f"{self._prior!r}."
+            ) from error
 
     def sample_z(self, n: int, seed: int = 0) -> Array:
         """n latents of the model's own prior, float32 (n, Z): the same for the same seed."""
@@ -60,23 +71,29 @@ class Model:
             raise UserError(f"dtype is {dtype!r}: choose 'uint8' or 'float32'.")
         images = self._run("generator", "image", z)
         images = frame.take(images, self.own_size) if crop else images
-        return images if dtype == "float32" else frame.levels(images)
+        if dtype == "uint8":
+            return frame.levels(images)
+        self._drawn.append(weakref.ref(_owner(images), self._drawn.remove))
+        return images
 
-    def logits(self, images: Array) -> Array:
-        """D's logit of each image, float32 (N,): positive where it looks real to D, and independent of the others."""
-        return self._run("discriminator", "logit", self.framed(images))
+    def logits(self, images: Array, range: Range = None) -> Array:
+        """D's logit of each image, float32 (N,): positive where it looks real to D. For images and range see `framed`.
+
+        With a range given, an image's logit does not depend on the other images.
+        """
+        return self._run("discriminator", "logit", self.framed(images, range))
 
     judge = logits  # the name on cards that version 0.1 wrote
 
-    def encode(self, images: Array) -> Array:
+    def encode(self, images: Array, range: Range = None) -> Array:
         """D's features of each image, float32 (N, F): the second representation of the data."""
-        return self._run("encoder", "features", self.framed(images))
+        return self._run("encoder", "features", self.framed(images, range))
 
-    def read_z(self, images: Array) -> Array:
+    def read_z(self, images: Array, range: Range = None) -> Array:
         """The z that D reads in each image, float32 (N, Z). UserError without --rules.mirror-weight."""
         if "z" not in self.about["nets"]["encoder"]["outputs"]:
             raise UserError("This model's D has no reader of z: it was trained without --rules.mirror-weight.")
-        return self._run("encoder", "z", self.framed(images))
+        return self._run("encoder", "z", self.framed(images, range))
 
     def interpolate(self, a: Array, b: Array, n: int) -> Array:
         """n latents from a to b (..., Z), both included, on the prior's own path: (n, ..., Z)."""
@@ -88,19 +105,21 @@ class Model:
             )
         return path(self._prior, self._numbers, a, b, np.linspace(0, 1, n))
 
-    def framed(self, images: Array) -> Array:
-        """Images as the nets take them: float32 in [-1, 1], framed in black. UserError for another shape or range."""
+    def framed(self, images: Array, range: Range = None) -> Array:
+        """Images as the nets take them: float32 in [-1, 1], framed in black. UserError for another shape or range.
+
+        range: the values of black and white. None: recognised from type and values, as in a file of images; of what
+        `generate` gave it is known.
+        """
         x = np.asarray(images)
+        if range is None and any(_owner(x) is drawn() for drawn in self._drawn):
+            range = (-1, 1)
         channels, side, _ = self.image_shape
         own = (channels, self.own_size, self.own_size)
         if x.ndim != 4 or x.shape[1:] not in (own, self.image_shape):
             expected = " or ".join(f"(N, {c}, {h}, {w})" for c, h, w in dict.fromkeys((own, self.image_shape)))
             raise UserError(f"Images are {expected}, not {x.shape}.")
-        if x.dtype == np.uint8:
-            x = frame.scale(x)
-        elif not np.issubdtype(x.dtype, np.floating) or not np.all(np.abs(x) <= 1):  # NaN is refused too
-            raise UserError(f"Images are uint8, or floats in [-1, 1] with -1 for black, not {_described(x)}.")
-        return frame.put(x, side, -1).astype(np.float32)
+        return frame.put(_in_range(x, range), side, -1).astype(np.float32)
 
     def _run(self, net: str, output: str, x: Array) -> Array:
         session = self._session(net)
@@ -139,8 +158,22 @@ def load(folder: str | Path) -> Model:
     return Model(folder)
 
 
-def _described(x: Array) -> str:
-    if not np.issubdtype(x.dtype, np.floating):
-        return str(x.dtype)
-    low, high = (float(np.nanmin(x)), float(np.nanmax(x))) if x.size and not np.isnan(x).all() else (math.nan,) * 2
-    return f"{x.dtype} from {low:g} to {high:g}" + (" with NaN" if np.isnan(x).any() else "")
+def _owner(x: Array) -> Array:
+    """The array whose memory ``x`` is a part of."""
+    while isinstance(x.base, np.ndarray):
+        x = x.base
+    return x
+
+
+def _in_range(x: Array, range: Range) -> Array:
+    """Values of images as floats in [-1, 1]."""
+    if x.size == 0 or (x.dtype == np.uint8 and range is None):
+        return frame.scale(x)
+    try:
+        span = span_of([x], "The array", range, "range=")
+    except UserError as error:  # it names the two numbers as a command line has them
+        raise UserError(str(error).replace("range= LOW HIGH", "range=(LOW, HIGH)")) from None
+    for note in span.notes:
+        if "clipped" in note:
+            warnings.warn(f"Images: {note}.", stacklevel=5)
+    return rescaled(x, span, (-1, 1))
