@@ -1,1 +1,1 @@
-"""Exported models run by numpy, scipy and onnxruntime alone: nothing here may import torch, even indirectly."""
+"""Exported models run by onnxruntime, numpy and scipy: nothing here may import torch, even indirectly."""
