@@ -9,13 +9,16 @@ from typing import Annotated
 
 from ayneh.bounds import Range
 
+FILES = ("npz", "file")  # "npz:PATH" is the earlier name of "file:PATH"; the file's suffix says what it is
+KINDS = ("folder", *FILES)
+
 
 @dataclass(frozen=True)
 class Data:
     """The real images."""
 
     name: str = "digits"
-    """digits (embedded), mnist, fashion-mnist, kmnist, stacked-mnist, folder:PATH or npz:PATH."""
+    """digits (embedded), mnist, fashion-mnist, kmnist, stacked-mnist, folder:PATH or file:PATH."""
     resize: Annotated[int | None, Range(1)] = None
     """Resize every image to this many pixels a side when loading (default: keep its size)."""
     pad_to: Annotated[int | None, Range(1)] = None
@@ -23,20 +26,20 @@ class Data:
     limit: Annotated[int | None, Range(1)] = None
     """Use a random subset of this many images, the same at every run (default: all)."""
     test: str | None = None
-    """folder:PATH, npz:PATH: test images, as a FOLDER or file of their own, or as a SHARE like 0.2 (default: 0.1)."""
+    """folder:PATH, file:PATH: test images, as a FOLDER or file of their own, or as a SHARE like 0.2 (default: 0.1)."""
     range: tuple[float, float] | None = None
-    """npz:PATH: the values that are black and white (default: from the type; floats: 0 1 or -1 1)."""
+    """file:PATH: the values that are black and white (default: from the type; floats: 0 1 or -1 1)."""
     skip_broken: bool = False
     """folder:PATH: leave out files that cannot be read as images, and count them (default: stop at the first)."""
     background: str = "black"
     """folder:PATH: what transparent pixels lie on: black, white or #rrggbb."""
     split: str = "content"
-    """folder:PATH, npz:PATH: hold out test images by a hash of their content, or by position (as earlier versions)."""
+    """folder:PATH, file:PATH: hold out test images by a hash of their content, or by position (as earlier versions)."""
 
     def path(self) -> Path | None:
-        """PATH of folder:PATH and npz:PATH, with the home folder for ~; None for a named data set."""
+        """PATH of folder:PATH and file:PATH (or npz:PATH), with the home folder for ~; None for a named data set."""
         kind, _, path = self.name.partition(":")
-        return Path(path).expanduser() if kind in ("folder", "npz") and path else None
+        return Path(path).expanduser() if kind in KINDS and path else None
 
     def test_path(self) -> Path | None:
         """FOLDER of --data.test; None where it is a share or not given."""

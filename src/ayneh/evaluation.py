@@ -111,7 +111,7 @@ class Trained:
 def train_judge(data: str, resize: int | None = None, epochs: int | None = None, say: Say = silent) -> Trained:
     """Train the judge of a data set on its training split, and keep it in the cache.
 
-    data: also folder:PATH and npz:PATH; epochs: None for 600,000 images, at most 150 epochs.
+    data: also folder:PATH and file:PATH; epochs: None for 600,000 images, at most 150 epochs.
     """
     from ayneh.data.sources import load
     from ayneh.judge.features import save

@@ -123,7 +123,7 @@ MEANT = {  # a name in the literature without a preset -> the command that train
 def preset(name: str) -> Preset:
     """The preset of this name. For a data set or a GAN of the literature, the UserError names the command to use."""
     word, on_data = name.lower(), [other for other, found in PRESETS.items() if found.config.data.name == name.lower()]
-    if name.startswith(("folder:", "npz:")):
+    if Data(name).path() is not None:
         raise UserError(f"There is no preset called {name!r}; `ayneh train digits --data.name {name}` trains it.")
     if name in PRESETS or not (on_data or word in MEANT):
         return pick(PRESETS, name, "preset")

@@ -1,7 +1,9 @@
 """What the tests of the data room share: places of their own, and a writer of IDX files."""
 
+import gc
 import gzip
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,3 +31,19 @@ def write_idx() -> Callable[[Path, np.ndarray], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def peak() -> Callable[[Callable[[], object]], int]:
+    """``peak(f)``: the most bytes that Python and NumPy held at once while f ran, beyond those held before."""
+
+    def measure(call: Callable[[], object]) -> int:
+        gc.collect()
+        tracemalloc.start()
+        try:
+            call()
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    return measure

@@ -50,15 +50,16 @@ def test_rounding_errors_at_the_ends_of_the_range_are_forgiven(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.array([[[0.0, 255.0]]]), "floats from 0 to 255"),
-        (np.array([[[-1.5, 0.0]]]), "floats from -1.5 to 0"),
-        (np.array([[[0.0, np.nan]]]), "floats from nan to nan"),
-        (np.array([[[0.0, np.inf]]]), "floats from 0 to inf"),
+        (np.array([[[0.0, 16.0]]]), "type float64 whose range is not clear .minimum 0, mean 8, maximum 16"),
+        (np.array([[[-1.5, 0.0]]]), "minimum -1.5, mean -0.75, maximum 0"),
+        (np.array([[[0.0, np.nan]]]), "1 values that are NaN or infinite"),
+        (np.array([[[0.0, np.inf]]]), "1 values that are NaN or infinite"),
         (np.zeros((2, 4, 4), np.int64), "values of type int64"),
-        (np.zeros((2, 4, 4), bool), "values of type bool"),
-        (np.zeros((4, 784), np.uint8), r"the shape \(4, 784\)"),
+        (np.zeros((2, 4, 4), complex), "values of type complex128"),
+        (np.zeros((4, 785), np.uint8), r"the shape \(4, 785\)"),
         (np.zeros((0, 8, 8), np.uint8), r"the shape \(0, 8, 8\)"),
-        (np.zeros((2, 4, 8, 8), np.uint8), "neither of axis 1 and axis 3"),
+        (np.zeros((2, 5, 8, 8), np.uint8), "neither of axis 1 and axis 3"),
+        (np.zeros((2, 2, 8, 8), np.uint8), "neither of axis 1 and axis 3"),
         (np.zeros((2, 3, 8, 3), np.uint8), "both of axis 1 and axis 3"),
     ],
 )
@@ -123,7 +124,7 @@ def test_halves_of_two_shapes_are_refused(tmp_path: Path) -> None:
         load(f"npz:{tmp_path / 'a.npz'}")
 
 
-@pytest.mark.parametrize("labels", [np.arange(11), np.linspace(0, 1, 12), np.arange(12) - 1, np.eye(12, dtype=int)])
+@pytest.mark.parametrize("labels", [np.arange(11), np.linspace(0, 1, 12), np.arange(12) - 1, np.eye(12)[:, :2]])
 def test_labels_that_do_not_fit_are_refused(tmp_path: Path, labels: np.ndarray) -> None:
     np.savez(tmp_path / "a.npz", images=PIXELS, labels=labels)
     with pytest.raises(

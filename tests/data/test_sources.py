@@ -10,8 +10,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from ayneh.data.bounded import gunzipped
 from ayneh.data.download import MD5, MIRRORS, locate
-from ayneh.data.idx import gunzipped
 from ayneh.data.sources import SOURCES, Images, load
 from ayneh.errors import UserError
 

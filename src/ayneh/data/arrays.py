@@ -1,109 +1,147 @@
-"""Images in an .npz or .npy file as one array, from any of the usual layouts and ranges."""
+"""A person's file of arrays as one set of images: layouts, ranges, labels and the split by one rule for all formats."""
 
 from __future__ import annotations
 
-import pickle
-import zipfile
-import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PIL import ImageColor
 
-from ayneh.data.split import own_split
+from ayneh.data.axes import ALPHA, order_of
+from ayneh.data.entries import entries
+from ayneh.data.found import Found
+from ayneh.data.labels import labels_of
+from ayneh.data.naming import choose
+from ayneh.data.raw import Raw, raw_of
+from ayneh.data.split import TENTH, digest, held_out, side
+from ayneh.data.split import by_position as by_position_of
 from ayneh.errors import UserError
+from ayneh.ranges import levels, span_of
 
-DAMAGED = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
-CHANNELS = (1, 3)
-TOLERANCE = 1e-6  # by so much rounding may carry a float out of its range
+READERS: dict[str, Callable[[Path], Raw]] = {  # by the end of a file's name
+    ".npz": lambda path: raw_of(choose(entries(path), str(path)), path),
+    ".npy": lambda path: raw_of(choose(entries(path), str(path)), path),
+}
+INSTEAD = {  # what other programs write, and what to do with it
+    (".h5", ".hdf5", ".hdf", ".he5"): "HDF5 is not read: open it by h5py and save its arrays by numpy.savez_compressed",
+    (".pkl", ".pickle", ".pt", ".pth", ".joblib"): (
+        "pickles can run programs and are never opened: load it in Python and save its arrays by numpy.savez_compressed"
+    ),
+    (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar"): (
+        "archives are not read: unpack it and give its pictures as folder:PATH, or the file inside"
+    ),
+    (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"): (
+        "it is one picture: put all pictures into a folder and give folder:PATH"
+    ),
+    (".tfrecord", ".arrow", ".feather", ".lmdb", ".beton"): (
+        "it is not read: load it in Python and save its arrays by numpy.savez_compressed"
+    ),
+    (".xlsx", ".xls", ".ods"): "a spreadsheet is not read: save it as .csv",
+}
 
 
-def read_arrays(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None, int | None]:
-    """Pixels uint8 (N, C, H, W), labels int64 (N,) or None, number of classes or None.
+def read_arrays(
+    path: Path,
+    split: str,
+    *,
+    share: float | None = None,
+    test: Path | None = None,
+    range: tuple[float, float] | None = None,
+    background: str = "black",
+    by_position: bool = False,
+    flag: str = "--data.",
+) -> Found:
+    """One split of the images in a file, uint8 (N, C, H, W), with their labels and the notes on what was understood.
 
-    An .npz holds x_train and x_test (labels: y_train and y_test), or images (labels: labels), or one array of
-    any name; of a file without splits, a fixed tenth of the images is for testing. Images are
-    (N, H, W), (N, H, W, C) or (N, C, H, W) with C = 1 or 3; uint8, or floats, taken as in [-1, 1] if
-    one of them is negative, else as in [0, 1]. Raises UserError for anything else, and for a damaged file.
+    The range of values is decided over all images together. Where the file does not name its test images (as x_test,
+    test_images), a ``share`` of them is chosen by content, or a tenth ``by_position``, as earlier versions did;
+    ``test`` is a file of test images. ``flag`` begins the settings' names in a message.
+    Raises UserError for a missing, damaged or too large file, and where its meaning is not clear.
     """
-    arrays = _read(path)
-    if {"x_train", "x_test"} <= arrays.keys():
-        keys = [("x_train", "y_train"), ("x_test", "y_test")]
+    if share is not None and not 0 < share < 1:
+        raise UserError(f"{flag}test is {share:g}; a share lies between 0 and 1, like 0.2.")
+    raw = read(path)
+    if test is not None:
+        raw = raw.with_test(read(test), test)
+    elif share is not None and raw.test_names:
+        raise UserError(f"{path} has test images of its own ({raw.test_names}): leave {flag}test out.")
+    pixels, notes = _pixels(raw, path, range, background, flag)
+    labels = None
+    if all(part.labels is not None for part in raw.parts):
+        found = [(part.labels, len(own), part.labels_at) for part, own in zip(raw.parts, pixels, strict=True)]
+        labels = labels_of([(array, n, where) for array, n, where in found if array is not None], raw.names)
+        notes += labels.notes
+    elif any(part.labels is not None for part in raw.parts):
+        notes += ("no labels: some images have none",)
+    if any(part.side for part in raw.parts):
+        is_test, how = np.repeat([part.side == "test" for part in raw.parts], [len(own) for own in pixels]), ""
+    elif by_position:
+        is_test, how = by_position_of(sum(map(len, pixels))), "a tenth, by position"
     else:
-        keys = [(_key_of_images(arrays, path), "labels")]
-    parts = [_to_pixels(arrays[x], f"{path}: {x}") for x, _ in keys]
-    if parts[0].shape[1:] != parts[-1].shape[1:]:
-        raise UserError(f"{path}: x_train has images {parts[0].shape[1:]} but x_test {parts[1].shape[1:]}.")
-    pixels = np.concatenate(parts)
-    everything = np.arange(len(pixels))
-    if len(parts) == 2:
-        n = len(parts[0])
-        chosen = {"train": everything[:n], "test": everything[n:], "all": everything}[split]
-    else:
-        chosen = own_split(len(pixels), split)
+        is_test = held_out([digest(image) for own in pixels for image in own], TENTH if share is None else share)
+        how = f"{'a tenth' if share is None else f'{share:.3g} of them'}, by content"
+    chosen = side(is_test, split)
     if len(chosen) == 0:
         raise UserError(f"{path} has no image for the split {split!r}: take the split 'all', or add images.")
-    if not all(y in arrays for _, y in keys):
-        return pixels[chosen], None, None
-    labels = np.concatenate(
-        [_to_labels(arrays[y], len(part), f"{path}: {y}") for (_, y), part in zip(keys, parts, strict=True)]
-    )
-    return pixels[chosen], labels[chosen], int(labels.max()) + 1
+    everything = pixels[0] if len(pixels) == 1 else np.concatenate(pixels)
+    taken = everything if len(chosen) == len(everything) else everything[chosen]
+    targets = np.concatenate(labels.parts)[chosen] if labels and labels.parts else None
+    names = labels.names if labels else None
+    return Found(taken, targets, names, int((~is_test).sum()), int(is_test.sum()), how, notes)
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a file by name; that of an .npy is called "array"."""
+def read(path: Path) -> Raw:
+    """The arrays of a file as they are in it. Raises UserError for a file of a kind that is not read."""
+    name = path.name.lower()
+    if not path.exists():
+        raise UserError(f"There is no file {path}: give the path of {kinds()} file.")
+    for ends, instead in INSTEAD.items():
+        if name.endswith(ends):
+            raise UserError(f"{path} cannot be read as arrays; {instead}.")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: give folder:PATH for pictures, or the path of {kinds()} file.")
     if not path.is_file():
-        raise UserError(f"There is no file {path}: give the path of an .npz or .npy file.")
+        raise UserError(f"{path} is not a plain file: give the path of {kinds()} file.")
+    for end, reader in READERS.items():
+        if name.endswith(end):
+            return reader(path)
+    raise UserError(f"{path} is of no kind that is read: give {kinds()} file, or folder:PATH for pictures.")
+
+
+def kinds() -> str:
+    """ "an .npz or .npy": the kinds of files that are read."""
+    *most, last = READERS
+    return f"an {', '.join(most)} or {last}"
+
+
+def _pixels(
+    raw: Raw, path: Path, range: tuple[float, float] | None, background: str, flag: str
+) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """uint8 (N, C, H, W) of each part, and notes."""
+    arrays, where = [part.images for part in raw.parts], f"{path}: {' and '.join(part.name for part in raw.parts)}"
+    order = order_of(arrays, where)
+    shapes = [order.shape(array.shape)[1:] for array in arrays]
+    for part, shape in zip(raw.parts, shapes, strict=True):
+        if shape != shapes[0]:
+            raise UserError(f"{path}: {raw.parts[0].name} has images {shapes[0]} but {part.name} {shape}.")
+    span = span_of(arrays, where, range, f"{flag}range")
+    pixels = [np.ascontiguousarray(order.to(levels(array, span))) for array in arrays]
+    notes = [*raw.notes, *([order.note.format(h=shapes[0][1], w=shapes[0][2])] if order.note else []), *span.notes]
+    if shapes[0][0] == ALPHA:
+        pixels = [_over(part, background, flag) for part in pixels]
+        notes.append(f"4 channels are taken as colour with transparency, laid over {background}")
+    return pixels, tuple(notes)
+
+
+def _over(pixels: np.ndarray, background: str, flag: str) -> np.ndarray:
+    """(N, 4, H, W), the last channel how opaque -> (N, 3, H, W) over a colour."""
     try:
-        with path.open("rb") as file:  # for np.load leaves a file open that it cannot read
-            loaded = np.load(file, allow_pickle=False)
-            return {"array": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
-    except DAMAGED as error:
-        raise UserError(f"{path} is damaged or is not an .npz or .npy file of plain arrays: {error}.") from error
-
-
-def _key_of_images(arrays: dict[str, np.ndarray], path: Path) -> str:
-    others = [key for key in arrays if key != "labels"]
-    if "images" in arrays or len(others) == 1:
-        return "images" if "images" in arrays else others[0]
-    raise UserError(
-        f"{path} holds the arrays {', '.join(arrays) or '(none)'}: call the images 'images', or 'x_train' and 'x_test'."
-    )
-
-
-def _to_pixels(array: np.ndarray, where: str) -> np.ndarray:
-    """uint8 (N, C, H, W) from any of the layouts and ranges; ``where`` begins an error message."""
-    array = _channels_first(array, where)
-    if array.dtype == np.uint8:
-        return array
-    if not np.issubdtype(array.dtype, np.floating):
-        raise UserError(f"{where} has values of type {array.dtype}: save uint8, or floats in [0, 1] or [-1, 1].")
-    low, high = float(array.min()), float(array.max())
-    if not (low >= -1 - TOLERANCE and high <= 1 + TOLERANCE):  # not (...): so that NaN is refused too
-        raise UserError(f"{where} has floats from {low:g} to {high:g}: save uint8, or floats in [0, 1] or [-1, 1].")
-    unit = (array + 1) / 2 if low < -TOLERANCE else array
-    return np.round(np.clip(unit, 0, 1) * 255).astype(np.uint8)
-
-
-def _channels_first(array: np.ndarray, where: str) -> np.ndarray:
-    if 0 in array.shape or array.ndim not in (3, 4):
-        raise UserError(f"{where} has the shape {array.shape}: images are (N, H, W), (N, H, W, C) or (N, C, H, W).")
-    if array.ndim == 3:
-        return array[:, None]
-    first, last = array.shape[1] in CHANNELS, array.shape[3] in CHANNELS
-    if first == last:
-        raise UserError(
-            f"{where} has the shape {array.shape}, in which {'both' if first else 'neither'} of axis 1 and "
-            "axis 3 could be the channels: there must be 1 or 3 of them, and another number of columns."
-        )
-    return array if first else np.ascontiguousarray(array.transpose(0, 3, 1, 2))
-
-
-def _to_labels(labels: np.ndarray, n: int, where: str) -> np.ndarray:
-    """int64 (N,); ``where`` begins an error message."""
-    if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise UserError(
-            f"{where} has the type {labels.dtype} and the shape {labels.shape}: labels are integers "
-            f"from 0 on, one for each of the {n:,} images."
-        )
-    return labels.astype(np.int64)
+        below = np.array(ImageColor.getrgb(background)[:3], np.float32)[:, None, None]
+    except ValueError as error:
+        raise UserError(f"{flag}background is {background!r}; it must be black, white or #rrggbb.") from error
+    result = np.empty((len(pixels), 3, *pixels.shape[2:]), np.uint8)
+    for to, image in zip(result, pixels, strict=True):
+        opaque = image[3:].astype(np.float32) / 255
+        to[...] = np.round(image[:3] * opaque + below * (1 - opaque))
+    return result

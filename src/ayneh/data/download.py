@@ -11,7 +11,7 @@ import platformdirs
 import requests
 
 from ayneh.data import transfer
-from ayneh.data.idx import gunzipped
+from ayneh.data.bounded import gunzipped
 from ayneh.errors import UserError
 
 MIRRORS: dict[str, tuple[str, ...]] = {

@@ -2,59 +2,55 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from ayneh.data.bounded import DEFLATE_RATIO, check_size, is_gzip, opened, read_bounded
 from ayneh.errors import UserError
 
 UNSIGNED_BYTE = 0x08
+MOST_AXES = 8
 
 
-def gunzipped(path: Path) -> bytes:
-    """The bytes of a file, decompressed if the first two are gzip's.
-
-    Raises UserError when the gzip is truncated or its checksum is wrong.
-    """
-    data = path.read_bytes()
-    if data[:2] != b"\x1f\x8b":
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(
-            f"{path} ({len(data):,} bytes) is a damaged gzip file ({error}): delete it and fetch it again."
-        ) from error
-
-
-def read_idx(path: Path) -> np.ndarray:
+def read_idx(path: Path, most: int | None = None) -> np.ndarray:
     """The uint8 array in an IDX file, plain or gzipped, in the shape that its header gives.
 
-    Raises UserError when the gzip, the header or the number of bytes is wrong.
+    Raises UserError when the gzip, the header or the number of bytes is wrong, or if there are more than ``most``
+    (bounded.MOST_BYTES). No more is unpacked than the header announces.
     """
-    data = gunzipped(path)
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] != UNSIGNED_BYTE or data[3] == 0:
-        start = f"0x{data[:4].hex()}" if data else "nothing"
-        raise UserError(
-            f"{path} is not an IDX file of bytes: it starts with {start}, where images have 0x00000803 and labels have "
-            "0x00000801."
-        )
-    rank = data[3]
-    header = 4 + 4 * rank
-    if len(data) < header:
-        raise UserError(f"{path} ends within its header: {header} bytes expected, {len(data)} found.")
-    shape = struct.unpack(f">{rank}I", data[4:header])
-    expected, found = math.prod(shape), len(data) - header
-    if found != expected:
-        raise UserError(
-            f"{path} is {'truncated' if found < expected else 'too long'}: its header announces "
-            f"{' x '.join(map(str, shape))} = {expected:,} bytes, but {found:,} follow; fetch it again."
-        )
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+    with opened(path) as file:
+        head = file.read(4)
+        if len(head) < 4 or head[:2] != b"\0\0" or head[2] != UNSIGNED_BYTE or head[3] == 0:
+            start = f"0x{head.hex()}" if head else "nothing"
+            raise UserError(
+                f"{path} is not an IDX file of bytes: it starts with {start}, where images have 0x00000803 and labels "
+                "have 0x00000801."
+            )
+        rank = head[3]
+        if rank > MOST_AXES:
+            raise UserError(f"{path} has {rank} axes by its header: images have 3 and labels 1.")
+        sizes = file.read(4 * rank)
+        if len(sizes) < 4 * rank:
+            raise UserError(f"{path} ends within its header: {4 + 4 * rank} bytes expected, {4 + len(sizes)} found.")
+        shape = struct.unpack(f">{rank}I", sizes)
+        expected, found = math.prod(shape), path.stat().st_size - 4 - 4 * rank
+        announced = f"its header announces {' x '.join(map(str, shape))} = {expected:,} bytes"
+        packed = is_gzip(path)
+        if packed or found == expected:
+            check_size(str(path), expected, most)
+            if packed and expected > path.stat().st_size * DEFLATE_RATIO:
+                raise UserError(f"{path} is truncated: {announced}, which cannot be packed into it; fetch it again.")
+            data = read_bounded(file, str(path), expected, announced)
+            found = len(data)
+        if found != expected:
+            raise UserError(
+                f"{path} is {'truncated' if found < expected else 'too long'}: {announced}, but {found:,} follow; "
+                "fetch it again."
+            )
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def read_pair(images: Path, labels: Path, classes: int) -> tuple[np.ndarray, np.ndarray]:

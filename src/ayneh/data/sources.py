@@ -19,6 +19,7 @@ from ayneh.data.found import Found
 from ayneh.data.idx import read_pair
 from ayneh.data.resize import resized
 from ayneh.data.split import DIVISIONS, SPLITS, shuffled
+from ayneh.dataset import FILES, share_of
 from ayneh.errors import UserError, unknown
 
 
@@ -97,13 +98,30 @@ def load(
         images = SOURCES[name](split)
     elif kind == "folder" and path:
         images = _unlicensed(name, split, *read_folder(Path(path).expanduser(), split, resize, divide))
-    elif kind == "npz" and path:
-        images = _unlicensed(name, split, *read_arrays(Path(path).expanduser(), split))
+    elif kind in FILES and path:
+        share = None if test is None else share_of(test)
+        found = read_arrays(
+            Path(path).expanduser(),
+            split,
+            share=share,
+            test=None if test is None or share is not None else Path(test).expanduser(),
+            range=range,
+            background=background,
+            by_position=divide == "position",
+        )
+        images = _found(name, split, found)
     else:
-        raise unknown("data set", name, [*SOURCES, "folder:PATH", "npz:PATH"])
+        raise unknown("data set", name, [*SOURCES, "folder:PATH", *(f"{kind}:PATH" for kind in FILES)])
     if limit is not None and limit < len(images.pixels):
         images = _select(images, np.sort(shuffled(len(images.pixels))[:limit]))
     return images if resize is None else replace(images, pixels=resized(images.pixels, resize))
+
+
+def _found(name: str, split: str, found: Found) -> Images:
+    targets = None if found.labels is None else torch.from_numpy(found.labels)
+    classes = None if found.names is None else len(found.names)
+    pixels = torch.from_numpy(found.pixels)
+    return Images(pixels, targets, name, split, classes, "unknown: the user's own files", found.names, found)
 
 
 def _unlicensed(name: str, split: str, pixels: np.ndarray, labels: np.ndarray | None, classes: int | None) -> Images:

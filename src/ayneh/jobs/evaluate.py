@@ -84,7 +84,7 @@ def _plain(report: Report) -> dict[str, Any]:
 
 def _data_of_first(runs: tuple[Path, ...]) -> Data:
     if not runs:
-        raise UserError("Say what the images imitate: --data mnist, digits, folder:PATH or npz:PATH.")
+        raise UserError("Say what the images imitate: --data mnist, digits, folder:PATH or file:PATH.")
     return Record.open(runs[0]).config().data
 
 

@@ -24,7 +24,7 @@ def judge(
 
     Args:
         action: train.
-        data: fashion-mnist, kmnist, folder:PATH or npz:PATH.
+        data: fashion-mnist, kmnist, folder:PATH or file:PATH.
         resize: pixels a side, as the runs have it (default: leave the images as they are).
         epochs: passes over the data (default: enough for 600,000 images, at most 150).
         quiet: print the result only.

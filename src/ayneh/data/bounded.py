@@ -1,0 +1,112 @@
+"""What a file may ask for: sizes are checked before anything is unpacked, and every failure is one sentence."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from ayneh.errors import UserError
+
+MOST_BYTES = 4_000_000_000  # of one set, unpacked; CelebA at 64x64 in colour has 2.5 GB
+DEFLATE_RATIO = 1_032  # deflate never packs more bytes than this into one
+CHUNK_BYTES = 1 << 20
+
+
+class Stream(Protocol):
+    """What can be read a piece at a time: a file, or what a decompressor makes of it."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+def check_size(where: str, n_bytes: int, most: int | None = None) -> None:
+    """Raises UserError if a file, or an array in it, unpacks to more than ``most`` bytes (MOST_BYTES)."""
+    most = MOST_BYTES if most is None else most
+    if n_bytes > most:
+        raise UserError(
+            f"{where} unpacks to {in_gb(n_bytes)}, and a set may have {in_gb(most)}: save smaller images, fewer of "
+            "them, or uint8 instead of floats."
+        )
+
+
+def in_gb(n_bytes: int) -> str:
+    """ "6.0 GB"; of less than 100 MB "38.5 MB"."""
+    return f"{n_bytes / 1e9:,.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:,.3g} MB"
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether the first two bytes are gzip's."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def read_bounded(file: Stream, where: str, most: int | None = None, announced: str = "") -> bytearray:
+    """All that can be read from a file, a piece at a time. Raises UserError once there is more than ``most``.
+
+    announced: what the file itself says of its size, for the error message.
+    """
+    most = MOST_BYTES if most is None else most
+    data = bytearray()
+    while piece := file.read(CHUNK_BYTES):
+        data += piece
+        if len(data) > most:
+            limit = announced or f"it may unpack to {in_gb(most)}"
+            raise UserError(f"{where} is too long: {limit}, but more follow; fetch it again.")
+    return data
+
+
+def gunzipped(path: Path, most: int | None = None) -> bytearray:
+    """The bytes of a file, decompressed if the first two are gzip's; at most ``most`` (MOST_BYTES).
+
+    Raises UserError when the gzip is truncated, its checksum is wrong, or there is more.
+    """
+    if not is_gzip(path):
+        check_size(str(path), path.stat().st_size, most)
+    with opened(path) as file:
+        return read_bounded(file, str(path), most)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Stream]:
+    """A file as a stream, decompressed if it is a gzip; UserError where that turns out to be damaged."""
+    packed = is_gzip(path)
+    try:
+        with gzip.open(path) if packed else path.open("rb") as file:
+            yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(
+            f"{path} ({path.stat().st_size:,} bytes) is a damaged gzip file ({brief(error)}): delete it and fetch it "
+            "again."
+        ) from error
+
+
+@contextmanager
+def reading(path: Path, kind: str) -> Iterator[None]:
+    """Around a decoder of other people's making: whatever it raises becomes one sentence that names the file."""
+    try:
+        yield
+    except UserError:
+        raise
+    except MemoryError as error:
+        raise UserError(f"{path} needs more memory than there is: save smaller images, or fewer of them.") from error
+    except OSError as error:
+        if error.errno is None:  # a decoder's
+            raise UserError(f"{path} is damaged or is not {kind}: {brief(error)}.") from error
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    except Exception as error:  # decoders do not document what they raise for damaged files
+        raise UserError(f"{path} is damaged or is not {kind}: {brief(error)}.") from error
+
+
+def brief(error: Exception) -> str:
+    """An error's first line, short and printable."""
+    lines = str(error).strip().splitlines()
+    return printable(lines[0].rstrip(".:") if lines else type(error).__name__)
+
+
+def printable(text: str, most: int = 160) -> str:
+    """A name out of a file as it can be shown: no control characters, and not endless."""
+    clean = "".join(c if c.isprintable() else "?" for c in text[: most + 1])
+    return f"{clean[:most]}..." if len(clean) > most else clean

@@ -1,0 +1,78 @@
+"""Labels of any usual form as classes 0..K-1 with names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ayneh.data.bounded import printable
+from ayneh.errors import UserError
+
+Array = np.ndarray
+MOST_CLASSES = 10_000
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels int64 (N,) of each part, and the classes' names; (None, None) with a note where there is one class."""
+
+    parts: list[Array] | None
+    names: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
+
+
+def labels_of(parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | None = None) -> Labels:
+    """Classes over all parts, each (labels, number of images, where); ``where`` begins an error message.
+
+    named: what the file itself calls the labels 0, 1, ...
+
+    Labels are whole numbers from 0 on (floats too), strings, or rows with one 1 (one-hot); (N, 1) is (N,). Every value
+    that occurs is a class, in order, so that gaps cost nothing. Raises UserError for anything else.
+    """
+    flat = [_flat(labels, n, where) for labels, n, where in parts]
+    _, _, where = parts[0]
+    if len({array.dtype.kind in "US" for array in flat}) > 1:
+        raise UserError(f"{where} and {parts[-1][2]} are labels of two kinds, numbers and strings: save both alike.")
+    values, index = np.unique(np.concatenate(flat), return_inverse=True)
+    if len(values) > MOST_CLASSES:
+        raise UserError(
+            f"{where} has {len(values):,} different labels, and a set may have {MOST_CLASSES:,}: give classes instead "
+            "of numbers of images, or leave the labels out."
+        )
+    if len(values) == 1:
+        return Labels(None, None, (f"all labels are {printable(str(values[0]))}, which makes no classes",))
+    ends = np.cumsum([len(array) for array in flat])[:-1]
+    names = tuple(printable(_name(value, named), 40) for value in values.tolist())
+    return Labels(np.split(index.astype(np.int64), ends), names)
+
+
+def _name(value: object, named: Sequence[str] | None) -> str:
+    return named[value] if named and isinstance(value, int) and value < len(named) else str(value)
+
+
+def _flat(labels: Array, n: int, where: str) -> Array:
+    """int64 or strings (n,)."""
+    one = labels.reshape(-1) if labels.ndim == 2 and 1 in labels.shape else labels
+    kind = one.dtype.kind
+    if one.ndim == 2 and n in one.shape and kind in "buif":
+        one = _from_one_hot(one if len(one) == n else one.T)
+    if one.shape == (n,) and kind in "US":
+        return np.char.strip(one if kind == "U" else np.char.decode(one, "utf-8", "replace"))
+    whole = one.shape == (n,) and (kind in "bui" or (kind == "f" and bool(np.all(np.floor(one) == one))))
+    if not whole or one.min() < 0 or one.max() > 2**53:
+        raise UserError(
+            f"{where} has the type {labels.dtype} and the shape {labels.shape}: labels are integers "
+            f"from 0 on, one for each of the {n:,} images."
+        )
+    return one.astype(np.int64)
+
+
+def _from_one_hot(rows: Array) -> Array:
+    """The place of the one high value of each row; the rows themselves if they are not of this kind."""
+    low, high = rows.min(), rows.max()
+    hot = rows == high
+    if low != high and high == 1 and low in (0, -1) and ((rows == low) | hot).all() and (hot.sum(1) == 1).all():
+        return hot.argmax(1)
+    return rows

@@ -1,0 +1,438 @@
+"""Files of arrays as people have them: each is read right or refused in one sentence. Every file is made here."""
+
+import io
+import re
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ayneh.data import bounded
+from ayneh.data.sources import Images, load
+from ayneh.errors import UserError
+
+CHANCE = np.random.RandomState(0)
+GREY = CHANCE.randint(0, 256, (30, 8, 8)).astype(np.uint8)  # (N, H, W)
+COLOUR = CHANCE.randint(0, 256, (30, 3, 8, 8)).astype(np.uint8)  # (N, C, H, W)
+CLASSES = np.arange(30) % 3
+
+
+def of(path: Path, split: str = "all", **how: object) -> Images:
+    return load(f"file:{path}", split, **how)
+
+
+def refusal(path: Path, **how: object) -> str:
+    """The one sentence with which a file is refused."""
+    with pytest.raises(UserError) as refused:
+        of(path, **how)
+    text = str(refused.value)
+    assert "\n" not in text
+    assert path.name in text
+    return text
+
+
+def same(images: Images, expected: np.ndarray) -> bool:
+    return np.array_equal(images.pixels.numpy(), expected if expected.ndim == 4 else expected[:, None])
+
+
+def smooth(n: int = 40, side: int = 16) -> np.ndarray:
+    """(N, 3, side, side): colour gradients, each another one."""
+    x = np.linspace(0, 1, side)
+    ends = CHANCE.rand(n, 3, 2)
+    return np.round((ends[:, :, :1, None] * x[:, None] + ends[:, :, 1:, None] * x) * 127).astype(np.uint8)
+
+
+# -- shapes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("array", "expected", "note"),
+    [
+        (GREY, GREY, ""),
+        (np.asfortranarray(GREY), GREY, ""),
+        (GREY[..., None], GREY, ""),
+        (GREY.transpose(1, 2, 0), GREY, r"taken as \(H, W, N\), MATLAB's order"),
+        (COLOUR.transpose(2, 3, 1, 0), COLOUR, r"taken as \(H, W, C, N\), MATLAB's order"),
+        (GREY.reshape(30, 64), GREY, "rows of 8x8 pixels"),
+        (GREY.reshape(30, 64).T, GREY, "each column is an image of 8x8 pixels"),
+        (COLOUR.reshape(30, 192), COLOUR, "rows of three planes"),
+        (COLOUR.transpose(0, 2, 3, 1), COLOUR, ""),
+        (COLOUR[..., :4], COLOUR[..., :4], ""),
+        (GREY[:, None], GREY, ""),
+        (GREY[:1], GREY[:1], ""),
+    ],
+)
+def test_shapes_are_recognised_and_unusual_ones_said(
+    tmp_path: Path, array: np.ndarray, expected: np.ndarray, note: str
+) -> None:
+    np.save(tmp_path / "a.npy", array)
+    images = of(tmp_path / "a.npy")
+    assert same(images, expected)
+    assert re.search(note, images.understood)
+    if not note:
+        assert images.found.notes == ()
+
+
+def test_rows_in_colour_are_planes_or_pixels_by_what_is_smooth(tmp_path: Path) -> None:
+    images = smooth()
+    for rows, words in ((images, "three planes"), (images.transpose(0, 2, 3, 1), "rows of pixels, each red, green")):
+        np.save(tmp_path / "a.npy", rows.reshape(40, -1))
+        assert same(of(tmp_path / "a.npy"), images)
+        assert words in of(tmp_path / "a.npy").understood
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((28, 28), np.uint8), r"the shape \(28, 28\)"),
+        (np.zeros((8, 8, 10), np.uint8), "8 images of 8 rows and 10 columns, or, in MATLAB's order, 10 images of 8x8"),
+        (np.zeros((64, 48, 3), np.uint8), r"one image \(H, W, C\) in colour"),
+        (np.zeros((3, 64, 48), np.uint8), r"one image \(C, H, W\) in colour"),
+        (np.add.outer(np.arange(50), np.arange(64)).astype(np.uint8), "looks like one image"),
+        (np.zeros((150, 4)), r"the shape \(150, 4\)"),
+        (np.zeros(784, np.uint8), r"the shape \(784,\)"),
+        (np.zeros((), np.uint8), r"the shape \(\)"),
+        (np.zeros((1, 30, 8, 8, 3), np.uint8), r"the shape \(1, 30, 8, 8, 3\)"),
+        (np.zeros((30, 0, 8), np.uint8), r"the shape \(30, 0, 8\)"),
+        (np.zeros((9, 2, 8, 8), np.uint8), "neither of axis 1 and axis 3"),
+    ],
+)
+def test_shapes_that_are_not_clear_are_refused(tmp_path: Path, array: np.ndarray, words: str) -> None:
+    np.save(tmp_path / "a.npy", array)
+    assert re.search(words, refusal(tmp_path / "a.npy"))
+
+
+def test_four_channels_are_laid_over_the_background(tmp_path: Path) -> None:
+    drawing = np.zeros((2, 8, 8, 4), np.uint8)
+    drawing[:, :4, :, 3] = 255  # black above, transparent below
+    np.save(tmp_path / "a.npy", drawing)
+    assert of(tmp_path / "a.npy").pixels.max() == 0
+    white = of(tmp_path / "a.npy", background="white")
+    assert white.pixels[:, :, :4].max() == 0
+    assert white.pixels[:, :, 4:].min() == 255
+    assert "transparency, laid over white" in white.understood
+
+
+# -- ranges --------------------------------------------------------------------------------------------------------
+
+
+def test_a_range_is_decided_over_both_halves(tmp_path: Path) -> None:
+    unit = GREY / 255
+    np.savez(tmp_path / "a.npz", x_train=unit[:20] * 2 - 1, x_test=unit[20:] * 0.1)
+    test = of(tmp_path / "a.npz", "test")
+    assert test.pixels.min() >= 127, "a dark half alone would be taken as [0, 1]"
+    np.savez(tmp_path / "b.npz", x_train=unit[:20], x_test=GREY[20:])
+    assert "types float64 and uint8" in refusal(tmp_path / "b.npz")
+
+
+def test_the_words_of_ranges_are_in_the_line(tmp_path: Path) -> None:
+    unit = GREY / 255
+    unit[0, 0, 0] = -1e-5
+    np.save(tmp_path / "a.npy", unit)
+    assert same(of(tmp_path / "a.npy"), np.round(unit.clip(0, 1) * 255).astype(np.uint8))
+    assert "1 of 1,920 values outside [0, 1] are clipped" in of(tmp_path / "a.npy").understood
+    np.save(tmp_path / "b.npy", GREY // 16)
+    assert "--data.range 0 15 stretches them" in of(tmp_path / "b.npy").understood
+    assert of(tmp_path / "b.npy", range=(0, 15)).pixels.max() == 255
+    np.save(tmp_path / "c.npy", unit - 0.5)
+    assert "--data.range LOW HIGH" in refusal(tmp_path / "c.npy")
+    assert same(of(tmp_path / "c.npy", range=(-0.5, 0.5)), np.round(unit.clip(0, 1) * 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("dtype", ["?", "<i8", ">u2", "<f2", ">f4", ">f8"])
+def test_other_types_are_the_same_images(tmp_path: Path, dtype: str) -> None:
+    np.save(tmp_path / "a.npy", (GREY > 127 if dtype == "?" else GREY).astype(dtype))
+    assert same(of(tmp_path / "a.npy"), (GREY > 127).astype(np.uint8) * 255 if dtype == "?" else GREY)
+
+
+# -- names and labels ----------------------------------------------------------------------------------------------
+
+SPLIT_NAMES = [
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("X_train", "Y_train", "X_test", "Y_test"),
+    ("train_images", "train_labels", "test_images", "test_labels"),
+    ("images_train", "labels_train", "images_test", "labels_test"),
+    ("Xtr", "Ytr", "Xte", "Yte"),
+    ("trainX", "trainY", "testX", "testY"),
+    ("train_data", "train_targets", "test_data", "test_targets"),
+    ("xtrain", "ytrain", "xval", "yval"),
+    ("train", "train_labels", "test", "test_labels"),
+]
+
+
+@pytest.mark.parametrize("names", SPLIT_NAMES, ids=lambda names: names[0])
+def test_halves_are_found_by_their_names(tmp_path: Path, names: tuple[str, ...]) -> None:
+    arrays = (COLOUR[:20], CLASSES[:20], COLOUR[20:], CLASSES[20:])
+    np.savez(tmp_path / "a.npz", **dict(zip(names, arrays, strict=True)))
+    train, test = of(tmp_path / "a.npz", "train"), of(tmp_path / "a.npz", "test")
+    assert same(train, COLOUR[:20])
+    assert same(test, COLOUR[20:])
+    assert (train.labels.tolist(), test.labels.tolist()) == (CLASSES[:20].tolist(), CLASSES[20:].tolist())
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [("images", "labels"), ("X", "y"), ("data", "target"), ("image", "label"), ("arr_0", "arr_1"), ("arr_1", "arr_0")],
+)
+def test_images_and_labels_are_found_by_their_names_or_shapes(tmp_path: Path, images: str, labels: str) -> None:
+    np.savez(tmp_path / "a.npz", **{labels: CLASSES, images: GREY})
+    found = of(tmp_path / "a.npz")
+    assert same(found, GREY)
+    assert found.labels.tolist() == CLASSES.tolist()
+    assert "not used" not in found.understood
+
+
+def test_the_three_parts_of_medmnist_are_all_used(tmp_path: Path) -> None:
+    cuts = {"train": slice(0, 20), "val": slice(20, 24), "test": slice(24, 30)}
+    arrays = {f"{part}_images": COLOUR[cut].transpose(0, 2, 3, 1) for part, cut in cuts.items()}
+    np.savez(tmp_path / "a.npz", **arrays, **{f"{part}_labels": CLASSES[cut, None] for part, cut in cuts.items()})
+    train, test = of(tmp_path / "a.npz", "train"), of(tmp_path / "a.npz", "test")
+    assert same(train, COLOUR[:24])
+    assert same(test, COLOUR[24:])
+    assert train.labels.tolist() == CLASSES[:24].tolist()
+    assert "val_images joins train" in train.understood
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (CLASSES[:, None], "0 1 2"),
+        (CLASSES[None], "0 1 2"),
+        (np.eye(3)[CLASSES], "0 1 2"),
+        (np.eye(3, dtype=bool)[CLASSES], "0 1 2"),
+        (np.eye(3)[CLASSES].T * 2 - 1, "0 1 2"),
+        (CLASSES.astype(float), "0 1 2"),
+        (CLASSES.astype(">i4"), "0 1 2"),
+        (CLASSES + 1, "1 2 3"),
+        (CLASSES * 5, "0 5 10"),
+        (CLASSES * 10**8, "0 100000000 200000000"),
+        (np.array(["cat", "dog", "eel"])[CLASSES], "cat dog eel"),
+        (np.array([b"cat", b"dog", b"eel"])[CLASSES], "cat dog eel"),
+        (CLASSES > 0, "0 1"),
+    ],
+)
+def test_labels_of_every_form_are_classes(tmp_path: Path, labels: np.ndarray, names: str) -> None:
+    np.savez(tmp_path / "a.npz", images=GREY, labels=labels)
+    images = of(tmp_path / "a.npz")
+    assert images.names == tuple(names.split())
+    assert images.classes == len(images.names)
+    expected = (CLASSES > 0).astype(int) if len(images.names) == 2 else CLASSES
+    assert images.labels.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (CLASSES - 1, "integers from 0 on"),
+        (CLASSES + 0.5, "integers from 0 on"),
+        (np.where(CLASSES, CLASSES, np.nan), "integers from 0 on"),
+        (np.where(CLASSES, CLASSES, np.inf), "integers from 0 on"),
+        (CLASSES[:-1], "one for each of the 30 images"),
+        (CHANCE.randint(0, 2, (30, 40)), "integers from 0 on"),
+        (np.array([{}] * 30, object), "never unpickled"),
+        (CLASSES + 0j, "integers from 0 on"),
+    ],
+)
+def test_labels_that_are_none_are_refused(tmp_path: Path, labels: np.ndarray, words: str) -> None:
+    np.savez(tmp_path / "a.npz", images=GREY, labels=labels)
+    assert words in refusal(tmp_path / "a.npz")
+
+
+def test_a_number_for_each_image_is_no_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ayneh.data.labels.MOST_CLASSES", 20)
+    np.savez(tmp_path / "a.npz", images=GREY, labels=np.arange(30))
+    assert "30 different labels, and a set may have 20" in refusal(tmp_path / "a.npz")
+
+
+def test_labels_that_are_left_out_are_said(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=GREY[:20], x_test=GREY[20:], y_train=CLASSES[:20], about=np.arange(3))
+    images = of(tmp_path / "a.npz")
+    assert images.labels is None
+    assert "no labels: y_train is not used, since x_test has none" in images.understood
+    assert "not used: about" in images.understood
+    np.savez(tmp_path / "b.npz", images=GREY, labels=CLASSES * 0)
+    assert of(tmp_path / "b.npz").classes is None
+    assert "all labels are 0, which makes no classes" in of(tmp_path / "b.npz").understood
+
+
+def test_the_test_images_are_the_same_whatever_is_added(tmp_path: Path) -> None:
+    many = CHANCE.randint(0, 256, (400, 8, 8)).astype(np.uint8)
+    np.save(tmp_path / "a.npy", many)
+    before = {image.numpy().tobytes() for image in of(tmp_path / "a.npy", "test").pixels}
+    np.save(tmp_path / "a.npy", np.concatenate([GREY, many]))
+    after = {image.numpy().tobytes() for image in of(tmp_path / "a.npy", "test").pixels}
+    assert before <= after
+    assert 10 < len(before) < 90
+    assert "a tenth, by content" in of(tmp_path / "a.npy").understood
+    assert len(of(tmp_path / "a.npy", "test", divide="position").pixels) == 43
+
+
+def test_test_images_from_another_file_or_a_share(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=GREY[:20] / 255, labels=CLASSES[:20])
+    np.savez(tmp_path / "b.npz", images=GREY[20:] / 255 * 0.5, labels=CLASSES[20:])
+    test = of(tmp_path / "a.npz", "test", test=str(tmp_path / "b.npz"))
+    assert same(test, np.round(GREY[20:] / 255 * 0.5 * 255).astype(np.uint8))
+    assert test.labels.tolist() == CLASSES[20:].tolist()
+    assert len(of(tmp_path / "a.npz", "train", test=str(tmp_path / "b.npz")).pixels) == 20
+    share = of(tmp_path / "a.npz", "test", test="0.5")
+    assert "0.5 of them, by content" in share.understood
+    assert 4 < len(share.pixels) < 16
+    np.savez(tmp_path / "c.npz", x_train=GREY[:20], x_test=GREY[20:])
+    assert "test images of its own (x_test): leave --data.test out" in refusal(tmp_path / "c.npz", test="0.5")
+
+
+# -- files that are no arrays, or too large --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a.h5", "save its arrays by numpy"),
+        ("data_batch_1.pkl", "never opened"),
+        ("a.tar.gz", "unpack it"),
+        ("a.zip", "unpack it"),
+        ("a.png", "folder:PATH"),
+        ("a.xlsx", "save it as .csv"),
+        ("a.tfrecord", "save its arrays by numpy"),
+        ("data_batch_1", "of no kind that is read"),
+        ("a.txt", "of no kind that is read"),
+    ],
+)
+def test_other_kinds_of_files_are_refused_with_what_to_do(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / name).write_bytes(b"\x80\x04K\x01.")
+    assert words in refusal(tmp_path / name)
+
+
+def test_a_folder_or_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    assert "is a folder: give folder:PATH" in refusal(tmp_path / "pictures")
+    assert "There is no file" in refusal(tmp_path / "nothing.npz")
+
+
+def npy(shape: str, data: bytes = b"", descr: str = "'|u1'", fortran: str = "False", version: int = 1) -> bytes:
+    """An .npy with any header."""
+    return npy_of(f"{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, }}".encode(), data, version)
+
+
+def npy_of(header: bytes, data: bytes = b"", version: int = 1) -> bytes:
+    length = struct.pack("<H" if version == 1 else "<I", len(header) + 1)
+    return b"\x93NUMPY" + bytes([version, 0]) + length + header + b"\n" + data
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        npy("(4000000, 64, 64)", bytes(100)),
+        npy("(9999999999, 9999999999, 9999999999)"),
+        npy("(-1, 8, 8)", bytes(64)),
+        npy("(True, 8, 8)", bytes(64)),
+        npy("(1.0, 8, 8)", bytes(64)),
+        npy("8", bytes(8)),
+        npy("(" * 5000),
+        npy("[" * 3000 + "]" * 3000),
+        npy("(1, 8, 8)", bytes(64), descr="'|O'"),
+        npy("(1, 8, 8)", bytes(64), descr="'|V1'"),
+        npy("(1, 8, 8)", bytes(64), descr="'<m8[s]'"),
+        npy("(1, 8, 8)", bytes(64), descr="[('a', '|u1')]"),
+        npy("(1, 8, 8)", bytes(64), descr="'|u1,' * 9"),
+        npy("(1, 8, 8)", bytes(64), descr="'U999999999'"),
+        npy("(1, 8, 8)", bytes(64), descr="__import__('os').getcwd()"),
+        npy("(1, 8, 8)", bytes(63)),
+        npy("(1, 8, 8)", bytes(65)),
+        npy("(1, 8, 8)", bytes(64), version=3),
+        npy("(1, 8, 8)", bytes(64), version=9),
+        npy_of(b"{" + b"'a':" * 200, b""),
+        npy_of(b"'\\xzz'", b""),
+        npy_of(b" " * 20_000, b"", version=2),
+        npy_of(b"1" * 9_000, b""),
+        b"\x93NUMPY\x01\x00\xff\xff",
+        b"\x93NUMPY",
+        b"",
+        b"PK\x03\x04",
+        b"PK\x05\x06" + bytes(18),
+        b"<html>",
+        b"\x80\x04K\x01.",
+    ],
+)
+def test_odd_headers_are_one_sentence(tmp_path: Path, content: bytes) -> None:
+    for name in ("a.npy", "a.npz"):
+        (tmp_path / name).write_bytes(content)
+        refusal(tmp_path / name)
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("images.npy", content)
+    refusal(tmp_path / "b.npz")
+
+
+def zipped(path: Path, members: list[tuple[str, np.ndarray]], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, array in members:
+            buffer = io.BytesIO()
+            np.save(buffer, array)
+            archive.writestr(name, buffer.getvalue())
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_odd_archives_are_one_sentence_or_read(tmp_path: Path) -> None:
+    assert "two arrays called 'images'" in refusal(zipped(tmp_path / "a.npz", [("images.npy", GREY)] * 2))
+    assert same(of(zipped(tmp_path / "b.npz", [("../../images.npy", GREY)])), GREY)
+    assert same(of(zipped(tmp_path / "c.npz", [("\x1b[2J\n.npy", GREY)])), GREY)
+    assert "packed by a method" in refusal(zipped(tmp_path / "d.npz", [("images.npy", GREY)], zipfile.ZIP_LZMA))
+    with zipfile.ZipFile(tmp_path / "e.npz", "w") as archive:
+        archive.writestr("photo.jpg", b"")
+    assert "zip archive without arrays" in refusal(tmp_path / "e.npz")
+    content = bytearray(zipped(tmp_path / "f.npz", [("images.npy", GREY)]).read_bytes())
+    content[6] |= 1  # encrypted, says the member
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # and the directory
+    (tmp_path / "f.npz").write_bytes(content)
+    assert "encrypted" in refusal(tmp_path / "f.npz")
+    many = zipped(tmp_path / "g.npz", [(f"{i}.npy", np.uint8(0)) for i in range(1001)])
+    assert "1,001 arrays" in refusal(many)
+
+
+def bomb(path: Path, n_bytes: int) -> Path:
+    """An .npz of one image that unpacks to so many bytes, made without having them all."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("images.npy", "w") as file:
+        file.write(npy(f"(1, {n_bytes // 1000}, 1000)"))
+        for _ in range(n_bytes // 1000_000):
+            file.write(bytes(1000_000))
+    return path
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peak: Callable[[Callable[[], object]], int]
+) -> None:
+    monkeypatch.setattr(bounded, "MOST_BYTES", 20_000_000)
+    path = bomb(tmp_path / "a.npz", 50_000_000)
+    assert path.stat().st_size < 100_000
+    assert peak(lambda: refusal(path)) < 2_000_000
+    assert "unpacks to 50 MB, and a set may have 20 MB" in refusal(path)
+
+
+def test_sizes_that_an_archive_only_claims_are_not_believed(
+    tmp_path: Path, peak: Callable[[Callable[[], object]], int]
+) -> None:
+    for claimed in (3_000_000_000, 100):  # more than it can have, and less than it has
+        content = bytearray(bomb(tmp_path / "a.npz", 5_000_000).read_bytes())
+        at = content.index(b"PK\x01\x02") + 24
+        content[at : at + 4] = struct.pack("<I", claimed)
+        (tmp_path / "a.npz").write_bytes(content)
+        assert peak(lambda: refusal(tmp_path / "a.npz")) < 20_000_000
+
+
+def test_only_what_is_used_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "MOST_BYTES", 100_000)
+    np.savez(tmp_path / "a.npz", images=GREY, latents_values=np.zeros((30, 10_000)), metadata=np.array({}, object))
+    assert same(of(tmp_path / "a.npz"), GREY)
+    assert "not used: latents_values, metadata" in of(tmp_path / "a.npz").understood
+
+
+def test_a_flipped_bit_in_packed_values_is_found(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", images=GREY)
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[700] ^= 1
+    (tmp_path / "a.npz").write_bytes(content)
+    assert "is damaged" in refusal(tmp_path / "a.npz")
