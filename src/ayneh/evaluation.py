@@ -119,7 +119,8 @@ def train_judge(data: str, resize: int | None = None, epochs: int | None = None,
 
     if epochs is not None and epochs < 1:
         raise UserError(f"epochs is {epochs}; a judge is trained for at least one.")
-    train, test = load(data, "train", resize=resize), load(data, "test", resize=resize)
+    train, test = load(data, "train", resize=resize, flag="--"), load(data, "test", resize=resize, flag="--")
+    say(train.understood)
     height, width = train.pixels.shape[2:]
     if height != width or height < 4:
         raise UserError(f"The images of {data} are {height}x{width}; a judge needs squares of 4 or more: --resize N.")

@@ -1,92 +1,184 @@
-"""PNG and JPEG files in a folder as one array, with the subfolders as classes."""
+"""A person's folder of image files as one array, with the subfolders as splits and classes.
+
+`scan` finds the files, `layout` reads the folders' names, `unpack` reads the files, and `earlier` chooses images as
+earlier versions did. What a folder means is decided over all of it, also where one split is asked for.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ayneh.data.resize import fit
-from ayneh.data.split import by_position, digest, held_out, side
+from ayneh.data.earlier import layout_before
+from ayneh.data.found import Found, setting
+from ayneh.data.layout import Layout, add_test, few, layout
+from ayneh.data.picture import colour_of
+from ayneh.data.scan import SUFFIXES, Scan, in_words, printable, scan
+from ayneh.data.split import TENTH, by_position, held_out, limited, side
+from ayneh.data.unpack import Reading, Unpacked
 from ayneh.errors import UserError
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+CONVERT = {".heic", ".heif", ".avif", ".svg", ".pdf", ".psd", ".cr2", ".nef", ".dng", ".arw", ".jp2", ".jxl"}
+UNPACK = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"}
+ARRAYS = {".npz", ".npy"}
+_last: list[Unpacked] = []  # what was read last, at most one: a verb asks for train, then for test
 
 
 def read_folder(
-    folder: Path, split: str, size: int | None, divide: str = "content"
-) -> tuple[np.ndarray, np.ndarray | None, int | None]:
-    """Pixels uint8 (N, C, H, W), labels int64 (N,) or None, number of classes or None; sorted by path.
+    folder: Path,
+    split: str,
+    size: int | None = None,
+    limit: int | None = None,
+    *,
+    share: float | None = None,
+    test: Path | None = None,
+    skip_broken: bool = False,
+    background: str = "black",
+    divide: str = "content",
+    flag: str = "--data.",
+) -> Found:
+    """The images of a split; docs/your-data.md says how a folder is understood.
 
-    C is 1 if every image is grey (R = G = B), else 3; transparent pixels are laid over black. If every image is in a
-    subfolder, the subfolders of the first level are the classes, in the order of their names. ``folder``/train and
-    ``folder``/test are the splits if both exist; else a fixed tenth of the images is for testing.
-    Given a ``size``, the central square of each image is scaled to size x size.
-    Raises UserError without a folder, without images, for a damaged image, and for mixed sizes.
+    size: scale the central square of each image to size x size. limit: a random choice of at most so many. share,
+    test: of the images to hold out, or the folder of the test images. divide: "content", or "position" as earlier
+    versions chose images. flag: what begins a setting's flag in a message. Raises UserError without a folder or
+    images, for a damaged or too large image, for mixed sizes, and for a set that takes more than MOST_MEMORY.
     """
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}: give the path of a folder with PNG or JPEG images.")
-    halves = [folder / "train", folder / "test"]
-    roots = halves if all(half.is_dir() for half in halves) else [folder]
-    found = [(root, path) for root in roots for path in _image_files(root)]
-    if not found:
-        raise UserError(f"There is no image in {folder}: put {', '.join(SUFFIXES)} files into it.")
-    places = [path.relative_to(root).parts for root, path in found]
-    classes = sorted({place[0] for place in places}) if all(len(place) > 1 for place in places) else []
-    if roots == halves:
-        chosen = [i for i, (root, _) in enumerate(found) if split in (root.name, "all")]
-    else:
-        by_content = [digest(path.read_bytes()) for _, path in found] if divide == "content" else []
-        chosen = side(held_out(by_content) if by_content else by_position(len(found)), split).tolist()
-    if not chosen:
-        raise UserError(f"{folder} has no image for the split {split!r}: take the split 'all', or add images.")
-    pixels = _stack([path for _, path in found], size)[chosen]
-    labels = np.array([classes.index(places[i][0]) for i in chosen]) if classes else None
-    return pixels, labels, len(classes) or None
+    for place in (folder, *([test] if test else [])):
+        if not place.is_dir():
+            raise UserError(_no_folder(place))
+    if test and test.resolve() == folder.resolve():
+        raise UserError(f"{flag}test names {test}, the folder of the training images: name another, or a share.")
+    colour_of(background)
+    before = divide == "position" and test is None
+    below = Scan() if before else scan(folder, but=test)
+    laid = layout_before(folder) if before else layout(below.files)
+    _refuse_none(folder, laid, below)
+    if test:
+        other = scan(test)
+        _refuse_none(test, layout(other.files), other)
+        laid = add_test(laid, other.files, test.name)
+        below.skipped += other.skipped
+    if share is not None and laid.has_splits:
+        raise UserError(f"{flag}test is {share:g}, but {folder} itself has images for testing: leave it out.")
+    how = Reading(size, skip_broken, background, flag, draft=not before)
+    read, tests, chosen = _read(folder, laid, how, split, limit, share, divide)
+    _refuse_vanished(read, before)
+    names = laid.names()
+    labels = [laid.labels[i] for i in chosen]
+    index = {name: k for k, name in enumerate(names)}
+    return Found(
+        read.pixels(chosen),
+        None if None in labels else np.array([index[str(label)] for label in labels], np.int64),
+        names if names and None not in labels else None,
+        train=int((~tests).sum()),
+        test=int(tests.sum()),
+        how="" if laid.has_splits else _how(share, divide),
+        notes=tuple(_notes(laid, below, read)),
+    )
 
 
-def _image_files(root: Path) -> list[Path]:
-    """All images below ``root``, sorted, without hidden files."""
-    files = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted((path for path in files if not path.name.startswith(".")), key=lambda path: path.as_posix())
-
-
-def _stack(paths: list[Path], size: int | None) -> np.ndarray:
-    """uint8 (N, C, H, W); raises UserError when the sizes differ."""
-    images = [_read(path, size) for path in paths]
-    for path, image in zip(paths, images, strict=True):
-        if image.shape[1:] != images[0].shape[1:]:
+def _read(
+    folder: Path, laid: Layout, how: Reading, split: str, limit: int | None, share: float | None, divide: str
+) -> tuple[Unpacked, np.ndarray, list[int]]:
+    """The set with the pixels of the split, which of its good images are for testing, and the files of the split."""
+    before = not how.draft
+    read = _unpacked(laid, how)
+    while True:
+        good = read.good()
+        if not good:
+            raise UserError(f"All {len(laid.files):,} images in {folder} are broken; the first one {read.broken[0]}.")
+        if laid.has_splits:
+            tests = np.array([laid.sides[i] == "test" for i in good])
+        elif divide == "position":
+            tests = by_position(len(good), share)
+        else:
+            tests = held_out([read.headers[i].digest for i in good], TENTH if share is None else share)
+        parts = {name: [good[i] for i in side(tests, name)] for name in ("train", "test", "all")}
+        if not parts[split]:
             raise UserError(
-                f"The images have several sizes: {paths[0]} is {_size(images[0])} and {path} is "
-                f"{_size(image)} (width x height); choose one with --data.resize N."
+                f"{folder} has no image for the split {split!r}: add images, or name a test set with --data.test."
             )
-    if any(len(image) == 3 for image in images):
-        images = [np.broadcast_to(image, (3, *image.shape[1:])) for image in images]
-    return np.stack(images)
+        chosen = [parts[split][i] for i in limited(len(parts[split]), limit)]
+        if read.has(chosen):
+            return read, tests, chosen
+        everything = [*parts["train"], *parts["test"]]
+        whole = not before and limit is None and read.fits(everything)
+        read.unpack(everything if whole else chosen, chosen if before else good)
 
 
-def _size(image: np.ndarray) -> str:
-    return f"{image.shape[2]}x{image.shape[1]}"
+def _unpacked(laid: Layout, how: Reading) -> Unpacked:
+    """The set with its headers read; the one of the last call if its files are the same."""
+    files = tuple(laid.files)
+    if not (_last and _last[0].how == how and _last[0].files == files and how.draft):
+        _last[:] = [Unpacked(files, how)]
+    return _last[0]
 
 
-def _read(path: Path, size: int | None) -> np.ndarray:
-    """One image as uint8 (1, H, W) if it is grey, else (3, H, W)."""
-    try:
-        with Image.open(path, formats=("PNG", "JPEG")) as opened:
-            image = _to_rgb(ImageOps.exif_transpose(opened))
-    except UnidentifiedImageError as error:
-        raise UserError(f"{path} is neither a PNG nor a JPEG image, or its beginning is damaged.") from error
-    except Exception as error:  # Pillow does not document what its decoders raise for damaged files
-        raise UserError(f"{path} cannot be read as an image: {error}.") from error
-    array = np.array(image if size is None else fit(image, size)).transpose(2, 0, 1)
-    return array[:1] if (array[:1] == array[1:]).all() else array
+def _notes(laid: Layout, below: Scan, read: Unpacked) -> list[str]:
+    """What the line says besides the counts, the size and the classes."""
+    notes, n = list(laid.notes), len(read.good())
+    if read.colour and read.colour < n and read.looked_at == n:
+        notes.append(f"{read.colour:,} of them in colour, the others grey")
+    if read.transparent:
+        lost = f", where {len(read.vanished):,} of them have nothing to see" if read.vanished else ""
+        notes.append(f"{read.transparent:,} transparent, on {read.how.background}{lost}")
+    if frames := sum(read.headers[i].frames for i in read.good()):
+        notes.append(f"of {frames:,} {'file' if frames == 1 else 'files'} with several frames the first")
+    if read.broken:
+        names = few([read.files[i].name() for i in sorted(read.broken)])
+        notes.append(f"{_files(len(read.broken))} that cannot be read skipped ({names})")
+    if skipped := in_words(below.skipped):
+        notes.append(skipped)
+    if empty := below.empty_folders():
+        names = few([printable("/".join(place)) for place in empty])
+        notes.append(f"{len(empty):,} {'folder' if len(empty) == 1 else 'folders'} without images ({names})")
+    return notes
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey, which convert() would clip instead of scale
-        return Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
-    return image.convert("RGB")
+def _how(share: float | None, divide: str) -> str:
+    held = "a tenth" if share is None else f"{share:g}"
+    return f"{held} held out, by {'the hash of each file' if divide == 'content' else 'position'}"
+
+
+def _files(n: int) -> str:
+    return f"{n:,} {'file' if n == 1 else 'files'}"
+
+
+def _no_folder(place: Path) -> str:
+    if not place.exists():
+        return f"There is no folder {place}: give the path of a folder with images."
+    if place.suffix.lower() in ARRAYS:
+        return f"{place} is a file of arrays, not a folder: name it npz:{place}."
+    return f"{place} is a file, not a folder: give the path of a folder with images."
+
+
+def _refuse_none(folder: Path, laid: Layout, below: Scan) -> None:
+    """Raise UserError if no image was found; it says what is there, and what helps."""
+    if laid.files:
+        return
+    there = f"; there: {in_words(below.skipped)}" if below.skipped else ""
+    kinds = below.skipped.keys()
+    if kinds & UNPACK:
+        do = "unpack the archive first"
+    elif kinds & ARRAYS:
+        do = "name an array by npz: and its path"
+    elif kinds & CONVERT:
+        do = f"convert {', '.join(sorted(kinds & CONVERT))} to PNG or JPEG"
+    else:
+        do = f"put {', '.join(SUFFIXES)} files into it"
+    raise UserError(f"There is no image in {folder}: {do}{there}.")
+
+
+def _refuse_vanished(read: Unpacked, before: bool) -> None:
+    """Raise UserError if most transparent images are all of the background's colour: black drawings on black."""
+    if before or len(read.vanished) * 2 <= read.transparent:
+        return
+    background = read.how.background
+    other = "white" if background == "black" else "black"
+    raise UserError(
+        f"{len(read.vanished):,} of {read.transparent:,} transparent images, {read.files[read.vanished[0]].shown()} "
+        f"among them, have nothing to see on the background {background}: "
+        f"{setting(read.how.flag, f'background {other}')}."
+    )

@@ -18,7 +18,8 @@ from ayneh.data.folder import read_folder
 from ayneh.data.found import Found
 from ayneh.data.idx import read_pair
 from ayneh.data.resize import resized
-from ayneh.data.split import DIVISIONS, SPLITS, shuffled
+from ayneh.data.scan import printable
+from ayneh.data.split import DIVISIONS, SPLITS, limited, shuffled
 from ayneh.dataset import FILES, share_of
 from ayneh.errors import UserError, unknown
 
@@ -37,6 +38,8 @@ class Images:
     """The classes' names, in the order of the labels; None where they have none."""
     found: Found | None = None
     """What a reader of files found; None for a named data set."""
+    whole: int | None = None
+    """Images of the split before a limit; None: as many as there are."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -49,15 +52,26 @@ class Images:
     def understood(self) -> str:
         """The set in one line: how many images are for what, their size, their classes, what was left out."""
         n, channels, height, width = self.pixels.shape
-        counts = self.found.counts() if self.found else f"{n:,} {WHAT_FOR[self.split]}"
-        words = [f"{self.name}: {counts}", f"{width}x{height}, {channels} {'channel' if channels == 1 else 'channels'}"]
+        whole = n if self.whole is None else self.whole
+        counts = self.found.counts() if self.found else f"{whole:,} {WHAT_FOR[self.split]}"
+        words = [f"{printable(self.name)}: {counts}"]
+        if n < whole:
+            words.append(f"a random {n:,} of the {whole:,} are taken")
+        words.append(f"{width}x{height}, {channels} {'channel' if channels == 1 else 'channels'}")
         if self.classes:
             names = self.names or tuple(map(str, range(self.classes)))
             shown = ", ".join(names[:SHOWN] + ("...",) * (len(names) > SHOWN))
-            words.append(f"{self.classes:,} {'class' if self.classes == 1 else 'classes'} ({shown})")
+            words.append(f"{self.classes:,} {'class' if self.classes == 1 else 'classes'} ({shown}){self._each()}")
         elif self.found:
             words.append("no labels")
         return "; ".join([*words, *(self.found.notes if self.found else ())])
+
+    def _each(self) -> str:
+        """ " of 12 to 31 images": the smallest and the largest class, where a limit has changed them."""
+        if self.labels is None or self.whole is None:
+            return ""
+        counts = self.labels.bincount(minlength=self.classes or 0)
+        return f" of {int(counts.min()):,} to {int(counts.max()):,} images"
 
 
 SHOWN = 4  # names of classes in the line
@@ -75,58 +89,75 @@ def load(
     skip_broken: bool = False,
     background: str = "black",
     divide: str = "content",
+    flag: str = "--data.",
 ) -> Images:
-    """A data set of SOURCES, or "folder:PATH" of PNG and JPEG images, or "npz:PATH" of an .npz or .npy file.
+    """A data set of SOURCES, or "folder:PATH" of image files, or "npz:PATH" of an .npz or .npy file.
 
     ``split`` is train, test or all. ``resize`` crops each image to its central square and scales it (Lanczos)
     to so many pixels a side. ``limit`` keeps at most so many images: a fixed random choice, in the set's order;
     a smaller limit keeps a part of what a larger one keeps. Of folders and arrays ``test`` is where their test images
     are, or their share; ``divide`` how they are chosen where nothing says which they are: "content" (a hash of it) or
     "position"; ``range`` the values of an array that are black and white; ``skip_broken`` leaves out files of a folder
-    that cannot be read; ``background`` is what transparent pixels lie on.
+    that cannot be read; ``background`` is what transparent pixels lie on; ``flag`` begins a flag in messages.
     Raises UserError for an unknown name or split, and for files that are missing or damaged.
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     for what, number in (("resize", resize), ("limit", limit)):
         if number is not None and number < 1:
-            raise UserError(f"--data.{what} is {number}; it must be at least 1.")
+            raise UserError(f"{flag}{what} is {number}; it must be at least 1.")
     if divide not in DIVISIONS:
-        raise unknown("--data.split", divide, DIVISIONS)
+        raise unknown(f"{flag}split", divide, DIVISIONS)
     kind, _, path = name.partition(":")
+    share = None if test is None else share_of(test)
+    elsewhere = None if test is None or share is not None else Path(test).expanduser()
+    if share is not None and not 0 < share < 1:
+        raise UserError(f"{flag}test is {test}; a share of the images lies between 0 and 1 (0.2 is a fifth).")
     if name in SOURCES:
+        if test is not None:
+            raise UserError(f"{flag}test is {test}, but {name} has test images of its own: leave it out.")
         images = SOURCES[name](split)
     elif kind == "folder" and path:
-        images = _unlicensed(name, split, *read_folder(Path(path).expanduser(), split, resize, divide))
+        found = read_folder(
+            Path(path).expanduser(),
+            split,
+            resize,
+            limit,
+            share=share,
+            test=elsewhere,
+            skip_broken=skip_broken,
+            background=background,
+            divide=divide,
+            flag=flag,
+        )
+        images = _found(name, split, found)
     elif kind in FILES and path:
-        share = None if test is None else share_of(test)
         found = read_arrays(
             Path(path).expanduser(),
             split,
             share=share,
-            test=None if test is None or share is not None else Path(test).expanduser(),
+            test=elsewhere,
             range=range,
             background=background,
             by_position=divide == "position",
+            flag=flag,
         )
         images = _found(name, split, found)
     else:
         raise unknown("data set", name, [*SOURCES, "folder:PATH", *(f"{kind}:PATH" for kind in FILES)])
     if limit is not None and limit < len(images.pixels):
-        images = _select(images, np.sort(shuffled(len(images.pixels))[:limit]))
+        images = replace(_select(images, limited(len(images.pixels), limit)), whole=len(images.pixels))
     return images if resize is None else replace(images, pixels=resized(images.pixels, resize))
 
 
 def _found(name: str, split: str, found: Found) -> Images:
-    targets = None if found.labels is None else torch.from_numpy(found.labels)
+    """What a reader found, as Images."""
+    labels = None if found.labels is None else torch.from_numpy(found.labels)
     classes = None if found.names is None else len(found.names)
-    pixels = torch.from_numpy(found.pixels)
-    return Images(pixels, targets, name, split, classes, "unknown: the user's own files", found.names, found)
-
-
-def _unlicensed(name: str, split: str, pixels: np.ndarray, labels: np.ndarray | None, classes: int | None) -> Images:
-    targets = None if labels is None else torch.from_numpy(labels)
-    return Images(torch.from_numpy(pixels), targets, name, split, classes, "unknown: the user's own files")
+    licence = "unknown: the user's own files"
+    whole = {"train": found.train, "test": found.test, "all": found.train + found.test}[split]
+    before = whole if len(found.pixels) < whole else None
+    return Images(torch.from_numpy(found.pixels), labels, name, split, classes, licence, found.names, found, before)
 
 
 def _select(images: Images, chosen: np.ndarray) -> Images:

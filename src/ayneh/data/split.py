@@ -40,11 +40,16 @@ def held_out(digests: Sequence[bytes], share: float = TENTH) -> np.ndarray:
     return at < at.max() if test.all() else test
 
 
-def by_position(n: int) -> np.ndarray:
-    """bool (n,): a fixed random n // 10 are test images, whatever they are: the split of earlier versions."""
+def by_position(n: int, share: float | None = None) -> np.ndarray:
+    """bool (n,): a fixed random n // 10 (or share) are test images, as in earlier versions."""
     test = np.zeros(n, bool)
-    test[shuffled(n)[: n // 10]] = True
+    test[shuffled(n)[: n // 10 if share is None else int(n * share)]] = True
     return test
+
+
+def limited(n: int, limit: int | None) -> np.ndarray:
+    """At most ``limit`` of 0..n-1, ascending: a fixed random choice; a smaller one is a part of a larger."""
+    return np.sort(shuffled(n)[:limit]) if limit is not None and limit < n else np.arange(n)
 
 
 def side(test: np.ndarray, split: str) -> np.ndarray:

@@ -156,7 +156,7 @@ def _statistics(name: str, net: nn.Module, dis_statistics: str) -> str:
 def _data(checkpoint: Checkpoint, say: Callable[[str], None]) -> Images | None:
     """The training images, for D's statistics and the images' own size; None where they cannot be read."""
     try:
-        return read_images(checkpoint.config.data, "train", checkpoint.run)
+        return read_images(checkpoint.config.data, "train", checkpoint.run, say)
     except UserError as error:
         say(f"D is exported with the statistics of generated images alone, since its training images are gone: {error}")
         return None

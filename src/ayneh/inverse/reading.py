@@ -93,7 +93,8 @@ def read(
     place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
     critic, control = critic_of(*place), critic_of(*place, trained=False)
     config, side = critic.sampler.config, checkpoint.image_shape[-1]
-    train, test = (read_images(config.data, split, checkpoint.run) for split in ("train", "test"))
+    train = read_images(config.data, "train", checkpoint.run, say)
+    test = read_images(config.data, "test", checkpoint.run)
     nearest, probes = _recognition(critic, control, train, test, images, side, say)
     say(f"reading z back from {images} generated images")
     maps, read_back, held_out = _read_z(critic, control, images)

@@ -56,14 +56,14 @@ def study(
     from ayneh.studies.play import play_study
 
     workers = workers_for(device, workers)
-    if action == "plan":
-        _plan(asked, forecast(asked, workers, device))
-        return
     terminal = Terminal(quiet)
+    if action == "plan":
+        _plan(asked, forecast(asked, workers, device, say=terminal.say))
+        return
     ledger = Ledger.create(out or Path("runs") / f"study-{asked.name}", asked)
     with ledger.locked():
         terminal.say(f"{ledger.folder}: measuring {len(asked.groups())} groups of {len(ledger.runs)} runs")
-        cost = forecast(asked, workers, device, ledger.unfinished())
+        cost = forecast(asked, workers, device, ledger.unfinished(), terminal.say)
         refuse_over_budget(asked, cost)
         terminal.say(f"{cost.runs} of {len(ledger.runs)} runs to play, about {cost.minutes:.1f} minutes")
         with Interrupt() as interrupt, LiveTable(ledger, workers, terminal) as table:

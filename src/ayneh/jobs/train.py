@@ -12,6 +12,7 @@ import tyro
 from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
+from ayneh.evaluation import Say, silent
 from ayneh.record import Record
 from ayneh.terminal import Terminal
 
@@ -46,7 +47,7 @@ def train(
         replaced.config()  # raises UserError if it is not a run
     else:
         Record.refuse_taken(folder, config)
-    match = lay_out(config, config.device)
+    match = lay_out(config, config.device, say=terminal.say)
     workers = choose_workers(match, config.epochs * match.steps_per_epoch)
     how = f"{workers} processes" if workers else "one process"
     terminal.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
@@ -85,7 +86,7 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
             raise UserError(f"--epochs is {epochs}, but this run is to have {config.epochs} already; it can only grow.")
         config = replace(config, epochs=epochs or config.epochs)
         engine = record.engine()
-        match = lay_out(config, engine["device"], engine["threads"], run)
+        match = lay_out(config, engine["device"], engine["threads"], run, terminal.say)
         if checkpoint:
             _refuse_other_images(record, checkpoint, match)
         if epochs is not None:
@@ -94,8 +95,10 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
         fit(record, config, match, checkpoint, terminal)
 
 
-def lay_out(config: Config, device: str, threads: int | None = None, run: Path | None = None) -> Match:
-    """The config's match on its data, on this device. run: the folder, for an error message.
+def lay_out(
+    config: Config, device: str, threads: int | None = None, run: Path | None = None, say: Say = silent
+) -> Match:
+    """The config's match on its data, on this device. run: the folder, for an error message; say: what was read.
 
     Raises UserError where the data are missing, or do not fit the nets, the batch or the device.
     """
@@ -108,7 +111,10 @@ def lay_out(config: Config, device: str, threads: int | None = None, run: Path |
     chosen = choose_device(device)
     if threads:
         torch.set_num_threads(threads)  # a sum of floats depends on how it is split among threads
-    return Match(replicas_of(config), read_images(config.data, run=run).pixels, chosen)
+    images = read_images(config.data, run=run)
+    match = Match(replicas_of(config), images.pixels, chosen)
+    say(images.understood)  # not before: a refusal is one line
+    return match
 
 
 def _refuse_other_images(record: Record, checkpoint: Checkpoint, match: Match) -> None:

@@ -54,7 +54,8 @@ def probe(
         raise UserError(f"{record.folder} has no checkpoint of an epoch yet to probe: train an epoch first.")
     checkpoints = {epoch: record.checkpoints.at_epoch(epoch) for epoch in chosen}
     config = record.config()
-    train, test = (read_images(config.data, split, record.folder).pixels for split in ("train", "test"))
+    train = read_images(config.data, "train", record.folder, say).pixels
+    test = read_images(config.data, "test", record.folder).pixels
     values: Values = {"ayneh": __version__, "replica": replica, "data": config.data.name, "epochs": []}
     null: dict[str, Values] = {}
     for epoch, checkpoint in checkpoints.items():

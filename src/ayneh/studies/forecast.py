@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from ayneh.errors import UserError
+from ayneh.evaluation import Say, silent
 from ayneh.studies.ledger import group_name
 from ayneh.studies.plan import Run, Study
 from ayneh.studies.progress import cores
 from ayneh.studies.results import check_outcomes
 from ayneh.studies.schedule import Measured, measure
+from ayneh.studies.stack import images_of
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,18 @@ def workers_for(device: str, workers: int | None) -> int:
     return (workers or cores()) if device == "cpu" else 1
 
 
-def forecast(study: Study, workers: int, device: str, left: Collection[Run] | None = None) -> Forecast:
-    """Time a few steps of each group on this device. left: the runs that count (default: all).
+def forecast(
+    study: Study, workers: int, device: str, left: Collection[Run] | None = None, say: Say = silent
+) -> Forecast:
+    """Time a few steps of each group on this device. left: the runs that count (default: all); say: what was read.
 
     Raises UserError for outcomes that cannot be measured and runs that cannot be played.
     """
     check_outcomes(study.outcomes, list(study.swaps))
     if device == "cpu":
         torch.set_num_threads(1)  # as in the workers
+    for data in dict.fromkeys(run.config.data for run in study.runs()):
+        say(images_of(data).understood)
     groups, looks = study.groups(), len(study.look_epochs())
     places = {run.place for run in (study.runs() if left is None else left)}
     parts = []

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ayneh.checkpoint import Damaged, epoch_name
 from ayneh.config import Config, Data, Prior, changed, differences
+from ayneh.data.sources import Images
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
 from ayneh.engine.sampler import Sampler
@@ -124,7 +125,13 @@ def _restored(match: Match, records: Sequence[Record]) -> tuple[int, dict[str, T
 @cache
 def pixels_of(data: Data) -> Tensor:
     """The training images, read once in each process: uint8 (N, C, S, S)."""
-    return read_images(data).pixels
+    return images_of(data).pixels
+
+
+@cache
+def images_of(data: Data) -> Images:
+    """The training images with what was understood of them, read once in each process."""
+    return read_images(data)
 
 
 @cache

@@ -1,0 +1,194 @@
+"""What the subfolders of a folder of images mean: wrappers, splits, classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ayneh.data.scan import File, natural_order, printable
+
+TRAIN = {"train", "training", "trainset", "train_set", "training_set", "train-set"}
+TEST = {"test", "testing", "testset", "test_set", "test-set"}
+VAL = {"val", "valid", "validation", "dev", "val_set", "validset", "eval", "evaluation"}
+FEW = 5  # images beside class folders are strays if they are at most one in so many
+NAMED = 3  # names in a sentence
+
+
+@dataclass
+class Layout:
+    """The images with their split (None: the files do not say) and their class (None: no label)."""
+
+    files: list[File] = field(default_factory=list)
+    sides: list[str | None] = field(default_factory=list)  # train or test
+    labels: list[str | None] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    order: Callable[[str], Any] = lambda name: natural_order([name])  # of the classes' names
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether the folders say which images are for testing."""
+        return "test" in self.sides
+
+    def names(self) -> tuple[str, ...]:
+        """The classes, in the order of the labels."""
+        return tuple(sorted({label for label in self.labels if label is not None}, key=self.order))
+
+
+def layout(files: list[File]) -> Layout:
+    """Wrapping folders are taken off, then train/, val/ and test/ are told from classes."""
+    found = Layout()
+    places = _unwrapped(files, found)
+    sides = _sides([place for _, place in places], found)
+    groups: dict[str | None, list[tuple[File, tuple[str, ...]]]] = {}
+    for (file, place), side in zip(places, sides, strict=True):
+        if side is None:
+            groups.setdefault(None, []).append((file, place))
+        elif side.of:
+            groups.setdefault(side.of, []).append((file, side.rest))
+    _label(groups, found)
+    return found
+
+
+def add_test(main: Layout, test: list[File], name: str) -> Layout:
+    """The images of ``main`` for training, and those of a folder of their own for testing."""
+    own = layout(test)
+    kept = [k for k, side in enumerate(main.sides) if side != "test"]
+    whole = Layout(
+        [main.files[k] for k in kept] + own.files,
+        [*("train" for _ in kept), *("test" for _ in own.files)],
+        [main.labels[k] for k in kept] + own.labels,
+        [*main.notes, f"test images from {printable(name)}"],
+    )
+    if left := len(main.files) - len(kept):
+        whole.notes.append(f"{left:,} test images of the folder itself are left out")
+    whole.notes += _differences(whole)
+    return whole
+
+
+@dataclass(frozen=True)
+class Side:
+    """Where an image belongs: train, test or (empty) nowhere, and its place within."""
+
+    of: str
+    rest: tuple[str, ...] = ()
+
+
+def _unwrapped(files: list[File], found: Layout) -> list[tuple[File, tuple[str, ...]]]:
+    """The files with their places below the innermost folder that wraps all; single strays beside it are left out."""
+    places, wrapped = [(file, file.place) for file in files], []
+    while True:
+        heads = {place[0] for _, place in places if len(place) > 1}
+        strays = sum(len(place) == 1 for _, place in places)
+        if len(heads) != 1 or (strays and (not _are_few(strays, len(places)) or _depth(places) < 3)):
+            break
+        (head,) = heads
+        wrapped.append(printable(head))
+        places = [(file, place[1:]) for file, place in places if len(place) > 1]
+        if strays:
+            found.notes.append(f"{_images(strays)} beside {wrapped[-1]} skipped")
+    if wrapped:
+        found.notes.insert(0, f"all in {Path(*wrapped)}")
+    return places
+
+
+def _depth(places: list[tuple[File, tuple[str, ...]]]) -> int:
+    return max(len(place) for _, place in places)
+
+
+def _sides(places: list[tuple[str, ...]], found: Layout) -> list[Side | None]:
+    """The split of each place; None for all if no folder says it."""
+    heads = {place[0] if len(place) > 1 else "" for place in places}
+    if _are_splits(heads):
+        return _by_first(places, found)
+    inner = {place[1] if len(place) > 2 else "" for place in places if len(place) > 1}
+    if len(heads - {""}) > 1 and _are_splits(inner) and all(_kind(name) for name in inner):
+        # cat/train, cat/test, dog/train, dog/test
+        return _by_first([(place[1], place[0], *place[2:]) if len(place) > 1 else place for place in places], found)
+    return [None] * len(places)
+
+
+def _are_splits(names: set[str]) -> bool:
+    kinds = {_kind(name) for name in names} - {None}
+    return "train" in kinds and len(kinds) > 1
+
+
+def _kind(name: str) -> str | None:
+    plain = name.strip().casefold()
+    return next((kind for kind, names in (("train", TRAIN), ("val", VAL), ("test", TEST)) if plain in names), None)
+
+
+def _by_first(places: list[tuple[str, ...]], found: Layout) -> list[Side | None]:
+    """By the first folder of each place, which is a split; what is in no split is left out."""
+    heads = Counter(place[0] if len(place) > 1 else "" for place in places)
+    kinds = {name: _kind(name) for name in heads}
+    vals = [name for name in heads if kinds[name] == "val"]
+    has_test = "test" in kinds.values()
+    if vals:
+        shown = " and ".join(f"{printable(name)}/" for name in vals)
+        n = sum(heads[name] for name in vals)
+        found.notes.append(f"{shown} ({_images(n)}) {'joins train' if has_test else 'is the test set'}")
+    for name, kind in kinds.items():
+        if kind is None:
+            where = f"in {printable(name)}/" if name else "beside them"
+            found.notes.append(f"{_images(heads[name])} {where} skipped: neither train nor test")
+    to = {"train": "train", "val": "train" if has_test else "test", "test": "test", None: ""}
+    return [Side(to[kinds[place[0] if len(place) > 1 else ""]], place[1:]) for place in places]
+
+
+def _label(groups: dict[str | None, list[tuple[File, tuple[str, ...]]]], found: Layout) -> None:
+    """Put the images of each split into ``found``, with the folder below it as class."""
+    heads = {side: {place[0] for _, place in group if len(place) > 1} for side, group in groups.items()}
+    while (
+        heads
+        and all(len(names) == 1 for names in heads.values())
+        and not any(len(place) == 1 for group in groups.values() for _, place in group)
+    ):  # train/images/cat, test/images/cat: a wrapper within each split
+        groups = {side: [(file, place[1:]) for file, place in group] for side, group in groups.items()}
+        heads = {side: {place[0] for _, place in group if len(place) > 1} for side, group in groups.items()}
+    for side, group in sorted(groups.items(), key=lambda item: item[0] == "test"):  # training images come first
+        strays = sum(len(place) == 1 for _, place in group)
+        labelled = len(heads[side]) > 0 and _are_few(strays, len(group))
+        if heads[side] and not labelled:
+            found.notes.append(f"no labels: {strays:,} of {_images(len(group))} are in no class folder")
+        elif labelled and strays:
+            found.notes.append(f"{_images(strays)} beside the class folders skipped")
+        for file, place in group:
+            if labelled and len(place) == 1:
+                continue
+            found.files.append(file)
+            found.sides.append(side)
+            found.labels.append(printable(place[0]) if labelled else None)
+    if len(found.names()) < 2:  # one class is no label
+        found.labels = [None] * len(found.labels)
+    found.notes += _differences(found)
+
+
+def _differences(found: Layout) -> list[str]:
+    """A sentence where train and test have different classes, or only one of them has any."""
+    of = {
+        side: {label for label, own in zip(found.labels, found.sides, strict=True) if own == side}
+        for side in ("train", "test")
+    }
+    if not found.has_splits or of["train"] == of["test"]:
+        return []
+    if None in of["train"] | of["test"]:
+        return [f"no labels in {'test' if None in of['test'] else 'train'}"]
+    only = {side: sorted(map(str, of[side] - of[other])) for side, other in (("train", "test"), ("test", "train"))}
+    return ["classes " + ", ".join(f"only in {side}: {few(names)}" for side, names in only.items() if names)]
+
+
+def few(names: list[str]) -> str:
+    """The first of these names, and how many more there are."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _are_few(strays: int, n: int) -> bool:
+    return strays * FEW <= n
+
+
+def _images(n: int) -> str:
+    return f"{n:,} {'image' if n == 1 else 'images'}"

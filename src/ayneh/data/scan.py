@@ -1,0 +1,135 @@
+"""The image files below a folder, in one order on every system; everything else is counted."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ayneh.errors import UserError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+SYSTEM = {  # folders and files that systems leave beside a person's own, in small letters
+    *("@eadir", "__macosx", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "icon\r"),
+    *("#recycle", "#snapshot", "@recycle", "system volume information"),
+}
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")  # of files without a suffix
+HIDDEN = "hidden"
+
+
+@dataclass(frozen=True)
+class File:
+    """An image file: its path, its place within the folder, and what shows whether it changed."""
+
+    path: str
+    place: tuple[str, ...]  # names below the folder, the file's own last
+    size: int
+    changed_ns: int
+
+    def shown(self) -> str:
+        """The path as a message shows it."""
+        return printable(self.path)
+
+    def name(self) -> str:
+        """Its own name as a message shows it."""
+        return printable(self.place[-1])
+
+
+@dataclass
+class Scan:
+    """All below one folder."""
+
+    files: list[File] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)  # by suffix, or "hidden"
+    folders: set[tuple[str, ...]] = field(default_factory=set)  # the places of all folders that are not hidden
+    _seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def empty_folders(self) -> list[tuple[str, ...]]:
+        """Folders with no image in or below them, without those in another of them."""
+        full = {file.place[:k] for file in self.files for k in range(len(file.place))}
+        return sorted(place for place in self.folders - full if place and (len(place) == 1 or place[:-1] in full))
+
+
+def scan(folder: Path, but: Path | None = None) -> Scan:
+    """Everything below ``folder`` except ``but``, in natural order of the names. Symbolic links are followed.
+
+    A folder that several links lead to is read once, under its own name if it has one there.
+    Raises UserError where a folder cannot be read.
+    """
+    found = Scan()
+    if but is not None and but.is_dir():
+        at = but.stat()
+        found._seen.add((at.st_dev, at.st_ino))
+    _walk(folder, (), found)
+    found.files.sort(key=lambda file: natural_order(file.place))
+    return found
+
+
+def _walk(folder: Path, place: tuple[str, ...], found: Scan) -> None:
+    try:
+        at = folder.stat()
+        if (at.st_dev, at.st_ino) in found._seen:
+            return
+        found._seen.add((at.st_dev, at.st_ino))
+        found.folders.add(place)
+        # Links come last, so that a folder that is here itself is not read under the name of a link to it.
+        entries = sorted(os.scandir(folder), key=lambda entry: (entry.is_symlink(), natural_order((entry.name,))))
+    except OSError as error:
+        raise UserError(f"The folder {printable(str(folder))} cannot be read: {error.strerror}.") from error
+    for entry in entries:
+        path, names = Path(entry.path), (*place, entry.name)
+        hidden = entry.name.startswith(".") or entry.name.lower() in SYSTEM
+        try:
+            at = os.stat(entry.path)
+        except OSError:
+            found.skipped[HIDDEN if hidden else "link that leads nowhere" if entry.is_symlink() else "unreadable"] += 1
+            continue
+        if stat.S_ISDIR(at.st_mode):
+            if hidden:
+                found.skipped[HIDDEN] += sum(len(files) for _, _, files in os.walk(path))
+            else:
+                _walk(path, names, found)
+        elif hidden:
+            found.skipped[HIDDEN] += 1
+        elif not stat.S_ISREG(at.st_mode):
+            found.skipped["pipe or device"] += 1
+        elif path.suffix.lower() in SUFFIXES or (not path.suffix and _starts_like_an_image(path)):
+            found.files.append(File(entry.path, names, at.st_size, at.st_mtime_ns))
+        else:
+            found.skipped[printable(path.suffix.lower()) or "without suffix"] += 1
+
+
+def _starts_like_an_image(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(8).startswith(SIGNATURES)
+    except OSError:
+        return False
+
+
+def natural_order(names: Iterable[str]) -> tuple[object, ...]:
+    """A key that sorts names with their numbers as numbers (2 before 10), in any script, alike on every system."""
+    parts = []
+    for name in names:
+        same = unicodedata.normalize("NFC", name)
+        pieces = re.split(r"(\d+)", same.casefold())
+        parts.append(([int(piece) if k % 2 else piece for k, piece in enumerate(pieces)], same))
+    return tuple(parts)
+
+
+def printable(name: str) -> str:
+    """The name in one form on every system, with ? for control characters and bytes that are no text."""
+    same = unicodedata.normalize("NFC", name)
+    return "".join("?" if unicodedata.category(c) in ("Cc", "Cs") else c for c in same)
+
+
+def in_words(skipped: Counter[str]) -> str:
+    """ "3 files skipped (2 hidden, 1 .txt)"; empty if there are none."""
+    n = sum(skipped.values())
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in skipped.most_common())
+    return f"{n:,} {'file' if n == 1 else 'files'} skipped ({kinds})" if n else ""

@@ -1,0 +1,139 @@
+"""A set of image files as one array: headers first, then pixels; what was read last is kept for the other split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ayneh.data.found import setting
+from ayneh.data.picture import Broken, Header, colour_of, header, picture
+from ayneh.data.scan import File
+from ayneh.errors import UserError
+
+MOST_MEMORY = 4_000_000_000  # bytes of the pixels of a set
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read."""
+
+    size: int | None  # pixels a side
+    skip_broken: bool
+    background: str
+    flag: str  # what begins a setting's flag in a message: "--data."
+    draft: bool  # JPEG is unpacked no larger than its size needs
+
+
+class Unpacked:
+    """The files of a set: their headers, and the pixels of those that were needed so far."""
+
+    def __init__(self, files: tuple[File, ...], how: Reading) -> None:
+        """Reads all headers. Raises UserError for the first broken file, unless these are to be skipped."""
+        self.files, self.how = files, how
+        self.broken: dict[int, str] = {}
+        self.headers: dict[int, Header] = {}
+        self.colour = self.transparent = self.looked_at = 0  # numbers of images
+        self.vanished: list[int] = []
+        self._pixels = np.empty((0, 1, 0, 0), np.uint8)
+        self._row: dict[int, int] = {}
+        for i, file in enumerate(files):
+            try:
+                self.headers[i] = header(file, how.size)
+            except Broken as error:
+                self._skip(i, error)
+
+    def good(self) -> list[int]:
+        """The files that are not broken, as far as is known."""
+        return [i for i in range(len(self.files)) if i not in self.broken]
+
+    def has(self, needed: Sequence[int]) -> bool:
+        """Whether the pixels of these are there."""
+        return all(i in self._row for i in needed)
+
+    def fits(self, keep: Sequence[int]) -> bool:
+        """Whether the pixels of these take at most MOST_MEMORY."""
+        return self._each(keep)[0] * len(keep) <= MOST_MEMORY
+
+    def unpack(self, keep: Sequence[int], looked_at: Sequence[int]) -> None:
+        """Unpack the images ``looked_at`` and keep the pixels of those in ``keep``, in this order.
+
+        All images looked at decide whether the set is grey. More broken ones may be found.
+        Raises UserError for mixed sizes, and for pixels beyond MOST_MEMORY.
+        """
+        self._refuse_mixed(looked_at)
+        self._refuse_large(keep)
+        rows = {i: row for row, i in enumerate(keep)}
+        pixels, shape, first, self._row = np.empty((0, 1, 0, 0), np.uint8), None, 0, {}
+        self.colour, self.transparent, self.vanished, self.looked_at = 0, 0, [], 0
+        background = colour_of(self.how.background)
+        for i in looked_at:
+            try:
+                one = picture(self.files[i], self.how.size, background, self.how.draft)
+            except Broken as error:
+                self._skip(i, error)
+                continue
+            if shape is None:
+                shape, first = one.pixels.shape[1:], i
+                pixels = np.zeros((len(keep), 1, *shape), np.uint8)
+            if one.pixels.shape[1:] != shape:
+                self._refuse_sizes(first, shape, i, one.pixels.shape[1:])
+            self.looked_at += 1
+            self.colour += len(one.pixels) == 3
+            self.transparent += one.transparent
+            if one.vanished:
+                self.vanished.append(i)
+            if i in rows:
+                if len(one.pixels) > pixels.shape[1]:
+                    pixels = np.repeat(pixels, 3, axis=1)
+                pixels[rows[i]], self._row[i] = one.pixels, rows[i]
+        self._pixels = np.repeat(pixels, 3, axis=1) if self.colour and pixels.shape[1] == 1 else pixels
+
+    def pixels(self, needed: Sequence[int]) -> np.ndarray:
+        """uint8 (N, C, H, W); C is 1 if every image looked at is grey, else 3."""
+        at = [self._row[i] for i in needed]
+        if at == list(range(at[0], at[0] + len(at))):
+            return self._pixels[at[0] : at[0] + len(at)]
+        return self._pixels[at]
+
+    def _skip(self, i: int, error: Broken) -> None:
+        if not self.how.skip_broken:
+            leave_out = setting(self.how.flag, "skip-broken")
+            raise UserError(
+                f"{self.files[i].shown()} {error}. Remove it, or {leave_out} to leave out all such files."
+            ) from error
+        self.broken[i] = str(error)
+
+    def _refuse_mixed(self, looked_at: Sequence[int]) -> None:
+        """By the headers, before anything is unpacked."""
+        if self.how.size is None:
+            sizes = {(self.headers[i].height, self.headers[i].width): i for i in reversed(looked_at)}
+            if len(sizes) > 1:
+                (a, i), (b, j) = sorted(sizes.items(), key=lambda item: item[1])[:2]
+                self._refuse_sizes(i, a, j, b, len(sizes))
+
+    def _refuse_sizes(self, i: int, a: tuple[int, ...], j: int, b: tuple[int, ...], n: int = 2) -> None:
+        choose = setting(self.how.flag, "resize N")
+        raise UserError(
+            f"The images have {'several' if n == 2 else f'{n:,}'} sizes: {self.files[i].shown()} is {a[1]}x{a[0]} and "
+            f"{self.files[j].shown()} is {b[1]}x{b[0]} (width x height); {choose}, N pixels a side."
+        )
+
+    def _each(self, keep: Sequence[int]) -> tuple[int, int, int, int]:
+        """Bytes of an image at most, and its channels, height and width."""
+        heads = [self.headers[i] for i in keep]
+        channels = 3 if any(head.colour for head in heads) else 1
+        height, width = (self.how.size,) * 2 if self.how.size else (heads[0].height, heads[0].width)
+        return channels * height * width, channels, height, width
+
+    def _refuse_large(self, keep: Sequence[int]) -> None:
+        if self.fits(keep):
+            return
+        each, channels, height, width = self._each(keep)
+        fits = next(s for s in (1024, 512, 256, 128, 64, 32, 16, 8) if channels * s * s * len(keep) <= MOST_MEMORY)
+        raise UserError(
+            f"{len(keep):,} images of {width}x{height} with {channels} channels would take "
+            f"{each * len(keep) / 1e9:.1f} GB of memory, and a set may have {MOST_MEMORY / 1e9:.0f} GB: "
+            f"{setting(self.how.flag, f'resize {fits}')}, or --data.limit {MOST_MEMORY // each}."
+        )
