@@ -1,12 +1,15 @@
-"""Files on the disk: written whole or not at all, JSON and JSON Lines, locks."""
+"""Files on the disk: written whole or not at all; locks."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import re
+import secrets
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,52 +17,77 @@ from filelock import FileLock, Timeout
 
 from ayneh.errors import UserError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 
 @contextmanager
 def atomically(path: Path) -> Iterator[IO[bytes]]:
     """Write a temporary file beside ``path``, flush it to the disk and rename it: readers see the old file or the new.
 
-    Makes the folder. If writing fails, the temporary file is removed and the old file stays.
+    Makes the folder. If writing fails, the temporary file is removed and the old file stays. Each writer has its own
+    temporary file; those of writers that died are removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    sweep(path.parent, path.name)
+    part, file = _temporary(path)
     try:
-        with part.open("wb") as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+            if fcntl:  # while it is locked: else another writer could sweep it
+                os.replace(part, path)
+        if fcntl is None:  # Windows renames no open file
+            os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove the temporary files of writers that died: those for the file of this name, or (None) all in the folder."""
+    token = r"\.[0-9a-f]{8}"
+    ours = re.compile(rf"\..+{token}\.part" if name is None else rf"\.{re.escape(name)}({token})?\.part")
+    for part in filter(ours.fullmatch, os.listdir(folder) if folder.is_dir() else ()):
+        with suppress(OSError):
+            if stat.S_ISREG((folder / part).lstat().st_mode):  # a pipe would be waited for
+                with (folder / part).open("rb") as file:
+                    if _lock(file):
+                        (folder / part).unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> tuple[Path, IO[bytes]]:
+    """A new file beside ``path``, open, that `sweep` leaves alone until it is closed."""
+    while True:
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            file = part.open("xb")  # no link is followed
+        except FileExistsError:
+            continue
+        if _lock(file) is not False and os.fstat(file.fileno()).st_nlink:  # else it was swept before it was locked
+            return part, file
+        file.close()
+
+
+def _lock(file: IO[bytes]) -> bool | None:
+    """Lock an open file, which a killed process does not keep; False if it is locked, None where there are no locks."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def write_json(path: Path, values: Mapping[str, Any], indent: int = 2) -> None:
     """Write values as JSON, atomically."""
     with atomically(path) as file:
         file.write(json.dumps(values, indent=indent).encode() + b"\n")
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a JSON Lines file, up to the first that is cut off (by a kill); none if there is no such file."""
-    lines = []
-    for text in path.read_text().splitlines() if path.exists() else []:
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            break
-    return lines
-
-
-def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Replace a JSON Lines file, atomically."""
-    with atomically(path) as file:
-        file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
-
-
-def append_lines(path: Path, *lines: Mapping[str, Any]) -> None:
-    """Add lines at the end of a JSON Lines file."""
-    with path.open("a") as file:
-        file.write("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def written_s(path: Path) -> float:

@@ -1,9 +1,12 @@
-"""What the JSON files of a run folder hold, as far as the code relies on it: they are checked against these types."""
+"""What the files of a run folder hold, as far as the code relies on it: they are checked against these types.
+
+Fields without a default are in the files of every version.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from ayneh.errors import UserError
 
@@ -29,3 +32,57 @@ class Outcome:
     wall_s: float = 0.0
     diverged: dict[str, Any] | None = None
     swaps: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+Measured = list[float | None]  # an entry for each replica
+OF_A_STEP = ("loss_d", "loss_g", "p_real", "p_fake", "grad_d", "grad_g")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of metrics.jsonl."""
+
+    ALIKE: ClassVar = frozenset(  # where most lines have one of these, a line without it is damaged
+        {"wall_s", "images_per_s", *OF_A_STEP, *(f"mean_{name}" for name in OF_A_STEP)}
+    )
+
+    step: int
+    epoch: int
+    images: int
+    wall_s: float = 0.0
+    images_per_s: float = 0.0
+    loss_d: Measured | None = None
+    loss_g: Measured | None = None
+    p_real: Measured | None = None
+    p_fake: Measured | None = None
+    grad_d: Measured | None = None
+    grad_g: Measured | None = None
+    mean_loss_d: Measured | None = None
+    mean_loss_g: Measured | None = None
+    mean_p_real: Measured | None = None
+    mean_p_fake: Measured | None = None
+    mean_grad_d: Measured | None = None
+    mean_grad_g: Measured | None = None
+    vitals: dict[str, Measured] | list[dict[str, float | None]] | None = None  # a list in earlier versions
+    scores: dict[str, list[dict[str, Any] | None]] | list[dict[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("step", "epoch", "images"):
+            if (number := getattr(self, name)) < 0:
+                raise UserError(f"{name} is {number}; it must be at least 0.")
+        lengths = {name: len(one) for name in self.ALIKE if isinstance(one := getattr(self, name), list)}
+        if len(set(lengths.values())) > 1:
+            raise UserError("its lists have different lengths")
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of findings.jsonl."""
+
+    ALIKE: ClassVar = frozenset[str]()
+
+    step: int
+    epoch: int
+    name: str
+    appeared: bool
+    replica: int = 0

@@ -39,13 +39,9 @@ def text_of(path: Path) -> str:
     Raises FileNotFoundError if there is none, and UserError for what is no plain file, too large or not UTF-8.
     """
     try:
-        found = path.stat()
-        if stat.S_ISDIR(found.st_mode):
-            raise UserError(f"{path} is a folder; it should be a text file.")
-        if not stat.S_ISREG(found.st_mode):
-            raise UserError(f"{path} is not a plain file; it should be a text file.")
-        if found.st_size > LARGEST:
-            raise UserError(f"{path} has {found.st_size / 2**20:,.0f} MB; it should have at most {LARGEST // 2**20}.")
+        size = plain_file(path)
+        if size > LARGEST:
+            raise UserError(f"{path} has {size / 2**20:,.0f} MB; it should have at most {LARGEST // 2**20}.")
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
@@ -55,6 +51,16 @@ def text_of(path: Path) -> str:
         raise
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def plain_file(path: Path) -> int:
+    """The bytes of a file. Raises UserError for a folder, a pipe or a device, and OSError if there is none."""
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise UserError(f"{path} is a folder; it should be a text file.")
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError(f"{path} is not a plain file; it should be a text file.")
+    return found.st_size
 
 
 def json_in(path: Path, constants: bool = False) -> dict[str, Any] | None:

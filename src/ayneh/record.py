@@ -5,6 +5,7 @@ While a run trains:
 - ``config.json``: the settings asked for, and how this machine runs them
 - ``metrics.jsonl``: a line for each tick
 - ``findings.jsonl``: a line for each finding of the doctor that appeared or cleared
+- ``metrics.jsonl.damaged``: the file as it was, where a line of it was damaged and is left out now
 - ``samples/epoch-0099.png``: images from the fixed noise after epoch 99 (``-replica-1`` if there are several replicas)
 - ``samples/animation.gif``: these pictures of all epochs, one after another
 - ``checkpoints/epoch-0099.safetensors``: the whole state after epoch 99, with the config
@@ -45,15 +46,13 @@ from ayneh.checkpoint import INTERRUPTED, Checkpoint, Checkpoints, epoch_name, n
 from ayneh.config import Config, differences, from_dict, to_dict
 from ayneh.errors import UserError
 from ayneh.files import (
-    append_lines,
     locked,
-    read_lines,
     write_json,
-    write_lines,
     written_s,
 )  # fmt: skip
-from ayneh.forms import Engine, Outcome
+from ayneh.forms import Engine, Event, Line, Outcome
 from ayneh.inside import refuse_links
+from ayneh.lines import append_lines, mended_lines, read_lines, write_lines
 from ayneh.reading import formatted, json_in, typed
 from ayneh.standing import Standing, standing_of
 
@@ -62,7 +61,7 @@ RESCUES, OUTCOME = "rescues", "outcome.json"
 LIVELY_S = 120.0  # a run that is not finished and whose files were written within this time counts as running
 MADE = (  # by training and by verbs that look at a run; the config comes last: until it is gone this is a run
     "evaluation*.json", "mirror*.json", "mirror*.png", "probe*.json", "diagnosis*.html", "abandoned.jsonl",
-    f"{RESCUES}.json", OUTCOME, "findings.jsonl", "metrics.jsonl", "config.json",
+    f"{RESCUES}.json", OUTCOME, "findings.jsonl*", "metrics.jsonl*", "config.json",
 )  # fmt: skip
 
 
@@ -180,7 +179,7 @@ class Record:
 
     def lines(self) -> list[dict[str, Any]]:
         """All lines of metrics in today's form, without a last one that a kill cut off."""
-        return [older.line(line) for line in read_lines(self.metrics)]
+        return [older.line(line) for line in read_lines(self.metrics, Line)]
 
     def note_finding(self, event: dict[str, Any]) -> None:
         """Add a line of findings: one that appeared or cleared."""
@@ -188,13 +187,14 @@ class Record:
 
     def events(self) -> list[dict[str, Any]]:
         """All lines of findings; those of earlier versions as today's."""
-        return [older.finding(line) for line in read_lines(self.findings)]
+        return [older.finding(line) for line in read_lines(self.findings, Event)]
 
     def rewind(self, step: int) -> None:
         """Delete the lines and findings after ``step``, which training will write again."""
-        for path in (self.metrics, self.findings):
+        for path, kind in ((self.metrics, Line), (self.findings, Event)):
             if path.exists():
-                write_lines(path, [line for line in read_lines(path) if line["step"] <= step or "rescue" in line])
+                whole = mended_lines(path, kind)
+                write_lines(path, [line for line in whole if line["step"] <= step or "rescue" in line])
 
     def abandon(self, step: int, number: int) -> None:
         """Set aside what was written after ``step``, for the rescue of this number (from 1); resuming ignores it.
@@ -202,10 +202,10 @@ class Record:
         Its checkpoints move to abandoned/1/, its lines to abandoned.jsonl, its pictures to abandoned-1-epoch-0031.png.
         """
         self.checkpoints.set_aside(step, self.folder / "abandoned" / str(number))
-        lost = [line for line in read_lines(self.metrics) if line["step"] > step]  # as they were written
+        lost = [line for line in read_lines(self.metrics, Line) if line["step"] > step]  # as they were written
         append_lines(self.folder / "abandoned.jsonl", *({"rescue": number} | line for line in lost))
         if self.findings.exists():  # these lines stay, marked
-            found = read_lines(self.findings)
+            found = read_lines(self.findings, Event)
             write_lines(self.findings, [{"rescue": number} | one if one["step"] > step else one for one in found])
         for epoch in {line["epoch"] for line in lost}:
             for path in list(self.samples.glob(f"{epoch_name(epoch)}[.-]*png")):  # also those of replicas

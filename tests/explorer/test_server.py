@@ -108,8 +108,8 @@ def test_numbers_that_json_does_not_have_are_null(serve, tiny_run, tmp_path, get
     import shutil
 
     shutil.copytree(tiny_run, tmp_path / "run")
-    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
-        file.write('{"epoch": 3, "step": 99, "images": 9, "wall_s": 1.0, "mean_loss_d": [NaN, Infinity]}\n')
+    line = Record(tiny_run).lines()[-1] | {"step": 99, "mean_loss_d": [float("nan"), float("inf")]}
+    Record(tmp_path / "run").append(line)
     with serve(tmp_path / "run") as server:
         told = json.loads(get(server, "/api/runs/0/live")[2], parse_constant=pytest.fail)
         assert told["lines"][-1]["mean_loss_d"] == [None, None]
