@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ayneh import __version__
 from ayneh.errors import Stopped, UserError, of_memory, of_system, unknown
+from ayneh.text import plain, prepare
 
 if TYPE_CHECKING:  # `ayneh --help` takes 0.04 s: each verb is imported when it is called
     from ayneh.config import Config
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Every error becomes one sentence on stderr; `AYNEH_DEBUG=1` shows the traceback as well.
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    prepare()
     try:
         if not args or args[0] in ("-h", "--help"):
             print(overview())
@@ -146,18 +148,20 @@ def first_screen(name: str, config: Config) -> str:
     ]
     for other, found in PRESETS.items():
         head = f"  {other:{wide}}{found.time():14}"
-        lines += textwrap.wrap(head + found.shows, width, subsequent_indent=" " * len(head))
+        indent = " " * (len(head) if len(head) < width / 2 else 4)  # in a narrow terminal below, not beside
+        lines += textwrap.wrap(head + found.shows, width, subsequent_indent=indent, break_long_words=False)
     values = flatten(config)
     flags = " ".join(f"--{flag.replace('_', '-')}\xa0{values[flag]}" for flag in OFTEN)
     lines += ["", f"Changed most often, with the values of {name}; all flags are below:"]
-    lines += textwrap.wrap(f"  --out\xa0FOLDER {flags}", width, subsequent_indent="  ", break_on_hyphens=False)
+    lines += textwrap.wrap(f"  --out\xa0FOLDER {flags}", width, subsequent_indent="  ", break_on_hyphens=False,
+                           break_long_words=False)  # fmt: skip
     return "\n".join(lines).replace("\xa0", " ") + "\n"
 
 
 def _say(error: UserError | Stopped) -> int:
     """Print the sentence; the exit status."""
     with suppress(OSError):  # the terminal was closed
-        print(f"ayneh: {error}", file=sys.stderr)
+        print(f"ayneh: {plain(error)}", file=sys.stderr)
     return 2 if isinstance(error, UserError) else 1
 
 

@@ -28,7 +28,8 @@ def say(words: object, whole: bool = False) -> None:
     Where stdout is a file or a pipe, they are always on one line.
     """
     out = console()
-    out.print(Text(plain(words)), soft_wrap=whole or not out.is_terminal)
+    text = Text(plain(words))
+    out.print(text if whole or not out.is_terminal else _wrapped(text, out.width, "", ""), soft_wrap=True)
 
 
 def show(rows: Rows) -> None:
@@ -80,10 +81,10 @@ class Rows:
         for row in self.rows:
             first = _plain(row[0])
             head = Text.assemble(f"{plain(self.columns[0])} " if self.columns[0] else "", first)
-            parts.append(_wrapped(head, width, ""))
+            parts.append(_wrapped(head, width, "", "  "))
             for name, cell in list(zip(self.columns, row, strict=True))[1:]:
                 if body := _plain(cell):
-                    parts.append(_wrapped(Text.assemble(f"{plain(name)}: " if name else "", body), width, "  "))
+                    parts.append(_wrapped(Text.assemble(f"{plain(name)}: " if name else "", body), width, "  ", "    "))
         joined = Text("\n", no_wrap=True, overflow="ignore").join(parts)
         joined.no_wrap, joined.overflow = True, "ignore"
         return joined
@@ -95,10 +96,10 @@ def _plain(cell: Cell) -> Text:
     return Text(plain(cell))
 
 
-def _wrapped(words: Text, width: int, indent: str) -> Text:
+def _wrapped(words: Text, width: int, indent: str, further: str) -> Text:
     """The words in lines of at most so many columns; a word that is longer stays whole."""
     lines = textwrap.wrap(
-        words.plain, max(width, len(indent) + 3), initial_indent=indent, subsequent_indent=indent + "  ",
+        words.plain, max(width, len(further) + 1), initial_indent=indent, subsequent_indent=further,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
     return Text("\n".join(lines), style=words.style)

@@ -13,6 +13,8 @@ from typing import IO, Any, cast
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ayneh.text import plain
+
 HUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has none
 ENDS = [number for number in (signal.SIGINT, signal.SIGTERM, HUP) if number]
 
@@ -101,7 +103,7 @@ class Terminal:
 
     def say(self, words: str) -> None:
         """Print a line to stderr."""
-        self.console.print(words, soft_wrap=True, markup=False)
+        self.console.print(plain(words), soft_wrap=True, markup=False, emoji=False)
 
     @contextmanager
     def bar(self, total_steps: int, done_steps: int) -> Iterator[Callable[..., None]]:

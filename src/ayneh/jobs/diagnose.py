@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ayneh import doctor
@@ -15,7 +12,9 @@ from ayneh.doctor import page, rescue, words
 from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.doctor.page import Section
 from ayneh.record import Record
+from ayneh.screen import Rows, say, show
 from ayneh.terminal import Terminal
+from ayneh.visited import Visited
 
 COLOURS = {"severe": "red", "warning": "yellow", "note": "dim"}
 
@@ -37,18 +36,16 @@ def diagnose(
         probe_steps: steps of each of them.
         probe_epochs: after which epochs, counted from 0 (default: the first, middle and last that are kept).
     """
-    record = Record.open(run)
+    record = Visited.open(run)
     diagnosis = doctor.diagnose(record, replica)
-    console = Console(highlight=False)
-    say = partial(console.print, soft_wrap=True, markup=False)
-    say(diagnosis.standing)
+    say(diagnosis.standing, whole=True)
     say(diagnosis.verdict)
     if diagnosis.findings:
-        console.print(_table(diagnosis))
+        show(_table(diagnosis))
     for finding in diagnosis.findings:
         say(words.statement(finding))
     for advice in dict.fromkeys(words.to_do(f.cure.words, diagnosis.command(f)) for f in diagnosis.findings):
-        say(f"What to do: {advice}")
+        say(f"What to do: {advice}", whole=True)
     if diagnosis.untold:
         say(f"cannot be judged: {', '.join(diagnosis.untold)} (why: on the page)")
     for other in diagnosis.others:
@@ -56,16 +53,16 @@ def diagnose(
     if probe:
         for paragraph in _probe(record, replica, probe_steps, probe_epochs):
             say(paragraph)
-    say(f"page: {page.write(record, diagnosis, [*_rescues(record), *_probed(record, replica)])}")
+    say(f"page: {page.write(record, diagnosis, [*_rescues(record), *_probed(record, replica)])}", whole=True)
 
 
-def _table(diagnosis: Diagnosis) -> Table:
-    table = Table("", "finding", "since step", "until step", "measured", "threshold")
+def _table(diagnosis: Diagnosis) -> Rows:
+    rows = []
     for f in diagnosis.findings:
         until = "lasts" if f.until_step is None else f"{f.until_step:,}"
         severity = Text(f.severity, style=COLOURS[f.severity])
-        table.add_row(severity, f.name, f"{f.since_step:,}", until, f"{f.value:.3g}", words.limit(f))
-    return table
+        rows.append((severity, f.name, f"{f.since_step:,}", until, f"{f.value:.3g}", words.limit(f)))
+    return Rows(("", "finding", "since step", "until step", "measured", "threshold"), rows)
 
 
 def _probe(record: Record, replica: int, steps: int, epochs: tuple[int, ...] | None) -> list[str]:

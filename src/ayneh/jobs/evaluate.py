@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 from ayneh import __version__, scoring
 from ayneh.config import Data
 from ayneh.errors import UserError
 from ayneh.record import Record
+from ayneh.screen import Rows, say, show
 from ayneh.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -92,12 +91,8 @@ def _show(reports: dict[str, Report]) -> None:
     """A row for each score, a column for each set of images, the floor at the end, and what it means in words."""
     from ayneh.judge.scores import metric_of
 
-    console = Console(highlight=False)
     for group in scoring.groups(reports):  # each with its own floor
-        table = Table()
-        table.add_column("score", no_wrap=True)
-        for label in (*group, "floor"):
-            table.add_column(label, overflow="fold")
+        table = []
         rows: dict[str, dict[str, Score]] = {}
         for label, report in group.items():
             for name, score in report.scores.items():
@@ -106,11 +101,11 @@ def _show(reports: dict[str, Report]) -> None:
         for protocol, scores in rows.items():
             floors = [score.floor for score in scores.values() if score.floor is not None]
             cells = [_cell(scores[label]) if label in scores else "" for label in group]
-            table.add_row(protocol, *cells, _number(floors[0]) if floors else "")
-        console.print(table)
+            table.append((protocol, *cells, _number(floors[0]) if floors else ""))
+        show(Rows(("score", *group, "floor"), table))
     said = [f"{label}: {words}" for label, report in reports.items() for words in report.words()]
     for words in [*said, *scoring.compare(reports)]:
-        console.print(words, soft_wrap=True, markup=False)
+        say(words)
 
 
 def _cell(score: Score) -> str:

@@ -9,6 +9,7 @@ import tyro
 
 from ayneh.errors import UserError, extra
 from ayneh.explorer.library import Library
+from ayneh.screen import say
 from ayneh.terminal import Terminal
 
 
@@ -45,7 +46,7 @@ def explore(
         from ayneh.explorer.single import write_page
 
         write_page(save, library, replica, save_epochs)
-        print(f"{save}: {save.stat().st_size / 1e6:.1f} MB")
+        say(f"{save}: {save.stat().st_size / 1e6:.1f} MB", whole=True)
         return
     from ayneh.explorer.server import is_loopback, listen, serve, url_of
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import tyro
 
 from ayneh.record import Record
+from ayneh.screen import say
 from ayneh.terminal import Terminal
 
 
@@ -42,5 +43,5 @@ def export(
     written = write(record, checkpoint, out or record.export_path(to), to, replica, overwrite, terminal.say)
     for net in written.about["nets"].values():
         apart = f"differs from PyTorch by at most {net['difference']:.1e} on {written.about['checked']} draws"
-        print(f"{written.folder / net['file']}: {net['numbers']:,} numbers, {apart}")
-    print(f"{written.folder / 'README.md'}: the model card")
+        say(f"{written.folder / net['file']}: {net['numbers']:,} numbers, {apart}", whole=True)
+    say(f"{written.folder / 'README.md'}: the model card", whole=True)

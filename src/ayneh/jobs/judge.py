@@ -7,6 +7,7 @@ from typing import Literal
 import tyro
 
 from ayneh.evaluation import train_judge
+from ayneh.screen import say
 from ayneh.terminal import Terminal
 
 
@@ -31,5 +32,5 @@ def judge(
     """
     trained = train_judge(data, resize, epochs, Terminal(quiet).say)
     for name, accuracy in trained.accuracy.items():
-        print(f"{name}: {'no labels' if accuracy is None else f'accuracy_test {accuracy:.4f}'}")
-    print(f"judge of {data}: {trained.folder}")
+        say(f"{name}: {'no labels' if accuracy is None else f'accuracy_test {accuracy:.4f}'}")
+    say(f"judge of {data}: {trained.folder}", whole=True)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 from ayneh import __version__
 from ayneh.record import Record
+from ayneh.screen import Rows, say, show
 from ayneh.terminal import Terminal
 
 
@@ -55,12 +54,11 @@ def mirror(
 
 
 def _show(report: dict[str, Any], picture: Path) -> None:
-    console = Console(highlight=False)
-    table = Table("score", "value", "95 %", "n")
+    rows = []
     for score in report["scores"].values():
         ends = f"{score['low']:.4f} to {score['high']:.4f}" if "low" in score else ""
-        table.add_row(score["protocol"], f"{score['value']:.4f}", ends, f"{score['n']:,}")
-    console.print(table)
+        rows.append((score["protocol"], f"{score['value']:.4f}", ends, f"{score['n']:,}"))
+    show(Rows(("score", "value", "95 %", "n"), rows))
     for words in report["words"]:
-        console.print(words, soft_wrap=True, markup=False)
-    console.print(f"pictures: {picture}", soft_wrap=True, markup=False)
+        say(words)
+    say(f"pictures: {picture}", whole=True)

@@ -8,6 +8,7 @@ import tyro
 
 from ayneh.errors import UserError
 from ayneh.record import Record
+from ayneh.screen import say
 
 
 def sample(
@@ -38,4 +39,4 @@ def sample(
     checkpoint = Record.open(run).checkpoints.at_epoch("best" if best else epoch)
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
     save_images(out, sampler.draw(f"draw {draw}", n))
-    print(out)
+    say(out, whole=True)

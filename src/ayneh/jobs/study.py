@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
+from ayneh.screen import Rows, say, show
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import Study, read
 from ayneh.studies.progress import LiveTable, cores, table_of
@@ -80,32 +79,29 @@ def _asked(found: Study, seeds: int | None, budget_minutes: float | None) -> Stu
 
 
 def _plan(asked: Study, cost: Forecast) -> None:
-    table = Table("group", "runs", "in a stack", "ms a step", "images a run", "minutes", title=asked.name)
+    rows = []
     for part in cost.parts:
         stack, step_ms, images = part.cost.stack, part.cost.step_s * 1e3, part.cost.images
-        table.add_row(
-            part.name, str(len(part.runs)), str(stack), f"{step_ms:.1f}", f"{images:,}", f"{part.minutes:.1f}"
-        )
-    console = Console(highlight=False)
-    console.print(table)
+        numbers = (str(len(part.runs)), str(stack), f"{step_ms:.1f}", f"{images:,}", f"{part.minutes:.1f}")
+        rows.append((part.name, *numbers))
+    columns = ("group", "runs", "in a stack", "ms a step", "images a run", "minutes")
+    show(Rows(columns, rows, asked.name, frozenset(["group"])))
     processes = "processes" if cost.device == "cpu" else "process"
-    console.print(
+    say(
         f"{len(asked.cells())} arms, {cost.runs} runs in {len(cost.parts)} groups, {cost.images:,} images: about "
-        f"{cost.minutes:.0f} minutes with {cost.workers} {processes} on {cost.device}",
-        soft_wrap=True,
+        f"{cost.minutes:.0f} minutes with {cost.workers} {processes} on {cost.device}"
     )
 
 
 def _status(ledger: Ledger) -> None:
     standings = ledger.standings().values()
     done, playing = sum(s.ended for s in standings), sum(s.state == "running" for s in standings)
-    console = Console(highlight=False)
-    console.print(table_of(ledger, max(1, min(playing, cores()))))
-    console.print(f"{done} of {len(standings)} runs done; {playing} being played now", soft_wrap=True)
+    show(table_of(ledger, max(1, min(playing, cores()))))
+    say(f"{done} of {len(standings)} runs done; {playing} being played now")
 
 
 def _report(ledger: Ledger) -> None:
     from ayneh.studies.report import write_report
 
     for words in write_report(ledger):
-        print(words)
+        say(words, whole=True)

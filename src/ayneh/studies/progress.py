@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 
 from rich.live import Live
-from rich.table import Table
 
+from ayneh.screen import Rows
 from ayneh.standing import Standing
 from ayneh.studies.ledger import Ledger, group_name
 from ayneh.terminal import Terminal
@@ -58,14 +58,15 @@ def _played(standing: Standing) -> int:
     return standing.wanted if standing.ended else max(0, standing.epochs - 1)
 
 
-def table_of(ledger: Ledger, workers: int) -> Table:
+def table_of(ledger: Ledger, workers: int) -> Rows:
     """The rows of `progress` for a terminal."""
-    table = Table("group", "runs", "done", "broke down", "playing", "epochs", "minutes left", title=ledger.study.name)
+    rows = []
     for row in progress(ledger, workers):
         counts = map(str, (row.runs, row.done, row.broke_down, row.playing))
         left = "" if row.minutes_left is None else f"{row.minutes_left:.0f}"
-        table.add_row(row.name, *counts, f"{row.share:.0%}", left)
-    return table
+        rows.append((row.name, *counts, f"{row.share:.0%}", left))
+    columns = ("group", "runs", "done", "broke down", "playing", "epochs", "minutes left")
+    return Rows(columns, rows, ledger.study.name, frozenset(["group"]))
 
 
 class LiveTable:

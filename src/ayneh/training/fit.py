@@ -15,6 +15,7 @@ from ayneh.errors import NO_SPACE, Stopped, UserError
 from ayneh.evaluation import judge_of
 from ayneh.pictures import load_png, save_animation
 from ayneh.record import RESCUES, Record
+from ayneh.screen import say
 from ayneh.terminal import Clock, Interrupt, Terminal
 from ayneh.training.board import Board
 from ayneh.training.journal import Journal, Now, usual
@@ -112,14 +113,14 @@ class Fit:
             frames = [load_png(path) for path in self.record.pictures(r, seeds).values()]
             if frames:  # the pictures of a finished run may have been deleted
                 save_animation(self.record.animation_path(r, seeds), frames, milliseconds=150)
-        print(f"{self.record.folder}: {self.config.epochs} epochs in {self.clock.seconds():.0f} s")
+        say(f"{self.record.folder}: {self.config.epochs} epochs in {self.clock.seconds():.0f} s")
         if self.rescues:
             steps = sum(one.images for one in self.rescues) / self.play.match.images_per_step
-            print(
+            say(
                 f"rescued {len(self.rescues)} times; {steps / self.play.match.steps_per_epoch:.1f} more epochs were "
                 f"played and given up: {RESCUES}.json"
             )
-        print(f"pictures: {self.record.samples}")
+        say(f"pictures: {self.record.samples}", whole=True)
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
         """Start from this checkpoint, or from the first step, with what the rescues so far have changed."""
