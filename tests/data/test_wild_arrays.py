@@ -1,5 +1,6 @@
 """Files of arrays as people have them: each is read right or refused in one sentence. Every file is made here."""
 
+import gzip
 import io
 import re
 import struct
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from ayneh.data import bounded
 from ayneh.data.sources import Images, load
@@ -436,3 +438,157 @@ def test_a_flipped_bit_in_packed_values_is_found(tmp_path: Path) -> None:
     content[700] ^= 1
     (tmp_path / "a.npz").write_bytes(content)
     assert "is damaged" in refusal(tmp_path / "a.npz")
+
+
+# -- CSV -----------------------------------------------------------------------------------------------------------
+
+
+def csv(path: Path, lines: list[str], end: str = "\n") -> Path:
+    data = (end.join(lines) + end).encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+ROWS = [",".join(map(str, image.ravel())) for image in GREY]
+HEADER = ",".join(f"pixel{i}" for i in range(64))
+KAGGLE = [f"label,{HEADER}", *(f"{k},{row}" for k, row in zip(CLASSES, ROWS, strict=True))]
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.csv.gz", "TRAIN.CSV"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+def test_kaggles_csv_of_mnist(tmp_path: Path, name: str, end: str) -> None:
+    images = of(csv(tmp_path / name, KAGGLE, end))
+    assert same(images, GREY)
+    assert images.labels.tolist() == CLASSES.tolist()
+    assert "8x8" in images.understood
+
+
+@pytest.mark.parametrize(
+    ("lines", "labelled", "note"),
+    [
+        ([HEADER, *ROWS], False, "rows of 8x8 pixels"),
+        (ROWS, False, "rows of 8x8 pixels"),
+        (KAGGLE[1:], True, "the first column is the label"),
+        ([f"0,{row.partition(',')[2]},{k}" for k, row in zip(CLASSES, ROWS, strict=True)], True, "the last column is"),
+        ([f"{HEADER},class", *(f"{row},{k}" for k, row in zip(CLASSES, ROWS, strict=True))], True, ""),
+        ([f"{HEADER},digit", *(f"{row},{k}" for k, row in zip(CLASSES, ROWS, strict=True))], True, ""),
+        ([f"id,label,{HEADER}", *(f"{i},{k},{ROWS[i]}" for i, k in enumerate(CLASSES))], True, "not used: id"),
+        ([line.replace(",", ";") for line in KAGGLE], True, ""),
+        ([line.replace(",", "\t") for line in KAGGLE], True, ""),
+        ([",".join(f'"{cell}"' for cell in line.split(",")) for line in KAGGLE], True, ""),
+        (["\ufeff" + KAGGLE[0], *KAGGLE[1:]], True, ""),
+        ([KAGGLE[0], *(f"{'abc'[int(line[0])]}{line[1:]}" for line in KAGGLE[1:])], True, r"3 classes \(a, b, c\)"),
+    ],
+)  # fmt: skip
+def test_tables_are_read_with_their_labels(tmp_path: Path, lines: list[str], labelled: bool, note: str) -> None:
+    images = of(csv(tmp_path / "a.csv", lines))
+    expected = GREY.copy()
+    if "last" in note:
+        expected[:, 0, 0] = 0
+    assert same(images, expected)
+    assert (images.labels is not None and images.labels.tolist() == CLASSES.tolist()) == labelled
+    assert re.search(note, images.understood)
+
+
+def test_tables_follow_the_rule_of_ranges(tmp_path: Path) -> None:
+    unit = [",".join(f"{v / 255:.6f}" for v in image.ravel()) for image in GREY]
+    assert same(of(csv(tmp_path / "a.csv", unit)), GREY)
+    sixteen = csv(tmp_path / "b.csv", [",".join(str(v // 16) for v in image.ravel()) for image in GREY])
+    assert "minimum 0, mean 7.4" in refusal(sixteen)
+    assert of(sixteen, range=(0, 15)).pixels.max() == 255
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([*KAGGLE[:3], "1,2,3", *KAGGLE[3:]], "has 3 cells in line 4, and 65 in the first"),
+        ([*KAGGLE[:3], KAGGLE[3].replace(",", ",x", 1)], "in line 4, column 2 (pixel0), where a pixel is a number"),
+        ([*KAGGLE[:3], re.sub(r"\d+$", "", KAGGLE[3])], "'' in line 4, column 65 (pixel63)"),
+        ([*KAGGLE[:3], re.sub(r"\d+$", "nan", KAGGLE[3])], "1 values that are NaN or infinite"),
+        ([KAGGLE[0]], "has no row below its header"),
+        (["emotion,pixels,Usage", "0,70 80 82,Training"], "where a pixel is a number"),
+        (["a,b,c", "1,2,3"], "the shape (1, 3)"),
+        (["1" * 5_000_000], "a line of more than 4,000,000 bytes"),
+        (["sepal,petal", "1,2"], "its rows has the shape"),
+    ],
+)
+def test_tables_that_are_no_images_are_refused(tmp_path: Path, lines: list[str], words: str) -> None:
+    assert words in refusal(csv(tmp_path / "a.csv", lines))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"\xff\xfe1\x00", b"\0" * 100, b"PK\x03\x04\xff", b"\x1f\x8b", b"\x1f\x8b\x08\0"]
+)
+def test_files_that_are_no_tables_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    refusal(tmp_path / "a.csv")
+
+
+def test_a_table_that_unpacks_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peak: Callable[[Callable[[], object]], int]
+) -> None:
+    monkeypatch.setattr(bounded, "MOST_BYTES", 2_000_000)
+    monkeypatch.setattr("ayneh.data.table.LINES", 100)
+    rows = csv(tmp_path / "a.csv.gz", [",".join(["0"] * 784)] * 10_000)
+    assert peak(lambda: refusal(rows)) < 10_000_000, "all rows as text have 16 MB"
+    assert "a set may have 2 MB" in refusal(rows)
+    line = csv(tmp_path / "b.csv.gz", ["1" * 50_000_000])
+    assert peak(lambda: refusal(line)) < 20_000_000
+
+
+# -- MATLAB --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_street_view_house_numbers_in_a_mat_file(tmp_path: Path, packed: bool) -> None:
+    labels = np.where(CLASSES == 0, 10, CLASSES)[:, None]  # 10 stands for 0
+    savemat(tmp_path / "train_32x32.mat", {"X": COLOUR.transpose(2, 3, 1, 0), "y": labels}, do_compression=packed)
+    images = of(tmp_path / "train_32x32.mat")
+    assert same(images, COLOUR)
+    assert images.names == ("1", "2", "10")
+    assert images.labels.tolist() == [{10: 2, 1: 0, 2: 1}[k] for k in labels.ravel().tolist()]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "labelled"),
+    [
+        ({"fea": GREY.reshape(30, 64) / 255, "gnd": CLASSES[:, None] + 1.0}, True),
+        ({"data": GREY.reshape(30, 64).T.astype(float), "labels": CLASSES}, True),
+        ({"faces": GREY.transpose(1, 2, 0)}, False),
+        ({"faces": GREY.transpose(1, 2, 0), "notes": np.array([["a"]], object), "s": {"a": 1}}, False),
+        ({"train_images": GREY[:20], "test_images": GREY[20:], "about": "text"}, False),
+        ({"images": GREY > 127}, False),
+    ],
+)
+def test_mat_files_of_several_kinds(tmp_path: Path, arrays: dict[str, object], labelled: bool) -> None:
+    savemat(tmp_path / "a.mat", arrays, do_compression=True)
+    images = of(tmp_path / "a.mat")
+    assert same(images, (GREY > 127).astype(np.uint8) * 255 if "images" in arrays else GREY)
+    assert (images.labels is not None and images.labels.tolist() == CLASSES.tolist()) == labelled
+
+
+def test_mat_files_that_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    path.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512) + b"\x89HDF\r\n\x1a\n")
+    assert "save(..., '-v7')" in refusal(path)
+    path.write_bytes(bytes(100))
+    refusal(path)
+    savemat(path, {"x": GREY[0]}, format="4")
+    refusal(path)
+    savemat(path, {"images": np.array([["a"]], object)})
+    assert "MATLAB's type cell" in refusal(path)
+    savemat(path, {"images": GREY})
+    whole = path.read_bytes()
+    for cut in (0, 50, 128, 130, 140, 200, len(whole) - 100):
+        path.write_bytes(whole[:cut])
+        refusal(path)
+
+
+def test_a_mat_file_that_unpacks_to_more_than_it_says_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peak: Callable[[Callable[[], object]], int]
+) -> None:
+    monkeypatch.setattr(bounded, "MOST_BYTES", 20_000_000)
+    savemat(tmp_path / "a.mat", {"images": np.zeros((1000, 200, 200), np.uint8)}, do_compression=True)
+    assert (tmp_path / "a.mat").stat().st_size < 100_000
+    assert peak(lambda: refusal(tmp_path / "a.mat")) < 5_000_000
+    assert "unpacks to" in refusal(tmp_path / "a.mat")

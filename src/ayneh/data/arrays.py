@@ -12,16 +12,21 @@ from ayneh.data.axes import ALPHA, order_of
 from ayneh.data.entries import entries
 from ayneh.data.found import Found
 from ayneh.data.labels import labels_of
+from ayneh.data.matlab import matlab_entries
 from ayneh.data.naming import choose
 from ayneh.data.raw import Raw, raw_of
 from ayneh.data.split import TENTH, digest, held_out, side
 from ayneh.data.split import by_position as by_position_of
+from ayneh.data.table import read_table
 from ayneh.errors import UserError
 from ayneh.ranges import levels, span_of
 
 READERS: dict[str, Callable[[Path], Raw]] = {  # by the end of a file's name
     ".npz": lambda path: raw_of(choose(entries(path), str(path)), path),
     ".npy": lambda path: raw_of(choose(entries(path), str(path)), path),
+    ".mat": lambda path: raw_of(choose(matlab_entries(path), str(path)), path),
+    ".csv": read_table,
+    ".csv.gz": read_table,
 }
 INSTEAD = {  # what other programs write, and what to do with it
     (".h5", ".hdf5", ".hdf", ".he5"): "HDF5 is not read: open it by h5py and save its arrays by numpy.savez_compressed",

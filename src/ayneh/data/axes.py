@@ -33,6 +33,11 @@ class Order:
         return self.to(np.broadcast_to(np.uint8(0), shape)).shape
 
 
+def is_flat(n: int) -> bool:
+    """Whether a row of n values can be a square image, grey or in colour."""
+    return bool(_square(n) or (n % 3 == 0 and _square(n // 3)))
+
+
 def _square(n: int) -> int:
     """The side of a square of n pixels, or 0."""
     side = math.isqrt(n)

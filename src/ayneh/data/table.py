@@ -1,0 +1,179 @@
+"""Images in a CSV file, one in a row, as Kaggle has MNIST: ``label,pixel0,...,pixel783``; plain or gzipped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from ayneh.data.axes import is_flat
+from ayneh.data.bounded import Stream, check_size, opened, printable, reading
+from ayneh.data.naming import kind_of
+from ayneh.data.raw import Part, Raw
+from ayneh.errors import UserError
+
+MOST_LINE = 4_000_000  # bytes; three planes of 512x512 values have less
+LINES = 2_000  # parsed at a time
+PIXEL = re.compile(r"([a-z]+[ _]?)?\d+([x_ .]\d+)*", re.I)  # pixel0, 1x1, f7
+OTHER = ("", "id", "index", "imageid", "usage")
+Line = tuple[int, str]  # its number from 1, and its text
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns are pixels, which is the label (None: none, as far as a header says), and their names."""
+
+    pixels: list[int]
+    label: int | None
+    names: list[str]  # empty without a header
+    delimiter: str
+    count: int
+
+
+def read_table(path: Path) -> Raw:
+    """Rows of pixels, and labels as numbers or strings. Raises UserError with line and column where one is wrong."""
+    numbers: list[np.ndarray] = []
+    words: list[str] = []
+    with reading(path, "a table of numbers"), opened(path) as file:
+        lines = _lines(path, file)
+        first = next(lines, None)
+        if first is None:
+            raise UserError(f"{path} is empty: it has no line.")
+        columns = _columns(first[1])
+        start = [] if columns.names else [first]
+        while chunk := [*start, *islice(lines, LINES)]:
+            start = []
+            numbers.append(_parsed(path, chunk, columns, words))
+            check_size(str(path), sum(part.size for part in numbers) * 4)
+    if not numbers:
+        raise UserError(f"{path} has no row below its header.")
+    pixels = np.concatenate(numbers)
+    labels: np.ndarray | None = _labels(words) if words else None
+    rest = [name for i, name in enumerate(columns.names) if i not in {*columns.pixels, columns.label}]
+    notes = [f"not used: {', '.join(printable(name, 40) for name in rest[:8])}"] if rest else []
+    if columns.label is None and not is_flat(pixels.shape[1]) and is_flat(pixels.shape[1] - 1):
+        labels, pixels, which = _without_label(pixels)
+        notes.append(f"the {which} column is the label")
+    if (np.floor(pixels) == pixels).all() and 1 < np.abs(pixels).max() < 2**15:
+        pixels = pixels.astype(np.int16)  # so that their range is decided as that of integers
+    return Raw((Part("", pixels, labels, "its rows", f"{path}: the label"),), None, tuple(notes))
+
+
+def _lines(path: Path, file: Stream) -> Iterator[Line]:
+    """The lines that are not empty. Raises UserError for bytes that are no text, and for endless lines."""
+    rest, number = b"", 0
+    while piece := file.read(1 << 20):
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            number += 1
+            if text := _text(path, line, number):
+                yield number, text
+        if len(rest) > MOST_LINE:
+            raise UserError(f"{path} has a line of more than {MOST_LINE:,} bytes (line {number + 1}): it is no table.")
+    if text := _text(path, rest, number + 1):
+        yield number + 1, text
+
+
+def _text(path: Path, line: bytes, number: int) -> str:
+    try:
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise UserError(f"{path} is not a text file in UTF-8 (line {number}): save it as CSV with that encoding.")
+    return text
+
+
+def _columns(first: str) -> Columns:
+    """What the first line says: it is a header unless all of its cells are numbers."""
+    delimiter = max(",;\t", key=first.count)
+    cells = [cell.strip().strip("\"'") for cell in first.split(delimiter)]
+    everything = list(range(len(cells)))
+    if all(_is_number(cell) for cell in cells):
+        return Columns(everything, None, [], delimiter, len(cells))
+    known = [i for i, name in enumerate(cells) if (kind_of(name) or ("",))[0] == "labels"]
+    odd = [i for i, name in enumerate(cells) if not PIXEL.fullmatch(name) and name.lower() not in OTHER]
+    label = known[0] if known else odd[0] if len(odd) == 1 and len(cells) > 2 else None
+    pixels = [i for i in everything if i != label and cells[i].lower() not in OTHER]
+    return Columns(pixels, label, cells, delimiter, len(cells))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _parsed(path: Path, lines: list[Line], columns: Columns, words: list[str]) -> np.ndarray:
+    """float32 (rows, pixels); the labels' cells are added to ``words``."""
+    texts = []
+    for number, line in lines:
+        found = line.count(columns.delimiter) + 1
+        if found != columns.count:
+            raise UserError(
+                f"{path} has {found:,} {'cell' if found == 1 else 'cells'} in line {number:,}, and {columns.count:,} "
+                "in the first: every row is one image."
+            )
+        if len(columns.pixels) < columns.count:
+            cells = line.split(columns.delimiter)
+            if columns.label is not None:
+                words.append(cells[columns.label].strip().strip("\"'"))
+            line = columns.delimiter.join([cells[i] for i in columns.pixels])
+        texts.append(line.replace('"', ""))
+    whole = _whole_numbers(columns.delimiter.join(texts), columns.delimiter)
+    if whole is not None:
+        return whole.reshape(len(texts), -1)
+    try:
+        return np.loadtxt(texts, np.float32, delimiter=columns.delimiter, comments=None, ndmin=2)
+    except ValueError as error:
+        raise _wrong_cell(path, lines, texts, columns) from error
+
+
+def _whole_numbers(text: str, delimiter: str) -> np.ndarray | None:
+    """float32 (cells,) of cells of one to three digits, as grey levels are: in a tenth of the time of loadtxt.
+
+    None if there is anything else.
+    """
+    codes = np.frombuffer(f"{text}{delimiter}".encode(), np.uint8)
+    between = codes == ord(delimiter)
+    digits, ends = codes - np.uint8(ord("0")), np.flatnonzero(between)
+    lengths = np.diff(ends, prepend=-1) - 1
+    if (digits[~between] > 9).any() or lengths.min() < 1 or lengths.max() > 3:
+        return None
+    values = digits[ends - 1].astype(np.float32)
+    for place in (2, 3):
+        longer = lengths >= place
+        values[longer] += digits[ends[longer] - place] * np.float32(10 ** (place - 1))
+    return values
+
+
+def _wrong_cell(path: Path, lines: list[Line], texts: list[str], columns: Columns) -> UserError:
+    for (number, _), text in zip(lines, texts, strict=True):
+        for i, cell in zip(columns.pixels, text.split(columns.delimiter), strict=False):
+            if not _is_number(cell):
+                name = f" ({printable(columns.names[i], 40)})" if columns.names else ""
+                return UserError(
+                    f"{path} has {printable(cell, 40)!r} in line {number:,}, column {i + 1:,}{name}, where a pixel is "
+                    "a number."
+                )
+    return UserError(f"{path} is not a table of numbers.")
+
+
+def _labels(words: list[str]) -> np.ndarray:
+    """Numbers if all cells are, else the cells."""
+    try:
+        return np.array([float(word) for word in words])
+    except ValueError:
+        return np.array(words)
+
+
+def _without_label(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+    """Labels, pixels, and which column the labels are: the first, unless that has one value and the last several."""
+    last = len(np.unique(table[:, 0])) == 1 and len(np.unique(table[:, -1])) > 1
+    return (table[:, -1], table[:, :-1], "last") if last else (table[:, 0], table[:, 1:], "first")
