@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 from ayneh.errors import UserError
 from ayneh.files import atomically
 from ayneh.reading import plain_file, typed
+from ayneh.text import plain
 
 _said: set[str] = set()  # sentences that this process has printed: the explorer reads a file again and again
 
@@ -125,4 +126,4 @@ def _copy(path: Path) -> Path:
 def _say(words: str) -> None:
     if words not in _said:
         _said.add(words)
-        print(words, file=sys.stderr)
+        print(plain(words), file=sys.stderr)

@@ -14,6 +14,7 @@ from rich.text import Text
 from ayneh.text import plain
 
 FRAME = 3  # columns of the terminal that each column of a table takes beside its cells, and one more for the last
+UNBROKEN = 100_000  # columns of a file or a pipe, whose lines are not wrapped
 Cell = str | Text
 
 
@@ -49,7 +50,8 @@ class Rows:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         widths = self.widths(options.max_width)
-        yield self.blocks(options.max_width) if widths is None else self.table(widths)
+        wide = options.max_width if options.is_terminal else UNBROKEN
+        yield self.blocks(wide) if widths is None else self.table(widths)
 
     def widths(self, most: int) -> list[int] | None:
         """The width of each column in a terminal of ``most`` columns; None if the cells do not fit."""

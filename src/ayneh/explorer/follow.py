@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import IO, Any
 
 from ayneh import older
 from ayneh.errors import UserError
 from ayneh.files import written_s
+from ayneh.forms import Line
+from ayneh.reading import typed
 from ayneh.visited import Visited
 
 MOST = 4000  # lines that are kept: every one or, of longer files, every 2nd, 4th, ...
 LONGEST = 8 << 20  # bytes of a line
 LARGEST_FINDINGS = 32 << 20  # bytes of findings.jsonl
 BLOCK = 1 << 20  # bytes that are read at once
-NEEDED = ("step", "epoch", "images", "wall_s")  # numbers without which a line is none of a run
 
 Numbered = tuple[int, dict[str, Any]]  # the line's number in the file, and its values in today's form
 
@@ -79,9 +79,8 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     """A line's values in today's form; None for what training does not write."""
     try:
         values = json.loads(line)
-        numbers = [values[name] for name in NEEDED]
-        ok = all(isinstance(x, int | float) and math.isfinite(x) for x in numbers)
-        return older.line(values) if ok else None
+        typed(values, Line, "a line")
+        return older.line(values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

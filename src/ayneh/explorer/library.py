@@ -243,7 +243,7 @@ def _data(config: Config) -> str:
 
 def _without_data(event: Mapping[str, Any]) -> dict[str, Any]:
     """A line of findings whose command names no path of the data."""
-    if not event["advice"]:
+    if not event.get("advice"):
         return dict(event)
     argv = [re.sub(r"^([a-z]+):.+", r"\1:...", word) for word in event["advice"]["argv"]]  # npz:/home/me/x.npz
     return {**event, "advice": {**event["advice"], "argv": argv}}

@@ -78,7 +78,7 @@ def spread(epochs: Sequence[int], n: int) -> list[int]:
 def _live(library: Library, run: int, replica: int) -> dict[str, bytes]:
     """The metrics and findings of one replica, and its newest picture."""
     live: dict[str, Any] = json.loads(library.live(run).body)
-    own = [event | {"replica": 0} for event in live["findings"] if event["replica"] == replica]
+    own = [event | {"replica": 0} for event in live["findings"] if event.get("replica", 0) == replica]
     lines = [of_replicas(line, range(replica, replica + 1)) for line in live["lines"]]
     live |= {"lines": lines, "training": False, "pictures": live["pictures"][-1:], "findings": own}
     found = {f"/api/runs/{run}/live": json.dumps(live).encode()}
