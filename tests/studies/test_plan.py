@@ -89,21 +89,110 @@ def test_looks_include_the_first_and_the_last_epoch():
         ({"arms": {"a": {}, "b": {"seed": 3}}}, "is set by the study"),
         ({"arms": {"a": {}}}, "s has 1 arm; a comparison needs two"),
         ({"factors": {"batch": [32]}}, "the factor batch has one level"),
-        ({"arms": {"a": {}, "A": {}}}, "would share one folder"),
+        ({"arms": {"a": {}, "a ": {}}}, "s: the arms 'a' and 'a ' look the same: rename one"),
+        ({"arms": {"\u00e9": {}, "e\u0301": {}}}, "look the same"),
+        ({"arms": {"a": {}, "b\x1b[31m": {}}}, "with the control character U+001B"),
+        ({"arms": {"a": {}, " ": {}}}, "the name of an arm is empty"),
+        ({"arms": {"a": {}, "b" * 300: {}}}, "has 300 letters"),
+        ({"name": ""}, "The study's name is empty"),
+        ({"swaps": {"a\nb": {}}}, "the name of a swap is 'a\\nb'"),
         ({"base": "digit"}, "There is no preset called 'digit'. Did you mean 'digits'"),
         ({"outcome": ["fd"]}, "There is no field of a study called 'outcome'. Did you mean 'outcomes'"),
         ({"looks": [100]}, "looks has 100; the epochs run from 0 to 99"),
         ({"margin": 10}, "margin is 10"),
         ({"asks": [{"arm": "c", "reference": "a"}]}, "There is no arm called 'c'"),
-        ({"asks": [{"arms": "b"}]}, "of the wrong kind"),
-        ({"seeds": "five"}, "of the wrong kind"),
+        ({"asks": [{"arms": "b"}]}, "s: asks[0]: There is no field of a comparison called 'arms'. Did you mean 'arm'"),
+        ({"asks": [{"arm": "b"}]}, "asks[0].reference is missing"),
+        ({"asks": 3}, "s: asks is 3; it must be a list"),
+        ({"asks": ["b"]}, 's: asks[0] is "b"; it must be an object'),
+        ({"seeds": "five"}, 's: seeds is "five"; it must be a whole number'),
+        ({"seeds": "8"}, 's: seeds is "8"; it must be a whole number'),
+        ({"seeds": True}, "s: seeds is true; it must be a whole number"),
+        ({"seeds": 2.5}, "s: seeds is 2.5; it must be a whole number"),
+        ({"outcomes": 3}, "s: outcomes is 3; it must be a list"),
+        ({"outcomes": "fd"}, 's: outcomes is "fd"; it must be a list'),
+        ({"outcomes": []}, "outcomes is []; it must name at least one"),
+        ({"outcomes": ["fd", "fd"]}, "each once"),
+        ({"margin": "0.1"}, 's: margin is "0.1"; it must be a number'),
+        ({"looks": [0, "1"]}, 's: looks[1] is "1"; it must be a whole number'),
+        ({"base": ["digits"]}, 's: base is ["digits"]; it must be text'),
+        ({"question": 3}, "s: question is 3; it must be text"),
+        ({"images": 10**9}, "images is 1000000000; it must be at most 100,000"),
+        ({"budget_minutes": -1}, "budget_minutes is -1; it must be more than 0"),
         ({"arms": 3}, "s: arms should be a table"),
+        ({"arms": {"a": {}, "b": 3}}, "s: arms.b should be a table, not 3"),
+        ({"arms": {"a": {}, "b": {"prior": {"name": {"deep": {"er": 1}}}}}}, "'prior.name.deep.er'"),
+        ({"arms": {"a": {}, "b": {"seeds": "8"}}}, "s: b: seeds is '8'; it must be a whole number"),
+        ({"set": ["a"]}, "s: set should be a table"),
+        ({"factors": {"batch": [32, "64"]}}, 'batch is "64"; it must be a whole number'),
+        ({"factors": {"batch": [32, {}]}}, "has a level that changes nothing"),
+        ({"seeds": 10**8}, "seeds is 100000000; it must be at most 4,000"),
+        ({"arms": {"a": {"seeds": 10**8}, "b": {}}}, "has 100,000,005 runs (2 arms with their seeds); at most 4,000"),
+        ({"seeds": 4000}, "has 8,000 runs"),
+        ({"factors": {name: list(range(1, 400)) for name in ("batch", "epochs", "keep.sample_epochs")}},
+         "has 127,042,398 arms, the product of its factors' levels counted; at most 500"),
+        ({"swaps": {"x": {"batch": 3}}}, "swaps.x changes batch; a swap may change the prior alone"),
+        ({"swaps": {"x": {"prior": {"nam": "uniform"}}}}, "'prior.nam'. Did you mean 'prior.name'"),
+        ({"swaps": {"x": 3}}, "s: swaps.x should be a table"),
     ],
 )  # fmt: skip
 def test_bad_studies_are_refused_in_words(values, words):
     with pytest.raises(UserError) as error:
         from_dict(ARMS | values, "s")
     assert words in str(error.value)
+
+
+def test_levels_are_called_by_what_distinguishes_them():
+    """Two levels that looked alike became one arm without a word."""
+    rates = from_dict({"name": "s", "factors": {"optimizer": {"lr": [0.001, 0.0010000001, 0.01]}}}, "s")
+    assert list(rates.cells()) == ["lr 0.001", "lr 0.0010000001", "lr 0.01"]
+    assert len({run.place for run in rates.runs()}) == 15
+    priors = [
+        {"name": "uniform", "low": 0.0, "high": 1.0},
+        {"name": "uniform", "low": -1.0, "high": 1.0},
+        {"name": "normal"},
+    ]
+    study = from_dict({"name": "s", "factors": {"prior": priors}}, "s")
+    assert list(study.cells()) == ["uniform, low 0.0", "uniform, low -1.0", "normal"]
+    assert [run.config.prior.low for run in study.runs()][::5] == [0.0, -1.0, None]
+    some = [{"name": "mlp"}, {"name": "mlp", "width": 8}]
+    assert list(from_dict({"name": "s", "factors": {"net": some}}, "s").cells()) == ["mlp, width none", "mlp, width 8"]
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [
+        ({"optimizer": {"lr": [0.1, 0.2, 0.1]}}, "the factor optimizer.lr has the same level twice (0.1 and 0.1)"),
+        ({"batch": [32, 32]}, "the same level twice (32 and 32)"),
+        ({"optimizer": {"lr": [1, 1.0]}}, "the same level twice (1 and 1.0)"),
+        ({"net": [{"name": "mlp"}, {"name": "mlp"}]}, 'the same level twice ({"name": "mlp"} and {"name": "mlp"})'),
+    ],
+)
+def test_equal_levels_are_refused_with_both_named(factors, words):
+    with pytest.raises(UserError) as error:
+        from_dict({"name": "s", "factors": factors}, "s")
+    assert words in str(error.value)
+
+
+def test_an_arm_may_not_be_called_as_a_level_of_another():
+    arms = {"a": {}, "a, lr 0.1": {"optimizer": {"lr": 0.5}}}
+    with pytest.raises(UserError, match="two arms are called 'a, lr 0.1'"):
+        from_dict({"name": "s", "arms": arms, "factors": {"optimizer": {"lr": [0.1, 0.2]}}}, "s")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["outcomes = 3", 'seeds = "8"', "seeds = 100000000", "a = " + "[" * 2000 + "]" * 2000, "arms = [1, 2]", "\x00",
+     "[arms.a]\n[arms.b]\nepochs = inf", "[arms.a]\n[arms.b]\nepochs = 2020-01-01", "seeds = 1" + "0" * 5000,
+     "seed = 8", "[set]\nprior = 3", "[[factors]]\nx = 1", "name = 3", 'outcomes = ["fd"'],
+)  # fmt: skip
+def test_a_wrong_file_is_one_sentence_that_names_it(tmp_path, text):
+    file = tmp_path / "wrong.toml"
+    file.write_text(text)
+    with pytest.raises(UserError) as error:
+        read(str(file))
+    assert "wrong" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_files_that_are_not_studies(tmp_path):

@@ -10,6 +10,7 @@ import tyro
 
 from ayneh.screen import Rows, say, show
 from ayneh.studies.ledger import Ledger
+from ayneh.studies.names import file_name
 from ayneh.studies.plan import Study, read
 from ayneh.studies.progress import LiveTable, cores, table_of
 from ayneh.terminal import Interrupt, Terminal
@@ -59,7 +60,7 @@ def study(
     if action == "plan":
         _plan(asked, forecast(asked, workers, device, say=terminal.say))
         return
-    ledger = Ledger.create(out or Path("runs") / f"study-{asked.name}", asked)
+    ledger = Ledger.create(out or Path("runs") / f"study-{file_name(asked.name)}", asked)
     with ledger.locked():
         terminal.say(f"{ledger.folder}: measuring {len(asked.groups())} groups of {len(ledger.runs)} runs")
         cost = forecast(asked, workers, device, ledger.unfinished(), terminal.say)

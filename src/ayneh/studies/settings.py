@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from ayneh.config import Data, flatten
 from ayneh.errors import UserError
 from ayneh.studies.ledger import Ledger
+from ayneh.studies.names import file_name
 from ayneh.studies.plan import BUILT_IN, Study, read
 
 PACKAGES = ("ayneh", "torch", "numpy", "scipy", "scikit-learn", "matplotlib")
@@ -28,13 +30,14 @@ def as_toml(study: Study) -> str:
 
 def command(ledger: Ledger) -> str:
     """The command that plays this study: by its name if it is a built-in one."""
-    study = ledger.study
+    study, name = ledger.study, file_name(ledger.study.name)
+    file = BUILT_IN / f"{name}.toml"
     try:
-        built_in = (BUILT_IN / f"{study.name}.toml").is_file() and read(str(BUILT_IN / f"{study.name}.toml")) == study
+        built_in = file.is_file() and read(str(file)) == study
     except UserError:
         built_in = False
-    what = study.name if built_in else f"{study.name}.toml"
-    return f"ayneh study run {what} --out {ledger.folder}"
+    what = name if built_in else f"{name}.toml"
+    return f"ayneh study run {shlex.quote(what)} --out {shlex.quote(str(ledger.folder))}"
 
 
 def base_settings(study: Study) -> dict[str, str]:

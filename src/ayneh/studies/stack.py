@@ -21,6 +21,7 @@ from ayneh.evaluation import judge_of, read_images
 from ayneh.judge.verdict import Judge
 from ayneh.pictures import grid, save_png
 from ayneh.record import Record
+from ayneh.studies.names import file_name
 from ayneh.studies.plan import Run, Study
 from ayneh.terminal import Clock
 from ayneh.training.journal import Habits, Journal, Now
@@ -93,7 +94,7 @@ def _end(run: Run, journal: Journal, match: Match, ema: Tensor, study: Study, wa
         sampler.prior = prior_of(swapped)
         scores = Scorer(judge(config.data), study.images).score([sampler])
         swaps[name] = {metric: score for metric, (score,) in scores.items()}
-        save_png(record.swap_path(name), grid(sampler.draw("samples", PICTURED)))
+        save_png(record.swap_path(file_name(name)), grid(sampler.draw("samples", PICTURED)))
     outcome: dict[str, Any] = {"arm": run.arm, "seed": run.seed, "diverged": None, "swaps": swaps}
     if fallen:
         epoch = fallen.step // match.steps_per_epoch

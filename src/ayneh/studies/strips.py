@@ -13,6 +13,7 @@ from ayneh.pages.sheet import data_address, read_picture
 from ayneh.record import Record
 from ayneh.studies.comparisons import values
 from ayneh.studies.ledger import Ledger
+from ayneh.studies.names import file_name
 from ayneh.studies.results import Result, outcome_named
 
 COLUMNS = 6  # of a run's pictures: the root of stack.PICTURED, whose import would load torch
@@ -57,7 +58,7 @@ def strip(ledger: Ledger, found: Sequence[Result], outcome: str, epochs: Sequenc
         run.value(outcome),
         run.failure(),
         tuple(cut(record.sample_path(epoch, 0, 1)) for epoch in epochs),
-        {name: cut(record.swap_path(name)) for name in ledger.study.swaps},
+        {name: cut(record.swap_path(file_name(name))) for name in ledger.study.swaps},
     )
 
 
