@@ -69,3 +69,25 @@ def share_of(test: str) -> float | None:
         return float(test)
     except ValueError:
         return None
+
+
+@dataclass(frozen=True)
+class AsRead:
+    """How a data set is read, as flags of a verb that takes it by name: fields of `Data`."""
+
+    resize: Annotated[int | None, Range(1)] = None
+    """Crop every image to its central square and scale it to this many pixels a side (default: keep its size)."""
+    test: str | None = None
+    """folder:PATH, file:PATH: test images, as a FOLDER or file of their own, or as a SHARE like 0.2 (default: 0.1)."""
+    range: tuple[float, float] | None = None
+    """The values that are black and white in files of arrays (default: from the type; floats: 0 1 or -1 1)."""
+    skip_broken: bool = False
+    """Leave out files of a folder that cannot be read as images, and count them (default: stop at the first)."""
+    background: str = Data.background
+    """What transparent pixels lie on: black, white or #rrggbb."""
+    split: str = Data.split
+    """folder:PATH, file:PATH: hold out test images by a hash of their content, or by position (as earlier versions)."""
+
+    def of(self, name: str) -> Data:
+        """The data set of this name, read so."""
+        return Data(name, **vars(self))

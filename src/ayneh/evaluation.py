@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # torch takes seconds to import: functions import it when the
     from ayneh.judge.features import FeatureNet
     from ayneh.judge.verdict import Judge
 
+MOST_EPOCHS = 10_000  # of a judge's training
 Say = Callable[[str], None]
 
 
@@ -36,11 +38,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("AYNEH_CACHE") or platformdirs.user_cache_dir("ayneh"))
 
 
-def read_images(data: Data, split: str = "train", run: Path | None = None, say: Say = silent) -> Images:
+def read_images(
+    data: Data, split: str = "train", run: Path | None = None, say: Say = silent, flag: str = "--data."
+) -> Images:
     """The images of a run: of the training split at most ``limit``, or all of another split.
 
-    run: its folder, for the error message; say: gets the line of what was understood.
-    Raises UserError if the images are missing or damaged.
+    run: its folder, for the error message; say: gets the line of what was understood; flag: what begins the flags
+    of these data in messages. Raises UserError if the images are missing or damaged.
     """
     from ayneh.data.sources import load
 
@@ -60,34 +64,57 @@ def read_images(data: Data, split: str = "train", run: Path | None = None, say: 
         skip_broken=data.skip_broken,
         background=data.background,
         divide=data.split,
+        flag=flag,
     )
     say(images.understood)
     return images
 
 
-def judge_of(data: Data, run: Path | None = None) -> Judge:
-    """The judge of a run's data. Raises UserError if there is none yet, or if files are missing or damaged."""
+def judge_of(data: Data, run: Path | None = None, say: Say = silent, flag: str = "--data.") -> Judge:
+    """The judge of a run's data; ``say`` and ``flag`` are those of `read_images`.
+
+    Raises UserError if there is none yet, or if files are missing or damaged.
+    """
     from ayneh.judge.verdict import Judge
 
-    train, test = read_images(data, "train", run).pixels, read_images(data, "test", run)
+    train, test = read_images(data, "train", run, say, flag), read_images(data, "test", run, flag=flag)
     nets = nets_of(data, train, run)
-    return Judge(data.name, nets, train, test.pixels, cache_folder() / "floors", test.labels)
+    return Judge(data.name, nets, train.pixels, test.pixels, cache_folder() / "floors", test.labels)
 
 
-def nets_of(data: Data, train: Tensor, run: Path | None = None) -> dict[str, FeatureNet]:
-    """The panel shipped for this data set, or the one that `ayneh judge train` made from all of its training images."""
-    from ayneh.judge.features import PANELS, load, shipped
+def nets_of(data: Data, train: Images, run: Path | None = None) -> dict[str, FeatureNet]:
+    """The panel shipped for this data set, or the one that `ayneh judge train` made from all of its training images.
 
+    Of a data set with a panel, one that was trained for images resized as here comes first.
+    """
+    from ayneh.judge import trained
+    from ayneh.judge.features import PANELS, shipped
+
+    if data.name in PANELS and data.resize is None:
+        return {net: shipped(net) for net in PANELS[data.name].names}
+    whole = train if data.limit is None else read_images(replace(data, limit=None), "train", run)
+    if nets := trained.find(trained_folder(whole.pixels), whole.classes):
+        return nets
     if data.name in PANELS:
         return {net: shipped(net) for net in PANELS[data.name].names}
-    whole = train if data.limit is None else read_images(replace(data, limit=None), "train", run).pixels
-    files = sorted(trained_folder(whole).glob("*.safetensors"))
-    if not files:
-        resize = "" if data.resize is None else f" --resize {data.resize}"
-        raise UserError(
-            f"There is no judge for {data.name} yet: train one with `ayneh judge train --data {data.name}{resize}`."
-        )
-    return {file.stem.partition("-")[2]: load(file)[0] for file in files}
+    raise UserError(
+        f"There is no judge for {data.name} as it is now (nor does one count whose training was cut short): train one "
+        f"with `{training_command(data, run)}`."
+    )
+
+
+def training_command(data: Data, run: Path | None = None) -> str:
+    """The command that trains the judge of these data. run: a run on them, if its folder is there."""
+    if run is not None and run.is_dir():
+        return f"ayneh judge train {shlex.quote(str(run))}"
+    words = ["ayneh", "judge", "train", "--data", data.name]
+    words += [] if data.resize is None else ["--resize", str(data.resize)]
+    words += [] if data.test is None else ["--test", data.test]
+    words += [] if data.range is None else ["--range", *(f"{end:g}" for end in data.range)]
+    words += ["--skip-broken"] if data.skip_broken else []
+    words += [] if data.background == Data.background else ["--background", data.background]
+    words += [] if data.split == Data.split or data.path() is None else ["--split", data.split]
+    return shlex.join(words)
 
 
 def trained_folder(train: Tensor) -> Path:
@@ -95,9 +122,6 @@ def trained_folder(train: Tensor) -> Path:
     from ayneh.judge.features import fingerprint
 
     return cache_folder() / "judges" / fingerprint(train)[:16]
-
-
-# -- training a judge --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -108,28 +132,29 @@ class Trained:
     accuracy: dict[str, float | None]
 
 
-def train_judge(data: str, resize: int | None = None, epochs: int | None = None, say: Say = silent) -> Trained:
-    """Train the judge of a data set on its training split, and keep it in the cache.
+def train_judge(data: Data, run: Path | None = None, epochs: int | None = None, say: Say = silent) -> Trained:
+    """Train the judge of a data set on all of its training split, and keep it in the cache.
 
-    data: also folder:PATH and file:PATH; epochs: None for 600,000 images, at most 150 epochs.
+    run: a run on these data, for messages; epochs: None for 600,000 images, at most 150 epochs.
     """
-    from ayneh.data.sources import load
-    from ayneh.judge.features import save
-    from ayneh.judge.training import accuracy, panel
+    from ayneh.judge import trained
+    from ayneh.judge.features import PANELS
 
-    if epochs is not None and epochs < 1:
-        raise UserError(f"epochs is {epochs}; a judge is trained for at least one.")
-    train, test = load(data, "train", resize=resize, flag="--"), load(data, "test", resize=resize, flag="--")
-    say(train.understood)
+    if epochs is not None and not 1 <= epochs <= MOST_EPOCHS:
+        raise UserError(f"--epochs is {epochs}; it must lie between 1 and {MOST_EPOCHS:,}.")
+    if data.name in PANELS and data.resize is None:
+        raise UserError(
+            f"The judge of {data.name} comes with ayneh: `ayneh evaluate RUN` uses it. There is no training."
+        )
+    data, flag = replace(data, limit=None), "--" if run is None else "--data."
+    train, test = read_images(data, "train", run, say, flag), read_images(data, "test", run, flag=flag)
     height, width = train.pixels.shape[2:]
     if height != width or height < 4:
-        raise UserError(f"The images of {data} are {height}x{width}; a judge needs squares of 4 or more: --resize N.")
+        raise UserError(
+            f"The images of {data.name} are {height}x{width}; a judge needs squares of 4 or more: resize them with "
+            "--resize N, here and (as --data.resize N) in training."
+        )
     epochs = epochs or min(150, math.ceil(600_000 / len(train.pixels)))
-    folder, measured = trained_folder(train.pixels), {}
-    for index, (name, net) in enumerate(panel(train.pixels, train.labels, train.classes, epochs, say)):
-        notes: dict[str, float] = {}
-        if net.classes and test.labels is not None:
-            notes["accuracy_test"] = accuracy(net, test.pixels, test.labels)
-        save(folder / f"{index}-{name}.safetensors", net, data=data, epochs=epochs, **notes)
-        measured[name] = notes.get("accuracy_test")
-    return Trained(folder, measured)
+    folder = trained_folder(train.pixels)
+    sets = train.pixels, train.labels, train.classes, (test.pixels, test.labels)
+    return Trained(folder, trained.train(folder, *sets, epochs, data.name, say))

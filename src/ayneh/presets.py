@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 from ayneh.config import Config, Data, Keep, Net, Optimizer, Prior, Rules
 from ayneh.errors import UserError, pick
@@ -115,16 +117,30 @@ MEANT = {  # a name in the literature without a preset -> the command that train
     "wgan": WGAN_GP,
     "wgan-gp": WGAN_GP,
     "r3gan": "ayneh train stacked",
-    "fashion-mnist": "ayneh train mirror --data.name fashion-mnist",
-    "kmnist": "ayneh train mirror --data.name kmnist",
+    "mlp": "ayneh train digits --net.name mlp",
+    **dict.fromkeys(("fashion-mnist", "fashionmnist", "fashion"), "ayneh train mirror --data.name fashion-mnist"),
+    **dict.fromkeys(("kmnist", "k-mnist", "kuzushiji"), "ayneh train mirror --data.name kmnist"),
+    **dict.fromkeys(("stacked-mnist", "stackedmnist"), "ayneh train stacked"),
 }
+ELSEWHERE = (  # how the names of data sets begin that people know and ayneh does not have
+    *("cifar", "celeb", "svhn", "imagenet", "lsun", "stl10", "stl-10", "emnist", "omniglot", "ffhq", "usps"),
+)
 
 
 def preset(name: str) -> Preset:
     """The preset of this name. For a data set or a GAN of the literature, the UserError names the command to use."""
-    word, on_data = name.lower(), [other for other, found in PRESETS.items() if found.config.data.name == name.lower()]
+    word = name.lower().replace("_", "-")
+    on_data = [other for other, found in PRESETS.items() if found.config.data.name == word]
     if Data(name).path() is not None:
-        raise UserError(f"There is no preset called {name!r}; `ayneh train digits --data.name {name}` trains it.")
+        raise UserError(f"There is no preset called {name!r}; `{_on(name)}` trains it.")
+    if name not in PRESETS and Path(name).expanduser().exists():
+        data = f"{'folder' if Path(name).expanduser().is_dir() else 'npz'}:{name}"
+        raise UserError(f"{name!r} is a file or folder and no preset; `{_on(data)}` trains on it.")
+    if word.startswith(ELSEWHERE):
+        raise UserError(
+            f"There is no preset called {name!r}, and no such data set comes with ayneh: save its images into a folder "
+            f"or an .npz file; then `{_on('folder:PATH')}`, or npz:PATH, trains on them."
+        )
     if name in PRESETS or not (on_data or word in MEANT):
         return pick(PRESETS, name, "preset")
     if on_data:
@@ -133,3 +149,8 @@ def preset(name: str) -> Preset:
             f"{on_data[0]}`."
         )
     raise UserError(f"There is no preset called {name!r}; `{MEANT[word]}` trains it.")
+
+
+def _on(data: str) -> str:
+    """The command that trains on the user's own files."""
+    return f"ayneh train digits --data.name {data if data.endswith(':PATH') else shlex.quote(data)}"

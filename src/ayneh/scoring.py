@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ayneh.config import Data
+from ayneh.dataset import AsRead
 from ayneh.errors import UserError
-from ayneh.evaluation import Say, cache_folder, judge_of, silent
+from ayneh.evaluation import Say, cache_folder, judge_of, silent, training_command
 from ayneh.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
@@ -56,10 +57,10 @@ def evaluate(
     if data.name == STACKED:
         report = _stacked(draw, n or PLUG_IN, data.resize)
     else:
-        judge = _judge(data, judges, record.folder)
+        judge = _judge(data, judges, say, record.folder)
         total = min(n or 10_000, len(judge.reference.test))
         say(f"{record.folder}: drawing {total} images")
-        report = _judged(judge, judge.unframed(torch.cat(list(draw(0, total)))), inception, say)
+        report = _advised(_judged(judge, judge.unframed(torch.cat(list(draw(0, total)))), inception, say), data)
     return replace(report, run=str(record.folder), step=checkpoint.step, replica=replica)
 
 
@@ -75,19 +76,29 @@ def evaluate_images(
 
     They are made like the data's, and the report's notes say how. middle: take so many pixels in the middle of each.
     """
-    judge = _judge(data, judges)
+    judge = _judge(data, judges, say, flag="--")
     alike = as_the_data(images, judge, middle)
     report = _judged(judge, alike.pixels, inception, say)
     reading = judge.reading(alike.scaled_from, alike.again) if alike.scaled_from else report.reading
-    return replace(report, notes=alike.notes, reading=reading)
+    resize = alike.scaled_from or data.resize
+    return _advised(replace(report, notes=alike.notes, reading=reading), replace(data, resize=resize))
 
 
-def images_at(place: str, resize: int | None = None) -> Tensor:
-    """The images in a folder, .npz or .npy file: uint8 (N, C, H, W). resize: see `data.sources.load`."""
+def images_at(place: str, read: AsRead = AsRead(), say: Say = silent) -> Tensor:  # noqa: B008 - it is frozen
+    """The images in a folder or a file: uint8 (N, C, H, W). ``say`` gets the line of what was understood."""
     from ayneh.data.sources import load
 
-    kind = "folder" if Path(place).expanduser().is_dir() else "npz"
-    return load(f"{kind}:{place}", "all", resize=resize).pixels
+    found = load(
+        f"{'folder' if Path(place).expanduser().is_dir() else 'file'}:{place}",
+        "all",
+        resize=read.resize,
+        range=read.range,
+        skip_broken=read.skip_broken,
+        background=read.background,
+        flag="--",
+    )
+    say(found.understood)
+    return found.pixels
 
 
 # -- images from anywhere ----------------------------------------------------------------------------------------------
@@ -215,11 +226,20 @@ def _order(reports: Mapping[str, Report]) -> list[str]:
 # -- a judge at work ---------------------------------------------------------------------------------------------------
 
 
-def _judge(data: Data, judges: Judges | None, run: Path | None = None) -> Judge:
+def _judge(data: Data, judges: Judges | None, say: Say, run: Path | None = None, flag: str = "--data.") -> Judge:
     judges = {} if judges is None else judges
     if data not in judges:
-        judges[data] = judge_of(data, run)
+        judges[data] = judge_of(data, run, say, flag)
     return judges[data]
+
+
+def _advised(report: Report, data: Data) -> Report:
+    """The report with advice where its classifier is not to be trusted."""
+    if report.reading is None or report.reading.trusted:
+        return report
+    size = report.reading.size
+    advice = f"`{training_command(data)}` trains a judge that reads images of {size}x{size} pixels."
+    return replace(report, notes=(*report.notes, advice))
 
 
 def _judged(judge: Judge, fakes: Tensor, inception: bool, say: Say) -> Report:

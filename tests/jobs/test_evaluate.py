@@ -160,7 +160,7 @@ def _save(path, array):
     ],
 )
 def test_bad_images_give_one_clear_line(make, words, tmp_path, ayneh):
-    status, _, err = ayneh("evaluate", "--images", make(tmp_path), "--data", "digits")
+    status, _, err = ayneh("evaluate", "--images", make(tmp_path), "--data", "digits", "--quiet")
     assert status == 2
     assert len(err.strip().splitlines()) <= 2
     assert words in err

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json as json_format
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from ayneh import __version__, scoring
 from ayneh.config import Data
+from ayneh.dataset import AsRead
 from ayneh.errors import UserError
 from ayneh.record import Record
 from ayneh.screen import Rows, say, show
@@ -25,7 +26,7 @@ def evaluate(
     runs: tyro.conf.Positional[tuple[Path, ...]] = (),
     images: str | None = None,
     data: str | None = None,
-    resize: int | None = None,
+    read: Annotated[AsRead, tyro.conf.arg(name="")] = AsRead(),  # noqa: B008 - it is frozen
     middle: int | None = None,
     n: int | None = None,
     epoch: int | None = None,
@@ -43,7 +44,7 @@ def evaluate(
         runs: run folders.
         images: also score the images in this folder, .npz or .npy file.
         data: what these images imitate (default: the data of the first run).
-        resize: crop these images and the data to their central squares and scale them to this many pixels a side.
+        read: how these images, and the data that they imitate, are read.
         middle: cut the frame of these images: judge this many pixels a side in the middle of each.
         n: number of images to draw from a run: 10,000, at most as many as the test split has; stacked-mnist: any
             number, 26,000.
@@ -55,8 +56,11 @@ def evaluate(
     """
     if not runs and images is None:
         raise UserError("There is nothing to evaluate: give a run folder, or --images with a folder or .npz file.")
-    if images is None and (resize is not None or middle is not None):
-        raise UserError("--resize and --middle are for --images; the images of a run have the size it was trained on.")
+    if images is None and (read != AsRead() or middle is not None):
+        raise UserError(
+            "--resize, --middle and what else says how files are read are for --images; the images of a run have the "
+            "size that it was trained on."
+        )
     terminal = Terminal(quiet)
     judges: scoring.Judges = {}
     reports: dict[str, Report] = {}
@@ -66,10 +70,10 @@ def evaluate(
         record.write_report("evaluation", _plain(report), epoch, replica)
         reports[str(run)] = report
     if images is not None:
-        source = Data(data) if data else _data_of_first(runs)
-        if resize is not None:
-            source = replace(source, resize=resize)
-        found = scoring.images_at(images, resize)
+        source = read.of(data) if data else _data_of_first(runs)
+        if read.resize is not None:
+            source = replace(source, resize=read.resize)
+        found = scoring.images_at(images, read, terminal.say)
         reports[images] = scoring.evaluate_images(found, source, inception, judges, terminal.say, middle)
     if json:
         print(json_format.dumps({label: _plain(report) for label, report in reports.items()}, indent=2))

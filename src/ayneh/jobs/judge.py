@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 import tyro
 
+from ayneh.dataset import AsRead
+from ayneh.errors import UserError
 from ayneh.evaluation import train_judge
+from ayneh.record import Record
 from ayneh.screen import say
 from ayneh.terminal import Terminal
 
 
 def judge(
     action: tyro.conf.Positional[Literal["train"]],
-    data: str,
-    resize: int | None = None,
+    run: tyro.conf.Positional[Path | None] = None,
+    data: str | None = None,
+    read: Annotated[AsRead, tyro.conf.arg(name="")] = AsRead(),  # noqa: B008 - it is frozen
     epochs: int | None = None,
     quiet: bool = False,
 ) -> None:
-    """Train the judge of a data set on its training split, and keep it in the cache.
+    """Train the judge of a run's data, or of any data set, on its training split, and keep it in the cache.
 
     With labels: three classifiers from different seeds and a frozen random net. Without: an encoder
     (SimCLR) and a frozen random net.
 
     Args:
         action: train.
-        data: fashion-mnist, kmnist, folder:PATH or file:PATH.
-        resize: pixels a side, as the runs have it (default: leave the images as they are).
+        run: a run folder: its data, read as the run reads them.
+        data: instead of a run: fashion-mnist, kmnist, folder:PATH or npz:PATH.
+        read: how the data are read: as the runs have it in --data.resize and so on.
         epochs: passes over the data (default: enough for 600,000 images, at most 150).
         quiet: print the result only.
     """
-    trained = train_judge(data, resize, epochs, Terminal(quiet).say)
+    if (run is None) == (data is None):
+        raise UserError("Name a run folder, or the data with --data: `ayneh judge train runs/NAME`.")
+    if run is not None and read != AsRead():
+        raise UserError(f"{run} says how its images are read: leave out what does so here, or give --data.")
+    source = read.of(str(data)) if run is None else Record.open(run).config().data
+    trained = train_judge(source, run, epochs, Terminal(quiet).say)
     for name, accuracy in trained.accuracy.items():
-        say(f"{name}: {'no labels' if accuracy is None else f'accuracy_test {accuracy:.4f}'}")
-    say(f"judge of {data}: {trained.folder}", whole=True)
+        say(f"{name}: {'no classes' if accuracy is None else f'accuracy_test {accuracy:.4f}'}")
+    say(f"judge of {source.name}: {trained.folder}", whole=True)

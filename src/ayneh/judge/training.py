@@ -6,6 +6,7 @@ All are deterministic functions of (training images, seed) on one machine with o
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 
 import torch
@@ -16,6 +17,9 @@ from ayneh.judge.features import N_FEATURES, FeatureNet, fit, see
 
 Report = Callable[[str], None]
 SEEDS = 3  # classifiers of a panel
+BATCH, BATCH_OF_PAIRS = 128, 256  # images in a batch of a classifier, of an encoder
+MEASURED = 4  # steps behind a forecast
+REPORTS = 20  # lines on the progress of a net, at most
 SHORT = 5  # steps that a one-cycle schedule needs: of four the rise takes one, and PyTorch divides by one less
 
 
@@ -63,7 +67,7 @@ def _minimise(
     gen: torch.Generator,
     report: Report,
 ) -> None:
-    """AdamW under a one-cycle learning rate; reports the mean loss of every epoch."""
+    """AdamW under a one-cycle learning rate; reports the mean loss of up to `REPORTS` epochs."""
     optimiser = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=0.01)
     total, steps = 0.0, n // batch
     schedule: torch.optim.lr_scheduler.LRScheduler
@@ -80,7 +84,8 @@ def _minimise(
         schedule.step()
         total += float(loss.detach())
         if step % steps == 0:
-            report(f"epoch {epoch + 1}/{epochs}  loss {total / steps:.4f}")
+            if (epoch + 1) % math.ceil(epochs / REPORTS) == 0 or epoch + 1 == epochs:
+                report(f"epoch {epoch + 1}/{epochs}  loss {total / steps:.4f}")
             total = 0.0
 
 
@@ -98,54 +103,78 @@ def panel(
     """
     size = pixels.shape[-1]
     if labels is None:
-        report("training simclr")
-        yield "simclr", train_encoder(pixels, size, seed=0, epochs=epochs, report=report)
+        say = _prefixed("simclr", report)
+        yield "simclr", train_encoder(pixels, size, seed=0, epochs=epochs, report=say)
     else:
+        count = classes or int(labels.max()) + 1
         for seed in range(SEEDS):
-            report(f"training cnn-{seed}")
-            count = classes or int(labels.max()) + 1
-            yield f"cnn-{seed}", train_classifier(pixels, labels, count, size, seed=seed, epochs=epochs, report=report)
+            say = _prefixed(f"cnn-{seed}, {seed + 1} of {SEEDS}", report)
+            yield f"cnn-{seed}", train_classifier(pixels, labels, count, size, seed=seed, epochs=epochs, report=say)
     yield "random", random_net(pixels, size, seed=0)
+
+
+def _prefixed(what: str, report: Report) -> Report:
+    return lambda words: report(f"{what}: {words}")
+
+
+def forecast(pixels: Tensor, labels: Tensor | None, classes: int | None, epochs: int) -> str:
+    """How long `panel` takes on this machine, by a few steps of its first net, as a sentence."""
+    batch = BATCH_OF_PAIRS if labels is None else BATCH
+    few, size = pixels[: MEASURED * batch], pixels.shape[-1]
+    begin = time.perf_counter()
+    if labels is None:
+        train_encoder(few, size, seed=0, epochs=1, report=_silent)
+    else:
+        count = classes or int(labels.max()) + 1
+        train_classifier(few, labels[: len(few)], count, size, seed=0, epochs=1, report=_silent)
+    seconds_a_step = (time.perf_counter() - begin) / (len(few) // batch)
+    nets = SEEDS if labels is not None else 1
+    minutes = nets * epochs * (len(pixels) // batch) * seconds_a_step / 60
+    about = f"about {minutes:.0f} minutes" if minutes >= 1.5 else "about a minute" if minutes > 0.5 else "seconds"
+    what = f"{nets} classifiers" if labels is not None else "an encoder (there are no labels)"
+    return f"training {what}, {epochs} epochs of {len(pixels):,} images each: {about} on this machine"
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
 
 
 def train_classifier(
     pixels: Tensor, labels: Tensor, classes: int, size: int, *, seed: int, epochs: int, report: Report = print
 ) -> FeatureNet:
     """Cross-entropy on slightly turned, scaled and moved images, (N, C, S, S) uint8; labels (N,) int64."""
-    batch = 128
+    batch = BATCH
     _check_enough(len(pixels), batch)
     gen = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)  # the initial weights are drawn from the global generator
     net = FeatureNet(pixels.shape[1], size, classes)
-    x = fit(pixels, net)
 
     def loss_of(index: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(net(affine(x[index], gen, 12, 0.1, 0.08)), labels[index])
+        return nn.functional.cross_entropy(net(affine(fit(pixels[index], net), gen, 12, 0.1, 0.08)), labels[index])
 
-    _minimise(net, loss_of, len(x), epochs, batch, 4e-3, gen, report)
+    _minimise(net, loss_of, len(pixels), epochs, batch, 4e-3, gen, report)
     return net.eval()
 
 
 def train_encoder(pixels: Tensor, size: int, *, seed: int, epochs: int, report: Report = print) -> FeatureNet:
     """SimCLR (Chen et al. 2020): two views of one image get similar features, views of two images do not."""
-    batch, temperature = 256, 0.2
+    batch, temperature = BATCH_OF_PAIRS, 0.2
     _check_enough(len(pixels), batch)
     gen = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     net = FeatureNet(pixels.shape[1], size, 0)
     projection = nn.Sequential(nn.Linear(N_FEATURES, N_FEATURES), nn.ReLU(), nn.Linear(N_FEATURES, 64))
     both = nn.ModuleList([net, projection])
-    x = fit(pixels, net)
     partner = torch.arange(2 * batch).roll(batch)
 
     def loss_of(index: Tensor) -> Tensor:
-        twice = torch.cat([x[index], x[index]])  # (2B, C, S, S)
+        twice = fit(pixels[index], net).repeat(2, 1, 1, 1)  # (2B, C, S, S)
         views = erase(affine(twice, gen, 20, 0.25, 0.12), gen, 0.35)
         h = nn.functional.normalize(projection(net.features(views)), dim=1)
         likeness = (h @ h.T / temperature).fill_diagonal_(-torch.inf)
         return nn.functional.cross_entropy(likeness, partner)
 
-    _minimise(both, loss_of, len(x), epochs, batch, 3e-3, gen, report)
+    _minimise(both, loss_of, len(pixels), epochs, batch, 3e-3, gen, report)
     return net.eval()
 
 
@@ -157,8 +186,8 @@ def random_net(pixels: Tensor, size: int, *, seed: int) -> FeatureNet:
     for module in net.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.momentum = None  # a plain mean over the batches
-    for part in fit(pixels[:5000], net).split(500):
-        net.features(part)
+    for part in pixels[:5000].split(500):
+        net.features(fit(part, net))
     return net.eval()
 
 

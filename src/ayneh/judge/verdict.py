@@ -22,6 +22,7 @@ from ayneh.judge.metrics import METRICS
 from ayneh.judge.report import Reading, Report, collapse
 from ayneh.judge.scores import Plain, Score, named, protocol, shuffled
 
+LEAST = 20  # images, of which a score says something
 QUICK = [name for name, metric in METRICS.items() if metric.quick]
 MEASURED = [name for name, metric in METRICS.items() if metric.floor is None]  # those with measured floors
 
@@ -39,8 +40,11 @@ class Judge:
         labels: Tensor | None = None,
     ) -> None:
         """labels: of the test images, (N,)."""
-        if min(len(train), len(test)) < 20:
-            raise UserError(f"{data} has {len(train)} training and {len(test)} test images; a judge needs 20 of each.")
+        if min(len(train), len(test)) < LEAST:
+            raise UserError(
+                f"{data} has {len(train)} training and {len(test)} test images, as it is read here; a judge needs "
+                f"{LEAST} of each: take a larger --data.limit, hold out more with --data.test, or add images."
+            )
         self.data, self.reference, self.labels = data, Reference(nets, train, test, cache), labels
         self.lead, *others = nets
         self.short = {self.lead: ""} | {net: net.removeprefix(f"{data}-") for net in others}  # as scores name them

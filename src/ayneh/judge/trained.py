@@ -1,0 +1,111 @@
+"""Judges trained here: the nets for one set of training images, in a folder that holds all of them or is not used.
+
+judge.json names the nets. It is written when all of them are there, so that a judge whose training was cut short is
+none; so is what earlier versions left of one, without judge.json.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from ayneh.errors import UserError
+from ayneh.files import locked, write_json
+from ayneh.judge.features import FeatureNet, load, save
+from ayneh.judge.training import SEEDS, accuracy, forecast, panel
+from ayneh.judge.verdict import LEAST
+from ayneh.reading import json_in, typed
+
+MANIFEST = "judge.json"
+PANELS = ({*(f"cnn-{seed}" for seed in range(SEEDS)), "random"}, {"simclr", "random"})  # names of a judge's nets
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One net of a judge: its name, and its file in the judge's folder."""
+
+    name: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The nets of a judge, the leading one first."""
+
+    nets: tuple[Member, ...]
+
+
+def find(folder: Path, classes: int | None) -> dict[str, FeatureNet] | None:
+    """The nets of the judge in this folder by name; None if there is no whole one.
+
+    classes: of the images now; a judge of another number of classes, or of one, is none. UserError for damaged files.
+    """
+    values = json_in(folder / MANIFEST)
+    if values is None:  # as earlier versions wrote it
+        files = sorted(folder.glob("*.safetensors"))
+        members = [Member(file.stem.partition("-")[2], file.name) for file in files]
+    else:
+        members = list(typed(values, Manifest, str(folder / MANIFEST)).nets)
+    if {member.name for member in members} not in PANELS:
+        return None
+    nets = {member.name: load(folder / Path(member.file).name)[0] for member in members}
+    known = next(iter(nets.values())).classes
+    return None if known == 1 or (known and classes and known != classes) else nets
+
+
+def train(
+    folder: Path, images: Tensor, labels: Tensor | None, classes: int | None, test: tuple[Tensor, Tensor | None],
+    epochs: int, data: str, say: Say,
+) -> dict[str, float | None]:  # fmt: skip
+    """Train the nets for these images, uint8 (N, C, S, S), into the folder; their accuracies on ``test``, or None.
+
+    data: the set's name, for messages and the nets' notes. Raises UserError if there are too few images, or another
+    process trains the same judge.
+    """
+    labels = of_use(labels, say)
+    least = 128 if labels is not None else 256
+    if len(images) < least or len(test[0]) < LEAST:
+        labelled = "labelled" if labels is not None else "unlabelled"
+        raise UserError(
+            f"A judge cannot be trained on {len(images)} images: give it at least {least} {labelled} ones to train on "
+            f"and {LEAST} to test on, where {data} has {len(test[0])}. Add images; where there are enough in all, "
+            "--data.test SHARE in training (--test SHARE here) says how many are to test."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".lock", f"Another process trains the judge of {data}: wait until it is done."):
+        say(forecast(images, labels, classes, epochs))
+        members, measured, mark = [], {}, secrets.token_hex(4)
+        for index, (name, net) in enumerate(panel(images, labels, classes, epochs, say)):
+            notes: dict[str, float] = {}
+            if net.classes and test[1] is not None:
+                notes["accuracy_test"] = accuracy(net, test[0], test[1])
+            members.append(Member(name, f"{index}-{name}-{mark}.safetensors"))
+            save(folder / members[-1].file, net, data=data, epochs=epochs, **notes)
+            measured[name] = notes.get("accuracy_test")
+        write_json(folder / MANIFEST, asdict(Manifest(tuple(members))))
+        for old in folder.glob("*.safetensors"):
+            if old.name not in {member.file for member in members}:
+                old.unlink(missing_ok=True)
+    return measured
+
+
+def of_use(labels: Tensor | None, say: Say) -> Tensor | None:
+    """The labels, if a classifier can learn from them; else None, and ``say`` gets the reason."""
+    if labels is None:
+        return None
+    found, most = len(labels.unique()), int(labels.max()) + 1
+    if found < 2:
+        say("All images have one label, which tells a classifier nothing: the judge is trained without labels.")
+        return None
+    if most * 2 > len(labels):
+        say(
+            f"The labels go up to {most - 1:,} and there are {len(labels):,} images: these are no classes, and the "
+            "judge is trained without labels."
+        )
+        return None
+    return labels
