@@ -129,7 +129,7 @@ def test_mixed_sizes_are_refused_with_two_of_them_and_cured_by_resize(tmp_path: 
     write(tmp_path / "a.png", picture(0, 8, 8))
     write(tmp_path / "b.png", picture(0, 8, 8))
     write(tmp_path / "c.png", picture(0, 10, 6))
-    with pytest.raises(UserError, match=r"a\.png is 8x8 and .*c\.png is 6x10 .width x height.*--data\.resize N"):
+    with pytest.raises(UserError, match=r"a\.png is 8x8 and .*c\.png is 6x10 .width x height.*--data\.resize 32"):
         load(f"folder:{tmp_path}", "all")
     assert load(f"folder:{tmp_path}", "all", resize=4).pixels.shape == (3, 1, 4, 4)
 

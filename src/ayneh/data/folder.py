@@ -85,8 +85,10 @@ def _read(
     """The set with the pixels of the split, which of its good images are for testing, and the files of the split."""
     before = not how.draft
     read = _unpacked(laid, how)
+    if not before:
+        read.refuse(range(len(laid.files)))
     while True:
-        good = read.good()
+        good = list(range(len(laid.files))) if before and not how.skip_broken else read.good()
         if not good:
             raise UserError(f"All {len(laid.files):,} images in {folder} are broken; the first one {read.broken[0]}.")
         if laid.has_splits:

@@ -128,7 +128,7 @@ def _bound(image: Image.Image, size: int | None) -> None:
     if size and width * height > MOST_PIXELS:
         _reduce(image, size)
     if image.width * image.height > MOST_PIXELS:
-        raise Broken(f"is {width} x {height} pixels, and an image may have {MOST_PIXELS:,}: make it smaller")
+        raise Broken(f"has {width:,} x {height:,} pixels, and an image may have {MOST_PIXELS:,} pixels")
 
 
 def _reduce(image: Image.Image, side: int) -> None:

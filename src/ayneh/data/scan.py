@@ -19,7 +19,8 @@ SYSTEM = {  # folders and files that systems leave beside a person's own, in sma
     *("#recycle", "#snapshot", "@recycle", "system volume information"),
 }
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")  # of files without a suffix
-HIDDEN = "hidden"
+HIDDEN, DEAD, AGAIN, SPECIAL = "hidden", "dead link", "link to a folder read already", "pipe or device"
+PLURAL = {DEAD: "dead links", AGAIN: "links to folders read already", SPECIAL: "pipes or devices"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def _walk(folder: Path, place: tuple[str, ...], found: Scan) -> None:
     try:
         at = folder.stat()
         if (at.st_dev, at.st_ino) in found._seen:
+            found.skipped[AGAIN] += folder.is_symlink()
             return
         found._seen.add((at.st_dev, at.st_ino))
         found.folders.add(place)
@@ -87,7 +89,7 @@ def _walk(folder: Path, place: tuple[str, ...], found: Scan) -> None:
         try:
             at = os.stat(entry.path)
         except OSError:
-            found.skipped[HIDDEN if hidden else "link that leads nowhere" if entry.is_symlink() else "unreadable"] += 1
+            found.skipped[HIDDEN if hidden else DEAD if entry.is_symlink() else "unreadable"] += 1
             continue
         if stat.S_ISDIR(at.st_mode):
             if hidden:
@@ -97,7 +99,7 @@ def _walk(folder: Path, place: tuple[str, ...], found: Scan) -> None:
         elif hidden:
             found.skipped[HIDDEN] += 1
         elif not stat.S_ISREG(at.st_mode):
-            found.skipped["pipe or device"] += 1
+            found.skipped[SPECIAL] += 1
         elif path.suffix.lower() in SUFFIXES or (not path.suffix and _starts_like_an_image(path)):
             found.files.append(File(entry.path, names, at.st_size, at.st_mtime_ns))
         else:
@@ -131,5 +133,6 @@ def printable(name: str) -> str:
 def in_words(skipped: Counter[str]) -> str:
     """ "3 files skipped (2 hidden, 1 .txt)"; empty if there are none."""
     n = sum(skipped.values())
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in skipped.most_common())
+    shown = sorted(skipped.items(), key=lambda item: (-item[1], item[0].startswith("."), item[0]))
+    kinds = ", ".join(f"{count:,} {PLURAL.get(kind, kind) if count > 1 else kind}" for kind, count in shown if count)
     return f"{n:,} {'file' if n == 1 else 'files'} skipped ({kinds})" if n else ""

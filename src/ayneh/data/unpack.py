@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ayneh.data.found import setting
+from ayneh.data.layout import few
 from ayneh.data.picture import Broken, Header, colour_of, header, picture
 from ayneh.data.scan import File
 from ayneh.errors import UserError
 
 MOST_MEMORY = 4_000_000_000  # bytes of the pixels of a set
+FEW, SMALL, BLACK = 2_000, 8, (0, 0, 0)  # so many files are unpacked, in small, to name all that are broken
+EXAMPLE = 32  # pixels a side, in advice
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,10 @@ class Unpacked:
     """The files of a set: their headers, and the pixels of those that were needed so far."""
 
     def __init__(self, files: tuple[File, ...], how: Reading) -> None:
-        """Reads all headers. Raises UserError for the first broken file, unless these are to be skipped."""
+        """Reads all headers."""
         self.files, self.how = files, how
         self.broken: dict[int, str] = {}
+        self.odd = ""  # what is wrong with their sizes
         self.headers: dict[int, Header] = {}
         self.colour = self.transparent = self.looked_at = 0  # numbers of images
         self.vanished: list[int] = []
@@ -42,7 +46,7 @@ class Unpacked:
             try:
                 self.headers[i] = header(file, how.size)
             except Broken as error:
-                self._skip(i, error)
+                self.broken[i] = str(error)
 
     def good(self) -> list[int]:
         """The files that are not broken, as far as is known."""
@@ -60,9 +64,10 @@ class Unpacked:
         """Unpack the images ``looked_at`` and keep the pixels of those in ``keep``, in this order.
 
         All images looked at decide whether the set is grey. More broken ones may be found.
-        Raises UserError for mixed sizes, and for pixels beyond MOST_MEMORY.
+        Raises UserError for broken files unless they are to be skipped, for mixed sizes, and for pixels beyond
+        MOST_MEMORY.
         """
-        self._refuse_mixed(looked_at)
+        self.refuse(looked_at)
         self._refuse_large(keep)
         rows = {i: row for row, i in enumerate(keep)}
         pixels, shape, first, self._row = np.empty((0, 1, 0, 0), np.uint8), None, 0, {}
@@ -72,13 +77,14 @@ class Unpacked:
             try:
                 one = picture(self.files[i], self.how.size, background, self.how.draft)
             except Broken as error:
-                self._skip(i, error)
+                self.broken[i] = str(error)
                 continue
             if shape is None:
                 shape, first = one.pixels.shape[1:], i
                 pixels = np.zeros((len(keep), 1, *shape), np.uint8)
             if one.pixels.shape[1:] != shape:
-                self._refuse_sizes(first, shape, i, one.pixels.shape[1:])
+                self.odd = self._sizes(first, shape, i, one.pixels.shape[1:])
+                break
             self.looked_at += 1
             self.colour += len(one.pixels) == 3
             self.transparent += one.transparent
@@ -88,6 +94,7 @@ class Unpacked:
                 if len(one.pixels) > pixels.shape[1]:
                     pixels = np.repeat(pixels, 3, axis=1)
                 pixels[rows[i]], self._row[i] = one.pixels, rows[i]
+        self.refuse(looked_at)
         self._pixels = np.repeat(pixels, 3, axis=1) if self.colour and pixels.shape[1] == 1 else pixels
 
     def pixels(self, needed: Sequence[int]) -> np.ndarray:
@@ -97,27 +104,64 @@ class Unpacked:
             return self._pixels[at[0] : at[0] + len(at)]
         return self._pixels[at]
 
-    def _skip(self, i: int, error: Broken) -> None:
-        if not self.how.skip_broken:
-            leave_out = setting(self.how.flag, "skip-broken")
-            raise UserError(
-                f"{self.files[i].shown()} {error}. Remove it, or {leave_out} to leave out all such files."
-            ) from error
-        self.broken[i] = str(error)
+    def refuse(self, looked_at: Sequence[int]) -> None:
+        """Raise UserError for all that is wrong with these files, in one sentence with all that helps.
 
-    def _refuse_mixed(self, looked_at: Sequence[int]) -> None:
-        """By the headers, before anything is unpacked."""
-        if self.how.size is None:
-            sizes = {(self.headers[i].height, self.headers[i].width): i for i in reversed(looked_at)}
-            if len(sizes) > 1:
-                (a, i), (b, j) = sorted(sizes.items(), key=lambda item: item[1])[:2]
-                self._refuse_sizes(i, a, j, b, len(sizes))
-
-    def _refuse_sizes(self, i: int, a: tuple[int, ...], j: int, b: tuple[int, ...], n: int = 2) -> None:
-        choose = setting(self.how.flag, "resize N")
+        So that a person need not find one fault after the other, a set of few files is unpacked once for it.
+        """
+        self.odd = self.odd or self._odd([i for i in looked_at if i in self.headers])
+        if not self.odd and (self.how.skip_broken or not self.broken.keys() & set(looked_at)):
+            return
+        self._row = {}
+        if len(self.files) <= FEW:
+            for i in (i for i in looked_at if i not in self.broken):
+                try:
+                    picture(self.files[i], SMALL, BLACK, draft=True)
+                except Broken as error:
+                    self.broken[i] = str(error)
+        if self.how.skip_broken:
+            self.odd = self._odd([i for i in looked_at if i not in self.broken])
+            if not self.odd:
+                return
+        broken = [] if self.how.skip_broken else [i for i in looked_at if i in self.broken]
+        if self.odd and broken:
+            do = setting(self.how.flag, f"resize {EXAMPLE}") + f" {self.how.flag}skip-broken"
+            files = f"{len(broken):,} of {len(self.files):,} files cannot be read ({self._names(broken)})"
+            raise UserError(f"{self.odd}, and {files}: {do}, or another number of pixels a side.")
+        if self.odd:
+            do = setting(self.how.flag, f"resize {EXAMPLE}")
+            raise UserError(f"{self.odd}: {do}, or another number of pixels a side.")
+        do = setting(self.how.flag, "skip-broken")
         raise UserError(
+            f"{self._broken(broken)}. Remove {'it' if len(broken) == 1 else 'them'}, or {do} to leave out such files."
+        )
+
+    def _broken(self, broken: list[int]) -> str:
+        first, n = broken[0], len(broken)
+        if n == 1:
+            return f"{self.files[first].shown()} {self.broken[first]}"
+        return (
+            f"{n:,} of {len(self.files):,} files cannot be read ({self._names(broken)}): "
+            f"{self.files[first].shown()} {self.broken[first]}"
+        )
+
+    def _names(self, broken: list[int]) -> str:
+        return few([self.files[i].name() for i in broken])
+
+    def _odd(self, looked_at: Sequence[int]) -> str:
+        """A sentence on several sizes, by the headers; empty where they are one, or are made one."""
+        if self.how.size is not None:
+            return ""
+        sizes = {(self.headers[i].height, self.headers[i].width): i for i in reversed(looked_at)}
+        if len(sizes) < 2:
+            return ""
+        (a, i), (b, j) = sorted(sizes.items(), key=lambda item: item[1])[:2]
+        return self._sizes(i, a, j, b, len(sizes))
+
+    def _sizes(self, i: int, a: tuple[int, ...], j: int, b: tuple[int, ...], n: int = 2) -> str:
+        return (
             f"The images have {'several' if n == 2 else f'{n:,}'} sizes: {self.files[i].shown()} is {a[1]}x{a[0]} and "
-            f"{self.files[j].shown()} is {b[1]}x{b[0]} (width x height); {choose}, N pixels a side."
+            f"{self.files[j].shown()} is {b[1]}x{b[0]} (width x height)"
         )
 
     def _each(self, keep: Sequence[int]) -> tuple[int, int, int, int]:
@@ -133,7 +177,7 @@ class Unpacked:
         each, channels, height, width = self._each(keep)
         fits = next(s for s in (1024, 512, 256, 128, 64, 32, 16, 8) if channels * s * s * len(keep) <= MOST_MEMORY)
         raise UserError(
-            f"{len(keep):,} images of {width}x{height} with {channels} channels would take "
-            f"{each * len(keep) / 1e9:.1f} GB of memory, and a set may have {MOST_MEMORY / 1e9:.0f} GB: "
+            f"{len(keep):,} images of {width}x{height} {'in grey' if channels == 1 else 'in colour'} would take "
+            f"{each * len(keep) / 1e9:.3g} GB of memory, and a set may take {MOST_MEMORY / 1e9:.3g} GB: "
             f"{setting(self.how.flag, f'resize {fits}')}, or --data.limit {MOST_MEMORY // each}."
         )
