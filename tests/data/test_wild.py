@@ -4,6 +4,7 @@ docs/your-data.md lists the kinds of files and names these tests.
 """
 
 import os
+import re
 import shutil
 import struct
 import warnings
@@ -753,3 +754,12 @@ def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path) -> None:
     for name in ("10.png", "9.png", "B.png", "a.png", "é.png"):
         put(tmp_path / name)
     assert [file.place[-1] for file in scan(tmp_path).files] == ["9.png", "10.png", "a.png", "B.png", "é.png"]
+
+
+def test_every_test_that_the_page_names_exists() -> None:
+    here = Path(__file__)
+    page = (here.parents[2] / "docs" / "your-data.md").read_text(encoding="utf-8")
+    tests = "".join(path.read_text(encoding="utf-8") for path in here.parent.glob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(named) > 30
+    assert {name for name in named if f"def {name}(" not in tests} == set()
