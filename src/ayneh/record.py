@@ -39,7 +39,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ayneh import __version__, older
 from ayneh.checkpoint import INTERRUPTED, Checkpoint, Checkpoints, epoch_name, number_in
@@ -100,7 +100,7 @@ class Record:
             raise UserError(f"{folder} is not empty and not a run of ayneh: choose another --out.")
 
     @classmethod
-    def open(cls, folder: Path) -> Record:
+    def open(cls, folder: Path) -> Self:
         """The record in this folder. Raises UserError if there is none."""
         if not cls(folder).exists():
             raise UserError(f"There is no run in {folder}: it has no config.json.")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ayneh.doctor.courses import Course
 from ayneh.doctor.findings import Finding
+from ayneh.errors import UserError
 from ayneh.pages.sheet import data_address, read_picture
-from ayneh.record import Record
+from ayneh.visited import Visited
 
 MOST = 6  # pictures on a page
 WIDTH = 300  # pixels, at most
@@ -27,7 +28,7 @@ class Picture:
     address: str
 
 
-def moments(record: Record, replica: int, replicas: int, course: Course, findings: Sequence[Finding]) -> list[Picture]:
+def moments(record: Visited, replica: int, replicas: int, course: Course, findings: Sequence[Finding]) -> list[Picture]:
     """The pictures nearest to the epochs where findings began, appeared and cleared; the first and the last one."""
     epochs = record.pictures(replica, replicas)
     if not epochs:
@@ -53,7 +54,11 @@ def moments(record: Record, replica: int, replicas: int, course: Course, finding
         if finding.severity == "severe":
             want(_epoch(course, finding.since_step) - 1, f"before {finding.name}")
     shown = sorted((epoch, ", ".join(reasons)) for epoch, reasons in wanted.items())
-    return [Picture(epoch, why, address(epochs[epoch])) for epoch, why in shown]
+    pictures = []
+    for epoch, why in shown:
+        with suppress(UserError):  # a damaged picture is left out
+            pictures.append(Picture(epoch, why, address(record.picture(epochs[epoch]))))
+    return pictures
 
 
 def _epoch(course: Course, step: int) -> int:
@@ -61,9 +66,9 @@ def _epoch(course: Course, step: int) -> int:
     return int(course.get("epoch")[at])
 
 
-def address(path: Path) -> str:
+def address(body: bytes) -> str:
     """The picture as a data URL, shrunk to `WIDTH` pixels."""
-    page = read_picture(path)
+    page = read_picture(body)
     if page.width > WIDTH:
         page = page.resize((WIDTH, round(page.height * WIDTH / page.width)), Image.Resampling.BOX)
     return data_address(page)

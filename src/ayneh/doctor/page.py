@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ayneh.config import Config, flatten
@@ -16,8 +16,8 @@ from ayneh.doctor.moments import moments
 from ayneh.doctor.symptoms import SYMPTOMS
 from ayneh.errors import extra
 from ayneh.files import atomically
-from ayneh.pages.sheet import environment_of
-from ayneh.record import Record
+from ayneh.pages.sheet import environment_of, name_of
+from ayneh.visited import Visited
 
 NAME = "diagnosis"
 MARKS = {"severe": "▼", "warning": "!", "note": "·"}
@@ -45,7 +45,7 @@ class Card:
     svg: str | None
 
 
-def write(record: Record, diagnosis: Diagnosis, sections: Sequence[Section] = ()) -> Path:
+def write(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = ()) -> Path:
     """Write the page into the run folder; its path. Raises UserError where the libraries for figures are missing."""
     with extra("study", "The page"):
         page = render(record, diagnosis, sections)
@@ -55,15 +55,16 @@ def write(record: Record, diagnosis: Diagnosis, sections: Sequence[Section] = ()
     return path
 
 
-def render(record: Record, diagnosis: Diagnosis, sections: Sequence[Section] = ()) -> str:
+def render(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = ()) -> str:
     """The page's HTML; ``sections`` come after the run's own courses."""
+    diagnosis = _public(diagnosis, record.folder)
     config, course, findings = diagnosis.config, diagnosis.course, diagnosis.findings
     usual = flatten(Config())
     return (
         environment_of("doctor")
         .get_template("diagnosis.html.j2")
         .render(
-            folder=record.folder.name,
+            folder=name_of(record.folder),
             diagnosis=diagnosis,
             config=config,
             seed=config.seed + diagnosis.replica,
@@ -77,6 +78,13 @@ def render(record: Record, diagnosis: Diagnosis, sections: Sequence[Section] = (
             command=shlex.join(argv(config, {})),
         )
     )
+
+
+def _public(diagnosis: Diagnosis, folder: Path) -> Diagnosis:
+    """The same without the folders above the run and its data: a page is handed to others."""
+    config = replace(diagnosis.config, data=diagnosis.config.data.without_folders())
+    standing = diagnosis.standing.replace(f"resume {folder}`", f"resume {name_of(folder)}`")
+    return replace(diagnosis, config=config, standing=standing)
 
 
 def _measures(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:

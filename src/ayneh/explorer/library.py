@@ -18,6 +18,7 @@ from ayneh.config import Config, flatten
 from ayneh.errors import UserError
 from ayneh.explorer.follow import Watched
 from ayneh.files import without_nan
+from ayneh.pages.sheet import name_of
 from ayneh.text import plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a net is asked for
@@ -170,14 +171,14 @@ class Library:
         for record in self.records:
             for folder in (os.path.realpath(record.folder), os.path.abspath(record.folder), str(record.folder)):
                 if os.sep in folder:
-                    words = words.replace(folder, named(record.folder))
+                    words = words.replace(folder, name_of(record.folder))
         words = words.replace(str(Path.home()) + os.sep, "")
         return plain(PATH.sub("", words))
 
     @contextmanager
     def _read(self, record: Watched) -> Iterator[None]:
         """Around the reading of a run: whatever is wrong with its files is a UserError, in which no path is named."""
-        name = plain(named(record.folder))
+        name = plain(name_of(record.folder))
         try:
             if not record.exists():
                 raise Absent(f"The run {name} is no longer there: its folder was deleted or moved.")
@@ -199,7 +200,7 @@ class Library:
             with self._read(record):
                 return self._about(record)
         except UserError as error:
-            return {"name": plain(named(record.folder)), "error": str(error), "data": "", "net": "", "loss": "",
+            return {"name": plain(name_of(record.folder)), "error": str(error), "data": "", "net": "", "loss": "",
                     "settings": {}, "prior": {}, "seed": 0, "replicas": 1, "epochs": [], "wanted_epochs": 0,
                     "training": False}  # fmt: skip
 
@@ -217,7 +218,7 @@ class Library:
         config, usual = record.config(), flatten(Config())
         public = flatten(replace(config, data=config.data.without_folders()))
         return {
-            "name": plain(named(record.folder)),
+            "name": plain(name_of(record.folder)),
             "data": _data(config),
             "net": config.net.name,
             "loss": config.rules.loss,
@@ -229,11 +230,6 @@ class Library:
             "wanted_epochs": config.epochs,
             "training": record.standing().state == "running",
         }
-
-
-def named(folder: Path) -> str:
-    """The run's name: that of the folder, as it was named on the command line."""
-    return os.path.basename(os.path.abspath(folder))
 
 
 def _data(config: Config) -> str:

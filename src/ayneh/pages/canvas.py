@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import math
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from ayneh import text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,17 +56,18 @@ def canvas(name: str, width: float, height: float) -> Iterator[tuple[Figure, lis
     from matplotlib.figure import Figure
 
     out: list[str] = []
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": f"ayneh {name}"}):
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": f"ayneh {name}"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # the page's own typeface draws the letters
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, out
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-        out.append(for_page(text.getvalue()))
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        out.append(for_page(file.getvalue()))
 
 
 def for_page(svg: str) -> str:
     """An SVG file as an element of a page: no header, no links, no unused ids, the page's colours and typeface."""
-    svg = svg[svg.index("<svg") :]
+    svg = text.plain(svg[svg.index("<svg") :], lines=True)
     svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
     used = set(re.findall(r"(?:url\(|href=\")#([^)\"]+)", svg))

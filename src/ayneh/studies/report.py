@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ayneh.errors import extra
 from ayneh.files import atomically
-from ayneh.pages.sheet import environment_of
+from ayneh.pages.sheet import environment_of, name_of
 from ayneh.studies import drawings, settings
 from ayneh.studies import results as outcomes
 from ayneh.studies.compare import Interval, centre
@@ -111,7 +112,7 @@ def render(
         base=settings.base_settings(study),
         changes=settings.arm_settings(study),
         toml=settings.as_toml(study),
-        command=settings.command(ledger),
+        command=settings.command(Ledger(Path(name_of(ledger.folder)), study)),
         versions=settings.machine(),
         hours=sum(r.end["wall_s"] for r in found) / 3600,
         tables=tables,

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from ayneh.errors import UserError, pick
 from ayneh.files import atomically
 from ayneh.judge.metrics import METRICS
-from ayneh.record import Record
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import Run
+from ayneh.visited import Visited
 
 HALF_THE_CLASSES = 0.5  # of the data's classes, or fewer, in the last images: collapsed
 LITTLE_SPREAD = 0.2  # of the data's spread, or less, in the last images: collapsed
@@ -112,7 +112,9 @@ def results(ledger: Ledger) -> list[Result]:
     for run in ledger.runs:
         if (end := ledger.outcome(run)) is None:
             continue
-        lines = Record(ledger.path(run)).lines()
+        record = Visited(ledger.path(run), ledger.folder)
+        record.check()
+        lines = record.lines()
         protocols: dict[str, str] = {}
         looks = []
         for line in lines:

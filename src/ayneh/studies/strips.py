@@ -9,6 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from ayneh.errors import UserError
+from ayneh.inside import read_png
 from ayneh.pages.sheet import data_address, read_picture
 from ayneh.record import Record
 from ayneh.studies.comparisons import values
@@ -57,16 +59,20 @@ def strip(ledger: Ledger, found: Sequence[Result], outcome: str, epochs: Sequenc
         run.run.seed,
         run.value(outcome),
         run.failure(),
-        tuple(cut(record.sample_path(epoch, 0, 1)) for epoch in epochs),
-        {name: cut(record.swap_path(file_name(name))) for name in ledger.study.swaps},
+        tuple(cut(record.sample_path(epoch, 0, 1), ledger.folder) for epoch in epochs),
+        {name: cut(record.swap_path(file_name(name)), ledger.folder) for name in ledger.study.swaps},
     )
 
 
-def cut(path: Path) -> str | None:
-    """The upper left `SIDE` x `SIDE` images of a picture, as a data address; None without the file."""
-    if not path.is_file():
+def cut(path: Path, root: Path | None = None) -> str | None:
+    """The upper left `SIDE` x `SIDE` images of a picture, as a data address; None without a readable file.
+
+    root: the folder that a link may not leave (default: that of the picture).
+    """
+    try:
+        page = read_picture(read_png(path, root or path.parent))
+    except UserError:
         return None
-    page = read_picture(path)
     cell = (page.width - GAP) // COLUMNS
     page = page.crop((0, 0, SIDE * cell + GAP, SIDE * cell + GAP))
     if cell - GAP > LARGEST:
