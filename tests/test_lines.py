@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from ayneh import lines
+from ayneh import files
+from ayneh.aside import set_aside
 from ayneh.errors import UserError
 from ayneh.forms import Event, Line
 from ayneh.lines import append_lines, read_lines
@@ -14,7 +15,7 @@ from ayneh.record import Record
 
 @pytest.fixture(autouse=True)
 def nothing_said_yet(monkeypatch):
-    monkeypatch.setattr(lines, "_said", set())
+    monkeypatch.setattr(files, "_said", set())
 
 
 def written(run):
@@ -56,7 +57,7 @@ def test_one_damaged_line_costs_that_line_and_a_sentence(ayneh, own_run, damage)
     with_line(own_run, 2, change)
     damaged, said = written(own_run), f"{own_run / 'metrics.jsonl'}: line 2 is damaged ({words}"
     for _ in range(2):  # whoever only looks changes nothing
-        lines._said.clear()
+        files._said.clear()
         status, _, err = ayneh("show", own_run)
         assert (status, err.count(said)) == (0, 1), err
         assert "and left out." in err
@@ -81,7 +82,7 @@ def test_a_second_damage_has_a_copy_of_its_own_and_the_same_damage_one(own_run):
     Record(own_run).rewind(12)
     assert (own_run / "metrics.jsonl.damaged").read_bytes() == first
     assert sorted(p.name for p in own_run.glob("*damaged*")) == ["metrics.jsonl.damaged", "metrics.jsonl.damaged-2"]
-    Record(own_run).remove()
+    set_aside(own_run)
     assert not list(own_run.glob("*.jsonl*"))
 
 

@@ -1,10 +1,10 @@
 """The run folder: how far a run is, and what of it is deleted."""
 
 import ast
+import fcntl
 import json
-import os
 import shutil
-import time
+import threading
 from dataclasses import astuple
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from ayneh import record
 from ayneh.config import Config
-from ayneh.record import LIVELY_S, Record
+from ayneh.record import Record
 
 
 def grown(folder, epochs=5):
@@ -20,13 +20,6 @@ def grown(folder, epochs=5):
     head = json.loads((folder / "config.json").read_text())
     head["config"]["epochs"] = epochs
     (folder / "config.json").write_text(json.dumps(head))
-
-
-def left(folder):
-    """Nothing was written for longer than `LIVELY_S`."""
-    then = time.time() - LIVELY_S - 1
-    for path in folder.rglob("*"):
-        os.utime(path, (then, then))
 
 
 @pytest.fixture
@@ -41,10 +34,11 @@ def test_a_run_is_finished_with_the_checkpoint_of_its_last_epoch(run):
     assert Record(run).standing().state == "finished"
 
 
-def test_a_run_whose_files_are_fresh_is_running_and_else_was_stopped(run):
+def test_a_run_is_running_while_a_process_has_its_lock(run):
     grown(run)
-    assert astuple(Record(run).standing())[:4] == ("running", 3, 5, 12)
-    left(run)
+    assert astuple(Record(run).standing())[:4] == ("stopped", 3, 5, 12)  # however fresh its files are
+    with Record(run).locked():
+        assert astuple(Record(run).standing())[:4] == ("running", 3, 5, 12)
     assert Record(run).standing().state == "stopped"
 
 
@@ -52,17 +46,49 @@ def test_a_run_is_interrupted_from_ctrl_c_until_it_is_resumed(run):
     grown(run)
     (run / "checkpoints" / "interrupted.safetensors").touch()
     assert Record(run).standing().state == "interrupted"
-    left(run)
-    assert Record(run).standing().state == "interrupted"
-    (run / "metrics.jsonl").touch()
-    assert Record(run).standing().state == "running"
+    with Record(run).locked():
+        assert Record(run).standing().state == "running"
 
 
-def test_a_run_without_a_line_is_running_while_it_is_new(tmp_path):
+def test_a_run_without_a_line_is_running_while_its_lock_is_held(tmp_path):
     Record.create(tmp_path, Config(), {})
-    assert astuple(Record(tmp_path).standing()) == ("running", 0, 100, 0, 0.0)
-    left(tmp_path)
     assert Record(tmp_path).standing().state == "no step yet"
+    with Record(tmp_path).locked():
+        assert astuple(Record(tmp_path).standing()) == ("running", 0, 100, 0, 0.0)
+
+
+def test_looking_keeps_nobody_from_training(run):
+    grown(run)
+    with (run / "run.lock").open("ab+") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)  # as `held` has it, but for longer
+        threading.Timer(0.1, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        with Record(run).locked():
+            assert Record(run).standing().state == "running"
+
+
+@pytest.mark.parametrize("verb", ["show", pytest.param("status", marks=pytest.mark.slow)])
+def test_a_killed_run_is_not_running(process, ayneh, tmp_path, tiny, wait_until, verb):
+    """Right after the kill, however fresh its files are; a run of a study alike."""
+    if verb == "show":
+        run, what = tmp_path / "run", ["train", "digits", *tiny, "--epochs", 10**6, "--out", tmp_path / "run"]
+        look = ["show", run]
+    else:
+        toml = "[set]\nepochs = 100000\nbatch = 32\nnet.width = 4\ndata.resize = 8\ndata.limit = 128\n"
+        (tmp_path / "s.toml").write_text(f'name = "s"\nseeds = 1\n{toml}[arms.a]\n[arms.b]\nbatch = 64\n')
+        run = tmp_path / "study" / "runs" / "a" / "seed-000"
+        what = ["study", "run", tmp_path / "s.toml", "--workers", 1, "--out", tmp_path / "study"]
+        look = ["study", "status", tmp_path / "study"]
+    child = process(*what, "--quiet")
+    wait_until(lambda: Record(run).metrics.exists() and Record(run).lines(), child)
+    assert Record(run).standing().state == "running"
+    before = ayneh(*look)[1]
+    child.kill()
+    child.communicate()
+    wait_until(lambda: not Record(run).lively())  # workers of a study end with their parent
+    assert Record(run).standing().state == "stopped"
+    after = ayneh(*look)[1]
+    words = {"show": ("running", "stopped"), "status": ("1 being played now", "0 being played now")}[verb]
+    assert [word in text for word, text in zip(words, (before, after), strict=True)] == [True, True], (before, after)
 
 
 def test_a_run_broke_down_unless_a_rescue_brought_it_back(run):
@@ -72,7 +98,7 @@ def test_a_run_broke_down_unless_a_rescue_brought_it_back(run):
     assert astuple(Record(run).standing())[:4] == ("broken down", 4, 5, 14)
     (run / "findings.jsonl").unlink()
     Record(run).note_finding(event | {"rescue": 1})
-    assert Record(run).standing().state == "running"
+    assert Record(run).standing().state == "stopped"
 
 
 def test_a_run_of_a_study_ends_with_its_outcome(run):
@@ -83,15 +109,6 @@ def test_a_run_of_a_study_ends_with_its_outcome(run):
     assert Record(run).standing().state == "broken down"
 
 
-def test_removing_a_run_leaves_what_is_not_its_own(run):
-    (run / "notes.txt").touch()
-    (run / "export-onnx").mkdir()
-    for name in ("evaluation-epoch-0001.json", "mirror.png", "probe-replica-1.json", "outcome.json"):
-        (run / name).touch()
-    Record(run).remove()
-    assert {path.name for path in run.iterdir()} - {"run.lock"} == {"notes.txt", "export-onnx"}
-
-
 def test_no_other_file_names_what_lies_in_a_run_folder():
     names = {
         *("metrics.jsonl", "findings.jsonl", "abandoned.jsonl", "rescues.json", "run.lock", "checkpoints", "abandoned"),
@@ -99,7 +116,7 @@ def test_no_other_file_names_what_lies_in_a_run_folder():
     }
     source = Path(record.__file__).parent
     for path in source.rglob("*.py"):
-        if path.name in ("record.py", "checkpoint.py"):
+        if path.name in ("record.py", "checkpoint.py", "aside.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ayneh.config import Config, from_dict, to_dict
 from ayneh.errors import UserError
-from ayneh.files import atomically
+from ayneh.files import atomically, say_once
 
 if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
     from torch import Tensor
 
 
 INTERRUPTED, BEST, HEALTHY = "interrupted", "best", "healthy"  # names of checkpoints that are of no epoch
+NUMBER = r"(?:\d{4}|[1-9]\d{4,})"  # of an epoch, in names
+NAMES = rf"(?:epoch-{NUMBER}|{HEALTHY}-{NUMBER}|{INTERRUPTED}|{BEST})\.safetensors"
+OURS = rf"{NAMES}|epoch-{NUMBER}(?:-replica-\d+)?\.png"  # checkpoints and pictures
 
 
 class Damaged(UserError):
@@ -112,7 +116,7 @@ class Checkpoints:
 
     def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
         """The undamaged checkpoint with the most steps (None: there is none), and the damage of newer ones."""
-        return self._newest_of(self.folder.glob("*.safetensors"))
+        return self._newest_of(named(self.folder, NAMES, "*.safetensors"))
 
     def at_epoch(self, epoch: int | Literal["best"] | None) -> Checkpoint:
         """The checkpoint after this epoch (from 0), the best, or (None) the newest; UserError if there is none."""
@@ -132,7 +136,7 @@ class Checkpoints:
 
     def epochs(self) -> list[int]:
         """The epochs (from 0) whose checkpoints are there."""
-        return sorted(map(number_in, self.folder.glob("epoch-*.safetensors")))
+        return list(numbered(self.folder, "epoch", r"\.safetensors"))
 
     def thin_out(self, keep_epochs: int) -> None:
         """Delete the interrupted checkpoint, and those of epochs but for the last two and every ``keep_epochs``-th."""
@@ -153,12 +157,12 @@ class Checkpoints:
     def set_aside(self, step: int, attic: Path) -> None:
         """Move those after ``step``, and damaged ones, into another folder."""
         attic.mkdir(parents=True, exist_ok=True)
-        for path in list(self.folder.glob("*.safetensors")):
+        for path in named(self.folder, NAMES, "*.safetensors"):
             if _is_after(path, step):
                 path.rename(attic / path.name)
 
     def _healthy(self) -> list[Path]:
-        return sorted(self.folder.glob(f"{HEALTHY}-*.safetensors"), key=number_in)
+        return list(numbered(self.folder, HEALTHY, r"\.safetensors").values())
 
     def _newest_of(self, paths: Iterable[Path]) -> tuple[Checkpoint | None, list[Damaged]]:
         damaged: list[Damaged] = []
@@ -187,9 +191,30 @@ def epoch_name(epoch: int) -> str:
     return f"epoch-{epoch:04d}"
 
 
-def number_in(path: Path) -> int:
-    """The epoch of epoch-0031.safetensors, healthy-0031.safetensors or epoch-0031-replica-1.png."""
-    return int(path.stem.split("-")[1])
+def number_in(path: Path) -> int | None:
+    """The epoch of epoch-0031.safetensors, healthy-0031.safetensors or epoch-0031-replica-1.png, else None."""
+    found = re.match(rf"(?:epoch|{HEALTHY})-({NUMBER})[.-]", path.name)
+    return int(found[1]) if found else None
+
+
+def numbered(folder: Path, kind: str, end: str) -> dict[int, Path]:
+    """The files KIND-0031 with this end (a regular expression) by their numbers, in order."""
+    found = [(number_in(path), path) for path in named(folder, rf"{kind}-{NUMBER}{end}", f"{kind}-*")]
+    return {number: path for number, path in sorted(found) if number is not None}
+
+
+def named(folder: Path, names: str, alike: str) -> list[Path]:
+    """The files of a folder with such names (a regular expression), and a word on others that look alike (a glob).
+
+    A copy made by hand, ``epoch-0011 (copy).safetensors``, is not taken for the run's.
+    """
+    found = []
+    for path in folder.glob(alike):
+        if re.fullmatch(names, path.name):
+            found.append(path)
+        elif not re.fullmatch(OURS, path.name):
+            say_once(f"{path} is left out: ayneh gives no file this name.")
+    return found
 
 
 def _is_after(path: Path, step: int) -> bool:

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,11 +17,16 @@ from typing import IO, Any
 from filelock import FileLock, Timeout
 
 from ayneh.errors import UserError
+from ayneh.text import plain
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+TEMPORARY = r"\..+\.[0-9a-f]{8}\.part"  # the names of temporary files
+BRIEFLY_S = 0.5  # how long a lock is waited for
+_said: set[str] = set()
 
 
 @contextmanager
@@ -48,8 +54,7 @@ def atomically(path: Path) -> Iterator[IO[bytes]]:
 
 def sweep(folder: Path, name: str | None = None) -> None:
     """Remove the temporary files of writers that died: those for the file of this name, or (None) all in the folder."""
-    token = r"\.[0-9a-f]{8}"
-    ours = re.compile(rf"\..+{token}\.part" if name is None else rf"\.{re.escape(name)}({token})?\.part")
+    ours = re.compile(TEMPORARY if name is None else rf"\.{re.escape(name)}(\.[0-9a-f]{{8}})?\.part")
     for part in filter(ours.fullmatch, os.listdir(folder) if folder.is_dir() else ()):
         with suppress(OSError):
             if stat.S_ISREG((folder / part).lstat().st_mode):  # a pipe would be waited for
@@ -84,6 +89,18 @@ def _lock(file: IO[bytes]) -> bool | None:
     return True
 
 
+def say(words: str) -> None:
+    """Print a sentence on stderr, without what could control a terminal."""
+    print(plain(words), file=sys.stderr)
+
+
+def say_once(words: str) -> None:
+    """Print a sentence on stderr, once in this process: the explorer reads a file again and again."""
+    if words not in _said:
+        _said.add(words)
+        say(words)
+
+
 def write_json(path: Path, values: Mapping[str, Any], indent: int = 2) -> None:
     """Write values as JSON, atomically."""
     with atomically(path) as file:
@@ -115,10 +132,32 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
     """
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=BRIEFLY_S)  # `held` has it for an instant
     except Timeout:
         raise UserError(refusal) from None
     try:
         yield
     finally:
         lock.release()
+
+
+def held(path: Path) -> bool:
+    """Whether a process holds the lock of this file. Looking keeps nobody from taking it."""
+    if fcntl is None:
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        lock.release()
+        return False
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -6,18 +6,14 @@ A damaged line is left out with a sentence on stderr; who rewrites the file keep
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from ayneh.errors import UserError
-from ayneh.files import atomically
+from ayneh.files import atomically, say_once
 from ayneh.reading import plain_file, typed
-from ayneh.text import plain
-
-_said: set[str] = set()  # sentences that this process has printed: the explorer reads a file again and again
 
 
 class Kind(Protocol):
@@ -44,7 +40,7 @@ def read_lines(path: Path, kind: type[Kind]) -> list[dict[str, Any]]:
     """
     found = _find(path, kind)
     if found.damaged:
-        _say(f"{path}: {_named(found.damaged)} left out.")
+        say_once(f"{path}: {_named(found.damaged)} left out.")
     return found.whole
 
 
@@ -53,7 +49,7 @@ def mended_lines(path: Path, kind: type[Kind]) -> list[dict[str, Any]]:
     found = _find(path, kind)
     if found.damaged:
         copy = _copy(path)
-        _say(f"{path}: {_named(found.damaged)} left out; the file as it was is kept as {copy.name}.")
+        say_once(f"{path}: {_named(found.damaged)} left out; the file as it was is kept as {copy.name}.")
     return found.whole
 
 
@@ -121,9 +117,3 @@ def _copy(path: Path) -> Path:
         if copy.read_bytes() == content:
             return copy
         number += 1
-
-
-def _say(words: str) -> None:
-    if words not in _said:
-        _said.add(words)
-        print(plain(words), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The run folder. Every path in it is made here alone. Plain files, no pickles.
+"""The run folder. Every path in it is made here, in checkpoint.py and in aside.py alone. Plain files, no pickles.
 
 While a run trains:
 
@@ -16,6 +16,7 @@ While a run trains:
   ``samples/abandoned-1-epoch-0031.png``: the metrics, checkpoints and pictures that it gave up
 - ``events/``: the metrics as TensorBoard's event files (``--keep.tensorboard``)
 - ``run.lock``: locked by the process that trains here
+- ``replaced.run/``: the former run, while one begun with --overwrite has no checkpoint yet (aside.py)
 
 A study adds, at the end of each of its runs:
 
@@ -33,22 +34,22 @@ Other verbs add (``-epoch-0099`` for one epoch, ``-replica-1`` for a replica oth
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
-from ayneh import __version__, older
-from ayneh.checkpoint import INTERRUPTED, Checkpoint, Checkpoints, epoch_name, number_in
-from ayneh.config import Config, differences, from_dict, to_dict
+from ayneh import __version__, aside, older
+from ayneh.checkpoint import Checkpoint, Checkpoints, epoch_name, number_in, numbered
+from ayneh.config import Config, from_dict, to_dict
 from ayneh.errors import UserError
 from ayneh.files import (
+    held,
     locked,
+    say,
+    sweep,
     write_json,
-    written_s,
 )  # fmt: skip
 from ayneh.forms import Engine, Event, Line, Outcome
 from ayneh.inside import refuse_links
@@ -58,8 +59,8 @@ from ayneh.standing import Standing, standing_of
 
 FORMAT = 1
 RESCUES, OUTCOME = "rescues", "outcome.json"
-LIVELY_S = 120.0  # a run that is not finished and whose files were written within this time counts as running
-MADE = (  # by training and by verbs that look at a run; the config comes last: until it is gone this is a run
+LOCK = "run.lock"
+MADE = (  # by training and by verbs that look at a run
     "evaluation*.json", "mirror*.json", "mirror*.png", "probe*.json", "diagnosis*.html", "abandoned.jsonl",
     f"{RESCUES}.json", OUTCOME, "findings.jsonl*", "metrics.jsonl*", "config.json",
 )  # fmt: skip
@@ -79,45 +80,34 @@ class Record:
 
     @classmethod
     def create(cls, folder: Path, config: Config, engine: dict[str, Any]) -> Record:
-        """Make a record in a folder that `refuse_taken` found free. Paths to data become absolute."""
+        """Make a record in a folder that `refuse_taken` found free; for the holder of its lock."""
         record, config = cls(folder), replace(config, data=config.data.anchored())
-        for place in (record.samples, record.checkpoints.folder):
-            place.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         values = {"format": FORMAT, "ayneh": __version__, "config": to_dict(config), "engine": engine}
-        write_json(folder / "config.json", values)
+        write_json(record._config, values)
+        for place in (record.samples, record.checkpoints.folder):
+            place.mkdir(exist_ok=True)
         return record
 
     @classmethod
-    def refuse_taken(cls, folder: Path, config: Config) -> None:
-        """Raise UserError if ``folder`` holds another run, or files that are no run."""
-        if cls(folder).exists():
-            other = differences(cls(folder).config(), config)
-            raise UserError(
-                f"{folder} holds another run ({other or 'with the same settings'}): choose another --out, go on with "
-                f"it by `ayneh resume {folder}`, or replace it with --overwrite."
-            )
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} is not empty and not a run of ayneh: choose another --out.")
-
-    @classmethod
     def open(cls, folder: Path) -> Self:
-        """The record in this folder. Raises UserError if there is none."""
-        if not cls(folder).exists():
-            raise UserError(f"There is no run in {folder}: it has no config.json.")
+        """The record in this folder; a run comes back that an --overwrite was to replace and that was killed.
+
+        Raises UserError if there is none.
+        """
+        record = cls(folder)
+        if aside.unsettled(folder) and not held(folder / LOCK):
+            with record.locked():
+                pass
+        if not record.exists():
+            but = ", but checkpoints: put that file back" if record.checkpoints.epochs() else ""
+            raise UserError(f"There is no run in {folder}: it has no config.json{but}.")
         refuse_links(folder, MADE)
-        return cls(folder)
+        return record
 
     def exists(self) -> bool:
         """Whether the folder holds a run."""
         return (self.folder / "config.json").is_file()
-
-    def remove(self) -> None:
-        """Delete the run, and no other file of the folder; exports stay."""
-        for place in (self.samples, self.checkpoints.folder, self.events_folder, self.folder / "abandoned"):
-            shutil.rmtree(place, ignore_errors=True)
-        for pattern in MADE:
-            for file in self.folder.glob(pattern):
-                file.unlink(missing_ok=True)
 
     def config(self) -> Config:
         """The settings asked for."""
@@ -140,12 +130,24 @@ class Record:
     def _head(self) -> dict[str, Any]:
         return formatted(self._config, FORMAT, "the config of a run")
 
-    def locked(self) -> AbstractContextManager[None]:
-        """Keep other processes from training in this folder. Raises UserError if one does."""
-        return locked(
-            self.folder / "run.lock",
-            f"Another process is training in {self.folder}; wait for it or choose another --out.",
-        )
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in this folder, and end what a killed one has left here.
+
+        Raises UserError if another process trains here.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        refusal = f"Another process is training in {self.folder}; wait for it or choose another --out."
+        with locked(self.folder / LOCK, refusal):
+            for words in aside.settle(self.folder):
+                say(words)
+            for place in (self.folder, self.samples, self.checkpoints.folder):
+                sweep(place)
+            yield
+
+    def discard_replaced(self) -> list[str]:
+        """Delete the run that this one replaces, now that it has a checkpoint; what became of exports, in sentences."""
+        return aside.discard(self.folder) if aside.unsettled(self.folder) else []
 
     # -- how far it is ---------------------------------------------------------------------------------------------
 
@@ -154,9 +156,8 @@ class Record:
         return standing_of(self, ended)
 
     def lively(self) -> bool:
-        """Whether training wrote here within `LIVELY_S`. Trying the lock instead could take it from a trainer."""
-        written = max(written_s(self.metrics), written_s(self.folder / "config.json"))
-        return time.time() - written < LIVELY_S and written_s(self.checkpoints.path(INTERRUPTED)) < written
+        """Whether a process trains here."""
+        return held(self.folder / LOCK)
 
     def outcome(self) -> dict[str, Any] | None:
         """The outcome of a study's run; None until it has ended."""
@@ -220,8 +221,7 @@ class Record:
 
     def pictures(self, replica: int, replicas: int) -> dict[int, Path]:
         """The pictures of a replica by their epochs (from 0), in order."""
-        found = self.samples.glob(f"epoch-[0-9][0-9][0-9][0-9]{_suffix(replica, replicas)}.png")
-        return {number_in(path): path for path in sorted(found)}
+        return numbered(self.samples, "epoch", rf"{_suffix(replica, replicas)}\.png")
 
     def animation_path(self, replica: int, replicas: int) -> Path:
         """The path of the animation over the epochs."""
@@ -259,8 +259,8 @@ class Record:
 
     def epoch_of(self, checkpoint: Checkpoint) -> int | None:
         """The epoch (from 0) of the checkpoint's last step; None if no file has it."""
-        if checkpoint.path.stem.startswith("epoch-"):
-            return number_in(checkpoint.path)
+        if checkpoint.path.stem.startswith("epoch-") and (epoch := number_in(checkpoint.path)) is not None:
+            return epoch
         return max((line["epoch"] for line in self.lines() if line["step"] <= checkpoint.step), default=None)
 
 

@@ -164,6 +164,6 @@ def test_how_far_the_runs_of_a_study_are(tmp_path, tiny):
     (ledger.path(first) / "outcome.json").unlink()  # its last checkpoint is there, and the study is not done with it
     found = ledger.standings()
     assert [(found[run.place].state, found[run.place].epochs) for run in (first, second)] == [
-        ("running", 3),
+        ("stopped", 3),
         ("finished", 3),
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ayneh.beginning import begun, refuse_taken
 from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
@@ -42,21 +43,13 @@ def train(
 
     terminal = Terminal(quiet)
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
-    replaced = Record(folder) if overwrite and Record(folder).exists() else None
-    if replaced:
-        replaced.config()  # raises UserError if it is not a run
-    else:
-        Record.refuse_taken(folder, config)
+    refuse_taken(folder, config, overwrite)  # before the images are read; and again once the lock is held
     match = lay_out(config, config.device, say=terminal.say)
     workers = choose_workers(match, config.epochs * match.steps_per_epoch)
     how = f"{workers} processes" if workers else "one process"
     terminal.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
-    if replaced:
-        with replaced.locked():
-            replaced.remove()
     engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
-    record = Record.create(folder, config, engine)
-    with record.locked():
+    with begun(folder, config, engine, overwrite) as record:
         fit(record, record.config(), match, None, terminal)
 
 

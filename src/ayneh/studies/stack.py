@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -52,6 +53,14 @@ def play(
 
     A run whose numbers stop being finite ends there, and its outcome says so; the others go on.
     """
+    with ExitStack() as locks:
+        for run in runs:
+            locks.enter_context(Record(folder / run.place).locked())
+        return _play(runs, folder, study, device, stop)
+
+
+def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Callable[[], bool]) -> bool:
+    """`play`, while the runs' locks are held."""
     configs = [run.config for run in runs]
     match = Match(configs, pixels_of(configs[0].data), choose_device(device))
     records = [_record(folder / run.place, run.config, str(match.device)) for run in runs]

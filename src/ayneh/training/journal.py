@@ -159,6 +159,8 @@ class Journal:
         self.record.checkpoints.write(
             name, now.moment.step, self.config, now.match.image_shape, rows, now.meter_steps
         )  # fmt: skip
+        for words in self.record.discard_replaced():
+            self.say(words)
 
     def _note(self, events: Iterable[Event]) -> None:
         for event in events:
