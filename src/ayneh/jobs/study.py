@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ from ayneh.studies.names import file_name
 from ayneh.studies.plan import Study, read
 from ayneh.studies.progress import LiveTable, cores, table_of
 from ayneh.terminal import Interrupt, Terminal
+from ayneh.text import plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.studies.forecast import Forecast
@@ -54,20 +56,24 @@ def study(
     asked = _asked(read(what), seeds, budget_minutes)
     from ayneh.studies.forecast import forecast, refuse_over_budget, workers_for
     from ayneh.studies.play import play_study
+    from ayneh.studies.results import check_outcomes
 
     workers = workers_for(device, workers)
     terminal = Terminal(quiet)
     if action == "plan":
         _plan(asked, forecast(asked, workers, device, say=terminal.say))
         return
-    ledger = Ledger.create(out or Path("runs") / f"study-{file_name(asked.name)}", asked)
-    with ledger.locked():
+    check_outcomes(asked.outcomes, list(asked.swaps))
+    with Ledger.playing(out or Path("runs") / f"study-{file_name(asked.name)}", asked) as ledger:
+        _tell(ledger)
         terminal.say(f"{ledger.folder}: measuring {len(asked.groups())} groups of {len(ledger.runs)} runs")
-        cost = forecast(asked, workers, device, ledger.unfinished(), terminal.say)
+        cost = forecast(ledger.study, workers, device, ledger.unfinished(), terminal.say)
+        _tell(ledger)
         refuse_over_budget(asked, cost)
         terminal.say(f"{cost.runs} of {len(ledger.runs)} runs to play, about {cost.minutes:.1f} minutes")
         with Interrupt() as interrupt, LiveTable(ledger, workers, terminal) as table:
             play_study(ledger, cost, engine, address, interrupt.caught, table.show)
+        ledger.notes.clear()  # of outcomes that were damaged until now
     _report(ledger)
 
 
@@ -95,9 +101,10 @@ def _plan(asked: Study, cost: Forecast) -> None:
 
 
 def _status(ledger: Ledger) -> None:
-    standings = ledger.standings().values()
-    done, playing = sum(s.ended for s in standings), sum(s.state == "running" for s in standings)
-    show(table_of(ledger, max(1, min(playing, cores()))))
+    standings, played = ledger.standings().values(), ledger.being_played()
+    done, playing = sum(s.ended for s in standings), played * sum(s.state == "running" for s in standings)
+    show(table_of(ledger, max(1, min(playing, cores())), played))
+    _tell(ledger)
     say(f"{done} of {len(standings)} runs done; {playing} being played now")
 
 
@@ -106,3 +113,11 @@ def _report(ledger: Ledger) -> None:
 
     for words in write_report(ledger):
         say(words, whole=True)
+    _tell(ledger)
+
+
+def _tell(ledger: Ledger) -> None:
+    """Print what was found damaged, on stderr, each once."""
+    for words in ledger.notes.values():
+        print(plain(words), file=sys.stderr)
+    ledger.notes.clear()

@@ -2,44 +2,72 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from ayneh import __version__
 from ayneh.config import differences
 from ayneh.engine.hyper import structure
 from ayneh.errors import UserError
-from ayneh.files import locked, write_json
-from ayneh.reading import formatted
+from ayneh.files import write_json
+from ayneh.reading import formatted, json_in
 from ayneh.record import Record
 from ayneh.standing import Standing
+from ayneh.studies.names import folders_of, older_slug
 from ayneh.studies.plan import Run, Study, from_dict
 
 FORMAT = 1
-STUDY = "study.json"
+STUDY, LOCK = "study.json", "study.lock"
 
 
 class Ledger:
     """One study's folder."""
 
     def __init__(self, folder: Path, study: Study) -> None:
-        self.folder, self.study = folder, study
-        self.runs = list(study.runs())
+        """``notes``: a sentence for each run whose files are damaged, by its place; they grow while files are read."""
+        older = _older_folders(folder, study)
+        self.folder, self.study = folder, replace(study, older_folders=older) if older else study
+        self.runs = list(self.study.runs())
+        self.notes: dict[str, str] = {}
+
+    @classmethod
+    @contextmanager
+    def playing(cls, folder: Path, study: Study) -> Iterator[Ledger]:
+        """`create`, while other processes are kept from playing in this folder: one that is refused writes nothing.
+
+        Raises UserError if another process plays there, or where `create` does.
+        """
+        _refuse_foreign(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            yield cls.create(folder, study)
 
     @classmethod
     def create(cls, folder: Path, study: Study) -> Ledger:
         """A new folder, or that of this study or of a smaller one that it extends.
 
-        Raises UserError if the folder holds another study or other files.
+        A damaged study.json is kept as study.json.damaged and written anew. Raises UserError if the folder holds
+        another study or other files.
         """
-        path = folder / STUDY
+        _refuse_foreign(folder)
+        path, ledger = folder / STUDY, cls(folder, study)
         if path.exists():
-            cls.open(folder)._refuse_other(study)
-        elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} is not empty and not a study of ayneh: choose another --out.")
+            try:
+                json_in(path)
+            except UserError as error:
+                ledger._refuse_changed()
+                os.replace(path, path.with_name(f"{STUDY}.damaged"))
+                ledger.notes[STUDY] = f"{error} It is kept as {STUDY}.damaged and written anew."
+            else:
+                cls.open(folder)._refuse_other(ledger.study)
         write_json(path, {"format": FORMAT, "ayneh": __version__, "study": study.to_dict()}, indent=1)
-        return cls(folder, study)
+        return ledger
 
     @classmethod
     def open(cls, folder: Path) -> Ledger:
@@ -47,7 +75,7 @@ class Ledger:
         path = folder / STUDY
         if not path.is_file():
             raise UserError(f"There is no study in {folder}: it has no {STUDY}.")
-        return cls(folder, from_dict(formatted(path, FORMAT, "a study")["study"], str(path)))
+        return cls(folder, from_dict(formatted(path, FORMAT, "a study").get("study"), str(path)))
 
     def _refuse_other(self, study: Study) -> None:
         """Raise UserError unless ``study`` has the folder's study's name, looks and all runs begun there."""
@@ -68,20 +96,34 @@ class Ledger:
             if changes := differences(run.config, new_runs[run.place].config):
                 raise UserError(f"{self.folder} has another {run.arm!r} ({changes}): {advice}")
 
-    def locked(self) -> AbstractContextManager[None]:
-        """Keep other processes from playing in this folder. Raises UserError if one does."""
-        return locked(
-            self.folder / "study.lock",
-            f"Another process is playing {self.folder}: watch it with `ayneh study status {self.folder}`.",
-        )
+    def _refuse_changed(self) -> None:
+        """Raise UserError if a run that is there was trained with other settings than this study's."""
+        for run in self.runs:
+            record = Record(self.path(run))
+            if record.exists() and (changes := differences(record.config(), run.config)):
+                raise UserError(f"{self.folder} has another {run.arm!r} ({changes}): choose another --out.")
+
+    def being_played(self) -> bool:
+        """Whether a process plays in this folder now; true also where that cannot be found out."""
+        if not (self.folder / LOCK).exists():
+            return False
+        try:
+            with FileLock(self.folder / LOCK, timeout=0):
+                return False
+        except (Timeout, OSError):
+            return True
 
     def path(self, run: Run) -> Path:
         """The run's folder."""
         return self.folder / run.place
 
     def outcome(self, run: Run) -> dict[str, Any] | None:
-        """The run's outcome, or None if it has not ended."""
-        return Record(self.path(run)).outcome()
+        """The run's outcome, or None if it has not ended; a damaged one is noted, and the run counts as not ended."""
+        try:
+            return Record(self.path(run)).outcome()
+        except UserError as error:
+            self.notes[run.place] = f"{error} The run counts as not ended."
+            return None
 
     def unfinished(self) -> list[Run]:
         """The runs that have not ended."""
@@ -93,9 +135,47 @@ class Ledger:
 
     def _standing(self, run: Run) -> Standing:
         record = Record(self.path(run))
-        if not record.exists():
-            return Standing("no step yet", 0, run.config.epochs, 0, 0.0)
-        return record.standing(ended=record.outcome() is not None)
+        if record.exists():
+            try:
+                return record.standing(ended=self.outcome(run) is not None)
+            except UserError as error:
+                self.notes.setdefault(run.place, str(error))
+        return Standing("no step yet", 0, run.config.epochs, 0, 0.0)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a study's folder. Raises UserError if another process does."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=1)  # `being_played` holds it for a moment
+    except Timeout:
+        raise UserError(f"Another process is playing {folder}: watch it with `ayneh study status {folder}`.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise UserError if the folder is neither a study's nor empty, but for what a killed process left."""
+    if not folder.exists():
+        return
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
+    left = {name for name in there if name == LOCK or (name.startswith(f".{STUDY}.") and name.endswith(".part"))}
+    if STUDY not in there and there - left:
+        raise UserError(f"{folder} is not empty and not a study of ayneh: choose another --out.")
+
+
+def _older_folders(folder: Path, study: Study) -> dict[str, str]:
+    """The folders of arms that an earlier version began under another name: of Latin letters alone."""
+    ours, found = folders_of(study.cells()), {}
+    for arm, name in ours.items():
+        old = older_slug(arm)
+        other = old != name and old not in ours.values() and not (folder / "runs" / name).exists()
+        if other and any((folder / "runs" / old).glob("seed-*")):
+            found[arm] = old or "."  # an arm without Latin letters had none
+    return found
 
 
 def group_name(group: list[Run], all_groups: list[list[Run]]) -> str:

@@ -78,7 +78,7 @@ def _anchored(study: Study) -> Study:
     return replace(study, set=anchor({"": study.set})[""], arms=anchor(study.arms), factors=factors)
 
 
-def from_dict(values: Mapping[str, Any], where: str) -> Study:
+def from_dict(values: Any, where: str) -> Study:
     """A study of plain values, as a file holds them; ``where`` begins an error message.
 
     Raises UserError with the field, its value and what it must be; for an unknown field, with the nearest.

@@ -31,15 +31,15 @@ class Progress:
     minutes_left: float | None  # None before the first epoch
 
 
-def progress(ledger: Ledger, workers: int) -> list[Progress]:
-    """Each group of the study, from the files in the folder."""
+def progress(ledger: Ledger, workers: int, played: bool = True) -> list[Progress]:
+    """Each group of the study, from the files in the folder. played: whether a process plays in it now."""
     groups, standings = ledger.study.groups(), ledger.standings()
     rows = []
     for group in groups:
         found = [standings[run.place] for run in group]
         done, states = sum(s.ended for s in found), [s.state for s in found]
         share = sum(map(_played, found)) / sum(s.wanted for s in found)
-        counts = len(found), done, states.count("broken down"), states.count("running")
+        counts = len(found), done, states.count("broken down"), played * states.count("running")
         rows.append(Progress(group_name(group, groups), *counts, share, minutes_left(found, workers)))
     return rows
 
@@ -58,10 +58,10 @@ def _played(standing: Standing) -> int:
     return standing.wanted if standing.ended else max(0, standing.epochs - 1)
 
 
-def table_of(ledger: Ledger, workers: int) -> Rows:
+def table_of(ledger: Ledger, workers: int, played: bool = True) -> Rows:
     """The rows of `progress` for a terminal."""
     rows = []
-    for row in progress(ledger, workers):
+    for row in progress(ledger, workers, played):
         counts = map(str, (row.runs, row.done, row.broke_down, row.playing))
         left = "" if row.minutes_left is None else f"{row.minutes_left:.0f}"
         rows.append((row.name, *counts, f"{row.share:.0%}", left))

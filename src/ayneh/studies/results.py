@@ -107,24 +107,38 @@ class Result:
 
 
 def results(ledger: Ledger) -> list[Result]:
-    """The results of all finished runs, in the study's order."""
+    """The results of all finished runs, in the study's order; a run whose files are damaged is noted and left out."""
     found = []
     for run in ledger.runs:
         if (end := ledger.outcome(run)) is None:
             continue
-        record = Visited(ledger.path(run), ledger.folder)
-        record.check()
-        lines = record.lines()
-        protocols: dict[str, str] = {}
-        looks = []
-        for line in lines:
-            if "scores" in line:
-                scores = {name: score for name, (score,) in line["scores"].items() if score}
-                protocols |= {name: score["protocol"] for name, score in scores.items()}
-                values = {name: value for name, score in scores.items() if (value := _value(score)) is not None}
-                looks.append({k: line[k] for k in ("epoch", "images", "wall_s")} | values)
-        found.append(Result(run, looks, lines, end, protocols))
+        again = "It is not counted; to train it again, delete its folder."
+        try:
+            result = _result(ledger, run, end)
+        except (UserError, KeyError, IndexError, TypeError, ValueError) as error:
+            ledger.notes[run.place] = f"{ledger.path(run)} is damaged ({type(error).__name__}: {error}). {again}"
+            continue
+        last = run.config.epochs - 1
+        if not end["diverged"] and (not result.looks or result.looks[-1]["epoch"] != last):
+            ledger.notes[run.place] = f"{ledger.path(run)} is finished and has no scores of its last epoch. {again}"
+            continue
+        found.append(result)
     return found
+
+
+def _result(ledger: Ledger, run: Run, end: dict[str, Any]) -> Result:
+    record = Visited(ledger.path(run), ledger.folder)
+    record.check()
+    lines = record.lines()
+    protocols: dict[str, str] = {}
+    looks = []
+    for line in lines:
+        if "scores" in line:
+            scores = {name: score for name, (score,) in line["scores"].items() if score}
+            protocols |= {name: score["protocol"] for name, score in scores.items()}
+            values = {name: value for name, score in scores.items() if (value := _value(score)) is not None}
+            looks.append({k: line[k] for k in ("epoch", "images", "wall_s")} | values)
+    return Result(run, looks, lines, end, protocols)
 
 
 def check_outcomes(names: Sequence[str], swaps: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from ayneh.data.sources import Images
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
 from ayneh.engine.sampler import Sampler
+from ayneh.errors import UserError
 from ayneh.evaluation import judge_of, read_images
 from ayneh.judge.verdict import Judge
 from ayneh.pictures import grid, save_png
@@ -87,9 +88,14 @@ def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Ca
 
 
 def _record(folder: Path, config: Config, device: str) -> Record:
-    """The run's folder, made if there is none."""
+    """The run's folder, made if there is none; a config that is damaged is written anew."""
     if Record(folder).exists():
-        return Record.open(folder)
+        record = Record.open(folder)
+        try:
+            record.config()
+            return record
+        except UserError:  # what the ledger says of it was said
+            pass
     return Record.create(folder, config, {"device": device, "threads": 1, "workers": 0})
 
 

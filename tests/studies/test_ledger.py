@@ -1,0 +1,219 @@
+"""A study's folder after kills, by two at once, with lost and damaged files; the next same command works."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ayneh.errors import UserError
+from ayneh.record import Record
+from ayneh.studies.ledger import Ledger
+from ayneh.studies.names import folders_of
+from ayneh.studies.plan import Study, from_dict
+from ayneh.studies.results import results, rows
+from ayneh.studies.stack import play
+
+EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
+
+
+def killed_at(k: int, work: Callable[[], object], within: Path) -> bool:
+    """Do the work in a child that kills itself at its k-th operation on a file in this folder; whether it came to k."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+        return os.WIFSIGNALED(status)
+    count = 0
+
+    def look(event: str, args: tuple) -> None:
+        nonlocal count
+        if event in EVENTS and args and str(within) in str(args[0]):
+            if count == k:
+                os.kill(os.getpid(), signal.SIGKILL)
+            count += 1
+
+    try:
+        sys.addaudithook(look)
+        work()
+        os._exit(0)
+    except BaseException:
+        os._exit(1)
+
+
+def played(folder: Path, study: Study) -> None:
+    """What `study run` does in one process, without its measurements."""
+    with Ledger.playing(folder, study) as ledger:
+        if left := ledger.unfinished():
+            assert play(left, folder, ledger.study)
+
+
+def outcome_of(folder: Path, study: Study) -> tuple:
+    """Results and metrics but for the clock."""
+    ledger = Ledger(folder, study)
+    table = [{name: value for name, value in row.items() if name != "wall_s"} for row in rows(results(ledger))]
+    clock = ("wall_s", "images_per_s")
+    lines = [[{k: v for k, v in line.items() if k not in clock} for line in Record(ledger.path(run)).lines()]
+             for run in ledger.runs]  # fmt: skip
+    return table, lines, ledger.notes
+
+
+@pytest.fixture
+def two(tiny: Study) -> Study:
+    """Two arms of one seed, two epochs, with a swap."""
+    return replace(tiny, seeds=1, set={**tiny.set, "epochs": 2}, swaps={"u/1": {"prior.name": "uniform"}})
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("first", "every"), [(0, 43), pytest.param(0, 1, marks=pytest.mark.slow)], ids=["some points", "all points"]
+)
+def test_a_study_killed_at_any_operation_comes_to_the_same_results(tmp_path, two, monkeypatch, first, every):
+    monkeypatch.setattr("ayneh.studies.stack.CHECKPOINT_S", 0.0)
+    played(tmp_path / "whole", two)
+    expected = outcome_of(tmp_path / "whole", two)
+    assert len(expected[0]) == 2
+    points = 0
+    for k in range(first, 5000, every):
+        folder = tmp_path / f"{k}" / "s"
+        reached = killed_at(k, lambda f=folder: played(f, two), folder)
+        if (folder / "study.json").exists():  # `study status` right after the kill
+            ledger = Ledger.open(folder)
+            assert len(ledger.standings()) == 2
+            assert not ledger.being_played()
+        played(folder, two)
+        assert outcome_of(folder, two) == expected, k
+        assert not [path for path in folder.rglob("*") if path.name.endswith(".part")], k
+        shutil.rmtree(folder.parent)
+        points += 1
+        if not reached:
+            break
+    assert points * every > 60
+
+
+def test_what_a_kill_left_before_the_study_was_written_is_no_foreign_file(tmp_path, two):
+    for name in ("study.lock", ".study.json.part", ".study.json.01234567.part"):
+        folder = tmp_path / name.strip(".")
+        folder.mkdir()
+        (folder / name).write_bytes(b"")
+        assert Ledger.create(folder, two).study == two
+
+
+def test_of_two_at_once_the_second_is_refused_before_it_writes_anything(tmp_path, two):
+    other = replace(two, seeds=3)
+    inside, done = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with Ledger.playing(tmp_path / "s", two):
+            inside.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    try:
+        inside.wait(60)
+        before = (tmp_path / "s" / "study.json").read_bytes()
+        with (
+            pytest.raises(UserError, match="Another process is playing .* watch it with"),
+            Ledger.playing(tmp_path / "s", other),
+        ):
+            pass
+        assert (tmp_path / "s" / "study.json").read_bytes() == before
+        assert Ledger.open(tmp_path / "s").being_played()
+    finally:
+        done.set()
+        thread.join()
+    assert not Ledger.open(tmp_path / "s").being_played()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years")
+    with pytest.raises(UserError, match="not empty and not a study"), Ledger.playing(tmp_path / "mine", two):
+        pass
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+
+
+@pytest.fixture
+def finished(tmp_path, two) -> Ledger:
+    """A study of two runs that was played."""
+    played(tmp_path / "s", two)
+    return Ledger.open(tmp_path / "s")
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "words"),
+    [
+        ("outcome.json", lambda path: path.write_text('{"wall_s": 3'), "The run counts as not ended"),
+        ("outcome.json", lambda path: path.write_text('{"wall_s": "x"}'), "The run counts as not ended"),
+        ("outcome.json", lambda path: path.write_bytes(b"\xff\x00"), "The run counts as not ended"),
+        ("metrics.jsonl", lambda path: path.unlink(), "no scores of its last epoch. It is not counted"),
+        ("metrics.jsonl", lambda path: path.write_text(""), "no scores of its last epoch. It is not counted"),
+        ("metrics.jsonl", lambda path: path.write_text(path.read_text().replace('{"fd": [', '{"fd": [3, ')),
+         "It is not counted"),
+    ],
+)  # fmt: skip
+def test_a_damaged_run_is_named_and_the_rest_is_reported(finished, two, file, damage, words):
+    """A run without metrics counted as the worst of its arm."""
+    run = finished.runs[0]
+    damage(finished.path(run) / file)
+    found = results(finished)
+    assert [result.run.arm for result in found] == ["lr 0.0001"]
+    assert [words in note for note in finished.notes.values()] == [True]
+    assert len(finished.standings()) == 2
+
+
+def test_a_damaged_outcome_or_config_is_made_again(finished, two):
+    expected = outcome_of(finished.folder, two)
+    for run, name in zip(finished.runs, ("outcome.json", "config.json"), strict=True):
+        (finished.path(run) / name).write_text("{")
+        (finished.path(run) / "outcome.json").unlink(missing_ok=True) if name == "config.json" else None
+    played(finished.folder, two)
+    assert outcome_of(finished.folder, two) == expected
+
+
+def test_a_lost_run_and_foreign_files_are_no_fault(finished, two):
+    expected = outcome_of(finished.folder, two)
+    shutil.rmtree(finished.path(finished.runs[1]))
+    (finished.folder / "notes.txt").write_text("mine")
+    (finished.folder / "runs" / "lr-0.001" / "Icon").write_text("mine")
+    (finished.folder / "runs" / "other").mkdir()
+    again = Ledger.open(finished.folder)
+    assert [standing.state for standing in again.standings().values()] == ["finished", "no step yet"]
+    assert len(results(again)) == 1
+    played(finished.folder, two)
+    assert outcome_of(finished.folder, two) == expected
+    assert (finished.folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_damaged_study_json_is_one_sentence_and_written_anew_from_the_same_study(finished, two):
+    path = finished.folder / "study.json"
+    path.write_text(path.read_text()[:50])
+    with pytest.raises(UserError, match="study.json is not readable JSON"):
+        Ledger.open(finished.folder)
+    with pytest.raises(UserError, match="has another 'lr 0.001'"):
+        Ledger.create(finished.folder, replace(two, set={**two.set, "batch": 16}))
+    ledger = Ledger.create(finished.folder, two)
+    assert ["is kept as study.json.damaged" in words for words in ledger.notes.values()] == [True]
+    assert Ledger.open(finished.folder).study == two
+    assert not ledger.unfinished()
+    for values in ({"format": 2}, {"format": 1}, {"format": 1, "study": 3}, {"format": 1, "study": {"seeds": "8"}}):
+        path.write_text(json.dumps(values))  # of another version, or edited: left alone
+        with pytest.raises(UserError, match="study.json"):
+            Ledger.create(finished.folder, two)
+        assert json.loads(path.read_text()) == values
+
+
+def test_folders_of_earlier_versions_stay_found(tmp_path):
+    arms = {"نرخ": {}, "é lr": {"epochs": 3}, "plain": {"epochs": 4}}
+    study = from_dict({"name": "s", "arms": arms, "seeds": 1}, "s")
+    for old, run in zip(("seed-000", "lr/seed-000", "plain/seed-000"), study.runs(), strict=True):
+        Record.create(tmp_path / "runs" / old, run.config, {"device": "cpu", "threads": 1, "workers": 0})
+    (tmp_path / "study.json").write_text(json.dumps({"format": 1, "ayneh": "0.1.0", "study": study.to_dict()}))
+    for ledger in (Ledger.open(tmp_path), Ledger.create(tmp_path, study)):
+        assert [Record(ledger.path(run)).exists() for run in ledger.runs] == [True] * 3
+        assert all(run.place in {r.place for group in ledger.study.groups() for r in group} for run in ledger.runs)
+    assert folders_of(arms) == {"نرخ": "نرخ", "é lr": "é-lr", "plain": "plain"}
