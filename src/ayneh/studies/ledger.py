@@ -9,13 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ayneh import __version__
 from ayneh.config import differences
 from ayneh.engine.hyper import structure
 from ayneh.errors import UserError
-from ayneh.files import write_json
+from ayneh.files import held, locked, write_json
 from ayneh.reading import formatted, json_in
 from ayneh.record import Record
 from ayneh.standing import Standing
@@ -45,7 +43,8 @@ class Ledger:
         """
         _refuse_foreign(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
+        busy = f"Another process is playing {folder}: watch it with `ayneh study status {folder}`."
+        with locked(folder / LOCK, busy):
             yield cls.create(folder, study)
 
     @classmethod
@@ -104,14 +103,8 @@ class Ledger:
                 raise UserError(f"{self.folder} has another {run.arm!r} ({changes}): choose another --out.")
 
     def being_played(self) -> bool:
-        """Whether a process plays in this folder now; true also where that cannot be found out."""
-        if not (self.folder / LOCK).exists():
-            return False
-        try:
-            with FileLock(self.folder / LOCK, timeout=0):
-                return False
-        except (Timeout, OSError):
-            return True
+        """Whether a process plays in this folder now."""
+        return held(self.folder / LOCK)
 
     def path(self, run: Run) -> Path:
         """The run's folder."""
@@ -141,20 +134,6 @@ class Ledger:
             except UserError as error:
                 self.notes.setdefault(run.place, str(error))
         return Standing("no step yet", 0, run.config.epochs, 0, 0.0)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a study's folder. Raises UserError if another process does."""
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=1)  # `being_played` holds it for a moment
-    except Timeout:
-        raise UserError(f"Another process is playing {folder}: watch it with `ayneh study status {folder}`.") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _refuse_foreign(folder: Path) -> None:
