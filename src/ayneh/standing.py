@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ayneh.checkpoint import INTERRUPTED
+from ayneh.checkpoint import INTERRUPTED, Checkpoint
+from ayneh.errors import UserError
 
 if TYPE_CHECKING:
     from ayneh.record import Record
@@ -48,3 +49,19 @@ def standing_of(record: Record, ended: bool | None = None) -> Standing:
         state = "interrupted"
     wall_s = outcome.get("wall_s", lines[-1].get("wall_s", 0.0) if lines else 0.0)
     return Standing(state, last["epoch"] + 1, config.epochs, last["step"], wall_s)
+
+
+def lost(record: Record, checkpoint: Checkpoint | None) -> str | None:
+    """What was lost of the metrics before this checkpoint, in a sentence; None if nothing was.
+
+    Raises UserError where there is no checkpoint any more of a run that had one: to begin anew would delete the rest.
+    """
+    lines, keep = record.lines(), record.config().keep
+    if checkpoint is None and lines and lines[-1]["epoch"] >= keep.checkpoint_epochs:
+        raise UserError(
+            f"{record.folder} was trained for {lines[-1]['epoch'] + 1} epochs, and none of its checkpoints is left: "
+            "put one back, or begin anew with another --out (`ayneh train` with --overwrite replaces what is left)."
+        )
+    if checkpoint and checkpoint.path.stem != INTERRUPTED and not lines:  # at an epoch's end there is a line
+        return f"{record.folder} has no line of metrics until step {checkpoint.step}; they are lost, and it goes on."
+    return None

@@ -15,6 +15,7 @@ from ayneh.config import Config, differences
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, silent
 from ayneh.record import Record
+from ayneh.standing import lost
 from ayneh.terminal import Terminal
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
@@ -70,6 +71,8 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
         checkpoint, damaged = record.checkpoints.newest()
         for problem in damaged:
             terminal.say(f"{problem} Going on from the one before it.")
+        if words := lost(record, checkpoint):
+            terminal.say(words)
         if checkpoint and (changed := differences(replace(checkpoint.config, epochs=config.epochs), config)):
             raise UserError(
                 f"{run}/config.json is not what this run was trained with ({changed}): undo the change, or start a new "
