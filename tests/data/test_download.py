@@ -2,10 +2,11 @@
 
 import gzip
 import hashlib
+import io
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
+import urllib3
 
 from ayneh.data import transfer
-from ayneh.data.download import MD5, MIRRORS, Md5, locate
+from ayneh.data.download import CONTENT_BYTES, MD5, MIRRORS, Md5, locate
 from ayneh.errors import UserError
 
 FILE = "train-images-idx3-ubyte"
@@ -29,6 +31,8 @@ class Mirror(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server = self.server
         server.asked.append((self.path, self.headers["Range"], self.headers["If-Range"]))
+        if server.answer:
+            return server.answer(self)
         if server.status:
             return self.send_error(server.status)
         data, start = server.data, 0
@@ -60,6 +64,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Mirror)
         self.data, self.etag, self.ranges, self.status = PACKED, '"one"', True, 0
         self.cuts: list[int] = []
+        self.answer: Callable[[Mirror], None] | None = None  # instead of a file
         self.asked: list[tuple[str, str | None, str | None]] = []
         self.url = f"http://127.0.0.1:{self.server_port}/"
 
@@ -69,9 +74,11 @@ def running() -> Iterator[Server]:
     with Server() as server:
         thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture
@@ -134,7 +141,7 @@ def leave_a_part(server: Server, cache: Path, size: int) -> Path:
     part.parent.mkdir(parents=True)
     server.cuts = [size, 0]
     with pytest.raises(transfer.FAILURES):
-        transfer.fetch(f"{server.url}{FILE}.gz", part)
+        transfer.fetch(f"{server.url}{FILE}.gz", part, len(PACKED))
     assert part.read_bytes() == PACKED[:size]
     server.asked.clear()
     return part
@@ -287,6 +294,141 @@ def test_each_set_has_two_mirrors_and_a_checksum_for_each_of_its_four_files() ->
         assert {file.split("-")[0] for file in MD5[name]} == {"train", "t10k"}
         assert len({md5.digest for md5 in MD5[name].values()}) == 4
         assert all(len(bytes.fromhex(md5.digest)) == 16 and md5.of in ("gzip", "content") for md5 in MD5[name].values())
+
+
+def answer(status: int, body: bytes = b"", times: int = 1, **headers: str) -> Callable[[Mirror], None]:
+    """An answer with these headers (_ for -), whose body is sent so many times, or until the other side has enough."""
+
+    def send(handler: Mirror) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        with suppress(OSError):
+            for _ in range(times):
+                handler.wfile.write(body)
+
+    return send
+
+
+@pytest.mark.parametrize(
+    ("hostile", "words"),
+    [
+        (answer(200, bytes(1 << 16), times=10_000), "sends more than 61,624 bytes"),
+        (answer(200, b"x", Content_Length="6000000000"), "announces 6,000,000,000 bytes"),
+        (answer(200, PACKED, Content_Length="abc", ETag='"\x01"'), ""),
+        (answer(200, PACKED, Content_Length="-1"), ""),
+        (answer(302, Location="file:///etc/passwd"), "InvalidSchema"),
+        (answer(302, Location="ftp://127.0.0.1/x"), "InvalidSchema"),
+        (answer(302, Location="http://[::1"), ""),
+        (answer(302, Location="/again"), "TooManyRedirects"),
+        (answer(302, Location="http://\xff\xfe/"), ""),
+        (answer(200, gzip.compress(bytes(50_000_000))), "wrong MD5"),
+        (answer(200, PACKED + PACKED), "sends more than|wrong MD5"),
+        (answer(204), "wrong MD5"),
+        (answer(206, PACKED, Content_Range="bytes 0-9/10"), ""),
+    ],
+)
+def test_a_hostile_mirror_is_passed_over_and_leaves_nothing(
+    server: Server,
+    mirrors: Callable[..., None],
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    peak: Callable[[Callable[[], object]], int],
+    hostile: Callable[[Mirror], None],
+    words: str,
+) -> None:
+    monkeypatch.setitem(CONTENT_BYTES, FILE, len(CONTENT) + 20_000)
+    server.answer = hostile
+
+    def ask() -> None:
+        with running() as good:
+            mirrors(server.url, good.url)
+            assert locate("mnist", FILE).read_bytes() == PACKED
+
+    assert peak(ask) < 20_000_000
+    assert names_in(cache / "mnist") == [f"{FILE}.gz"]
+    if words:
+        (cache / "mnist" / f"{FILE}.gz").unlink()
+        mirrors(server.url)
+        with pytest.raises(UserError, match=words) as refusal:
+            locate("mnist", FILE)
+        assert "\n" not in str(refusal.value)
+
+
+def test_a_redirect_without_encryption_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    final, hop = requests.Response(), requests.Response()
+    final.url, hop.url = "https://mirror.example/file", "http://mirror.example/file"
+    final.history, final.status_code, final.raw = [hop], 200, urllib3.HTTPResponse(io.BytesIO(PACKED))
+    monkeypatch.setattr(requests, "get", lambda *_, **__: final)
+    with pytest.raises(transfer.Refused, match="without https"):
+        transfer.fetch("https://mirror.example/file", tmp_path / "part", len(PACKED))
+    assert not (tmp_path / "part").exists()
+
+
+def test_every_mirror_is_asked_with_encryption() -> None:
+    assert all(url.startswith("https://") for urls in MIRRORS.values() for url in urls)
+
+
+@pytest.mark.parametrize(
+    "note", ["[" * 100_000, '{"url": 3}', '{"etag": "\\n"}', '{"size": "big"}', "[]", "null", "\udcff", '{"url": "%s"}']
+)
+def test_a_damaged_note_beside_a_part_is_as_none(
+    server: Server, mirrors: Callable[..., None], cache: Path, note: str
+) -> None:
+    mirrors(server.url)
+    part = leave_a_part(server, cache, 5000)
+    part.write_bytes(bytes(5000))
+    part.with_name(f"{part.name}.json").write_bytes(note.encode("utf-8", "surrogateescape"))
+    assert locate("mnist", FILE).read_bytes() == PACKED
+
+
+def test_of_two_processes_one_fetches(server: Server, mirrors: Callable[..., None], cache: Path) -> None:
+    mirrors(server.url)
+    found: list[Path] = []
+    threads = [threading.Thread(target=lambda: found.append(locate("mnist", FILE))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [cache / "mnist" / f"{FILE}.gz"] * 4
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("MNIST/raw", "mnist"),
+        ("MNIST", "mnist"),
+        ("mnist/raw", "mnist"),
+        ("mnist/MNIST/raw", "mnist"),
+        ("mnist/archive", "mnist"),
+        (f"mnist/{FILE}", "mnist"),
+        ("FashionMNIST/raw", "fashion-mnist"),
+        ("fashion_mnist", "fashion-mnist"),
+        ("KMNIST/raw", "kmnist"),
+    ],
+)
+@pytest.mark.parametrize("spelling", [FILE, f"{FILE}.gz", "train-images.idx3-ubyte"])
+def test_files_are_found_where_torchvision_and_archives_leave_them(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, name: str, spelling: str
+) -> None:
+    monkeypatch.setenv("AYNEH_DATA", str(tmp_path / "own"))
+    path = tmp_path / "own" / place / spelling
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    assert locate(name, FILE) == path
+
+
+def test_files_of_another_set_are_not_taken(
+    server: Server, mirrors: Callable[..., None], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AYNEH_DATA", str(tmp_path))
+    for place in ("FashionMNIST/raw", "mnist/KMNIST", "mnist/fashion-mnist", "raw", "."):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / FILE).write_bytes(b"")
+    mirrors(server.url)
+    assert locate("mnist", FILE) == cache / "mnist" / f"{FILE}.gz"
 
 
 def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import platformdirs
 import requests
+from filelock import FileLock
 
 from ayneh.data import transfer
 from ayneh.data.bounded import gunzipped
@@ -22,7 +23,6 @@ MIRRORS: dict[str, tuple[str, ...]] = {
     "fashion-mnist": (
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
     "kmnist": (
         "https://huggingface.co/datasets/tanganke/kmnist/resolve/756d43e894032ce8838db8b32e7500c9c3b5d050/raw/",
@@ -63,23 +63,33 @@ MD5: dict[str, dict[str, Md5]] = {
 }
 
 
+CONTENT_BYTES = {  # of each of the three sets: 60,000 + 10,000 images of 28x28 with their headers
+    "train-images-idx3-ubyte": 47_040_016,
+    "train-labels-idx1-ubyte": 60_008,
+    "t10k-images-idx3-ubyte": 7_840_016,
+    "t10k-labels-idx1-ubyte": 10_008,
+}
+OTHER_SETS = {"mnist", "fashionmnist", "kmnist", "emnist", "qmnist", "notmnist"}  # whose files have the same names
+
+
 def locate(name: str, file: str) -> Path:
     """The path of one IDX file of the set ``name``, such as "train-images-idx3-ubyte", plain or gzipped.
 
-    Looks in $AYNEH_DATA/<name>, then in the cache (<name> in $AYNEH_CACHE or in the user's cache folder),
-    then downloads into the cache and checks the MD5. Raises UserError if no mirror has the right file, or if the
-    cache cannot be written.
+    Looks in $AYNEH_DATA/<name> and one level deeper, also as torchvision has it (MNIST/raw), then in the cache
+    (<name> in $AYNEH_CACHE or in the user's cache folder), then downloads into the cache and checks the MD5.
+    Raises UserError if no mirror has the right file, or if the cache cannot be written.
     """
     cache = Path(os.environ.get("AYNEH_CACHE") or platformdirs.user_cache_dir("ayneh")) / name
     own = os.environ.get("AYNEH_DATA")
     folders = [Path(own) / name, cache] if own else [cache]
-    dotted = file.replace("-idx", ".idx")  # as some archives spell it
-    for folder in folders:
-        for spelling in (file, f"{file}.gz", dotted, f"{dotted}.gz"):
-            if (folder / spelling).is_file():
-                return folder / spelling
+    found = _find([*(_places(Path(own), name) if own else []), cache], file)
+    if found is not None:
+        return found
     try:
-        path, failures = _download(name, file, cache)
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache.parent / f".{name}.lock"):  # of two processes the second takes what the first fetched
+            found = _find([cache], file)
+            path, failures = (found, []) if found else _download(name, file, cache)
     except OSError as error:
         raise UserError(
             f"{name} cannot be kept in {cache} ({error.strerror or error}): "
@@ -94,18 +104,52 @@ def locate(name: str, file: str) -> Path:
     return path
 
 
+def _find(folders: list[Path], file: str) -> Path | None:
+    """The file in the first of the folders that has it, under any of its spellings."""
+    dotted = file.replace("-idx", ".idx")  # as some archives spell it
+    for folder in folders:
+        for spelling in (file, f"{file}.gz", dotted, f"{dotted}.gz"):
+            if (folder / spelling).is_file():
+                return folder / spelling
+    return None
+
+
+def _places(root: Path, name: str) -> list[Path]:
+    """Folders below ``root`` that belong to a set: <name> under any spelling, what is in it, and its raw folders."""
+    plain = _plain(name)
+    own = [root / name, *(folder for folder in _folders(root) if _plain(folder.name) == plain and folder.name != name)]
+    inner = [folder for top in own for folder in _folders(top) if _plain(folder.name) not in OTHER_SETS - {plain}]
+    return [*own, *inner, *(folder / "raw" for folder in inner)]
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _plain(name: str) -> str:
+    """ "Fashion_MNIST" -> "fashionmnist"."""
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
 def _download(name: str, file: str, folder: Path) -> tuple[Path | None, list[str]]:
     """The file from the first mirror that has the right bytes, and what went wrong with those before it."""
-    folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{file}.gz.part"
-    failures = []
+    failures: list[str] = []
+    content = CONTENT_BYTES[file]
     for mirror in MIRRORS[name]:
         try:
-            transfer.fetch(f"{mirror}{file}.gz", part)
+            transfer.fetch(f"{mirror}{file}.gz", part, content + content // 100 + 1024)  # deflate adds little at worst
+        except transfer.Refused as error:
+            transfer.discard(part)
+            failures.append(f"{mirror}: {error}")
+            continue
         except transfer.FAILURES as error:
             failures.append(f"{mirror}: {_reason(error)}")
             continue
-        if _is_right(part, MD5[name][file]):
+        if _is_right(part, MD5[name][file], content):
             path = part.with_suffix("")
             os.replace(part, path)
             transfer.discard(part)
@@ -122,9 +166,16 @@ def _reason(error: Exception) -> str:
     return type(error).__name__
 
 
-def _is_right(path: Path, md5: Md5) -> bool:
+def _is_right(path: Path, md5: Md5, most: int) -> bool:
+    """Whether the checksum is the published one; of a content that is unpacked, no more than ``most`` bytes are."""
+    if md5.of == "gzip":
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, _md5).hexdigest() == md5.digest
     try:
-        data = path.read_bytes() if md5.of == "gzip" else gunzipped(path)
-    except UserError:  # a damaged gzip
+        return hashlib.md5(gunzipped(path, most), usedforsecurity=False).hexdigest() == md5.digest
+    except UserError:  # a damaged gzip, or one of more bytes
         return False
-    return hashlib.md5(data, usedforsecurity=False).hexdigest() == md5.digest
+
+
+def _md5() -> hashlib._Hash:
+    return hashlib.md5(usedforsecurity=False)

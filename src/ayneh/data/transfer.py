@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
+import msgspec
 import requests
 import urllib3
 from rich.console import Console
@@ -14,7 +15,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from ayneh.errors import UserError
 from ayneh.reading import json_in, typed
 
-FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)  # what ``fetch`` raises
+# What ``fetch`` raises. A server's odd headers reach requests as ValueError and http.client's own errors.
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, ValueError)
 ATTEMPTS = 3
 TIMEOUT_S = (5, 30)  # to connect, and between two arrivals of bytes
 CHUNK_BYTES = 1 << 16
@@ -29,16 +31,23 @@ class Origin:
     size: int | None = None  # in bytes, of the whole file
 
 
-def fetch(url: str, part: Path) -> None:
-    """Fetch ``url`` into ``part``, in up to 3 attempts, as long as each brings some bytes.
+class Refused(requests.RequestException):
+    """What a server sends is not the file: it is too long, or comes without encryption where that was asked for."""
 
-    A part of the same file that an earlier process left is continued. Raises one of FAILURES; the part stays.
+
+def fetch(url: str, part: Path, most: int) -> None:
+    """Fetch ``url`` into ``part``, in up to 3 attempts, as long as each brings some bytes; ``most`` bytes in all.
+
+    A part of the same file that an earlier process left is continued. Raises one of FAILURES; the part stays, but
+    is of no use after Refused.
     """
     for attempt in range(1, ATTEMPTS + 1):
         before = _bytes_in(part)
         try:
-            _transfer(url, part)
+            _transfer(url, part, most)
             return
+        except Refused:
+            raise
         except FAILURES:
             if attempt == ATTEMPTS or _bytes_in(part) <= before:
                 raise
@@ -50,7 +59,7 @@ def discard(part: Path) -> None:
     _note(part).unlink(missing_ok=True)
 
 
-def _transfer(url: str, part: Path) -> None:
+def _transfer(url: str, part: Path, most: int) -> None:
     origin = _recall(part)
     have = _bytes_in(part) if origin.url == url else 0
     if have and have == origin.size:
@@ -60,16 +69,23 @@ def _transfer(url: str, part: Path) -> None:
     if have:
         headers |= {"Range": f"bytes={have}-"} | ({"If-Range": origin.etag} if origin.etag else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+        if url.startswith("https:") and not all(r.url.startswith("https:") for r in (*response.history, response)):
+            raise Refused("it redirects to an address without https")
         if have and response.status_code in (206, 416) and not _continues(response, have, origin):
             discard(part)
-            _transfer(url, part)
+            _transfer(url, part, most)
             return
         response.raise_for_status()
         if response.status_code == 200:  # the whole file: the first time, and always from servers without ranges
             have, origin = 0, _remember(part, url, response)
+        if origin.size is not None and origin.size > most:
+            raise Refused(f"it announces {origin.size:,} bytes, and the file has at most {most:,}")
         with _progress() as bar, part.open("ab" if have else "wb") as file:
             task = bar.add_task(part.stem, total=origin.size, completed=have)
             for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+                have += len(chunk)
+                if have > most:
+                    raise Refused(f"it sends more than {most:,} bytes, the most that the file can have")
                 file.write(chunk)
                 bar.advance(task, len(chunk))
 
@@ -84,8 +100,8 @@ def _continues(response: requests.Response, have: int, origin: Origin) -> bool:
 def _remember(part: Path, url: str, response: requests.Response) -> Origin:
     etag, size = response.headers.get("ETag"), response.headers.get("Content-Length")
     strong = etag if etag and not etag.startswith("W/") else None
-    origin = Origin(url, strong, int(size) if size else None)
-    _note(part).write_text(json.dumps(asdict(origin)), encoding="utf-8")
+    origin = Origin(url, strong, int(size) if size and size.isascii() and size.isdecimal() else None)
+    _note(part).write_bytes(msgspec.json.encode(origin))
     return origin
 
 
