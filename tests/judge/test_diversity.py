@@ -39,6 +39,12 @@ def test_ms_ssim_agrees_with_torchmetrics_scale_by_scale(size, channels, scales)
     assert torch.allclose(found, expected, rtol=1e-5)
 
 
+def test_the_layout_in_memory_does_not_matter():
+    a, b = pictures(6, 28, 0).expand(-1, 3, -1, -1), pictures(6, 28, 1).expand(-1, 3, -1, -1)
+    last = [x.contiguous(memory_format=torch.channels_last) for x in (a, b)]  # as G draws images in colour
+    assert torch.equal(ms_ssim(*last), ms_ssim(a.contiguous(), b.contiguous()))
+
+
 def test_pairs_are_disjoint_and_keep_to_their_class():
     labels = torch.tensor([0, 1, 2] * 33 + [0])
     left, right = pairs(100, labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,3 +46,5 @@ def judge(
     for name, accuracy in trained.accuracy.items():
         say(f"{name}: {'no classes' if accuracy is None else f'accuracy_test {accuracy:.4f}'}")
     say(f"judge of {source.name}: {trained.folder}", whole=True)
+    if run is not None:
+        Terminal(quiet).say(f"Next: `ayneh evaluate {shlex.quote(str(run))}` scores the run with it.")

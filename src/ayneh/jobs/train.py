@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,8 @@ def train(
     engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
     with begun(folder, config, engine, overwrite) as record:
         fit(record, record.config(), match, None, terminal)
+    run = shlex.quote(str(folder))
+    terminal.say(f"Next: `ayneh evaluate {run}` scores it, `ayneh explore {run}` opens it in a browser.")
 
 
 def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bool = False) -> None:

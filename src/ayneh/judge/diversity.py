@@ -43,8 +43,8 @@ def _ssim_terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     line = line / line.sum()
     window = torch.outer(line, line)[None, None]
     n, c, h, w = x.shape
-    planes = torch.stack([x, y, x * x, y * y, x * y]).view(-1, 1, h, w)
-    means = nn.functional.conv2d(planes, window).view(5, n, c, h - WINDOW + 1, w - WINDOW + 1)
+    planes = torch.stack([x, y, x * x, y * y, x * y]).reshape(-1, 1, h, w)
+    means = nn.functional.conv2d(planes, window).reshape(5, n, c, h - WINDOW + 1, w - WINDOW + 1)
     mean_x, mean_y, xx, yy, xy = means
     c1, c2 = 0.01**2, 0.03**2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
