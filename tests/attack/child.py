@@ -119,6 +119,10 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
+    def said(self) -> str:
+        """What it has printed so far, and its errors."""
+        return "".join(os.pread(file.fileno(), 1 << 20, 0).decode("utf-8", "replace") for file in self._files[:2])
+
     def wait(self) -> Result:
         """Wait for its end."""
         _, code, usage = os.wait4(self.pid, 0)
