@@ -6,9 +6,11 @@ import csv
 import hashlib
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+MARK = re.compile(r"(?<=[\w])-[0-9a-f]{8}\.(?=safetensors$)")  # of a judge's nets: each training has its own
 CLOCK = {"wall_s", "images_per_s", "seconds", "step_s", "minutes"}
 
 
@@ -17,7 +19,7 @@ def observed(root: Path) -> dict[str, Any]:
     found = {}
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.suffix != ".lock" and not is_left(path):
-            found[str(path.relative_to(root))] = _content(path)
+            found[MARK.sub("-*.", str(path.relative_to(root)))] = _content(path)
     return found
 
 
@@ -73,4 +75,6 @@ def _plain(value: Any) -> Any:
         return {k: _plain(v) for k, v in value.items() if k not in CLOCK}
     if isinstance(value, list):
         return [_plain(v) for v in value]
+    if isinstance(value, str):
+        return MARK.sub("-*.", value)
     return repr(value) if isinstance(value, float) else value
