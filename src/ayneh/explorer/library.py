@@ -255,4 +255,13 @@ def _prior(config: Config) -> dict[str, Any]:
 
 
 def _json(values: Any) -> Answer:
-    return Answer(json.dumps(without_nan(values)).encode(), JSON)
+    return Answer(json.dumps(_plain(without_nan(values))).encode(), JSON)
+
+
+def _plain(value: Any) -> Any:
+    """The same with the control characters of its words shown."""
+    if isinstance(value, dict):
+        return {plain(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return plain(value) if isinstance(value, str) else value

@@ -100,7 +100,9 @@ async function start() {
   window.addEventListener("hashchange", () => named() && open(named()));
   const waiting = runs.every((run) => !run.epochs.length);
   open(wanted ?? views[waiting ? 5 : 0]);
-  if (waiting) say("No checkpoint has been written yet. The other views open when there is one.");
+  const broken = runs.flatMap((run) => run.error ?? []).join(" ");
+  if (waiting) say(broken || "No checkpoint has been written yet. The other views open when there is one.");
+  else if (broken) app.sides.root.append(h("p", { class: "note", role: "alert" }, broken));
   window.addEventListener("unhandledrejection", (event) => say(event.reason));
   window.explorer = {
     benchmark: (...args) => benchmark(app.models[0], ...args),
