@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sys
 
 import numpy as np
@@ -198,8 +199,8 @@ def test_scores_and_findings_of_this_checkpoint_and_no_other(ayneh, tiny, tmp_pa
     other = {"fd": {"value": 99.0, "n": 500, "protocol": "fd_500_digits_test"}}
     (run / "evaluation.json").write_text(json.dumps({"step": 8, "replica": 0, "n": 500, "scores": scores}))
     (run / "evaluation-epoch-0000.json").write_text(json.dumps({"step": 4, "replica": 0, "n": 500, "scores": other}))
-    line = {"epoch": 1, "step": 8, "scores": {"fd": [{"value": 7.25, "n": 1000, "protocol": "fd_1k_digits_test"}]}}
-    record.append(line)
+    scored = {"fd": [{"value": 7.25, "n": 1000, "protocol": "fd_1k_digits_test"}]}
+    record.append(record.lines()[-1] | {"scores": scored})
     cards = {}
     for epoch in (0, 1):
         assert ayneh("export", run, "--out", tmp_path / f"{epoch}", "--epoch", epoch)[0] == 0
@@ -312,3 +313,26 @@ def test_nets_that_differ_are_not_shipped(ayneh, tiny_run, tmp_path, monkeypatch
         assert status == 1
         assert "differs from PyTorch by" in err
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["<img src=x onerror=alert(1)>", "![x](http:a) [y](javascript:b)", "a|b`c`", "عکس 🙂", "a\x1b[2Jb", "b\udcff"],
+)
+def test_a_folder_s_name_is_text_in_the_card(ayneh, tiny, tmp_path, name):
+    images = tmp_path / f"{name}.npy"
+    np.save(images, np.random.RandomState(0).randint(0, 256, (160, 8, 8), np.uint8))
+    run, out = tmp_path / "run", tmp_path / "out"
+    status, _, err = ayneh("train", "digits", *tiny, "--data.name", f"npz:{images}", "--epochs", 1, "--out", run)
+    assert status == 0, err
+    status, _, err = ayneh("export", run, "--out", out, "--to", "safetensors")
+    assert status == 0, err
+    card = (out / "README.md").read_text(encoding="utf-8")
+    head, body = card.split("---\n", 2)[1:]
+    assert yaml.safe_load(head)["license"] == "other"
+    assert json.loads((out / "config.json").read_text(encoding="utf-8"))["data"]["name"] == f"npz:{images.name}"
+    assert modules(out).gen is not None
+    for raw in ("<img", "![x]", "[y](", "a|b", "`c`", "\x1b"):
+        assert not re.search(rf"(?<!\\){re.escape(raw)}", body), raw
+    if name.startswith("<"):
+        assert "&lt;img src=x onerror=alert(1)&gt;.npy" in body

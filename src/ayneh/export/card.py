@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,8 +16,11 @@ from ayneh.doctor.doctor import Doctor
 from ayneh.export.contract import licence_of
 from ayneh.judge.scores import metric_of
 from ayneh.record import Record
+from ayneh.text import plain
 
 Row = tuple[str, ...]
+MARKS = re.compile(r"[\\`*\[\]|~!]")  # what Markdown reads as code, emphasis, links, pictures or the end of a cell
+UNESCAPED = re.compile(r"(?<!\\)\|")
 
 ONNX = """\
 ```python
@@ -56,7 +61,8 @@ def card(about: dict[str, Any], record: Record, checkpoint: Checkpoint) -> str:
     """The whole README.md. about: the config.json of the export, with its nets."""
     config = from_dict(about["config"], "config.json")
     evaluation = evaluation_of(record, checkpoint, about["replica"])
-    title = f"{config.net.name} GAN on {about['data']['name']}, {about['latents']['law']}"
+    data = foreign(about["data"]["name"])
+    title = f"{config.net.name} GAN on {data}, {about['latents']['law']}"
     epoch = "" if about["epoch"] is None else f" after epoch {about['epoch']} (counted from 0)"
     parts = [
         _head(about, evaluation, title),
@@ -76,7 +82,7 @@ def card(about: dict[str, Any], record: Record, checkpoint: Checkpoint) -> str:
         "## Settings",
         _settings(config),
         "## Data and licence",
-        f"Trained on {about['data']['name']}. Licence of the data: {about['data']['licence']} "
+        f"Trained on {data}. Licence of the data: {about['data']['licence']} "
         f"({about['data']['licence_source']}). The licence at the head of this card is that of the data; the "
         "publisher of these weights chooses theirs.",
         "## Limits",
@@ -101,6 +107,7 @@ def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) 
     }
     if licence.dataset:
         fields["datasets"] = [licence.dataset]
+    name = plain(about["data"]["name"])
     scores = evaluation.get("scores", {}) if evaluation else {}
     known = {name: score for name, score in scores.items() if score["value"] is not None}
     if known:
@@ -108,10 +115,10 @@ def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) 
         fields["metrics"] = list(dict.fromkeys(kinds.values()))
         results = {
             "task": {"type": "unconditional-image-generation"},
-            "dataset": {"type": licence.dataset or about["data"]["name"], "name": about["data"]["name"]},
+            "dataset": {"type": licence.dataset or name, "name": name},
             "metrics": [
-                {"type": kinds[name], "name": score["protocol"], "value": score["value"]}
-                for name, score in known.items()
+                {"type": kinds[short], "name": plain(score["protocol"]), "value": score["value"]}
+                for short, score in known.items()
             ],
         }
         fields["model-index"] = [{"name": title, "results": [results]}]
@@ -162,8 +169,8 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
     parts = []
     if evaluation:
         rows: list[Row] = [
-            (score["protocol"], _plain(score["value"]), _interval(score), _plain(score.get("floor")), str(score["n"]),
-             score.get("warning", ""))
+            (foreign(score["protocol"]), _plain(score["value"]), _interval(score), _plain(score.get("floor")),
+             str(score["n"]), foreign(score.get("warning", "")))
             for score in evaluation["scores"].values()
         ]  # fmt: skip
         parts += [
@@ -177,7 +184,7 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
     if lines:
         last = lines[-1]
         scores = [score for entries in last["scores"].values() if (score := entries[replica])]
-        rows = [(score["protocol"], _plain(score["value"])) for score in scores]
+        rows = [(foreign(score["protocol"]), _plain(score["value"])) for score in scores]
         parts += [f"While training, after epoch {last['epoch']}:", _table(("score", "value"), rows)]
     return "\n\n".join(parts) or "This checkpoint has not been scored: run `ayneh evaluate`."
 
@@ -186,9 +193,9 @@ def _findings(record: Record, checkpoint: Checkpoint, replica: int) -> str:
     """What the doctor finds in the run until this checkpoint; without its commands, which may name folders."""
     lines = [line for line in record.lines() if line["step"] <= checkpoint.step]
     rescues = [one for one in rescue.of(record) if one.to_step < checkpoint.step]
-    told = [f"- {rescue.sentence()} The settings below are those asked for." for rescue in rescues]
+    told = [f"- {foreign(rescue.sentence())} The settings below are those asked for." for rescue in rescues]
     for finding in Doctor(rescue.treated(checkpoint.config, rescues), lines).findings(replica):
-        told.append(f"- {_cell(words.entry(finding))}")
+        told.append(f"- {foreign(words.entry(finding))}")
     if not any("vitals" in line for line in lines):
         told.append("- The run has no vital signs, which most findings need.")
     return "\n".join(told) or "The doctor found nothing (docs/doctor.md says what it looks for)."
@@ -197,7 +204,8 @@ def _findings(record: Record, checkpoint: Checkpoint, replica: int) -> str:
 def _settings(config: Config) -> str:
     default = flatten(Config())
     rows = [
-        (name, _plain(value), "" if value == default[name] else "changed") for name, value in flatten(config).items()
+        (name, foreign(_plain(value)), "" if value == default[name] else "changed")
+        for name, value in flatten(config).items()
     ]
     return _table(("setting", "value", "from ayneh's default"), rows)
 
@@ -216,7 +224,12 @@ def _table(head: Row, rows: Iterable[Row]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("\n", " ").replace("|", "\\|")
+    return UNESCAPED.sub(r"\\|", text.replace("\n", " "))
+
+
+def foreign(words: object) -> str:
+    """Words with names that people gave, in Markdown: shown as they are, neither HTML nor links nor pictures."""
+    return MARKS.sub(r"\\\g<0>", html.escape(plain(words), quote=False))
 
 
 def _plain(value: Any) -> str:

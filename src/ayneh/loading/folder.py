@@ -126,7 +126,12 @@ def contract_of(folder: Path, about: Mapping[str, Any]) -> Contract:
 
 def sealed(about: Mapping[str, Any]) -> bytes:
     """The config.json of an export: JSON with a checksum of the file in it."""
-    return seal(json.dumps({**about, SEAL: SLOT}, indent=2, ensure_ascii=False).encode() + b"\n")
+    values = {**about, SEAL: SLOT}
+    try:
+        text = json.dumps(values, indent=2, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # of a folder's name that is not UTF-8
+        text = json.dumps(values, indent=2).encode()
+    return seal(text + b"\n")
 
 
 def net_of(folder: Path, about: Mapping[str, Any], net: str) -> bytes:
