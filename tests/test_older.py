@@ -12,6 +12,7 @@ from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.words import sentence
 from ayneh.record import Record, of_replicas
 from ayneh.studies.ledger import Ledger
+from ayneh.studies.plan import from_dict as study_from
 from ayneh.studies.results import results, rows
 
 OLD = Path(__file__).parent / "old"
@@ -168,3 +169,17 @@ def test_an_old_run_that_is_resumed_has_findings_of_both_kinds_and_one_diagnosis
     status, out, _ = ayneh("diagnose", folder)
     assert status == 0
     assert "Broke down of replica 1" in out
+
+
+def test_a_study_on_a_folder_that_an_earlier_version_began_keeps_its_test_images(tmp_path):
+    arms = {"a": {}, "b": {"batch": 10}}
+    study = study_from({"name": "s", "set": {"data.name": f"folder:{tmp_path}"}, "arms": arms, "seeds": 1}, "s")
+    ledger = Ledger.create(tmp_path / "study", study)
+    run = Record.create(ledger.path(ledger.runs[1]), ledger.runs[1].config, {"device": "cpu"})
+    head = json.loads((run.folder / "config.json").read_text())
+    del head["config"]["data"]["split"]  # as earlier versions wrote it
+    (run.folder / "config.json").write_text(json.dumps(head))
+    again = Ledger.create(tmp_path / "study", study)
+    assert {one.config.data.split for one in again.runs} == {"position"}
+    assert {one.config.data.split for one in Ledger.open(tmp_path / "study").runs} == {"position"}
+    assert {one.config.data.split for one in Ledger.create(tmp_path / "new", study).runs} == {"content"}

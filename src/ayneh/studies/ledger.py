@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ class Ledger:
     def __init__(self, folder: Path, study: Study) -> None:
         """``notes``: a sentence for each run whose files are damaged, by its place; they grow while files are read."""
         older = _older_folders(folder, study)
-        self.folder, self.study = folder, replace(study, older_folders=older) if older else study
+        self.folder = folder
+        self.study = _divided_as_begun(folder, replace(study, older_folders=older) if older else study)
         self.runs = list(self.study.runs())
         self.notes: dict[str, str] = {}
 
@@ -144,6 +145,19 @@ def _refuse_foreign(folder: Path) -> None:
     left = {name for name in there if name == LOCK or (name.startswith(f".{STUDY}.") and name.endswith(".part"))}
     if STUDY not in there and there - left:
         raise UserError(f"{folder} is not empty and not a study of ayneh: choose another --out.")
+
+
+def _divided_as_begun(folder: Path, study: Study) -> Study:
+    """The study with the test images of its first runs: earlier versions held them out by position."""
+    for run in study.runs() if "data.split" not in study.set else ():
+        record = Record(folder / run.place)
+        if record.exists():
+            with suppress(UserError):  # a damaged one is noted where it is played or reported
+                begun = record.config().data
+                if begun.path() is None or begun.split == run.config.data.split:
+                    return study
+                return replace(study, set={**study.set, "data.split": begun.split})
+    return study
 
 
 def _older_folders(folder: Path, study: Study) -> dict[str, str]:
