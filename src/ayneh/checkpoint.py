@@ -1,18 +1,20 @@
-"""A checkpoint: the whole state of a run after some step, in a safetensors file with a checksum; and those of a run."""
+"""A checkpoint: the whole state of a run after some step, in a sealed safetensors file; and those of a run."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ayneh import sealed
 from ayneh.config import Config, from_dict, to_dict
 from ayneh.errors import UserError
 from ayneh.files import atomically, say_once
+from ayneh.head import Head, Origin, head_in
 
 if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
     from torch import Tensor
@@ -22,6 +24,7 @@ INTERRUPTED, BEST, HEALTHY = "interrupted", "best", "healthy"  # names of checkp
 NUMBER = r"(?:\d{4}|[1-9]\d{4,})"  # of an epoch, in names
 NAMES = rf"(?:epoch-{NUMBER}|{HEALTHY}-{NUMBER}|{INTERRUPTED}|{BEST})\.safetensors"
 OURS = rf"{NAMES}|epoch-{NUMBER}(?:-replica-\d+)?\.png"  # checkpoints and pictures
+LARGEST_HEADER = 64 * 2**20  # bytes
 
 
 class Damaged(UserError):
@@ -38,6 +41,8 @@ class Checkpoint:
     image_shape: tuple[int, int, int]  # of the generator's images: (C, S, S)
     meter_steps: int
     tensors: dict[str, Tensor]
+    data: Origin | None = None  # what it was trained on; earlier versions did not write it
+    line: dict[str, Any] | None = None  # of metrics, where the step is the last of an epoch
 
     @property
     def run(self) -> Path:
@@ -46,33 +51,52 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint. Raises Damaged if it is truncated or its bytes are not those that were written."""
+    """Read a checkpoint. Raises Damaged if it is truncated or differs in a bit from what was written."""
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    head = read_head(path)
-    try:
-        tensors = load_file(path)
-    except SafetensorError as error:
-        raise Damaged(f"The checkpoint {path} is damaged ({error}).") from error
-    if _digest(tensors) != head["sha256"]:
-        raise Damaged(f"The checkpoint {path} is damaged (its checksum does not match its contents).")
-    config = from_dict(head["config"], str(path))
-    return Checkpoint(path, head["step"], config, tuple(head["image_shape"]), head["meter_steps"], tensors)
-
-
-def read_head(path: Path) -> dict[str, Any]:
-    """The header of a checkpoint: step, config, checksum; the tensors are not read. Raises Damaged."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load
 
     try:
-        with safe_open(path, "pt") as file:
-            head: dict[str, Any] = json.loads((file.metadata() or {})["ayneh"])
+        blob = _readable(path).read_bytes()
+        head, tensors = _head(path, blob[8 : 8 + int.from_bytes(blob[:8], "little")]), load(blob)
     except (SafetensorError, OSError) as error:
         raise Damaged(f"The checkpoint {path} is damaged ({error}).") from error
-    except (KeyError, json.JSONDecodeError) as error:
-        raise Damaged(f"{path} is not a checkpoint of ayneh (it has no readable header).") from error
-    return head
+    whole = sealed.holds(blob)
+    if whole is None and head.sha256 is not None:  # of an earlier version
+        whole = _digest(tensors) == head.sha256
+    if not whole:
+        raise Damaged(f"The checkpoint {path} is damaged (its checksum does not match its contents).")
+    config = from_dict(head.config, str(path))
+    return Checkpoint(
+        path, head.step, config, head.image_shape, head.meter_steps, tensors, head.data, head.line
+    )  # fmt: skip
+
+
+def read_head(path: Path) -> Head:
+    """The header of a checkpoint; the tensors are not read, nor is the checksum compared. Raises Damaged."""
+    try:
+        with _readable(path).open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            return _head(path, file.read(min(length, LARGEST_HEADER)))
+    except OSError as error:
+        raise Damaged(f"The checkpoint {path} is damaged ({error}).") from error
+
+
+def _readable(path: Path) -> Path:
+    if path.exists() and not path.is_file():  # a pipe would make a reader wait for ever
+        raise Damaged(f"The checkpoint {path} is no plain file.")
+    return path
+
+
+def _head(path: Path, header: bytes) -> Head:
+    """The part of ours in the header of a safetensors file."""
+    try:
+        text = json.loads(header)["__metadata__"]["ayneh"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise Damaged(f"The checkpoint {path} is damaged (it has no readable header).") from error
+    try:
+        return head_in(str(text), "its header")
+    except UserError as error:
+        raise Damaged(f"The checkpoint {path} is damaged ({str(error).removesuffix('.')}).") from error
 
 
 class Checkpoints:
@@ -100,23 +124,42 @@ class Checkpoints:
         step: int,
         config: Config,
         image_shape: tuple[int, int, int],
-        tensors: dict[str, Tensor],
+        tensors: Mapping[str, Tensor],
         meter_steps: int,
+        data: Origin | None = None,
+        line: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write a checkpoint atomically."""
+        """Write a checkpoint atomically. data: what the run is trained on; line: of metrics, at an epoch's end."""
         from safetensors.torch import save
         from torch import contiguous_format
 
         # Cloned, because safetensors refuses tensors that share memory, and without a moving average ema is gen itself.
         tensors = {k: v.detach().cpu().clone(memory_format=contiguous_format) for k, v in tensors.items()}
-        head = {"step": step, "meter_steps": meter_steps, "image_shape": image_shape}
-        head |= {"config": to_dict(config), "sha256": _digest(tensors)}
+        head: dict[str, Any] = {"step": step, "meter_steps": meter_steps, "image_shape": image_shape}
+        head |= {"config": to_dict(config), "seal": sealed.SLOT}
+        head |= {"data": asdict(data)} if data else {}
+        head |= {"line": line} if line else {}
         with atomically(self.path(name)) as file:
-            file.write(save(tensors, {"ayneh": json.dumps(head)}))
+            file.write(sealed.seal(save(tensors, {"ayneh": json.dumps(head)})))
 
     def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
         """The undamaged checkpoint with the most steps (None: there is none), and the damage of newer ones."""
         return self._newest_of(named(self.folder, NAMES, "*.safetensors"))
+
+    def whole(self, name: str, step: int) -> Checkpoint | None:
+        """The undamaged checkpoint of this name if it is of this step; else None."""
+        try:
+            found = read_checkpoint(self.path(name)) if self.has(name) else None
+        except Damaged:
+            return None
+        return found if found and found.step == step else None
+
+    def step_of(self, name: str) -> int | None:
+        """The step of the checkpoint of this name; None if there is none, or it is damaged."""
+        try:
+            return read_checkpoint(self.path(name)).step if self.has(name) else None
+        except Damaged:
+            return None
 
     def at_epoch(self, epoch: int | Literal["best"] | None) -> Checkpoint:
         """The checkpoint after this epoch (from 0), the best, or (None) the newest; UserError if there is none."""
@@ -169,7 +212,7 @@ class Checkpoints:
         found: list[tuple[int, Path]] = []
         for path in paths:
             try:
-                found.append((read_head(path)["step"], path))
+                found.append((read_head(path).step, path))
             except Damaged as error:
                 damaged.append(error)
         for _, path in sorted(found, reverse=True):
@@ -220,12 +263,13 @@ def named(folder: Path, names: str, alike: str) -> list[Path]:
 def _is_after(path: Path, step: int) -> bool:
     """Whether this file holds more than ``step`` steps, or is damaged."""
     try:
-        return bool(read_head(path)["step"] > step)
+        return bool(read_head(path).step > step)
     except Damaged:
         return True
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
+    """The checksum of earlier versions, which leaves out the header, the tensors' types and their shapes."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())

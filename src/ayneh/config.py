@@ -148,7 +148,7 @@ class Keep:
     sample_images: Annotated[int, Range(1, 10_000)] = 64
     """Images in each picture."""
     score_epochs: Annotated[int, Range(0)] = 0
-    """Epochs between two scores of G by the judge; skipped while scores have taken over 5 % of the time (0: never)."""
+    """Epochs between two scores of G by the judge (0: never); a line warns if scores take over 5 % of the time."""
     score_images: Annotated[int, Range(100, 10_000)] = 1000
     """Generated images behind each score."""
     vitals_steps: Annotated[int, Range(0)] = 50

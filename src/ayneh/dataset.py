@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from ayneh.bounds import Range
+from ayneh.errors import UserError
 
 FILES = ("npz", "file")  # "npz:PATH" is the earlier name of "file:PATH"; the file's suffix says what it is
 KINDS = ("folder", *FILES)
@@ -55,6 +56,15 @@ class Data:
             return replace(self, split=Data.split)
         name = f"{self.name.partition(':')[0]}:{os.path.abspath(path)}"
         return replace(self, name=name, test=self.test if test is None else os.path.abspath(test))
+
+    def at(self, path: Path) -> Data:
+        """The same images at another path. Raises UserError for a named data set, and where nothing is."""
+        kind, before = self.name.partition(":")[0], self.path()
+        if before is None:
+            raise UserError(f"--data is {path}, but the run was trained on {self.name}, which has no path.")
+        if not path.expanduser().exists():
+            raise UserError(f"--data is {path}, and there is no such file or folder.")
+        return replace(self, name=f"{kind}:{os.path.abspath(path.expanduser())}")
 
     def without_folders(self) -> Data:
         """The same without the folders above the user's data, which are private."""

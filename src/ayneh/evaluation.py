@@ -17,6 +17,7 @@ import platformdirs
 
 from ayneh.config import Data
 from ayneh.errors import UserError
+from ayneh.head import Origin
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor
@@ -53,7 +54,7 @@ def read_images(
         lost, advice = f"{run} was trained on {data.name}, which does not exist", "put the images back"
         if not path.is_absolute():  # as earlier versions wrote it
             lost, advice = f"{lost} in {Path.cwd()}", "run the command in the folder where the training was started"
-        raise UserError(f"{lost}: {advice}, or write the images' path into data.name in {run}/config.json.")
+        raise UserError(f"{lost}: {advice}, or name where the images are now: `ayneh resume {run} --data PATH`.")
     images = load(
         data.name,
         split,
@@ -68,6 +69,12 @@ def read_images(
     )
     say(images.understood)
     return images
+
+
+def origin_of(data: Data, images: Images) -> Origin:
+    """What a run's checkpoints keep of its training images."""
+    path = data.anchored().path()
+    return Origin(images.fingerprint, len(images.pixels), None if path is None else str(path))
 
 
 def judge_of(data: Data, run: Path | None = None, say: Say = silent, flag: str = "--data.") -> Judge:

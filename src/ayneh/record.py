@@ -127,6 +127,10 @@ class Record:
         """Write another config (with more epochs) into config.json."""
         write_json(self._config, self._head() | {"config": to_dict(config)})
 
+    def set_engine(self, engine: dict[str, Any]) -> None:
+        """Write how another machine runs it into config.json."""
+        write_json(self._config, self._head() | {"engine": engine})
+
     def _head(self) -> dict[str, Any]:
         return formatted(self._config, FORMAT, "the config of a run")
 
@@ -204,7 +208,10 @@ class Record:
         """
         self.checkpoints.set_aside(step, self.folder / "abandoned" / str(number))
         lost = [line for line in read_lines(self.metrics, Line) if line["step"] > step]  # as they were written
-        append_lines(self.folder / "abandoned.jsonl", *({"rescue": number} | line for line in lost))
+        if lost:  # else a kill came after these lines had been moved
+            attic = self.folder / "abandoned.jsonl"
+            before = [line for line in read_lines(attic, Line) if line["rescue"] != number]
+            write_lines(attic, [*before, *({"rescue": number} | line for line in lost)])
         if self.findings.exists():  # these lines stay, marked
             found = read_lines(self.findings, Event)
             write_lines(self.findings, [{"rescue": number} | one if one["step"] > step else one for one in found])

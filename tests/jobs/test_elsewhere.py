@@ -87,7 +87,7 @@ def test_a_run_whose_images_moved_goes_on_once_its_config_names_the_new_place(ay
         assert status == 2
         said = " ".join(err.split())
         assert f"{run} was trained on folder:{home / 'pictures'}, which does not exist: put the images back" in said
-        assert f"data.name in {run / 'config.json'}" in said
+        assert f"`ayneh resume {run} --data PATH`" in said
     rename(run, f"folder:{home / 'moved'}")
     for verb in (["resume", run, "--epochs", 2], ["mirror", run, "--images", 200, "--invert", 0]):
         status, _, err = ayneh(*verb)
@@ -106,7 +106,7 @@ def test_an_older_run_with_a_relative_path_goes_on_where_it_was_trained(ayneh, t
         f"{run} was trained on folder:pictures, which does not exist in {Path.cwd()}: run the command in the folder"
         in said
     )
-    assert f"or write the images' path into data.name in {run / 'config.json'}" in said
+    assert f"`ayneh resume {run} --data PATH`" in said
     monkeypatch.chdir(home)
     status, _, err = ayneh("resume", "run", "--epochs", 2)
     assert status == 0, err
@@ -117,12 +117,13 @@ def test_other_images_are_not_taken_for_those_of_the_run(ayneh, tiny, home):
     images = load("digits", "train", limit=142).pixels
     save_images(home / "fewer", images[:40])
     save_images(home / "coloured", images * torch.tensor([1, 0, 0], dtype=torch.uint8)[:, None, None])
-    for name, words in (("fewer", "39 of (1, 8, 8)"), ("coloured", "128 of (3, 8, 8)")):
+    for name, words in (("fewer", "there are {} of {} now"), ("coloured", "those of {1} differ in pixels")):
         rename(home / "run", f"folder:{home / name}")
         status, _, err = ayneh("resume", "run", "--epochs", 2)
         said = " ".join(err.split())
-        assert (status, f"was trained on other images than folder:{home / name} has now" in said) == (2, True)
-        assert words in said
+        assert (status, f"was trained on 128 images of {home / 'pictures'}, and " in said) == (2, True)
+        left = len(load(f"folder:{home / name}", "train", resize=8).pixels)
+        assert words.format(left, home / name) in said
 
 
 def test_an_edit_beside_the_path_is_refused_as_before(ayneh, tiny, home):

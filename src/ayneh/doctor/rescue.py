@@ -45,6 +45,8 @@ class Rescues:
     """rescues.json."""
 
     rescues: list[Rescue] = field(default_factory=list)
+    unfinished: bool = False
+    """The last one is decided, and what it gives up may not be set aside yet."""
 
 
 def other_noise(config: Config, finding: str) -> tuple[Config, str]:
@@ -101,3 +103,17 @@ def from_dict(values: Mapping[str, Any] | None, where: str = "rescues.json") -> 
 def of(record: Record) -> list[Rescue]:
     """The rescues of a run so far. Raises UserError if its file is damaged."""
     return from_dict(record.report(RESCUES), str(record.report_path(RESCUES)))
+
+
+def carry_out(record: Record, rescues: Sequence[Rescue]) -> None:
+    """Write the rescues, and set aside what the last of them gives up. After a kill in between `finish` ends it."""
+    record.write_report(RESCUES, to_dict(rescues) | {"unfinished": True})
+    record.abandon(rescues[-1].to_step, len(rescues))
+    record.write_report(RESCUES, to_dict(rescues))
+
+
+def finish(record: Record) -> None:
+    """Set aside what the last rescue gives up, if a kill came in between. Raises UserError if its file is damaged."""
+    found = typed(record.report(RESCUES) or {}, Rescues, str(record.report_path(RESCUES)))
+    if found.unfinished and found.rescues:
+        carry_out(record, found.rescues)

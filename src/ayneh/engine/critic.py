@@ -79,7 +79,7 @@ def critic_of(
     sampler = sampler_of(config, image_shape, tensors, replica)
     _, net = nets_of(sampler.config, image_shape, torch.device("cpu"))
     if trained:
-        row = net.pack({name: tensors[f"dis/{name}"][replica] for name in net.shapes})
+        row = net.pack(net.weights_in(tensors, "dis", config.seeds))[replica]
     else:
         (row,) = init_rows(net, [derive(sampler.config.seed, FIXED, "init dis")], init_of(sampler.config))
     return Critic(cast(Discriminator, net.filled(row)), sampler, reals)

@@ -14,7 +14,7 @@ from ayneh.config import Config
 from ayneh.engine.device import choose_precision, keep_freed_memory
 from ayneh.engine.hyper import HYPER
 from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
-from ayneh.engine.replicas import Net, init_rows
+from ayneh.engine.replicas import Net, init_rows, tensor_in
 from ayneh.errors import UserError, pick
 from ayneh.game.losses import LOSSES
 from ayneh.game.nets import INITS, NETS, First, Spec, make_nets
@@ -22,6 +22,7 @@ from ayneh.game.penalties import PENALTIES
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
 
+OTHERS = ("meter/", "vitals/")  # tensors of a checkpoint that are not of the state
 STATE = ("gen", "gen_m", "gen_v", "gen_t", "dis", "dis_m", "dis_v", "dis_t", "ema")
 
 
@@ -144,13 +145,26 @@ class Match:
         return named
 
     def restored(self, named: Mapping[str, Tensor]) -> State:
-        """The inverse of `named`. Raises KeyError if a weight is missing."""
+        """The inverse of `named`; tensors of the meter and of the vital signs are left out.
+
+        Raises UserError if a weight is missing, has another shape, or belongs to no net.
+        """
         state: State = {}
+        r = len(self.replicas)
         for key in STATE:
             net = self._net_of(key)
-            value = net.pack({name: named[f"{key}/{name}"] for name in net.shapes}) if net else named[key]
+            value = net.pack(net.weights_in(named, key, r)) if net else tensor_in(named, key, (r, 1))
             state[key] = value.to(self.device, self.dtype)
+        for name in named:
+            if not name.startswith(OTHERS) and not self._has(name):
+                raise UserError(f"The checkpoint does not fit the nets of its config: {name} belongs to no net.")
         return state
+
+    def _has(self, name: str) -> bool:
+        """Whether the state has a tensor of this name. A run in a stack may have a reader of z that it does not use."""
+        key, _, weight = name.partition("/")
+        net = self._net_of(key) if key in STATE else None
+        return weight in net.shapes or weight.startswith("reader.") if net else name in STATE
 
     def _net_of(self, key: str) -> Net | None:
         if key.endswith("_t"):

@@ -8,11 +8,13 @@ convolutions are slow, it runs row by row.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.func import vmap
+
+from ayneh.errors import UserError
 
 
 class Net:
@@ -75,11 +77,35 @@ class Net:
             pieces.append(p.flatten(-len(shape)))
         return torch.cat(pieces, dim=-1)
 
+    def weights_in(self, tensors: Mapping[str, Tensor], key: str, replicas: int) -> dict[str, Tensor]:
+        """The weights in a checkpoint's tensors: "gen/0.weight" (R, ...) -> "0.weight", for the key "gen".
+
+        Raises UserError unless all are there, in their shapes.
+        """
+        found = {}
+        for name, shape in self.shapes.items():
+            found[name] = tensor_in(tensors, f"{key}/{name}", (replicas, *shape))
+        return found
+
     def filled(self, row: Tensor) -> nn.Module:
         """A new plain module with this row's (P,) weights, on its device."""
         module = copy.deepcopy(self.module).to(row.device, row.dtype)
         module.load_state_dict(self.unpack(row), strict=False)  # the row has no buffers of batch norm
         return module
+
+
+def tensor_in(tensors: Mapping[str, Tensor], name: str, shape: Sequence[int]) -> Tensor:
+    """A checkpoint's tensor of floats of this name. Raises UserError unless it is there in this shape."""
+    wrong = None
+    if name not in tensors:
+        wrong = "is missing"
+    elif tuple(tensors[name].shape) != tuple(shape):
+        wrong = f"has the shape {tuple(tensors[name].shape)} and should have {tuple(shape)}"
+    elif not tensors[name].is_floating_point():
+        wrong = f"has the type {str(tensors[name].dtype).removeprefix('torch.')} and should have floats"
+    if wrong:
+        raise UserError(f"The checkpoint does not fit the nets of its config: {name} {wrong}.")
+    return tensors[name]
 
 
 def _take_out_parameters(module: nn.Module) -> list[tuple[nn.Module, str]]:

@@ -53,5 +53,5 @@ def sampler_of(
         raise UserError(f"--replica is {replica}; the run has {config.seeds}, counted from 0.")
     config = replace(config, precision="float32")  # the run may have been trained on a device with another
     gen, _ = nets_of(config, image_shape, torch.device("cpu"))
-    row = gen.pack({name: tensors[f"ema/{name}"][replica] for name in gen.shapes})
+    row = gen.pack(gen.weights_in(tensors, "ema", config.seeds))[replica]
     return Sampler(gen, row, replace(config, seed=config.seed + replica, seeds=1))

@@ -6,15 +6,16 @@ import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from ayneh.beginning import begun, refuse_taken
-from ayneh.checkpoint import Checkpoint
+from ayneh.checkpoint import Checkpoint, epoch_name
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
-from ayneh.evaluation import Say, silent
+from ayneh.evaluation import Say, origin_of, silent
+from ayneh.head import Origin
 from ayneh.record import Record
 from ayneh.standing import lost
 from ayneh.terminal import Terminal
@@ -46,36 +47,42 @@ def train(
     terminal = Terminal(quiet)
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     refuse_taken(folder, config, overwrite)  # before the images are read; and again once the lock is held
-    match = lay_out(config, config.device, say=terminal.say)
+    match, origin = lay_out(config, config.device, say=terminal.say)
     workers = choose_workers(match, config.epochs * match.steps_per_epoch)
     how = f"{workers} processes" if workers else "one process"
     terminal.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
     engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
     with begun(folder, config, engine, overwrite) as record:
-        fit(record, record.config(), match, None, terminal)
+        fit(record, record.config(), match, None, terminal, origin)
     run = shlex.quote(str(folder))
     terminal.say(f"Next: `ayneh evaluate {run}` scores it, `ayneh explore {run}` opens it in a browser.")
 
 
-def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bool = False) -> None:
+def resume(
+    run: tyro.conf.Positional[Path],
+    epochs: int | None = None,
+    data: Path | None = None,
+    device: str | None = None,
+    quiet: bool = False,
+) -> None:
     """Go on with a run from its last whole checkpoint.
 
     Args:
         run: the run folder.
         epochs: go on to this many epochs in all (default: those the run was started with).
+        data: where the images are now, if the folder or file was moved; they must be the same images.
+        device: auto, cpu, cuda, cuda:N or mps (default: the one that the run was started on).
         quiet: say nothing but the result.
     """
+    from ayneh.doctor import rescue
     from ayneh.training.fit import fit
 
     terminal = Terminal(quiet)
     record = Record.open(run)
     with record.locked():
+        rescue.finish(record)
         config = record.config()
-        checkpoint, damaged = record.checkpoints.newest()
-        for problem in damaged:
-            terminal.say(f"{problem} Going on from the one before it.")
-        if words := lost(record, checkpoint):
-            terminal.say(words)
+        checkpoint = _newest(record, terminal)
         if checkpoint and (changed := differences(replace(checkpoint.config, epochs=config.epochs), config)):
             raise UserError(
                 f"{run}/config.json is not what this run was trained with ({changed}): undo the change, or start a new "
@@ -83,21 +90,58 @@ def resume(run: tyro.conf.Positional[Path], epochs: int | None = None, quiet: bo
             )
         if epochs is not None and epochs < config.epochs:
             raise UserError(f"--epochs is {epochs}, but this run is to have {config.epochs} already; it can only grow.")
-        config = replace(config, epochs=epochs or config.epochs)
-        engine = record.engine()
-        match = lay_out(config, engine["device"], engine["threads"], run, terminal.say)
+        config = replace(config, epochs=epochs or config.epochs, data=config.data.at(data) if data else config.data)
+        engine = _engine(record, config, device, terminal)
+        match, origin = lay_out(config, engine["device"], engine["threads"], run, terminal.say)
         if checkpoint:
-            _refuse_other_images(record, checkpoint, match)
-        if epochs is not None:
+            _refuse_other_images(record, checkpoint, match, origin)
+        if config != record.config():
             record.set_config(config)
-        terminal.say(f"{run}: {_from_where(checkpoint.step if checkpoint else 0, match, config)}")
-        fit(record, config, match, checkpoint, terminal)
+        if engine != record.engine():
+            record.set_engine(engine)
+        terminal.say(f"{run}: {_from_where(record, checkpoint, match, config)}")
+        fit(record, config, match, checkpoint, terminal, origin)
+
+
+def _newest(record: Record, terminal: Terminal) -> Checkpoint | None:
+    """The newest whole checkpoint; what is left out is said."""
+    checkpoint, damaged = record.checkpoints.newest()
+    for problem in damaged:
+        terminal.say(f"{problem} Going on from the one before it.")
+    if words := lost(record, checkpoint):
+        terminal.say(words)
+    return checkpoint
+
+
+def _engine(record: Record, config: Config, device: str | None, terminal: Terminal) -> dict[str, Any]:
+    """How this machine is to run it: as it was started, or on another device."""
+    import torch
+
+    from ayneh.engine.device import choose_device
+
+    engine = record.engine()
+    chosen = str(choose_device(device or engine["device"]))
+    if device is None or chosen == engine["device"]:
+        return engine
+    if config.precision == "tf32" and not chosen.startswith("cuda"):
+        raise UserError(
+            f"{record.folder} is trained with --precision tf32, which only CUDA devices have: resume it where there is "
+            f"one, not on {chosen}."
+        )
+    terminal.say(
+        f"{record.folder}: on {chosen} instead of {engine['device']}; from here on its numbers may differ in their "
+        "last bits from what they would have been."
+    )
+    workers = engine["workers"] if chosen == "cpu" else 0
+    return {"device": chosen, "threads": torch.get_num_threads(), "workers": workers}
 
 
 def lay_out(
     config: Config, device: str, threads: int | None = None, run: Path | None = None, say: Say = silent
-) -> Match:
-    """The config's match on its data, on this device. run: the folder, for an error message; say: what was read.
+) -> tuple[Match, Origin]:
+    """The config's match on its data, on this device, and what its data are.
+
+    run: the folder, for an error message; say: gets what was read.
 
     Raises UserError where the data are missing, or do not fit the nets, the batch or the device.
     """
@@ -113,11 +157,16 @@ def lay_out(
     images = read_images(config.data, run=run)
     match = Match(replicas_of(config), images.pixels, chosen)
     say(images.understood)  # not before: a refusal is one line
-    return match
+    return match, origin_of(config.data, images)
 
 
-def _refuse_other_images(record: Record, checkpoint: Checkpoint, match: Match) -> None:
-    """Raise UserError if the images have another shape or make epochs of another length than those trained on."""
+def _refuse_other_images(record: Record, checkpoint: Checkpoint, match: Match, origin: Origin) -> None:
+    """Raise UserError unless the images are those that the run was trained on.
+
+    Of a checkpoint of an earlier version only their shape and the length of an epoch can be compared.
+    """
+    if checkpoint.data:
+        checkpoint.data.refuse_others(origin, record.folder)
     last = next((line for line in reversed(record.lines()) if line["step"] <= checkpoint.step), None)
     same_length = last is None or (last["step"] - 1) // match.steps_per_epoch == last["epoch"]
     if checkpoint.image_shape != match.image_shape or not same_length:
@@ -127,7 +176,10 @@ def _refuse_other_images(record: Record, checkpoint: Checkpoint, match: Match) -
         )
 
 
-def _from_where(step: int, match: Match, config: Config) -> str:
+def _from_where(record: Record, checkpoint: Checkpoint | None, match: Match, config: Config) -> str:
+    step, last = checkpoint.step if checkpoint else 0, config.epochs - 1
     if step < config.epochs * match.steps_per_epoch:
         return f"going on from step {step}"
-    return f"finished already, after {config.epochs} epochs; a larger number for --epochs plays on"
+    if record.checkpoints.whole(epoch_name(last), step):
+        return f"finished already, after {config.epochs} epochs; a larger number for --epochs plays on"
+    return f"writing what is missing of its last epoch, {last}"

@@ -19,7 +19,7 @@ from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
-from ayneh.evaluation import judge_of, read_images
+from ayneh.evaluation import judge_of, origin_of, read_images
 from ayneh.judge.verdict import Judge
 from ayneh.pictures import grid, save_png
 from ayneh.record import Record
@@ -63,13 +63,14 @@ def play(
 def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Callable[[], bool]) -> bool:
     """`play`, while the runs' locks are held."""
     configs = [run.config for run in runs]
-    match = Match(configs, pixels_of(configs[0].data), choose_device(device))
+    images = images_of(configs[0].data)
+    match, origin = Match(configs, images.pixels, choose_device(device)), origin_of(configs[0].data, images)
     records = [_record(folder / run.place, run.config, str(match.device)) for run in runs]
     step, tensors = _restored(match, records)
     habits = habits_of(study)
     journals = [
         Journal(record, config, range(r, r + 1), habits, match.steps_per_epoch, step,
-                scorer=Scorer(judge(config.data), study.images))
+                scorer=Scorer(judge(config.data), study.images), origin=origin)
         for r, (record, config) in enumerate(zip(records, configs, strict=True))
     ]  # fmt: skip
     clock, saved = Clock(sum(journal.seconds for journal in journals)), Clock()
@@ -138,7 +139,6 @@ def _restored(match: Match, records: Sequence[Record]) -> tuple[int, dict[str, T
     return 0, {}
 
 
-@cache
 def pixels_of(data: Data) -> Tensor:
     """The training images, read once in each process: uint8 (N, C, S, S)."""
     return images_of(data).pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from ayneh.checkpoint import BEST, INTERRUPTED, Checkpoint
+from ayneh.checkpoint import INTERRUPTED, Checkpoint
 from ayneh.config import Config
 from ayneh.doctor import rescue
 from ayneh.engine.match import Match, replicas_of
@@ -13,6 +13,7 @@ from ayneh.engine.meter import Diverged
 from ayneh.engine.stacks import WorkerDied
 from ayneh.errors import NO_SPACE, Stopped, UserError
 from ayneh.evaluation import judge_of
+from ayneh.head import Origin
 from ayneh.pictures import load_png, save_animation
 from ayneh.record import RESCUES, Record
 from ayneh.screen import say
@@ -20,19 +21,22 @@ from ayneh.terminal import Clock, Interrupt, Terminal
 from ayneh.training.board import Board
 from ayneh.training.journal import Journal, Now, usual
 from ayneh.training.play import Play
-from ayneh.training.scorer import Scorer
+from ayneh.training.scorer import Scorer, reason_of
 
 
-def fit(record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, terminal: Terminal) -> None:
+def fit(
+    record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, terminal: Terminal, origin: Origin
+) -> None:
     """Play a run to its last epoch, from a checkpoint or (None) from its first step, into its folder.
 
-    match: of the config as it was asked for. Raises Stopped where the run was interrupted, broke down or found the
-    disk full; what was saved stays.
+    match: of the config as it was asked for; origin: its images. Raises Stopped where the run was interrupted,
+    broke down or found the disk full; what was saved stays.
     """
-    run = Fit(record, config, match, checkpoint, terminal)
+    run = Fit(record, config, match, checkpoint, terminal, origin)
     try:
         with Interrupt() as interrupt, terminal.bar(run.total, run.step) as move:
-            while run.step < run.total:
+            run.play.settle()
+            while run.step < run.total or run.wants_rescue():
                 run.on(interrupt.caught, move)
         run.end()
     except BrokenPipeError:  # of stdout, after the run's end
@@ -69,9 +73,15 @@ class Fit:
     """A run and its rescues."""
 
     def __init__(
-        self, record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, terminal: Terminal
+        self,
+        record: Record,
+        config: Config,
+        match: Match,
+        checkpoint: Checkpoint | None,
+        terminal: Terminal,
+        origin: Origin,
     ) -> None:
-        self.record, self.config, self.asked, self.terminal = record, config, match, terminal
+        self.record, self.config, self.asked, self.terminal, self.origin = record, config, match, terminal, origin
         self.total = config.epochs * match.steps_per_epoch
         self.rescues = rescue.of(record)
         record.rewind(checkpoint.step if checkpoint else 0)
@@ -88,7 +98,7 @@ class Fit:
         """Play until the last epoch is done, the run is interrupted (Stopped), or a rescue has taken it back."""
         now: Now | None = None
         try:
-            for now in self.play.run(self.config, lambda: interrupted() or self._wants_rescue()):
+            for now in self.play.run(self.config, lambda: interrupted() or self.wants_rescue()):
                 last = {name: float(now.last[name].mean()) for name in ("loss_d", "loss_g")}
                 place = {"epoch": now.moment.epoch, "images_per_s": now.moment.images_per_s}
                 move(now.moment.step, best=self._best(), **place, **last)
@@ -98,9 +108,9 @@ class Fit:
                 raise
             self._rescue("not finite", str(error))
             return
-        if self._wants_rescue() and not interrupted():
+        if self.wants_rescue() and not interrupted():
             self._rescue()
-        elif self.step < self.total:
+        elif self.step < self.total or self.wants_rescue():
             if now:  # else no step was played since the last checkpoint, and there is nothing to save
                 self.journal.save(INTERRUPTED, self.play.now(now.moment))
             where = f"step {self.step} of {self.total}{', and saved' if now else ''}"
@@ -128,41 +138,39 @@ class Fit:
         if self.rescues:
             replicas = replicas_of(rescue.treated(self.config, self.rescues))
             match = Match(replicas, match.pixels, match.device, rescues=len(self.rescues))
-        board = Board(self.record.events_folder, step) if self.config.keep.tensorboard else None
         self.journal = Journal(
             self.record, self.config, range(self.config.seeds), usual(self.config), match.steps_per_epoch, step,
-            self.rescues, self._scorer(step), board, self.terminal.say,
+            self.rescues, self._scorer(step), None, self.terminal.say, self.origin,
+            checkpoint.line if checkpoint else None,
         )  # fmt: skip
+        if self.config.keep.tensorboard:
+            self.journal.board = Board(self.record.events_folder, step - bool(self.journal.unfinished))
         self.play = Play(
             match, [self.journal], self.clock, step, checkpoint.tensors if checkpoint else None,
             checkpoint.meter_steps if checkpoint else 0, self.record.engine()["workers"],
         )  # fmt: skip
 
     def _scorer(self, step: int) -> Scorer | None:
-        """None if the run is not to be scored, or, with a message, if there is no judge for its images."""
+        """None if nothing is to be scored, or, with a message, if the judge cannot score this run's images."""
         keep = self.config.keep
-        if not keep.score_epochs or step == self.total:
+        if not keep.score_epochs or (step == self.total and any(line["step"] == step for line in self.record.lines())):
             return None
         try:
-            judge = judge_of(self.config.data, self.record.folder)
-        except UserError as error:
-            self.terminal.say(f"Training goes on without scores. {error}")
+            scorer = Scorer(judge_of(self.config.data, self.record.folder), keep.score_images, self.terminal.say)
+            scorer.rehearse(self.asked.pixels, self.asked.size)
+        except Exception as error:  # also of the judge's cache: no score may keep a run from being trained
+            self.terminal.say(f"Training goes on without scores. {reason_of(error)}")
             return None
-        # With --rescue the game depends on the scores, and must not depend on time: they are always taken.
-        scorer = Scorer(judge, keep.score_images, always=self.config.rescue > 0, lines=self.record.lines())
-        if not self.record.checkpoints.has(BEST):
-            scorer.best = float("inf")  # a rescue gave it up
         return scorer
 
     def _best(self) -> str:
         """The lowest Fréchet distance so far, for the bar."""
-        scorer = self.journal.scorer
-        return f"best fd {scorer.best:.2f}" if scorer and scorer.best < float("inf") else ""
+        return f"best fd {self.journal.best:.2f}" if self.journal.best < float("inf") else ""
 
     def _may_rescue(self) -> bool:
         return len(self.rescues) < self.config.rescue
 
-    def _wants_rescue(self) -> bool:
+    def wants_rescue(self) -> bool:
         return self._may_rescue() and bool(self.journal.doctor.treatable())
 
     def _rescue(self, finding: str = "", words: str = "") -> None:
@@ -178,8 +186,7 @@ class Fit:
         to_epoch = to_step // match.steps_per_epoch - 1
         one = rescue.Rescue(finding, words, self.step, to_step, to_epoch, given_up, change)
         self.terminal.say(one.sentence())
-        self.record.abandon(to_step, len(self.rescues) + 1)  # first, since a resumed run takes the newest checkpoint
         self.rescues.append(one)
-        self.record.write_report(RESCUES, rescue.to_dict(self.rescues))
+        rescue.carry_out(self.record, self.rescues)
         self.play.stack.close()
         self._begin(back)

@@ -2,11 +2,14 @@
 
 A stack has the replicas of one run (train, resume) or of several runs side by side (a study). Each run has a
 journal, which takes the run's rows out of what the stack measured.
+
+What is due at an epoch's end follows from the line of metrics and the files that are there already, and never from the
+clock. The checkpoint holds the line, so that the end of an epoch that a kill cut short is done again (`Play.settle`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +24,11 @@ from ayneh.engine.match import Match
 from ayneh.engine.meter import Diverged
 from ayneh.engine.sampler import Sampler
 from ayneh.game.step import State
+from ayneh.head import Origin
 from ayneh.pictures import grid, save_png
 from ayneh.record import Record, of_replicas
 from ayneh.training.board import Board
-from ayneh.training.scorer import Scorer
+from ayneh.training.scorer import Scorer, total
 
 
 @dataclass(frozen=True)
@@ -90,26 +94,53 @@ class Journal:
         scorer: Scorer | None = None,
         board: Board | None = None,
         say: Callable[[str], None] = lambda words: None,
+        origin: Origin | None = None,
+        line: dict[str, Any] | None = None,
     ) -> None:
         """rows: the run's replicas in the stack; step: how far the run was played before; later lines are deleted.
 
-        rescues: those so far, which change the settings that the run plays by.
+        rescues: those so far, which change the settings that the run plays by; origin: its images; line: the one that
+        the checkpoint after ``step`` holds.
         """
         self.record, self.config, self.rows, self.habits = record, config, rows, habits
         self.steps_per_epoch, self.scorer, self.board, self.say = steps_per_epoch, scorer, board, say
-        self.images_given_up = sum(rescue.images for rescue in rescues)
+        self.origin = origin
         self.fallen: Diverged | None = None
+        self.images_given_up = sum(rescue.images for rescue in rescues)
         record.rewind(step)
         lines = record.lines()
-        self.last_step = lines[-1]["step"] if lines else 0
-        self.seconds = float(lines[-1]["wall_s"]) if lines else 0.0
+        self.best = self._best_of(lines)
+        self.unfinished = self._unfinished(lines, line, step, rescues[-1].to_step if rescues else 0)
+        self.line = self.unfinished or {}
+        last = self.unfinished or (lines[-1] if lines else {"step": 0, "wall_s": 0.0})
+        self.last_step, self.seconds = last["step"], float(last["wall_s"])
+        self.written_step = lines[-1]["step"] if lines else 0
+        if self.unfinished and self.written_step == step:
+            lines.pop()  # its findings are noted, and its checkpoints written, as its epoch is ended again
+        self.noted = {_name(event) for event in record.events() if event["step"] == step and "rescue" not in event}
         self.doctor, self.healthy_looks = Doctor(treated(config, rescues)), 0
-        for line in lines:  # counted again: the next healthy checkpoint comes at the same step as without a break
-            self.doctor.look(line)
-            self._is_healthy(line)
+        for earlier in lines:  # counted again: the next healthy checkpoint comes at the same step as without a break
+            self.doctor.look(earlier)
+            self._is_healthy(earlier)
+
+    def _unfinished(
+        self, lines: list[dict[str, Any]], line: dict[str, Any] | None, step: int, complete: int
+    ) -> dict[str, Any] | None:
+        """The line of the epoch that ends at ``step``, if something may be missing of what is due at its end.
+
+        complete: the step up to which a rescue has found everything in its place.
+        """
+        if step <= complete or step % self.steps_per_epoch:
+            return None
+        return dict(lines[-1]) if lines and lines[-1]["step"] == step else line
+
+    def _best_of(self, lines: list[dict[str, Any]]) -> float:
+        """The mean Fréchet distance of the best checkpoint; infinite if there is none, or a rescue gave it up."""
+        step = self.record.checkpoints.step_of(BEST) if self.habits.best else None
+        return next((total(line.get("scores")) for line in lines if line["step"] == step), float("inf"))
 
     def tick(self, now: Now) -> None:
-        """Write a line of metrics, with scores where they are due, and what the doctor finds in it."""
+        """Write a line of metrics and what the doctor finds in it; at an epoch's end `end_epoch` does so."""
         if self.fallen:
             return
         moment, part = now.moment, len(self.rows) / len(now.match.replicas)
@@ -119,33 +150,53 @@ class Journal:
         line["images_per_s"] = round(moment.images_per_s * part, 1)
         line["wall_s"] = round(now.seconds * part, 3)
         line |= of_replicas(now.measures, self.rows)
-        if self.scorer and self.habits.scored(moment) and self.scorer.affordable(now.seconds):
-            line["scores"] = self.scorer.score([now.sampler(row) for row in self.rows])
-        self.record.append(line)
-        self.last_step = moment.step
-        self._note(self.doctor.look(line))
-        if self._is_healthy(line):
-            self.save(f"{HEALTHY}-{moment.epoch:04d}", now)
-            self.record.checkpoints.thin_healthy(RING)
-        if self.board:
-            self.board.write(line)
+        self.line, self.last_step = line, moment.step
+        if not moment.epoch_ended:
+            self._write()
 
     def end_epoch(self, now: Now) -> None:
-        """Say the epoch's losses; write the pictures and checkpoints that are due."""
+        """Say the epoch's losses; write its pictures and its checkpoint, then its line of metrics with scores.
+
+        Of an epoch that is ended again what is there stays.
+        """
         if self.fallen:
             return
-        epoch, keep = now.moment.epoch, self.config.keep
-        for replica in range(len(self.rows)):
+        again, step, epoch = self.unfinished is not None, now.moment.step, now.moment.epoch
+        for replica in range(len(self.rows)) if not again else ():
             seed = f"seed {self.config.seed + replica}      " if self.config.seeds > 1 else ""
-            self.say(seed + self._caption(now, replica))
-        if self.habits.pictured(epoch):
-            for replica in range(len(self.rows)):
+            self.say(seed + self._caption(replica))
+        for replica in range(len(self.rows)) if self.habits.pictured(epoch) else ():
+            if not (again and self.record.sample_path(epoch, replica, len(self.rows)).exists()):
                 self._picture(now, replica)
-        if self.scorer and self.habits.best and self.scorer.improved():
-            self.save(BEST, now)
         if self.habits.saved(epoch):
-            self.save(epoch_name(epoch), now)
-            self.record.checkpoints.thin_out(keep.keep_epochs)
+            self._save_once(epoch_name(epoch), now, again)  # before scores: a score that kills costs nothing
+        if self.written_step < step and self.scorer and self.habits.scored(now.moment):
+            scores = self.scorer.attempt([now.sampler(row) for row in self.rows], now.seconds)
+            self.line |= {"scores": scores} if scores else {}
+        healthy = self._write()
+        if healthy:
+            self._save_once(f"{HEALTHY}-{epoch:04d}", now, again)
+            self.record.checkpoints.thin_healthy(RING)
+        if self.habits.best and (distance := total(self.line.get("scores"))) < self.best:
+            self._save_once(BEST, now, again)
+            self.best = distance
+        if self.habits.saved(epoch):
+            self.record.checkpoints.thin_out(self.config.keep.keep_epochs)
+        self.unfinished = None
+
+    def _write(self) -> bool:
+        """Write the line, unless it is there, and what the doctor finds in it; whether a healthy checkpoint is due."""
+        if self.written_step < self.line["step"]:
+            self.record.append(self.line)
+            self.written_step = self.line["step"]
+        self._note(self.doctor.look(self.line))
+        if self.board:
+            self.board.write(self.line)
+        return self._is_healthy(self.line)
+
+    def _save_once(self, name: str, now: Now, again: bool) -> None:
+        if not (again and self.record.checkpoints.whole(name, now.moment.step)):
+            self.save(name, now)
 
     def fall(self, diverged: Diverged) -> None:
         """Write the doctor's last finding: a number of this run is not finite any more."""
@@ -157,15 +208,17 @@ class Journal:
         """A checkpoint of this run's rows."""
         rows = {name: value[self.rows.start : self.rows.stop] for name, value in now.tensors().items()}
         self.record.checkpoints.write(
-            name, now.moment.step, self.config, now.match.image_shape, rows, now.meter_steps
+            name, now.moment.step, self.config, now.match.image_shape, rows, now.meter_steps, self.origin,
+            self.line if now.moment.epoch_ended else None,
         )  # fmt: skip
         for words in self.record.discard_replaced():
             self.say(words)
 
     def _note(self, events: Iterable[Event]) -> None:
         for event in events:
-            self.say(event.words)
-            self.record.note_finding(event.as_dict())
+            if _name(event.as_dict()) not in self.noted:  # before a kill
+                self.say(event.words)
+                self.record.note_finding(event.as_dict())
 
     def _is_healthy(self, line: dict[str, Any]) -> bool:
         """Count the healthy looks in a row; whether a healthy checkpoint is due after this line, at an epoch's end."""
@@ -182,10 +235,15 @@ class Journal:
         picture = grid(now.sampler(self.rows[replica]).draw("samples", self.habits.sample_images))
         path = self.record.sample_path(now.moment.epoch, replica, len(self.rows))
         if self.habits.captions:
-            save_png(path, picture, self._caption(now, replica), zoom=max(1, 64 // now.match.size))
+            save_png(path, picture, self._caption(replica), zoom=max(1, 64 // now.match.size))
         else:
             save_png(path, picture)
 
-    def _caption(self, now: Now, replica: int) -> str:
-        loss_d, loss_g = (float(now.last[name][self.rows[replica]]) for name in ("loss_d", "loss_g"))
-        return f"epoch: {now.moment.epoch}      last batch loss D: {loss_d}      last batch loss G: {loss_g}"
+    def _caption(self, replica: int) -> str:
+        loss_d, loss_g = (self.line[name][replica] for name in ("loss_d", "loss_g"))
+        return f"epoch: {self.line['epoch']}      last batch loss D: {loss_d}      last batch loss G: {loss_g}"
+
+
+def _name(event: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes an event of findings.jsonl this one and no other."""
+    return tuple(event.get(field) for field in ("step", "replica", "name", "appeared"))

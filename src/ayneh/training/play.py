@@ -44,6 +44,7 @@ class Play:
 
     def run(self, config: Config, stop: Callable[[], bool] = lambda: False) -> Iterator[Now]:
         """Play until ``config.epochs`` are done, or ``stop()`` is true between two chunks; write down what is due."""
+        self.settle()
         for moment in carry(self.match, self.stack, self.meter, config.epochs, config.keep.tick_steps, stop):
             for row, diverged in self.meter.fallen.items():
                 journal = next(journal for journal in self.journals if row in journal.rows)
@@ -61,6 +62,15 @@ class Play:
                 for journal in self.journals:
                     journal.end_epoch(now)
             yield now
+
+    def settle(self) -> None:
+        """Write what is missing of the epoch that ends where the stack stands: a kill may have come in between."""
+        match, step = self.match, self.stack.step
+        unfinished = [journal for journal in self.journals if journal.unfinished]
+        epoch = step // match.steps_per_epoch - 1
+        now = self.now(Moment(step, epoch, step * match.images_per_step, 0.0, tick=False, epoch_ended=True))
+        for journal in unfinished:
+            journal.end_epoch(now)
 
     def now(self, moment: Moment) -> Now:
         """The present state of the stack."""

@@ -1,12 +1,15 @@
-"""A run's scores in training: the judge, the time that scores may take, and the best so far."""
+"""A run's scores in training: the judge, what is said of failures and of the time that scores take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from ayneh.engine.sampler import Sampler
-from ayneh.game.frame import levels
+from ayneh.errors import UserError
+from ayneh.game.frame import levels, put
 from ayneh.judge.verdict import Judge
 from ayneh.terminal import Clock
 
@@ -14,40 +17,54 @@ Scores = dict[str, list[dict[str, Any] | None]]  # by name, a score for each rep
 
 
 class Scorer:
-    """The judge's quick scores of each replica, and whether they are the best so far."""
+    """The judge's quick scores of each replica."""
 
-    SHARE = 0.05  # of the time that training takes, at most
+    SHARE, LONG_S = 0.05, 10.0  # of the time of training, and seconds: above both a line names what scores have taken
+    TRIED = 100  # images by which the judge is tried before the first step
 
-    def __init__(self, judge: Judge, images: int, always: bool = True, lines: Iterable[dict[str, Any]] = ()) -> None:
-        """images: behind each score; always: also when that takes more than its share; lines: metrics so far."""
-        self.judge, self.images, self.always = judge, images, always
-        self.best = min((self.total(line["scores"]) for line in lines if "scores" in line), default=float("inf"))
-        self.latest, self.spent_s = float("inf"), 0.0
+    def __init__(self, judge: Judge, images: int, say: Callable[[str], None] | None = None) -> None:
+        """images: behind each score; say: a failure is said and the score left out (None: the failure is raised)."""
+        self.judge, self.images, self.say = judge, images, say
+        self.spent_s, self.warned = 0.0, False
 
-    def affordable(self, seconds: float) -> bool:
-        """Whether the scores so far took less than their share of these seconds of training."""
-        return self.always or self.spent_s <= self.SHARE * seconds
+    def rehearse(self, pixels: Tensor, size: int) -> None:
+        """Score real images in a frame of ``size``, as samples are later. Raises what the judge raises."""
+        self.judge.quick(put(pixels[: self.TRIED].cpu(), size))
+
+    def attempt(self, samplers: Sequence[Sampler], seconds: float) -> Scores | None:
+        """`score`; None, and a sentence, if it fails. seconds: of training so far, for a word on what scores cost."""
+        if self.say is None:
+            return self.score(samplers)
+        begin, scores = Clock(), None
+        try:
+            scores = self.score(samplers)
+        except Exception as error:  # the judge, its cache, memory: none of them may end a training of hours
+            self.say(f"No scores after this epoch, and training goes on: {reason_of(error)}")
+        self.spent_s += begin.seconds()
+        if self.spent_s > max(self.LONG_S, self.SHARE * seconds) and not self.warned:
+            self.warned = True
+            self.say(
+                f"Scores have taken {self.spent_s:.0f} s of {seconds:.0f} s so far; a new run spends less on them with "
+                "a larger --keep.score-epochs or a smaller --keep.score-images."
+            )
+        return scores
 
     def score(self, samplers: Sequence[Sampler]) -> Scores:
         """A few scores of each replica's averaged generator; None of images that are not finite."""
-        begin, found = Clock(), []
+        found = []
         for sampler in samplers:
             images = sampler.images("scores", self.images)
             found.append(self.judge.quick(levels(images)) if bool(images.isfinite().all()) else {})
         names = dict.fromkeys(name for scores in found for name in scores)
-        scores = {name: [one[name].as_dict() if name in one else None for one in found] for name in names}
-        self.latest = self.total(scores)
-        self.spent_s += begin.seconds()
-        return scores
+        return {name: [one[name].as_dict() if name in one else None for one in found] for name in names}
 
-    def improved(self) -> bool:
-        """Whether the latest score is lower than all before it; to be called once after each epoch."""
-        better = self.latest < self.best
-        self.best, self.latest = min(self.best, self.latest), float("inf")
-        return better
 
-    @staticmethod
-    def total(scores: Scores) -> float:
-        """The replicas' mean Fréchet distance, which chooses the best; infinite where a replica has none."""
-        found = [score["value"] if score else None for score in scores.get("fd", [None])]
-        return sum(float("inf") if distance is None else distance for distance in found) / len(found)
+def total(scores: Scores | None) -> float:
+    """The replicas' mean Fréchet distance, which chooses the best; infinite where a replica has none."""
+    found = [score["value"] if score else None for score in (scores or {}).get("fd", [None])]
+    return sum(float("inf") if distance is None else distance for distance in found) / len(found)
+
+
+def reason_of(error: Exception) -> str:
+    """An error in a sentence; of one that is not ours with its type."""
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

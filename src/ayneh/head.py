@@ -1,0 +1,57 @@
+"""The header of a checkpoint: what a file says about its tensors, read as typed values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ayneh.errors import UserError
+from ayneh.reading import json_object, typed
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The training images of a run."""
+
+    fingerprint: str  # SHA-256 of shape and pixels
+    images: int
+    path: str | None = None  # absolute; None for a named data set
+
+    def refuse_others(self, other: Origin, run: Path) -> None:
+        """Raise UserError unless the other images are these, on which the run was trained."""
+        if other.fingerprint == self.fingerprint:
+            return
+        ours, theirs = (f" of {one.path}" if one.path else "" for one in (self, other))
+        now = f"those{theirs} differ in pixels"
+        if other.images != self.images:
+            now = f"there are {other.images:,}{theirs} now"
+        advice = "put the former ones back, or name where they are now with --data PATH"
+        raise UserError(
+            f"{run} was trained on {self.images:,} images{ours}, and {now}: "
+            f"{advice if self.path else 'bring the former version of the set back'}."
+        )
+
+
+@dataclass(frozen=True)
+class Head:
+    """The header, which is JSON in the metadata of a safetensors file."""
+
+    step: int
+    meter_steps: int
+    image_shape: tuple[int, int, int]
+    config: dict[str, Any]
+    sha256: str | None = None  # of names and bytes of the tensors alone; today's files are sealed as a whole
+    seal: str | None = None
+    data: Origin | None = None  # earlier versions did not write it
+    line: dict[str, Any] | None = None  # of metrics, at an epoch's end: a kill may come before it is in metrics.jsonl
+
+    def __post_init__(self) -> None:
+        for name, value in (("step", self.step), ("meter_steps", self.meter_steps)):
+            if value < 0:
+                raise UserError(f"{name} is {value}; it must be at least 0.")
+
+
+def head_in(text: str, where: str) -> Head:
+    """The header in this JSON text. Raises UserError for what is not one."""
+    return typed(json_object(text, where), Head, where)

@@ -1,0 +1,258 @@
+"""A checkpoint's file: sealed as a whole, its header typed, its tensors those of the nets, its images the same."""
+
+import json
+import random
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from ayneh.checkpoint import Checkpoints, Damaged, read_checkpoint, read_head
+from ayneh.config import Config, to_dict
+from ayneh.errors import UserError
+from ayneh.head import Origin
+from ayneh.pictures import save_images
+from ayneh.record import Record
+
+TENSORS = {"gen/0.weight": torch.arange(6.0).reshape(1, 2, 3), "gen_t": torch.ones(1, 1)}
+LINE = {"epoch": 0, "step": 4, "loss_d": [1.5]}
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A checkpoint of a few hundred bytes of tensors."""
+    folder = Checkpoints(tmp_path, Config)
+    folder.write("epoch-0000", 4, Config(), (1, 8, 8), TENSORS, 0, Origin("ab" * 32, 128, "/pictures"), LINE)
+    return folder.path("epoch-0000")
+
+
+def content(path):
+    found = read_checkpoint(path)
+    tensors = {name: (x.dtype, x.shape, x.numpy().tobytes()) for name, x in found.tensors.items()}
+    return (found.step, found.config, found.image_shape, found.meter_steps, found.data, found.line, tensors)
+
+
+def test_what_was_written_is_read(small):
+    found = read_checkpoint(small)
+    assert (found.step, found.image_shape, found.meter_steps) == (4, (1, 8, 8), 0)
+    assert found.data == Origin("ab" * 32, 128, "/pictures")
+    assert found.line == LINE
+    assert all(found.tensors[name].equal(x) for name, x in TENSORS.items())
+
+
+def test_a_flipped_bit_anywhere_is_found(small):
+    """One bit of each byte of the file."""
+    blob, expected = small.read_bytes(), content(small)
+    chance = random.Random(0)
+    for place in range(len(blob)):
+        bit = chance.randrange(8)
+        small.write_bytes(blob[:place] + bytes([blob[place] ^ 1 << bit]) + blob[place + 1 :])
+        try:
+            found = content(small)
+        except Damaged:
+            continue
+        assert found == expected, (place, bit)
+
+
+@pytest.mark.parametrize("end", [0, 7, 100, -1])
+def test_a_file_that_is_cut_off_is_damaged(small, end):
+    small.write_bytes(small.read_bytes()[:end])
+    with pytest.raises(Damaged):
+        read_checkpoint(small)
+
+
+def older(path, tensors=TENSORS, **changes):
+    """A checkpoint as earlier versions wrote it, with the checksum of names and bytes alone."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode() + tensors[name].numpy().tobytes())
+    head = {"step": 4, "meter_steps": 0, "image_shape": [1, 8, 8], "config": to_dict(Config())}
+    head |= {"sha256": digest.hexdigest()} | changes
+    save_file(tensors, path, {"ayneh": json.dumps({k: v for k, v in head.items() if v is not None})})
+    return path
+
+
+def test_a_checkpoint_of_an_earlier_version_is_read_and_its_bytes_compared(tmp_path):
+    path = older(tmp_path / "epoch-0000.safetensors")
+    assert read_checkpoint(path).data is None
+    blob = path.read_bytes()
+    path.write_bytes(blob[:-1] + bytes([blob[-1] ^ 1]))
+    with pytest.raises(Damaged, match="checksum"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"step": "4"}, 'step is "4"; it must be a whole number'),
+        ({"step": -1}, "step is -1; it must be at least 0"),
+        ({"step": None}, "step is missing"),
+        ({"image_shape": [1, 8]}, "image_shape"),
+        ({"config": [1]}, "config is [1]; it must be an object"),
+        ({"meter_steps": 1e300}, "meter_steps"),
+        ({"data": {"images": 3}}, "data.fingerprint is missing"),
+    ],
+)
+def test_a_header_is_typed(tmp_path, changes, words):
+    path = older(tmp_path / "epoch-0000.safetensors", **changes)
+    for read in (read_head, read_checkpoint):
+        with pytest.raises(Damaged) as error:
+            read(path)
+        assert words in str(error.value)
+        assert str(path) in str(error.value)
+
+
+def test_a_file_without_a_header_or_seal_is_refused(tmp_path):
+    path = tmp_path / "epoch-0000.safetensors"
+    for metadata in ({}, {"ayneh": "{"}, {"ayneh": "[" * 10_000}):
+        save_file(TENSORS, path, metadata)
+        with pytest.raises(Damaged):
+            read_checkpoint(path)
+    with pytest.raises(Damaged, match="checksum"):
+        read_checkpoint(older(path, sha256=None))
+
+
+# -- in a run --------------------------------------------------------------------------------------------------------
+
+
+def rewritten(run, change):
+    """The newest checkpoint with other tensors, and a checksum that fits."""
+    found, _ = Record(run).checkpoints.newest()
+    tensors = change(dict(found.tensors))
+    Record(run).checkpoints.write(
+        found.path.stem, found.step, found.config, found.image_shape, tensors, found.meter_steps, found.data
+    )
+
+
+CHANGES = {
+    "a tensor is missing": (lambda x: {k: v for k, v in x.items() if k != "gen/0.weight"}, "gen/0.weight is missing"),
+    "one too many": (lambda x: x | {"other": torch.zeros(1)}, "other belongs to no net"),
+    "an odd shape": (lambda x: x | {"gen/0.weight": x["gen/0.weight"][:, :4]}, "gen/0.weight has the shape"),
+    "an odd type": (lambda x: x | {"gen/0.weight": x["gen/0.weight"].long()}, "gen/0.weight has the type int64"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_tensors_that_are_not_those_of_the_nets_are_refused(ayneh, own_run, case):
+    change, words = CHANGES[case]
+    rewritten(own_run, change)
+    status, _, err = ayneh("resume", own_run, "--epochs", 4, "--quiet")
+    assert status == 2
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_a_copy_with_another_name_is_left_out_with_a_word(ayneh, own_run):
+    copy = own_run / "checkpoints" / "epoch-0002 (copy).safetensors"
+    shutil.copy(own_run / "checkpoints" / "epoch-0002.safetensors", copy)
+    status, _, err = ayneh("resume", own_run)
+    assert status == 0, err
+    assert f"{copy} is left out: ayneh gives no file this name." in err
+    assert copy.exists()
+
+
+@pytest.fixture
+def pictured(ayneh, tmp_path, tiny):
+    """A run on a folder of 150 images."""
+    from ayneh.data.sources import load
+
+    save_images(tmp_path / "images", load("digits", "train", limit=150).pixels)
+    run = tmp_path / "run"
+    status, _, err = ayneh(
+        "train", "digits", *tiny, "--data.name", f"folder:{tmp_path / 'images'}", "--epochs", 1, "--quiet", "--out", run
+    )
+    assert status == 0, err
+    return run, tmp_path / "images"
+
+
+def test_a_checkpoint_holds_where_its_images_came_from(pictured):
+    run, images = pictured
+    data = Record(run).checkpoints.newest()[0].data
+    assert (data.images, data.path) == (128, str(images))
+    assert len(data.fingerprint) == 64
+
+
+def test_images_that_changed_are_refused_with_both_counts(ayneh, pictured):
+    run, images = pictured
+    for path in sorted(images.glob("*.png"))[:60]:
+        path.unlink()
+    status, _, err = ayneh("resume", run, "--epochs", 2)
+    assert status == 2
+    assert f"{run} was trained on 128 images of {images}, and there are " in err
+    assert "--data PATH" in err
+
+
+def test_other_pixels_in_as_many_files_are_refused(ayneh, pictured):
+    run, images = pictured
+    paths = sorted(images.glob("*.png"))
+    for path in paths[1:100]:
+        shutil.copy(paths[0], path)
+    status, _, err = ayneh("resume", run, "--epochs", 2)
+    assert status == 2
+    assert f"{run} was trained on 128 images of {images}, and " in err
+
+
+def test_a_moved_folder_is_taken_and_remembered(ayneh, pictured, tmp_path):
+    run, images = pictured
+    images.rename(tmp_path / "moved")
+    status, _, err = ayneh("resume", run, "--epochs", 2)
+    assert status == 2
+    assert "--data PATH" in err
+    status, _, err = ayneh("resume", run, "--epochs", 2, "--data", tmp_path / "moved")
+    assert status == 0, err
+    assert Record(run).config().data.name == f"folder:{tmp_path / 'moved'}"
+    assert ayneh("resume", run, "--epochs", 3)[0] == 0
+    assert Record(run).checkpoints.newest()[0].data.path == str(tmp_path / "moved")
+
+
+def test_a_moved_folder_with_other_images_is_refused_and_nothing_is_changed(ayneh, pictured, tmp_path):
+    from ayneh.data.sources import load
+
+    run, _ = pictured
+    save_images(tmp_path / "other", load("digits", "test", limit=150).pixels)
+    before = (run / "config.json").read_bytes()
+    assert ayneh("resume", run, "--epochs", 2, "--data", tmp_path / "other")[0] == 2
+    assert ayneh("resume", run, "--data", tmp_path / "nowhere")[0] == 2
+    assert (run / "config.json").read_bytes() == before
+
+
+def test_data_of_a_named_set_have_no_path(ayneh, own_run, tmp_path):
+    status, _, err = ayneh("resume", own_run, "--data", tmp_path)
+    assert status == 2
+    assert "digits, which has no path" in err
+
+
+def test_a_run_of_a_device_that_is_not_here_goes_on_on_another(ayneh, own_run):
+    values = json.loads((own_run / "config.json").read_text())
+    values["engine"]["device"] = "cuda:7"
+    (own_run / "config.json").write_text(json.dumps(values))
+    status, _, err = ayneh("resume", own_run, "--epochs", 4)
+    assert status == 2
+    assert "--device cpu" in err
+    status, _, err = ayneh("resume", own_run, "--epochs", 4, "--device", "cpu")
+    assert status == 0, err
+    assert "on cpu instead of cuda:7; from here on its numbers may differ in their last bits" in err
+    assert Record(own_run).engine()["device"] == "cpu"
+    assert ayneh("resume", own_run, "--epochs", 5)[0] == 0
+
+
+def test_the_arithmetic_of_cuda_alone_is_refused_elsewhere(ayneh, own_run):
+    values = json.loads((own_run / "config.json").read_text())
+    values["engine"]["device"] = "cuda:0"
+    values["config"]["precision"] = "tf32"
+    (own_run / "config.json").write_text(json.dumps(values))
+    for path in (own_run / "checkpoints").glob("*"):
+        path.unlink()
+    status, _, err = ayneh("resume", own_run, "--device", "cpu")
+    assert status == 2
+    assert "only CUDA devices have" in err
+
+
+def test_the_state_of_a_run_is_in_its_file(tiny_run):
+    path = Record(tiny_run).checkpoints.path("epoch-0002")
+    assert load_file(path).keys() == read_checkpoint(path).tensors.keys()
+    with pytest.raises(UserError, match="trained on 3 images, and there are 4 now: bring the former version"):
+        Origin("ab", 3, None).refuse_others(Origin("cd", 4, None), tiny_run)
