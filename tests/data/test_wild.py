@@ -278,7 +278,7 @@ def test_names_that_are_no_text_and_control_characters_are_shown_harmless(tmp_pa
         ("a.txt", r"put \.png.* files into it; there: 1 file skipped \(1 \.txt\)"),
         ("a.heic", r"convert \.heic to PNG or JPEG; there: 1 file skipped \(1 \.heic\)"),
         ("a.zip", "unpack the archive first"),
-        ("a.npz", "name an array by"),
+        ("a.npz", "name a file of arrays by"),
         (".hidden.png", r"there: 1 file skipped \(1 hidden\)"),
     ],
 )
@@ -288,7 +288,7 @@ def test_a_folder_without_images_says_what_is_there_and_what_helps(tmp_path: Pat
         read(tmp_path)
 
 
-@pytest.mark.parametrize(("name", "words"), [("a.npz", "name it npz:"), ("a.png", "is a file, not a folder")])
+@pytest.mark.parametrize(("name", "words"), [("a.npz", "name it file:"), ("a.png", "is a file, not a folder")])
 def test_a_file_is_no_folder(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(UserError, match=words):
@@ -759,7 +759,7 @@ def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path) -> None:
 def test_every_test_that_the_page_names_exists() -> None:
     here = Path(__file__)
     page = (here.parents[2] / "docs" / "your-data.md").read_text(encoding="utf-8")
-    tests = "".join(path.read_text(encoding="utf-8") for path in here.parent.glob("test_*.py"))
+    tests = "".join(path.read_text(encoding="utf-8") for path in here.parents[1].glob("**/test_*.py"))
     named = set(re.findall(r"`(test_\w+)`", page))
     assert len(named) > 30
     assert {name for name in named if f"def {name}(" not in tests} == set()

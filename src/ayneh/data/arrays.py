@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import ImageColor
 
 from ayneh.data.axes import ALPHA, order_of
 from ayneh.data.entries import entries
@@ -14,6 +13,8 @@ from ayneh.data.found import Found
 from ayneh.data.labels import labels_of
 from ayneh.data.matlab import matlab_entries
 from ayneh.data.naming import choose
+from ayneh.data.parquet import read_parquet, shards_in
+from ayneh.data.picture import colour_of
 from ayneh.data.raw import Raw, raw_of
 from ayneh.data.split import TENTH, digest, held_out, side
 from ayneh.data.split import by_position as by_position_of
@@ -28,6 +29,7 @@ READERS: dict[str, Callable[[Path], Raw]] = {  # by the end of a file's name
     ".csv": read_table,
     ".csv.gz": read_table,
 }
+PARQUET = ".parquet"
 INSTEAD = {  # what other programs write, and what to do with it
     (".h5", ".hdf5", ".hdf", ".he5"): "HDF5 is not read: open it by h5py and save its arrays by numpy.savez_compressed",
     (".pkl", ".pickle", ".pt", ".pth", ".joblib"): (
@@ -49,6 +51,7 @@ INSTEAD = {  # what other programs write, and what to do with it
 def read_arrays(
     path: Path,
     split: str,
+    size: int | None = None,
     *,
     share: float | None = None,
     test: Path | None = None,
@@ -61,14 +64,15 @@ def read_arrays(
 
     The range of values is decided over all images together. Where the file does not name its test images (as x_test,
     test_images), a ``share`` of them is chosen by content, or a tenth ``by_position``, as earlier versions did;
-    ``test`` is a file of test images. ``flag`` begins the settings' names in a message.
+    ``test`` is a file of test images. Pictures of several sizes, in Parquet files, are scaled to ``size`` here; arrays
+    keep their size. ``flag`` begins the settings' names in a message.
     Raises UserError for a missing, damaged or too large file, and where its meaning is not clear.
     """
     if share is not None and not 0 < share < 1:
         raise UserError(f"{flag}test is {share:g}; a share lies between 0 and 1, like 0.2.")
-    raw = read(path)
+    raw = read(path, size, background, flag)
     if test is not None:
-        raw = raw.with_test(read(test), test)
+        raw = raw.with_test(read(test, size, background, flag), test)
     elif share is not None and raw.test_names:
         raise UserError(f"{path} has test images of its own ({raw.test_names}): leave {flag}test out.")
     pixels, notes = _pixels(raw, path, range, background, flag)
@@ -96,7 +100,7 @@ def read_arrays(
     return Found(taken, targets, names, int((~is_test).sum()), int(is_test.sum()), how, notes)
 
 
-def read(path: Path) -> Raw:
+def read(path: Path, size: int | None, background: str, flag: str) -> Raw:
     """The arrays of a file as they are in it. Raises UserError for a file of a kind that is not read."""
     name = path.name.lower()
     if not path.exists():
@@ -104,6 +108,8 @@ def read(path: Path) -> Raw:
     for ends, instead in INSTEAD.items():
         if name.endswith(ends):
             raise UserError(f"{path} cannot be read as arrays; {instead}.")
+    if name.endswith(PARQUET) or (path.is_dir() and shards_in(path)):
+        return read_parquet(path, size, background, flag)
     if path.is_dir():
         raise UserError(f"{path} is a folder: give folder:PATH for pictures, or the path of {kinds()} file.")
     if not path.is_file():
@@ -115,9 +121,8 @@ def read(path: Path) -> Raw:
 
 
 def kinds() -> str:
-    """ "an .npz or .npy": the kinds of files that are read."""
-    *most, last = READERS
-    return f"an {', '.join(most)} or {last}"
+    """ "an .npz, .npy, ... or .parquet": the kinds of files that are read."""
+    return f"an {', '.join(READERS)} or {PARQUET}"
 
 
 def _pixels(
@@ -134,17 +139,14 @@ def _pixels(
     pixels = [np.ascontiguousarray(order.to(levels(array, span))) for array in arrays]
     notes = [*raw.notes, *([order.note.format(h=shapes[0][1], w=shapes[0][2])] if order.note else []), *span.notes]
     if shapes[0][0] == ALPHA:
-        pixels = [_over(part, background, flag) for part in pixels]
+        pixels = [_over(part, background) for part in pixels]
         notes.append(f"4 channels are taken as colour with transparency, laid over {background}")
     return pixels, tuple(notes)
 
 
-def _over(pixels: np.ndarray, background: str, flag: str) -> np.ndarray:
+def _over(pixels: np.ndarray, background: str) -> np.ndarray:
     """(N, 4, H, W), the last channel how opaque -> (N, 3, H, W) over a colour."""
-    try:
-        below = np.array(ImageColor.getrgb(background)[:3], np.float32)[:, None, None]
-    except ValueError as error:
-        raise UserError(f"{flag}background is {background!r}; it must be black, white or #rrggbb.") from error
+    below = np.array(colour_of(background), np.float32)[:, None, None]
     result = np.empty((len(pixels), 3, *pixels.shape[2:]), np.uint8)
     for to, image in zip(result, pixels, strict=True):
         opaque = image[3:].astype(np.float32) / 255

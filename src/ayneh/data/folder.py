@@ -21,7 +21,7 @@ from ayneh.errors import UserError
 
 CONVERT = {".heic", ".heif", ".avif", ".svg", ".pdf", ".psd", ".cr2", ".nef", ".dng", ".arw", ".jp2", ".jxl"}
 UNPACK = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"}
-ARRAYS = {".npz", ".npy"}
+ARRAYS = {".npz", ".npy", ".mat", ".csv", ".parquet"}
 _last: list[Unpacked] = []  # what was read last, at most one: a verb asks for train, then for test
 
 
@@ -152,7 +152,7 @@ def _no_folder(place: Path) -> str:
     if not place.exists():
         return f"There is no folder {place}: give the path of a folder with images."
     if place.suffix.lower() in ARRAYS:
-        return f"{place} is a file of arrays, not a folder: name it npz:{place}."
+        return f"{place} is a file of arrays, not a folder: name it file:{place}."
     return f"{place} is a file, not a folder: give the path of a folder with images."
 
 
@@ -165,7 +165,7 @@ def _refuse_none(folder: Path, laid: Layout, below: Scan) -> None:
     if kinds & UNPACK:
         do = "unpack the archive first"
     elif kinds & ARRAYS:
-        do = "name an array by npz: and its path"
+        do = "name a file of arrays by file: and its path"
     elif kinds & CONVERT:
         do = f"convert {', '.join(sorted(kinds & CONVERT))} to PNG or JPEG"
     else:

@@ -42,12 +42,10 @@ def choose(entries: Mapping[str, Entry], where: str) -> tuple[list[Chosen], list
     images, labels = _by_name(entries)
     if not images:
         images = {"": _only_images(entries, where)}
-    notes = []
+    notes: list[str] = []
     if "train" in images and len(images.keys() & {"test", "val"}):
-        to = {"train": "train", "val": "train" if "test" in images else "test", "test": "test"}
+        to, notes = used_as({half: entry.name for half, entry in images.items()})
         parts = [Chosen(to[half], images[half], labels.get(half)) for half in to if half in images]
-        if "val" in images:
-            notes.append(f"{images['val'].name} {'joins train' if 'test' in images else 'is the test set'}")
     else:
         half = next(half for half in ("", "train", "test", "val") if half in images)
         parts = [Chosen("", images[half], labels.get(half) or labels.get(""))]
@@ -62,6 +60,13 @@ def choose(entries: Mapping[str, Entry], where: str) -> tuple[list[Chosen], list
         parts = [Chosen(part.side, part.images, None) for part in parts]
     rest = [name for name in entries if name not in used]
     return parts, [*notes, *([f"not used: {_list(rest)}"] if rest else [])]
+
+
+def used_as(halves: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """What each of train, val and test is used as, and a note on val; halves: what the file calls those that it has."""
+    has_test = "test" in halves
+    to = {"train": "train", "val": "train" if has_test else "test", "test": "test"}
+    return to, [f"{halves['val']} {'joins train' if has_test else 'is the test set'}"] if "val" in halves else []
 
 
 def kind_of(name: str) -> tuple[str, str] | None:

@@ -79,7 +79,12 @@ def picture(file: File, size: int | None, background: tuple[int, ...], draft: bo
 
     draft: let JPEG leave out detail that the size does not need, which is several times as fast.
     """
-    with _opened(_bytes(file)) as opened:
+    return unpacked(_bytes(file), size, background, draft)
+
+
+def unpacked(content: bytes, size: int | None, background: tuple[int, ...], draft: bool = True) -> Picture:
+    """The same of a file's bytes."""
+    with _opened(content) as opened:
         if draft and size:
             _reduce(opened, 2 * size)
         _bound(opened, size)

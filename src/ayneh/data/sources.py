@@ -135,6 +135,7 @@ def load(
         found = read_arrays(
             Path(path).expanduser(),
             split,
+            resize,
             share=share,
             test=elsewhere,
             range=range,
