@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ayneh.checkpoint import Checkpoint, Checkpoints, Damaged, epoch_name
 from ayneh.errors import UserError
+from ayneh.files import written_s
+from ayneh.follow import Followed
 from ayneh.inside import names_inside, read_png, refuse_links
 from ayneh.record import MADE, Record
+from ayneh.text import plain
+
+LARGE = 128 << 20  # bytes of metrics.jsonl: some 100,000 lines
+LARGEST_FINDINGS = 32 << 20  # bytes of findings.jsonl
 
 
 class Visited(Record):
@@ -18,12 +25,34 @@ class Visited(Record):
         super().__init__(folder)
         self.root = root or folder
         self.checkpoints = OwnCheckpoints(self.checkpoints.folder, self)
+        self.followed = Followed(self.metrics)
+        self._said = False
+        self._found: tuple[tuple[float, int], list[dict[str, Any]]] = ((0.0, -1), [])
 
     def check(self) -> None:
         """Raise UserError if the run is no longer there, or a file that is read is a link to a place outside."""
         if not self.exists():
             raise UserError(f"There is no run in {self.folder}: it has no config.json.")
         refuse_links(self.folder, MADE, self.root)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """All lines of metrics in today's form; of a file larger than `LARGE` a part, with a sentence on stderr."""
+        if (size := size_of(self.metrics)) <= LARGE:
+            return super().lines()
+        found = [values for _, values in self.followed.read()]
+        if not self._said:
+            self._said = True
+            part = f"{len(found):,} of its {self.followed.count:,} lines are read, evenly through it"
+            print(plain(f"{self.metrics} has {size:,} bytes: {part}."), file=sys.stderr)
+        return found
+
+    def events(self) -> list[dict[str, Any]]:
+        """All lines of findings. Raises UserError for a file larger than `LARGEST_FINDINGS`."""
+        if (size := size_of(self.findings)) > LARGEST_FINDINGS:
+            raise UserError(f"{self.findings} has {size:,} bytes; at most {LARGEST_FINDINGS:,} are read.")
+        if (now := (written_s(self.findings), size)) != self._found[0]:
+            self._found = now, super().events()
+        return self._found[1]
 
     def pictures(self, replica: int, replicas: int) -> dict[int, Path]:
         """The pictures of a replica by their epochs (from 0), in order; no links to places outside."""
@@ -33,6 +62,22 @@ class Visited(Record):
     def picture(self, path: Path) -> bytes:
         """The PNG of `pictures` at this path. Raises UserError if it is none, or lies elsewhere."""
         return read_png(path, self.root)
+
+
+class Watched(Visited):
+    """A run that may be in training while it is shown: its metrics are read once, not at every question."""
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines of metrics: of more than `follow.MOST` a part, the last one among them."""
+        return [values for _, values in self.followed.read()]
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 class OwnCheckpoints(Checkpoints):

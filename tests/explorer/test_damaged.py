@@ -204,7 +204,7 @@ def metrics(path, n, first=0, mode="w"):
 
 
 def test_of_very_many_lines_a_part_is_kept_and_each_is_read_once(tmp_path):
-    from ayneh.explorer.follow import MOST, Followed
+    from ayneh.follow import MOST, Followed
 
     path = tmp_path / "metrics.jsonl"
     metrics(path, 50_000)
@@ -213,7 +213,7 @@ def test_of_very_many_lines_a_part_is_kept_and_each_is_read_once(tmp_path):
     assert followed.count == 50_000
     assert MOST // 2 <= len(numbers) <= MOST + 1
     assert (numbers[0], numbers[-1]) == (0, 49_999)
-    assert {b - a for a, b in pairwise(numbers[:-1])} == {16}
+    assert {b - a for a, b in pairwise(numbers[:-1])} == {32}
     offset = followed._offset
     metrics(path, 3, 50_000, "a")
     assert followed.read()[-1] == (
@@ -224,7 +224,7 @@ def test_of_very_many_lines_a_part_is_kept_and_each_is_read_once(tmp_path):
 
 
 def test_a_file_that_was_replaced_is_read_anew(tmp_path):
-    from ayneh.explorer.follow import Followed
+    from ayneh.follow import Followed
 
     path = tmp_path / "metrics.jsonl"
     followed = Followed(path)
@@ -244,7 +244,7 @@ def test_a_file_that_was_replaced_is_read_anew(tmp_path):
 
 
 def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(tmp_path):
-    from ayneh.explorer.follow import LONGEST, Followed
+    from ayneh.follow import LONGEST, Followed
 
     (tmp_path / "metrics.jsonl").write_bytes(b"x" * (LONGEST + 2_000_000))
     with pytest.raises(ValueError, match="Line 1 of .* is longer than"):
@@ -263,3 +263,22 @@ def test_ten_thousand_pictures_and_lines_are_listed(tmp_path):
     later = json.loads(Library([tmp_path / "run"]).live(0, 19_990).body)
     assert min(later["numbers"]) >= 19_990
     assert later["lines"][-1]["step"] == 20_000
+
+
+@pytest.mark.parametrize("verb", ["show", "diagnose"])
+def test_of_a_very_large_file_a_part_is_read_with_a_sentence(ayneh, own_run, monkeypatch, verb):
+    from ayneh import follow, visited
+    from ayneh.doctor import page
+
+    monkeypatch.setattr(visited, "LARGE", 10_000)
+    monkeypatch.setattr(follow, "MOST", 100)
+    monkeypatch.setattr(page, "write", lambda record, *more: record.report_path("diagnosis", suffix=".html"))
+    last = json.loads((own_run / "metrics.jsonl").read_text().splitlines()[-1])
+    with (own_run / "metrics.jsonl").open("w") as file:
+        for i in range(1000):
+            file.write(json.dumps(last | {"step": i + 1, "epoch": i}) + "\n")
+    status, out, err = ayneh(verb, own_run)
+    assert status == 0
+    assert "of its 1,000 lines are read" in err
+    assert len(err.splitlines()) == 1
+    assert "1000 of 3" in out.replace(",", "") or "1000 steps" in out.replace(",", "")

@@ -8,14 +8,11 @@ from typing import IO, Any
 
 from ayneh import older
 from ayneh.errors import UserError
-from ayneh.files import written_s
 from ayneh.forms import Line
 from ayneh.reading import typed
-from ayneh.visited import Visited
 
-MOST = 4000  # lines that are kept: every one or, of longer files, every 2nd, 4th, ...
+MOST = 2000  # lines that are kept: every one or, of longer files, every 2nd, 4th, ...
 LONGEST = 8 << 20  # bytes of a line
-LARGEST_FINDINGS = 32 << 20  # bytes of findings.jsonl
 BLOCK = 1 << 20  # bytes that are read at once
 
 Numbered = tuple[int, dict[str, Any]]  # the line's number in the file, and its values in today's form
@@ -83,25 +80,3 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
         return older.line(values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-
-
-class Watched(Visited):
-    """A run that the explorer shows while it may be in training: its metrics are read once, not at every question."""
-
-    def __init__(self, folder: Path, root: Path | None = None) -> None:
-        super().__init__(folder, root)
-        self.followed = Followed(self.metrics)
-        self._found: tuple[tuple[float, int], list[dict[str, Any]]] = ((0.0, -1), [])
-
-    def lines(self) -> list[dict[str, Any]]:
-        """The lines of metrics: of more than `MOST` a part, the last one among them."""
-        return [values for _, values in self.followed.read()]
-
-    def events(self) -> list[dict[str, Any]]:
-        """All lines of findings. Raises UserError for a file larger than `LARGEST_FINDINGS`."""
-        size = self.findings.stat().st_size if self.findings.exists() else 0
-        if size > LARGEST_FINDINGS:
-            raise UserError(f"{self.findings} has {size:,} bytes; at most {LARGEST_FINDINGS:,} are read.")
-        if (now := (written_s(self.findings), size)) != self._found[0]:
-            self._found = now, super().events()
-        return self._found[1]
