@@ -6,7 +6,7 @@ from math import inf, nan
 
 import pytest
 
-from ayneh.config import Config, Data, Net, Optimizer, Rules, flatten, ranges
+from ayneh.config import Config, Data, Net, Optimizer, Rules, differences, flatten, ranges
 from ayneh.errors import UserError
 
 UNBOUNDED = {  # of the fields that are numbers by default
@@ -52,3 +52,19 @@ def test_nonsense_is_refused(make, words):
     with pytest.raises(UserError) as error:
         make()
     assert words in str(error.value)
+
+
+def test_paths_are_absolute_in_a_run_and_without_folders_where_others_see_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = Data("folder:a/pictures", test="b/held").anchored()
+    assert (data.name, data.test) == (f"folder:{tmp_path}/a/pictures", f"{tmp_path}/b/held")
+    assert data.anchored() == data
+    assert (data.without_folders().name, data.without_folders().test) == ("folder:pictures", "held")
+    assert Data("folder:a", test="0.2").anchored().test == Data("folder:a", test="0.2").without_folders().test == "0.2"
+
+
+def test_a_named_set_is_the_same_however_others_are_divided():
+    one, other = (Config(data=Data("digits", split=split)) for split in ("content", "position"))
+    assert differences(one, other) == ""
+    folders = (Config(data=Data("folder:a", split=split)) for split in ("content", "position"))
+    assert differences(*folders) == "data.split: content -> position"

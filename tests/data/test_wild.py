@@ -92,7 +92,8 @@ def test_splits_are_told_from_classes(tmp_path: Path, places: str) -> None:
     both = read(tmp_path / "set")
     assert both.names == names
     assert words in both.understood
-    assert f"{train} to train, {test} to test;" in both.understood
+    assert f"{train} to train, {test} to test;" in read(tmp_path / "set", "train").understood
+    assert f"{train + test} in all;" in both.understood
     assert both.classes == (None if names is None else len(names))
 
 
@@ -605,7 +606,7 @@ def test_a_tenth_is_held_out_and_a_larger_share_keeps_it() -> None:
 def test_another_file_moves_no_file_of_a_folder(tmp_path: Path) -> None:
     fill(tmp_path, ".", 80)
     sides = {split: {image.numpy().tobytes() for image in read(tmp_path, split).pixels} for split in ("train", "test")}
-    assert "a tenth held out, by the hash of each file" in read(tmp_path).understood
+    assert "a tenth held out, by the hash of each file" in read(tmp_path, "train").understood
     put(tmp_path / "00.png", noise(7))
     put(tmp_path / "zz.png", noise(8))
     for split, before in sides.items():
@@ -629,7 +630,7 @@ def test_a_share_is_held_out(tmp_path: Path) -> None:
     (_, tenth), (train, half) = counts(tmp_path), counts(tmp_path, test="0.5")
     assert train + half == 100
     assert tenth < 25 < half
-    assert "0.5 held out" in read(tmp_path, test="0.5").understood
+    assert "0.5 held out" in read(tmp_path, "train", test="0.5").understood
 
 
 @pytest.mark.parametrize("share", ["0", "1", "1.5", "-0.1", "nan", "inf"])
@@ -662,6 +663,17 @@ def test_a_folder_of_test_images_within_the_folder_is_not_trained_on(tmp_path: P
     fill(tmp_path, "held/cat held/dog", 3)
     assert counts(tmp_path, test=str(tmp_path / "held")) == (8, 6)
     assert read(tmp_path, test=str(tmp_path / "held")).names == ("cat", "dog")
+
+
+def test_copies_of_training_images_among_the_test_images_are_counted(tmp_path: Path) -> None:
+    fill(tmp_path, "train test", 4)
+    assert "cop" not in read(tmp_path).understood.partition(";")[2]
+    shutil.copy(tmp_path / "train" / "0.png", tmp_path / "test" / "a.png")
+    shutil.copy(tmp_path / "train" / "1.png", tmp_path / "test" / "b.png")
+    assert "2 test images are copies of training images" in read(tmp_path, "train").understood
+    fill(tmp_path, "set", 4)
+    shutil.copytree(tmp_path / "set", tmp_path / "held")
+    assert "4 test images are copies" in read(tmp_path / "set", test=str(tmp_path / "held")).understood
 
 
 def test_a_folder_of_test_images_replaces_the_own_ones_with_a_word(tmp_path: Path) -> None:
@@ -703,6 +715,14 @@ def test_by_position_colour_is_decided_by_split_and_other_splits_may_be_broken(t
     put(tmp_path / "test" / "colour.png", noise(1, 9, 9, 3))
     (tmp_path / "test" / "broken.png").write_bytes(b"")
     assert read(tmp_path, "train", divide="position").pixels.shape == (3, 1, 8, 8)
+
+
+def test_by_position_colour_differs_between_splits_as_before(tmp_path: Path) -> None:
+    fill(tmp_path, "train test", 3)
+    put(tmp_path / "test" / "colour.png", noise(1, 8, 8, 3))
+    assert read(tmp_path, "all", divide="position").pixels.shape[1] == 3
+    assert read(tmp_path, "train", divide="position").pixels.shape[1] == 1
+    assert read(tmp_path, "test", divide="position").pixels.shape[1] == 3
 
 
 def test_an_unknown_way_to_divide_is_refused(tmp_path: Path) -> None:

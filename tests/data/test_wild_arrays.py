@@ -273,7 +273,7 @@ def test_the_test_images_are_the_same_whatever_is_added(tmp_path: Path) -> None:
     after = {image.numpy().tobytes() for image in of(tmp_path / "a.npy", "test").pixels}
     assert before <= after
     assert 10 < len(before) < 90
-    assert "a tenth, by content" in of(tmp_path / "a.npy").understood
+    assert "a tenth, by content" in of(tmp_path / "a.npy", "train").understood
     assert len(of(tmp_path / "a.npy", "test", divide="position").pixels) == 43
 
 

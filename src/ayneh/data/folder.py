@@ -123,6 +123,8 @@ def _notes(laid: Layout, below: Scan, read: Unpacked) -> list[str]:
     notes, n = list(laid.notes), len(read.good())
     if read.colour and read.colour < n and read.looked_at == n:
         notes.append(f"{read.colour:,} of them in colour, the others grey")
+    if copies := _copies(laid, read):
+        notes.append(f"{copies:,} test {'image is a copy' if copies == 1 else 'images are copies'} of training images")
     if read.transparent:
         lost = f", where {len(read.vanished):,} of them have nothing to see" if read.vanished else ""
         notes.append(f"{read.transparent:,} transparent, on {read.how.background}{lost}")
@@ -137,6 +139,14 @@ def _notes(laid: Layout, below: Scan, read: Unpacked) -> list[str]:
         names = few([printable("/".join(place)) for place in empty])
         notes.append(f"{len(empty):,} {'folder' if len(empty) == 1 else 'folders'} without images ({names})")
     return notes
+
+
+def _copies(laid: Layout, read: Unpacked) -> int:
+    """Test images whose file is also a training image, where the files say which are for testing."""
+    if not laid.has_splits:
+        return 0
+    train = {read.headers[i].digest for i in read.good() if laid.sides[i] != "test"}
+    return sum(laid.sides[i] == "test" and read.headers[i].digest in train for i in read.good())
 
 
 def _how(share: float | None, divide: str) -> str:

@@ -53,7 +53,8 @@ class Images:
         """The set in one line: how many images are for what, their size, their classes, what was left out."""
         n, channels, height, width = self.pixels.shape
         whole = n if self.whole is None else self.whole
-        counts = self.found.counts() if self.found else f"{whole:,} {WHAT_FOR[self.split]}"
+        divided = self.found is not None and self.split != "all"
+        counts = self.found.counts() if self.found and divided else f"{whole:,} {WHAT_FOR[self.split]}"
         words = [f"{printable(self.name)}: {counts}"]
         if n < whole:
             words.append(f"a random {n:,} of the {whole:,} are taken")
