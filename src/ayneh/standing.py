@@ -62,6 +62,7 @@ def lost(record: Record, checkpoint: Checkpoint | None) -> str | None:
             f"{record.folder} was trained for {lines[-1]['epoch'] + 1} epochs, and none of its checkpoints is left: "
             "put one back, or begin anew with another --out (`ayneh train` with --overwrite replaces what is left)."
         )
-    if checkpoint and checkpoint.path.stem != INTERRUPTED and not lines:  # at an epoch's end there is a line
+    first = checkpoint and checkpoint.line and not checkpoint.line["epoch"]  # the checkpoint holds the only line
+    if checkpoint and checkpoint.path.stem != INTERRUPTED and not lines and not first:  # an epoch's end has a line
         return f"{record.folder} has no line of metrics until step {checkpoint.step}; they are lost, and it goes on."
     return None

@@ -236,6 +236,12 @@ def test_each_cure_is_the_next_thing_that_was_not_tried():
     both = FACTS | {"rules.penalty": "r1", "optimizer.lr_dis": 4e-4}
     assert cures.weaken_dis(both).changes == {"optimizer.lr_dis": 1e-4}
     assert cures.slow_down(FACTS | {"optimizer.lr_dis": 1e-2}).changes == {"optimizer.lr_dis": 2e-4}
+    for lr, lr_dis in ((1e30, None), (1e30, 0.5), (0.2, 1e9)):
+        hot = FACTS | {"optimizer.lr": lr, "optimizer.lr_dis": lr_dis}
+        assert cures.slow_down(hot).changes == {"optimizer.lr": 2e-4, "optimizer.lr_dis": None}
+    assert cures.weaken_dis(FACTS | {"rules.dropout": 0.3, "rules.penalty": "r1", "optimizer.lr": 1e30}).changes == {
+        "optimizer.lr_dis": 2e-4
+    }
     assert cures.slow_down(FACTS | {"rules.loss": "wasserstein"}).changes["rules.penalty"] == "wgan-gp"
     assert cures.bring_life(FACTS | {"parallel": 0.75}).changes["prior.name"] == "normal"
     assert cures.bring_life(FACTS | {"rules.loss": "saturating"}).changes == {"rules.loss": "non-saturating"}

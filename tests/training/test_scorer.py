@@ -5,6 +5,8 @@ import pytest
 from ayneh.config import Data
 from ayneh.errors import UserError
 from ayneh.evaluation import judge_of
+from ayneh.judge.verdict import Judge
+from ayneh.record import Record
 from ayneh.training.scorer import Scorer, total
 
 
@@ -48,3 +50,50 @@ def test_the_judge_is_tried_on_framed_images():
     Scorer(judge, 100).rehearse(judge.reference.train, 16)
     with pytest.raises(UserError, match="channels"):
         Scorer(judge, 100).rehearse(judge.reference.train.repeat(1, 3, 1, 1), 16)
+
+
+# -- in a run ------------------------------------------------------------------------------------------------------
+
+SCORED = ["--keep.score-epochs", 1, "--keep.score-images", 100]
+
+
+def test_a_cache_that_cannot_be_written_costs_the_scores_and_a_sentence(ayneh, tmp_path, tiny, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("AYNEH_CACHE", str(tmp_path / "file" / "cache"))
+    for verb in (["train", "digits", *tiny, *SCORED, "--epochs", 1, "--out"], ["resume", "--epochs", 2]):
+        status, _, err = ayneh(*verb, tmp_path / "run")
+        assert status == 0, err
+        assert err.count("Training goes on without scores. ") == 1
+    assert [line["step"] for line in Record(tmp_path / "run").lines()] == [4, 8]
+
+
+@pytest.mark.parametrize("error", [UserError("The disk is full."), RuntimeError("odd"), MemoryError("2 GiB")])
+def test_a_score_that_fails_comes_after_the_checkpoint_and_ends_nothing(ayneh, tmp_path, tiny, monkeypatch, error):
+    whole, saved = Judge.quick, []
+
+    def fail(self, images):
+        if len(images) == 100 and (folder := tmp_path / "run" / "checkpoints").exists():
+            saved.append(sorted(path.name for path in folder.glob("epoch-*")))
+            if len(saved) == 3:  # the first is before the first step
+                raise error
+        return whole(self, images)
+
+    monkeypatch.setattr(Judge, "quick", fail)
+    status, _, err = ayneh("train", "digits", *tiny, *SCORED, "--epochs", 3, "--out", tmp_path / "run")
+    assert status == 0, err
+    assert [len(names) for names in saved] == [0, 1, 2, 3]
+    assert "No scores after this epoch, and training goes on: " in err
+    assert ["scores" in line for line in Record(tmp_path / "run").lines()] == [True, False, True]
+
+
+def test_images_that_no_judge_reads_are_named_before_the_first_step(ayneh, tmp_path, tiny, monkeypatch):
+    def refuse(*_):
+        raise UserError("The judge reads 28 pixels; `ayneh judge train` trains one for 16.")
+
+    monkeypatch.setattr(Judge, "quick", refuse)
+    status, _, err = ayneh("train", "digits", *tiny, *SCORED, "--epochs", 2, "--out", tmp_path / "run")
+    assert status == 0, err
+    lines = err.splitlines()
+    told = [line.startswith("Training goes on without scores. The judge reads 28 pixels; ") for line in lines]
+    assert sum(told) == 1
+    assert told.index(True) < next(i for i, line in enumerate(lines) if line.startswith("epoch: 0"))

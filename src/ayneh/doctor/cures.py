@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ayneh.config import Config, flatten
+from ayneh.config import Config, Optimizer, flatten
 from ayneh.doctor.courses import Facts
 from ayneh.doctor.findings import Cure
 from ayneh.presets import PRESETS
+
+LARGEST = 0.1  # with a larger learning rate no GAN is trained, and a fifth of it is no cure
+USUAL = Optimizer().lr
 
 
 def weaken_dis(facts: Facts) -> Cure:
@@ -18,7 +21,8 @@ def weaken_dis(facts: Facts) -> Cure:
     if facts["rules.penalty"] == "none":
         return Cure("Penalise D's slope at real images (Mescheder et al. 2018).",
                     {"rules.penalty": "r1", "rules.gamma": 0.1})  # fmt: skip
-    return Cure("Lower D's learning rate.", {"optimizer.lr_dis": _rate_dis(facts) / 4})
+    rate = _rate_dis(facts)
+    return Cure("Lower D's learning rate.", {"optimizer.lr_dis": rate / 4 if rate <= LARGEST else USUAL})
 
 
 def strengthen_dis(facts: Facts) -> Cure:
@@ -38,6 +42,8 @@ def slow_down(facts: Facts) -> Cure:
         return Cure("Penalise D's slope: this loss needs a bound on it (Gulrajani et al. 2017).",
                     {"rules.penalty": "wgan-gp", "rules.gamma": 10.0})  # fmt: skip
     lr, lr_dis = facts["optimizer.lr"], _rate_dis(facts)
+    if min(lr, lr_dis) > LARGEST:
+        return Cure("Lower both learning rates.", {"optimizer.lr": USUAL, "optimizer.lr_dis": None})
     if lr_dis > 2 * lr:
         return Cure("Lower D's learning rate to G's.", {"optimizer.lr_dis": lr})
     if lr > 2 * lr_dis:

@@ -56,7 +56,7 @@ def _what_happened(error: Exception, record: Record, step: int) -> str:
         left = f"The last good checkpoint, after step {saved.step}, stays." if saved else "No checkpoint was written."
         return (
             f"The game broke down: {error}. {left} It would break down again: train a new run with a smaller "
-            "--optimizer.lr, or with a penalty on D's gradient."
+            f"--optimizer.lr than {record.config().optimizer.lr:g}, or with a penalty on D's gradient."
         )
     again = f"`ayneh resume {record.folder}` begins again, since there is no checkpoint yet."
     if saved:
@@ -86,8 +86,9 @@ class Fit:
         self.rescues = rescue.of(record)
         record.rewind(checkpoint.step if checkpoint else 0)
         lines = record.lines()
-        self.clock = Clock(lines[-1]["wall_s"] if lines else 0.0)
+        self.clock = Clock()
         self._begin(checkpoint)
+        self.clock = self.play.clock = Clock(lines[-1]["wall_s"] if lines else 0.0)  # trying the judge is no training
 
     @property
     def step(self) -> int:
