@@ -92,12 +92,46 @@ def test_rows_in_colour_are_planes_or_pixels_by_what_is_smooth(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (GREY[:12].transpose(1, 2, 0), GREY[:12]),
+        (GREY[:8].transpose(1, 2, 0), GREY[:8].transpose(1, 2, 0)),  # nothing tells the axes apart
+        (GREY[:, :5].transpose(1, 2, 0), GREY[:, :5]),
+        (GREY[:4], GREY[:4]),
+        (GREY[:20, :, :5], GREY[:20, :, :5]),
+        (COLOUR[:8].transpose(2, 3, 1, 0), COLOUR[:8]),
+        (COLOUR[:, :, :, :5].transpose(2, 3, 1, 0), COLOUR[:, :, :, :5]),
+        (np.tile(GREY, (3, 1, 1))[:64].reshape(64, 64), np.tile(GREY, (3, 1, 1))[:64]),
+    ],
+)
+def test_labels_say_which_axis_counts_the_images(tmp_path: Path, array: np.ndarray, expected: np.ndarray) -> None:
+    np.savez(tmp_path / "a.npz", images=array, labels=np.arange(len(expected)) % 3)
+    assert same(of(tmp_path / "a.npz"), expected)
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (GREY[:12].transpose(1, 2, 0), GREY[:12]),
+        (GREY[:, :5].transpose(1, 2, 0), GREY[:, :5]),
+        (GREY[:, :5], GREY[:, :5]),
+        (COLOUR[:, :, :, :5].transpose(2, 3, 1, 0), COLOUR[:, :, :, :5]),
+        (COLOUR, COLOUR),
+    ],
+)
+def test_a_mat_file_counts_its_images_last_unless_that_axis_is_short(
+    tmp_path: Path, array: np.ndarray, expected: np.ndarray
+) -> None:
+    savemat(tmp_path / "a.mat", {"faces": array})
+    assert same(of(tmp_path / "a.mat"), expected)
+
+
+@pytest.mark.parametrize(
     ("array", "words"),
     [
         (np.zeros((28, 28), np.uint8), r"the shape \(28, 28\)"),
         (np.zeros((8, 8, 10), np.uint8), "8 images of 8 rows and 10 columns, or, in MATLAB's order, 10 images of 8x8"),
         (np.zeros((64, 48, 3), np.uint8), r"one image \(H, W, C\) in colour"),
-        (np.zeros((3, 64, 48), np.uint8), r"one image \(C, H, W\) in colour"),
         (np.add.outer(np.arange(50), np.arange(64)).astype(np.uint8), "looks like one image"),
         (np.zeros((150, 4)), r"the shape \(150, 4\)"),
         (np.zeros(784, np.uint8), r"the shape \(784,\)"),

@@ -25,7 +25,7 @@ from ayneh.ranges import levels, span_of
 READERS: dict[str, Callable[[Path], Raw]] = {  # by the end of a file's name
     ".npz": lambda path: raw_of(choose(entries(path), str(path)), path),
     ".npy": lambda path: raw_of(choose(entries(path), str(path)), path),
-    ".mat": lambda path: raw_of(choose(matlab_entries(path), str(path)), path),
+    ".mat": lambda path: raw_of(choose(matlab_entries(path), str(path)), path, matlab=True),
     ".csv": read_table,
     ".csv.gz": read_table,
 }
@@ -130,7 +130,7 @@ def _pixels(
 ) -> tuple[list[np.ndarray], tuple[str, ...]]:
     """uint8 (N, C, H, W) of each part, and notes."""
     arrays, where = [part.images for part in raw.parts], f"{path}: {' and '.join(part.name for part in raw.parts)}"
-    order = order_of(arrays, where)
+    order = order_of(arrays, where, [part.count for part in raw.parts], raw.matlab)
     shapes = [order.shape(array.shape)[1:] for array in arrays]
     for part, shape in zip(raw.parts, shapes, strict=True):
         if shape != shapes[0]:

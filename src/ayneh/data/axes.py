@@ -65,13 +65,20 @@ LAST = Order("(N, H, W, C)", lambda x: x.transpose(0, 3, 1, 2))
 MATLAB_COLOUR = Order("(H, W, C, N)", lambda x: x.transpose(3, 2, 0, 1), "taken as (H, W, C, N), MATLAB's order")
 
 
-def order_of(parts: Sequence[Array], where: str) -> Order:
-    """The one order of all parts of a set (train and test). Raises UserError where none or several are possible."""
+def order_of(
+    parts: Sequence[Array], where: str, counts: Sequence[int | None] | None = None, matlab: bool = False
+) -> Order:
+    """The one order of all parts of a set (train and test). Raises UserError where none or several are possible.
+
+    counts: how many images each part has, where its labels say it; matlab: the file is MATLAB's, whose last axis
+    counts the images more often than not.
+    """
     shapes = [part.shape for part in parts]
     for shape in shapes:
         if 0 in shape or len(shape) not in (2, 3, 4) or len(shape) != len(shapes[0]):
             raise UserError(f"{where} has the shape {_all(shapes)}: {USUAL}.")
-    found = [_possible(shape, where) for shape in shapes]
+    ns = list(counts) if counts else [None] * len(shapes)
+    found = [_possible(shape, where, n, matlab) for shape, n in zip(shapes, ns, strict=True)]
     orders = [order for order in found[0] if all(order in others for others in found)]
     if orders == [PLANES, PIXELS]:
         return _smoother(parts, where)
@@ -84,27 +91,30 @@ def order_of(parts: Sequence[Array], where: str) -> Order:
     return orders[0]
 
 
-def _possible(shape: Shape, where: str) -> list[Order]:
+def _possible(shape: Shape, where: str, n: int | None, matlab: bool) -> list[Order]:
     if len(shape) == 2:
-        return _possible_flat(shape)
+        return _possible_flat(shape, n)
     if len(shape) == 3:
-        return _possible_grey(shape, where)
+        return _possible_grey(shape, where, n, matlab)
     orders = []
     for channels in (CHANNELS, (ALPHA,)):
         if shape[1] in channels:
             orders.append(FIRST)
         if shape[3] in channels:
             orders.append(LAST)
-        if shape[2] in channels and shape[0] == shape[1] >= SMALLEST_SQUARE:
+        square = shape[0] == shape[1] >= SMALLEST_SQUARE
+        if shape[2] in channels and (square or (matlab and not orders) or n == shape[3]):
             orders.append(MATLAB_COLOUR)
         if orders:
             break
-    return orders
+    return [order for order in orders if n == order.shape(shape)[0]] or orders
 
 
-def _possible_flat(shape: Shape) -> list[Order]:
+def _possible_flat(shape: Shape, count: int | None) -> list[Order]:
     n, d = shape
-    if n == d:
+    if count == d != n and _square(n):
+        return [COLUMNS]
+    if n == d and count != n:
         return []
     if _square(d):
         return [ROWS]
@@ -113,14 +123,17 @@ def _possible_flat(shape: Shape) -> list[Order]:
     return [COLUMNS] if _square(n) else []
 
 
-def _possible_grey(shape: Shape, where: str) -> list[Order]:
+def _possible_grey(shape: Shape, where: str, n: int | None, matlab: bool) -> list[Order]:
     a, b, c = shape
-    for one, layout in ((min(a, b) >= 8 and c in (3, 4), "(H, W, C)"), (min(b, c) >= 8 and a in (3, 4), "(C, H, W)")):
-        if one:
-            raise UserError(
-                f"{where} has the shape {shape}, which is one image {layout} in colour: a set is (N, H, W, C) or "
-                "(N, C, H, W)."
-            )
+    if n is not None and n in (a, c):
+        return [PLAIN] if n == a else [MATLAB]
+    if matlab:
+        return [MATLAB] if a == b or c > max(a, b) else [PLAIN]
+    if min(a, b) >= 8 and c in (3, 4):
+        raise UserError(
+            f"{where} has the shape {shape}, which is one image (H, W, C) in colour: a set is (N, H, W, C) or "
+            "(N, C, H, W)."
+        )
     if a == b != c and a >= SMALLEST_SQUARE:
         if c < 2 * a:
             raise UserError(

@@ -21,6 +21,12 @@ class Part:
     name: str
     labels_at: str = ""  # the file and the name of the labels, for an error message
 
+    @property
+    def count(self) -> int | None:
+        """The number of images as the labels give it: None without labels, and of one-hot labels."""
+        labels = self.labels
+        return labels.size if labels is not None and max(labels.shape, default=0) == labels.size else None
+
 
 @dataclass(frozen=True)
 class Raw:
@@ -29,6 +35,7 @@ class Raw:
     parts: tuple[Part, ...]
     names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    matlab: bool = False  # the file is MATLAB's
 
     @property
     def test_names(self) -> str:
@@ -43,12 +50,12 @@ class Raw:
         return replace(self, parts=(*train, *test), notes=(*self.notes, *left, f"test images from {path.name}"))
 
 
-def raw_of(chosen: tuple[list[Chosen], list[str]], path: Path) -> Raw:
+def raw_of(chosen: tuple[list[Chosen], list[str]], path: Path, matlab: bool = False) -> Raw:
     """What was chosen of a file's arrays, read. Raises UserError if it is too large or damaged."""
     parts, notes = chosen
     used = [entry for part in parts for entry in (part.images, part.labels) if entry is not None]
     check_size(str(path), sum(entry.n_bytes for entry in used))
-    return Raw(tuple(_part(part, path) for part in parts), None, tuple(notes))
+    return Raw(tuple(_part(part, path) for part in parts), None, tuple(notes), matlab)
 
 
 def _part(part: Chosen, path: Path) -> Part:
