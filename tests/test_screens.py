@@ -194,6 +194,26 @@ def test_an_error_with_letters_that_the_screen_lacks_is_a_sentence(printed, enco
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 120])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_the_bar_of_a_training_cuts_no_number(printed, width, encoding):
+    """What has no room is left out whole."""
+
+    def work():
+        from ayneh.terminal import Terminal as Screen
+
+        prepare()
+        with Screen().bar(46_800, 100) as move:
+            move(40_000, epoch=85, images_per_s=12_345.6, loss_d=1.386, loss_g=0.693, best="best fd 12.34")
+
+    said = printed(work, width, encoding, terminal=True)
+    assert "D 1.386  G 0.693" in said
+    assert "…" not in said
+    allowed = {"40000", "46800", "100", "12,346", "85", "1.386", "0.693", "12.34", "0.000", "0", "00"}
+    assert set(NUMBER.findall(said)) <= allowed
+    assert ("images/s" in said) == (width >= 80)
+
+
 # -- the parts -----------------------------------------------------------------------------------------------------
 
 

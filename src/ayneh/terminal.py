@@ -11,7 +11,14 @@ from types import FrameType
 from typing import IO, Any, cast
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from ayneh.text import plain
 
@@ -111,14 +118,7 @@ class Terminal:
 
         Yields ``move(step, **fields)`` with the fields that the bar shows: epoch, images_per_s, loss_d, loss_g, best.
         """
-        columns = (
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[images_per_s]:,.0f} images/s"),
-            TimeRemainingColumn(),
-            TextColumn("D {task.fields[loss_d]:.3f}  G {task.fields[loss_g]:.3f}  {task.fields[best]}"),
-        )
+        columns = fitting(self.console.width, total_steps)
         terminal = self.console.is_terminal and not self.quiet
         fields: dict[str, Any] = {"epoch": "-", "images_per_s": 0.0, "loss_d": 0.0, "loss_g": 0.0, "best": ""}
         with Progress(*columns, console=self.console, disable=not terminal, transient=True) as progress:
@@ -128,6 +128,25 @@ class Terminal:
                 progress.update(task, completed=step, **fields)
 
             yield move
+
+
+def fitting(width: int, total_steps: int) -> list[ProgressColumn]:
+    """The columns of the bar that have room in a terminal, in order; in a narrow one some are left out, none is cut."""
+    columns: list[tuple[int, int, ProgressColumn]] = [  # (which is left out last, its width, column)
+        (1, 11, TextColumn("epoch {task.fields[epoch]}")),
+        (6, 10, BarColumn(min(40, max(10, width - 90)))),
+        (2, 2 * len(str(total_steps)) + 2, MofNCompleteColumn()),
+        (4, 18, TextColumn("{task.fields[images_per_s]:,.0f} images/s")),
+        (3, 8, TimeRemainingColumn()),
+        (0, 20, TextColumn("D {task.fields[loss_d]:.3f}  G {task.fields[loss_g]:.3f}")),
+        (5, 16, TextColumn("{task.fields[best]}")),
+    ]
+    room, kept = width, []
+    for rank, needed, _ in sorted(columns, key=lambda column: column[0]):
+        if needed <= room or not rank:
+            room -= needed
+            kept.append(rank)
+    return [column for rank, _, column in columns if rank in kept]
 
 
 class Clock:
