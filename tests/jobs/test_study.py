@@ -78,6 +78,8 @@ def test_a_report_of_part_of_a_study_says_what_is_missing(played, ayneh, tmp_pat
         (["run", "FILE", "--seeds", "0"], "seeds is 0"),
         (["run", "FILE", "--budget-minutes", "0.0000001"], "its budget is 1e-07: fewer --seeds, epochs or arms"),
         (["run", "FILE", "--device", "cudo"], "cudo"),
+        (["plan", "FILE", "--seeds", "100000000"], "seeds is 100000000; it must be at most 4,000"),
+        (["run", "FILE", "--budget-minutes", "-1"], "budget_minutes is -1"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(args, words, file, tmp_path, ayneh, monkeypatch):
@@ -93,6 +95,26 @@ def test_an_unknown_outcome_is_refused_before_anything_is_played(file, tmp_path,
     status, _, err = ayneh("study", "run", file, "--out", tmp_path / "s")
     assert (status, "no outcome called 'mode'. Did you mean 'modes'" in err) == (2, True)
     assert not list((tmp_path / "s").glob("runs/*"))
+
+
+@pytest.mark.slow
+def test_a_study_of_any_name_stays_in_its_folder(file, tmp_path, ayneh, monkeypatch):
+    """Its own name, its arms' and its swaps'."""
+    name = "/../../OUTSIDE"
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    text = FILE.replace("seeds = 2", "seeds = 1").replace("epochs = 3", "epochs = 1")
+    text = text[: text.index("[factors]")] + f'[arms."{name}"]\n[arms.b]\n[swaps."{name}"]\nprior.name = "uniform"\n'
+    file.write_text(f'name = "{name}"\n{text}')
+    status, _, err = ayneh("study", "run", file, "--workers", "1", "--quiet")
+    assert status == 0, err
+    (folder,) = (tmp_path / "a" / "b" / "runs").iterdir()
+    assert folder.name.startswith("study-")
+    places = [path.relative_to(folder).parts for path in folder.rglob("config.json")]
+    assert sorted(len(parts) for parts in places) == [4, 4]
+    assert len(list(folder.rglob("swap-*.png"))) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"a", file.name}
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
 
 
 def test_a_folder_of_another_study_is_kept(played, ayneh, file):

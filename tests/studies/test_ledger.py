@@ -14,10 +14,13 @@ import pytest
 
 from ayneh.errors import UserError
 from ayneh.record import Record
+from ayneh.studies.forecast import Forecast, Part
 from ayneh.studies.ledger import Ledger
-from ayneh.studies.names import folders_of
+from ayneh.studies.names import file_name, folders_of
 from ayneh.studies.plan import Study, from_dict
+from ayneh.studies.play import shares_of
 from ayneh.studies.results import results, rows
+from ayneh.studies.schedule import Measured
 from ayneh.studies.stack import play
 
 EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
@@ -72,7 +75,7 @@ def two(tiny: Study) -> Study:
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize(
-    ("first", "every"), [(0, 43), pytest.param(0, 1, marks=pytest.mark.slow)], ids=["some points", "all points"]
+    ("first", "every"), [(0, 61), pytest.param(0, 1, marks=pytest.mark.slow)], ids=["some points", "all points"]
 )
 def test_a_study_killed_at_any_operation_comes_to_the_same_results(tmp_path, two, monkeypatch, first, every):
     monkeypatch.setattr("ayneh.studies.stack.CHECKPOINT_S", 0.0)
@@ -217,3 +220,46 @@ def test_folders_of_earlier_versions_stay_found(tmp_path):
         assert [Record(ledger.path(run)).exists() for run in ledger.runs] == [True] * 3
         assert all(run.place in {r.place for group in ledger.study.groups() for r in group} for run in ledger.runs)
     assert folders_of(arms) == {"نرخ": "نرخ", "é lr": "é-lr", "plain": "plain"}
+
+
+def test_shares_stay_as_they_were_cut_whatever_the_timing_is(tmp_path, tiny, tiny_values):
+    """The size of a stack changes the last bits of some runs: a study that goes on, or is extended, keeps its own."""
+    ledger = Ledger.create(tmp_path / "s", tiny)
+
+    def places(stack: int, study: Study = tiny, left: int = 0, device: str = "cpu") -> list[list[str]]:
+        cost = Measured(stack, 0.1, 0.1, 10, 100)
+        parts = [Part("all", list(study.runs())[left:], cost, 1.0)]
+        return [[run.place for run in share] for share in shares_of(ledger, Forecast(parts, 1, device))]
+
+    first = places(2)
+    assert [len(share) for share in first] == [2, 2]
+    assert places(1) == places(4) == first
+    assert places(1, left=2) == first[1:]
+    assert places(4, device="cuda:1") == [first[0] + first[1]]
+    more = from_dict({**tiny_values, "seeds": 3}, "tiny")
+    assert places(1, more) == [*first, ["runs/lr-0.001/seed-002"], ["runs/lr-0.0001/seed-002"]]
+    assert not ledger.notes
+    (ledger.folder / "shares.json").write_text('{"format": 1, "shares": {"cpu": 3}}')
+    assert places(1) == [[place] for share in first for place in share]
+    assert ["The shares are cut anew" in words for words in ledger.notes.values()] == [True]
+
+
+def test_shares_of_a_study_that_was_changed_are_cut_anew(tmp_path, tiny):
+    ledger = Ledger.create(tmp_path / "s", tiny)
+    runs, cost = list(tiny.runs()), Measured(4, 0.1, 0.1, 10, 100)
+    assert len(shares_of(ledger, Forecast([Part("all", runs, cost, 1.0)], 1, "cpu"))) == 1
+    apart = [Part("one", runs[:2], cost, 1.0), Part("other", runs[2:], cost, 1.0)]  # they may not share a stack now
+    assert [len(share) for share in shares_of(ledger, Forecast(apart, 1, "cpu"))] == [2, 2]
+
+
+@pytest.mark.parametrize("name", ["/../../OUTSIDE", "../OUTSIDE", "/OUTSIDE", "a/../../../../../OUTSIDE", "نرخ <b>"])
+def test_nothing_is_written_outside_of_the_study_s_folder(tmp_path, two, name):
+    study = replace(two, name=name, factors={}, arms={name: {}, "b": {}}, swaps={name: {"prior.name": "uniform"}})
+    study = replace(study, set={**two.set, "epochs": 1})
+    folder = tmp_path / "a" / "b" / "runs" / f"study-{file_name(name)}"
+    played(folder, study)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert [path.name for path in (tmp_path / "a" / "b" / "runs").iterdir()] == [folder.name]
+    assert {path.name for path in folder.iterdir()} == {"study.json", "study.lock", "runs"}
+    assert len(list(folder.glob("runs/*/seed-000/samples/swap-*.png"))) == 2
+    assert len(results(Ledger.open(folder))) == 2

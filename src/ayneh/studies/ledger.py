@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,22 @@ from ayneh.config import differences
 from ayneh.engine.hyper import structure
 from ayneh.errors import UserError
 from ayneh.files import held, locked, write_json
-from ayneh.reading import formatted, json_in
+from ayneh.reading import formatted, json_in, typed
 from ayneh.record import Record
 from ayneh.standing import Standing
 from ayneh.studies.names import folders_of, older_slug
 from ayneh.studies.plan import Run, Study, from_dict
 
 FORMAT = 1
-STUDY, LOCK = "study.json", "study.lock"
+STUDY, LOCK, SHARES = "study.json", "study.lock", "shares.json"
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What shares.json holds: the runs that are played as one stack, by their places, for each kind of device."""
+
+    format: int
+    shares: dict[str, list[list[str]]]
 
 
 class Ledger:
@@ -106,6 +114,24 @@ class Ledger:
     def being_played(self) -> bool:
         """Whether a process plays in this folder now."""
         return held(self.folder / LOCK)
+
+    def shares(self, kind: str) -> list[list[str]]:
+        """The places of the runs that share a stack on this kind of device, as they were cut; damage is noted."""
+        return self._all_shares().get(kind, [])
+
+    def write_shares(self, kind: str, shares: list[list[str]]) -> None:
+        """Write the shares for this kind of device; those for others stay."""
+        write_json(self.folder / SHARES, {"format": FORMAT, "shares": self._all_shares() | {kind: shares}})
+
+    def _all_shares(self) -> dict[str, list[list[str]]]:
+        path = self.folder / SHARES
+        if not path.exists():
+            return {}
+        try:
+            return typed(formatted(path, FORMAT, "the shares of a study"), Shares, str(path)).shares
+        except UserError as error:
+            self.notes[SHARES] = f"{error} The shares are cut anew."
+            return {}
 
     def path(self, run: Run) -> Path:
         """The run's folder."""

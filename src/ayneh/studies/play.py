@@ -8,6 +8,7 @@ from ayneh.errors import Stopped
 from ayneh.studies.forecast import Forecast
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.local import run_here, run_in_processes
+from ayneh.studies.plan import Run
 from ayneh.studies.schedule import cut
 
 
@@ -18,7 +19,7 @@ def play_study(
 
     engine: local or ray; address: of a Ray cluster. Raises Stopped if runs are left at the end.
     """
-    shares = cut([(part.runs, part.cost) for part in cost.parts if part.runs], cost.workers)
+    shares = shares_of(ledger, cost)
     if engine == "ray":
         from ayneh.studies.on_ray import run_on_ray
 
@@ -29,3 +30,26 @@ def play_study(
         run_here(shares, ledger.folder, ledger.study, cost.device, stop, show)
     if left := len(ledger.unfinished()):
         raise Stopped(f"Stopped with {left} of {len(ledger.runs)} runs to go; the same command goes on.")
+
+
+def shares_of(ledger: Ledger, cost: Forecast) -> list[list[Run]]:
+    """The runs of this forecast in shares, those that were cut before as they are.
+
+    How many runs share a stack follows from a timing and from how many are left, and with some batches it changes the
+    last bits of a run: so the shares are written into the study's folder, for each kind of device, when they are cut.
+    """
+    kind = cost.device.partition(":")[0]
+    group_of = {run.place: number for number, part in enumerate(cost.parts) for run in part.runs}
+    runs = {run.place: run for part in cost.parts for run in part.runs}
+    before, kept, taken = ledger.shares(kind), [], set()
+    for share in before:
+        left = [place for place in share if place in runs and place not in taken]
+        if left and len({group_of[place] for place in left}) == 1:  # else the study was changed since
+            taken |= {*left}
+            kept.append([runs[place] for place in left])
+    fresh = [([run for run in part.runs if run.place not in taken], part.cost) for part in cost.parts]
+    new = cut([(rest, measured) for rest, measured in fresh if rest], cost.workers)
+    again = {run.place for share in new for run in share}
+    before = [rest for share in before if (rest := [place for place in share if place not in again])]
+    ledger.write_shares(kind, [*before, *([run.place for run in share] for share in new)])
+    return [*kept, *new]
