@@ -80,6 +80,14 @@ LAYOUTS = {  # folders with two images each -> train, test, classes, what is sai
     "train/cat train/dog test/cat test/dog extra": (4, 4, ("cat", "dog"), "2 images in extra/ skipped"),
     "train/cat train/dog train/eel test/cat test/dog": (6, 4, ("cat", "dog", "eel"), "classes only in train: eel"),
     "train/cat train/dog test/dog test/eel": (4, 4, ("cat", "dog", "eel"), "only in train: cat, only in test: eel"),
+    "train test1": (2, 2, None, ""),
+    "train2017 val2017": (2, 2, None, "val2017/ (2 images) is the test set"),
+    "train_images test_images": (2, 2, None, ""),
+    "train-set val-set test-set": (4, 2, None, "val-set/ (2 images) joins train"),
+    "seg_train/seg_train/sea seg_train/seg_train/ice seg_test/seg_test/sea seg_test/seg_test/ice seg_pred": (
+        *(4, 4, ("ice", "sea")),
+        "2 images in seg_pred/ skipped",
+    ),
     "train/cat train/dog test": (4, 2, None, "no labels in test"),
 }
 
@@ -105,6 +113,7 @@ def test_splits_are_told_from_classes(tmp_path: Path, places: str) -> None:
         ("a/b/cat a/b/dog", ("cat", "dog")),
         ("train/cat train/dog", ("cat", "dog")),  # train alone is a wrapper
         ("train bus car", ("bus", "car", "train")),  # a class of vehicles
+        ("bullet_train test_tube beaker", ("beaker", "bullet_train", "test_tube")),
         ("cat/old cat/new dog", ("cat", "dog")),  # deeper folders are part of their class
         ("10 9 1", ("1", "9", "10")),
         ("class10 class9 Class1", ("Class1", "class9", "class10")),
@@ -242,6 +251,15 @@ def test_links_that_go_round_or_nowhere_end(tmp_path: Path) -> None:
     both = read(tmp_path)
     assert (len(both.pixels), both.names) == (6, ("cat", "dog"))
     assert "4 files skipped (3 links to folders read already, 1 dead link)" in both.understood
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths are short there")
+def test_folders_may_be_as_deep_as_a_path_is_long(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d"] * 1200)
+    for k in range(0, 1200, 300):
+        tmp_path.joinpath(*["d"] * (k + 300)).mkdir(parents=True)
+    put(deep / "a.png", GREY)
+    assert read(tmp_path).pixels.shape == (1, 1, 8, 8)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
@@ -407,6 +425,17 @@ def test_sizes_are_compared_over_all_splits(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"several sizes: .*0\.png is 8x8 and .*9\.png is 7x9 .*--data\.resize 32"):
         read(tmp_path, "train")
     assert read(tmp_path, "train", resize=6).pixels.shape == (3, 1, 6, 6)
+
+
+def test_what_was_resized_is_said(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", noise(0, 8, 12))
+    assert "resized from 12x8, 1 of 1 enlarged" in read(tmp_path, resize=10).understood
+    put(tmp_path / "b.png", noise(1, 20, 30))
+    assert "resized from 2 sizes, 1 of 2 enlarged" in read(tmp_path, resize=10).understood
+    assert "resized from 2 sizes;" in read(tmp_path, resize=4).understood + ";"
+    for name in ("a.png", "b.png"):
+        put(tmp_path / name, noise(2, 4, 4))
+    assert "resized from" not in read(tmp_path, resize=4).understood
 
 
 def test_mixed_sizes_and_broken_files_are_named_at_once(tmp_path: Path) -> None:

@@ -123,6 +123,8 @@ def _notes(laid: Layout, below: Scan, read: Unpacked) -> list[str]:
     notes, n = list(laid.notes), len(read.good())
     if read.colour and read.colour < n and read.looked_at == n:
         notes.append(f"{read.colour:,} of them in colour, the others grey")
+    if made := _made(read):
+        notes.append(made)
     if copies := _copies(laid, read):
         notes.append(f"{copies:,} test {'image is a copy' if copies == 1 else 'images are copies'} of training images")
     if read.transparent:
@@ -139,6 +141,18 @@ def _notes(laid: Layout, below: Scan, read: Unpacked) -> list[str]:
         names = few([printable("/".join(place)) for place in empty])
         notes.append(f"{len(empty):,} {'folder' if len(empty) == 1 else 'folders'} without images ({names})")
     return notes
+
+
+def _made(read: Unpacked) -> str:
+    """ "resized from 490 sizes, 12 of them enlarged"; empty if every image has the size already."""
+    size, heads = read.how.size, [read.headers[i] for i in read.good()]
+    sizes = {(head.width, head.height) for head in heads}
+    if size is None or sizes == {(size, size)}:
+        return ""
+    width, height = min(sizes)
+    smaller = sum(min(head.width, head.height) < size for head in heads)
+    what = f"{width}x{height}" if len(sizes) == 1 else f"{len(sizes):,} sizes"
+    return f"resized from {what}" + (f", {smaller:,} of {len(heads):,} enlarged" if smaller else "")
 
 
 def _copies(laid: Layout, read: Unpacked) -> int:

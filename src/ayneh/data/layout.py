@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,9 +11,10 @@ from typing import Any
 
 from ayneh.data.scan import File, natural_order, printable
 
-TRAIN = {"train", "training", "trainset", "train_set", "training_set", "train-set"}
-TEST = {"test", "testing", "testset", "test_set", "test-set"}
-VAL = {"val", "valid", "validation", "dev", "val_set", "validset", "eval", "evaluation"}
+TRAIN = {"train", "training", "trainset"}
+TEST = {"test", "testing", "testset"}
+VAL = {"val", "valid", "validation", "validset", "dev", "eval", "evaluation"}
+REST = {"pred", "predict", "unlabeled", "unlabelled", "extra"}  # what some sets have beside train and test
 FEW = 5  # images beside class folders are strays if they are at most one in so many
 NAMED = 3  # names in a sentence
 
@@ -111,19 +113,28 @@ def _sides(places: list[tuple[str, ...]], found: Layout) -> list[Side | None]:
 
 
 def _are_splits(names: set[str]) -> bool:
-    kinds = {_kind(name) for name in names} - {None}
-    return "train" in kinds and len(kinds) > 1
+    """Whether train and another split are among these folders; names like train2017 count if all are like it."""
+    for exact in (True, False):
+        kinds = {_kind(name, exact) for name in names}
+        if "train" in kinds and kinds & {"val", "test"} and (exact or None not in kinds):
+            return True
+    return False
 
 
-def _kind(name: str) -> str | None:
+def _kind(name: str, exact: bool = False) -> str | None:
+    """train, val, test, rest, or None for another name. Unless ``exact``, one word of it is enough: seg_train."""
     plain = name.strip().casefold()
-    return next((kind for kind, names in (("train", TRAIN), ("val", VAL), ("test", TEST)) if plain in names), None)
+    words = {plain} if exact else {plain, *re.findall(r"[a-z]+", plain)}
+    kinds = {"train": TRAIN, "val": VAL, "test": TEST, "rest": REST}
+    found = [kind for kind, names in kinds.items() if words & names]
+    return found[0] if len(found) == 1 else None
 
 
 def _by_first(places: list[tuple[str, ...]], found: Layout) -> list[Side | None]:
     """By the first folder of each place, which is a split; what is in no split is left out."""
     heads = Counter(place[0] if len(place) > 1 else "" for place in places)
-    kinds = {name: _kind(name) for name in heads}
+    exact = "train" in (named := {_kind(name, exact=True) for name in heads}) and bool(named & {"val", "test"})
+    kinds = {name: _kind(name, exact) for name in heads}
     vals = [name for name in heads if kinds[name] == "val"]
     has_test = "test" in kinds.values()
     if vals:
@@ -131,10 +142,10 @@ def _by_first(places: list[tuple[str, ...]], found: Layout) -> list[Side | None]
         n = sum(heads[name] for name in vals)
         found.notes.append(f"{shown} ({_images(n)}) {'joins train' if has_test else 'is the test set'}")
     for name, kind in kinds.items():
-        if kind is None:
+        if kind in (None, "rest"):
             where = f"in {printable(name)}/" if name else "beside them"
             found.notes.append(f"{_images(heads[name])} {where} skipped: neither train nor test")
-    to = {"train": "train", "val": "train" if has_test else "test", "test": "test", None: ""}
+    to = {"train": "train", "val": "train" if has_test else "test", "test": "test", "rest": "", None: ""}
     return [Side(to[kinds[place[0] if len(place) > 1 else ""]], place[1:]) for place in places]
 
 

@@ -50,6 +50,13 @@ class Scan:
     folders: set[tuple[str, ...]] = field(default_factory=set)  # the places of all folders that are not hidden
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
+    def is_new(self, folder: Path) -> bool:
+        """Whether the folder was not read yet; from now on it is, under any of its names."""
+        at = folder.stat()
+        new = (at.st_dev, at.st_ino) not in self._seen
+        self._seen.add((at.st_dev, at.st_ino))
+        return new
+
     def empty_folders(self) -> list[tuple[str, ...]]:
         """Folders with no image in or below them, without those in another of them."""
         full = {file.place[:k] for file in self.files for k in range(len(file.place))}
@@ -64,46 +71,60 @@ def scan(folder: Path, but: Path | None = None) -> Scan:
     """
     found = Scan()
     if but is not None and but.is_dir():
-        at = but.stat()
-        found._seen.add((at.st_dev, at.st_ino))
-    _walk(folder, (), found)
+        found.is_new(but)
+    folders: list[tuple[Path, tuple[str, ...]]] = [(folder, ())]
+    links: list[tuple[Path, tuple[str, ...]]] = []
+    # Links come last, so that a folder that is here itself is not read under the name of a link to it.
+    while folders or links:
+        path, place = (folders or links).pop(0)
+        try:
+            if not found.is_new(path):
+                found.skipped[AGAIN] += path.is_symlink()
+                continue
+            found.folders.add(place)
+            for entry in sorted(os.scandir(path), key=lambda entry: natural_order([entry.name])):
+                if _is_folder(entry, found):
+                    (links if entry.is_symlink() else folders).append((Path(entry.path), (*place, entry.name)))
+                elif file := _file(entry, place, found):
+                    found.files.append(file)
+        except OSError as error:
+            raise UserError(f"The folder {printable(str(path))} cannot be read: {error.strerror}.") from error
     found.files.sort(key=lambda file: natural_order(file.place))
     return found
 
 
-def _walk(folder: Path, place: tuple[str, ...], found: Scan) -> None:
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in SYSTEM
+
+
+def _is_folder(entry: os.DirEntry[str], found: Scan) -> bool:
+    """Whether this is a folder to be read; the files of a hidden one are counted."""
+    if not entry.is_dir():
+        return False
+    if _is_hidden(entry.name):
+        found.skipped[HIDDEN] += sum(len(files) for _, _, files in os.walk(entry.path))
+    return not _is_hidden(entry.name)
+
+
+def _file(entry: os.DirEntry[str], place: tuple[str, ...], found: Scan) -> File | None:
+    """An image file; anything else is counted."""
+    suffix = os.path.splitext(entry.name)[1].lower()
     try:
-        at = folder.stat()
-        if (at.st_dev, at.st_ino) in found._seen:
-            found.skipped[AGAIN] += folder.is_symlink()
-            return
-        found._seen.add((at.st_dev, at.st_ino))
-        found.folders.add(place)
-        # Links come last, so that a folder that is here itself is not read under the name of a link to it.
-        entries = sorted(os.scandir(folder), key=lambda entry: (entry.is_symlink(), natural_order((entry.name,))))
-    except OSError as error:
-        raise UserError(f"The folder {printable(str(folder))} cannot be read: {error.strerror}.") from error
-    for entry in entries:
-        path, names = Path(entry.path), (*place, entry.name)
-        hidden = entry.name.startswith(".") or entry.name.lower() in SYSTEM
-        try:
-            at = os.stat(entry.path)
-        except OSError:
-            found.skipped[HIDDEN if hidden else DEAD if entry.is_symlink() else "unreadable"] += 1
-            continue
-        if stat.S_ISDIR(at.st_mode):
-            if hidden:
-                found.skipped[HIDDEN] += sum(len(files) for _, _, files in os.walk(path))
-            else:
-                _walk(path, names, found)
-        elif hidden:
-            found.skipped[HIDDEN] += 1
-        elif not stat.S_ISREG(at.st_mode):
-            found.skipped[SPECIAL] += 1
-        elif path.suffix.lower() in SUFFIXES or (not path.suffix and _starts_like_an_image(path)):
-            found.files.append(File(entry.path, names, at.st_size, at.st_mtime_ns))
-        else:
-            found.skipped[printable(path.suffix.lower()) or "without suffix"] += 1
+        at = None if entry.is_dir() else os.stat(entry.path)
+    except OSError:
+        found.skipped[HIDDEN if _is_hidden(entry.name) else DEAD if entry.is_symlink() else "unreadable"] += 1
+        return None
+    if at is None:  # a hidden folder
+        return None
+    if _is_hidden(entry.name):
+        found.skipped[HIDDEN] += 1
+    elif not stat.S_ISREG(at.st_mode):
+        found.skipped[SPECIAL] += 1
+    elif suffix in SUFFIXES or (not suffix and _starts_like_an_image(Path(entry.path))):
+        return File(entry.path, (*place, entry.name), at.st_size, at.st_mtime_ns)
+    else:
+        found.skipped[printable(suffix) or "without suffix"] += 1
+    return None
 
 
 def _starts_like_an_image(path: Path) -> bool:
