@@ -92,7 +92,7 @@ def test_the_help_of_train_begins_with_the_presets_and_the_flags_that_are_change
         (["train", "--device", "cdua"], "There is no device called 'cdua'. Did you mean 'cuda'?"),
         (["train", "--batch", "5000"], "A step takes 5000 images and the data set has 1297: choose a smaller --batch."),
         (["train", "--data.pad-to", "20"], "not 20: pad them with --data.pad-to or resize them with --data.resize."),
-        (["train", "--epochs", "0"], "--epochs is 0; it must be at least 1."),
+        (["train", "--epochs", "0"], "--epochs is 0; it must lie between 1 and 1,000,000."),
         (["train", "--rules.dropout", "1.5"], "--rules.dropout is 1.5; it must lie between 0 and 0.99."),
         (["train", "--prior.name", "normal", "--prior.low", "0"], "low"),
         (["train", "--data.name", "folder:/nowhere"], "/nowhere"),

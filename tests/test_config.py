@@ -1,17 +1,15 @@
 """Bounds stand beside the fields, and a refusal names the flag, the value and the bound."""
 
 import re
+import typing
 from dataclasses import replace
 from math import inf, nan
 
 import pytest
 
-from ayneh.config import Config, Data, Net, Optimizer, Rules, differences, flatten, ranges
+from ayneh.bounds import written
+from ayneh.config import NESTED, Config, Data, Net, Optimizer, Prior, Rules, differences, flatten, ranges
 from ayneh.errors import UserError
-
-UNBOUNDED = {  # of the fields that are numbers by default
-    "net.gen_offset_gain"
-}
 
 
 def with_value(name, value):
@@ -20,20 +18,49 @@ def with_value(name, value):
     return replace(Config(), **({room: replace(getattr(Config(), room), **{leaf: value})} if room else {leaf: value}))
 
 
-def test_every_number_has_a_range():
-    numbers = {name for name, value in flatten(Config()).items() if type(value) in (int, float)}
-    assert numbers - set(ranges()) == UNBOUNDED
-    optional = {"data.resize", "data.pad_to", "data.limit", "net.width", "net.features", "optimizer.lr_dis"}
-    assert set(ranges()) - numbers == optional | {"rules.mirror_weight_gen"}
+def numeric_fields():
+    """Every field of every settings class that is a number by its type, or may be one, or has some."""
+
+    def kinds(hint):
+        inner = typing.get_args(hint)
+        return set().union(*map(kinds, inner)) if inner else {hint}
+
+    for room, cls in {"": Config, **NESTED}.items():
+        for name, hint in typing.get_type_hints(cls).items():
+            if kinds(hint) & {int, float}:
+                yield f"{room}.{name}".lstrip(".")
 
 
-@pytest.mark.parametrize("name", ranges())
+NUMBERS = list(numeric_fields())
+
+
+def test_every_number_has_a_range_with_two_ends():
+    assert set(NUMBERS) == set(ranges())
+    assert {name for name, value in flatten(Config()).items() if type(value) in (int, float)} < set(NUMBERS)
+    assert all(-inf < allowed.low < allowed.high < inf for allowed in ranges().values())
+
+
+@pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_out_of_range_is_refused_by_its_flag(name):
     allowed, flag = ranges()[name], f"--{name.replace('_', '-')}"
-    for value in (allowed.low - 1, nan, *([allowed.high + 1] if allowed.high < inf else ())):
-        with pytest.raises(UserError, match=re.escape(f"{flag} is {value:g}; it must {allowed}.")):
-            with_value(name, value)
-    assert flatten(with_value(name, allowed.low))[name] == allowed.low
+    pair = (lambda value: (0.0, value)) if name == "data.range" else (lambda value: value)
+    above, below = allowed.high * 1.5, allowed.low * 1.5 if allowed.low < 0 else allowed.low - 1
+    for value in (above, below, *((allowed.low, allowed.high) if allowed.open else ())):
+        with pytest.raises(UserError, match=re.escape(f"{flag} is {written(value)}; it must {allowed}.")):
+            with_value(name, pair(value))
+    for value in (nan, inf, -inf):
+        with pytest.raises(UserError, match=re.escape(f"{flag} is {value:g}; it must be a finite number.")):
+            with_value(name, pair(value))
+    if not allowed.open and name not in ("optimizer.lr", "data.range"):
+        assert flatten(with_value(name, allowed.low))[name] == allowed.low
+
+
+@pytest.mark.parametrize("lr_dis", [None, 0.0])
+def test_a_rate_of_zero_for_both_players_is_refused(lr_dis):
+    with pytest.raises(UserError, match="nothing would learn"):
+        Config(optimizer=Optimizer(lr=0.0, lr_dis=lr_dis))
+    assert Config(optimizer=Optimizer(lr=0.0, lr_dis=1e-3))  # G is frozen
+    assert Config(optimizer=Optimizer(lr=1e-3, lr_dis=0.0))
 
 
 @pytest.mark.parametrize(
@@ -41,11 +68,16 @@ def test_a_number_out_of_range_is_refused_by_its_flag(name):
     [
         (lambda: Config(rules=Rules(gamma=-1.0)), "--rules.gamma is -1; it must be at least 0."),
         (lambda: Config(rules=Rules(dropout=1.0)), "--rules.dropout is 1; it must lie between 0 and 0.99."),
-        (lambda: Config(rules=Rules(instance_noise_images=-5)), "--rules.instance-noise-images is -5; it must be at"),
+        (lambda: Config(rules=Rules(instance_noise_images=-5)), "--rules.instance-noise-images is -5; it must lie"),
         (lambda: Config(optimizer=Optimizer(lr_dis=-1e-4)), "--optimizer.lr-dis is -0.0001; it must be at least 0."),
         (lambda: Config(optimizer=Optimizer(eps=-1e-8)), "--optimizer.eps is -1e-08; it must be at least 0."),
-        (lambda: Config(net=Net(width=0)), "--net.width is 0; it must be at least 1."),
-        (lambda: Config(data=Data(resize=0)), "--data.resize is 0; it must be at least 1."),
+        (lambda: Config(net=Net(width=0)), "--net.width is 0; it must lie between 1 and"),
+        (lambda: Config(net=Net(width=-1)), "--net.width is -1; it must lie between 1 and 1,000,000."),
+        (lambda: Config(epochs=10**9), "--epochs is 1,000,000,000; it must lie between 1 and 1,000,000."),
+        (lambda: Config(seeds=10**9), "--seeds is 1,000,000,000; it must lie between 1 and 10,000."),
+        (lambda: Config(batch=10**9), "--batch is 1,000,000,000; it must lie between 2 and 1,000,000."),
+        (lambda: Config(prior=Prior(p=1.0)), "--prior.p is 1; it must lie between 0 and 1, without these two."),
+        (lambda: Config(data=Data(resize=0)), "--data.resize is 0; it must lie between 1 and"),
     ],
 )
 def test_nonsense_is_refused(make, words):

@@ -141,7 +141,7 @@ def test_lists_become_tuples_and_fields_of_later_versions_are_left_out():
     ("path", "value", "words"),
     [
         (("config", "epochs"), "12", 'config.json: config.epochs is "12"; it must be a whole number.'),
-        (("config", "epochs"), 0, "config.json: --epochs is 0; it must be at least 1."),
+        (("config", "epochs"), 0, "config.json: --epochs is 0; it must lie between 1 and 1,000,000."),
         (("config", "data"), [], "config.data is []; it must be an object with fields."),
         (("config", "prior", "std"), "1", 'config.prior.std is "1"; it must be a number or null.'),
         (("config", "net", "spectral"), 1, "config.net.spectral is 1; it must be true or false."),

@@ -229,6 +229,13 @@ class Checkpoints:
         return replace(checkpoint, config=replace(checkpoint.config, data=replace(theirs, name=ours.name)))
 
 
+def asked(epoch: int | None, best: bool) -> int | Literal["best"] | None:
+    """The checkpoint that a verb's --epoch and --best ask for, as `Checkpoints.at_epoch` takes it."""
+    if best and epoch is not None:
+        raise UserError(f"--best and --epoch {epoch} are two checkpoints: leave one of them out.")
+    return "best" if best else epoch
+
+
 def epoch_name(epoch: int) -> str:
     """The beginning of the names of an epoch's files; epochs count from 0, as in the report."""
     return f"epoch-{epoch:04d}"

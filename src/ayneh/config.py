@@ -15,7 +15,7 @@ from math import isfinite
 from typing import Annotated, Any
 
 from ayneh import older
-from ayneh.bounds import Range
+from ayneh.bounds import HUGE, MANY, SPAN, Range, written
 from ayneh.dataset import Data
 from ayneh.errors import UserError, unknown
 from ayneh.reading import typed
@@ -29,25 +29,25 @@ class Prior:
     """normal, uniform, sphere, truncated-normal, laplace, student-t, bernoulli or mixture."""
     dim: Annotated[int, Range(1, 1e6)] = 128
     """Length of z."""
-    mean: float | None = None
+    mean: Annotated[float | None, Range(-HUGE, HUGE)] = None
     """normal, truncated-normal, laplace: mean of a coordinate (0)."""
-    std: float | None = None
+    std: Annotated[float | None, Range(0, HUGE, open=True)] = None
     """normal, truncated-normal: standard deviation (1); mixture: that of each component (0.25)."""
-    low: float | None = None
+    low: Annotated[float | None, Range(-HUGE, HUGE)] = None
     """uniform, mixture, bernoulli: lower end (-1)."""
-    high: float | None = None
+    high: Annotated[float | None, Range(-HUGE, HUGE)] = None
     """uniform, mixture, bernoulli: upper end (1)."""
-    bound: float | None = None
+    bound: Annotated[float | None, Range(0, HUGE, open=True)] = None
     """truncated-normal: where it is cut off, in standard deviations (2)."""
-    radius: float | None = None
+    radius: Annotated[float | None, Range(0, HUGE, open=True)] = None
     """sphere: radius (the square root of dim)."""
-    scale: float | None = None
+    scale: Annotated[float | None, Range(0, HUGE, open=True)] = None
     """laplace, student-t: scale (1)."""
-    df: float | None = None
+    df: Annotated[float | None, Range(0.5, HUGE)] = None
     """student-t: degrees of freedom (3); 1 is Cauchy."""
-    p: float | None = None
+    p: Annotated[float | None, Range(0, 1, open=True)] = None
     """bernoulli: probability of the upper value (0.5)."""
-    components: int | None = None
+    components: Annotated[int | None, Range(2, 1000)] = None
     """mixture: number of Gaussians in each coordinate (2)."""
 
     def numbers(self) -> dict[str, float | None]:
@@ -61,7 +61,7 @@ class Net:
 
     name: str = "mirror"
     """mirror (Part B of the report) or mlp."""
-    width: Annotated[int | None, Range(1)] = None
+    width: Annotated[int | None, Range(1, 1e6)] = None
     """Channels of the largest map (mirror: 16) or units of the smallest layer (mlp: 64)."""
     gen_norm: str | None = None
     """Normalisation in G: batch or none (mirror: batch, mlp: none)."""
@@ -71,9 +71,9 @@ class Net:
     """Divide each of D's weights by its largest singular value (Miyato et al. 2018)."""
     gen_first_norm: str = "none"
     """Normalisation right after G's first layer: unit (over the batch), channel (over batch and positions) or none."""
-    gen_offset: Annotated[float, Range(0)] = 0.0
+    gen_offset: Annotated[float, Range(0, HUGE)] = 0.0
     """Standard deviation of a constant that is added to each unit of G's first layer."""
-    gen_offset_gain: float = 0.0
+    gen_offset_gain: Annotated[float, Range(-HUGE, HUGE)] = 0.0
     """Train that constant, as gain times a weight (0: it is not trained)."""
     init: str | None = None
     """Initial weights: dcgan (normal, standard deviation 0.02; mirror), glorot (mlp), he or torch (PyTorch's own)."""
@@ -89,15 +89,15 @@ class Rules:
     """non-saturating, saturating, least-squares, hinge, wasserstein or relativistic."""
     penalty: str = "none"
     """Penalty on D's gradient: none, r1, r2, r1+r2, wgan-gp or dragan."""
-    gamma: Annotated[float, Range(0)] = 1.0
+    gamma: Annotated[float, Range(0, HUGE)] = 1.0
     """Weight of the penalty."""
     dropout: Annotated[float, Range(0, 0.99)] = 0.3
     """Probability that a pixel is dropped before D sees it (report R7: 0.3)."""
     label_smoothing: Annotated[float, Range(0, 1)] = 0.0
     """One-sided label smoothing: the label of real images is 1 minus this."""
-    instance_noise: Annotated[float, Range(0)] = 0.0
+    instance_noise: Annotated[float, Range(0, HUGE)] = 0.0
     """Initial standard deviation of Gaussian noise that is added to every image before D sees it."""
-    instance_noise_images: Annotated[int, Range(0)] = 0
+    instance_noise_images: Annotated[int, Range(0, SPAN)] = 0
     """Images seen until instance noise has fallen linearly to zero (0: it stays)."""
     translation: Annotated[float, Range(0, 0.5)] = 0.0
     """Shift every image at random by up to this fraction of its side before D sees it."""
@@ -107,11 +107,11 @@ class Rules:
     """Updates of D in each step, each on another batch."""
     gen_steps: Annotated[int, Range(1, 1000)] = 1
     """Updates of G in each step."""
-    ema_halflife_images: Annotated[float, Range(0)] = 0.0
+    ema_halflife_images: Annotated[float, Range(0, SPAN)] = 0.0
     """Half-life, in images, of the moving average of G; samples are drawn from that average (0: from G itself)."""
-    mirror_weight: Annotated[float, Range(0)] = 0.0
+    mirror_weight: Annotated[float, Range(0, HUGE)] = 0.0
     """Weight in both losses of 1 - R^2, the share of z's variance that D does not read back from G(z) (0: not read)."""
-    mirror_weight_gen: Annotated[float | None, Range(0)] = None
+    mirror_weight_gen: Annotated[float | None, Range(0, HUGE)] = None
     """The same weight in G's loss alone (default: mirror_weight)."""
 
 
@@ -119,17 +119,17 @@ class Rules:
 class Optimizer:
     """Adam, for both players."""
 
-    lr: Annotated[float, Range(0)] = 2e-4
+    lr: Annotated[float, Range(0, HUGE)] = 2e-4
     """Learning rate of both players."""
-    lr_dis: Annotated[float | None, Range(0)] = None
+    lr_dis: Annotated[float | None, Range(0, HUGE)] = None
     """Learning rate of D (default: lr)."""
     beta1: Annotated[float, Range(0, 0.999999)] = 0.5
     """Decay of the mean gradient."""
     beta2: Annotated[float, Range(0, 0.999999)] = 0.999
     """Decay of the mean squared gradient."""
-    eps: Annotated[float, Range(0)] = 1e-8
+    eps: Annotated[float, Range(0, HUGE)] = 1e-8
     """Added to the root of the mean squared gradient."""
-    decay_images: Annotated[int, Range(0)] = 0
+    decay_images: Annotated[int, Range(0, SPAN)] = 0
     """Images seen until both learning rates have fallen linearly to zero (0: they stay)."""
 
 
@@ -137,21 +137,21 @@ class Optimizer:
 class Keep:
     """What a run writes, and how often."""
 
-    tick_steps: Annotated[int, Range(1)] = 100
+    tick_steps: Annotated[int, Range(1, MANY)] = 100
     """Steps between two lines of metrics.jsonl (an epoch's last step always writes one)."""
-    sample_epochs: Annotated[int, Range(1)] = 1
+    sample_epochs: Annotated[int, Range(1, MANY)] = 1
     """Epochs between two pictures of samples; all pictures are made from the same noise."""
-    checkpoint_epochs: Annotated[int, Range(1)] = 1
+    checkpoint_epochs: Annotated[int, Range(1, MANY)] = 1
     """Epochs between two checkpoints; the last two are kept."""
-    keep_epochs: Annotated[int, Range(1)] = 10
+    keep_epochs: Annotated[int, Range(1, MANY)] = 10
     """Checkpoints after multiples of this many epochs are never deleted, nor is the last."""
     sample_images: Annotated[int, Range(1, 10_000)] = 64
     """Images in each picture."""
-    score_epochs: Annotated[int, Range(0)] = 0
+    score_epochs: Annotated[int, Range(0, MANY)] = 0
     """Epochs between two scores of G by the judge (0: never); a line warns if scores take over 5 % of the time."""
     score_images: Annotated[int, Range(100, 10_000)] = 1000
     """Generated images behind each score."""
-    vitals_steps: Annotated[int, Range(0)] = 50
+    vitals_steps: Annotated[int, Range(0, MANY)] = 50
     """Steps between two looks at the players' health, at a tick; each look takes about as long as a step (0: never)."""
     tensorboard: bool = False
     """Write TensorBoard event files too (needs ayneh[tensorboard])."""
@@ -161,15 +161,15 @@ class Keep:
 class Config:
     """One run, or a stack of replicas that differ in their seed alone."""
 
-    epochs: Annotated[int, Range(1)] = 100
+    epochs: Annotated[int, Range(1, 1e6)] = 100
     """Passes over the data."""
-    batch: Annotated[int, Range(2)] = 128
+    batch: Annotated[int, Range(2, 1e6)] = 128
     """Images in a batch."""
-    seed: Annotated[int, Range(0)] = 0
+    seed: Annotated[int, Range(0, 1e15)] = 0
     """Seed of the first replica; the others have the numbers after it."""
-    seeds: Annotated[int, Range(1)] = 1
+    seeds: Annotated[int, Range(1, 10_000)] = 1
     """Number of replicas, trained side by side."""
-    rescue: Annotated[int, Range(0)] = 0
+    rescue: Annotated[int, Range(0, 1000)] = 0
     """On a severe finding go back to the last healthy checkpoint and change something, at most so often (0: never)."""
     data: Data = field(default_factory=Data)
     prior: Prior = field(default_factory=Prior)
@@ -185,11 +185,16 @@ class Config:
     def __post_init__(self) -> None:
         for name, value in flatten(self).items():
             allowed = ranges().get(name)
-            if allowed and value is not None and not allowed.low <= value <= allowed.high:
-                raise UserError(f"--{name.replace('_', '-')} is {value:g}; it must {allowed}.")
             for number in value if isinstance(value, tuple) else (value,):
+                wrong = ""
                 if isinstance(number, float) and not isfinite(number):
-                    raise UserError(f"--{name.replace('_', '-')} is {number:g}; it must be a finite number.")
+                    wrong = "be a finite number"
+                elif allowed and number is not None and not allowed.holds(number):
+                    wrong = str(allowed)
+                if wrong:
+                    raise UserError(f"--{name.replace('_', '-')} is {written(number)}; it must {wrong}.")
+        if not self.optimizer.lr and not self.optimizer.lr_dis:
+            raise UserError("--optimizer.lr is 0, so that nothing would learn: choose one above 0, or an lr-dis.")
         if self.rescue and self.seeds > 1:
             raise UserError(f"--rescue works on one run at a time, and --seeds is {self.seeds}: leave one of them out.")
         if self.rescue and not self.keep.vitals_steps:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-from ayneh.bounds import Range
+from ayneh.bounds import HUGE, MANY, Range
 from ayneh.errors import UserError
 
 FILES = ("npz", "file")  # "npz:PATH" is the earlier name of "file:PATH"; the file's suffix says what it is
+MOST_SIDE = 4096  # pixels
 KINDS = ("folder", *FILES)
 
 
@@ -20,15 +21,15 @@ class Data:
 
     name: str = "digits"
     """digits (embedded), mnist, fashion-mnist, kmnist, stacked-mnist, folder:PATH or file:PATH."""
-    resize: Annotated[int | None, Range(1)] = None
+    resize: Annotated[int | None, Range(1, MOST_SIDE)] = None
     """Resize every image to this many pixels a side when loading (default: keep its size)."""
-    pad_to: Annotated[int | None, Range(1)] = None
+    pad_to: Annotated[int | None, Range(1, MOST_SIDE)] = None
     """Pad the images with black to this many pixels a side (default: the next size that the nets take)."""
-    limit: Annotated[int | None, Range(1)] = None
+    limit: Annotated[int | None, Range(1, MANY)] = None
     """Use a random subset of this many images, the same at every run (default: all)."""
     test: str | None = None
     """folder:PATH, file:PATH: test images, as a FOLDER or file of their own, or as a SHARE like 0.2 (default: 0.1)."""
-    range: tuple[float, float] | None = None
+    range: Annotated[tuple[float, float] | None, Range(-HUGE, HUGE)] = None
     """file:PATH: the values that are black and white (default: from the type; floats: 0 1 or -1 1)."""
     skip_broken: bool = False
     """folder:PATH: leave out files that cannot be read as images, and count them (default: stop at the first)."""
@@ -85,7 +86,7 @@ def share_of(test: str) -> float | None:
 class AsRead:
     """How a data set is read, as flags of a verb that takes it by name: fields of `Data`."""
 
-    resize: Annotated[int | None, Range(1)] = None
+    resize: Annotated[int | None, Range(1, MOST_SIDE)] = None
     """Crop every image to its central square and scale it to this many pixels a side (default: keep its size)."""
     test: str | None = None
     """folder:PATH, file:PATH: test images, as a FOLDER or file of their own, or as a SHARE like 0.2 (default: 0.1)."""

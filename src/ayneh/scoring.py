@@ -44,7 +44,7 @@ def evaluate(
     from ayneh.judge.stacked import PLUG_IN, STACKED
 
     if n is not None and n < 1:
-        raise UserError(f"n is {n}; it must be at least 1.")
+        raise UserError(f"--n is {n:,}; it must be at least 1.")
     checkpoint = record.checkpoints.at_epoch(epoch)
     data = checkpoint.config.data
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)

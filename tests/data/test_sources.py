@@ -131,9 +131,9 @@ def test_a_prefix_without_a_path_is_refused(name: str) -> None:
 
 
 def test_sizes_and_limits_below_one_are_refused() -> None:
-    with pytest.raises(UserError, match=r"--data\.resize is 0; it must be at least 1"):
+    with pytest.raises(UserError, match=r"--data\.resize is 0; it must lie between 1 and 4,096"):
         load("digits", resize=0)
-    with pytest.raises(UserError, match=r"--data\.limit is -5; it must be at least 1"):
+    with pytest.raises(UserError, match=r"--data\.limit is -5; it must lie between 1 and"):
         load("digits", limit=-5)
 
 

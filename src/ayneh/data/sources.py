@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ayneh.bounds import MANY
 from ayneh.data.arrays import read_arrays
 from ayneh.data.download import locate
 from ayneh.data.folder import read_folder
@@ -20,7 +21,8 @@ from ayneh.data.idx import read_pair
 from ayneh.data.resize import resized
 from ayneh.data.scan import printable
 from ayneh.data.split import DIVISIONS, SPLITS, limited, shuffled
-from ayneh.dataset import FILES, share_of
+from ayneh.data.unpack import MOST_MEMORY
+from ayneh.dataset import FILES, MOST_SIDE, share_of
 from ayneh.errors import UserError, unknown
 
 
@@ -104,9 +106,9 @@ def load(
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-    for what, number in (("resize", resize), ("limit", limit)):
-        if number is not None and number < 1:
-            raise UserError(f"{flag}{what} is {number}; it must be at least 1.")
+    for what, number, most in (("resize", resize, MOST_SIDE), ("limit", limit, MANY)):
+        if number is not None and not 1 <= number <= most:
+            raise UserError(f"{flag}{what} is {number:,}; it must lie between 1 and {most:,.0f}.")
     if divide not in DIVISIONS:
         raise unknown(f"{flag}split", divide, DIVISIONS)
     kind, _, path = name.partition(":")
@@ -149,7 +151,20 @@ def load(
         raise unknown("data set", name, [*SOURCES, "folder:PATH", *(f"{kind}:PATH" for kind in FILES)])
     if limit is not None and limit < len(images.pixels):
         images = replace(_select(images, limited(len(images.pixels), limit)), whole=len(images.pixels))
-    return images if resize is None else replace(images, pixels=resized(images.pixels, resize))
+    if resize is None:
+        return images
+    _refuse_large(images.pixels, resize, flag)
+    return replace(images, pixels=resized(images.pixels, resize))
+
+
+def _refuse_large(pixels: Tensor, size: int, flag: str) -> None:
+    """Raise UserError if the images would take too much memory at this size."""
+    needed = len(pixels) * pixels.shape[1] * size * size
+    if needed > MOST_MEMORY:
+        raise UserError(
+            f"{len(pixels):,} images of {size}x{size} would take {needed / 1e9:.1f} GB of memory, and a set may have "
+            f"{MOST_MEMORY / 1e9:.0f} GB: choose a smaller {flag}resize."
+        )
 
 
 def _found(name: str, split: str, found: Found) -> Images:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ayneh.config import Config
 from ayneh.engine.device import choose_precision, keep_freed_memory
 from ayneh.engine.hyper import HYPER
+from ayneh.engine.memory import game_bytes, refuse_over
 from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
 from ayneh.engine.replicas import Net, init_rows, tensor_in
 from ayneh.errors import UserError, pick
@@ -48,9 +49,15 @@ def nets_of(
 
     ``reads``: whether D has a reader of z (None: if the config weighs it).
     """
-    channels, size, _ = image_shape
-    net, (_, autocast) = config.net, choose_precision(config.precision, device)
-    spec = Spec(
+    _, autocast = choose_precision(config.precision, device)
+    gen, dis = make_nets(config.net.name, spec_of(config, image_shape, reads))
+    return Net(gen, autocast), Net(dis, autocast)
+
+
+def spec_of(config: Config, image_shape: tuple[int, int, int], reads: bool | None = None) -> Spec:
+    """The settings of this config's nets; ``reads`` as for `nets_of`."""
+    (channels, size, _), net = image_shape, config.net
+    return Spec(
         z_dim=config.prior.dim,
         channels=channels,
         size=size,
@@ -62,8 +69,18 @@ def nets_of(
         features=net.features,
         reads=config.rules.mirror_weight > 0 if reads is None else reads,
     )
-    gen, dis = make_nets(net.name, spec)
-    return Net(gen, autocast), Net(dis, autocast)
+
+
+def refuse_too_large(config: Config, replicas: int, image_shape: tuple[int, int, int], device: torch.device) -> None:
+    """Raise UserError if a game of this config would not fit into the memory of the machine."""
+    penalty = config.rules.penalty != "none"
+    needed = game_bytes(config.net.name, spec_of(config, image_shape), config.batch, replicas, device, penalty)
+    size = image_shape[-1]
+    what = (
+        f"{config.net.name} nets (--net.width {config.net.width or NETS[config.net.name].width:,}, --prior.dim "
+        f"{config.prior.dim:,}) for images of {size}x{size} pixels, --batch {config.batch:,}, {replicas:,} at a time,"
+    )
+    refuse_over(needed, device, what, "make the largest of these numbers smaller")
 
 
 class Match:
@@ -92,6 +109,7 @@ class Match:
         self.image_shape = (channels, self.size, self.size)
         self.dtype, _ = choose_precision(one.precision, device)
         reads = any(c.rules.mirror_weight > 0 for c in replicas)
+        refuse_too_large(one, len(replicas), self.image_shape, device)
         self.gen, self.dis = nets_of(one, self.image_shape, device, reads)
         self.init = init_of(one)
         self.game = Game(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tyro
 
+from ayneh.checkpoint import asked
 from ayneh.record import Record
 from ayneh.screen import say
 from ayneh.terminal import Terminal
@@ -39,7 +40,7 @@ def export(
     from ayneh.export.write import export as write
 
     terminal, record = Terminal(quiet), Record.open(run)
-    checkpoint = record.checkpoints.at_epoch("best" if best else epoch)
+    checkpoint = record.checkpoints.at_epoch(asked(epoch, best))
     written = write(record, checkpoint, out or record.export_path(to), to, replica, overwrite, terminal.say)
     for net in written.about["nets"].values():
         apart = f"differs from PyTorch by at most {net['difference']:.1e} on {written.about['checked']} draws"

@@ -51,10 +51,15 @@ class Forecast:
         return sum(part.minutes for part in self.parts)
 
 
+MOST_WORKERS = 4096  # processes
+
+
 def workers_for(device: str, workers: int | None) -> int:
     """The number of processes that play a study: by default one for each core; on an accelerator one."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers is {workers}; it must be at least 1.")
+    if workers is not None and workers > MOST_WORKERS:
+        raise UserError(f"--workers is {workers:,}; it must be at most {MOST_WORKERS:,}.")
     return (workers or cores()) if device == "cpu" else 1
 
 
