@@ -46,6 +46,7 @@ DAMAGES = {
     "no seconds": (edited(wall_s="gone"), "wall_s is missing"),
     "no mean": (edited(mean_loss_d="gone"), "mean_loss_d is missing"),
     "a short list": (edited(loss_g=[1.0]), "its lists have different lengths"),
+    "a score without its value": (edited(scores={"fd": [{"protocol": "x"}] * 2}), "scores.fd[0].value is missing"),
     "vitals of text": (edited(vitals="x"), 'vitals is "x"; it must be'),
 }
 
@@ -68,6 +69,8 @@ def test_one_damaged_line_costs_that_line_and_a_sentence(ayneh, own_run, damage)
     assert "and left out; the file as it was is kept as metrics.jsonl.damaged." in err
     assert Record(own_run).lines() == [before[0], before[2]]
     assert (own_run / "metrics.jsonl.damaged").read_bytes() == damaged
+    (own_run / "metrics.jsonl").write_bytes(damaged)  # the same again is said again
+    assert "the file as it was is kept as metrics.jsonl.damaged." in ayneh("resume", own_run)[2]
     status, _, err = ayneh("resume", own_run)
     assert (status, "left out" in err) == (0, False), err
 

@@ -8,6 +8,7 @@ from typing import IO, Any
 
 from ayneh import older
 from ayneh.errors import UserError
+from ayneh.files import say_once
 from ayneh.forms import Line
 from ayneh.reading import typed
 
@@ -64,8 +65,11 @@ class Followed:
         self._before, self._offset = file.read(end - max(0, end - 64)), end
 
     def _add(self, line: bytes) -> None:
-        if self.count % self._stride == 0 and (values := _parsed(line)) is not None:
-            self._kept.append((self.count, values))
+        if self.count % self._stride == 0:
+            if (values := _parsed(line)) is not None:
+                self._kept.append((self.count, values))
+            elif line.strip():
+                say_once(f"{self.path}: line {self.count + 1} is damaged and left out.")
         self.count, self._last = self.count + 1, line
         if len(self._kept) > MOST:
             self._stride *= 2

@@ -39,6 +39,13 @@ OF_A_STEP = ("loss_d", "loss_g", "p_real", "p_fake", "grad_d", "grad_g")
 
 
 @dataclass(frozen=True)
+class Score:
+    """A score in a line."""
+
+    value: float | None
+
+
+@dataclass(frozen=True)
 class Line:
     """A line of metrics.jsonl."""
 
@@ -64,7 +71,7 @@ class Line:
     mean_grad_d: Measured | None = None
     mean_grad_g: Measured | None = None
     vitals: dict[str, Measured] | list[dict[str, float | None]] | None = None  # a list in earlier versions
-    scores: dict[str, list[dict[str, Any] | None]] | list[dict[str, Any]] | None = None
+    scores: dict[str, list[Score | None]] | list[dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         for name in ("step", "epoch", "images"):

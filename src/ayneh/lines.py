@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from ayneh.errors import UserError
-from ayneh.files import atomically, say_once
+from ayneh.files import atomically, say, say_once
 from ayneh.reading import plain_file, typed
 
 
@@ -49,7 +49,7 @@ def mended_lines(path: Path, kind: type[Kind]) -> list[dict[str, Any]]:
     found = _find(path, kind)
     if found.damaged:
         copy = _copy(path)
-        say_once(f"{path}: {_named(found.damaged)} left out; the file as it was is kept as {copy.name}.")
+        say(f"{path}: {_named(found.damaged)} left out; the file as it was is kept as {copy.name}.")
     return found.whole
 
 

@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from ayneh.record import Record
+
 
 @pytest.fixture
 def page(page):
@@ -18,14 +20,15 @@ def page(page):
 
 @pytest.fixture
 def growing(tiny_run, tmp_path):
-    """A copy of the tiny run that has not come to its end, and in which nothing was found."""
+    """A copy of the tiny run that is in training, and in which nothing was found."""
     run = tmp_path / "run"
     shutil.copytree(tiny_run, run)
     (run / "findings.jsonl").unlink(missing_ok=True)
     config = json.loads((run / "config.json").read_text())
     config["config"]["epochs"] = 5
     (run / "config.json").write_text(json.dumps(config))
-    return run
+    with Record(run).locked():  # by who trains
+        yield run
 
 
 def event(name, severity, title, epoch, step, replica=0, appeared=True, argv=(), evidence="It is so."):
