@@ -258,8 +258,13 @@ def test_folders_may_be_as_deep_as_a_path_is_long(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["d"] * 1200)
     for k in range(0, 1200, 300):
         tmp_path.joinpath(*["d"] * (k + 300)).mkdir(parents=True)
-    put(deep / "a.png", GREY)
-    assert read(tmp_path).pixels.shape == (1, 1, 8, 8)
+    image = put(deep / "a.png", GREY)
+    try:
+        assert read(tmp_path).pixels.shape == (1, 1, 8, 8)
+    finally:  # deeper than what clears temporary folders can go
+        image.unlink()
+        for k in range(1200):
+            [deep, *deep.parents][k].rmdir()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
