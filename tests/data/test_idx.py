@@ -89,3 +89,45 @@ def test_images_and_labels_must_belong_together(tmp_path: Path, write_idx: Write
         read_pair(labels, labels, classes=3)
     with pytest.raises(UserError, match="not images"):
         read_pair(write_idx(tmp_path / "none", PIXELS[:0]), labels, classes=3)
+
+
+@pytest.mark.parametrize("name", ["file", "file.gz"])
+def test_an_array_that_memory_cannot_hold_is_one_sentence(
+    tmp_path: Path, write_idx: Writer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    path = write_idx(tmp_path / name, PIXELS)
+    monkeypatch.setattr("ayneh.data.idx.filled", no_memory)
+    with pytest.raises(UserError, match="file.* needs more memory than there is"):
+        read_idx(path)
+
+
+def test_a_gzip_that_unpacks_to_more_than_it_announces_is_not_unpacked_further(
+    tmp_path: Path, peak: Callable[[Callable[[], object]], int]
+) -> None:
+    path = tmp_path / "file.gz"
+    path.write_bytes(gzip.compress(struct.pack(">4B3I", 0, 0, 8, 3, 3, 4, 5) + bytes(30_000_000)))
+
+    def read() -> None:
+        with pytest.raises(UserError, match="too long.*60 bytes, but more follow"):
+            read_idx(path)
+
+    assert peak(read) < 1_000_000
+
+
+def test_a_set_larger_than_the_limit_is_refused_by_its_header(
+    tmp_path: Path, write_idx: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_idx(tmp_path / "file.gz", np.zeros((100, 10, 10), np.uint8))
+    monkeypatch.setattr("ayneh.data.bounded.MOST_BYTES", 9_999)
+    with pytest.raises(UserError, match="unpacks to 0.01 MB, and a set may have 0.01 MB"):
+        read_idx(path)
+
+
+@pytest.mark.parametrize("rank", [9, 255])
+def test_many_axes_are_refused(tmp_path: Path, rank: int) -> None:
+    (tmp_path / "file").write_bytes(bytes([0, 0, 8, rank]) + struct.pack(">I", 1) * rank + b"\0")
+    with pytest.raises(UserError, match=f"has {rank} axes by its header"):
+        read_idx(tmp_path / "file")

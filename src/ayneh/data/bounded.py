@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from ayneh.errors import UserError
 
 MOST_BYTES = 4_000_000_000  # of one set, unpacked; CelebA at 64x64 in colour has 2.5 GB
@@ -20,6 +22,8 @@ class Stream(Protocol):
     """What can be read a piece at a time: a file, or what a decompressor makes of it."""
 
     def read(self, size: int = -1, /) -> bytes: ...
+
+    def readinto(self, buffer: memoryview, /) -> int: ...
 
 
 def check_size(where: str, n_bytes: int, most: int | None = None) -> None:
@@ -43,19 +47,13 @@ def is_gzip(path: Path) -> bool:
         return file.read(2) == b"\x1f\x8b"
 
 
-def read_bounded(file: Stream, where: str, most: int | None = None, announced: str = "") -> bytearray:
-    """All that can be read from a file, a piece at a time. Raises UserError once there is more than ``most``.
-
-    announced: what the file itself says of its size, for the error message.
-    """
-    most = MOST_BYTES if most is None else most
-    data = bytearray()
-    while piece := file.read(CHUNK_BYTES):
-        data += piece
-        if len(data) > most:
-            limit = announced or f"it may unpack to {in_gb(most)}"
-            raise UserError(f"{where} is too long: {limit}, but more follow; fetch it again.")
-    return data
+def filled(file: Stream, n_bytes: int) -> tuple[np.ndarray, int]:
+    """uint8 (n_bytes,) from a file, and how many bytes there were; n_bytes + 1 if more follow."""
+    raw = np.empty(n_bytes, np.uint8)
+    view, at = memoryview(raw.data), 0
+    while at < n_bytes and (got := file.readinto(view[at : at + CHUNK_BYTES])):
+        at += got
+    return raw, at + len(file.read(1)) if at == n_bytes else at
 
 
 def gunzipped(path: Path, most: int | None = None) -> bytearray:
@@ -65,8 +63,12 @@ def gunzipped(path: Path, most: int | None = None) -> bytearray:
     """
     if not is_gzip(path):
         check_size(str(path), path.stat().st_size, most)
+    most, data = MOST_BYTES if most is None else most, bytearray()
     with opened(path) as file:
-        return read_bounded(file, str(path), most)
+        while piece := file.read(CHUNK_BYTES):
+            data += piece
+            check_size(str(path), len(data), most)
+    return data
 
 
 @contextmanager
@@ -81,6 +83,12 @@ def opened(path: Path) -> Iterator[Stream]:
             f"{path} ({path.stat().st_size:,} bytes) is a damaged gzip file ({brief(error)}): delete it and fetch it "
             "again."
         ) from error
+    except MemoryError as error:
+        raise _too_little_memory(path) from error
+
+
+def _too_little_memory(path: Path) -> UserError:
+    return UserError(f"{path} needs more memory than there is: save smaller images, or fewer of them.")
 
 
 @contextmanager
@@ -91,7 +99,7 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     except UserError:
         raise
     except MemoryError as error:
-        raise UserError(f"{path} needs more memory than there is: save smaller images, or fewer of them.") from error
+        raise _too_little_memory(path) from error
     except OSError as error:
         if error.errno is None:  # a decoder's
             raise UserError(f"{path} is damaged or is not {kind}: {brief(error)}.") from error

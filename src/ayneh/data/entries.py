@@ -9,11 +9,11 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
-from ayneh.data.bounded import DEFLATE_RATIO, check_size, printable, reading
+from ayneh.data.bounded import DEFLATE_RATIO, Stream, check_size, filled, printable, reading
 from ayneh.errors import UserError
 
 PLAIN = "an .npz or .npy file of plain arrays"
@@ -50,17 +50,12 @@ class Header:
         """Bytes of the whole .npy."""
         return self.size + math.prod(self.shape) * self.dtype.itemsize
 
-    def array(self, file: IO[bytes]) -> np.ndarray:
+    def array(self, file: Stream) -> np.ndarray:
         """The values that follow in a file."""
-        raw = np.empty(self.expected - self.size, np.uint8)
-        view, at = memoryview(raw.data), 0
-        while at < len(raw):
-            got = file.readinto(view[at : at + (1 << 24)])  # type: ignore[attr-defined]
-            if not got:
-                raise EOFError(f"it ends after {at:,} of {len(raw):,} bytes of values")
-            at += got
-        if file.read(1):
-            raise ValueError("more bytes follow than its header announces")
+        n_bytes = self.expected - self.size
+        raw, found = filled(file, n_bytes)
+        if found != n_bytes:
+            raise ValueError(f"{'more' if found > n_bytes else 'fewer'} bytes follow than its header announces")
         return raw.view(self.dtype).reshape(self.shape, order="F" if self.fortran else "C")
 
 
@@ -123,7 +118,7 @@ def _of_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name
         with reading(path, PLAIN), zipfile.ZipFile(path) as again, again.open(info) as file:
             _check(path, name, header)
             file.read(header.size)
-            return header.array(file)
+            return header.array(cast(Stream, file))
 
     return Entry(name, header.shape, header.dtype, read)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ayneh.data.bounded import DEFLATE_RATIO, check_size, is_gzip, opened, read_bounded
+from ayneh.data.bounded import DEFLATE_RATIO, check_size, filled, is_gzip, opened
 from ayneh.errors import UserError
 
 UNSIGNED_BYTE = 0x08
@@ -43,14 +43,12 @@ def read_idx(path: Path, most: int | None = None) -> np.ndarray:
             check_size(str(path), expected, most)
             if packed and expected > path.stat().st_size * DEFLATE_RATIO:
                 raise UserError(f"{path} is truncated: {announced}, which cannot be packed into it; fetch it again.")
-            data = read_bounded(file, str(path), expected, announced)
-            found = len(data)
+            data, found = filled(file, expected)
         if found != expected:
-            raise UserError(
-                f"{path} is {'truncated' if found < expected else 'too long'}: {announced}, but {found:,} follow; "
-                "fetch it again."
-            )
-    return np.frombuffer(data, np.uint8).reshape(shape)
+            fault = "truncated" if found < expected else "too long"
+            follow = "more" if packed and found > expected else f"{found:,}"
+            raise UserError(f"{path} is {fault}: {announced}, but {follow} follow; fetch it again.")
+    return data.reshape(shape)
 
 
 def read_pair(images: Path, labels: Path, classes: int) -> tuple[np.ndarray, np.ndarray]:
