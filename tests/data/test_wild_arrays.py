@@ -292,7 +292,7 @@ def test_labels_that_are_left_out_are_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=GREY[:20], x_test=GREY[20:], y_train=CLASSES[:20], about=np.arange(3))
     images = of(tmp_path / "a.npz")
     assert images.labels is None
-    assert "no labels: y_train is not used, since x_test has none" in images.understood
+    assert "no labels; y_train is not used, since x_test has no labels" in images.understood
     assert "not used: about" in images.understood
     np.savez(tmp_path / "b.npz", images=GREY, labels=CLASSES * 0)
     assert of(tmp_path / "b.npz").classes is None
@@ -318,6 +318,8 @@ def test_test_images_from_another_file_or_a_share(tmp_path: Path) -> None:
     assert same(test, np.round(GREY[20:] / 255 * 0.5 * 255).astype(np.uint8))
     assert test.labels.tolist() == CLASSES[20:].tolist()
     assert len(of(tmp_path / "a.npz", "train", test=str(tmp_path / "b.npz")).pixels) == 20
+    np.save(tmp_path / "rows.npy", GREY[20:].reshape(10, 64) / 255)
+    assert same(of(tmp_path / "a.npz", "test", test=str(tmp_path / "rows.npy")), GREY[20:])
     share = of(tmp_path / "a.npz", "test", test="0.5")
     assert "0.5 of them, by content" in share.understood
     assert 4 < len(share.pixels) < 16
@@ -696,7 +698,7 @@ def test_shards_in_a_folder_are_one_set_with_its_halves(tmp_path: Path) -> None:
 def test_rows_without_a_label_are_said(tmp_path: Path) -> None:
     images = of(parquet(tmp_path / "a.parquet", GREY, label=[None, *CLASSES[1:].tolist()]))
     assert images.labels is None
-    assert "no labels: label has none in 1 rows" in images.understood
+    assert "no labels; label is not used: it is empty in 1 row" in images.understood
 
 
 def test_parquet_of_several_sizes_needs_one(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ayneh.data.axes import ALPHA, order_of
+from ayneh.data.axes import ALPHA, Order, order_of
 from ayneh.data.entries import entries
 from ayneh.data.found import Found
 from ayneh.data.labels import labels_of
@@ -82,7 +82,7 @@ def read_arrays(
         labels = labels_of([(array, n, where) for array, n, where in found if array is not None], raw.names)
         notes += labels.notes
     elif any(part.labels is not None for part in raw.parts):
-        notes += ("no labels: some images have none",)
+        notes += ("labels are not used: some images have none",)
     if any(part.side for part in raw.parts):
         is_test, how = np.repeat([part.side == "test" for part in raw.parts], [len(own) for own in pixels]), ""
     elif by_position:
@@ -129,19 +129,32 @@ def _pixels(
     raw: Raw, path: Path, range: tuple[float, float] | None, background: str, flag: str
 ) -> tuple[list[np.ndarray], tuple[str, ...]]:
     """uint8 (N, C, H, W) of each part, and notes."""
-    arrays, where = [part.images for part in raw.parts], f"{path}: {' and '.join(part.name for part in raw.parts)}"
-    order = order_of(arrays, where, [part.count for part in raw.parts], raw.matlab)
-    shapes = [order.shape(array.shape)[1:] for array in arrays]
+    arrays = [part.images for part in raw.parts]
+    where = f"{path}: {raw.parts[0].name}" if len(raw.parts) == 1 else str(path)
+    orders = _orders(raw, where)
+    shapes = [order.shape(array.shape)[1:] for order, array in zip(orders, arrays, strict=True)]
     for part, shape in zip(raw.parts, shapes, strict=True):
         if shape != shapes[0]:
             raise UserError(f"{path}: {raw.parts[0].name} has images {shapes[0]} but {part.name} {shape}.")
     span = span_of(arrays, where, range, f"{flag}range")
-    pixels = [np.ascontiguousarray(order.to(levels(array, span))) for array in arrays]
-    notes = [*raw.notes, *([order.note.format(h=shapes[0][1], w=shapes[0][2])] if order.note else []), *span.notes]
+    pixels = [np.ascontiguousarray(order.to(levels(array, span))) for order, array in zip(orders, arrays, strict=True)]
+    said = dict.fromkeys(order.note.format(h=shapes[0][1], w=shapes[0][2]) for order in orders if order.note)
+    notes = [*raw.notes, *said, *span.notes]
     if shapes[0][0] == ALPHA:
         pixels = [_over(part, background) for part in pixels]
         notes.append(f"4 channels are taken as colour with transparency, laid over {background}")
     return pixels, tuple(notes)
+
+
+def _orders(raw: Raw, where: str) -> list[Order]:
+    """The order of axes of each part: one for all that have as many axes."""
+    found: dict[int, Order] = {}
+    for part in raw.parts:
+        if part.images.ndim not in found:
+            alike = [other for other in raw.parts if other.images.ndim == part.images.ndim]
+            images, counts = [other.images for other in alike], [other.count for other in alike]
+            found[part.images.ndim] = order_of(images, where, counts, raw.matlab)
+    return [found[part.images.ndim] for part in raw.parts]
 
 
 def _over(pixels: np.ndarray, background: str) -> np.ndarray:

@@ -56,7 +56,7 @@ def choose(entries: Mapping[str, Entry], where: str) -> tuple[list[Chosen], list
     having = [part.labels.name for part in parts if part.labels]
     if having and lacking:
         verb = "is" if len(having) == 1 else "are"
-        notes.append(f"no labels: {_list(having)} {verb} not used, since {_list(lacking)} has none")
+        notes.append(f"{_list(having)} {verb} not used, since {_list(lacking)} has no labels")
         parts = [Chosen(part.side, part.images, None) for part in parts]
     rest = [name for name in entries if name not in used]
     return parts, [*notes, *([f"not used: {_list(rest)}"] if rest else [])]

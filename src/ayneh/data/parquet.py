@@ -67,7 +67,7 @@ def read_parquet(path: Path, size: int | None, background: str, flag: str) -> Ra
     if columns.rest:
         notes.append(f"not used: {', '.join(columns.rest[:8])}")
     if gaps := sum(half.labels.count(None) for half in halves.values()):
-        notes.append(f"no labels: {columns.labels} has none in {gaps:,} rows")
+        notes.append(f"{columns.labels} is not used: it is empty in {gaps:,} {'row' if gaps == 1 else 'rows'}")
     parts = tuple(_part(half, side, columns, path, flag) for side, half in halves.items() if half.images)
     colour = any(part.images.shape[1] == 3 for part in parts)
     return Raw(tuple(_in_colour(part) for part in parts) if colour else parts, columns.names, tuple(notes))
