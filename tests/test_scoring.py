@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from ayneh.alike import as_the_data
 from ayneh.config import Data
 from ayneh.data.sources import load
 from ayneh.errors import UserError
 from ayneh.evaluation import judge_of
 from ayneh.game.frame import put
-from ayneh.scoring import Judges, as_the_data, evaluate_images
+from ayneh.scoring import Judges, evaluate_images
 
 JUDGES: Judges = {}  # made once for all of these tests
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ayneh.alike import as_the_data
 from ayneh.config import Data
-from ayneh.dataset import AsRead
+from ayneh.dataset import KINDS, AsRead
 from ayneh.errors import UserError
-from ayneh.evaluation import Say, cache_folder, judge_of, silent, training_command
+from ayneh.evaluation import Say, cache_folder, judge_of, origin_of, read_images, silent, training_command
 from ayneh.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor
 
+    from ayneh.checkpoint import Checkpoint
     from ayneh.judge.report import Report
     from ayneh.judge.verdict import Judge
 
@@ -32,11 +34,12 @@ def evaluate(
     inception: bool = False,
     judges: Judges | None = None,
     say: Say = silent,
+    moved: str | None = None,
 ) -> Report:
     """The judge's report on images of a run's checkpoint, drawn from the run's prior, without their frame.
 
     epoch: None for the newest checkpoint; n: images (10,000; of stacked-mnist 26,000); inception: also FID; judges:
-    by data, those made before; a new one is added.
+    by data, those made before; a new one is added; moved: where the run's images are now.
     """
     import torch
 
@@ -46,7 +49,7 @@ def evaluate(
     if n is not None and n < 1:
         raise UserError(f"--n is {n:,}; it must be at least 1.")
     checkpoint = record.checkpoints.at_epoch(epoch)
-    data = checkpoint.config.data
+    data = _found_again(checkpoint, moved) if moved else checkpoint.config.data
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
 
     def draw(first: int, last: int) -> Iterator[Tensor]:
@@ -57,11 +60,38 @@ def evaluate(
     if data.name == STACKED:
         report = _stacked(draw, n or PLUG_IN, data.resize)
     else:
-        judge = _judge(data, judges, say, record.folder)
+        judge = _judge(data, judges, say, None if moved else record.folder)
         total = min(n or 10_000, len(judge.reference.test))
         say(f"{record.folder}: drawing {total} images")
-        report = _advised(_judged(judge, judge.unframed(torch.cat(list(draw(0, total)))), inception, say), data)
+        report = _judged(judge, judge.unframed(torch.cat(list(draw(0, total)))), inception, say)
+        report = _advised(replace(report, notes=_changed(checkpoint, judge)), data)
     return replace(report, run=str(record.folder), step=checkpoint.step, replica=replica)
+
+
+def _found_again(checkpoint: Checkpoint, moved: str) -> Data:
+    """The run's data at another place. Raises UserError unless the images there are those that it was trained on."""
+    before = checkpoint.config.data
+    if moved == before.name:
+        return before
+    kind, _, path = moved.partition(":")
+    data = before.at(Path(path if kind in KINDS and path else moved))
+    if checkpoint.data:
+        images = read_images(data, run=checkpoint.run)
+        checkpoint.data.refuse_others(origin_of(data, images), checkpoint.run)
+    return data
+
+
+def _changed(checkpoint: Checkpoint, judge: Judge) -> tuple[str, ...]:
+    """A sentence if the run was trained on other images than those that it is compared with."""
+    from ayneh.judge.features import fingerprint
+
+    then, now = checkpoint.data, judge.reference.train
+    if then is None or then.fingerprint == fingerprint(now):
+        return ()
+    return (
+        f"Warning: {checkpoint.config.data.name} has changed: the run was trained on {then.images:,} images, and is "
+        f"compared with the {len(now):,} that are there now.",
+    )
 
 
 def evaluate_images(
@@ -99,79 +129,6 @@ def images_at(place: str, read: AsRead = AsRead(), say: Say = silent) -> Tensor:
     )
     say(found.understood)
     return found.pixels
-
-
-# -- images from anywhere ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Alike:
-    """Images made like those of a data set: uint8 (N, C, S, S)."""
-
-    pixels: Tensor
-    notes: tuple[str, ...] = ()  # what was done, a sentence each
-    scaled_from: int | None = None  # pixels a side before they were scaled to the data's size
-    again: Callable[[Tensor], Tensor] | None = None  # brings images of the data to that size and back
-
-
-def as_the_data(images: Tensor, judge: Judge, middle: int | None = None) -> Alike:
-    """Images uint8 (N, C, H, W) with the channels and the size of the judge's data.
-
-    A frame is taken off where ``middle`` says so or it is black in every image; else images of another size are scaled
-    as a whole, and never both. Raises UserError for images that are not square, or have colours that the data lack.
-    """
-    from ayneh.data.resize import resized
-    from ayneh.game.frame import take
-
-    images, notes = _channels(images, judge)
-    height, width, side = *images.shape[2:], judge.side
-    if height != width:
-        raise UserError(
-            f"The images are {height}x{width} pixels and the judge of {judge.data} reads squares: --resize {side} "
-            "takes the central square of each and scales it."
-        )
-    if middle is not None:
-        images = take(images, middle)
-        notes += (f"The middle {middle}x{middle} of {height}x{height} pixels are judged.",)
-    elif height > side and _black_around(images, side):
-        images = take(images, side)
-        notes += (
-            f"The border of {height - side} pixels, black in every image, is cut: {height}x{height} to {side}x{side}. "
-            f"(--resize {side} scales the images instead.)",
-        )
-    size = images.shape[-1]
-    if size == side:
-        return Alike(images, notes)
-    framed = f" Where they are framed, --middle {side} cuts the frame." if size > side else ""
-    notes += (
-        f"The images are scaled from {size}x{size} pixels to the {side}x{side} of {judge.data}: --resize {size} "
-        f"compares them with real images of their own size instead.{framed}",
-    )
-    return Alike(resized(images, side), notes, size, lambda real: resized(resized(real, size), side))
-
-
-def _black_around(images: Tensor, side: int) -> bool:
-    """Whether everything but the middle is black in all images."""
-    from ayneh.game.frame import put, take
-
-    return bool((images.amax(0) == put(take(images, side).amax(0), images.shape[-1])).all())
-
-
-def _channels(images: Tensor, judge: Judge) -> tuple[Tensor, tuple[str, ...]]:
-    """The images with the data's channels, if nothing is lost by it, and a sentence where they had others."""
-    theirs, ours = images.shape[1], judge.reference.test.shape[1]
-    if theirs == 3 and ours == 1 and bool((images == images[:, :1]).all()):
-        return images[:, :1], (f"The three channels of the images are equal: one is judged, as {judge.data} is grey.",)
-    if theirs == 1 and ours == 3:
-        words = f"The images are grey and {judge.data} has colours: their channel is taken three times."
-        return images.expand(-1, 3, -1, -1), (words,)
-    if theirs != ours:
-        kinds = ["grey" if n == 1 else "in colour" if n == 3 else f"of {n} channels" for n in (theirs, ours)]
-        raise UserError(
-            f"The images are {kinds[0]} and those of {judge.data} are {kinds[1]}: convert them, or name the data that "
-            "they imitate with --data."
-        )
-    return images, ()
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------

@@ -119,8 +119,8 @@ def test_several_sizes_are_mended_by_the_flag_that_the_message_names(tmp_path, a
         Image.fromarray(pixels.numpy()).save(tmp_path / f"{index}.png")
     status, _, err = ayneh("evaluate", "--images", tmp_path, "--data", "digits")
     assert status == 2
-    assert re.search(r"--(data\.)?resize N", err)
-    assert ayneh("evaluate", "--images", tmp_path, "--data", "digits", "--resize", "8", "--quiet")[0] == 0
+    flag = re.search(r"add (--resize) (\d+)", err).groups()
+    assert ayneh("evaluate", "--images", tmp_path, "--data", "digits", *flag, "--quiet")[0] == 0
 
 
 def test_a_judge_that_comes_with_ayneh_is_not_trained(ayneh):
@@ -169,3 +169,36 @@ def test_a_folder_in_the_place_of_a_preset(tmp_path, ayneh):
     (tmp_path / "my pictures").mkdir()
     _, _, err = ayneh("train", tmp_path / "my pictures")
     assert f"`ayneh train digits --data.name 'folder:{tmp_path / 'my pictures'}'`" in err
+
+
+def test_a_moved_folder_is_taken_if_its_images_are_the_same(folder, tmp_path, ayneh):
+    run, place = tmp_path / "run", tmp_path / "set"
+    flags = ["--data.name", folder, "--data.resize", "None", *TRAIN]
+    flags[flags.index("--data.limit") + 1] = "None"
+    assert ayneh("train", "digits", *flags, "--out", run)[0] == 0
+    moved = place.rename(tmp_path / "elsewhere")
+    assert ayneh("evaluate", run)[0] == 2
+    for there in (moved, f"folder:{moved}"):
+        status, _, err = ayneh("evaluate", run, "--data", there)
+        assert "There is no judge" in err
+    assert follow(ayneh, err) == f"ayneh judge train --data folder:{moved}"
+    assert ayneh("evaluate", run, "--data", moved, "--quiet")[0] == 0
+    inked = np.full((8, 8), 77, np.uint8)
+    for index in range(30):
+        inked[0, 0] = index
+        Image.fromarray(inked).save(moved / "3" / f"new-{index}.png")
+    status, _, err = ayneh("evaluate", run, "--data", moved, "--quiet")
+    assert status == 2
+    counts = re.findall(r"(\d+) (?:images|of)", err)
+    assert len(set(counts)) == 2, err  # then and now
+    moved.rename(place)
+    assert follow(ayneh, ayneh("evaluate", run, "--quiet")[2]) == f"ayneh judge train {run}"
+    _, out, _ = ayneh("evaluate", run, "--quiet")
+    assert "has changed: the run was trained on" in out
+
+
+def test_a_named_data_set_cannot_have_moved(own_run, ayneh):
+    status, _, err = ayneh("evaluate", own_run, "--data", "mnist")
+    assert status == 2
+    assert "was trained on digits" in err
+    assert ayneh("evaluate", own_run, "--data", "digits", "--n", "30", "--quiet")[0] == 0

@@ -43,7 +43,8 @@ def evaluate(
     Args:
         runs: run folders.
         images: also score the images in this folder, .npz or .npy file.
-        data: what these images imitate (default: the data of the first run).
+        data: with --images, what these imitate (default: the data of the first run); else where the images that the
+            runs were trained on are now, if they were moved.
         read: how these images, and the data that they imitate, are read.
         middle: cut the frame of these images: judge this many pixels a side in the middle of each.
         n: number of images to draw from a run: 10,000, at most as many as the test split has; stacked-mnist: any
@@ -64,9 +65,10 @@ def evaluate(
     terminal = Terminal(quiet)
     judges: scoring.Judges = {}
     reports: dict[str, Report] = {}
+    moved = data if images is None else None
     for run in runs:
         record = Record.open(run)
-        report = scoring.evaluate(record, epoch, replica, n, inception, judges, terminal.say)
+        report = scoring.evaluate(record, epoch, replica, n, inception, judges, terminal.say, moved)
         record.write_report("evaluation", _plain(report), epoch, replica)
         reports[str(run)] = report
     if images is not None:
