@@ -226,7 +226,8 @@ class Checkpoints:
         theirs, ours = checkpoint.config.data, self._config().data
         if theirs.path() is None or theirs.name.partition(":")[0] != ours.name.partition(":")[0]:
             return checkpoint
-        return replace(checkpoint, config=replace(checkpoint.config, data=replace(theirs, name=ours.name)))
+        test = ours.test if theirs.test_path() and ours.test_path() else theirs.test
+        return replace(checkpoint, config=replace(checkpoint.config, data=replace(theirs, name=ours.name, test=test)))
 
 
 def asked(epoch: int | None, best: bool) -> int | Literal["best"] | None:

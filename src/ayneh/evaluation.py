@@ -55,6 +55,12 @@ def read_images(
         if not path.is_absolute():  # as earlier versions wrote it
             lost, advice = f"{lost} in {Path.cwd()}", "run the command in the folder where the training was started"
         raise UserError(f"{lost}: {advice}, or name where the images are now: `ayneh resume {run} --data PATH`.")
+    test = data.test_path()
+    if run and test and not test.exists():
+        raise UserError(
+            f"{run} has its test images in {test}, which does not exist: put them back, or write their path into "
+            f"data.test in {run}/config.json."
+        )
     images = load(
         data.name,
         split,

@@ -134,3 +134,20 @@ def test_an_edit_beside_the_path_is_refused_as_before(ayneh, tiny, home):
     (home / "run" / "config.json").write_text(json.dumps(head))
     status, _, err = ayneh("resume", "run", "--epochs", 2)
     assert (status, "data.limit" in err) == (2, True)
+
+
+def test_a_folder_of_test_images_may_move_too(ayneh, tiny, home):
+    args = ["--data.name", "folder:pictures/train", "--data.test", "pictures/test", "--out", "run"]
+    status, _, err = ayneh("train", "digits", *tiny, *args, "--epochs", 1)
+    assert status == 0, err
+    (home / "pictures" / "test").rename(home / "held")
+    for args in (["resume", "run", "--epochs", 2], ["evaluate", "run"]):
+        status, _, err = ayneh(*args)
+        assert status == 2
+        assert f"run has its test images in {home}/pictures/test, which does not exist" in " ".join(err.split())
+    head = json.loads((home / "run" / "config.json").read_text())
+    head["config"]["data"]["test"] = str(home / "held")
+    (home / "run" / "config.json").write_text(json.dumps(head))
+    status, _, err = ayneh("resume", "run", "--epochs", 2)
+    assert status == 0, err
+    assert "128 to train, 24 to test" in err
