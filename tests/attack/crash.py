@@ -13,7 +13,6 @@ from child import Child, Result, in_child
 from observe import apart, observed
 from scenes import Stage, scenes
 from tally import Row, Tally
-from traps import Trap
 
 POINTS = {"small": 4, "half": 40, "full": 10**9}  # crash points of a verb
 KILLS = {"small": 6, "half": 80, "full": 400}  # at random times
@@ -28,32 +27,17 @@ def attack(size: str, seed: int, root: Path, only: str = "") -> Tally:
         stage, row = Stage(scene, root), tally.row(f"kill at each file operation: {scene.name}")
         for at in points(stage, POINTS[size], chance):
             stage.set()
-            killed = in_child(partial(trapped, stage, "kill", at))
-            judge(row, stage, killed, f"{scene.name}, operation {at}", (-signal.SIGKILL,))
+            killed = in_child(partial(stage.trapped, "kill", at))
+            judge(row, stage, killed, f"{scene.name}, operation {at} ({stage.operations[at - 1]})", (-signal.SIGKILL,))
         stage.close()
     if not only or only == "random":
         at_random_times(tally, KILLS[size], chance, root)
     return tally
 
 
-def trapped(stage: Stage, kind: str, at: int) -> list[str] | int:
-    """In a child: the scene's act with a trap set."""
-
-    def act() -> int:
-        trap.set()
-        return stage.scene.act()
-
-    trap = Trap(stage.root, kind, at)  # type: ignore[arg-type]
-    status = stage.enter(act)
-    return trap.log if kind == "count" else status
-
-
 def points(stage: Stage, most: int, chance: random.Random) -> list[int]:
     """The numbers of the operations to be tried: all, or as many of them by chance."""
-    stage.set()
-    counted = in_child(partial(trapped, stage, "count", 0))
-    assert counted.value, counted
-    every = range(1, len(counted.value) + 1)
+    every = range(1, len(stage.operations) + 1)
     return list(every) if most >= len(every) else sorted(chance.sample(every, most))
 
 

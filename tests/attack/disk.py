@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from child import in_child
-from crash import judge, points, trapped
+from crash import judge, points
 from scenes import Stage, scenes
 from tally import Tally
 
@@ -31,8 +31,8 @@ def attack(size: str, seed: int, root: Path, only: str = "") -> Tally:
         row = tally.row(f"disk full from an operation on: {scene.name}")
         for at in points(stage, POINTS[size], chance):
             stage.set()
-            cut = in_child(partial(trapped, stage, "full", at))
-            judge(row, stage, cut, f"{scene.name}, full at operation {at}", ENDS)
+            cut = in_child(partial(stage.trapped, "full", at))
+            judge(row, stage, cut, f"{scene.name}, full at operation {at} ({stage.operations[at - 1]})", ENDS)
         row = tally.row("a file may not grow beyond a size")
         for _ in range(LIMITS[size]):
             most = int(10 ** chance.uniform(1, 5.5))

@@ -44,13 +44,18 @@ class Tally:
         self._current = self.rows.setdefault(what, Row(what))
         return self._current
 
+    def close(self) -> None:
+        """The last row ends here."""
+        self.row(next(iter(self.rows)))
+
     def write(self, path: Path) -> None:
         """All rows as JSON."""
-        self.row(next(iter(self.rows)))
+        self.close()
         path.write_text(json.dumps([vars(row) for row in self.rows.values()], indent=1), encoding="utf-8")
 
     def words(self) -> str:
         """A line for each row, and the examples of its failures."""
+        self.close()
         lines = []
         for row in self.rows.values():
             failed = ", ".join(f"{n} {kind}" for kind, n in row.failures.items()) or "0 failures"

@@ -14,6 +14,8 @@ from typing import Any, Literal
 CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate"}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
+Kind = Literal["count", "kill", "full"]
+
 
 class Trap:
     """Set in a child. Operations: open to write, mkdir, rename, remove, fsync, and each write, whole or torn.
@@ -22,7 +24,7 @@ class Trap:
     when half of its bytes are written; "full" lets this write and all that follow fail as on a full disk.
     """
 
-    def __init__(self, root: Path, kind: Literal["count", "kill", "full"], at: int = 0) -> None:
+    def __init__(self, root: Path, kind: Kind, at: int = 0) -> None:
         self.root, self.kind, self.at, self.ticks = str(root.resolve()), kind, at, 0
         self.log: list[str] = []
         self._open, self._fsync, self._sendfile = io.open, os.fsync, os.sendfile
