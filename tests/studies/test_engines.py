@@ -121,6 +121,30 @@ def test_a_killed_study_goes_on_without_repeating_what_is_finished(tmp_path, tin
 
 
 @pytest.mark.slow
+def test_a_closed_terminal_leaves_a_study_that_goes_on(tmp_path, tiny_values, wait_until):
+    """SIGHUP to the whole process group: the workers are stopped by the study, and none of its runs is damaged."""
+    study = from_dict(long(tiny_values) | {"seeds": 1}, "tiny")
+    file = tmp_path / "tiny.toml"
+    flat = "\n".join(f"{name} = {json.dumps(value)}" for name, value in study.set.items())
+    head = 'base = "digits"\nseeds = 1\nimages = 200\noutcomes = ["fd", "modes", "loss_d"]\n'
+    file.write_text(f"{head}[set]\n{flat}\n[factors]\noptimizer.lr = [1e-3, 1e-4]\n")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "ayneh", "study", "run", str(file), "--out", str(out), "--workers", "1", "--quiet"]
+    with (tmp_path / "err").open("w") as err:
+        first = subprocess.Popen(command, stdout=err, stderr=err, start_new_session=True)
+        wait_until(lambda: list(out.glob("runs/*/*/metrics.jsonl")), first)
+        os.killpg(first.pid, signal.SIGHUP)
+        first.wait(timeout=120)
+    said = (tmp_path / "err").read_text()
+    assert first.returncode == 1, said
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert not Ledger.open(out).unfinished()
+
+
+@pytest.mark.slow
 def test_ray_gives_the_same_results_and_plays_again_what_a_killed_worker_lost(tmp_path, tiny_values, monkeypatch):
     pytest.importorskip("ray", reason="needs ayneh[ray]")
     far = tmp_path / "far"  # where the workers write while they play

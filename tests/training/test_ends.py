@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from ayneh import record
+from ayneh.doctor import rescue
 from ayneh.record import Record
 from ayneh.training import journal
 
@@ -140,7 +142,37 @@ def test_a_scored_run_killed_at_any_operation_ends_as_one_never_killed(main, tmp
 def test_a_rescued_run_killed_at_any_operation_ends_as_one_never_killed(main, tmp_path, tiny, observed, monkeypatch):
     monkeypatch.setattr(journal, "Doctor", Ill)
     monkeypatch.setattr(journal, "APART_LOOKS", 1)  # a healthy checkpoint after each epoch
-    assert ends_alike(main, tmp_path, observed, [*tiny, *map(str, ILL)], 3, 5, 1) > 40
+    assert ends_alike(main, tmp_path, observed, [*tiny, *map(str, ILL)], 3, 4, 1) > 40
+    assert len(rescue.of(Record(tmp_path / "whole"))) == 1
+
+
+@pytest.mark.parametrize("write", range(4), ids=["lost lines", "findings marked", "metrics", "findings"])
+def test_a_rescue_that_is_cut_short_is_finished(ayneh, tmp_path, tiny, observed, monkeypatch, write):
+    """Before each of the files that it writes anew."""
+    monkeypatch.setattr(journal, "Doctor", Ill)
+    monkeypatch.setattr(journal, "APART_LOOKS", 1)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    train = ["train", "digits", *tiny, *ILL, "--epochs", 4, "--quiet", "--out"]
+    assert ayneh(*train, whole)[0] == 0
+    assert len(rescue.of(Record(whole))) == 1
+    left, abandon, lines = [write], Record.abandon, record.write_lines
+
+    def watched(self, *args):
+        def killed(path, found):
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            lines(path, found)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(record, "write_lines", killed)
+            abandon(self, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Record, "abandon", watched)
+        assert ayneh(*train, cut)[0] == 130
+    assert ayneh("resume", cut, "--quiet")[0] == 0
+    assert seen(cut, observed) == seen(whole, observed)
 
 
 # -- in this process: what a kill leaves, made by deleting files ---------------------------------------------------
