@@ -17,6 +17,7 @@ from ayneh.judge.report import Report
 from ayneh.judge.scores import Score
 from ayneh.judge.training import random_net
 from ayneh.judge.verdict import Judge
+from ayneh.record import Record
 from ayneh.scoring import compare, evaluate_images
 
 
@@ -206,3 +207,13 @@ def test_real_stacked_digits_score_as_a_perfect_sampler_does():
     assert [score.protocol for score in scores.values()] == protocols
     assert 0.01 < report.classifier_error_of_a_triple < 0.02
     assert "the classifier misreads 1." in " ".join(report.words())
+
+
+@pytest.mark.slow
+def test_two_that_evaluate_one_run_at_once_both_succeed(process, own_run):
+    children = [process("evaluate", own_run, "--n", 100, "--quiet") for _ in range(2)]
+    ended = [(child.communicate(timeout=240), child.returncode) for child in children]
+    assert [status for _, status in ended] == [0, 0], ended
+    assert ended[0][0][0] == ended[1][0][0]
+    assert Record.open(own_run).report("evaluation")["scores"]
+    assert not [path for path in own_run.rglob(".*") if path.name.endswith(".part")]
