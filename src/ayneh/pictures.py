@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from ayneh.errors import UserError
 from ayneh.files import atomically
+from ayneh.reading import plain_file
 
 GREY_OF_GAPS = 48  # darker than any stroke, lighter than the black ground, so that the borders of images show
 GREY_OF_TEXT = 230
@@ -116,9 +117,13 @@ def save_png(path: Path, picture: Tensor, caption: str | None = None, zoom: int 
 
 
 def load_png(path: Path) -> Tensor:
-    """The picture uint8 (H, W, C) in a file that ``save_png`` wrote."""
-    with Image.open(path) as image:
-        return _from_pil(image)
+    """The picture uint8 (H, W, C) in a file that ``save_png`` wrote. Raises UserError if it is damaged."""
+    try:
+        plain_file(path)
+        with Image.open(path, formats=["PNG"]) as image:
+            return _from_pil(image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} cannot be read as a picture ({error}).") from error
 
 
 def save_animation(path: Path, frames: Sequence[Tensor], milliseconds: int) -> None:

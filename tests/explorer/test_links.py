@@ -197,3 +197,23 @@ def test_a_folder_within_a_folder_may_not_leave_the_outer_one(tmp_path):
         refuse_links(tmp_path / "study" / "run", ["*"], tmp_path / "study")
     with pytest.raises(Outside):
         read_png(tmp_path / "study" / "run" / "a.png", tmp_path / "study")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "dangling", "damaged", "coloured"])
+def test_a_picture_that_cannot_be_read_does_not_end_a_training(ayneh, own_run, kind):
+    """It is left out of the animation, with a sentence."""
+    from PIL import Image
+
+    picture(own_run).unlink()
+    if kind == "damaged":
+        picture(own_run).write_bytes(picture(own_run, 2).read_bytes()[:100])
+    elif kind == "coloured":
+        Image.new("RGB", (50, 50), "red").save(picture(own_run))
+    else:
+        odd(picture(own_run), kind)
+    status, out, err = ayneh("resume", own_run)
+    assert status == 0
+    assert "pictures: " in out
+    assert f"The animation lacks a picture. {picture(own_run)}" in err
+    with Image.open(own_run / "samples" / "animation-replica-0.gif") as animation:
+        assert animation.n_frames == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ayneh.checkpoint import INTERRUPTED, Checkpoint
 from ayneh.config import Config
@@ -22,6 +23,9 @@ from ayneh.training.board import Board
 from ayneh.training.journal import Journal, Now, usual
 from ayneh.training.play import Play
 from ayneh.training.scorer import Scorer, reason_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def fit(
@@ -121,7 +125,7 @@ class Fit:
         """Write the animation of the fixed noise; print where everything is."""
         seeds = self.config.seeds
         for r in range(seeds):
-            frames = [load_png(path) for path in self.record.pictures(r, seeds).values()]
+            frames = self._frames(r)
             if frames:  # the pictures of a finished run may have been deleted
                 save_animation(self.record.animation_path(r, seeds), frames, milliseconds=150)
         say(f"{self.record.folder}: {self.config.epochs} epochs in {self.clock.seconds():.0f} s")
@@ -132,6 +136,21 @@ class Fit:
                 f"played and given up: {RESCUES}.json"
             )
         say(f"pictures: {self.record.samples}", whole=True)
+
+    def _frames(self, replica: int) -> list[Tensor]:
+        """The pictures of a replica; one that is damaged, or of another kind than the last, is left out with a word."""
+        frames: list[Tensor] = []
+        for path in reversed(self.record.pictures(replica, self.config.seeds).values()):
+            try:
+                frame = load_png(path)
+            except UserError as error:
+                self.terminal.say(f"The animation lacks a picture. {error}")
+                continue
+            if not frames or frame.shape[-1] == frames[0].shape[-1]:
+                frames.append(frame)
+            else:
+                self.terminal.say(f"The animation lacks a picture. {path} has other colours than the last one.")
+        return frames[::-1]
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
         """Start from this checkpoint, or from the first step, with what the rescues so far have changed."""
