@@ -165,7 +165,7 @@ class Config:
     """Passes over the data."""
     batch: Annotated[int, Range(2, 1e6)] = 128
     """Images in a batch."""
-    seed: Annotated[int, Range(0, 1e15)] = 0
+    seed: Annotated[int, Range(0, 2**63 - 1)] = 0  # as large as those that are derived
     """Seed of the first replica; the others have the numbers after it."""
     seeds: Annotated[int, Range(1, 10_000)] = 1
     """Number of replicas, trained side by side."""
