@@ -117,6 +117,12 @@ def test_a_study_of_any_name_stays_in_its_folder(file, tmp_path, ayneh, monkeypa
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
 
 
+def test_a_swap_of_a_prior_that_is_none_is_refused_before_anything_is_played(file, tmp_path, ayneh):
+    file.write_text(f'{FILE}[swaps.other]\nprior.name = "unform"\n')
+    status, _, err = ayneh("study", "plan", file)
+    assert (status, "no prior called 'unform'. Did you mean 'uniform'" in err) == (2, True)
+
+
 def test_a_folder_of_another_study_is_kept(played, ayneh, file):
     folder, _ = played
     file.write_text(FILE.replace("1e-4", "1e-5"))

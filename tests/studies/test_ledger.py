@@ -75,7 +75,9 @@ def two(tiny: Study) -> Study:
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize(
-    ("first", "every"), [(0, 61), pytest.param(0, 1, marks=pytest.mark.slow)], ids=["some points", "all points"]
+    ("first", "every"),
+    [(0, 61), pytest.param(0, 3, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])],
+    ids=["some points", "many points"],
 )
 def test_a_study_killed_at_any_operation_comes_to_the_same_results(tmp_path, two, monkeypatch, first, every):
     monkeypatch.setattr("ayneh.studies.stack.CHECKPOINT_S", 0.0)
@@ -239,6 +241,11 @@ def test_shares_stay_as_they_were_cut_whatever_the_timing_is(tmp_path, tiny, tin
     more = from_dict({**tiny_values, "seeds": 3}, "tiny")
     assert places(1, more) == [*first, ["runs/lr-0.001/seed-002"], ["runs/lr-0.0001/seed-002"]]
     assert not ledger.notes
+    other = tmp_path / "other"  # the same study elsewhere, with the shares of this one
+    other.mkdir()
+    shutil.copy(ledger.folder / "shares.json", other)
+    ledger = Ledger.create(other, tiny)
+    assert places(1) == first
     (ledger.folder / "shares.json").write_text('{"format": 1, "shares": {"cpu": 3}}')
     assert places(1) == [[place] for share in first for place in share]
     assert ["The shares are cut anew" in words for words in ledger.notes.values()] == [True]

@@ -14,7 +14,7 @@ from ayneh.studies.plan import Run, Study
 from ayneh.studies.progress import cores
 from ayneh.studies.results import check_outcomes
 from ayneh.studies.schedule import Measured, measure
-from ayneh.studies.stack import images_of
+from ayneh.studies.stack import images_of, swapped
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ def forecast(
     Raises UserError for outcomes that cannot be measured and runs that cannot be played.
     """
     check_outcomes(study.outcomes, list(study.swaps))
+    for name, changes in study.swaps.items():
+        swapped(study.config(), name, changes)
     if device == "cpu":
         torch.set_num_threads(1)  # as in the workers
     for data in dict.fromkeys(run.config.data for run in study.runs()):

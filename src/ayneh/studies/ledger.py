@@ -164,11 +164,13 @@ class Ledger:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raise UserError if the folder is neither a study's nor empty, but for what a killed process left."""
+    """Raise UserError if the folder is neither a study's nor empty, but for shares and what a killed process left."""
     if not folder.exists():
         return
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
-    left = {name for name in there if name == LOCK or (name.startswith(f".{STUDY}.") and name.endswith(".part"))}
+    left = {
+        name for name in there if name in (LOCK, SHARES) or (name.startswith(f".{STUDY}.") and name.endswith(".part"))
+    }
     if STUDY not in there and there - left:
         raise UserError(f"{folder} is not empty and not a study of ayneh: choose another --out.")
 

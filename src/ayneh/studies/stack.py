@@ -20,11 +20,12 @@ from ayneh.engine.match import Match, prior_of
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
 from ayneh.evaluation import judge_of, origin_of, read_images
+from ayneh.game import priors
 from ayneh.judge.verdict import Judge
 from ayneh.pictures import grid, save_png
 from ayneh.record import Record
 from ayneh.studies.names import file_name
-from ayneh.studies.plan import Run, Study
+from ayneh.studies.plan import Changes, Run, Study
 from ayneh.terminal import Clock
 from ayneh.training.journal import Habits, Journal, Now
 from ayneh.training.play import Play
@@ -106,8 +107,7 @@ def _end(run: Run, journal: Journal, match: Match, ema: Tensor, study: Study, wa
     swaps: dict[str, Any] = {}
     for name, changes in study.swaps.items() if not fallen else ():
         sampler = Sampler(match.gen, ema, config)  # with the batch statistics of the training's prior
-        swapped = changed(replace(config, prior=Prior(dim=config.prior.dim)), changes, f"swaps.{name}")
-        sampler.prior = prior_of(swapped)
+        sampler.prior = swapped(config, name, changes)
         scores = Scorer(judge(config.data), study.images).score([sampler])
         swaps[name] = {metric: score for metric, (score,) in scores.items()}
         save_png(record.swap_path(file_name(name)), grid(sampler.draw("samples", PICTURED)))
@@ -116,6 +116,11 @@ def _end(run: Run, journal: Journal, match: Match, ema: Tensor, study: Study, wa
         epoch = fallen.step // match.steps_per_epoch
         outcome["diverged"] = {"step": fallen.step, "epoch": epoch, "words": f"{fallen.measure} was not finite"}
     record.write_outcome(outcome | {"wall_s": round(wall_s, 3), "classes": judge(config.data).classes})
+
+
+def swapped(config: Config, name: str, changes: Changes) -> priors.Prior:
+    """The prior of a swap of this name. UserError if there is none of these settings."""
+    return prior_of(changed(replace(config, prior=Prior(dim=config.prior.dim)), changes, f"swaps.{name}"))
 
 
 def _save(journals: Sequence[Journal], now: Now) -> None:
