@@ -1,15 +1,19 @@
 """Files are written whole or not at all, by several writers at once, and are UTF-8 whatever the locale."""
 
+import ast
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
+from ayneh import files
 from ayneh.files import atomically, sweep, write_json
 from ayneh.record import Record
 
@@ -80,14 +84,35 @@ def test_files_have_the_permissions_that_the_user_chose(tmp_path):
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o640
 
 
-def test_verbs_read_and_write_utf_8_in_an_ascii_locale(process, own_run):
+def test_verbs_read_and_write_utf_8_in_an_ascii_locale(process, own_run, tmp_path):
+    run = own_run.rename(tmp_path / "آینه")
     event = {"name": "few images", "appeared": True, "step": 4, "epoch": 0, "replica": 1, "title": "آینه"}
-    (own_run / "findings.jsonl").write_text(json.dumps(event, ensure_ascii=False) + "\n", encoding="utf-8")
-    head = json.loads((own_run / "config.json").read_text(encoding="utf-8"))
+    (run / "findings.jsonl").write_text(json.dumps(event, ensure_ascii=False) + "\n", encoding="utf-8")
+    head = json.loads((run / "config.json").read_text(encoding="utf-8"))
     head["note"] = "آینه"
-    (own_run / "config.json").write_text(json.dumps(head, ensure_ascii=False), encoding="utf-8")
+    (run / "config.json").write_text(json.dumps(head, ensure_ascii=False), encoding="utf-8")
     ascii_ = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    child = process("resume", own_run, **ascii_)
-    _, err = child.communicate(timeout=120)
-    assert child.returncode == 0, err
-    assert Record(own_run).events() == [event]
+    children = [process("resume", run, "--epochs", 4, **ascii_)]
+    children[0].wait(120)
+    children.append(process("diagnose", run, **ascii_))
+    for child in children:
+        _, err = child.communicate(timeout=120)
+        assert child.returncode == 0, err
+    assert Record(run).events()[0] == event
+    assert len(Record(run).lines()) == 4
+    assert not (run / "diagnosis.html").read_text(encoding="utf-8").isascii()
+
+
+def test_no_text_is_read_or_written_in_the_encoding_of_the_locale():
+    for path in Path(files.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or "encoding" in {keyword.arg for keyword in node.keywords}:
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            modes = [arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+            text = any(re.fullmatch(r"[rwax]\+?t?", mode) for mode in modes)
+            assert name not in ("read_text", "write_text"), f"{path}:{node.lineno}"
+            assert not (name == "open" and text), f"{path}:{node.lineno}"
+            assert not (isinstance(node.func, ast.Name) and name == "open" and len(node.args) == 1), (
+                f"{path}:{node.lineno}"
+            )

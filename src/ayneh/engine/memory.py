@@ -27,7 +27,7 @@ def machine_bytes(device: torch.device) -> float:
     found = [float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
     for path in LIMITS:
         with suppress(OSError, ValueError):  # absent, or "max"
-            found.append(float(Path(path).read_text()))
+            found.append(float(Path(path).read_text(encoding="utf-8")))
     soft = resource.getrlimit(resource.RLIMIT_AS)[0]
     return min([*found, *([float(soft)] if soft != resource.RLIM_INFINITY else [])])
 

@@ -50,7 +50,7 @@ import json, torch
 from safetensors.torch import load_file
 from ayneh.config import from_dict
 from ayneh.engine.match import nets_of
-about = json.load(open("config.json"))
+about = json.load(open("config.json", encoding="utf-8"))
 gen, dis = nets_of(from_dict(about["config"], "config.json"), ({channels}, {size}, {size}), torch.device("cpu"))
 gen.module.load_state_dict(load_file("generator.safetensors"))
 gen.module.eval()
