@@ -129,7 +129,7 @@ def test_a_mat_file_counts_its_images_last_unless_that_axis_is_short(
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (np.zeros((28, 28), np.uint8), r"the shape \(28, 28\)"),
+        (np.zeros((28, 28), np.uint8), r"the shape \(28, 28\), which is one image"),
         (np.zeros((8, 8, 10), np.uint8), "8 images of 8 rows and 10 columns, or, in MATLAB's order, 10 images of 8x8"),
         (np.zeros((64, 48, 3), np.uint8), r"one image \(H, W, C\) in colour"),
         (np.add.outer(np.arange(50), np.arange(64)).astype(np.uint8), "looks like one image"),
@@ -297,6 +297,15 @@ def test_labels_that_are_left_out_are_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", images=GREY, labels=CLASSES * 0)
     assert of(tmp_path / "b.npz").classes is None
     assert "all labels are 0, which makes no classes" in of(tmp_path / "b.npz").understood
+
+
+@pytest.mark.parametrize(("name", "said"), [("x_train", False), ("x_test", True), ("test_images", True)])
+def test_one_half_alone_is_divided(tmp_path: Path, name: str, said: bool) -> None:
+    np.savez(tmp_path / "a.npz", **{name: GREY})
+    images = of(tmp_path / "a.npz")
+    assert same(images, GREY)
+    assert ("is divided, since there are no other images" in images.understood) == said
+    assert 0 < len(of(tmp_path / "a.npz", "test").pixels) < 15
 
 
 def test_the_test_images_are_the_same_whatever_is_added(tmp_path: Path) -> None:

@@ -146,6 +146,8 @@ def _possible_grey(shape: Shape, where: str, n: int | None, matlab: bool) -> lis
 
 def _unclear(orders: list[Order], shapes: list[Shape], where: str) -> str:
     shape = _all(shapes)
+    if len(shapes[0]) == 2 and shapes[0][0] == shapes[0][1]:
+        return f"{where} has the shape {shape}, which is one image or as many rows as pixels: {USUAL}."
     if len(shapes[0]) != 4:
         return f"{where} has the shape {shape}: {USUAL}."
     which = "both of" if orders else "neither of"

@@ -49,6 +49,8 @@ def choose(entries: Mapping[str, Entry], where: str) -> tuple[list[Chosen], list
     else:
         half = next(half for half in ("", "train", "test", "val") if half in images)
         parts = [Chosen("", images[half], labels.get(half) or labels.get(""))]
+        if half in ("test", "val"):
+            notes.append(f"{images[half].name} is divided, since there are no other images")
         if parts[0].labels is None and re.fullmatch(r"arr_\d+", parts[0].images.name):
             parts = [Chosen("", parts[0].images, _only_labels(entries, parts[0].images))]
     used = {entry.name for part in parts for entry in (part.images, part.labels) if entry}
