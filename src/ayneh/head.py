@@ -44,7 +44,7 @@ class Head:
     sha256: str | None = None  # of names and bytes of the tensors alone; today's files are sealed as a whole
     seal: str | None = None
     data: Origin | None = None  # earlier versions did not write it
-    line: dict[str, Any] | None = None  # of metrics, at an epoch's end: a kill may come before it is in metrics.jsonl
+    line: dict[str, Any] | None = None  # of metrics, at an epoch's end, where a kill may come before it is written
 
     def __post_init__(self) -> None:
         for name, value in (("step", self.step), ("meter_steps", self.meter_steps)):

@@ -248,3 +248,12 @@ def test_the_best_of_a_resumed_run_is_that_of_an_uninterrupted_one_however_slow_
     assert all("scores" in line for run in runs for line in run.lines())
     assert len({run.checkpoints.step_of("best") for run in runs}) == 1
     assert runs[0].checkpoints.step_of("best") is not None
+
+
+def test_the_bytes_of_checkpoints_follow_from_the_run_alone(ayneh, tmp_path, tiny):
+    for name in ("a", "b"):
+        assert ayneh("train", "digits", *tiny, *SCORED, "--epochs", 2, "--quiet", "--out", tmp_path / name)[0] == 0
+    ours, theirs = (
+        {path.name: path.read_bytes() for path in (tmp_path / name / "checkpoints").iterdir()} for name in ("a", "b")
+    )
+    assert ours == theirs

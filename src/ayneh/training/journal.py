@@ -30,6 +30,8 @@ from ayneh.record import Record, of_replicas
 from ayneh.training.board import Board
 from ayneh.training.scorer import Scorer, total
 
+CLOCK = ("images_per_s", "wall_s")  # of a line, and not of the run: a checkpoint's bytes follow from the run alone
+
 
 @dataclass(frozen=True)
 class Habits:
@@ -132,7 +134,10 @@ class Journal:
         """
         if step <= complete or step % self.steps_per_epoch:
             return None
-        return dict(lines[-1]) if lines and lines[-1]["step"] == step else line
+        if lines and lines[-1]["step"] == step:
+            return dict(lines[-1])
+        clock = {name: lines[-1][name] if lines else 0.0 for name in CLOCK}  # when it ended nobody wrote down
+        return line and clock | line
 
     def _best_of(self, lines: list[dict[str, Any]]) -> float:
         """The mean Fréchet distance of the best checkpoint; infinite if there is none, or a rescue gave it up."""
@@ -209,7 +214,8 @@ class Journal:
         rows = {name: value[self.rows.start : self.rows.stop] for name, value in now.tensors().items()}
         self.record.checkpoints.write(
             name, now.moment.step, self.config, now.match.image_shape, rows, now.meter_steps, self.origin,
-            self.line if now.moment.epoch_ended else None,
+            {name: value for name, value in self.line.items() if name not in (*CLOCK, "scores")}
+            if now.moment.epoch_ended else None,
         )  # fmt: skip
         for words in self.record.discard_replaced():
             self.say(words)
