@@ -91,14 +91,15 @@ def judge_of(data: Data, run: Path | None = None, say: Say = silent, flag: str =
     from ayneh.judge.verdict import Judge
 
     train, test = read_images(data, "train", run, say, flag), read_images(data, "test", run, flag=flag)
-    nets = nets_of(data, train, run)
+    nets = nets_of(data, train, len(test.pixels), run)
     return Judge(data.name, nets, train.pixels, test.pixels, cache_folder() / "floors", test.labels)
 
 
-def nets_of(data: Data, train: Images, run: Path | None = None) -> dict[str, FeatureNet]:
+def nets_of(data: Data, train: Images, tests: int, run: Path | None = None) -> dict[str, FeatureNet]:
     """The panel shipped for this data set, or the one that `ayneh judge train` made from all of its training images.
 
-    Of a data set with a panel, one that was trained for images resized as here comes first.
+    Of a data set with a panel, one that was trained for images resized as here comes first. tests: number of test
+    images. Raises UserError if there is none, with the command that trains it, or why there cannot be one.
     """
     from ayneh.judge import trained
     from ayneh.judge.features import PANELS, shipped
@@ -110,6 +111,8 @@ def nets_of(data: Data, train: Images, run: Path | None = None) -> dict[str, Fea
         return nets
     if data.name in PANELS:
         return {net: shipped(net) for net in PANELS[data.name].names}
+    if words := trained.too_few(len(whole.pixels), tests):
+        raise UserError(f"There is no judge for {data.name}, and none can be trained: {words}")
     raise UserError(
         f"There is no judge for {data.name} as it is now (nor does one count whose training was cut short): train one "
         f"with `{training_command(data, run)}`."

@@ -135,7 +135,7 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path, labels: np.ndarray) 
 
 def test_an_array_too_small_for_a_test_split_says_so(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", PIXELS[:9])
-    with pytest.raises(UserError, match="no image for the split 'test'"):
+    with pytest.raises(UserError, match="no image to test: add images"):
         load(f"npz:{tmp_path / 'a.npy'}", "test")
 
 

@@ -202,3 +202,14 @@ def test_a_named_data_set_cannot_have_moved(own_run, ayneh):
     assert status == 2
     assert "was trained on digits" in err
     assert ayneh("evaluate", own_run, "--data", "digits", "--n", "30", "--quiet")[0] == 0
+
+
+def test_too_few_images_for_any_judge_are_said_without_a_command_that_fails(tmp_path, ayneh):
+    np.save(tmp_path / "few.npy", load("digits", "train", limit=60).pixels.numpy())
+    run = tmp_path / "run"
+    flags = ["--data.name", f"file:{tmp_path / 'few.npy'}", "--data.resize", "None", *TRAIN, "--batch", "20"]
+    assert ayneh("train", "digits", *flags, "--out", run)[0] == 0
+    status, _, err = ayneh("evaluate", run, "--quiet")
+    assert status == 2
+    assert "none can be trained" in err
+    assert "judge train" not in err

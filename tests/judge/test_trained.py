@@ -30,7 +30,7 @@ def test_a_trained_judge_is_found_with_all_its_nets_and_says_how_long_it_takes(t
     nets = trained.find(tmp_path / "judge", 10)
     assert list(nets) == list(measured) == ["cnn-0", "cnn-1", "cnn-2", "random"]
     assert nets["cnn-0"].accuracy == measured["cnn-0"]
-    assert re.search(r"3 classifiers, 2 epochs of 256 images each: .* on this machine", said[0])
+    assert re.search(r"3 classifiers, 2 epochs of 256 images: .* on this machine", said[0])
     assert any(words.startswith("cnn-1, 2 of 3: epoch 2/2") for words in said)
 
 
@@ -124,6 +124,13 @@ def test_labels_that_teach_nothing_are_left_out_with_a_word(tmp_path, digits, la
 
 def test_too_few_images_to_test_on_are_refused_before_the_training(tmp_path, digits):
     few = digits[0], load("digits", "test", limit=12)
-    with pytest.raises(UserError, match="and 20 to test on, where digits has 12"):
+    with pytest.raises(
+        UserError, match="256 images to train on and 12 to test on, and 128 and 20 are the least. Say how many"
+    ):
         train(tmp_path, few)
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_without_labels_128_images_are_enough(tmp_path, digits):
+    few = load("digits", "train", limit=130), digits[1]
+    assert list(train(tmp_path, few, labels=None)) == ["simclr", "random"]

@@ -3,6 +3,7 @@
 import pytest
 
 from ayneh.config import Data
+from ayneh.data.sources import load
 from ayneh.errors import UserError
 from ayneh.evaluation import judge_of
 from ayneh.judge.verdict import Judge
@@ -97,3 +98,11 @@ def test_images_that_no_judge_reads_are_named_before_the_first_step(ayneh, tmp_p
     told = [line.startswith("Training goes on without scores. The judge reads 28 pixels; ") for line in lines]
     assert sum(told) == 1
     assert told.index(True) < next(i for i, line in enumerate(lines) if line.startswith("epoch: 0"))
+
+
+@pytest.mark.parametrize(("size", "warned"), [(4, True), (12, False)])
+def test_a_judge_that_cannot_read_the_data_is_warned_of_before_the_first_step(size, warned):
+    said: list[str] = []
+    data = Data("digits", resize=size)
+    Scorer(judge_of(data), 100, said.append).rehearse(load("digits", "train", resize=size).pixels, 16)
+    assert any(words.startswith("Warning: digits-cnn-0 reads") for words in said) == warned

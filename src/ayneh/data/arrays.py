@@ -92,7 +92,7 @@ def read_arrays(
         how = f"{'a tenth' if share is None else f'{share:.3g} of them'}, by content"
     chosen = side(is_test, split)
     if len(chosen) == 0:
-        raise UserError(f"{path} has no image for the split {split!r}: take the split 'all', or add images.")
+        raise UserError(f"{path} has no image to {split}{' on' if split == 'train' else ''}: add images.")
     everything = pixels[0] if len(pixels) == 1 else np.concatenate(pixels)
     taken = everything if len(chosen) == len(everything) else everything[chosen]
     targets = np.concatenate(labels.parts)[chosen] if labels and labels.parts else None

@@ -16,7 +16,7 @@ from torch import Tensor
 from ayneh.errors import UserError
 from ayneh.files import locked, write_json
 from ayneh.judge.features import FeatureNet, load, save
-from ayneh.judge.training import SEEDS, accuracy, forecast, panel
+from ayneh.judge.training import BATCH, SEEDS, accuracy, forecast, panel
 from ayneh.judge.verdict import LEAST
 from ayneh.reading import json_in, typed
 
@@ -68,14 +68,8 @@ def train(
     process trains the same judge.
     """
     labels = of_use(labels, say)
-    least = 128 if labels is not None else 256
-    if len(images) < least or len(test[0]) < LEAST:
-        labelled = "labelled" if labels is not None else "unlabelled"
-        raise UserError(
-            f"A judge cannot be trained on {len(images)} images: give it at least {least} {labelled} ones to train on "
-            f"and {LEAST} to test on, where {data} has {len(test[0])}. Add images; where there are enough in all, "
-            "--data.test SHARE in training (--test SHARE here) says how many are to test."
-        )
+    if words := too_few(len(images), len(test[0])):
+        raise UserError(f"A judge of {data} cannot be trained: {words}")
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock", f"Another process trains the judge of {data}: wait until it is done."):
         say(forecast(images, labels, classes, epochs))
@@ -92,6 +86,16 @@ def train(
             if old.name not in {member.file for member in members}:
                 old.unlink(missing_ok=True)
     return measured
+
+
+def too_few(images: int, test: int) -> str:
+    """Why so many images to train and to test on are not enough for a judge, and what to do; empty if they are."""
+    if images >= BATCH and test >= LEAST:
+        return ""
+    words = f"it has {images:,} images to train on and {test:,} to test on, and {BATCH} and {LEAST} are the least."
+    if images + test < BATCH + LEAST:
+        return f"{words} Add images."
+    return f"{words} Say how many are to test with --test SHARE here, and with --data.test SHARE in training."
 
 
 def of_use(labels: Tensor | None, say: Say) -> Tensor | None:

@@ -89,6 +89,11 @@ def _minimise(
             total = 0.0
 
 
+def batch_of(n: int, labelled: bool) -> int:
+    """Images in a batch of a net that is trained on n."""
+    return BATCH if labelled or n < BATCH_OF_PAIRS else BATCH_OF_PAIRS
+
+
 def _check_enough(n: int, batch: int) -> None:
     if n < batch:
         raise UserError(f"A judge cannot be trained on {n} images: give it at least {batch}.")
@@ -119,7 +124,7 @@ def _prefixed(what: str, report: Report) -> Report:
 
 def forecast(pixels: Tensor, labels: Tensor | None, classes: int | None, epochs: int) -> str:
     """How long `panel` takes on this machine, by a few steps of its first net, as a sentence."""
-    batch = BATCH_OF_PAIRS if labels is None else BATCH
+    batch = batch_of(len(pixels), labels is not None)
     few, size = pixels[: MEASURED * batch], pixels.shape[-1]
     begin = time.perf_counter()
     if labels is None:
@@ -132,7 +137,8 @@ def forecast(pixels: Tensor, labels: Tensor | None, classes: int | None, epochs:
     minutes = nets * epochs * (len(pixels) // batch) * seconds_a_step / 60
     about = f"about {minutes:.0f} minutes" if minutes >= 1.5 else "about a minute" if minutes > 0.5 else "seconds"
     what = f"{nets} classifiers" if labels is not None else "an encoder (there are no labels)"
-    return f"training {what}, {epochs} epochs of {len(pixels):,} images each: {about} on this machine"
+    passes = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    return f"training {what}, {passes} of {len(pixels):,} images: {about} on this machine"
 
 
 def _silent(_: str) -> None:
@@ -158,7 +164,7 @@ def train_classifier(
 
 def train_encoder(pixels: Tensor, size: int, *, seed: int, epochs: int, report: Report = print) -> FeatureNet:
     """SimCLR (Chen et al. 2020): two views of one image get similar features, views of two images do not."""
-    batch, temperature = BATCH_OF_PAIRS, 0.2
+    batch, temperature = batch_of(len(pixels), False), 0.2
     _check_enough(len(pixels), batch)
     gen = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)

@@ -28,8 +28,14 @@ class Scorer:
         self.spent_s, self.warned = 0.0, False
 
     def rehearse(self, pixels: Tensor, size: int) -> None:
-        """Score real images in a frame of ``size``, as samples are later. Raises what the judge raises."""
+        """Score real images in a frame of ``size``, as samples are later. Raises what the judge raises.
+
+        A line warns of a classifier that cannot read real images of this size.
+        """
         self.judge.quick(put(pixels[: self.TRIED].cpu(), size))
+        reading = self.judge.reading()
+        if self.say and reading and not reading.trusted:
+            self.say(reading.words())
 
     def attempt(self, samplers: Sequence[Sampler], seconds: float) -> Scores | None:
         """`score`; None, and a sentence, if it fails. seconds: of training so far, for a word on what scores cost."""
