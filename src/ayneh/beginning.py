@@ -21,7 +21,7 @@ def begun(folder: Path, config: Config, engine: dict[str, Any], overwrite: bool)
     overwrite: a run that is there is set aside until the new one has a checkpoint; it comes back if that ends
     before. Raises UserError if the folder is taken, or another process trains in it.
     """
-    with Record(folder).locked():
+    with Record(folder).locked("wait for it or choose another --out"):
         refuse_taken(folder, config, overwrite)
         try:
             if Record(folder).exists():

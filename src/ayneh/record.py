@@ -135,14 +135,13 @@ class Record:
         return formatted(self._config, FORMAT, "the config of a run")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, advice: str = "wait for it") -> Iterator[None]:
         """Keep other processes from training in this folder, and end what a killed one has left here.
 
-        Raises UserError if another process trains here.
+        Raises UserError, with this advice, if another process trains here.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        refusal = f"Another process is training in {self.folder}; wait for it or choose another --out."
-        with locked(self.folder / LOCK, refusal):
+        with locked(self.folder / LOCK, f"Another process is training in {self.folder}; {advice}."):
             for words in aside.settle(self.folder):
                 say(words)
             for place in (self.folder, self.samples, self.checkpoints.folder):

@@ -179,7 +179,7 @@ def test_two_processes_cannot_train_in_one_folder(ayneh, own_run):
     with Record.open(own_run).locked():
         status, _, err = ayneh("resume", own_run)
     assert status == 2
-    assert "Another process is training" in err
+    assert f"Another process is training in {own_run}; wait for it." in err
 
 
 def test_a_nan_stops_names_its_steps_and_keeps_the_good_checkpoint(ayneh, tmp_path, tiny):
