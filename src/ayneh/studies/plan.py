@@ -100,14 +100,18 @@ def from_dict(values: Any, where: str) -> Study:
             if name not in (allowed := [f.name for f in dataclasses.fields(_Asked)]):
                 raise UserError(f"{where}: asks[{number}]: {unknown('field of a comparison', name, allowed)}")
     file = typed(values, _File, where)
-    return Study(
-        **{name: getattr(file, name) for name in fields - {"set", "arms", "factors", "swaps", "asks"}},
-        set=_flat(file.set),
-        arms={arm: _flat(changes) for arm, changes in file.arms.items()},
-        factors={name: _levels(name, levels, where) for name, levels in _factors(file.factors).items()},
-        swaps={name: _flat(changes) for name, changes in file.swaps.items()},
-        asks=tuple(Ask(ask.arm, ask.reference, ask.question) for ask in file.asks),
-    )
+    factors = {name: _levels(name, levels, where) for name, levels in _factors(file.factors).items()}
+    try:
+        return Study(
+            **{name: getattr(file, name) for name in fields - {"set", "arms", "factors", "swaps", "asks"}},
+            set=_flat(file.set),
+            arms={arm: _flat(changes) for arm, changes in file.arms.items()},
+            factors=factors,
+            swaps={name: _flat(changes) for name, changes in file.swaps.items()},
+            asks=tuple(Ask(ask.arm, ask.reference, ask.question) for ask in file.asks),
+        )
+    except UserError as error:  # it begins with the study's name
+        raise UserError(f"{where}: {str(error).removeprefix(f'{file.name}: ')}") from error
 
 
 def _refuse_no_table(value: Any, where: str) -> None:
