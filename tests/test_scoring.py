@@ -86,8 +86,9 @@ def test_a_border_that_is_not_black_in_one_image_is_not_cut():
     middle = as_the_data(images, judge(), middle=8)
     assert torch.equal(middle.pixels, images[..., 2:10, 2:10])
     assert "The middle 8x8 of 12x12 pixels" in middle.notes[0]
-    with pytest.raises(UserError, match="does not fit"):
-        as_the_data(images, judge(), middle=13)
+    for nonsense in (13, 0, -1):
+        with pytest.raises(UserError, match=f"--middle is {nonsense}; the images have 12 pixels a side"):
+            as_the_data(images, judge(), middle=nonsense)
 
 
 def test_channels_are_converted_where_nothing_is_lost_and_a_line_says_so():

@@ -40,6 +40,10 @@ def as_the_data(images: Tensor, judge: Judge, middle: int | None = None) -> Alik
             f"The images are {height}x{width} pixels and the judge of {judge.data} reads squares: --resize {side} "
             "takes the central square of each and scales it."
         )
+    if middle is not None and not 1 <= middle <= height:
+        raise UserError(
+            f"--middle is {middle}; the images have {height} pixels a side: it must lie between 1 and that."
+        )
     if middle is not None:
         images = take(images, middle)
         notes += (f"The middle {middle}x{middle} of {height}x{height} pixels are judged.",)
