@@ -95,7 +95,7 @@ class Ledger:
                 raise UserError(f"{self.folder} was played with {name} {old}, not {new}: {advice}")
         new_runs = {run.place: run for run in study.runs()}
         for run in self.runs:
-            if not (self.folder / run.place).exists():
+            if not Record(self.folder / run.place).exists():
                 continue
             if run.place not in new_runs:
                 raise UserError(
