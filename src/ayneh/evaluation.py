@@ -119,6 +119,21 @@ def nets_of(data: Data, train: Images, tests: int, run: Path | None = None) -> d
     )
 
 
+def has_judge(data: Data, run: Path | None = None) -> bool:
+    """Whether the images of a run can be scored as they are."""
+    from ayneh.judge.features import PANELS
+    from ayneh.judge.stacked import STACKED
+
+    if data.name in (*PANELS, STACKED):
+        return True
+    try:
+        train, test = (read_images(data, split, run) for split in ("train", "test"))
+        nets_of(data, train, len(test.pixels), run)
+    except UserError:
+        return False
+    return True
+
+
 def training_command(data: Data, run: Path | None = None) -> str:
     """The command that trains the judge of these data. run: a run on them, if its folder is there."""
     if run is not None and run.is_dir():

@@ -49,11 +49,11 @@ def test_each_message_leads_to_the_next_command(ayneh, photographs, tmp_path, mo
     (run,) = (tmp_path / "runs").iterdir()
     assert (run / "samples" / "epoch-0000.png").is_file()
 
-    evaluate, explore = commands(err)[-2:]
-    assert evaluate[0] == "evaluate"
+    judge, explore = commands(err)[-2:]
+    evaluate = ["evaluate", judge[-1]]
     status, _, err = ayneh(*evaluate)
     assert status == 2  # there is no judge yet
-    (judge,) = commands(err)
+    assert commands(err) == [judge]
     status, _, err = ayneh(*judge, "--epochs", 1)
     assert status == 0, err
     assert err.count("folder:") == 1
@@ -88,3 +88,9 @@ def test_a_verb_that_reads_a_run_s_images_says_once_what_it_understood(ayneh, ow
     assert "to train" not in out
     if verb != "diagnose":
         assert "to train" not in ayneh(verb, own_run, *VERBS[verb], "--quiet")[2]
+
+
+def test_a_run_on_digits_can_be_scored_at_once(ayneh, tiny, tmp_path):
+    status, _, err = ayneh("train", "digits", *tiny, "--epochs", 1, "--out", tmp_path / "run")
+    assert status == 0, err
+    assert commands(err)[-2:] == [["evaluate", str(tmp_path / "run")], ["explore", str(tmp_path / "run")]]

@@ -54,8 +54,19 @@ def train(
     engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
     with begun(folder, config, engine, overwrite) as record:
         fit(record, record.config(), match, None, terminal, origin)
-    run = shlex.quote(str(folder))
-    terminal.say(f"Next: `ayneh evaluate {run}` scores it, `ayneh explore {run}` opens it in a browser.")
+    if not quiet:
+        terminal.say(_next(folder, record.config()))
+
+
+def _next(run: Path, config: Config) -> str:
+    """The commands that a finished run leads to."""
+    from ayneh.evaluation import has_judge
+
+    place = shlex.quote(str(run))
+    score = f"`ayneh evaluate {place}` scores it"
+    if not has_judge(config.data, run):
+        score = f"`ayneh judge train {place}` makes the nets that score it"
+    return f"Next: {score}, `ayneh explore {place}` opens it in a browser."
 
 
 def resume(
