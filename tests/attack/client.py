@@ -40,8 +40,8 @@ class Server:
 
         assert wait_for(up, 60), self.child.said()
 
-    def ask(self, request: bytes) -> bytes | None:
-        """What it answers to these bytes until it closes the connection; None if it does not close it in time."""
+    def ask(self, request: bytes, whole: bool = True) -> bytes | None:
+        """What it answers until it closes the connection; None if it does not in time. whole: the request is."""
         answer, end, ended = b"", time.monotonic() + PATIENCE_S, False
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as line:
             with contextlib.suppress(OSError):
@@ -53,7 +53,7 @@ class Server:
                         return answer
                     answer += part
                 except TimeoutError:
-                    if not ended:  # it may wait for more of a broken request: there is none
+                    if not whole and not ended:  # it may wait for more of a broken request: there is none
                         line.shutdown(socket.SHUT_WR)
                     ended = True
             return None
@@ -98,7 +98,7 @@ def _requests(row: Row, server: Server, chance: random.Random, root: Path, n: in
     for number in range(n):
         request, own = made_up(chance, server.port)
         row.n += 1
-        answer = server.ask(request)
+        answer = server.ask(request, own)
         if answer is None:
             row.fail("slow", f"number {number}, no answer in {PATIENCE_S} s: {request[:200]!r}")
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,6 +21,11 @@ class Row:
     failures: Counter[str] = field(default_factory=Counter)  # by kind: lost, silent, traceback, leak, slow, memory
     examples: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    def line(self) -> str:
+        """What was counted so far."""
+        failed = ", ".join(f"{n} {kind}" for kind, n in self.failures.items()) or "0 failures"
+        return f"{self.what}: {self.n:,} in {self.seconds:.0f} s, {failed}"
 
     def fail(self, kind: str, words: str) -> None:
         """Count a failure; the first of them are kept in words."""
@@ -41,6 +47,7 @@ class Tally:
         now, self._clock = self._clock, time.perf_counter()
         if self._current:
             self._current.seconds += self._clock - now
+            print(f"{self.attacker}, {self._current.line()}", file=sys.stderr, flush=True)
         self._current = self.rows.setdefault(what, Row(what))
         return self._current
 
@@ -58,7 +65,6 @@ class Tally:
         self.close()
         lines = []
         for row in self.rows.values():
-            failed = ", ".join(f"{n} {kind}" for kind, n in row.failures.items()) or "0 failures"
-            lines += [f"{self.attacker}, {row.what}: {row.n:,} in {row.seconds:.0f} s, {failed}"]
+            lines += [f"{self.attacker}, {row.line()}"]
             lines += [f"  {example}" for example in row.examples]
         return "\n".join(lines)
