@@ -243,3 +243,10 @@ def test_a_full_disk_ends_in_one_line_and_the_checkpoint_stays(ayneh, tmp_path, 
         assert damaged == []
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)  # tensors of the checkpoint are mapped from it
+
+
+def test_the_sentence_on_a_value_of_a_million_letters_is_short(ayneh):
+    status, _, err = ayneh("x" * 1_000_000)
+    assert status == 2
+    assert err.startswith("ayneh: There is no verb called 'xxx")
+    assert len(err) < 2000

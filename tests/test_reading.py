@@ -70,6 +70,14 @@ def test_what_is_no_json_object_is_one_sentence(tmp_path, content, words):
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize("content", [r'{"a": {"b": "\ud800"}}', r'{"a": {"\udfff": 1}}'])
+def test_half_of_a_letter_is_refused(tmp_path, content):
+    path = tmp_path / "values.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"values.json: a.* is \"\\u.* it must be text \(this has half of a letter\)"):
+        json_in(path)
+
+
 def test_a_folder_a_pipe_and_a_huge_file_are_not_read(tmp_path, monkeypatch):
     (tmp_path / "folder").mkdir()
     with pytest.raises(UserError, match="is a folder; it should be a text file"):

@@ -41,6 +41,7 @@ VERBS = {  # verb -> (module in jobs, function, what it does)
 }
 
 DEFAULT = "digits"  # preset
+LONGEST = 1500  # letters of an error's sentence
 OFTEN = (  # settings that are changed most often, in the help of `train`
     *("epochs", "batch", "seed", "seeds", "data.name", "data.resize", "prior.name", "net.name", "net.width"),
     *("rules.loss", "rules.penalty", "rules.gamma", "rules.dropout", "optimizer.lr"),
@@ -161,7 +162,10 @@ def first_screen(name: str, config: Config) -> str:
 def _say(error: UserError | Stopped) -> int:
     """Print the sentence; the exit status."""
     with suppress(OSError):  # the terminal was closed
-        print(f"ayneh: {plain(error)}", file=sys.stderr)
+        words = plain(error)
+        if len(words) > LONGEST:  # a name or a value of thousands of letters
+            words = f"{words[: LONGEST // 2]} ... {words[-LONGEST // 2 :]}"
+        print(f"ayneh: {words}", file=sys.stderr)
     return 2 if isinstance(error, UserError) else 1
 
 

@@ -25,6 +25,7 @@ NUMBER = r"(?:\d{4}|[1-9]\d{4,})"  # of an epoch, in names
 NAMES = rf"(?:epoch-{NUMBER}|{HEALTHY}-{NUMBER}|{INTERRUPTED}|{BEST})\.safetensors"
 OURS = rf"{NAMES}|epoch-{NUMBER}(?:-replica-\d+)?\.png"  # checkpoints and pictures
 LARGEST_HEADER = 64 * 2**20  # bytes
+LONGEST = 300  # letters of a reason that a library gives
 
 
 class Damaged(UserError):
@@ -59,7 +60,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         blob = _readable(path).read_bytes()
         head, tensors = _head(path, blob[8 : 8 + int.from_bytes(blob[:8], "little")]), load(blob)
     except (SafetensorError, OSError) as error:
-        raise Damaged(f"The checkpoint {path} is damaged ({error}).") from error
+        raise Damaged(f"The checkpoint {path} is damaged ({str(error)[:LONGEST]}).") from error
     whole = sealed.holds(blob)
     if whole is None and head.sha256 is not None:  # of an earlier version
         whole = _digest(tensors) == head.sha256

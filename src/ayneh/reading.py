@@ -25,6 +25,7 @@ T = TypeVar("T")
 LARGEST = 64 * 2**20  # bytes of a file of settings or results; a run of years writes less
 DEEPEST = 60  # objects and lists within one another
 SHOWN = 60  # letters of a value in a message
+HALF = re.compile("[\ud800-\udfff]")  # a surrogate: JSON may hold one as an escape, no encoding writes it
 FAULT = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.S)
 EXPECTED = re.compile(r"Expected `(?P<kinds>[\w |]+)`(?: of length (?P<length>\d+))?, got.*")
 WORDS = {
@@ -160,15 +161,18 @@ def _parsed(parse: Callable[[], Any], where: str, form: str) -> Any:
 
 
 def _refuse_nonsense(value: Any, where: str, name: str, depth: int) -> None:
-    """Raise UserError for numbers that no field has, and for nesting that no file has."""
+    """Raise UserError for numbers and text that no field has, and for nesting that no file has."""
     if depth > DEEPEST:
         raise UserError(f"{where}: {name[:SHOWN]}... is nested too deep: at most {DEEPEST} objects or lists.")
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{where}: {name} is {value}; it must be a finite number.")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise UserError(f"{where}: {name} is {shown(value)}; it must be a number that fits in 64 bits.")
+    if isinstance(value, str) and HALF.search(value):
+        raise UserError(f"{where}: {name} is {json.dumps(value)[:SHOWN]}; it must be text (this has half of a letter).")
     if isinstance(value, dict):
         for key, part in value.items():
+            _refuse_nonsense(key, where, f"a field of {name}" if name else "a field", depth)
             _refuse_nonsense(part, where, f"{name}.{key}".lstrip("."), depth + 1)
     elif isinstance(value, list):
         for index, part in enumerate(value):

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: a forked child has one thread
+os.environ["AYNEH_DEBUG"] = "1"  # errors that are not foreseen show their tracebacks, which are failures
 
 
 def main() -> int:
