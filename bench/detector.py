@@ -13,7 +13,7 @@ from ayneh.doctor.courses import Course
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.findings import Symptom
 from ayneh.doctor.symptoms import SYMPTOMS, measured
-from ayneh.record import Record
+from ayneh.record.record import Record
 from ills import ARMS
 
 FAR, NEAR = 4.0, 2.0  # times the usual distance: ill from here on, healthy up to there

@@ -26,12 +26,12 @@ from ayneh.engine.loop import Moment
 from ayneh.engine.match import Match
 from ayneh.engine.sampler import Sampler
 from ayneh.evaluation import judge_of
-from ayneh.files import atomically
+from ayneh.files.whole import atomically
 from ayneh.game.frame import levels
 from ayneh.judge.verdict import Judge
 from ayneh.presets import PRESETS
-from ayneh.record import Record
-from ayneh.terminal import Clock
+from ayneh.record.record import Record
+from ayneh.terminal.progress import Clock
 from ayneh.training.journal import Journal, usual
 from ayneh.training.play import Play
 from ayneh.training.scorer import Scorer

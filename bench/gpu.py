@@ -34,7 +34,7 @@ from ayneh.errors import UserError
 from ayneh.evaluation import judge_of
 from ayneh.jobs.train import train
 from ayneh.presets import PRESETS
-from ayneh.record import Record
+from ayneh.record.record import Record
 from plain import in_memory, plain_loop
 
 MIRROR = PRESETS["mirror"].config

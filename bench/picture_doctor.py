@@ -10,7 +10,7 @@ import numpy as np
 
 from ayneh.doctor.doctor import Doctor
 from ayneh.pictures import load_png
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 SHOWN = 4  # pictures a run
 COLOURS = {"severe": "#c0392b", "warning": "#e0a030", "note": "#8090a0"}

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 
 from ayneh.engine.sampler import sampler_of
 from ayneh.pictures import grid
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 COLUMNS, SHOWN = 3, 50
 TITLE = ("fd", "precision", "coverage", "modes")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ayneh.doctor.courses import SCORES
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 OUT = Path(__file__).parent.parent / "tests" / "doctor" / "records"
 MOST = 100  # lines

@@ -66,8 +66,8 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
     from ayneh.engine.inline import Inline
     from ayneh.jobs import train
     from ayneh.presets import PRESETS
-    from ayneh.record import RESCUES, Record
-    from ayneh.terminal import Terminal
+    from ayneh.record.record import RESCUES, Record
+    from ayneh.terminal.progress import Terminal
     from ayneh.training.fit import fit
     from ayneh.training.scorer import Scorer
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 PICTURE = Path(__file__).parent.parent / "docs" / "figures" / "stacked.png"
 

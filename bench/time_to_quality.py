@@ -25,7 +25,7 @@ from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.sampler import sampler_of
 from ayneh.evaluation import judge_of
 from ayneh.presets import PRESETS
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 RESULTS = Path(__file__).parent / "time_to_quality.json"
 PICTURE = Path(__file__).parent.parent / "docs" / "figures" / "time-to-quality.png"

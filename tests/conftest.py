@@ -156,7 +156,7 @@ def observed():
 
 def comparable(found: dict) -> dict:
     """What was observed in today's form; of scores what older ones have too: no intervals, no warnings."""
-    from ayneh import older
+    from ayneh.files import older
 
     def bare(score: dict | None) -> dict | None:
         return score and {name: score[name] for name in ("value", "n", "protocol")}

@@ -236,7 +236,7 @@ def test_a_full_disk_ends_in_one_line_and_the_checkpoint_stays(ayneh, tmp_path, 
         last = err.strip().splitlines()[-1]
         assert last.startswith(f"ayneh: No disk space left for {disk / 'run'} at step")
         assert "Traceback" not in err
-        from ayneh.record import Record
+        from ayneh.record.record import Record
 
         checkpoint, damaged = Record.open(disk / "run").checkpoints.newest()
         assert checkpoint is not None

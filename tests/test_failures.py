@@ -10,7 +10,7 @@ import pytest
 
 import ayneh.jobs.show as show_job
 from ayneh.errors import SYSTEM, Stopped, UserError, of_system
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 
 def one_line(err: str) -> str:

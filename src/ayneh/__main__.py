@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ayneh import __version__
 from ayneh.errors import Stopped, UserError, of_memory, of_system, unknown
-from ayneh.text import plain, prepare
+from ayneh.terminal.text import plain, prepare
 
 if TYPE_CHECKING:  # `ayneh --help` takes 0.04 s: each verb is imported when it is called
     from ayneh.config import Config
@@ -94,7 +94,7 @@ def sentence_of(error: Exception, args: Sequence[str]) -> UserError | Stopped:
 def _write_report(error: Exception, args: Sequence[str]) -> Path:
     """Write the traceback, the command and the versions into the cache folder, or into that for temporary files."""
     from ayneh.evaluation import cache_folder
-    from ayneh.files import atomically
+    from ayneh.files.whole import atomically
 
     parts = [f"ayneh {__version__}, Python {sys.version}", sys.platform, shlex.join(["ayneh", *args]), ""]
     text = "\n".join(parts) + "\n" + "".join(traceback.format_exception(error))

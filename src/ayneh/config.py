@@ -14,11 +14,11 @@ from functools import cache
 from math import isfinite
 from typing import Annotated, Any
 
-from ayneh import older
 from ayneh.bounds import HUGE, MANY, SPAN, Range, written
 from ayneh.dataset import Data
 from ayneh.errors import UserError, unknown
-from ayneh.reading import typed
+from ayneh.files import older
+from ayneh.files.reading import typed
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import platformdirs
 
 from ayneh.config import Data
 from ayneh.errors import UserError
-from ayneh.head import Origin
+from ayneh.record.head import Origin
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor

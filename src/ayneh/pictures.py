@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ayneh.errors import UserError
-from ayneh.files import atomically
-from ayneh.reading import plain_file
+from ayneh.files.reading import plain_file
+from ayneh.files.whole import atomically
 
 GREY_OF_GAPS = 48  # darker than any stroke, lighter than the black ground, so that the borders of images show
 GREY_OF_TEXT = 230

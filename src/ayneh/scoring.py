@@ -13,14 +13,14 @@ from ayneh.config import Data
 from ayneh.dataset import KINDS, AsRead
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, cache_folder, judge_of, origin_of, read_images, silent, training_command
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor
 
-    from ayneh.checkpoint import Checkpoint
     from ayneh.judge.report import Report
     from ayneh.judge.verdict import Judge
+    from ayneh.record.checkpoint import Checkpoint
 
 CHUNK = 10_000  # images drawn at a time
 Judges = dict[Data, "Judge"]  # by what they judge

@@ -190,7 +190,7 @@ def digest(*arrays: Any) -> str:
 
 
 def _checkpoint() -> Any:
-    from ayneh.checkpoint import read_checkpoint
+    from ayneh.record.checkpoint import read_checkpoint
 
     found = read_checkpoint(Path("run/checkpoints/epoch-0002.safetensors"))
     return str((found.step, found.meter_steps, found.image_shape, found.config)), {

@@ -15,7 +15,7 @@ from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.symptoms import SYMPTOMS, examine
 from ayneh.doctor.words import sentence
 from ayneh.presets import PRESETS
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 RECORDS = Path(__file__).parent / "records"
 ALL = sorted(path.name for path in RECORDS.iterdir() if path.is_dir())

@@ -6,7 +6,7 @@ import torch
 from ayneh.engine.critic import critic_of
 from ayneh.engine.sampler import STANDING_LATENTS
 from ayneh.errors import UserError
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from ayneh.engine.critic import critic_of
 from ayneh.export.players import players_of
 from ayneh.game.priors import make_prior
 from ayneh.jobs.export import export
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 PRIORS = [
     ("normal", {"mean": 0.5, "std": 2.0}),

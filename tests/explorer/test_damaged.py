@@ -8,7 +8,7 @@ import pytest
 
 from ayneh.config import Config
 from ayneh.explorer.library import Library
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 ROUTES = ["/api/runs/{}/live", *(f"/api/runs/{{}}/replicas/0/epochs/1/{part}" for part in ("picture", "generator"))]
 
@@ -204,7 +204,7 @@ def metrics(path, n, first=0, mode="w"):
 
 
 def test_of_very_many_lines_a_part_is_kept_and_each_is_read_once(tmp_path):
-    from ayneh.follow import MOST, Followed
+    from ayneh.record.follow import MOST, Followed
 
     path = tmp_path / "metrics.jsonl"
     metrics(path, 50_000)
@@ -224,7 +224,7 @@ def test_of_very_many_lines_a_part_is_kept_and_each_is_read_once(tmp_path):
 
 
 def test_a_file_that_was_replaced_is_read_anew(tmp_path):
-    from ayneh.follow import Followed
+    from ayneh.record.follow import Followed
 
     path = tmp_path / "metrics.jsonl"
     followed = Followed(path)
@@ -244,7 +244,7 @@ def test_a_file_that_was_replaced_is_read_anew(tmp_path):
 
 
 def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(tmp_path):
-    from ayneh.follow import LONGEST, Followed
+    from ayneh.record.follow import LONGEST, Followed
 
     (tmp_path / "metrics.jsonl").write_bytes(b"x" * (LONGEST + 2_000_000))
     with pytest.raises(ValueError, match="Line 1 of .* is longer than"):
@@ -267,8 +267,8 @@ def test_ten_thousand_pictures_and_lines_are_listed(tmp_path):
 
 @pytest.mark.parametrize("verb", ["show", "diagnose"])
 def test_of_a_very_large_file_a_part_is_read_with_a_sentence(ayneh, own_run, monkeypatch, verb):
-    from ayneh import follow, visited
     from ayneh.doctor import page
+    from ayneh.record import follow, visited
 
     monkeypatch.setattr(visited, "LARGE", 10_000)
     monkeypatch.setattr(follow, "MOST", 100)

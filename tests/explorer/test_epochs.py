@@ -3,7 +3,7 @@
 import numpy as np
 
 from ayneh.engine.critic import critic_of
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 
 def test_the_same_noise_learns(page, served, tiny_run, shots, opened, ready, pixels):

@@ -12,7 +12,7 @@ import pytest
 from ayneh.errors import UserError
 from ayneh.explorer.library import Absent, Library
 from ayneh.explorer.single import answers
-from ayneh.inside import LARGEST_PNG, Outside, names_inside, read_png, refuse_links
+from ayneh.files.inside import LARGEST_PNG, Outside, names_inside, read_png, refuse_links
 
 SECRET = b"root:x:0:0:a secret of this machine"
 

@@ -11,7 +11,7 @@ from ayneh.engine.critic import critic_of
 from ayneh.explorer.library import Library
 from ayneh.explorer.single import answers
 from ayneh.jobs.explore import explore
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 
 def test_a_saved_page_works_alone(page, tiny_run, tmp_path, shots, ready, pixels):

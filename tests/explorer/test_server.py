@@ -14,7 +14,7 @@ from ayneh.explorer.assets import runtime_script, runtime_wasm_gz
 from ayneh.explorer.library import Cache, Library
 from ayneh.explorer.models import affine, directions
 from ayneh.export.onnx import difference
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 PLACE = "/api/runs/0/replicas/1/epochs/1/"
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def test_a_full_disk_leaves_the_old_export_and_no_litter(tmp_path, monkeypatch):
 
 
 def test_two_at_once(tmp_path):
-    from ayneh.files import locked
+    from ayneh.files.whole import locked
 
     tmp_path.joinpath(".export.lock").touch()
     with locked(tmp_path / ".export.lock", "no"), pytest.raises(UserError, match="Another process is writing"):

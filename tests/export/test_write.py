@@ -6,7 +6,7 @@ import pytest
 
 from ayneh.errors import UserError
 from ayneh.export.write import export
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

@@ -4,7 +4,7 @@ import pytest
 
 from ayneh.errors import UserError
 from ayneh.inverse.reading import read
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 
 def test_a_reading_has_what_the_report_says_and_the_images_that_went_round(tiny_run, capsys):
@@ -21,7 +21,7 @@ def test_a_reading_has_what_the_report_says_and_the_images_that_went_round(tiny_
     plain = found.as_dict()
     assert "rows" not in plain
     assert plain["scores"]["relative_error@generated"]["value"] == found.scores["relative_error@generated"].value
-    assert len(said) == 3
+    assert len(said) == 4  # the data, then three steps
     assert capsys.readouterr().out == ""
     assert {path: path.stat().st_mtime_ns for path in tiny_run.rglob("*")} == before
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ayneh.config import Config
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 RECORDS = Path(__file__).parent.parent / "doctor" / "records"
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from ayneh.data.sources import load
 from ayneh.pictures import save_images
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ayneh.judge.report import Report
 from ayneh.judge.scores import Score
 from ayneh.judge.training import random_net
 from ayneh.judge.verdict import Judge
-from ayneh.record import Record
+from ayneh.record.record import Record
 from ayneh.scoring import compare, evaluate_images
 
 

@@ -19,7 +19,7 @@ from ayneh.export.players import modules
 from ayneh.game.layers import BatchNorm
 from ayneh.game.priors import PRIORS
 from ayneh.loading.model import load
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

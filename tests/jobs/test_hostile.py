@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 OLD = Path(__file__).parent.parent / "old"
 SCRIPT = "<script>window.hit = 1</script>"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ayneh import aside
-from ayneh.beginning import begun
 from ayneh.config import Config
 from ayneh.errors import Stopped
 from ayneh.jobs import train as job
-from ayneh.record import Record
+from ayneh.record import aside
+from ayneh.record.beginning import begun
+from ayneh.record.record import Record
 from ayneh.training import fit
 
 

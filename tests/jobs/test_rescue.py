@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from ayneh.config import Config
 from ayneh.errors import UserError
-from ayneh.record import Record
+from ayneh.record.record import Record
 from ayneh.training import journal
 from ayneh.training.fit import Fit
 from ayneh.training.journal import Journal

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from ayneh.engine.sampler import sampler_of
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 
 def sampler(run, epoch, replica):

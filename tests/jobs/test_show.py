@@ -1,7 +1,7 @@
 """What `show` and `presets` print."""
 
 from ayneh.presets import PRESETS
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 
 def test_show_tells_where_a_run_stands(ayneh, tiny_run):

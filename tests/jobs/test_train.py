@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 
 def weights(folder):

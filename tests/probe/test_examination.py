@@ -11,7 +11,7 @@ from ayneh.errors import UserError
 from ayneh.probe.examination import default_epochs
 from ayneh.probe.sentences import fall
 from ayneh.probe.support import Plan
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 QUICK = Plan(steps=3, images=64, batches=1)
 

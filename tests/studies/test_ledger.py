@@ -15,7 +15,7 @@ import pytest
 from markupsafe import escape
 
 from ayneh.errors import UserError
-from ayneh.record import Record
+from ayneh.record.record import Record
 from ayneh.studies.forecast import Forecast, Part
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name, folders_of

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ayneh.checkpoint import epoch_name
 from ayneh.data.sources import load
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match
 from ayneh.errors import UserError
 from ayneh.pictures import save_images
-from ayneh.record import Record
+from ayneh.record.checkpoint import epoch_name
+from ayneh.record.record import Record
 from ayneh.studies import stack
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import from_dict, read

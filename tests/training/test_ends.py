@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ayneh import record
 from ayneh.doctor import rescue
-from ayneh.record import Record
+from ayneh.record import record
+from ayneh.record.record import Record
 from ayneh.training import journal
 
 OPERATIONS = ("os.rename", "os.remove", "os.mkdir", "open")

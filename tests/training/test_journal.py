@@ -13,7 +13,7 @@ from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
 from ayneh.pictures import save_images
 from ayneh.presets import PRESETS
-from ayneh.record import Record
+from ayneh.record.record import Record
 from ayneh.studies.plan import Run, Study
 from ayneh.studies.stack import play
 
@@ -88,7 +88,7 @@ def test_resume_of_a_finished_run_without_pictures_and_judge(ayneh, tmp_path, ti
 
 def test_a_stop_before_the_first_step_does_not_claim_to_have_saved(ayneh, tmp_path, tiny, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr("ayneh.terminal.Interrupt.caught", lambda self: True)
+        patched.setattr("ayneh.terminal.progress.Interrupt.caught", lambda self: True)
         status, _, err = ayneh("train", "digits", *tiny, "--epochs", 1, "--out", tmp_path / "run")
     assert status == 1
     assert "Stopped at step 0 of 4: `ayneh resume" in err

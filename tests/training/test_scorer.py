@@ -7,7 +7,7 @@ from ayneh.data.sources import load
 from ayneh.errors import UserError
 from ayneh.evaluation import judge_of
 from ayneh.judge.verdict import Judge
-from ayneh.record import Record
+from ayneh.record.record import Record
 from ayneh.training.scorer import Scorer, total
 
 

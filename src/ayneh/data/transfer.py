@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ayneh.errors import UserError
-from ayneh.reading import json_in, typed
+from ayneh.files.reading import json_in, typed
 
 # What ``fetch`` raises. A server's odd headers reach requests as ValueError and http.client's own errors.
 FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, ValueError)

@@ -12,7 +12,7 @@ from ayneh.doctor.cures import command
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
 from ayneh.errors import UserError
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 
 @dataclass(frozen=True)

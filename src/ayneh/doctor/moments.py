@@ -13,7 +13,7 @@ from ayneh.doctor.courses import Course
 from ayneh.doctor.findings import Finding
 from ayneh.errors import UserError
 from ayneh.pages.sheet import data_address, read_picture
-from ayneh.visited import Visited
+from ayneh.record.visited import Visited
 
 MOST = 6  # pictures on a page
 WIDTH = 300  # pixels, at most

@@ -15,9 +15,9 @@ from ayneh.doctor.findings import Finding
 from ayneh.doctor.moments import moments
 from ayneh.doctor.symptoms import SYMPTOMS
 from ayneh.errors import extra
-from ayneh.files import atomically
+from ayneh.files.whole import atomically
 from ayneh.pages.sheet import environment_of, name_of
-from ayneh.visited import Visited
+from ayneh.record.visited import Visited
 
 NAME = "diagnosis"
 MARKS = {"severe": "▼", "warning": "!", "note": "·"}

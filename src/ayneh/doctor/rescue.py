@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ayneh.config import Config
-from ayneh.reading import typed
-from ayneh.record import RESCUES, Record
+from ayneh.files.reading import typed
+from ayneh.record.record import RESCUES, Record
 
 RING = 4  # healthy checkpoints that are kept
 APART_LOOKS = 4  # healthy looks between two of them: RING x APART_LOOKS looks are more than a finding needs to appear

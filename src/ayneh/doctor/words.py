@@ -9,7 +9,7 @@ from typing import Any
 
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
 from ayneh.doctor.symptoms import SYMPTOMS
-from ayneh.standing import Standing
+from ayneh.record.standing import Standing
 
 STATES: Mapping[Severity, tuple[str, str]] = {  # while the finding lasts, and once it has cleared
     "severe": ("is ill", "was ill"),

@@ -24,7 +24,7 @@ from ayneh.engine.graph import captured
 from ayneh.engine.inline import Inline, Stack
 from ayneh.engine.match import Match
 from ayneh.game.step import State
-from ayneh.terminal import ENDS, sheltered
+from ayneh.terminal.progress import ENDS, sheltered
 
 START_UP_S = 6.0  # importing PyTorch in a new process, measured at 3 to 5 s
 

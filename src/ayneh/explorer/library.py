@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from ayneh import __version__
 from ayneh.config import Config, flatten
 from ayneh.errors import UserError
-from ayneh.files import without_nan
+from ayneh.files.whole import without_nan
 from ayneh.pages.sheet import name_of
-from ayneh.text import plain
-from ayneh.visited import Watched
+from ayneh.record.visited import Watched
+from ayneh.terminal.text import plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a net is asked for
     from ayneh.explorer.models import Model

@@ -13,7 +13,6 @@ import torch
 from safetensors.numpy import save
 from torch import Tensor
 
-from ayneh.checkpoint import Checkpoint
 from ayneh.data.sources import Images
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
@@ -23,7 +22,8 @@ from ayneh.export.onnx import to_onnx
 from ayneh.export.players import Players, players_of
 from ayneh.game.frame import put, scale
 from ayneh.inverse.readback import read_by_ridge
-from ayneh.terminal import Terminal
+from ayneh.record.checkpoint import Checkpoint
+from ayneh.terminal.progress import Terminal
 
 LATENTS = 5120  # generated images for the directions and the read-back map
 FITTED = 4096  # of these, those the map is fitted to; it is measured on the others

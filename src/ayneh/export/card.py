@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, flatten, from_dict
 from ayneh.doctor import rescue, words
 from ayneh.doctor.doctor import Doctor
 from ayneh.export.contract import licence_of
 from ayneh.judge.scores import metric_of
-from ayneh.record import Record
-from ayneh.text import plain
+from ayneh.record.checkpoint import Checkpoint
+from ayneh.record.record import Record
+from ayneh.terminal.text import plain
 
 Row = tuple[str, ...]
 MARKS = re.compile(r"[\\`*\[\]|~!]")  # what Markdown reads as code, emphasis, links, pictures or the end of a cell

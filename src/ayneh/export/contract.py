@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ayneh import __version__
-from ayneh.checkpoint import Checkpoint
 from ayneh.config import Config, to_dict
 from ayneh.data.sources import Images
 from ayneh.engine.match import prior_of
 from ayneh.loading.folder import FORMAT
-from ayneh.record import Record
+from ayneh.record.checkpoint import Checkpoint
+from ayneh.record.record import Record
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ayneh.errors import UserError
-from ayneh.files import atomically, locked
+from ayneh.files.whole import atomically, locked
 from ayneh.loading.folder import FORMAT
 
 NETS = {f"{net}.{form}" for net in ("generator", "discriminator", "encoder") for form in ("onnx", "safetensors")}

@@ -19,7 +19,6 @@ import torch
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from ayneh.checkpoint import Checkpoint
 from ayneh.config import from_dict
 from ayneh.engine.critic import critic_of
 from ayneh.engine.match import nets_of
@@ -29,6 +28,7 @@ from ayneh.game.frame import put, scale
 from ayneh.game.layers import Linear
 from ayneh.game.nets import Discriminator
 from ayneh.loading.folder import contract_of, net_of, read_about, refuse_other
+from ayneh.record.checkpoint import Checkpoint
 
 NETS = ("generator", "discriminator", "encoder")
 CHECKED = 256  # latents or images on which an export is compared with PyTorch

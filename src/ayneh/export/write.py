@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from ayneh.checkpoint import Checkpoint
 from ayneh.data.sources import Images
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import Stopped, UserError, pick
@@ -27,7 +26,8 @@ from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, playe
 from ayneh.game.layers import BatchNorm, BatchNorm1d
 from ayneh.loading.folder import sealed
 from ayneh.pictures import grid, png
-from ayneh.record import Record
+from ayneh.record.checkpoint import Checkpoint
+from ayneh.record.record import Record
 
 # The largest difference from PyTorch's outputs that is accepted; where an output is above 1, this share of the largest:
 # float32 holds seven digits, and outputs of hundreds occur where a batch norm divides by a tiny variance.

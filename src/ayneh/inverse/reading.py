@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ayneh.checkpoint import Checkpoint
 from ayneh.data.sources import Images
 from ayneh.engine.critic import Critic, critic_of
 from ayneh.engine.sampler import Sampler
@@ -35,6 +34,7 @@ from ayneh.inverse.readback import (
 )
 from ayneh.judge.scores import Plain, Score, named, protocol
 from ayneh.pictures import grid, save_png
+from ayneh.record.checkpoint import Checkpoint
 
 LEAST, MOST = 100, 100_000  # generated images
 HELD_OUT = 5  # a fifth of the generated images is held out from the fit

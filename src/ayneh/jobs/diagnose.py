@@ -11,10 +11,10 @@ from ayneh import doctor
 from ayneh.doctor import page, rescue, words
 from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.doctor.page import Section
-from ayneh.record import Record
-from ayneh.screen import Rows, say, show
-from ayneh.terminal import Terminal
-from ayneh.visited import Visited
+from ayneh.record.record import Record
+from ayneh.record.visited import Visited
+from ayneh.terminal.progress import Terminal
+from ayneh.terminal.screen import Rows, say, show
 
 COLOURS = {"severe": "red", "warning": "yellow", "note": "dim"}
 

@@ -13,9 +13,9 @@ from ayneh import __version__, scoring
 from ayneh.config import Data
 from ayneh.dataset import AsRead
 from ayneh.errors import UserError
-from ayneh.record import Record
-from ayneh.screen import Rows, say, show
-from ayneh.terminal import Terminal
+from ayneh.record.record import Record
+from ayneh.terminal.progress import Terminal
+from ayneh.terminal.screen import Rows, say, show
 
 if TYPE_CHECKING:
     from ayneh.judge.report import Report

@@ -9,8 +9,8 @@ import tyro
 
 from ayneh.errors import UserError, extra
 from ayneh.explorer.library import Library
-from ayneh.screen import say
-from ayneh.terminal import Terminal
+from ayneh.terminal.progress import Terminal
+from ayneh.terminal.screen import say
 
 
 def explore(

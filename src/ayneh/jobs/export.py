@@ -6,10 +6,10 @@ from pathlib import Path
 
 import tyro
 
-from ayneh.checkpoint import asked
-from ayneh.record import Record
-from ayneh.screen import say
-from ayneh.terminal import Terminal
+from ayneh.record.checkpoint import asked
+from ayneh.record.record import Record
+from ayneh.terminal.progress import Terminal
+from ayneh.terminal.screen import say
 
 
 def export(

@@ -11,9 +11,9 @@ import tyro
 from ayneh.dataset import AsRead
 from ayneh.errors import UserError
 from ayneh.evaluation import train_judge
-from ayneh.record import Record
-from ayneh.screen import say
-from ayneh.terminal import Terminal
+from ayneh.record.record import Record
+from ayneh.terminal.progress import Terminal
+from ayneh.terminal.screen import say
 
 
 def judge(

@@ -9,9 +9,9 @@ from typing import Any
 import tyro
 
 from ayneh import __version__
-from ayneh.record import Record
-from ayneh.screen import Rows, say, show
-from ayneh.terminal import Terminal
+from ayneh.record.record import Record
+from ayneh.terminal.progress import Terminal
+from ayneh.terminal.screen import Rows, say, show
 
 
 def mirror(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import tyro
 
-from ayneh.checkpoint import asked
 from ayneh.errors import UserError
-from ayneh.record import Record
-from ayneh.screen import say
+from ayneh.record.checkpoint import asked
+from ayneh.record.record import Record
+from ayneh.terminal.screen import say
 
 BYTES = 12  # of each number of an image: in float32 twice, and as it is saved
 

@@ -10,9 +10,9 @@ import tyro
 
 from ayneh.config import Config, flatten
 from ayneh.presets import PRESETS
-from ayneh.screen import Rows, say
-from ayneh.screen import show as show_rows
-from ayneh.visited import Visited
+from ayneh.record.visited import Visited
+from ayneh.terminal.screen import Rows, say
+from ayneh.terminal.screen import show as show_rows
 
 
 def show(run: tyro.conf.Positional[Path]) -> None:

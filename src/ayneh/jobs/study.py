@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from ayneh.screen import Rows, say, show
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name
 from ayneh.studies.plan import Study, read
 from ayneh.studies.progress import LiveTable, cores, table_of
-from ayneh.terminal import Interrupt, Terminal
-from ayneh.text import plain
+from ayneh.terminal.progress import Interrupt, Terminal
+from ayneh.terminal.screen import Rows, say, show
+from ayneh.terminal.text import plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.studies.forecast import Forecast

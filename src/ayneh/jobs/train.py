@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from ayneh.beginning import begun, refuse_taken
-from ayneh.checkpoint import Checkpoint, epoch_name
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, origin_of, silent
-from ayneh.head import Origin
-from ayneh.record import Record
-from ayneh.standing import lost
-from ayneh.terminal import Terminal
+from ayneh.record.beginning import begun, refuse_taken
+from ayneh.record.checkpoint import Checkpoint, epoch_name
+from ayneh.record.head import Origin
+from ayneh.record.record import Record
+from ayneh.record.standing import lost
+from ayneh.terminal.progress import Terminal
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.engine.match import Match

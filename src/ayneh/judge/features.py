@@ -18,9 +18,9 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
 from ayneh.errors import UserError
-from ayneh.files import atomically
+from ayneh.files.sealed import SLOT, holds, seal
+from ayneh.files.whole import atomically
 from ayneh.game.frame import scale
-from ayneh.sealed import SLOT, holds, seal
 
 WEIGHTS = Path(__file__).parent / "weights"
 N_FEATURES = 96

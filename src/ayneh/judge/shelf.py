@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ayneh.files import atomically
-from ayneh.sealed import SLOT, holds, seal
+from ayneh.files.sealed import SLOT, holds, seal
+from ayneh.files.whole import atomically
 
 T = TypeVar("T")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from torch import Tensor
 
 from ayneh.errors import UserError
-from ayneh.files import locked, write_json
+from ayneh.files.reading import json_in, typed
+from ayneh.files.whole import locked, write_json
 from ayneh.judge.features import FeatureNet, load, save
 from ayneh.judge.training import BATCH, SEEDS, accuracy, forecast, panel
 from ayneh.judge.verdict import LEAST
-from ayneh.reading import json_in, typed
 
 MANIFEST = "judge.json"
 PANELS = ({*(f"cnn-{seed}" for seed in range(SEEDS)), "random"}, {"simclr", "random"})  # names of a judge's nets

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ayneh.errors import UserError
-from ayneh.reading import json_object, typed
-from ayneh.sealed import SLOT, holds, seal
+from ayneh.files.reading import json_object, typed
+from ayneh.files.sealed import SLOT, holds, seal
 
 FORMAT = "ayneh-export-1"
 SEAL = "seal"  # the field of config.json with the checksum of the file

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ayneh import text
+from ayneh.terminal import text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ayneh.errors import UserError
-from ayneh.text import plain
+from ayneh.terminal.text import plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -15,13 +15,13 @@ from ayneh import __version__
 from ayneh.engine.sampler import Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images
-from ayneh.files import without_nan
+from ayneh.files.whole import without_nan
 from ayneh.game.frame import scale
 from ayneh.probe.dimension import dimensions
 from ayneh.probe.jacobian import condition, directions, effective_rank, singular_values
 from ayneh.probe.overlap import calibrated, divergence, error, loss
 from ayneh.probe.support import ARMS, Look, Plan, Probe
-from ayneh.record import Record
+from ayneh.record.record import Record
 
 SLOPES = 8  # latents at which G's slope is taken
 POINTS, QUERIES = 10_000, 1_000  # images for a dimension; of these, those whose neighbours are measured

@@ -13,10 +13,10 @@ from ayneh import __version__
 from ayneh.config import differences
 from ayneh.engine.hyper import structure
 from ayneh.errors import UserError
-from ayneh.files import held, locked, write_json
-from ayneh.reading import formatted, json_in, typed
-from ayneh.record import Record
-from ayneh.standing import Standing
+from ayneh.files.reading import formatted, json_in, typed
+from ayneh.files.whole import held, locked, write_json
+from ayneh.record.record import Record
+from ayneh.record.standing import Standing
 from ayneh.studies.names import folders_of, older_slug
 from ayneh.studies.plan import Run, Study, from_dict
 

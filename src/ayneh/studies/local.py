@@ -17,7 +17,7 @@ import torch
 from ayneh.errors import Stopped
 from ayneh.studies.plan import Run, Study
 from ayneh.studies.stack import play
-from ayneh.terminal import ENDS, sheltered
+from ayneh.terminal.progress import ENDS, sheltered
 
 REFRESH_S = 2.0
 DEATHS = 5  # workers that may die before the study gives up

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ayneh.errors import Stopped, UserError, extra
-from ayneh.files import atomically
-from ayneh.record import OUTCOME
+from ayneh.files.whole import atomically
+from ayneh.record.record import OUTCOME
 from ayneh.studies.plan import Run, Study
 from ayneh.studies.stack import play
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ayneh.config import Data
 from ayneh.errors import UserError, pick, unknown
-from ayneh.reading import shown, toml_in, typed
+from ayneh.files.reading import shown, toml_in, typed
 from ayneh.studies.design import Ask, Changes, Run, Study, grouped
 from ayneh.studies.names import slug
 

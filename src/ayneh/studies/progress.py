@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from rich.live import Live
 
-from ayneh.screen import Rows
-from ayneh.standing import Standing
+from ayneh.record.standing import Standing
 from ayneh.studies.ledger import Ledger, group_name
-from ayneh.terminal import Terminal
+from ayneh.terminal.progress import Terminal
+from ayneh.terminal.screen import Rows
 
 
 def cores() -> int:

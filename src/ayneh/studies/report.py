@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ayneh.errors import extra
-from ayneh.files import atomically
+from ayneh.files.whole import atomically
 from ayneh.pages.sheet import environment_of, name_of
 from ayneh.studies import drawings, settings
 from ayneh.studies import results as outcomes

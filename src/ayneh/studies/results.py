@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ayneh.errors import UserError, pick
-from ayneh.files import atomically
+from ayneh.files.whole import atomically
 from ayneh.judge.metrics import METRICS
+from ayneh.record.visited import Visited
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import Run
-from ayneh.visited import Visited
 
 HALF_THE_CLASSES = 0.5  # of the data's classes, or fewer, in the last images: collapsed
 LITTLE_SPREAD = 0.2  # of the data's spread, or less, in the last images: collapsed

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ayneh.checkpoint import Damaged, epoch_name
 from ayneh.config import Config, Data, Prior, changed, differences
 from ayneh.data.sources import Images
 from ayneh.engine.device import choose_device
@@ -23,10 +22,11 @@ from ayneh.evaluation import judge_of, origin_of, read_images
 from ayneh.game import priors
 from ayneh.judge.verdict import Judge
 from ayneh.pictures import grid, save_png
-from ayneh.record import Record
+from ayneh.record.checkpoint import Damaged, epoch_name
+from ayneh.record.record import Record
 from ayneh.studies.names import file_name
 from ayneh.studies.plan import Changes, Run, Study
-from ayneh.terminal import Clock
+from ayneh.terminal.progress import Clock
 from ayneh.training.journal import Habits, Journal, Now
 from ayneh.training.play import Play
 from ayneh.training.scorer import Scorer

@@ -10,9 +10,9 @@ from pathlib import Path
 from PIL import Image
 
 from ayneh.errors import UserError
-from ayneh.inside import read_png
+from ayneh.files.inside import read_png
 from ayneh.pages.sheet import data_address, read_picture
-from ayneh.record import Record
+from ayneh.record.record import Record
 from ayneh.studies.comparisons import values
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name

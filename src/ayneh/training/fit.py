@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ayneh.checkpoint import INTERRUPTED, Checkpoint
 from ayneh.config import Config
 from ayneh.doctor import rescue
 from ayneh.engine.match import Match, replicas_of
@@ -14,11 +13,12 @@ from ayneh.engine.meter import Diverged
 from ayneh.engine.stacks import WorkerDied
 from ayneh.errors import NO_SPACE, Stopped, UserError
 from ayneh.evaluation import judge_of
-from ayneh.head import Origin
 from ayneh.pictures import load_png, save_animation
-from ayneh.record import RESCUES, Record
-from ayneh.screen import say
-from ayneh.terminal import Clock, Interrupt, Terminal
+from ayneh.record.checkpoint import INTERRUPTED, Checkpoint
+from ayneh.record.head import Origin
+from ayneh.record.record import RESCUES, Record
+from ayneh.terminal.progress import Clock, Interrupt, Terminal
+from ayneh.terminal.screen import say
 from ayneh.training.board import Board
 from ayneh.training.journal import Journal, Now, usual
 from ayneh.training.play import Play

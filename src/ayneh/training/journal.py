@@ -15,7 +15,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ayneh.checkpoint import BEST, HEALTHY, epoch_name
 from ayneh.config import Config
 from ayneh.doctor.doctor import Doctor, Event
 from ayneh.doctor.rescue import APART_LOOKS, RING, Rescue, treated
@@ -24,9 +23,10 @@ from ayneh.engine.match import Match
 from ayneh.engine.meter import Diverged
 from ayneh.engine.sampler import Sampler
 from ayneh.game.step import State
-from ayneh.head import Origin
 from ayneh.pictures import grid, save_png
-from ayneh.record import Record, of_replicas
+from ayneh.record.checkpoint import BEST, HEALTHY, epoch_name
+from ayneh.record.head import Origin
+from ayneh.record.record import Record, of_replicas
 from ayneh.training.board import Board
 from ayneh.training.scorer import Scorer, total
 

@@ -13,7 +13,7 @@ from ayneh.engine.loop import run as carry
 from ayneh.engine.match import Match
 from ayneh.engine.meter import Meter
 from ayneh.engine.stacks import stack_of
-from ayneh.terminal import Clock
+from ayneh.terminal.progress import Clock
 from ayneh.training.journal import Journal, Now
 
 

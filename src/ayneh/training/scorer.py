@@ -11,7 +11,7 @@ from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
 from ayneh.game.frame import levels, put
 from ayneh.judge.verdict import Judge
-from ayneh.terminal import Clock
+from ayneh.terminal.progress import Clock
 
 Scores = dict[str, list[dict[str, Any] | None]]  # by name, a score for each replica
 

@@ -15,8 +15,8 @@ import re
 import shutil
 from pathlib import Path
 
-from ayneh.checkpoint import NAMES
-from ayneh.files import TEMPORARY
+from ayneh.files.whole import TEMPORARY
+from ayneh.record.checkpoint import NAMES
 
 MOVING, ASIDE, GONE = "replacing.run", "replaced.run", "discarded.run"
 CONFIG = "config.json"  # moved last and removed first: until then this is a run

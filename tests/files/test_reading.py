@@ -10,8 +10,8 @@ import pytest
 from ayneh.config import Config, changed, differences, flatten, from_dict, to_dict
 from ayneh.doctor import rescue
 from ayneh.errors import UserError
-from ayneh.reading import json_in, toml_in, typed
-from ayneh.record import Record
+from ayneh.files.reading import json_in, toml_in, typed
+from ayneh.record.record import Record
 
 DEEP = 100_000
 

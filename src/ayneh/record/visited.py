@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from ayneh.checkpoint import Checkpoint, Checkpoints, Damaged, epoch_name
 from ayneh.errors import UserError
-from ayneh.files import written_s
-from ayneh.follow import Followed
-from ayneh.inside import names_inside, read_png, refuse_links
-from ayneh.record import MADE, Record
-from ayneh.text import plain
+from ayneh.files.inside import names_inside, read_png, refuse_links
+from ayneh.files.whole import written_s
+from ayneh.record.checkpoint import Checkpoint, Checkpoints, Damaged, epoch_name
+from ayneh.record.follow import Followed
+from ayneh.record.record import MADE, Record
+from ayneh.terminal.text import plain
 
 LARGE = 128 << 20  # bytes of metrics.jsonl: some 100,000 lines
 LARGEST_FINDINGS = 32 << 20  # bytes of findings.jsonl

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ayneh.errors import UserError
-from ayneh.reading import json_object, typed
+from ayneh.files.reading import json_object, typed
 
 
 @dataclass(frozen=True)

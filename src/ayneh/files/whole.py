@@ -17,7 +17,7 @@ from typing import IO, Any
 from filelock import FileLock, Timeout
 
 from ayneh.errors import UserError
-from ayneh.text import plain
+from ayneh.terminal.text import plain
 
 try:
     import fcntl

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from ayneh import older
 from ayneh.config import from_dict
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.words import sentence
-from ayneh.record import Record, of_replicas
+from ayneh.files import older
+from ayneh.record.record import Record, of_replicas
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import from_dict as study_from
 from ayneh.studies.results import results, rows
 
-OLD = Path(__file__).parent / "old"
+OLD = Path(__file__).parents[1] / "old"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from ayneh.sealed import SLOT, holds, seal
+from ayneh.files.sealed import SLOT, holds, seal
 
 
 def damaged(blob: bytes, chance: random.Random) -> bytes:

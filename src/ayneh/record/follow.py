@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import IO, Any
 
-from ayneh import older
 from ayneh.errors import UserError
-from ayneh.files import say_once
-from ayneh.forms import Line
-from ayneh.reading import typed
+from ayneh.files import older
+from ayneh.files.reading import typed
+from ayneh.files.whole import say_once
+from ayneh.record.forms import Line
 
 MOST = 2000  # lines that are kept: every one or, of longer files, every 2nd, 4th, ...
 LONGEST = 8 << 20  # bytes of a line

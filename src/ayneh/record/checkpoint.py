@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ayneh import sealed
 from ayneh.config import Config, from_dict, to_dict
 from ayneh.errors import UserError
-from ayneh.files import atomically, say_once
-from ayneh.head import Head, Origin, head_in
+from ayneh.files import sealed
+from ayneh.files.whole import atomically, say_once
+from ayneh.record.head import Head, Origin, head_in
 
 if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
     from torch import Tensor

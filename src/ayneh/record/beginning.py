@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ayneh import aside
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
-from ayneh.files import say
-from ayneh.record import Record
+from ayneh.files.whole import say
+from ayneh.record import aside
+from ayneh.record.record import Record
 
 
 @contextmanager

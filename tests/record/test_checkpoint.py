@@ -8,12 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ayneh.checkpoint import Checkpoints, Damaged, read_checkpoint, read_head
 from ayneh.config import Config, to_dict
 from ayneh.errors import UserError
-from ayneh.head import Origin
 from ayneh.pictures import save_images
-from ayneh.record import Record
+from ayneh.record.checkpoint import Checkpoints, Damaged, read_checkpoint, read_head
+from ayneh.record.head import Origin
+from ayneh.record.record import Record
 
 TENSORS = {"gen/0.weight": torch.arange(6.0).reshape(1, 2, 3), "gen_t": torch.ones(1, 1)}
 LINE = {"epoch": 0, "step": 4, "loss_d": [1.5]}
@@ -244,8 +244,9 @@ def test_the_arithmetic_of_cuda_alone_is_refused_elsewhere(ayneh, own_run):
     values["engine"]["device"] = "cuda:0"
     values["config"]["precision"] = "tf32"
     (own_run / "config.json").write_text(json.dumps(values))
-    for path in (own_run / "checkpoints").glob("*"):
-        path.unlink()
+    for path in own_run.rglob("*"):  # as before its first step
+        if path.is_file() and path.name != "config.json":
+            path.unlink()
     status, _, err = ayneh("resume", own_run, "--device", "cpu")
     assert status == 2
     assert "only CUDA devices have" in err

@@ -1,4 +1,4 @@
-"""The run folder. Every path in it is made here, in checkpoint.py and in aside.py alone. Plain files, no pickles.
+"""The run folder. Every path in it is made in this room alone. Plain files, no pickles.
 
 While a run trains:
 
@@ -40,22 +40,24 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
-from ayneh import __version__, aside, older
-from ayneh.checkpoint import Checkpoint, Checkpoints, epoch_name, number_in, numbered
+from ayneh import __version__
 from ayneh.config import Config, from_dict, to_dict
 from ayneh.errors import UserError
-from ayneh.files import (
+from ayneh.files import older
+from ayneh.files.inside import refuse_links
+from ayneh.files.lines import append_lines, mended_lines, read_lines, write_lines
+from ayneh.files.reading import formatted, json_in, typed
+from ayneh.files.whole import (
     held,
     locked,
     say,
     sweep,
     write_json,
 )  # fmt: skip
-from ayneh.forms import Engine, Event, Line, Outcome
-from ayneh.inside import refuse_links
-from ayneh.lines import append_lines, mended_lines, read_lines, write_lines
-from ayneh.reading import formatted, json_in, typed
-from ayneh.standing import Standing, standing_of
+from ayneh.record import aside
+from ayneh.record.checkpoint import Checkpoint, Checkpoints, epoch_name, number_in, numbered
+from ayneh.record.forms import Engine, Event, Line, Outcome
+from ayneh.record.standing import Standing, standing_of
 
 FORMAT = 1
 RESCUES, OUTCOME = "rescues", "outcome.json"

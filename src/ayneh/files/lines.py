@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from ayneh.errors import UserError
-from ayneh.files import atomically, say, say_once
-from ayneh.reading import plain_file, typed
+from ayneh.files.reading import plain_file, typed
+from ayneh.files.whole import atomically, say, say_once
 
 
 class Kind(Protocol):

@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ayneh.text import plain
+from ayneh.terminal.text import plain
 
 HUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has none
 ENDS = [number for number in (signal.SIGINT, signal.SIGTERM, HUP) if number]

@@ -12,11 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from ayneh.__main__ import VERBS, main
-from ayneh.record import Record
-from ayneh.screen import Rows, console, say, show
-from ayneh.text import plain, prepare
+from ayneh.record.record import Record
+from ayneh.terminal.screen import Rows, console, say, show
+from ayneh.terminal.text import plain, prepare
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 NUMBER = re.compile(r"\d[\d,.]*(?:e[-+]?\d+)?\d*")
 COLOUR = re.compile(r"\x1b\[[\d;?]*[a-zA-Z]")
 SCREENS = [(width, encoding) for width in (20, 30, 40, 80) for encoding in ("ascii", "cp1252", "utf-8")]
@@ -200,7 +200,7 @@ def test_the_bar_of_a_training_cuts_no_number(printed, width, encoding):
     """What has no room is left out whole."""
 
     def work():
-        from ayneh.terminal import Terminal as Screen
+        from ayneh.terminal.progress import Terminal as Screen
 
         prepare()
         with Screen().bar(46_800, 100) as move:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ayneh.checkpoint import INTERRUPTED, Checkpoint
 from ayneh.errors import UserError
+from ayneh.record.checkpoint import INTERRUPTED, Checkpoint
 
 if TYPE_CHECKING:
-    from ayneh.record import Record
+    from ayneh.record.record import Record
 
 State = Literal["no step yet", "running", "interrupted", "broken down", "finished", "stopped"]
 

@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from ayneh.text import plain
+from ayneh.terminal.text import plain
 
 FRAME = 3  # columns of the terminal that each column of a table takes beside its cells, and one more for the last
 UNBROKEN = 100_000  # columns of a file or a pipe, whose lines are not wrapped

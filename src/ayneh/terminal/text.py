@@ -50,5 +50,5 @@ def _replaced(error: UnicodeError) -> tuple[str, int]:
     return "".join(PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lost), error.end
 
 
-HANDLER = "ayneh.text"
+HANDLER = "ayneh.terminal.text"
 codecs.register_error(HANDLER, _replaced)

@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 
-from ayneh import files
-from ayneh.aside import set_aside
 from ayneh.errors import UserError
-from ayneh.forms import Event, Line
-from ayneh.lines import append_lines, read_lines
-from ayneh.record import Record
+from ayneh.files import whole as files
+from ayneh.files.lines import append_lines, read_lines
+from ayneh.record.aside import set_aside
+from ayneh.record.forms import Event, Line
+from ayneh.record.record import Record
 
 
 @pytest.fixture(autouse=True)
