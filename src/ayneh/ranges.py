@@ -21,6 +21,7 @@ NEAR = 0.02  # a minimum this close to -1 means [-1, 1]
 FAINT = 0.1  # floats that all lie below this are rather a hundredth of a range than dark images in [0, 1]
 BRIGHT = 200  # a maximum from here on means 0..255
 DARK_BYTES = 64  # a note says how to stretch bytes that all lie below this
+SLIVER = 0.04  # of the range: a half whose values span less has another range, in which it spans more
 CHUNK_VALUES = 1 << 22  # looked at or converted at a time, so that no second copy of a large array is made
 
 
@@ -52,7 +53,8 @@ def span_of(parts: Sequence[Array], where: str, asked: tuple[float, float] | Non
     uint8 is 0..255 as it is; bool is black and white. Other values are taken as [0, 1], [-1, 1] or 0..255 if clearly
     so, uint16 also as 0..65535; up to a twentieth of the range beyond its ends is clipped, with a note. ``asked``
     decides instead, for every type. ``where`` begins an error message, ``flag`` ends it.
-    Raises UserError for other types, for NaN and infinity, and for values whose range is not clear.
+    Raises UserError for other types, for NaN and infinity, for values whose range is not clear, and for parts whose
+    ranges differ.
     """
     kinds = {str(part.dtype) for part in parts}
     for part in parts:
@@ -82,8 +84,23 @@ def span_of(parts: Sequence[Array], where: str, asked: tuple[float, float] | Non
             f"black and white by {flag} LOW HIGH, or save uint8, or floats in [0, 1] or [-1, 1]."
         )
     low, high = found
+    for part in parts if len(parts) > 1 else ():
+        _refuse_unlike(part, parts, found, where, flag)
     unusual = [f"values are taken as {low:g}..{high:g}"] if found not in ((0, 1), (-1, 1)) else []
     return Span(low, high, (*unusual, *_outside(parts, numbers, low, high), *constant))
+
+
+def _refuse_unlike(part: Array, parts: Sequence[Array], found: tuple[float, float], where: str, flag: str) -> None:
+    """Raise UserError if a part taken alone lies in another range than all together: only one half was divided."""
+    alone = _numbers([part], where)
+    own = _recognised(alone, [part])
+    sliver = own is None and alone.high - alone.low < SLIVER * (found[1] - found[0])
+    if alone.low != alone.high and (sliver or (own is not None and own != found)):
+        each = " and ".join(f"{one.low:.4g} to {one.high:.4g}" for one in (_numbers([p], where) for p in parts))
+        raise UserError(
+            f"{where} has halves with values of different ranges ({each}): save all in one range, or give the range of "
+            f"all by {flag} LOW HIGH."
+        )
 
 
 def rescaled(array: Array, span: Span, to: tuple[float, float] = (0, 1)) -> Array:

@@ -502,8 +502,9 @@ def test_all_broken_is_said(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"x")
     with pytest.raises(UserError, match=r"All 2 images in .* are broken; the first one is empty"):
         read(tmp_path, skip_broken=True)
-    with pytest.raises(UserError, match=r"2 of 2 files cannot be read \(a\.png, b\.png\)"):
+    with pytest.raises(UserError, match=r"2 of 2 files cannot be read \(a\.png, b\.png\)") as refused:
         read(tmp_path)
+    assert "skip-broken" not in str(refused.value)  # which would leave none
 
 
 def flat_png(side: int) -> bytes:

@@ -83,6 +83,15 @@ def test_shapes_are_recognised_and_unusual_ones_said(
         assert images.found.notes == ()
 
 
+def test_a_table_of_squares_both_ways_is_read_as_what_is_smooth(tmp_path: Path) -> None:
+    """400 faces of 64x64 in columns, as MATLAB's users have them, were 4,096 images of 20x20."""
+    faces = smooth(100, 16)[:, 0]
+    for table, words in ((faces.reshape(100, 256), "rows of"), (faces.reshape(100, 256).T, "each column is")):
+        np.save(tmp_path / "a.npy", table)
+        assert same(of(tmp_path / "a.npy"), faces)
+        assert f"{words} " in of(tmp_path / "a.npy").understood
+
+
 def test_rows_in_colour_are_planes_or_pixels_by_what_is_smooth(tmp_path: Path) -> None:
     images = smooth()
     for rows, words in ((images, "three planes"), (images.transpose(0, 2, 3, 1), "rows of pixels, each red, green")):
@@ -167,6 +176,30 @@ def test_a_range_is_decided_over_both_halves(tmp_path: Path) -> None:
     assert test.pixels.min() >= 127, "a dark half alone would be taken as [0, 1]"
     np.savez(tmp_path / "b.npz", x_train=unit[:20], x_test=GREY[20:])
     assert "types float64 and uint8" in refusal(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        (GREY.astype(np.float32), GREY / 255),  # one half alone was divided
+        (GREY / 255, GREY / 127.5 - 1),
+        (GREY.astype(np.float64), (GREY - 127.0) / 70),
+        (GREY.astype(np.uint16) * 257, GREY.astype(np.uint16)),
+    ],
+)
+def test_halves_in_different_ranges_are_refused(tmp_path: Path, train: np.ndarray, test: np.ndarray) -> None:
+    for halves in ((train, test), (test, train)):
+        np.savez(tmp_path / "a.npz", x_train=halves[0], x_test=halves[1][:9])
+        words = refusal(tmp_path / "a.npz")
+        assert "halves with values of different ranges" in words
+        assert "--data.range LOW HIGH" in words
+        assert of(tmp_path / "a.npz", range=(-1, 65535)).pixels.shape[0] == 39
+
+
+def test_halves_of_other_brightness_are_of_one_range(tmp_path: Path) -> None:
+    for dark in (GREY[:9] / 5, np.zeros((9, 8, 8)), GREY[:9] / 2 + 100):
+        np.savez(tmp_path / "a.npz", x_train=GREY.astype(np.float64), x_test=dark)
+        assert same(of(tmp_path / "a.npz", "test"), np.round(dark).astype(np.uint8))
 
 
 def test_the_words_of_ranges_are_in_the_line(tmp_path: Path) -> None:
@@ -297,6 +330,10 @@ def test_labels_that_are_left_out_are_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", images=GREY, labels=CLASSES * 0)
     assert of(tmp_path / "b.npz").classes is None
     assert "all labels are 0, which makes no classes" in of(tmp_path / "b.npz").understood
+    for missing in (np.full(10, -1), np.full((10, 1), -1.0)):  # as Hugging Face has them
+        np.savez(tmp_path / "c.npz", x_train=GREY[:20], x_test=GREY[20:], y_train=CLASSES[:20], y_test=missing)
+        assert of(tmp_path / "c.npz").labels is None
+        assert "c.npz: y_test is -1 throughout, as missing labels are" in of(tmp_path / "c.npz").understood
 
 
 @pytest.mark.parametrize(("name", "said"), [("x_train", False), ("x_test", True), ("test_images", True)])
@@ -538,6 +575,38 @@ def test_tables_are_read_with_their_labels(tmp_path: Path, lines: list[str], lab
     assert same(images, expected)
     assert (images.labels is not None and images.labels.tolist() == CLASSES.tolist()) == labelled
     assert re.search(note, images.understood)
+
+
+@pytest.mark.parametrize("frame", [0, 2])  # black pixels around, as MNIST has and photographs have not
+def test_the_label_of_a_table_without_header_is_first_or_last(tmp_path: Path, frame: int) -> None:
+    pictures = smooth(30, 12)[:, 0]
+    if frame:
+        pictures = np.pad(pictures, ((0, 0), (frame, frame), (frame, frame)))
+    for label, last in ((CLASSES, True), (CLASSES, False), (CLASSES == 0, True), (CLASSES == 0, False)):
+        rows = [[*image.ravel()] for image in pictures]
+        rows = [[*row, int(k)] if last else [int(k), *row] for row, k in zip(rows, label, strict=True)]
+        images = of(csv(tmp_path / "a.csv", [",".join(map(str, row)) for row in rows]))
+        assert same(images, pictures), (last, label)
+        assert images.labels.tolist() == label.tolist()
+        assert f"the {'last' if last else 'first'} column is the label" in images.understood
+
+
+def test_words_as_labels_need_no_header(tmp_path: Path) -> None:
+    """The first row was taken for a header and its image was lost."""
+    rows = [(["cat", "dog"][k % 2], ",".join(map(str, image.ravel()))) for k, image in zip(CLASSES, GREY, strict=True)]
+    for lines in ([f"{word},{pixels}" for word, pixels in rows], [f"{pixels},{word}" for word, pixels in rows]):
+        images = of(csv(tmp_path / "a.csv", lines))
+        assert same(images, GREY)
+        assert images.names == ("cat", "dog")
+    for start in (0, 1):  # a header that counts the columns is one
+        header = ",".join(["kind", *map(str, range(start, start + 64))])
+        assert len(of(csv(tmp_path / "a.csv", [header, *(f"{word},{pixels}" for word, pixels in rows)])).pixels) == 30
+
+
+def test_a_column_without_a_name_is_named_so(tmp_path: Path) -> None:
+    lines = [f",{KAGGLE[0]}", *(f"{i},{line}" for i, line in enumerate(KAGGLE[1:]))]
+    images = of(csv(tmp_path / "a.csv", lines))
+    assert "not used: a column without a name" in images.understood
 
 
 def test_tables_follow_the_rule_of_ranges(tmp_path: Path) -> None:

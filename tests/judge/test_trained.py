@@ -8,7 +8,7 @@ from filelock import FileLock
 
 from ayneh.data.sources import load
 from ayneh.errors import UserError
-from ayneh.judge import trained
+from ayneh.judge import trained, training
 from ayneh.judge.features import save
 from ayneh.judge.training import random_net
 
@@ -40,6 +40,21 @@ def test_a_forecast_changes_no_weight(tmp_path, digits, monkeypatch):
     train(tmp_path / "b", digits)
     first, second = (trained.find(tmp_path / at, 10)["cnn-2"].state_dict() for at in "ab")
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_forecast_leaves_out_what_only_the_first_step_takes(monkeypatch):
+    """The first step of a process took seconds, and three minutes were announced as 39."""
+    clock, played = iter([100.0, 104.0]), []
+
+    def play(pixels, *_, **__):
+        played.append(len(pixels))
+
+    monkeypatch.setattr(training, "train_classifier", play)
+    monkeypatch.setattr(training.time, "perf_counter", lambda: (played.append("clock"), next(clock))[1])
+    pixels = torch.zeros(10 * training.BATCH, 1, 8, 8, dtype=torch.uint8)
+    words = training.forecast(pixels, torch.zeros(len(pixels), dtype=torch.long), 2, 10)
+    assert played == [training.BATCH, "clock", training.MEASURED * training.BATCH, "clock"]
+    assert "about 5 minutes" in words  # 3 nets of 10 epochs of 10 steps of a second
 
 
 def test_a_judge_whose_training_was_cut_short_is_none(tmp_path, digits, monkeypatch):

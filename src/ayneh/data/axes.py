@@ -81,7 +81,9 @@ def order_of(
     found = [_possible(shape, where, n, matlab) for shape, n in zip(shapes, ns, strict=True)]
     orders = [order for order in found[0] if all(order in others for others in found)]
     if orders == [PLANES, PIXELS]:
-        return _smoother(parts, where)
+        return _smoother(parts, orders)
+    if orders == [ROWS, COLUMNS]:
+        orders = [_smoother(parts, orders)]
     if len(orders) > 1:  # images are squares more often than not
         orders = [order for order in orders if all(_is_square(order.shape(shape)) for shape in shapes)] or orders
     if len(orders) != 1:
@@ -117,7 +119,7 @@ def _possible_flat(shape: Shape, count: int | None) -> list[Order]:
     if n == d and count != n:
         return []
     if _square(d):
-        return [ROWS]
+        return [ROWS, COLUMNS] if _square(n) and count != n else [ROWS]
     if d % 3 == 0 and _square(d // 3):
         return [PLANES, PIXELS]
     return [COLUMNS] if _square(n) else []
@@ -160,14 +162,15 @@ def _unclear(orders: list[Order], shapes: list[Shape], where: str) -> str:
     )
 
 
-def _smoother(parts: Sequence[Array], where: str) -> Order:
-    """Of two ways to read rows in colour the one in which neighbours are alike; of noise, planes."""
-    sample = parts[0][:: max(1, len(parts[0]) // 64)].astype(np.float64)
-    rough = {order.name: _roughness(order.to(sample)) for order in (PLANES, PIXELS)}
-    return PIXELS if rough[PIXELS.name] < 0.8 * rough[PLANES.name] else PLANES
+def _smoother(parts: Sequence[Array], orders: Sequence[Order]) -> Order:
+    """Of two orders that in which neighbours are alike; the first where neither is clearly so, as of noise."""
+    usual, other = orders
+    a, b = (_roughness(order.to(parts[0])) for order in orders)
+    return other if b < 0.8 * a else usual
 
 
 def _roughness(images: Array) -> float:
+    images = images[:: max(1, len(images) // 64)].astype(np.float64)
     return float(np.abs(np.diff(images, axis=3)).mean() + np.abs(np.diff(images, axis=2)).mean())
 
 

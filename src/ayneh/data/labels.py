@@ -12,6 +12,7 @@ from ayneh.errors import UserError
 
 Array = np.ndarray
 MOST_CLASSES = 10_000
+MISSING = -1  # what Hugging Face and Kaggle write for each label of a test set that they keep to themselves
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ def labels_of(parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | No
     Labels are whole numbers from 0 on (floats too), strings, or rows with one 1 (one-hot); (N, 1) is (N,). Every value
     that occurs is a class, in order, so that gaps cost nothing. Raises UserError for anything else.
     """
+    for labels, n, where in parts:
+        if labels.size == n and labels.dtype.kind in "if" and (labels == MISSING).all():
+            return Labels(None, None, (f"labels are not used: {where} is {MISSING} throughout, as missing labels are",))
     flat = [_flat(labels, n, where) for labels, n, where in parts]
     _, _, where = parts[0]
     if len({array.dtype.kind in "US" for array in flat}) > 1:
@@ -64,7 +68,7 @@ def _flat(labels: Array, n: int, where: str) -> Array:
     if not whole or one.min() < 0 or one.max() > 2**53:
         raise UserError(
             f"{where} has the type {labels.dtype} and the shape {labels.shape}: labels are integers "
-            f"from 0 on, one for each of the {n:,} images."
+            f"from 0 on, one for each of the {n:,} images; mend the labels, or leave them out."
         )
     return one.astype(np.int64)
 

@@ -17,6 +17,7 @@ from ayneh.data.raw import Part, Raw
 from ayneh.errors import UserError
 
 MOST_LINE = 4_000_000  # bytes; three planes of 512x512 values have less
+EDGE = 0.95  # the share of one value in a column from which on it is that of a pixel at the edge
 LINES = 2_000  # parsed at a time
 PIXEL = re.compile(r"([a-z]+[ _]?)?\d+([x_ .]\d+)*", re.I)  # pixel0, 1x1, f7
 OTHER = ("", "id", "index", "imageid", "usage")
@@ -54,7 +55,8 @@ def read_table(path: Path) -> Raw:
     pixels = np.concatenate(numbers)
     labels: np.ndarray | None = _labels(words) if words else None
     rest = [name for i, name in enumerate(columns.names) if i not in {*columns.pixels, columns.label}]
-    notes = [f"not used: {', '.join(printable(name, 40) for name in rest[:8])}"] if rest else []
+    shown = ", ".join(printable(name, 40) or "a column without a name" for name in rest[:8])
+    notes = [f"not used: {shown}"] if rest else []
     if columns.label is None and not is_flat(pixels.shape[1]) and is_flat(pixels.shape[1] - 1):
         labels, pixels, which = _without_label(pixels)
         notes.append(f"the {which} column is the label")
@@ -95,11 +97,32 @@ def _columns(first: str) -> Columns:
     everything = list(range(len(cells)))
     if all(_is_number(cell) for cell in cells):
         return Columns(everything, None, [], delimiter, len(cells))
+    rest = _all_but_one_number(cells)
+    if rest is not None and [cells[i] for i in rest] not in _counts(len(rest)):  # a row whose label is a word
+        return Columns(rest, (set(everything) - set(rest)).pop(), [], delimiter, len(cells))
     known = [i for i, name in enumerate(cells) if (kind_of(name) or ("",))[0] == "labels"]
     odd = [i for i, name in enumerate(cells) if not PIXEL.fullmatch(name) and name.lower() not in OTHER]
     label = known[0] if known else odd[0] if len(odd) == 1 and len(cells) > 2 else None
     pixels = [i for i in everything if i != label and cells[i].lower() not in OTHER]
     return Columns(pixels, label, cells, delimiter, len(cells))
+
+
+def _all_but_one_number(cells: list[str]) -> list[int] | None:
+    """All cells but the first or the last, if these are images' pixels as numbers and that one is a word."""
+    for word, rest in ((0, range(1, len(cells))), (-1, range(len(cells) - 1))):
+        if (
+            cells[word]
+            and not _is_number(cells[word])
+            and is_flat(len(rest))
+            and all(_is_number(cells[i]) for i in rest)
+        ):
+            return list(rest)
+    return None
+
+
+def _counts(n: int) -> tuple[list[str], list[str]]:
+    """The numbers that a header counts its columns by."""
+    return [str(i) for i in range(n)], [str(i + 1) for i in range(n)]
 
 
 def _is_number(cell: str) -> bool:
@@ -174,6 +197,13 @@ def _labels(words: list[str]) -> np.ndarray:
 
 
 def _without_label(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
-    """Labels, pixels, and which column the labels are: the first, unless that has one value and the last several."""
-    last = len(np.unique(table[:, 0])) == 1 and len(np.unique(table[:, -1])) > 1
+    """Labels, pixels, and which column the labels are: the first, unless the last one looks more like labels."""
+    last = _looks_like_labels(table[:, -1]) > _looks_like_labels(table[:, 0])
     return (table[:, -1], table[:, :-1], "last") if last else (table[:, 0], table[:, 1:], "first")
+
+
+def _looks_like_labels(column: np.ndarray) -> float:
+    """More for fewer different values, since pixels have many; 0 for a pixel at the edge, nearly always of one value."""
+    values, counts = np.unique(column, return_counts=True)
+    whole = bool((np.floor(values) == values).all())
+    return 1 / len(values) if whole and counts.max() < EDGE * len(column) else 0.0

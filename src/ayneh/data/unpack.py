@@ -131,6 +131,8 @@ class Unpacked:
         if self.odd:
             do = setting(self.how.flag, f"resize {EXAMPLE}")
             raise UserError(f"{self.odd}: {do}, or another number of pixels a side.")
+        if len(broken) == len(self.files) > 1:
+            raise UserError(f"{self._broken(broken)}. No image would be left: save them anew, as PNG or JPEG.")
         do = setting(self.how.flag, "skip-broken")
         raise UserError(
             f"{self._broken(broken)}. Remove {'it' if len(broken) == 1 else 'them'}, or {do} to leave out such files."

@@ -126,12 +126,17 @@ def forecast(pixels: Tensor, labels: Tensor | None, classes: int | None, epochs:
     """How long `panel` takes on this machine, by a few steps of its first net, as a sentence."""
     batch = batch_of(len(pixels), labels is not None)
     few, size = pixels[: MEASURED * batch], pixels.shape[-1]
+    count = 0 if labels is None else classes or int(labels.max()) + 1
+
+    def play(part: Tensor) -> None:
+        if labels is None:
+            train_encoder(part, size, seed=0, epochs=1, report=_silent)
+        else:
+            train_classifier(part, labels[: len(part)], count, size, seed=0, epochs=1, report=_silent)
+
+    play(few[:batch])  # the first step of a process takes seconds, in which PyTorch imports its optimisers
     begin = time.perf_counter()
-    if labels is None:
-        train_encoder(few, size, seed=0, epochs=1, report=_silent)
-    else:
-        count = classes or int(labels.max()) + 1
-        train_classifier(few, labels[: len(few)], count, size, seed=0, epochs=1, report=_silent)
+    play(few)
     seconds_a_step = (time.perf_counter() - begin) / (len(few) // batch)
     nets = SEEDS if labels is not None else 1
     minutes = nets * epochs * (len(pixels) // batch) * seconds_a_step / 60
