@@ -22,6 +22,7 @@ FAINT = 0.1  # floats that all lie below this are rather a hundredth of a range 
 BRIGHT = 200  # a maximum from here on means 0..255
 DARK_BYTES = 64  # a note says how to stretch bytes that all lie below this
 SLIVER = 0.04  # of the range: a half whose values span less has another range, in which it spans more
+FULL = 0.9  # of a range: a half whose values span as much lies in that range
 CHUNK_VALUES = 1 << 22  # looked at or converted at a time, so that no second copy of a large array is made
 
 
@@ -94,8 +95,10 @@ def _refuse_unlike(part: Array, parts: Sequence[Array], found: tuple[float, floa
     """Raise UserError if a part taken alone lies in another range than all together: only one half was divided."""
     alone = _numbers([part], where)
     own = _recognised(alone, [part])
-    sliver = own is None and alone.high - alone.low < SLIVER * (found[1] - found[0])
-    if alone.low != alone.high and (sliver or (own is not None and own != found)):
+    spans = alone.high - alone.low
+    sliver = own is None and 0 < spans < SLIVER * (found[1] - found[0])
+    fills = own is not None and own != found and spans > FULL * (own[1] - own[0])
+    if sliver or fills:
         each = " and ".join(f"{one.low:.4g} to {one.high:.4g}" for one in (_numbers([p], where) for p in parts))
         raise UserError(
             f"{where} has halves with values of different ranges ({each}): save all in one range, or give the range of "

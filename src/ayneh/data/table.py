@@ -203,7 +203,7 @@ def _without_label(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
 
 
 def _looks_like_labels(column: np.ndarray) -> float:
-    """More for fewer different values, since pixels have many; 0 for a pixel at the edge, nearly always of one value."""
+    """More for fewer different values, since pixels have many; 0 for a pixel at the edge, mostly of one value."""
     values, counts = np.unique(column, return_counts=True)
     whole = bool((np.floor(values) == values).all())
     return 1 / len(values) if whole and counts.max() < EDGE * len(column) else 0.0
