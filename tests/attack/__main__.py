@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import logging
 import os
 import shutil
 import sys
 import tempfile
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: a forked child has one thread
-os.environ["AYNEH_DEBUG"] = "1"  # errors that are not foreseen show their tracebacks, which are failures
 
 
 def main() -> int:
@@ -50,7 +50,13 @@ def preload() -> None:
         *("sklearn.datasets", "PIL.Image", "onnxruntime", "onnx", "pyarrow.parquet", "matplotlib.figure"),
     ):
         importlib.import_module(name)
-    logging.disable(logging.NOTSET)
+    importlib.import_module("ayneh.__main__")._write_report = show
+
+
+def show(error: Exception, args: Sequence[str]) -> Path:
+    """An error that is not foreseen shows its traceback here, which is a failure, and writes no file."""
+    traceback.print_exception(error)
+    return Path("report.txt")
 
 
 if __name__ == "__main__":

@@ -144,6 +144,8 @@ def _read(one: Input) -> tuple[Any, list[tuple[str, str]], bool]:
         elif status and not one_sentence(err):
             faults.append(("words", f"exit status {status}, not one sentence: {err[-300:]!r}"))
         value = None
+    if "Memory ran out" in said:
+        faults.append(("memory", said[-300:]))
     if re.search("[\x1b\x07\x9b]", said):
         faults.append(("leak", f"an escape reaches the terminal: {said[-200:]!r}"))
     return (None if said.strip() else value), faults, refused

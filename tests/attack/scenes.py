@@ -77,6 +77,7 @@ class Stage:
     def close(self) -> None:
         """Delete the folder."""
         shutil.rmtree(self.root)
+        shutil.rmtree(self.template)
 
     def set(self) -> None:
         """Everything as it was before the act."""
