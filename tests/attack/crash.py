@@ -15,7 +15,7 @@ from scenes import Stage, scenes
 from tally import Row, Tally
 
 POINTS = {"small": 4, "half": 40, "full": 10**9}  # crash points of a verb
-KILLS = {"small": 6, "half": 80, "full": 400}  # at random times
+KILLS = {"small": 12, "half": 80, "full": 400}  # at random times
 
 
 def attack(size: str, seed: int, root: Path, only: str = "") -> Tally:
