@@ -43,6 +43,12 @@ class Stopped(RuntimeError):
     """The work ended early for a reason that is not bad input; what was saved stays. Exit status 1."""
 
 
+def brief(error: BaseException) -> str:
+    """The first line of what another library says of an error."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".:") if lines else type(error).__name__
+
+
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SYSTEM: dict[tuple[int, ...], tuple[type[UserError] | type[Stopped], str]] = {  # errno -> what happened, what to do
     NO_SPACE: (Stopped, "There is no disk space left for {path}: free some space, then run the command again."),

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from ayneh.data import bounded, unpack
 from ayneh.data import picture as picture_module
-from ayneh.data import unpack
 from ayneh.data.scan import scan
 from ayneh.data.sources import Images, load
 from ayneh.data.split import digest, held_out
@@ -549,7 +549,7 @@ def test_a_large_file_is_not_read_into_memory(tmp_path: Path) -> None:
 
 
 def test_a_set_that_does_not_fit_is_refused_with_sizes_that_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpack, "MOST_MEMORY", 20_000)
+    monkeypatch.setattr(bounded, "MOST_BYTES", 20_000)
     for i in range(10):
         put(tmp_path / f"{i}.png", noise(i, 64, 64))
     with pytest.raises(UserError, match=r"images of 64x64 in grey would take .*--data\.resize 32.*--data\.limit"):

@@ -770,7 +770,20 @@ def test_shards_in_a_folder_are_one_set_with_its_halves(tmp_path: Path) -> None:
     assert same(test, GREY[25:])
     assert len(train.pixels) == 25
     assert train.labels.tolist() == CLASSES[:25].tolist()
-    assert "val files joins train" in train.understood
+    assert "the validation set joins train" in train.understood
+
+
+def test_a_folder_named_by_a_language_is_no_half(tmp_path: Path) -> None:
+    parquet(tmp_path / "tr/a.parquet", GREY[:10], label=CLASSES[:10])
+    parquet(tmp_path / "te/a.parquet", GREY[10:], label=CLASSES[10:])
+    assert len(of(tmp_path, "all").pixels) == len(GREY)
+    assert "by content" in of(tmp_path, "train").understood
+
+
+def test_labels_keep_the_joiners_of_persian(tmp_path: Path) -> None:
+    names = ("می\u200cروم", "آینه")
+    labels = [names[k % 2] for k in range(len(GREY))]
+    assert set(of(parquet(tmp_path / "a.parquet", GREY, label=labels)).names or ()) == {*names}
 
 
 def test_rows_without_a_label_are_said(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from typing import Protocol
 
 import numpy as np
 
-from ayneh.errors import UserError
+from ayneh.data.words import printable, setting
+from ayneh.errors import UserError, brief
 
 MOST_BYTES = 4_000_000_000  # of one set, unpacked; CelebA at 64x64 in colour has 2.5 GB
 DEFLATE_RATIO = 1_032  # deflate never packs more bytes than this into one
 CHUNK_BYTES = 1 << 20
+SIDES = (1024, 512, 256, 128, 64, 32, 16, 8)  # of images, in advice
 
 
 class Stream(Protocol):
@@ -34,6 +36,19 @@ def check_size(where: str, n_bytes: int, most: int | None = None) -> None:
             f"{where} unpacks to {in_gb(n_bytes)}, and a set may have {in_gb(most)}: save smaller images, fewer of "
             "them, or uint8 instead of floats."
         )
+
+
+def check_pixels(n: int, channels: int, width: int, height: int, flag: str) -> None:
+    """Raises UserError if the pixels of n images take more than MOST_BYTES. flag: what begins a flag."""
+    each = channels * width * height
+    if n * each <= MOST_BYTES:
+        return
+    fits = next((side for side in SIDES if channels * side * side * n <= MOST_BYTES), SIDES[-1])
+    fewer = f", or {flag}limit {MOST_BYTES // each}" if flag == "--data." else ""
+    raise UserError(
+        f"{n:,} images of {width}x{height} {'in grey' if channels == 1 else 'in colour'} would take {in_gb(n * each)} "
+        f"of memory, and a set may have {in_gb(MOST_BYTES)}: {setting(flag, f'resize {fits}')}{fewer}."
+    )
 
 
 def in_gb(n_bytes: int) -> str:
@@ -80,8 +95,7 @@ def opened(path: Path) -> Iterator[Stream]:
             yield file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(
-            f"{path} ({path.stat().st_size:,} bytes) is a damaged gzip file ({brief(error)}): delete it and fetch it "
-            "again."
+            f"{path} ({path.stat().st_size:,} bytes) is a damaged gzip ({brief(error)}): delete it and fetch it again."
         ) from error
     except MemoryError as error:
         raise _too_little_memory(path) from error
@@ -102,19 +116,7 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         raise _too_little_memory(path) from error
     except OSError as error:
         if error.errno is None:  # a decoder's
-            raise UserError(f"{path} is damaged or is not {kind}: {brief(error)}.") from error
+            raise UserError(f"{path} is damaged or is not {kind}: {printable(brief(error))}.") from error
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except Exception as error:  # decoders do not document what they raise for damaged files
-        raise UserError(f"{path} is damaged or is not {kind}: {brief(error)}.") from error
-
-
-def brief(error: Exception) -> str:
-    """An error's first line, short and printable."""
-    lines = str(error).strip().splitlines()
-    return printable(lines[0].rstrip(".:") if lines else type(error).__name__)
-
-
-def printable(text: str, most: int = 160) -> str:
-    """A name out of a file as it can be shown: no control characters, and not endless."""
-    clean = "".join(c if c.isprintable() else "?" for c in text[: most + 1])
-    return f"{clean[:most]}..." if len(clean) > most else clean
+        raise UserError(f"{path} is damaged or is not {kind}: {printable(brief(error))}.") from error

@@ -13,7 +13,8 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from ayneh.data.bounded import DEFLATE_RATIO, Stream, check_size, filled, printable, reading
+from ayneh.data.bounded import DEFLATE_RATIO, Stream, check_size, filled, reading
+from ayneh.data.words import printable
 from ayneh.errors import UserError
 
 PLAIN = "an .npz or .npy file of plain arrays"

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from ayneh.data.earlier import layout_before
-from ayneh.data.found import Found, setting
-from ayneh.data.layout import Layout, add_test, few, layout
+from ayneh.data.found import Found
+from ayneh.data.layout import Layout, add_test, layout
 from ayneh.data.picture import colour_of
-from ayneh.data.scan import SUFFIXES, Scan, in_words, printable, scan
+from ayneh.data.scan import SUFFIXES, Scan, in_words, scan
 from ayneh.data.split import TENTH, by_position, held_out, limited, side
 from ayneh.data.unpack import Reading, Unpacked
+from ayneh.data.words import counted, few, printable, setting
 from ayneh.errors import UserError
 
 CONVERT = {".heic", ".heif", ".avif", ".svg", ".pdf", ".psd", ".cr2", ".nef", ".dng", ".arw", ".jp2", ".jxl"}
@@ -43,7 +44,7 @@ def read_folder(
     size: scale the central square of each image to size x size. limit: a random choice of at most so many. share,
     test: of the images to hold out, or the folder of the test images. divide: "content", or "position" as earlier
     versions chose images. flag: what begins a setting's flag in a message. Raises UserError without a folder or
-    images, for a damaged or too large image, for mixed sizes, and for a set that takes more than MOST_MEMORY.
+    images, for a damaged or too large image, for mixed sizes, and for a set that takes more than `bounded.MOST_BYTES`.
     """
     for place in (folder, *([test] if test else [])):
         if not place.is_dir():
@@ -131,15 +132,15 @@ def _notes(laid: Layout, below: Scan, read: Unpacked) -> list[str]:
         lost = f", where {len(read.vanished):,} of them have nothing to see" if read.vanished else ""
         notes.append(f"{read.transparent:,} transparent, on {read.how.background}{lost}")
     if frames := sum(read.headers[i].frames for i in read.good()):
-        notes.append(f"of {frames:,} {'file' if frames == 1 else 'files'} with several frames the first")
+        notes.append(f"of {counted(frames, 'file')} with several frames the first")
     if read.broken:
         names = few([read.files[i].name() for i in sorted(read.broken)])
-        notes.append(f"{_files(len(read.broken))} that cannot be read skipped ({names})")
+        notes.append(f"{counted(len(read.broken), 'file')} that cannot be read skipped ({names})")
     if skipped := in_words(below.skipped):
         notes.append(skipped)
     if empty := below.empty_folders():
         names = few([printable("/".join(place)) for place in empty])
-        notes.append(f"{len(empty):,} {'folder' if len(empty) == 1 else 'folders'} without images ({names})")
+        notes.append(f"{counted(len(empty), 'folder')} without images ({names})")
     return notes
 
 
@@ -166,10 +167,6 @@ def _copies(laid: Layout, read: Unpacked) -> int:
 def _how(share: float | None, divide: str) -> str:
     held = "a tenth" if share is None else f"{share:g}"
     return f"{held} held out, by {'the hash of each file' if divide == 'content' else 'position'}"
-
-
-def _files(n: int) -> str:
-    return f"{n:,} {'file' if n == 1 else 'files'}"
 
 
 def _no_folder(place: Path) -> str:

@@ -7,11 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 
-def setting(flag: str, words: str) -> str:
-    """How to change a setting, in a message. flag: what begins the verb's flags: "--data." of train, "--" of others."""
-    return f"{'train with' if flag == '--data.' else 'add'} {flag}{words}"
-
-
 @dataclass(frozen=True)
 class Found:
     """One split of a folder or an array, with the numbers of the whole set."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ayneh.data.bounded import printable
+from ayneh.data.words import printable
 from ayneh.errors import UserError
 
 Array = np.ndarray

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ayneh.data.scan import File, natural_order, printable
+from ayneh.data.scan import File, natural_order
+from ayneh.data.split import HALVES, of_val, used_as
+from ayneh.data.words import counted, few, printable
 
-TRAIN = {"train", "training", "trainset"}
-TEST = {"test", "testing", "testset"}
-VAL = {"val", "valid", "validation", "validset", "dev", "eval", "evaluation"}
 REST = {"pred", "predict", "unlabeled", "unlabelled", "extra"}  # what some sets have beside train and test
 FEW = 5  # images beside class folders are strays if they are at most one in so many
-NAMED = 3  # names in a sentence
 
 
 @dataclass
@@ -65,7 +63,9 @@ def add_test(main: Layout, test: list[File], name: str) -> Layout:
         [*main.notes, f"test images from {printable(name)}"],
     )
     if left := len(main.files) - len(kept):
-        whole.notes.append(f"{left:,} test images of the folder itself are left out")
+        whole.notes.append(
+            f"{counted(left, 'test image')} of the folder itself {'is' if left == 1 else 'are'} left out"
+        )
     whole.notes += _differences(whole)
     return whole
 
@@ -90,7 +90,7 @@ def _unwrapped(files: list[File], found: Layout) -> list[tuple[File, tuple[str, 
         wrapped.append(printable(head))
         places = [(file, place[1:]) for file, place in places if len(place) > 1]
         if strays:
-            found.notes.append(f"{_images(strays)} beside {wrapped[-1]} skipped")
+            found.notes.append(f"{counted(strays, 'image')} beside {wrapped[-1]} skipped")
     if wrapped:
         found.notes.insert(0, f"all in {Path(*wrapped)}")
     return places
@@ -125,8 +125,7 @@ def _kind(name: str, exact: bool = False) -> str | None:
     """train, val, test, rest, or None for another name. Unless ``exact``, one word of it is enough: seg_train."""
     plain = name.strip().casefold()
     words = {plain} if exact else {plain, *re.findall(r"[a-z]+", plain)}
-    kinds = {"train": TRAIN, "val": VAL, "test": TEST, "rest": REST}
-    found = [kind for kind, names in kinds.items() if words & names]
+    found = [kind for kind, names in {**HALVES, "rest": REST}.items() if words & names]
     return found[0] if len(found) == 1 else None
 
 
@@ -136,17 +135,16 @@ def _by_first(places: list[tuple[str, ...]], found: Layout) -> list[Side | None]
     exact = "train" in (named := {_kind(name, exact=True) for name in heads}) and bool(named & {"val", "test"})
     kinds = {name: _kind(name, exact) for name in heads}
     vals = [name for name in heads if kinds[name] == "val"]
-    has_test = "test" in kinds.values()
+    to = used_as([kind for kind in kinds.values() if kind])
     if vals:
         shown = " and ".join(f"{printable(name)}/" for name in vals)
-        n = sum(heads[name] for name in vals)
-        found.notes.append(f"{shown} ({_images(n)}) {'joins train' if has_test else 'is the test set'}")
+        found.notes.append(f"{shown} ({counted(sum(heads[name] for name in vals), 'image')}) {of_val(to)}")
     for name, kind in kinds.items():
         if kind in (None, "rest"):
             where = f"in {printable(name)}/" if name else "beside them"
-            found.notes.append(f"{_images(heads[name])} {where} skipped: neither train nor test")
-    to = {"train": "train", "val": "train" if has_test else "test", "test": "test", "rest": "", None: ""}
-    return [Side(to[kinds[place[0] if len(place) > 1 else ""]], place[1:]) for place in places]
+            found.notes.append(f"{counted(heads[name], 'image')} {where} skipped: neither train nor test")
+    side_of = {name: to.get(kind or "", "") for name, kind in kinds.items()}
+    return [Side(side_of[place[0] if len(place) > 1 else ""], place[1:]) for place in places]
 
 
 def _label(groups: dict[str | None, list[tuple[File, tuple[str, ...]]]], found: Layout) -> None:
@@ -163,9 +161,9 @@ def _label(groups: dict[str | None, list[tuple[File, tuple[str, ...]]]], found: 
         strays = sum(len(place) == 1 for _, place in group)
         labelled = len(heads[side]) > 0 and _are_few(strays, len(group))
         if heads[side] and not labelled:
-            found.notes.append(f"no labels: {strays:,} of {_images(len(group))} are in no class folder")
+            found.notes.append(f"no labels: {strays:,} of {counted(len(group), 'image')} are in no class folder")
         elif labelled and strays:
-            found.notes.append(f"{_images(strays)} beside the class folders skipped")
+            found.notes.append(f"{counted(strays, 'image')} beside the class folders skipped")
         for file, place in group:
             if labelled and len(place) == 1:
                 continue
@@ -191,15 +189,5 @@ def _differences(found: Layout) -> list[str]:
     return ["classes " + ", ".join(f"only in {side}: {few(names)}" for side, names in only.items() if names)]
 
 
-def few(names: list[str]) -> str:
-    """The first of these names, and how many more there are."""
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
-
-
 def _are_few(strays: int, n: int) -> bool:
     return strays * FEW <= n
-
-
-def _images(n: int) -> str:
-    return f"{n:,} {'image' if n == 1 else 'images'}"

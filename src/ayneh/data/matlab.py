@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ayneh.data.bounded import check_size, printable, reading
+from ayneh.data.bounded import check_size, reading
 from ayneh.data.entries import Entry
+from ayneh.data.words import printable
 from ayneh.errors import UserError
 
 KIND = "a MATLAB file"

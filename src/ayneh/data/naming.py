@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ayneh.data.entries import Entry
+from ayneh.data.split import HALVES, of_val, used_as
+from ayneh.data.words import few
 from ayneh.errors import UserError
 
-HALVES = {
-    "train": ("train", "training", "tr"),
-    "test": ("test", "testing", "te"),
-    "val": ("val", "valid", "validation", "dev"),
+SPELLINGS = {  # of halves, in names of arrays
+    half: words | short for (half, words), short in zip(HALVES.items(), ({"tr"}, set[str](), {"te"}), strict=True)
 }
 IMAGES = ("images", "image", "imgs", "img", "x", "xs", "pixels", "data", "faces", "fea", "features", "inputs")
 LABELS = ("labels", "label", "y", "ys", "targets", "target", "classes", "class", "gnd")
 FILLING = ("fine", "set", "all")
 WORDS = "|".join(sorted((*IMAGES, *LABELS), key=len, reverse=True))
-PARTS = "|".join(sorted((part for parts in HALVES.values() for part in parts), key=len, reverse=True))
+PARTS = "|".join(sorted((part for parts in SPELLINGS.values() for part in parts), key=len, reverse=True))
 GLUED = re.compile(rf"({WORDS})({PARTS})|({PARTS})({WORDS})")  # xtrain, Xte, trainimages
 NUMERIC = "buif"
 SHOWN = 8  # names in a message
@@ -44,7 +44,8 @@ def choose(entries: Mapping[str, Entry], where: str) -> tuple[list[Chosen], list
         images = {"": _only_images(entries, where)}
     notes: list[str] = []
     if "train" in images and len(images.keys() & {"test", "val"}):
-        to, notes = used_as({half: entry.name for half, entry in images.items()})
+        to = used_as(images)
+        notes = [f"{images['val'].name} {of_val(to)}"] if "val" in images else []
         parts = [Chosen(to[half], images[half], labels.get(half)) for half in to if half in images]
     else:
         half = next(half for half in ("", "train", "test", "val") if half in images)
@@ -58,25 +59,18 @@ def choose(entries: Mapping[str, Entry], where: str) -> tuple[list[Chosen], list
     having = [part.labels.name for part in parts if part.labels]
     if having and lacking:
         verb = "is" if len(having) == 1 else "are"
-        notes.append(f"{_list(having)} {verb} not used, since {_list(lacking)} has no labels")
+        notes.append(f"{few(having, SHOWN)} {verb} not used, since {few(lacking, SHOWN)} has no labels")
         parts = [Chosen(part.side, part.images, None) for part in parts]
     rest = [name for name in entries if name not in used]
-    return parts, [*notes, *([f"not used: {_list(rest)}"] if rest else [])]
-
-
-def used_as(halves: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """What each of train, val and test is used as, and a note on val; halves: what the file calls those that it has."""
-    has_test = "test" in halves
-    to = {"train": "train", "val": "train" if has_test else "test", "test": "test"}
-    return to, [f"{halves['val']} {'joins train' if has_test else 'is the test set'}"] if "val" in halves else []
+    return parts, [*notes, *([f"not used: {few(rest, SHOWN)}"] if rest else [])]
 
 
 def kind_of(name: str) -> tuple[str, str] | None:
     """ "Xtest" -> ("images", "test"); "y" -> ("labels", ""); "train" -> ("", "train"); None for other names."""
     words = re.split(r"[^a-z0-9]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
     words = [part for word in words for part in _unglued(word) if part and part not in FILLING]
-    halves = [half for word in words for half, spellings in HALVES.items() if word in spellings]
-    rest = [word for word in words if not any(word in spellings for spellings in HALVES.values())]
+    halves = [half for word in words for half, spellings in SPELLINGS.items() if word in spellings]
+    rest = [word for word in words if not any(word in spellings for spellings in SPELLINGS.values())]
     if len(halves) > 1 or not (halves or rest):
         return None
     half = halves[0] if halves else ""
@@ -130,7 +124,7 @@ def _only_images(entries: Mapping[str, Entry], where: str) -> Entry:
     if len(entries) == 1:
         return next(iter(entries.values()))
     raise UserError(
-        f"{where} holds the arrays {_list(list(entries)) or '(none)'}: call the images 'images', or 'x_train' and "
+        f"{where} holds the arrays {few(list(entries), SHOWN) or '(none)'}: call the images 'images', or 'x_train' and "
         "'x_test'."
     )
 
@@ -143,7 +137,3 @@ def _only_labels(entries: Mapping[str, Entry], images: Entry) -> Entry | None:
         if entry is not images and len(entry.shape) in (1, 2) and max(entry.shape, default=0) in images.shape
     ]
     return found[0] if len(found) == 1 else None
-
-
-def _list(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ayneh.data.bounded import check_size, printable, reading
-from ayneh.data.naming import HALVES, IMAGES, kind_of, used_as
+from ayneh.data.bounded import check_size, reading
+from ayneh.data.naming import IMAGES, SHOWN, kind_of
 from ayneh.data.picture import Broken, colour_of, unpacked
 from ayneh.data.raw import Part, Raw
+from ayneh.data.split import HALVES, of_val, used_as
+from ayneh.data.words import counted, few, printable
 from ayneh.errors import UserError, extra
 
 KIND = "a Parquet file"
@@ -65,9 +67,9 @@ def read_parquet(path: Path, size: int | None, background: str, flag: str) -> Ra
     if columns is None or not any(half.images for half in halves.values()):
         raise UserError(f"{path} holds no image: it has no rows.")
     if columns.rest:
-        notes.append(f"not used: {', '.join(columns.rest[:8])}")
+        notes.append(f"not used: {few(columns.rest, SHOWN)}")
     if gaps := sum(half.labels.count(None) for half in halves.values()):
-        notes.append(f"{columns.labels} is not used: it is empty in {gaps:,} {'row' if gaps == 1 else 'rows'}")
+        notes.append(f"{columns.labels} is not used: it is empty in {counted(gaps, 'row')}")
     parts = tuple(_part(half, side, columns, path, flag) for side, half in halves.items() if half.images)
     colour = any(part.images.shape[1] == 3 for part in parts)
     return Raw(tuple(_in_colour(part) for part in parts) if colour else parts, columns.names, tuple(notes))
@@ -80,7 +82,8 @@ def _sides(files: list[Path], root: Path) -> tuple[dict[Path, str], list[str]]:
     said = {file: _half(file.relative_to(root)) for file in files}
     if not any(said.values()):
         return dict.fromkeys(files, ""), [f"{len(files):,} files"]
-    to, notes = used_as({half: f"{half} files" for half in said.values() if half})
+    to = used_as(said.values())
+    notes = [f"the validation set {of_val(to)}"] if "val" in said.values() else []
     if left := sum(not half for half in said.values()):
         notes.append(f"not used: {left:,} files whose names say neither train nor test")
     return {file: to[half] for file, half in said.items() if half}, notes
@@ -137,7 +140,7 @@ def _columns(path: Path, schema: Any) -> Columns:
     }
     known = sorted((name for name in found if name.lower() in IMAGES), key=lambda name: IMAGES.index(name.lower()))
     if not known and len(found) != 1:
-        shown = ", ".join(f"{printable(name, 40)} ({printable(kind, 40)})" for name, kind in list(kinds.items())[:8])
+        shown = few([f"{printable(name, 40)} ({printable(kind, 40)})" for name, kind in kinds.items()], SHOWN)
         raise UserError(
             f"{path} has {'no column' if not found else 'several columns'} of image files among {shown or '(none)'}: "
             "call the column 'image', with PNG or JPEG bytes, or save the pixels by numpy.savez_compressed."

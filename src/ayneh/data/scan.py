@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ayneh.data.words import LONGEST_PATH, counted, printable
 from ayneh.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
@@ -34,7 +35,7 @@ class File:
 
     def shown(self) -> str:
         """The path as a message shows it."""
-        return printable(self.path)
+        return printable(self.path, LONGEST_PATH)
 
     def name(self) -> str:
         """Its own name as a message shows it."""
@@ -88,7 +89,9 @@ def scan(folder: Path, but: Path | None = None) -> Scan:
                 elif file := _file(entry, place, found):
                     found.files.append(file)
         except OSError as error:
-            raise UserError(f"The folder {printable(str(path))} cannot be read: {error.strerror}.") from error
+            raise UserError(
+                f"The folder {printable(str(path), LONGEST_PATH)} cannot be read: {error.strerror}."
+            ) from error
     found.files.sort(key=lambda file: natural_order(file.place))
     return found
 
@@ -145,15 +148,9 @@ def natural_order(names: Iterable[str]) -> tuple[object, ...]:
     return tuple(parts)
 
 
-def printable(name: str) -> str:
-    """The name in one form on every system, with ? for control characters and bytes that are no text."""
-    same = unicodedata.normalize("NFC", name)
-    return "".join("?" if unicodedata.category(c) in ("Cc", "Cs") else c for c in same)
-
-
 def in_words(skipped: Counter[str]) -> str:
     """ "3 files skipped (2 hidden, 1 .txt)"; empty if there are none."""
     n = sum(skipped.values())
     shown = sorted(skipped.items(), key=lambda item: (-item[1], item[0].startswith("."), item[0]))
     kinds = ", ".join(f"{count:,} {PLURAL.get(kind, kind) if count > 1 else kind}" for kind, count in shown if count)
-    return f"{n:,} {'file' if n == 1 else 'files'} skipped ({kinds})" if n else ""
+    return f"{counted(n, 'file')} skipped ({kinds})" if n else ""

@@ -14,14 +14,14 @@ from torch import Tensor
 
 from ayneh.bounds import MANY
 from ayneh.data.arrays import read_arrays
+from ayneh.data.bounded import check_pixels
 from ayneh.data.download import locate
 from ayneh.data.folder import read_folder
 from ayneh.data.found import Found
 from ayneh.data.idx import read_pair
 from ayneh.data.resize import resized
-from ayneh.data.scan import printable
 from ayneh.data.split import DIVISIONS, SPLITS, limited, shuffled
-from ayneh.data.unpack import MOST_MEMORY
+from ayneh.data.words import LONGEST_PATH, counted, printable
 from ayneh.dataset import FILES, MOST_SIDE, share_of
 from ayneh.errors import UserError, unknown
 
@@ -57,10 +57,10 @@ class Images:
         whole = n if self.whole is None else self.whole
         divided = self.found is not None and self.split != "all"
         counts = self.found.counts() if self.found and divided else f"{whole:,} {WHAT_FOR[self.split]}"
-        words = [f"{printable(self.name)}: {counts}"]
+        words = [f"{printable(self.name, LONGEST_PATH)}: {counts}"]
         if n < whole:
             words.append(f"a random {n:,} of the {whole:,} are taken")
-        words.append(f"{width}x{height}, {channels} {'channel' if channels == 1 else 'channels'}")
+        words.append(f"{width}x{height}, {counted(channels, 'channel')}")
         if self.classes:
             names = self.names or tuple(map(str, range(self.classes)))
             shown = ", ".join(names[:SHOWN] + ("...",) * (len(names) > SHOWN))
@@ -153,18 +153,8 @@ def load(
         images = replace(_select(images, limited(len(images.pixels), limit)), whole=len(images.pixels))
     if resize is None:
         return images
-    _refuse_large(images.pixels, resize, flag)
+    check_pixels(len(images.pixels), images.pixels.shape[1], resize, resize, flag)
     return replace(images, pixels=resized(images.pixels, resize))
-
-
-def _refuse_large(pixels: Tensor, size: int, flag: str) -> None:
-    """Raise UserError if the images would take too much memory at this size."""
-    needed = len(pixels) * pixels.shape[1] * size * size
-    if needed > MOST_MEMORY:
-        raise UserError(
-            f"{len(pixels):,} images of {size}x{size} would take {needed / 1e9:.1f} GB of memory, and a set may have "
-            f"{MOST_MEMORY / 1e9:.0f} GB: choose a smaller {flag}resize."
-        )
 
 
 def _found(name: str, split: str, found: Found) -> Images:
@@ -222,7 +212,7 @@ def stacked_mnist(split: str) -> Images:
     replacement by a seeded generator. The 1,000 classes are as uneven as MNIST's ten make them.
     """
     parts = []
-    for half in HALVES[split]:
+    for half in PARTS_OF[split]:
         pixels, labels = _from_idx("mnist", half)
         n = len(pixels)
         triples = torch.from_numpy(np.random.RandomState(0).randint(0, n, (n, 3), np.int64))
@@ -231,13 +221,13 @@ def stacked_mnist(split: str) -> Images:
     return Images(pixels, labels, "stacked-mnist", split, 1000, "CC BY-SA 3.0")
 
 
-HALVES = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
+PARTS_OF = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 IDX_PREFIX = {"train": "train", "test": "t10k"}
 
 
 def _from_idx(name: str, split: str) -> tuple[Tensor, Tensor]:
     """Pixels uint8 (N, 1, H, W) and labels int64 (N,) of a set in the four IDX files of MNIST."""
-    prefixes = [IDX_PREFIX[half] for half in HALVES[split]]
+    prefixes = [IDX_PREFIX[half] for half in PARTS_OF[split]]
     pairs = [
         read_pair(locate(name, f"{p}-images-idx3-ubyte"), locate(name, f"{p}-labels-idx1-ubyte"), classes=10)
         for p in prefixes

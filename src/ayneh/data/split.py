@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 SPLITS = ("train", "test", "all")
+HALVES = {  # what folders, files and arrays of each half are called
+    "train": {"train", "training", "trainset"},
+    "val": {"val", "valid", "validation", "validset", "dev", "eval", "evaluation"},
+    "test": {"test", "testing", "testset"},
+}
 DIVISIONS = ("content", "position")
 TENTH = 0.1  # the share of the images that is held out
 ENOUGH = 10  # images, of which at least one is held out
@@ -50,6 +55,16 @@ def by_position(n: int, share: float | None = None) -> np.ndarray:
 def limited(n: int, limit: int | None) -> np.ndarray:
     """At most ``limit`` of 0..n-1, ascending: a fixed random choice; a smaller one is a part of a larger."""
     return np.sort(shuffled(n)[:limit]) if limit is not None and limit < n else np.arange(n)
+
+
+def used_as(halves: Collection[str]) -> dict[str, str]:
+    """What each half is used as: validation images join train, or are the test images where there are no others."""
+    return {"train": "train", "val": "train" if "test" in halves else "test", "test": "test"}
+
+
+def of_val(to: Mapping[str, str]) -> str:
+    """What a note says of validation images; to: `used_as`."""
+    return "joins train" if to["val"] == "train" else "is the test set"
 
 
 def side(test: np.ndarray, split: str) -> np.ndarray:

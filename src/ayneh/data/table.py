@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ayneh.data.axes import is_flat
-from ayneh.data.bounded import Stream, check_size, opened, printable, reading
-from ayneh.data.naming import kind_of
+from ayneh.data.bounded import Stream, check_size, opened, reading
+from ayneh.data.naming import SHOWN, kind_of
 from ayneh.data.raw import Part, Raw
+from ayneh.data.words import counted, few, printable
 from ayneh.errors import UserError
 
 MOST_LINE = 4_000_000  # bytes; three planes of 512x512 values have less
@@ -55,7 +56,7 @@ def read_table(path: Path) -> Raw:
     pixels = np.concatenate(numbers)
     labels: np.ndarray | None = _labels(words) if words else None
     rest = [name for i, name in enumerate(columns.names) if i not in {*columns.pixels, columns.label}]
-    shown = ", ".join(printable(name, 40) or "a column without a name" for name in rest[:8])
+    shown = few([printable(name, 40) or "a column without a name" for name in rest], SHOWN)
     notes = [f"not used: {shown}"] if rest else []
     if columns.label is None and not is_flat(pixels.shape[1]) and is_flat(pixels.shape[1] - 1):
         labels, pixels, which = _without_label(pixels)
@@ -140,7 +141,7 @@ def _parsed(path: Path, lines: list[Line], columns: Columns, words: list[str]) -
         found = line.count(columns.delimiter) + 1
         if found != columns.count:
             raise UserError(
-                f"{path} has {found:,} {'cell' if found == 1 else 'cells'} in line {number:,}, and {columns.count:,} "
+                f"{path} has {counted(found, 'cell')} in line {number:,}, and {columns.count:,} "
                 "in the first: every row is one image."
             )
         if len(columns.pixels) < columns.count:

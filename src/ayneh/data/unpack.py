@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ayneh.data.found import setting
-from ayneh.data.layout import few
+from ayneh.data import bounded
 from ayneh.data.picture import Broken, Header, colour_of, header, picture
 from ayneh.data.scan import File
+from ayneh.data.words import few, setting
 from ayneh.errors import UserError
 
-MOST_MEMORY = 4_000_000_000  # bytes of the pixels of a set
 FEW, SMALL, BLACK = 2_000, 8, (0, 0, 0)  # so many files are unpacked, in small, to name all that are broken
 EXAMPLE = 32  # pixels a side, in advice
 
@@ -57,18 +57,17 @@ class Unpacked:
         return all(i in self._row for i in needed)
 
     def fits(self, keep: Sequence[int]) -> bool:
-        """Whether the pixels of these take at most MOST_MEMORY."""
-        return self._each(keep)[0] * len(keep) <= MOST_MEMORY
+        """Whether the pixels of these take at most `bounded.MOST_BYTES`."""
+        return math.prod(self._shape(keep)) * len(keep) <= bounded.MOST_BYTES
 
     def unpack(self, keep: Sequence[int], looked_at: Sequence[int]) -> None:
         """Unpack the images ``looked_at`` and keep the pixels of those in ``keep``, in this order.
 
         All images looked at decide whether the set is grey. More broken ones may be found.
-        Raises UserError for broken files unless they are to be skipped, for mixed sizes, and for pixels beyond
-        MOST_MEMORY.
+        Raises UserError for broken files unless they are to be skipped, for mixed sizes, and for too many pixels.
         """
         self.refuse(looked_at)
-        self._refuse_large(keep)
+        bounded.check_pixels(len(keep), *self._shape(keep), self.how.flag)
         rows = {i: row for row, i in enumerate(keep)}
         pixels, shape, first, self._row = np.empty((0, 1, 0, 0), np.uint8), None, 0, {}
         self.colour, self.transparent, self.vanished, self.looked_at = 0, 0, [], 0
@@ -166,20 +165,8 @@ class Unpacked:
             f"{self.files[j].shown()} is {b[1]}x{b[0]} (width x height)"
         )
 
-    def _each(self, keep: Sequence[int]) -> tuple[int, int, int, int]:
-        """Bytes of an image at most, and its channels, height and width."""
+    def _shape(self, keep: Sequence[int]) -> tuple[int, int, int]:
+        """Channels, at most, width and height of an image."""
         heads = [self.headers[i] for i in keep]
         channels = 3 if any(head.colour for head in heads) else 1
-        height, width = (self.how.size,) * 2 if self.how.size else (heads[0].height, heads[0].width)
-        return channels * height * width, channels, height, width
-
-    def _refuse_large(self, keep: Sequence[int]) -> None:
-        if self.fits(keep):
-            return
-        each, channels, height, width = self._each(keep)
-        fits = next(s for s in (1024, 512, 256, 128, 64, 32, 16, 8) if channels * s * s * len(keep) <= MOST_MEMORY)
-        raise UserError(
-            f"{len(keep):,} images of {width}x{height} {'in grey' if channels == 1 else 'in colour'} would take "
-            f"{each * len(keep) / 1e9:.3g} GB of memory, and a set may take {MOST_MEMORY / 1e9:.3g} GB: "
-            f"{setting(self.how.flag, f'resize {fits}')}, or --data.limit {MOST_MEMORY // each}."
-        )
+        return channels, *((self.how.size,) * 2 if self.how.size else (heads[0].width, heads[0].height))

@@ -23,7 +23,7 @@ from ayneh.config import from_dict
 from ayneh.engine.critic import critic_of
 from ayneh.engine.match import nets_of
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
-from ayneh.errors import UserError
+from ayneh.errors import UserError, brief
 from ayneh.game.frame import put, scale
 from ayneh.game.layers import Linear
 from ayneh.game.nets import Discriminator
@@ -134,5 +134,4 @@ def modules(folder: str | Path) -> Players:
     except UserError:
         raise
     except Exception as error:  # of safetensors, of weights that do not fit the config, of a config without a field
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"The weights in {folder} cannot be read ({reason}): export the run again.") from error
+        raise UserError(f"The weights in {folder} cannot be read ({brief(error)}): export the run again.") from error

@@ -17,7 +17,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
-from ayneh.errors import UserError
+from ayneh.errors import UserError, brief
 from ayneh.files.sealed import SLOT, holds, seal
 from ayneh.files.whole import atomically
 from ayneh.game.frame import scale
@@ -179,9 +179,8 @@ def load(path: Path, sha256: str | None = None) -> tuple[FeatureNet, dict[str, s
     try:
         return _read(blob, checked=sha256 is not None)
     except Exception as error:  # safetensors raises its own type for every kind of damage
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"The judge weights {path} cannot be read ({reason}): delete this file and train them again with "
+            f"The judge weights {path} cannot be read ({brief(error)}): delete this file and train them again with "
             "`ayneh judge train --data ...`."
         ) from error
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ayneh.errors import UserError
+from ayneh.errors import UserError, brief, extra
 from ayneh.game.paths import path
 from ayneh.loading import frame
 from ayneh.loading.folder import contract_of, net_of, read_about, refuse_other
@@ -129,10 +129,8 @@ class Model:
 
     def _session(self, net: str) -> Any:
         if net not in self._sessions:
-            try:
+            with extra("export", "Running a model"):
                 import onnxruntime
-            except ImportError as error:
-                raise UserError("Running a model needs onnxruntime: `pip install 'ayneh[export]'`.") from error
             self._sessions[net] = self._checked(onnxruntime, net)
         return self._sessions[net]
 
@@ -146,8 +144,9 @@ class Model:
         except UserError:
             raise
         except Exception as error:  # onnxruntime has an exception of its own for every kind of damage
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UserError(f"{file} is no net that onnxruntime reads ({reason}): export the run again.") from error
+            raise UserError(
+                f"{file} is no net that onnxruntime reads ({brief(error)}): export the run again."
+            ) from error
         if has != (set(self.about["nets"][net]["outputs"]), 1):
             raise UserError(f"{file} does not have the outputs that config.json names: export the run again.")
         return session

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ayneh.errors import Stopped, UserError, extra
+from ayneh.errors import Stopped, UserError, brief, extra
 from ayneh.files.whole import atomically
 from ayneh.record.record import OUTCOME
 from ayneh.studies.plan import Run, Study
@@ -91,6 +91,5 @@ def _ray(address: str | None):  # type: ignore[no-untyped-def]  # the module: an
             include_dashboard=False if address is None else None,
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"No Ray cluster answers at {address or 'this machine'}: {reason}") from error
+        raise UserError(f"No Ray cluster answers at {address or 'this machine'}: {brief(error)}.") from error
     return ray
