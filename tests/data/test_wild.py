@@ -253,6 +253,7 @@ def test_links_that_go_round_or_nowhere_end(tmp_path: Path) -> None:
     assert "4 files skipped (3 links to folders read already, 1 dead link)" in both.understood
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="paths are short there")
 def test_folders_may_be_as_deep_as_a_path_is_long(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["d"] * 1200)

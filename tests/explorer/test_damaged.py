@@ -251,6 +251,7 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(tmp_path):
         Followed(tmp_path / "metrics.jsonl").read()
 
 
+@pytest.mark.slow
 def test_ten_thousand_pictures_and_lines_are_listed(tmp_path):
     record = Record.create(tmp_path / "run", Config(epochs=10_000), {})
     for epoch in range(10_000):

@@ -57,6 +57,7 @@ def killed_at(k: int, work: Callable[[], object], within: Path) -> bool:
         os._exit(1)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("before", ["nothing", "an empty folder", "an export"])
 def test_a_kill_at_any_operation_loses_nothing(tmp_path, before):

@@ -84,6 +84,7 @@ def test_files_have_the_permissions_that_the_user_chose(tmp_path):
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.slow
 def test_verbs_read_and_write_utf_8_in_an_ascii_locale(process, own_run, tmp_path):
     run = own_run.rename(tmp_path / "آینه")
     event = {"name": "few images", "appeared": True, "step": 4, "epoch": 0, "replica": 1, "title": "آینه"}
