@@ -93,8 +93,7 @@ def sentence_of(error: Exception, args: Sequence[str]) -> UserError | Stopped:
 
 def _write_report(error: Exception, args: Sequence[str]) -> Path:
     """Write the traceback, the command and the versions into the cache folder, or into that for temporary files."""
-    from ayneh.evaluation import cache_folder
-    from ayneh.files.whole import atomically
+    from ayneh.files.whole import atomically, cache_folder
 
     parts = [f"ayneh {__version__}, Python {sys.version}", sys.platform, shlex.join(["ayneh", *args]), ""]
     text = "\n".join(parts) + "\n" + "".join(traceback.format_exception(error))

@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 import math
-import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from ayneh.config import Data
 from ayneh.errors import UserError
+from ayneh.files.whole import cache_folder
 from ayneh.record.head import Origin
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
@@ -32,11 +30,6 @@ Say = Callable[[str], None]
 
 def silent(_words: str) -> None:
     """Say nothing."""
-
-
-def cache_folder() -> Path:
-    """$AYNEH_CACHE, or the user's cache folder: judges trained here, floors, Inception's weights."""
-    return Path(os.environ.get("AYNEH_CACHE") or platformdirs.user_cache_dir("ayneh"))
 
 
 def read_images(

@@ -12,7 +12,8 @@ from ayneh.alike import as_the_data
 from ayneh.config import Data
 from ayneh.dataset import KINDS, AsRead
 from ayneh.errors import UserError
-from ayneh.evaluation import Say, cache_folder, judge_of, origin_of, read_images, silent, training_command
+from ayneh.evaluation import Say, judge_of, origin_of, read_images, silent, training_command
+from ayneh.files.whole import cache_folder
 from ayneh.record.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it

@@ -6,16 +6,16 @@ import shutil
 import pytest
 
 from ayneh.errors import UserError
-from ayneh.files import whole as files
 from ayneh.files.lines import append_lines, read_lines
 from ayneh.record.aside import set_aside
 from ayneh.record.forms import Event, Line
 from ayneh.record.record import Record
+from ayneh.terminal import text
 
 
 @pytest.fixture(autouse=True)
 def nothing_said_yet(monkeypatch):
-    monkeypatch.setattr(files, "_said", set())
+    monkeypatch.setattr(text, "_warned", set())
 
 
 def written(run):
@@ -58,7 +58,7 @@ def test_one_damaged_line_costs_that_line_and_a_sentence(ayneh, own_run, damage)
     with_line(own_run, 2, change)
     damaged, said = written(own_run), f"{own_run / 'metrics.jsonl'}: line 2 is damaged ({words}"
     for _ in range(2):  # whoever only looks changes nothing
-        files._said.clear()
+        text._warned.clear()
         status, _, err = ayneh("show", own_run)
         assert (status, err.count(said)) == (0, 1), err
         assert "and left out." in err

@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import platformdirs
 import requests
 from filelock import FileLock
 
 from ayneh.data import transfer
 from ayneh.data.bounded import gunzipped
 from ayneh.errors import UserError
+from ayneh.files.whole import cache_folder
 
 MIRRORS: dict[str, tuple[str, ...]] = {
     "mnist": (
@@ -79,7 +79,7 @@ def locate(name: str, file: str) -> Path:
     (<name> in $AYNEH_CACHE or in the user's cache folder), then downloads into the cache and checks the MD5.
     Raises UserError if no mirror has the right file, or if the cache cannot be written.
     """
-    cache = Path(os.environ.get("AYNEH_CACHE") or platformdirs.user_cache_dir("ayneh")) / name
+    cache = cache_folder() / name
     own = os.environ.get("AYNEH_DATA")
     folders = [Path(own) / name, cache] if own else [cache]
     found = _find([*(_places(Path(own), name) if own else []), cache], file)

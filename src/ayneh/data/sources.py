@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -24,6 +23,7 @@ from ayneh.data.split import DIVISIONS, SPLITS, limited, shuffled
 from ayneh.data.words import LONGEST_PATH, counted, printable
 from ayneh.dataset import FILES, MOST_SIDE, share_of
 from ayneh.errors import UserError, unknown
+from ayneh.files.sealed import fingerprint_of
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,7 @@ class Images:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over shape and pixels, in hexadecimal digits."""
-        digest = hashlib.sha256(repr(tuple(self.pixels.shape)).encode())
-        digest.update(self.pixels.contiguous().numpy().data)
-        return digest.hexdigest()
+        return fingerprint_of(self.pixels.shape, self.pixels.contiguous().numpy().data)
 
     @property
     def understood(self) -> str:

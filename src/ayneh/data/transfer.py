@@ -14,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ayneh.errors import UserError
 from ayneh.files.reading import json_in, typed
+from ayneh.files.whole import size_of
 
 # What ``fetch`` raises. A server's odd headers reach requests as ValueError and http.client's own errors.
 FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, ValueError)
@@ -42,14 +43,14 @@ def fetch(url: str, part: Path, most: int) -> None:
     is of no use after Refused.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        before = _bytes_in(part)
+        before = size_of(part)
         try:
             _transfer(url, part, most)
             return
         except Refused:
             raise
         except FAILURES:
-            if attempt == ATTEMPTS or _bytes_in(part) <= before:
+            if attempt == ATTEMPTS or size_of(part) <= before:
                 raise
 
 
@@ -61,7 +62,7 @@ def discard(part: Path) -> None:
 
 def _transfer(url: str, part: Path, most: int) -> None:
     origin = _recall(part)
-    have = _bytes_in(part) if origin.url == url else 0
+    have = size_of(part) if origin.url == url else 0
     if have and have == origin.size:
         return  # an earlier process ended before it used the whole file
     # identity: compressed for the transfer, neither ranges nor checksum would fit
@@ -115,10 +116,6 @@ def _recall(part: Path) -> Origin:
 
 def _note(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
-
-
-def _bytes_in(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
 
 
 def _progress() -> Progress:

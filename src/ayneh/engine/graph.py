@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -22,6 +21,7 @@ from torch import Tensor
 from ayneh.engine.inline import Inline
 from ayneh.engine.match import Match
 from ayneh.game.step import State, step
+from ayneh.terminal.text import warn
 
 Play = Callable[[], None]
 Capture = Callable[[Play], Play]  # records what is done -> does it once more
@@ -184,4 +184,4 @@ def copied(nest: Any) -> Any:
 
 
 def _say(sentence: str) -> None:
-    print(f"{sentence}; operations are launched one by one instead, which is slower.", file=sys.stderr)
+    warn(f"{sentence}; operations are launched one by one instead, which is slower.")

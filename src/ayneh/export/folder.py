@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from ayneh.errors import UserError
+from ayneh.files.reading import json_in
 from ayneh.files.whole import atomically, locked
 from ayneh.loading.folder import FORMAT
 
@@ -75,7 +75,7 @@ def _finish(folder: Path) -> None:
         return
     for name in sorted((path.name for path in whole.iterdir()), key=lambda name: name == "config.json"):
         os.replace(whole / name, folder / name)
-    form = json.loads((folder / "config.json").read_text(encoding="utf-8"))["form"]
+    form = (json_in(folder / "config.json") or {})["form"]
     for name in {net for net in NETS if not net.endswith(form)} | {f".{name}.part" for name in FILES}:
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(whole)
@@ -84,7 +84,7 @@ def _finish(folder: Path) -> None:
 def _is_export(folder: Path, there: set[str]) -> bool:
     """Whether the config says so, or, where it is damaged, all files have an export's names."""
     try:
-        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        about = json_in(folder / "config.json") or {}
+    except UserError:
         return bool(there & NETS) and not there - FILES - LEFT
-    return isinstance(about, dict) and about.get("format") == FORMAT
+    return about.get("format") == FORMAT

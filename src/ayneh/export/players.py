@@ -24,6 +24,7 @@ from ayneh.engine.critic import critic_of
 from ayneh.engine.match import nets_of
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import UserError, brief
+from ayneh.files.sealed import header_of
 from ayneh.game.frame import put, scale
 from ayneh.game.layers import Linear
 from ayneh.game.nets import Discriminator
@@ -128,7 +129,7 @@ def modules(folder: str | Path) -> Players:
     blobs = {name: net_of(folder, about, name) for name in NETS}
     try:
         for blob in blobs.values():
-            head = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+            head = json.loads(header_of(blob))
             refuse_other(folder, about, head.get("__metadata__", {}))
         return built(about, {name: load(blob) for name, blob in blobs.items()})
     except UserError:

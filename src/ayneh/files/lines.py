@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Protocol
 
 from ayneh.errors import UserError
 from ayneh.files.reading import plain_file, typed
-from ayneh.files.whole import atomically, say, say_once
+from ayneh.files.whole import atomically
+from ayneh.terminal.text import warn, warn_once
 
 
 class Kind(Protocol):
@@ -40,7 +41,7 @@ def read_lines(path: Path, kind: type[Kind]) -> list[dict[str, Any]]:
     """
     found = _find(path, kind)
     if found.damaged:
-        say_once(f"{path}: {_named(found.damaged)} left out.")
+        warn_once(f"{path}: {_named(found.damaged)} left out.")
     return found.whole
 
 
@@ -49,7 +50,7 @@ def mended_lines(path: Path, kind: type[Kind]) -> list[dict[str, Any]]:
     found = _find(path, kind)
     if found.damaged:
         copy = _copy(path)
-        say(f"{path}: {_named(found.damaged)} left out; the file as it was is kept as {copy.name}.")
+        warn(f"{path}: {_named(found.damaged)} left out; the file as it was is kept as {copy.name}.")
     return found.whole
 
 

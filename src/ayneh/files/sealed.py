@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 SLOT = "seal-sha256:" + "0" * 64  # what a writer puts into a file before `seal` fills it
 _SEAL = re.compile(rb"seal-sha256:([0-9a-f]{64})")
@@ -27,6 +28,18 @@ def holds(blob: bytes) -> bool | None:
         return False if places else None
     start, end = places[0].span(1)
     return _sum(blob, start, end) == blob[start:end]
+
+
+def header_of(blob: bytes) -> bytes:
+    """The header, JSON, of a safetensors file; of a damaged one any bytes."""
+    return blob[8 : 8 + int.from_bytes(blob[:8], "little")]
+
+
+def fingerprint_of(shape: Iterable[int], content: memoryview) -> str:
+    """The SHA-256 of an array's shape and bytes, in hexadecimal digits: which images a run or a floor belongs to."""
+    digest = hashlib.sha256(str(tuple(shape)).encode())
+    digest.update(content)
+    return digest.hexdigest()
 
 
 def _sum(blob: bytes, start: int, end: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Files on the disk: written whole or not at all; locks."""
+"""Files on the disk: written whole or not at all; locks; the cache folder."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import os
 import re
 import secrets
 import stat
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+import platformdirs
 from filelock import FileLock, Timeout
 
 from ayneh.errors import UserError
-from ayneh.terminal.text import plain
 
 try:
     import fcntl
@@ -26,7 +25,11 @@ except ImportError:  # Windows
 
 TEMPORARY = r"\..+\.[0-9a-f]{8}\.part"  # the names of temporary files
 BRIEFLY_S = 0.5  # how long a lock is waited for
-_said: set[str] = set()
+
+
+def cache_folder() -> Path:
+    """$AYNEH_CACHE, or the user's cache folder: downloads, judges trained here, floors, Inception's weights."""
+    return Path(os.environ.get("AYNEH_CACHE") or platformdirs.user_cache_dir("ayneh"))
 
 
 @contextmanager
@@ -50,6 +53,11 @@ def atomically(path: Path) -> Iterator[IO[bytes]]:
             os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name may be a temporary one; those of earlier versions have no digits."""
+    return re.fullmatch(rf"{TEMPORARY}|\..+\.part", name) is not None
 
 
 def sweep(folder: Path, name: str | None = None) -> None:
@@ -89,18 +97,6 @@ def _lock(file: IO[bytes]) -> bool | None:
     return True
 
 
-def say(words: str) -> None:
-    """Print a sentence on stderr, without what could control a terminal."""
-    print(plain(words), file=sys.stderr)
-
-
-def say_once(words: str) -> None:
-    """Print a sentence on stderr, once in this process: the explorer reads a file again and again."""
-    if words not in _said:
-        _said.add(words)
-        say(words)
-
-
 def write_json(path: Path, values: Mapping[str, Any], indent: int = 2) -> None:
     """Write values as JSON, atomically."""
     with atomically(path) as file:
@@ -113,6 +109,14 @@ def written_s(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def without_nan(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,7 +14,7 @@ from ayneh.studies.plan import Study, read
 from ayneh.studies.progress import LiveTable, cores, table_of
 from ayneh.terminal.progress import Interrupt, Terminal
 from ayneh.terminal.screen import Rows, say, show
-from ayneh.terminal.text import plain
+from ayneh.terminal.text import warn
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.studies.forecast import Forecast
@@ -119,5 +118,5 @@ def _report(ledger: Ledger) -> None:
 def _tell(ledger: Ledger) -> None:
     """Print what was found damaged, on stderr, each once."""
     for words in ledger.notes.values():
-        print(plain(words), file=sys.stderr)
+        warn(words)
     ledger.notes.clear()

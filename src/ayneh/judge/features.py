@@ -18,7 +18,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
 from ayneh.errors import UserError, brief
-from ayneh.files.sealed import SLOT, holds, seal
+from ayneh.files.sealed import SLOT, fingerprint_of, header_of, holds, seal
 from ayneh.files.whole import atomically
 from ayneh.game.frame import scale
 
@@ -134,7 +134,7 @@ def fit(pixels: Tensor, net: FeatureNet) -> Tensor:
 
 def fingerprint(pixels: Tensor) -> str:
     """SHA-256 of images uint8 (N, C, H, W) and their shape: which set a net or a floor belongs to."""
-    return hashlib.sha256(str(tuple(pixels.shape)).encode() + pixels.contiguous().numpy().tobytes()).hexdigest()
+    return fingerprint_of(pixels.shape, pixels.contiguous().numpy().data)
 
 
 @torch.inference_mode()
@@ -190,8 +190,7 @@ def _read(blob: bytes, checked: bool) -> tuple[FeatureNet, dict[str, str | int |
     sealed = holds(blob)
     if sealed is False:
         raise ValueError("their checksum does not match their contents")
-    length = int.from_bytes(blob[:8], "little")
-    notes = json.loads(json.loads(blob[8 : 8 + length])["__metadata__"]["ayneh"])
+    notes = json.loads(json.loads(header_of(blob))["__metadata__"]["ayneh"])
     if not (sealed or checked) and (strange := set(notes) - UNSEALED):
         raise ValueError(f"their header has {', '.join(sorted(strange))} and no checksum")
     notes.pop(SEAL, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,12 +12,9 @@ from torch import Tensor
 
 from ayneh.files.sealed import SLOT, holds, seal
 from ayneh.files.whole import atomically
+from ayneh.terminal.text import warn
 
 T = TypeVar("T")
-
-
-def _to_stderr(words: str) -> None:
-    print(words, file=sys.stderr)
 
 
 class Shelf:
@@ -27,7 +23,7 @@ class Shelf:
     say: gets a sentence for such a file, and where the folder cannot be written; then the results stay in memory.
     """
 
-    def __init__(self, folder: Path | None, key: str, say: Callable[[str], None] = _to_stderr) -> None:
+    def __init__(self, folder: Path | None, key: str, say: Callable[[str], None] = warn) -> None:
         self.folder, self.key, self.say = folder, key, say
         self._memory: dict[str, Any] = {}
 

@@ -15,7 +15,7 @@ import re
 import shutil
 from pathlib import Path
 
-from ayneh.files.whole import TEMPORARY
+from ayneh.files.whole import is_temporary
 from ayneh.record.checkpoint import NAMES
 
 MOVING, ASIDE, GONE = "replacing.run", "replaced.run", "discarded.run"
@@ -46,9 +46,10 @@ def own_files(folder: Path) -> list[Path]:
 
 def is_leftover(folder: Path) -> bool:
     """Whether a folder holds nothing but what a command leaves that was killed before config.json was written."""
-    ours = rf"run\.lock|{TEMPORARY}"
     return all(
-        re.fullmatch(ours, path.name) if not path.is_dir() else path.name in ("samples", "checkpoints", "events")
+        path.name in ("samples", "checkpoints", "events")
+        if path.is_dir()
+        else path.name == "run.lock" or is_temporary(path.name)
         for path in folder.rglob("*")
     )
 

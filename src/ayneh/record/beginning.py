@@ -9,9 +9,9 @@ from typing import Any
 
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
-from ayneh.files.whole import say
 from ayneh.record import aside
 from ayneh.record.record import Record
+from ayneh.terminal.text import warn
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def begun(folder: Path, config: Config, engine: dict[str, Any], overwrite: bool)
             yield Record.create(folder, config, engine)
         finally:
             for words in aside.settle(folder):
-                say(words)
+                warn(words)
 
 
 def refuse_taken(folder: Path, config: Config, overwrite: bool = False) -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from ayneh.config import Config, from_dict, to_dict
 from ayneh.errors import UserError
 from ayneh.files import sealed
-from ayneh.files.whole import atomically, say_once
+from ayneh.files.whole import atomically
 from ayneh.record.head import Head, Origin, head_in
+from ayneh.terminal.text import warn_once
 
 if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
     from torch import Tensor
@@ -58,7 +59,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     try:
         blob = _readable(path).read_bytes()
-        head, tensors = _head(path, blob[8 : 8 + int.from_bytes(blob[:8], "little")]), load(blob)
+        head, tensors = _head(path, sealed.header_of(blob)), load(blob)
     except (SafetensorError, OSError) as error:
         raise Damaged(f"The checkpoint {path} is damaged ({str(error)[:LONGEST]}).") from error
     whole = sealed.holds(blob)
@@ -265,7 +266,7 @@ def named(folder: Path, names: str, alike: str) -> list[Path]:
         if re.fullmatch(names, path.name):
             found.append(path)
         elif not re.fullmatch(OURS, path.name):
-            say_once(f"{path} is left out: ayneh gives no file this name.")
+            warn_once(f"{path} is left out: ayneh gives no file this name.")
     return found
 
 

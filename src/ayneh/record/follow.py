@@ -9,8 +9,8 @@ from typing import IO, Any
 from ayneh.errors import UserError
 from ayneh.files import older
 from ayneh.files.reading import typed
-from ayneh.files.whole import say_once
 from ayneh.record.forms import Line
+from ayneh.terminal.text import warn_once
 
 MOST = 2000  # lines that are kept: every one or, of longer files, every 2nd, 4th, ...
 LONGEST = 8 << 20  # bytes of a line
@@ -69,7 +69,7 @@ class Followed:
             if (values := _parsed(line)) is not None:
                 self._kept.append((self.count, values))
             elif line.strip():
-                say_once(f"{self.path}: line {self.count + 1} is damaged and left out.")
+                warn_once(f"{self.path}: line {self.count + 1} is damaged and left out.")
         self.count, self._last = self.count + 1, line
         if len(self._kept) > MOST:
             self._stride *= 2

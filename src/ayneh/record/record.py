@@ -47,17 +47,12 @@ from ayneh.files import older
 from ayneh.files.inside import refuse_links
 from ayneh.files.lines import append_lines, mended_lines, read_lines, write_lines
 from ayneh.files.reading import formatted, json_in, typed
-from ayneh.files.whole import (
-    held,
-    locked,
-    say,
-    sweep,
-    write_json,
-)  # fmt: skip
+from ayneh.files.whole import held, locked, sweep, write_json
 from ayneh.record import aside
 from ayneh.record.checkpoint import Checkpoint, Checkpoints, epoch_name, number_in, numbered
 from ayneh.record.forms import Engine, Event, Line, Outcome
 from ayneh.record.standing import Standing, standing_of
+from ayneh.terminal.text import warn
 
 FORMAT = 1
 RESCUES, OUTCOME = "rescues", "outcome.json"
@@ -145,7 +140,7 @@ class Record:
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / LOCK, f"Another process is training in {self.folder}; {advice}."):
             for words in aside.settle(self.folder):
-                say(words)
+                warn(words)
             for place in (self.folder, self.samples, self.checkpoints.folder):
                 sweep(place)
             yield

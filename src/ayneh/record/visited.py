@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
 from ayneh.errors import UserError
 from ayneh.files.inside import names_inside, read_png, refuse_links
-from ayneh.files.whole import written_s
+from ayneh.files.whole import size_of, written_s
 from ayneh.record.checkpoint import Checkpoint, Checkpoints, Damaged, epoch_name
 from ayneh.record.follow import Followed
 from ayneh.record.record import MADE, Record
-from ayneh.terminal.text import plain
+from ayneh.terminal.text import warn_once
 
 LARGE = 128 << 20  # bytes of metrics.jsonl: some 100,000 lines
 LARGEST_FINDINGS = 32 << 20  # bytes of findings.jsonl
@@ -26,7 +25,6 @@ class Visited(Record):
         self.root = root or folder
         self.checkpoints = OwnCheckpoints(self.checkpoints.folder, self)
         self.followed = Followed(self.metrics)
-        self._said = False
         self._found: tuple[tuple[float, int], list[dict[str, Any]]] = ((0.0, -1), [])
 
     def check(self) -> None:
@@ -40,10 +38,8 @@ class Visited(Record):
         if (size := size_of(self.metrics)) <= LARGE:
             return super().lines()
         found = [values for _, values in self.followed.read()]
-        if not self._said:
-            self._said = True
-            part = f"{len(found):,} of its {self.followed.count:,} lines are read, evenly through it"
-            print(plain(f"{self.metrics} has {size:,} bytes: {part}."), file=sys.stderr)
+        part = f"{len(found):,} of its {self.followed.count:,} lines are read, evenly through it"
+        warn_once(f"{self.metrics} has {size:,} bytes: {part}.")
         return found
 
     def events(self) -> list[dict[str, Any]]:
@@ -70,14 +66,6 @@ class Watched(Visited):
     def lines(self) -> list[dict[str, Any]]:
         """The lines of metrics: of more than `follow.MOST` a part, the last one among them."""
         return [values for _, values in self.followed.read()]
-
-
-def size_of(path: Path) -> int:
-    """The bytes of a file; 0 if there is none."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 class OwnCheckpoints(Checkpoints):

@@ -14,7 +14,7 @@ from ayneh.config import differences
 from ayneh.engine.hyper import structure
 from ayneh.errors import UserError
 from ayneh.files.reading import formatted, json_in, typed
-from ayneh.files.whole import held, locked, write_json
+from ayneh.files.whole import held, is_temporary, locked, write_json
 from ayneh.record.record import Record
 from ayneh.record.standing import Standing
 from ayneh.studies.names import folders_of, older_slug
@@ -168,10 +168,7 @@ def _refuse_foreign(folder: Path) -> None:
     if not folder.exists():
         return
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
-    left = {
-        name for name in there if name in (LOCK, SHARES) or (name.startswith(f".{STUDY}.") and name.endswith(".part"))
-    }
-    if STUDY not in there and there - left:
+    if STUDY not in there and not all(name in (LOCK, SHARES) or is_temporary(name) for name in there):
         raise UserError(f"{folder} is not empty and not a study of ayneh: choose another --out.")
 
 

@@ -18,12 +18,25 @@ PLAIN = {
     "“": '"', "”": '"', "‘": "'", "’": "'", "▼": "v", "√": "sqrt ", "²": "^2", "≈": "~", "\xa0": " ",
     "│": "|", "┃": "|", "─": "-", "━": "-", "═": "=", "║": "|",
 } | dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝╞╡╪┏┓┗┛┡┩┯┷┿╇", "+")  # fmt: skip
+_warned: set[str] = set()
 
 
 def plain(words: object, lines: bool = False) -> str:
     r"""The same on one line, with control characters shown: an escape becomes \x1b. lines: keep the ends of lines."""
     text = BYTES.sub(_decoded, str(words))
     return CONTROL.sub(lambda found: _shown(found[0], lines), text)
+
+
+def warn(words: str) -> None:
+    """Print a sentence on stderr, without what could control a terminal."""
+    print(plain(words), file=sys.stderr)
+
+
+def warn_once(words: str) -> None:
+    """`warn`, once in this process: the explorer reads a file again and again."""
+    if words not in _warned:
+        _warned.add(words)
+        warn(words)
 
 
 def prepare() -> None:
