@@ -37,8 +37,8 @@ def as_the_data(images: Tensor, judge: Judge, middle: int | None = None) -> Alik
     height, width, side = *images.shape[2:], judge.side
     if height != width:
         raise UserError(
-            f"The images are {height}x{width} pixels and the judge of {judge.data} reads squares: --resize {side} "
-            "takes the central square of each and scales it."
+            f"The images are {width}x{height} pixels (width x height) and the judge of {judge.data} reads squares: "
+            f"--resize {side} takes the central square of each and scales it."
         )
     if middle is not None and not 1 <= middle <= height:
         raise UserError(
@@ -50,7 +50,7 @@ def as_the_data(images: Tensor, judge: Judge, middle: int | None = None) -> Alik
     elif height > side and _black_around(images, side):
         images = take(images, side)
         notes += (
-            f"The border of {height - side} pixels, black in every image, is cut: {height}x{height} to {side}x{side}. "
+            f"The border, black in every image, is cut: {height}x{height} to {side}x{side} pixels. "
             f"(--resize {side} scales the images instead.)",
         )
     size = images.shape[-1]

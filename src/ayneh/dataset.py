@@ -32,7 +32,7 @@ class Data:
     range: Annotated[tuple[float, float] | None, Range(-HUGE, HUGE)] = None
     """file:PATH: the values that are black and white (default: from the type; floats: 0 1 or -1 1)."""
     skip_broken: bool = False
-    """folder:PATH: leave out files that cannot be read as images, and count them (default: stop at the first)."""
+    """folder:PATH: leave out files that cannot be read as images, and count them (default: name them and stop)."""
     background: str = "black"
     """folder:PATH: what transparent pixels lie on: black, white or #rrggbb."""
     split: str = "content"
@@ -61,6 +61,8 @@ class Data:
     def at(self, path: Path) -> Data:
         """The same images at another path. Raises UserError for a named data set, and where nothing is."""
         kind, before = self.name.partition(":")[0], self.path()
+        named, _, rest = str(path).partition(":")
+        path = Path(rest) if named in KINDS and rest and not path.exists() else path  # "folder:PATH" is meant as PATH
         if before is None:
             raise UserError(f"--data is {path}, but the run was trained on {self.name}, which has no path.")
         if not path.expanduser().exists():
@@ -93,7 +95,7 @@ class AsRead:
     range: tuple[float, float] | None = None
     """The values that are black and white in files of arrays (default: from the type; floats: 0 1 or -1 1)."""
     skip_broken: bool = False
-    """Leave out files of a folder that cannot be read as images, and count them (default: stop at the first)."""
+    """Leave out files of a folder that cannot be read as images, and count them (default: name them and stop)."""
     background: str = Data.background
     """What transparent pixels lie on: black, white or #rrggbb."""
     split: str = Data.split

@@ -175,8 +175,8 @@ def train_judge(data: Data, run: Path | None = None, epochs: int | None = None, 
     height, width = train.pixels.shape[2:]
     if height != width or height < 4:
         raise UserError(
-            f"The images of {data.name} are {height}x{width}; a judge needs squares of 4 or more: resize them with "
-            "--resize N, here and (as --data.resize N) in training."
+            f"The images of {data.name} are {width}x{height} (width x height); a judge needs squares of 4 or more: "
+            "resize them with --resize N, here and (as --data.resize N) in training."
         )
     epochs = epochs or min(150, math.ceil(600_000 / len(train.pixels)))
     folder = trained_folder(train.pixels)

@@ -23,6 +23,7 @@ from ayneh.data import picture as picture_module
 from ayneh.data.scan import scan
 from ayneh.data.sources import Images, load
 from ayneh.data.split import digest, held_out
+from ayneh.dataset import Data
 from ayneh.errors import UserError
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
@@ -496,6 +497,42 @@ def test_one_broken_file_does_not_change_which_others_are_chosen(tmp_path: Path)
     for split, found in before.items():
         assert read(tmp_path, split, skip_broken=True).fingerprint == found.fingerprint
     assert (read(tmp_path, limit=10, skip_broken=True).pixels == limited).all()
+
+
+@pytest.mark.parametrize("asked", ["folder", "digits"])
+def test_a_range_is_refused_where_there_is_none_to_choose(tmp_path: Path, asked: str) -> None:
+    """It was left out without a word."""
+    put(tmp_path / "a.png", noise(0))
+    name = f"folder:{tmp_path}" if asked == "folder" else asked
+    with pytest.raises(UserError, match=r"--data\.range is 0 16, but .* is no file of arrays"):
+        load(name, range=(0, 16))
+
+
+def test_a_folder_that_is_nearly_black_is_said(tmp_path: Path) -> None:
+    """12 bits in files of 16 are levels up to 16 of 255."""
+    for i in range(4):
+        levels = np.linspace(0, 4095, 64).round().astype(np.uint16).reshape(8, 8)
+        levels[0, 0] = i
+        Image.fromarray(levels).save(tmp_path / f"{i}.tif")
+    assert "all levels lie in 0..16 of 255: if they are" in load(f"folder:{tmp_path}").understood
+    put(tmp_path / "a.png", noise(0))
+    assert "all levels" not in load(f"folder:{tmp_path}").understood
+
+
+def test_a_share_that_is_no_number_is_refused_with_one_that_is(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", noise(0))
+    with pytest.raises(UserError, match=r"There is no folder 20%: .* or a share of them like 0\.2, for --data\.test\."):
+        load(f"folder:{tmp_path}", test="20%")
+
+
+def test_a_moved_folder_may_be_named_as_it_was_in_training(tmp_path: Path) -> None:
+    """`train` takes folder:PATH, so that `resume --data folder:PATH` is meant as PATH."""
+    put(tmp_path / "now" / "a.png", noise(0))
+    before = Data(f"folder:{tmp_path}/before")
+    for named in (f"{tmp_path}/now", f"folder:{tmp_path}/now"):
+        assert before.at(Path(named)).name == f"folder:{tmp_path}/now"
+    with pytest.raises(UserError, match="there is no such file or folder"):
+        before.at(Path(f"folder:{tmp_path}/nowhere"))
 
 
 def test_all_broken_is_said(tmp_path: Path) -> None:

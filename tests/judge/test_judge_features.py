@@ -157,7 +157,7 @@ def test_pixels_are_read_from_minus_one_to_one():
     ("images", "words"),
     [
         (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "3 channels"),
-        (torch.zeros(2, 1, 8, 9, dtype=torch.uint8), "8x9 pixels"),
+        (torch.zeros(2, 1, 8, 9, dtype=torch.uint8), "9x8 pixels"),
         (torch.zeros(2, 1, 8, 8), "uint8"),
     ],
 )

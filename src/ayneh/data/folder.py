@@ -23,6 +23,7 @@ from ayneh.errors import UserError
 CONVERT = {".heic", ".heif", ".avif", ".svg", ".pdf", ".psd", ".cr2", ".nef", ".dng", ".arw", ".jp2", ".jxl"}
 UNPACK = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"}
 ARRAYS = {".npz", ".npy", ".mat", ".csv", ".parquet"}
+DARK = 64  # levels; images that all lie below it are rather masks, or 12 bits in files of 16
 _last: list[Unpacked] = []  # what was read last, at most one: a verb asks for train, then for test
 
 
@@ -46,9 +47,10 @@ def read_folder(
     versions chose images. flag: what begins a setting's flag in a message. Raises UserError without a folder or
     images, for a damaged or too large image, for mixed sizes, and for a set that takes more than `bounded.MOST_BYTES`.
     """
-    for place in (folder, *([test] if test else [])):
-        if not place.is_dir():
-            raise UserError(_no_folder(place))
+    if not folder.is_dir():
+        raise UserError(_no_folder(folder))
+    if test and not test.is_dir():
+        raise UserError(_no_folder(test)[:-1] + f", or a share of them like 0.2, for {flag}test.")
     if test and test.resolve() == folder.resolve():
         raise UserError(f"{flag}test names {test}, the folder of the training images: name another, or a share.")
     colour_of(background)
@@ -124,6 +126,8 @@ def _notes(laid: Layout, below: Scan, read: Unpacked) -> list[str]:
     notes, n = list(laid.notes), len(read.good())
     if read.colour and read.colour < n and read.looked_at == n:
         notes.append(f"{read.colour:,} of them in colour, the others grey")
+    if 0 < read.brightest < DARK:
+        notes.append(f"all levels lie in 0..{read.brightest} of 255: if they are not meant to be so dark, stretch them")
     if made := _made(read):
         notes.append(made)
     if copies := _copies(laid, read):

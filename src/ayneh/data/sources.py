@@ -114,6 +114,11 @@ def load(
     elsewhere = None if test is None or share is not None else Path(test).expanduser()
     if share is not None and not 0 < share < 1:
         raise UserError(f"{flag}test is {test}; a share of the images lies between 0 and 1 (0.2 is a fifth).")
+    if range is not None and kind not in FILES:
+        raise UserError(
+            f"{flag}range is {range[0]:g} {range[1]:g}, but {printable(name)} is no file of arrays (file:PATH), which "
+            "alone have a range to choose: leave it out."
+        )
     if name in SOURCES:
         if test is not None:
             raise UserError(f"{flag}test is {test}, but {name} has test images of its own: leave it out.")

@@ -39,6 +39,7 @@ class Unpacked:
         self.odd = ""  # what is wrong with their sizes
         self.headers: dict[int, Header] = {}
         self.colour = self.transparent = self.looked_at = 0  # numbers of images
+        self.brightest = 0  # level of all pixels
         self.vanished: list[int] = []
         self._pixels = np.empty((0, 1, 0, 0), np.uint8)
         self._row: dict[int, int] = {}
@@ -70,7 +71,7 @@ class Unpacked:
         bounded.check_pixels(len(keep), *self._shape(keep), self.how.flag)
         rows = {i: row for row, i in enumerate(keep)}
         pixels, shape, first, self._row = np.empty((0, 1, 0, 0), np.uint8), None, 0, {}
-        self.colour, self.transparent, self.vanished, self.looked_at = 0, 0, [], 0
+        self.colour, self.transparent, self.vanished, self.looked_at, self.brightest = 0, 0, [], 0, 0
         background = colour_of(self.how.background)
         for i in looked_at:
             try:
@@ -85,6 +86,7 @@ class Unpacked:
                 self.odd = self._sizes(first, shape, i, one.pixels.shape[1:])
                 break
             self.looked_at += 1
+            self.brightest = max(self.brightest, int(one.pixels.max()))
             self.colour += len(one.pixels) == 3
             self.transparent += one.transparent
             if one.vanished:

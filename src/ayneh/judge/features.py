@@ -115,7 +115,9 @@ def at_size(pixels: Tensor, side: int) -> Tensor:
         raise UserError(f"The judge reads uint8 images (N, C, H, W); got {pixels.dtype} {tuple(pixels.shape)}.")
     height, width = pixels.shape[2:]
     if height != width:
-        raise UserError(f"The images are {height}x{width} pixels and the judge reads squares: crop them.")
+        raise UserError(
+            f"The images are {width}x{height} pixels (width x height) and the judge reads squares: crop them."
+        )
     if height % side == 0:
         return nn.functional.interpolate(pixels.float(), size=side, mode="area") if height > side else pixels.float()
     scaled = nn.functional.interpolate(pixels.float(), size=side, mode="bicubic", antialias=True)

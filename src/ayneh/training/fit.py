@@ -128,7 +128,8 @@ class Fit:
             frames = self._frames(r)
             if frames:  # the pictures of a finished run may have been deleted
                 save_animation(self.record.animation_path(r, seeds), frames, milliseconds=150)
-        say(f"{self.record.folder}: {self.config.epochs} epochs in {self.clock.seconds():.0f} s")
+        played = f"{self.config.epochs} {'epoch' if self.config.epochs == 1 else 'epochs'}"
+        say(f"{self.record.folder}: {played} in {self.clock.seconds():.0f} s")
         if self.rescues:
             steps = sum(one.images for one in self.rescues) / self.play.match.images_per_step
             say(
