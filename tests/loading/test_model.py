@@ -270,7 +270,7 @@ def test_files_outside_of_the_folder_are_not_read(folder, tmp_path):
     net = copy / "generator.onnx"
     net.rename(tmp_path / "elsewhere.onnx")
     net.symlink_to(tmp_path / "elsewhere.onnx")
-    with pytest.raises(UserError, match="is a link that leaves the folder"):
+    with pytest.raises(UserError, match="is a link to a place outside"):
         ayneh.load(copy).generate(np.zeros((1, 6)))
     net.unlink()
     net.symlink_to(net)
@@ -278,7 +278,7 @@ def test_files_outside_of_the_folder_are_not_read(folder, tmp_path):
         ayneh.load(copy).generate(np.zeros((1, 6)))
     net.unlink()
     net.mkdir()
-    with pytest.raises(UserError, match="is not a plain file"):
+    with pytest.raises(UserError, match="is not a regular file"):
         ayneh.load(copy).generate(np.zeros((1, 6)))
     for name in ("../elsewhere.onnx", str(tmp_path / "elsewhere.onnx"), "..", "", 3):
         about["nets"]["generator"]["file"] = name

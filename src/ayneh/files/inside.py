@@ -51,7 +51,7 @@ def read_png(path: Path, root: Path) -> bytes:
 
     Raises Outside if it may not be read, and UserError if it is no PNG, or larger than the limits above.
     """
-    body = _read(path, root)
+    body = read_own(path, root, LARGEST_PNG)
     if len(body) < 24 or not body.startswith(SIGNATURE) or body[12:16] != b"IHDR":
         raise UserError(f"{path} is not a PNG file.")
     width, height = struct.unpack(">II", body[16:24])
@@ -60,7 +60,11 @@ def read_png(path: Path, root: Path) -> bytes:
     return body
 
 
-def _read(path: Path, root: Path) -> bytes:
+def read_own(path: Path, root: Path, most: int) -> bytes:
+    """The bytes of a regular file that lies in ``root``; at most so many.
+
+    Raises Outside if it may not be read, and UserError if it cannot be or is larger.
+    """
     real = os.path.realpath(path)
     if not _within(real, os.path.realpath(root)):
         raise Outside(f"{path} is a link to a place outside of {root}; such links are not followed.")
@@ -75,9 +79,9 @@ def _read(path: Path, root: Path) -> bytes:
         os.close(handle)
         raise Outside(f"{path} is not a regular file and is not read.")
     with open(handle, "rb") as file:
-        if about.st_size > LARGEST_PNG:
-            raise UserError(f"{path} has {about.st_size:,} bytes; at most {LARGEST_PNG:,} are read.")
-        return file.read(LARGEST_PNG)
+        if about.st_size > most:
+            raise UserError(f"{path} has {about.st_size:,} bytes; at most {most:,} are read.")
+        return file.read(most)
 
 
 def _is_own(entry: os.DirEntry[str], real_root: str) -> bool:

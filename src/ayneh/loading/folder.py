@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ayneh.errors import UserError
+from ayneh.files.inside import read_own
 from ayneh.files.reading import json_object, typed
 from ayneh.files.sealed import SLOT, holds, seal
 
@@ -162,18 +162,9 @@ def refuse_other(folder: Path, about: Mapping[str, Any], metadata: Mapping[str, 
 
 def content_of(folder: Path, name: Any, most: int) -> bytes:
     """The content of a plain file in the folder. UserError for links that leave it, devices, and too large files."""
-    place = folder / str(name)
     if not isinstance(name, str) or name != Path(name).name or name in ("", ".", ".."):
         raise UserError(f"{folder / 'config.json'} names the file {name!r}, which is not one of the folder itself.")
     try:
-        if not place.resolve().is_relative_to(folder.resolve()):
-            raise UserError(f"{place} is a link that leaves the folder: put the file itself there.")
-        found = place.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise UserError(f"{place} is not a plain file: export the run again.")
-        if found.st_size > most:
-            raise UserError(f"{place} has {found.st_size:,} bytes, more than the {most:,} that an export may have.")
-        return place.read_bytes()
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{place} cannot be read ({reason}): export the run again.") from error
+        return read_own(folder / name, folder, most)
+    except UserError as error:
+        raise UserError(f"{str(error).removesuffix('.')}: export the run again.") from error

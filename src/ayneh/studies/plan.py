@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,36 +21,6 @@ ANCHORED = {  # settings with paths -> their absolute ones
     "data.name": lambda name: Data(name).anchored().name,
     "data.test": lambda test: Data("folder:.", test=test).anchored().test,
 }
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """An entry of ``asks`` in a file."""
-
-    arm: str
-    reference: str
-    question: str = ""
-
-
-@dataclass(frozen=True)
-class _File:
-    """The fields of a file as they are written; those of tables are read one by one."""
-
-    name: str
-    question: str = ""
-    base: str = "digits"
-    seeds: int = 5
-    first_seed: int = 0
-    outcomes: tuple[str, ...] = ("fd",)
-    asks: tuple[_Asked, ...] = ()
-    margin: float = 0.10
-    looks: tuple[int, ...] = ()
-    images: int = 1000
-    budget_minutes: float | None = None
-    set: dict[str, Any] = field(default_factory=dict)
-    arms: dict[str, dict[str, Any]] = field(default_factory=dict)
-    factors: dict[str, Any] = field(default_factory=dict)
-    swaps: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def read(where: str) -> Study:
@@ -83,7 +53,7 @@ def from_dict(values: Any, where: str) -> Study:
 
     Raises UserError with the field, its value and what it must be; for an unknown field, with the nearest.
     """
-    fields = {f.name for f in dataclasses.fields(_File)}
+    fields = {f.name for f in dataclasses.fields(Study)} - {"older_folders"}
     if not isinstance(values, Mapping):
         raise UserError(f"{where}: the study is {shown(values)}; it must be an object with fields.")
     values = {name: value for name, value in values.items() if name != "config"}
@@ -97,21 +67,18 @@ def from_dict(values: Any, where: str) -> Study:
             _refuse_no_table(changes, f"{where}: {name}.{label}")
     for number, ask in enumerate(values.get("asks", ()) if isinstance(values.get("asks"), Sequence) else ()):
         for name in ask if isinstance(ask, Mapping) else ():
-            if name not in (allowed := [f.name for f in dataclasses.fields(_Asked)]):
+            if name not in (allowed := [f.name for f in dataclasses.fields(Ask)]):
                 raise UserError(f"{where}: asks[{number}]: {unknown('field of a comparison', name, allowed)}")
-    file = typed(values, _File, where)
-    factors = {name: _levels(name, levels, where) for name, levels in _factors(file.factors).items()}
+    tables = {
+        "set": _flat(values.get("set", {})),
+        "arms": {arm: _flat(changes) for arm, changes in values.get("arms", {}).items()},
+        "factors": {name: _levels(name, levels, where) for name, levels in _factors(values.get("factors", {})).items()},
+        "swaps": {name: _flat(changes) for name, changes in values.get("swaps", {}).items()},
+    }
     try:
-        return Study(
-            **{name: getattr(file, name) for name in fields - {"set", "arms", "factors", "swaps", "asks"}},
-            set=_flat(file.set),
-            arms={arm: _flat(changes) for arm, changes in file.arms.items()},
-            factors=factors,
-            swaps={name: _flat(changes) for name, changes in file.swaps.items()},
-            asks=tuple(Ask(ask.arm, ask.reference, ask.question) for ask in file.asks),
-        )
-    except UserError as error:  # it begins with the study's name
-        raise UserError(f"{where}: {str(error).removeprefix(f'{file.name}: ')}") from error
+        return typed(values | tables, Study, where)
+    except UserError as error:  # a study's own errors begin with its name
+        raise UserError(str(error).replace(f"{where}: {values.get('name')}: ", f"{where}: ", 1)) from error
 
 
 def _refuse_no_table(value: Any, where: str) -> None:
