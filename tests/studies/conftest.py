@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ayneh.studies.plan import Study, from_dict
+from ayneh.studies.design import Study
+from ayneh.studies.plan import from_dict
 
 TINY = {
     "name": "tiny",

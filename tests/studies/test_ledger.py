@@ -16,10 +16,11 @@ from markupsafe import escape
 
 from ayneh.errors import UserError
 from ayneh.record.record import Record
+from ayneh.studies.design import Study
 from ayneh.studies.forecast import Forecast, Part
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name, folders_of
-from ayneh.studies.plan import Study, from_dict
+from ayneh.studies.plan import from_dict
 from ayneh.studies.play import shares_of
 from ayneh.studies.report import write_report
 from ayneh.studies.results import results, rows

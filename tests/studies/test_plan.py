@@ -5,7 +5,8 @@ import json
 import pytest
 
 from ayneh.errors import UserError
-from ayneh.studies.plan import BUILT_IN, from_dict, read, slug
+from ayneh.studies.names import slug
+from ayneh.studies.plan import BUILT_IN, from_dict, read
 
 ARMS = {"name": "s", "arms": {"a": {}, "b": {"optimizer": {"lr": 1e-4}}}}
 

@@ -7,8 +7,9 @@ import pytest
 
 from ayneh.config import Config
 from ayneh.errors import UserError
+from ayneh.studies.design import Run
 from ayneh.studies.ledger import Ledger
-from ayneh.studies.plan import Run, from_dict
+from ayneh.studies.plan import from_dict
 from ayneh.studies.results import (
     OUTCOMES,
     Result,

@@ -14,7 +14,7 @@ from ayneh.errors import UserError
 from ayneh.pictures import save_images
 from ayneh.presets import PRESETS
 from ayneh.record.record import Record
-from ayneh.studies.plan import Run, Study
+from ayneh.studies.design import Run, Study
 from ayneh.studies.stack import play
 
 STUDY = Study("two arms", arms={"normal": {}, "uniform01": {}}, looks=(1,), images=100)

@@ -16,12 +16,12 @@ from ayneh.data.resize import fit
 from ayneh.data.scan import File
 from ayneh.data.split import digest
 from ayneh.errors import UserError
+from ayneh.files.inside import MOST_PIXELS
 
 Image.init()  # all kinds that this Pillow was built for
 FORMATS = tuple(kind for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM") if kind in Image.OPEN)
 ANIMATED = ("PNG", "WEBP", "GIF", "TIFF")  # not MPO: its other frames are previews of a photograph
-MOST_PIXELS = 64_000_000  # of one image when it is unpacked: with its copies below a gigabyte
-MOST_BYTES = 500_000_000  # of one file
+MOST_FILE_BYTES = 500_000_000
 GREY = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"}  # modes of Pillow
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # the tag in EXIF, and its values that swap width and height
 FLAT, SEEN = 16, 128  # levels: a picture of one colour varies by less, the transparency of a drawing by more
@@ -100,8 +100,8 @@ def unpacked(content: bytes, size: int | None, background: tuple[int, ...], draf
 
 
 def _bytes(file: File) -> bytes:
-    if file.size > MOST_BYTES:
-        raise Broken(f"has {file.size:,} bytes, and a file may have {MOST_BYTES:,}")
+    if file.size > MOST_FILE_BYTES:
+        raise Broken(f"has {file.size:,} bytes, and a file may have {MOST_FILE_BYTES:,}")
     if file.size == 0:
         raise Broken("is empty: it has 0 bytes")
     try:

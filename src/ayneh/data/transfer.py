@@ -24,7 +24,7 @@ CHUNK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
-class Origin:
+class Remote:
     """The file that a part belongs to; noted beside the part, so that no other file is ever appended to it."""
 
     url: str = ""
@@ -61,28 +61,28 @@ def discard(part: Path) -> None:
 
 
 def _transfer(url: str, part: Path, most: int) -> None:
-    origin = _recall(part)
-    have = size_of(part) if origin.url == url else 0
-    if have and have == origin.size:
+    remote = _recall(part)
+    have = size_of(part) if remote.url == url else 0
+    if have and have == remote.size:
         return  # an earlier process ended before it used the whole file
     # identity: compressed for the transfer, neither ranges nor checksum would fit
     headers = {"Accept-Encoding": "identity"}
     if have:
-        headers |= {"Range": f"bytes={have}-"} | ({"If-Range": origin.etag} if origin.etag else {})
+        headers |= {"Range": f"bytes={have}-"} | ({"If-Range": remote.etag} if remote.etag else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         if url.startswith("https:") and not all(r.url.startswith("https:") for r in (*response.history, response)):
             raise Refused("it redirects to an address without https")
-        if have and response.status_code in (206, 416) and not _continues(response, have, origin):
+        if have and response.status_code in (206, 416) and not _continues(response, have, remote):
             discard(part)
             _transfer(url, part, most)
             return
         response.raise_for_status()
         if response.status_code == 200:  # the whole file: the first time, and always from servers without ranges
-            have, origin = 0, _remember(part, url, response)
-        if origin.size is not None and origin.size > most:
-            raise Refused(f"it announces {origin.size:,} bytes, and the file has at most {most:,}")
+            have, remote = 0, _remember(part, url, response)
+        if remote.size is not None and remote.size > most:
+            raise Refused(f"it announces {remote.size:,} bytes, and the file has at most {most:,}")
         with _progress() as bar, part.open("ab" if have else "wb") as file:
-            task = bar.add_task(part.stem, total=origin.size, completed=have)
+            task = bar.add_task(part.stem, total=remote.size, completed=have)
             for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
                 have += len(chunk)
                 if have > most:
@@ -91,27 +91,27 @@ def _transfer(url: str, part: Path, most: int) -> None:
                 bar.advance(task, len(chunk))
 
 
-def _continues(response: requests.Response, have: int, origin: Origin) -> bool:
+def _continues(response: requests.Response, have: int, remote: Remote) -> bool:
     """Whether the answer is the rest of the same file, from byte ``have`` on."""
     span = response.headers.get("Content-Range", "")  # bytes 100-999/1000
     start, _, size = span.removeprefix("bytes ").partition("/")
-    return response.status_code == 206 and start.split("-")[0] == str(have) and size == str(origin.size)
+    return response.status_code == 206 and start.split("-")[0] == str(have) and size == str(remote.size)
 
 
-def _remember(part: Path, url: str, response: requests.Response) -> Origin:
+def _remember(part: Path, url: str, response: requests.Response) -> Remote:
     etag, size = response.headers.get("ETag"), response.headers.get("Content-Length")
     strong = etag if etag and not etag.startswith("W/") else None
-    origin = Origin(url, strong, int(size) if size and size.isascii() and size.isdecimal() else None)
-    _note(part).write_bytes(msgspec.json.encode(origin))
-    return origin
+    remote = Remote(url, strong, int(size) if size and size.isascii() and size.isdecimal() else None)
+    _note(part).write_bytes(msgspec.json.encode(remote))
+    return remote
 
 
-def _recall(part: Path) -> Origin:
+def _recall(part: Path) -> Remote:
     """The note beside a part; an empty one, which fits no URL, if it is missing or damaged."""
     try:
-        return typed(json_in(_note(part)) or {}, Origin, str(_note(part)))
+        return typed(json_in(_note(part)) or {}, Remote, str(_note(part)))
     except UserError:
-        return Origin()
+        return Remote()
 
 
 def _note(part: Path) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from ayneh.errors import UserError
 
 LARGEST_PNG = 64 << 20  # bytes
-LARGEST_PICTURE = 64_000_000  # pixels
+MOST_PIXELS = 64_000_000  # of a picture: unpacked, with its copies, it takes less than a gigabyte
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -55,8 +55,8 @@ def read_png(path: Path, root: Path) -> bytes:
     if len(body) < 24 or not body.startswith(SIGNATURE) or body[12:16] != b"IHDR":
         raise UserError(f"{path} is not a PNG file.")
     width, height = struct.unpack(">II", body[16:24])
-    if not 0 < width * height <= LARGEST_PICTURE:
-        raise UserError(f"{path} has {width} x {height} pixels; at most {LARGEST_PICTURE:,} are shown.")
+    if not 0 < width * height <= MOST_PIXELS:
+        raise UserError(f"{path} has {width} x {height} pixels; at most {MOST_PIXELS:,} are shown.")
     return body
 
 

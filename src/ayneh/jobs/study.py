@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from ayneh.studies.design import Study
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name
-from ayneh.studies.plan import Study, read
+from ayneh.studies.plan import read
 from ayneh.studies.progress import LiveTable, cores, table_of
 from ayneh.terminal.progress import Interrupt, Terminal
 from ayneh.terminal.screen import Rows, say, show

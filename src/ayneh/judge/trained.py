@@ -21,7 +21,7 @@ from ayneh.judge.training import BATCH, SEEDS, accuracy, forecast, panel
 from ayneh.judge.verdict import LEAST
 
 MANIFEST = "judge.json"
-PANELS = ({*(f"cnn-{seed}" for seed in range(SEEDS)), "random"}, {"simclr", "random"})  # names of a judge's nets
+COMPLETE = ({*(f"cnn-{seed}" for seed in range(SEEDS)), "random"}, {"simclr", "random"})  # names of a judge's nets
 Say = Callable[[str], None]
 
 
@@ -51,7 +51,7 @@ def find(folder: Path, classes: int | None) -> dict[str, FeatureNet] | None:
         members = [Member(file.stem.partition("-")[2], file.name) for file in files]
     else:
         members = list(typed(values, Manifest, str(folder / MANIFEST)).nets)
-    if {member.name for member in members} not in PANELS:
+    if {member.name for member in members} not in COMPLETE:
         return None
     nets = {member.name: load(folder / Path(member.file).name)[0] for member in members}
     known = next(iter(nets.values())).classes

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ayneh.studies.compare import smallest_p
 from ayneh.studies.contrast import Contrast, contrast, family
+from ayneh.studies.design import Ask, Study, grouped
 from ayneh.studies.panels import sections, short
-from ayneh.studies.plan import Ask, Study, grouped
 from ayneh.studies.results import Result, outcome_named
 
 ALPHA = 0.05

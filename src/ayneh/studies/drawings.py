@@ -10,11 +10,11 @@ import numpy as np
 
 from ayneh.doctor.symptoms import CROSS_ENTROPY
 from ayneh.studies.comparisons import MARKS, Compared
+from ayneh.studies.design import Study, grouped
 from ayneh.studies.figures import Bar, Curve, curves, forest
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import number
 from ayneh.studies.panels import IN_A_PANEL, left_over, panels, sections, short
-from ayneh.studies.plan import Study, grouped
 from ayneh.studies.results import Result, outcome_named
 from ayneh.studies.strips import Strip, chosen_looks, strip
 

@@ -9,8 +9,8 @@ import torch
 
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, silent
+from ayneh.studies.design import Run, Study
 from ayneh.studies.ledger import group_name
-from ayneh.studies.plan import Run, Study
 from ayneh.studies.progress import cores
 from ayneh.studies.results import check_outcomes
 from ayneh.studies.schedule import Measured, measure

@@ -17,8 +17,9 @@ from ayneh.files.reading import formatted, json_in, typed
 from ayneh.files.whole import held, is_temporary, locked, write_json
 from ayneh.record.record import Record
 from ayneh.record.standing import Standing
+from ayneh.studies.design import Run, Study
 from ayneh.studies.names import folders_of, older_slug
-from ayneh.studies.plan import Run, Study, from_dict
+from ayneh.studies.plan import from_dict
 
 FORMAT = 1
 STUDY, LOCK, SHARES = "study.json", "study.lock", "shares.json"

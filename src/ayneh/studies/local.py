@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from ayneh.errors import Stopped
-from ayneh.studies.plan import Run, Study
+from ayneh.studies.design import Run, Study
 from ayneh.studies.stack import play
 from ayneh.terminal.progress import ENDS, sheltered
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ayneh.errors import Stopped, UserError, brief, extra
 from ayneh.files.whole import atomically
 from ayneh.record.record import OUTCOME
-from ayneh.studies.plan import Run, Study
+from ayneh.studies.design import Run, Study
 from ayneh.studies.stack import play
 
 REFRESH_S = 2.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ayneh.studies.plan import Ask, Study, grouped
+from ayneh.studies.design import Ask, Study, grouped
 
 IN_A_PANEL = 6  # lines that can be told apart
 

@@ -12,10 +12,8 @@ from typing import Any
 from ayneh.config import Data
 from ayneh.errors import UserError, pick, unknown
 from ayneh.files.reading import shown, toml_in, typed
-from ayneh.studies.design import Ask, Changes, Run, Study, grouped
-from ayneh.studies.names import slug
+from ayneh.studies.design import Ask, Changes, Study
 
-__all__ = ["BUILT_IN", "Ask", "Changes", "Run", "Study", "from_dict", "grouped", "read", "slug"]
 BUILT_IN = Path(__file__).parent / "builtin"
 ANCHORED = {  # settings with paths -> their absolute ones
     "data.name": lambda name: Data(name).anchored().name,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ayneh.errors import Stopped
+from ayneh.studies.design import Run
 from ayneh.studies.forecast import Forecast
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.local import run_here, run_in_processes
-from ayneh.studies.plan import Run
 from ayneh.studies.schedule import cut
 
 

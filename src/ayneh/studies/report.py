@@ -25,9 +25,9 @@ from ayneh.studies.comparisons import (
     tally,
     values,
 )
+from ayneh.studies.design import Study, grouped
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import interval, number, p_words
-from ayneh.studies.plan import Study, grouped
 from ayneh.studies.results import Result, missing, need_some, outcome_named, results, write_tables
 
 PAGE = "report.html"

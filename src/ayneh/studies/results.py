@@ -14,8 +14,8 @@ from ayneh.errors import UserError, pick
 from ayneh.files.whole import atomically
 from ayneh.judge.metrics import METRICS
 from ayneh.record.visited import Visited
+from ayneh.studies.design import Run
 from ayneh.studies.ledger import Ledger
-from ayneh.studies.plan import Run
 
 HALF_THE_CLASSES = 0.5  # of the data's classes, or fewer, in the last images: collapsed
 LITTLE_SPREAD = 0.2  # of the data's spread, or less, in the last images: collapsed

@@ -10,7 +10,7 @@ from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match
 from ayneh.engine.sampler import Sampler
 from ayneh.engine.stacks import stack_of
-from ayneh.studies.plan import Run, Study
+from ayneh.studies.design import Run, Study
 from ayneh.studies.stack import judge, pixels_of
 
 STACKS = {"cpu": (1, 4), "cuda": (1, 16, 64), "mps": (1, 8)}  # sizes that are tried

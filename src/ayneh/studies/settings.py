@@ -11,9 +11,10 @@ from typing import Any
 
 from ayneh.config import Data, flatten
 from ayneh.errors import UserError
+from ayneh.studies.design import Study
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name
-from ayneh.studies.plan import BUILT_IN, Study, read
+from ayneh.studies.plan import BUILT_IN, read
 
 PACKAGES = ("ayneh", "torch", "numpy", "scipy", "scikit-learn", "matplotlib")
 

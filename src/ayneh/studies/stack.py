@@ -24,8 +24,8 @@ from ayneh.judge.verdict import Judge
 from ayneh.pictures import grid, save_png
 from ayneh.record.checkpoint import Damaged, epoch_name
 from ayneh.record.record import Record
+from ayneh.studies.design import Changes, Run, Study
 from ayneh.studies.names import file_name
-from ayneh.studies.plan import Changes, Run, Study
 from ayneh.terminal.progress import Clock
 from ayneh.training.journal import Habits, Journal, Now
 from ayneh.training.play import Play
