@@ -120,6 +120,7 @@ def _batch(one: Input, whole: bytes, first: int, last: int, seed: int, root: Pat
 def _read(one: Input) -> tuple[Any, list[tuple[str, str]], bool]:
     """The value that was read, None where something was said or refused; what is wrong with that; whether refused."""
     from ayneh.errors import Stopped, UserError
+    from ayneh.terminal.text import plain
 
     out, faults, value, refused = io.StringIO(), list[tuple[str, str]](), None, True
     try:
@@ -127,8 +128,8 @@ def _read(one: Input) -> tuple[Any, list[tuple[str, str]], bool]:
             value = one.read()
         said, refused = out.getvalue(), False
     except (UserError, Stopped) as error:
-        said = str(error)
-        if not said.strip() or "\n" in said or len(said) > 2000:
+        said = plain(error)  # as `main` prints it
+        if not said.strip() or "\n" in str(error) or len(said) > 2000:
             faults.append(("words", f"not one sentence: {said[:200]!r}"))
     except MemoryError:
         said, faults = "", [("memory", "MemoryError")]
