@@ -102,6 +102,8 @@ def test_a_byte_order_mark_is_left_out_and_old_nans_are_null(tmp_path):
     [
         (b"outcomes = ", "is not readable TOML (Invalid value"),
         (b"a = 1\na = 2", "is not readable TOML (Cannot overwrite a value"),
+        ("[arms.ب]".encode(), "a name with other letters than a to z stands in quotes"),
+        ("[arms.größer]".encode(), "a name with other letters than a to z stands in quotes"),
         (b"a = " + b"[" * DEEP, "too deep within one another"),
         (b"a = nan", ": a is nan; it must be a finite number."),
         (b"a = \xe9", "is not UTF-8 text"),

@@ -196,6 +196,51 @@ def test_a_wrong_file_is_one_sentence_that_names_it(tmp_path, text):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        ("data.resize = 8", "data.resize = 16", "data.resize is 8 and 16|data.resize is 16 and 8"),
+        ("", 'data.name = "mnist"', 'data.name is "mnist" and "digits"'),
+        ('data.name = "folder:a"\ndata.limit = 9', 'data.name = "folder:a"\ndata.limit = 5', "data.limit is 5 and 9"),
+    ],
+)
+def test_scores_against_different_images_are_not_compared(tmp_path, a, b, words):
+    """Distances at 8 and at 16 pixels were given one verdict."""
+    file = tmp_path / "one.toml"
+    text = f'question = "q"\nbase = "digits"\nseeds = 2\n{{}}\n[arms.a]\n{a}\n[arms.b]\n{b}\n'
+    for outcome in ("fd", "fd_best", "modes"):
+        file.write_text(text.format(f'outcomes = ["loss_d", "{outcome}"]'))
+        with pytest.raises(UserError, match=words) as refused:
+            read(str(file))
+        assert f"their {outcome} cannot be compared" in str(refused.value)
+    file.write_text(text.format('outcomes = ["loss_d"]'))
+    assert len(read(str(file)).comparisons()) == 1
+
+
+def test_arms_at_the_same_images_can_be_asked_about(tmp_path):
+    """What the refusal advises."""
+    file = tmp_path / "one.toml"
+    text = (
+        'question = "q"\nbase = "digits"\nseeds = 2\noutcomes = ["fd"]\n[arms.x]\n[arms.y]\noptimizer.lr = 5e-4\n'
+        "[factors]\ndata.resize = [8, 16]\n"
+    )
+    file.write_text(text)
+    with pytest.raises(UserError, match="have different images"):
+        read(str(file))
+    file.write_text(text + '[[asks]]\narm = "y"\nreference = "x"\n')
+    assert len(read(str(file)).comparisons()) == 2
+
+
+@pytest.mark.parametrize(("a", "b"), [("data.limit = 500", "data.limit = 100"), ("", "data.pad_to = 16")])
+def test_training_on_fewer_or_on_padded_images_can_be_compared(tmp_path, a, b):
+    file = tmp_path / "one.toml"
+    file.write_text(
+        'question = "q"\nbase = "digits"\nseeds = 2\noutcomes = ["fd"]\n[set]\ndata.resize = 8\n'
+        f"[arms.a]\n{a}\n[arms.b]\n{b}\n"
+    )
+    assert len(read(str(file)).comparisons()) == 1
+
+
 def test_files_that_are_not_studies(tmp_path):
     bad = tmp_path / "bad.toml"
     bad.write_text("seeds = = 3")

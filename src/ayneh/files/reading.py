@@ -155,6 +155,8 @@ def _parsed(parse: Callable[[], Any], where: str, form: str) -> Any:
         raise UserError(f"{where} is not readable {form} (objects or lists too deep within one another).") from error
     except ValueError as error:  # also whole numbers of thousands of digits
         words = str(error) if isinstance(error, (json.JSONDecodeError, tomllib.TOMLDecodeError)) else "a number is huge"
+        if form == "TOML" and ("for a key" in words or "table declaration" in words):
+            words += '; a name with other letters than a to z stands in quotes, as in [arms."größer"]'
         raise UserError(f"{where} is not readable {form} ({words}).") from error
     _refuse_nonsense(values, where, "", 0)
     return values

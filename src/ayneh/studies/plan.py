@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ayneh.config import Data
+from ayneh.config import Data, changed
 from ayneh.errors import UserError, pick, unknown
 from ayneh.files.reading import shown, toml_in, typed
 from ayneh.studies.design import Ask, Changes, Study
@@ -19,6 +19,7 @@ ANCHORED = {  # settings with paths -> their absolute ones
     "data.name": lambda name: Data(name).anchored().name,
     "data.test": lambda test: Data("folder:.", test=test).anchored().test,
 }
+UNJUDGED = ("loss_d", "loss_g", "d_gap", "wall_s")  # outcomes that no real images are behind
 
 
 def read(where: str) -> Study:
@@ -30,7 +31,25 @@ def read(where: str) -> Study:
             raise UserError(f"There is no study file {where}; the built-in studies are {', '.join(sorted(names))}.")
         path = pick(names, where, "study")
     values = toml_in(path)
-    return _anchored(from_dict(values | {"name": values.get("name", path.stem)}, str(path)))
+    study = _anchored(from_dict(values | {"name": values.get("name", path.stem)}, str(path)))
+    _refuse_unlike_images(study, str(path))
+    return study
+
+
+def _refuse_unlike_images(study: Study, where: str) -> None:
+    """Raise UserError if scores of two arms would be compared that are taken against different images."""
+    judged = [name for name in study.outcomes if name not in UNJUDGED]
+    data = {name: changed(study.config(), cell, f"{where}: {name}").data for name, cell in study.cells().items()}
+    for ask in study.comparisons() if judged else ():
+        for one in dataclasses.fields(Data):
+            a, b = (getattr(data[arm], one.name) for arm in (ask.arm, ask.reference))
+            named = one.name == "limit" and data[ask.arm].path() is None  # whose judge is the same at any limit
+            if a != b and one.name != "pad_to" and not named:
+                raise UserError(
+                    f"{where}: {ask.arm!r} and {ask.reference!r} have different images (data.{one.name} is {shown(a)} "
+                    f"and {shown(b)}), so that their {judged[0]} cannot be compared: name pairs of arms with the same "
+                    "images in [[asks]], or make a study for each."
+                )
 
 
 def _anchored(study: Study) -> Study:
