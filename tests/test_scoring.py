@@ -61,7 +61,7 @@ def test_what_the_classifier_cannot_read_is_warned_of():
     _, report = fd_over_floor(images)
     words = report.words()
     assert any(
-        re.search(r"Warning: digits-cnn-0 reads \d\d\.\d% .* at 4x4 pixels, and 99.4% at its own 8x8", w) for w in words
+        re.search(r"Warning: .* classifies \d\d\.\d% .* at 4x4 pixels, and 99.4% at its own 8x8", w) for w in words
     )
     assert not report.as_dict()["reading"]["accuracy"] > 0.9
 
@@ -116,7 +116,7 @@ def test_resize_and_middle_are_for_images(own_run, ayneh):
     for flag in ("--resize", "--middle"):
         status, _, err = ayneh("evaluate", own_run, flag, "8")
         assert status == 2
-        assert "are for --images" in err
+        assert "apply to --images alone" in err
 
 
 def test_reports_judged_otherwise_are_neither_ordered_nor_given_one_floor(own_run, tmp_path, ayneh):
@@ -127,7 +127,7 @@ def test_reports_judged_otherwise_are_neither_ordered_nor_given_one_floor(own_ru
     reports = list(json.loads(out).values())
     assert reports[0]["judge"] != reports[1]["judge"]
     _, out, _ = ayneh(*args, "--quiet")
-    assert "Not compared, since they were not judged alike" in out
+    assert "Not compared, since they were judged in different ways" in out
     assert "best first" not in out
     assert f"(judge {reports[0]['judge'][:6]})" in out
     assert len(re.findall("floor", out)) >= 2

@@ -37,7 +37,7 @@ def as_the_data(images: Tensor, judge: Judge, middle: int | None = None) -> Alik
     height, width, side = *images.shape[2:], judge.side
     if height != width:
         raise UserError(
-            f"The images are {width}x{height} pixels (width x height) and the judge of {judge.data} reads squares: "
+            f"The images are {width}x{height} pixels (width x height) and the judge of {judge.data} takes squares: "
             f"--resize {side} takes the central square of each and scales it."
         )
     if middle is not None and not 1 <= middle <= height:

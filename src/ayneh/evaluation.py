@@ -107,8 +107,8 @@ def nets_of(data: Data, train: Images, tests: int, run: Path | None = None) -> d
     if words := trained.too_few(len(whole.pixels), tests):
         raise UserError(f"There is no judge for {data.name}, and none can be trained: {words}")
     raise UserError(
-        f"There is no judge for {data.name} as it is now (nor does one count whose training was cut short): train one "
-        f"with `{training_command(data, run)}`."
+        f"There is no judge for {data.name} as it is now, or its training was cut short: train one with "
+        f"`{training_command(data, run)}`."
     )
 
 
@@ -167,9 +167,7 @@ def train_judge(data: Data, run: Path | None = None, epochs: int | None = None, 
     if epochs is not None and not 1 <= epochs <= MOST_EPOCHS:
         raise UserError(f"--epochs is {epochs}; it must lie between 1 and {MOST_EPOCHS:,}.")
     if data.name in PANELS and data.resize is None:
-        raise UserError(
-            f"The judge of {data.name} comes with ayneh: `ayneh evaluate RUN` uses it. There is no training."
-        )
+        raise UserError(f"The judge of {data.name} comes with ayneh: `ayneh evaluate RUN` uses it, without training.")
     data, flag = replace(data, limit=None), "--" if run is None else "--data."
     train, test = read_images(data, "train", run, say, flag), read_images(data, "test", run, flag=flag)
     height, width = train.pixels.shape[2:]

@@ -153,7 +153,7 @@ def compare(reports: Mapping[str, Report]) -> list[str]:
     if len(alike) < 2:
         return orders
     kinds = "; ".join(f"{', '.join(group)}: {_kind(next(iter(group.values())))}" for group in alike)
-    return [f"Not compared, since they were not judged alike: {kinds}.", *orders]
+    return [f"Not compared, since they were judged in different ways: {kinds}.", *orders]
 
 
 def _kind(report: Report) -> str:
@@ -196,7 +196,7 @@ def _advised(report: Report, data: Data) -> Report:
     if report.reading is None or report.reading.trusted:
         return report
     size = report.reading.size
-    advice = f"`{training_command(data)}` trains a judge that reads images of {size}x{size} pixels."
+    advice = f"`{training_command(data)}` trains a judge for images of {size}x{size} pixels."
     return replace(report, notes=(*report.notes, advice))
 
 

@@ -58,9 +58,9 @@ def test_rounding_errors_at_the_ends_of_the_range_are_forgiven(tmp_path: Path) -
         (np.zeros((2, 4, 4), complex), "values of type complex128"),
         (np.zeros((4, 785), np.uint8), r"the shape \(4, 785\)"),
         (np.zeros((0, 8, 8), np.uint8), r"the shape \(0, 8, 8\)"),
-        (np.zeros((2, 5, 8, 8), np.uint8), "neither of axis 1 and axis 3"),
-        (np.zeros((2, 2, 8, 8), np.uint8), "neither of axis 1 and axis 3"),
-        (np.zeros((2, 3, 8, 3), np.uint8), "both of axis 1 and axis 3"),
+        (np.zeros((2, 5, 8, 8), np.uint8), "neither axis 1 nor axis 3"),
+        (np.zeros((2, 2, 8, 8), np.uint8), "neither axis 1 nor axis 3"),
+        (np.zeros((2, 3, 8, 3), np.uint8), "axis 1 and axis 3 could both be"),
     ],
 )
 def test_what_could_be_misread_is_refused(tmp_path: Path, array: np.ndarray, message: str) -> None:

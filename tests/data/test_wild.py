@@ -352,7 +352,7 @@ def test_of_an_animation_the_first_frame_is_read_and_said(tmp_path: Path, kind: 
     put(tmp_path / f"a.{kind.lower()}", first, kind, save_all=True, append_images=[second], **options)
     both = read(tmp_path)
     assert (both.pixels == 40).all()
-    assert "of 1 file with several frames the first" in both.understood
+    assert "the first frame of 1 file with several" in both.understood
 
 
 def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path) -> None:
@@ -612,7 +612,9 @@ def test_a_drawing_in_the_colour_of_the_background_is_refused(
 ) -> None:
     for i in range(3):
         put(tmp_path / f"{i}.png", drawing(level))
-    with pytest.raises(UserError, match=f"3 of 3 .*on the background {background}: .*--data.background {other}"):
+    with pytest.raises(
+        UserError, match=f"3 of 3 .*colour of the background, {background}: .*--data.background {other}"
+    ):
         read(tmp_path, background=background)
     both = read(tmp_path, background=other)
     assert both.pixels.float().std() > 50
@@ -623,7 +625,7 @@ def test_one_vanished_drawing_among_many_is_said(tmp_path: Path) -> None:
     for i in range(3):
         put(tmp_path / f"{i}.png", drawing(200))
     put(tmp_path / "3.png", drawing(0))
-    assert "4 transparent, on black, where 1 of them have nothing to see" in read(tmp_path).understood
+    assert "4 transparent, on black (1 have its colour alone)" in read(tmp_path).understood
 
 
 @pytest.mark.parametrize("kind", ["png", "webp", "gif"])

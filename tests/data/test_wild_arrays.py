@@ -147,7 +147,7 @@ def test_a_mat_file_counts_its_images_last_unless_that_axis_is_short(
         (np.zeros((), np.uint8), r"the shape \(\)"),
         (np.zeros((1, 30, 8, 8, 3), np.uint8), r"the shape \(1, 30, 8, 8, 3\)"),
         (np.zeros((30, 0, 8), np.uint8), r"the shape \(30, 0, 8\)"),
-        (np.zeros((9, 2, 8, 8), np.uint8), "neither of axis 1 and axis 3"),
+        (np.zeros((9, 2, 8, 8), np.uint8), "neither axis 1 nor axis 3"),
     ],
 )
 def test_shapes_that_are_not_clear_are_refused(tmp_path: Path, array: np.ndarray, words: str) -> None:
@@ -329,7 +329,7 @@ def test_labels_that_are_left_out_are_said(tmp_path: Path) -> None:
     assert "not used: about" in images.understood
     np.savez(tmp_path / "b.npz", images=GREY, labels=CLASSES * 0)
     assert of(tmp_path / "b.npz").classes is None
-    assert "all labels are 0, which makes no classes" in of(tmp_path / "b.npz").understood
+    assert "all labels are 0, so they are not used" in of(tmp_path / "b.npz").understood
     for missing in (np.full(10, -1), np.full((10, 1), -1.0)):  # as Hugging Face has them
         np.savez(tmp_path / "c.npz", x_train=GREY[:20], x_test=GREY[20:], y_train=CLASSES[:20], y_test=missing)
         assert of(tmp_path / "c.npz").labels is None

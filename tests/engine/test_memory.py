@@ -59,7 +59,7 @@ def test_what_does_not_fit_is_one_sentence_and_nothing_is_allocated(config, monk
     one = replace(config, seeds=1)
     pixels = torch.zeros(1, 1, 28, 28, dtype=torch.uint8).expand(config.batch, -1, -1, -1)
     with pytest.raises(
-        UserError, match=r"would need about [\d,.]+ GB of memory, and 80% of the 16\.0 GB here are 12\.8"
+        UserError, match=r"would need about [\d,.]+ GB of memory, and at most 12\.8 GB may be used \(80% of 16\.0 GB\)"
     ):
         Match([one] * config.seeds, pixels, CPU)
 

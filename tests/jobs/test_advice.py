@@ -106,10 +106,10 @@ def test_a_size_that_the_shipped_judge_cannot_read_gets_its_own(tmp_path, ayneh)
     np.save(tmp_path / "small.npy", load("digits", "train", resize=4).pixels.numpy())
     args = ("evaluate", "--images", tmp_path / "small.npy", "--data", "digits", "--resize", "4", "--quiet")
     _, out, _ = ayneh(*args)
-    assert "Warning: digits-cnn-0 reads" in out
+    assert "Warning: digits-cnn-0 classifies" in out
     assert follow(ayneh, out) == "ayneh judge train --data digits --resize 4"
     _, out, _ = ayneh(*args)
-    assert "cnn-0 reads" in out
+    assert "cnn-0 classifies" in out
     assert "Warning" not in out
 
 
@@ -146,7 +146,7 @@ def test_a_call_without_sense_is_refused(args, words, ayneh):
 def test_a_run_says_how_its_images_are_read(own_run, ayneh):
     status, _, err = ayneh("judge", "train", own_run, "--resize", "4")
     assert status == 2
-    assert "says how its images are read" in err
+    assert "sets how its images are read" in err
 
 
 @pytest.mark.parametrize(

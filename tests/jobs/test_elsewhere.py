@@ -117,7 +117,7 @@ def test_other_images_are_not_taken_for_those_of_the_run(ayneh, tiny, home):
     images = load("digits", "train", limit=142).pixels
     save_images(home / "fewer", images[:40])
     save_images(home / "coloured", images * torch.tensor([1, 0, 0], dtype=torch.uint8)[:, None, None])
-    for name, words in (("fewer", "there are {} of {} now"), ("coloured", "those of {1} differ in pixels")):
+    for name, words in (("fewer", "there are {} of {} now"), ("coloured", "the images of {1} have other pixels now")):
         rename(home / "run", f"folder:{home / name}")
         status, _, err = ayneh("resume", "run", "--epochs", 2)
         said = " ".join(err.split())

@@ -140,7 +140,7 @@ def test_compared_says_where_a_net_disagrees():
     assert compare(agree) == ["By fd_9, best first: a, b.", "All nets agree on this order."]
     assert compare({"a": reports["a"]}) == []
     (words,) = compare({"a": report(1.0, 3.0, n=8), "b": report(2.0, 4.0)})
-    assert words.startswith("Not compared, since they were not judged alike: a: 8 images")
+    assert words.startswith("Not compared, since they were judged in different ways: a: 8 images")
 
 
 def _save(path, array):
@@ -154,7 +154,7 @@ def _save(path, array):
         (lambda tmp: tmp / "nothing.npz", "no file"),
         (lambda tmp: tmp, "image"),  # an empty folder
         (lambda tmp: _save(tmp / "nan.npy", np.full((30, 8, 8), np.nan, np.float32)), "1,920 values that are NaN"),
-        (lambda tmp: _save(tmp / "wide.npy", np.zeros((30, 8, 9), np.uint8)), "8x9 pixels"),
+        (lambda tmp: _save(tmp / "wide.npy", np.zeros((30, 8, 9), np.uint8)), "9x8 pixels"),
         (lambda tmp: _save(tmp / "colour.npy", np.eye(3, dtype=np.uint8)[None, [0, 1] * 4, None].repeat(8, 2)), "grey"),
     ],
 )

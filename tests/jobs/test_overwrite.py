@@ -95,9 +95,7 @@ def test_overwrite_touches_only_what_training_names_and_marks_a_stale_export(ayn
     after = content(former)
     assert {name: before[name] for name in PERSON} == {name: after[name] for name in PERSON}
     assert after["export-onnx-of-replaced-run/README.md"] == before["export-onnx/README.md"]
-    assert (
-        f"{former / 'export-onnx'} was made of the run that was replaced; it is export-onnx-of-replaced-run now" in err
-    )
+    assert f"{former / 'export-onnx'}, an export of the replaced run, is renamed export-onnx-of-replaced-run." in err
     assert not {name for name in after if name.startswith(("export-onnx/", "replac", "discarded"))}
     assert "evaluation-epoch-0001-replica-1.json" not in after
     assert "checkpoints/epoch-0002.safetensors" not in after
@@ -304,14 +302,14 @@ def test_a_run_whose_metrics_are_gone_goes_on_with_a_word(ayneh, own_run):
     (own_run / "metrics.jsonl").unlink()
     status, _, err = ayneh("resume", own_run, "--epochs", 4)
     assert status == 0, err
-    assert f"{own_run} has lost its lines of metrics until step 12; it goes on without them." in err
+    assert f"The metrics of {own_run} up to step 12 are missing; it goes on without them." in err
     assert [line["epoch"] for line in Record(own_run).lines()] == [2, 3]  # epoch 2 is in the checkpoint too
 
 
 def test_a_run_whose_config_is_gone_is_named(ayneh, own_run):
     (own_run / "config.json").unlink()
     status, _, err = ayneh("resume", own_run)
-    assert (status, "it has no config.json, but checkpoints: put that file back" in err) == (2, True)
+    assert (status, "it has no config.json, although it has checkpoints: put config.json back" in err) == (2, True)
 
 
 # -- names ---------------------------------------------------------------------------------------------------------
@@ -360,7 +358,7 @@ def test_a_stray_file_is_left_out_with_a_word(ayneh, own_run, stray):
     record.checkpoints.thin_healthy(1)
     status, _, err = ayneh("resume", own_run, "--epochs", 4)
     assert status == 0, err
-    assert f"{own_run / stray} is left out: ayneh gives no file this name." in err
+    assert f"{own_run / stray} is ignored: ayneh does not write files of this name." in err
     assert (own_run / stray).exists()
 
 
@@ -368,5 +366,5 @@ def test_the_word_on_a_stray_file_is_said_once(own_run, capsys):
     (own_run / "checkpoints" / "epoch-0011 (copy).safetensors").touch()
     for _ in range(3):
         Record(own_run).checkpoints.epochs()
-    words = f"{own_run / 'checkpoints' / 'epoch-0011 (copy).safetensors'} is left out: ayneh gives no file this name.\n"
-    assert capsys.readouterr().err == words
+    stray = own_run / "checkpoints" / "epoch-0011 (copy).safetensors"
+    assert capsys.readouterr().err == f"{stray} is ignored: ayneh does not write files of this name.\n"

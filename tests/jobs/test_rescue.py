@@ -130,7 +130,7 @@ def test_numbers_that_are_not_finite_are_rescued_too_and_not_without_end(ayneh, 
     assert status != 0
     assert len(Record.open(tmp_path / "run").report("rescues")["rescues"]) == 2
     assert "Rescue: not finite" in err
-    assert "The game broke down" in err.splitlines()[-1]
+    assert "The training broke down" in err.splitlines()[-1]
 
 
 def test_one_run_at_a_time(ayneh, tmp_path, tiny):

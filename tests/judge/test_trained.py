@@ -127,7 +127,7 @@ def test_a_damaged_list_of_nets_is_a_sentence(tmp_path, digits):
 
 @pytest.mark.parametrize(
     ("labels", "words"),
-    [(torch.zeros(256, dtype=torch.int64), "one label"), (torch.arange(256), "no classes")],
+    [(torch.zeros(256, dtype=torch.int64), "one label"), (torch.arange(256), "not classes")],
 )
 def test_labels_that_teach_nothing_are_left_out_with_a_word(tmp_path, digits, labels, words):
     """One class gave the accuracy 1.0000, and as many classes as images a net of them all."""
@@ -140,7 +140,7 @@ def test_labels_that_teach_nothing_are_left_out_with_a_word(tmp_path, digits, la
 def test_too_few_images_to_test_on_are_refused_before_the_training(tmp_path, digits):
     few = digits[0], load("digits", "test", limit=12)
     with pytest.raises(
-        UserError, match="256 images to train on and 12 to test on, and 128 and 20 are the least. Say how many"
+        UserError, match="256 images to train on and 12 to test on; a judge needs at least 128 and 20. Set the share"
     ):
         train(tmp_path, few)
     assert not list(tmp_path.glob("*.safetensors"))

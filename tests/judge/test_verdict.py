@@ -100,7 +100,7 @@ def test_the_classifier_is_asked_how_well_it_reads(digits, tmp_path):
     assert judge.evaluate(test.pixels[:50]).reading == found
     blurred = judge.reading(4, lambda real: real[..., ::4, ::4].repeat_interleave(4, 2).repeat_interleave(4, 3))
     assert not blurred.trusted
-    assert "Warning: digits-cnn-0 reads" in blurred.words()
+    assert "Warning: digits-cnn-0 classifies" in blurred.words()
     assert Judge("digits", nets, test.pixels, test.pixels).reading() is None  # without labels
 
 

@@ -199,12 +199,12 @@ def test_a_net_of_another_kind_is_one_sentence(folder, tmp_path):
 def test_folders_that_are_no_export(folder, tmp_path):
     with pytest.raises(UserError, match="There is no exported model in"):
         ayneh.load(tmp_path)
-    with pytest.raises(UserError, match="a run's: export it first"):
+    with pytest.raises(UserError, match="belongs to a run: export it first"):
         ayneh.load(folder.parent / "run")
     for text, message in (
         ("{", "not readable JSON"),
         ("[]", "should hold an object"),
-        ('{"format": 3}', "not that of"),
+        ('{"format": 3}', "not the config of an export"),
     ):
         (tmp_path / "config.json").write_text(text)
         with pytest.raises(UserError, match=message):
@@ -257,7 +257,7 @@ def test_the_config_of_an_old_export_is_compared_with_its_nets(tmp_path):
         assert before in text
         (copy / "config.json").write_text(text.replace(before, after, 1))
         model = ayneh.load(copy)
-        with pytest.raises(UserError, match="is not what the nets' files say"):
+        with pytest.raises(UserError, match="differs from the nets' files"):
             model.generate(np.zeros((1, 8)))
     (copy / "config.json").write_text(text.replace('"checked"', '"chucked"', 1))
     with pytest.raises(UserError, match="is damaged"):

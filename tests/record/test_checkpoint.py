@@ -150,7 +150,7 @@ def test_a_copy_with_another_name_is_left_out_with_a_word(ayneh, own_run):
     shutil.copy(own_run / "checkpoints" / "epoch-0002.safetensors", copy)
     status, _, err = ayneh("resume", own_run)
     assert status == 0, err
-    assert f"{copy} is left out: ayneh gives no file this name." in err
+    assert f"{copy} is ignored: ayneh does not write files of this name." in err
     assert copy.exists()
 
 
@@ -234,7 +234,7 @@ def test_a_run_of_a_device_that_is_not_here_goes_on_on_another(ayneh, own_run):
     assert "--device cpu" in err
     status, _, err = ayneh("resume", own_run, "--epochs", 4, "--device", "cpu")
     assert status == 0, err
-    assert "on cpu instead of cuda:7; from here on its numbers may differ in their last bits" in err
+    assert "on cpu instead of cuda:7; from here on the last bits of its numbers may differ" in err
     assert Record(own_run).engine()["device"] == "cpu"
     assert ayneh("resume", own_run, "--epochs", 5)[0] == 0
 

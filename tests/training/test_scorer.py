@@ -105,4 +105,4 @@ def test_a_judge_that_cannot_read_the_data_is_warned_of_before_the_first_step(si
     said: list[str] = []
     data = Data("digits", resize=size)
     Scorer(judge_of(data), 100, said.append).rehearse(load("digits", "train", resize=size).pixels, 16)
-    assert any(words.startswith("Warning: digits-cnn-0 reads") for words in said) == warned
+    assert any(words.startswith("Warning: digits-cnn-0 classifies") for words in said) == warned

@@ -152,13 +152,13 @@ def _unclear(orders: list[Order], shapes: list[Shape], where: str) -> str:
         return f"{where} has the shape {shape}, which is one image or as many rows as pixels: {USUAL}."
     if len(shapes[0]) != 4:
         return f"{where} has the shape {shape}: {USUAL}."
-    which = "both of" if orders else "neither of"
     if len(orders) > 1 and MATLAB_COLOUR in orders:
         names = " or ".join(order.name for order in orders)
         return f"{where} has the shape {shape}, which is {names}: save the array as (N, H, W, C)."
     return (
-        f"{where} has the shape {shape}, in which {which} axis 1 and axis 3 could be the channels: there must be 1 or "
-        "3 of them (4 with transparency), and another number of columns."
+        f"{where} has the shape {shape}, in which "
+        + ("axis 1 and axis 3 could both be" if orders else "neither axis 1 nor axis 3 can be")
+        + " the channels: save the array as (N, H, W, C), with 1 or 3 channels (4 with transparency) and another width."
     )
 
 

@@ -77,7 +77,7 @@ def entries(path: Path) -> dict[str, Entry]:
             for info in members:
                 name = printable(info.filename.removesuffix(".npy"))
                 if name in found:
-                    raise UserError(f"{path} holds two arrays called {name!r}: which one is meant is not clear.")
+                    raise UserError(f"{path} holds two arrays called {name!r}: rename one.")
                 if info.filename.endswith(".npy"):
                     found[name] = _of_member(path, archive, info, name)
             if not found and members:

@@ -133,10 +133,10 @@ def _notes(laid: Layout, below: Scan, read: Unpacked) -> list[str]:
     if copies := _copies(laid, read):
         notes.append(f"{copies:,} test {'image is a copy' if copies == 1 else 'images are copies'} of training images")
     if read.transparent:
-        lost = f", where {len(read.vanished):,} of them have nothing to see" if read.vanished else ""
+        lost = f" ({len(read.vanished):,} have its colour alone)" if read.vanished else ""
         notes.append(f"{read.transparent:,} transparent, on {read.how.background}{lost}")
     if frames := sum(read.headers[i].frames for i in read.good()):
-        notes.append(f"of {counted(frames, 'file')} with several frames the first")
+        notes.append(f"the first frame of {counted(frames, 'file')} with several")
     if read.broken:
         names = few([read.files[i].name() for i in sorted(read.broken)])
         notes.append(f"{counted(len(read.broken), 'file')} that cannot be read skipped ({names})")
@@ -206,6 +206,6 @@ def _refuse_vanished(read: Unpacked, before: bool) -> None:
     other = "white" if background == "black" else "black"
     raise UserError(
         f"{len(read.vanished):,} of {read.transparent:,} transparent images, {read.files[read.vanished[0]].shown()} "
-        f"among them, have nothing to see on the background {background}: "
+        f"among them, have only the colour of the background, {background}: "
         f"{setting(read.how.flag, f'background {other}')}."
     )

@@ -46,7 +46,7 @@ def labels_of(parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | No
             "of numbers of images, or leave the labels out."
         )
     if len(values) == 1:
-        return Labels(None, None, (f"all labels are {printable(str(values[0]))}, which makes no classes",))
+        return Labels(None, None, (f"all labels are {printable(str(values[0]))}, so they are not used",))
     ends = np.cumsum([len(array) for array in flat])[:-1]
     names = tuple(printable(_name(value, named), 40) for value in values.tolist())
     return Labels(np.split(index.astype(np.int64), ends), names)

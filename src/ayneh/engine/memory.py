@@ -37,8 +37,8 @@ def refuse_over(needed: float, device: torch.device, what: str, advice: str) -> 
     there = machine_bytes(device)
     if needed > SHARE * there:
         raise UserError(
-            f"{what} would need about {needed / 1e9:,.1f} GB of memory, and {SHARE:.0%} of the {there / 1e9:,.1f} GB "
-            f"here are {SHARE * there / 1e9:,.1f}: {advice}."
+            f"{what} would need about {needed / 1e9:,.1f} GB of memory, and at most {SHARE * there / 1e9:,.1f} GB "
+            f"may be used ({SHARE:.0%} of {there / 1e9:,.1f} GB): {advice}."
         )
 
 

@@ -206,7 +206,7 @@ def _fault(values: Any, kind: type, message: str, prefix: str) -> str:
         wanted = " or ".join(WORDS.get(word, word) for word in expected["kinds"].split(" | "))
         wanted += f" of {expected['length']}" if expected["length"] else ""
     else:
-        wanted = {"Number out of range": "a number that fits in 64 bits"}.get(what, f"what it is for ({what})")
+        wanted = {"Number out of range": "a number that fits in 64 bits"}.get(what, f"valid ({what})")
     subject = f": {name} is" if name else " holds"
     return f"{subject} {shown(value)}; it must be {wanted}."
 

@@ -1,7 +1,7 @@
 """One checksum over a whole file, kept inside the file: header, names, shapes and numbers alike.
 
 A file keeps a text ``seal-sha256:`` and 64 digits anywhere in it: in JSON, in the metadata of safetensors or of ONNX.
-The digits are the SHA-256 of the file with zeros in their place, so that no other bit of it may differ.
+The digits are the SHA-256 of the file with zeros in their place, so it covers every other bit of the file.
 """
 
 from __future__ import annotations

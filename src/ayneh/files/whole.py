@@ -146,7 +146,7 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
 
 
 def held(path: Path) -> bool:
-    """Whether a process holds the lock of this file. Looking keeps nobody from taking it."""
+    """Whether a process holds the lock of this file. Other processes can take it meanwhile."""
     if fcntl is None:
         lock = FileLock(path)
         try:

@@ -59,8 +59,8 @@ def evaluate(
         raise UserError("There is nothing to evaluate: give a run folder, or --images with a folder or .npz file.")
     if images is None and (read != AsRead() or middle is not None):
         raise UserError(
-            "--resize, --middle and what else says how files are read are for --images; the images of a run have the "
-            "size that it was trained on."
+            "--resize, --middle and the other settings for reading files apply to --images alone: leave them out. The "
+            "images of a run have the size that it was trained on."
         )
     terminal = Terminal(quiet)
     judges: scoring.Judges = {}

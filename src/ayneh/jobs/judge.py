@@ -40,7 +40,9 @@ def judge(
     if (run is None) == (data is None):
         raise UserError("Name a run folder, or the data with --data: `ayneh judge train runs/NAME`.")
     if run is not None and read != AsRead():
-        raise UserError(f"{run} says how its images are read: leave out what does so here, or give --data.")
+        raise UserError(
+            f"{run}/config.json sets how its images are read: leave out flags for that, or name data with --data."
+        )
     source = read.of(str(data)) if run is None else Record.open(run).config().data
     trained = train_judge(source, run, epochs, Terminal(quiet).say)
     for name, accuracy in trained.accuracy.items():

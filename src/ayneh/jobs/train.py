@@ -36,7 +36,7 @@ def train(
         config: the settings, from the preset.
         out: the run folder (default: runs/ and the time).
         overwrite: replace the run that is there already.
-        quiet: say nothing but the result.
+        quiet: print the result only.
     """
     import torch
 
@@ -65,7 +65,7 @@ def _next(run: Path, config: Config) -> str:
     place = shlex.quote(str(run))
     score = f"`ayneh evaluate {place}` scores it"
     if not has_judge(config.data, run):
-        score = f"`ayneh judge train {place}` makes the nets that score it"
+        score = f"`ayneh judge train {place}` trains the nets that score it"
     return f"Next: {score}, `ayneh explore {place}` opens it in a browser."
 
 
@@ -83,7 +83,7 @@ def resume(
         epochs: go on to this many epochs in all (default: those the run was started with).
         data: where the images are now, if the folder or file was moved; they must be the same images.
         device: auto, cpu, cuda, cuda:N or mps (default: the one that the run was started on).
-        quiet: say nothing but the result.
+        quiet: print the result only.
     """
     from ayneh.doctor import rescue
     from ayneh.training.fit import fit
@@ -100,7 +100,7 @@ def resume(
                 "run with `ayneh train`."
             )
         if epochs is not None and epochs < config.epochs:
-            raise UserError(f"--epochs is {epochs}, but this run is to have {config.epochs} already; it can only grow.")
+            raise UserError(f"--epochs is {epochs}, but this run has {config.epochs} already: give a larger number.")
         config = replace(config, epochs=epochs or config.epochs, data=config.data.at(data) if data else config.data)
         engine = _engine(record, config, device, terminal)
         match, origin = lay_out(config, engine["device"], engine["threads"], run, terminal.say)
@@ -140,8 +140,8 @@ def _engine(record: Record, config: Config, device: str | None, terminal: Termin
             f"one, not on {chosen}."
         )
     terminal.say(
-        f"{record.folder}: on {chosen} instead of {engine['device']}; from here on its numbers may differ in their "
-        "last bits from what they would have been."
+        f"{record.folder}: on {chosen} instead of {engine['device']}; from here on the last bits of its numbers "
+        "may differ from those on that device."
     )
     workers = engine["workers"] if chosen == "cpu" else 0
     return {"device": chosen, "threads": torch.get_num_threads(), "workers": workers}
@@ -182,8 +182,8 @@ def _refuse_other_images(record: Record, checkpoint: Checkpoint, match: Match, o
     same_length = last is None or (last["step"] - 1) // match.steps_per_epoch == last["epoch"]
     if checkpoint.image_shape != match.image_shape or not same_length:
         raise UserError(
-            f"{record.folder} was trained on other images than {checkpoint.config.data.name} has now: they are "
-            f"{len(match.pixels):,} of {tuple(match.pixels.shape[1:])}. Put the former ones back, or start a new run."
+            f"{checkpoint.config.data.name} has {len(match.pixels):,} images of {tuple(match.pixels.shape[1:])} now, "
+            f"and {record.folder} was trained on others: put the former ones back, or start a new run."
         )
 
 
@@ -192,5 +192,5 @@ def _from_where(record: Record, checkpoint: Checkpoint | None, match: Match, con
     if step < config.epochs * match.steps_per_epoch:
         return f"going on from step {step}"
     if record.checkpoints.whole(epoch_name(last), step):
-        return f"finished already, after {config.epochs} epochs; a larger number for --epochs plays on"
+        return f"finished already, after {config.epochs} epochs; a larger --epochs trains it further"
     return f"writing what is missing of its last epoch, {last}"

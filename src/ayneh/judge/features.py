@@ -112,11 +112,11 @@ def at_size(pixels: Tensor, side: int) -> Tensor:
     uint8.
     """
     if pixels.dtype != torch.uint8 or pixels.ndim != 4:
-        raise UserError(f"The judge reads uint8 images (N, C, H, W); got {pixels.dtype} {tuple(pixels.shape)}.")
+        raise UserError(f"The judge takes uint8 images (N, C, H, W); got {pixels.dtype} {tuple(pixels.shape)}.")
     height, width = pixels.shape[2:]
     if height != width:
         raise UserError(
-            f"The images are {width}x{height} pixels (width x height) and the judge reads squares: crop them."
+            f"The images are {width}x{height} pixels (width x height) and the judge takes squares: crop them."
         )
     if height % side == 0:
         return nn.functional.interpolate(pixels.float(), size=side, mode="area") if height > side else pixels.float()

@@ -7,12 +7,12 @@ from typing import Any
 
 from ayneh.judge.scores import Score
 
-TRUSTED = 0.98  # of a classifier's own accuracy; below it, what it says of the classes of images is doubtful
+TRUSTED = 0.98  # of a classifier's own accuracy; below it, the classes that it gives to images are doubtful
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How well the leading classifier reads real test images, in the size in which images are judged."""
+    """The share of real test images that the leading classifier gets right, at the size at which images are judged."""
 
     net: str
     size: int  # pixels a side
@@ -22,17 +22,19 @@ class Reading:
 
     @property
     def trusted(self) -> bool:
-        """Whether the classifier reads images of this size nearly as well as those of its own."""
+        """Whether the classifier is nearly as accurate at this size as at its own."""
         return self.own is None or self.accuracy >= TRUSTED * self.own
 
     def words(self) -> str:
         """A sentence, with a warning where the classifier is not to be trusted."""
-        at = f"{self.net} reads {self.accuracy:.1%} of real test images right at {self.size}x{self.size} pixels"
+        at = (
+            f"{self.net} classifies {self.accuracy:.1%} of real test images correctly at {self.size}x{self.size} pixels"
+        )
         if self.size != self.own_size and self.own is not None:
             at += f", and {self.own:.1%} at its own {self.own_size}x{self.own_size}"
         if self.trusted:
             return f"{at}."
-        return f"Warning: {at}. Scores at this size say little, above all those of classes."
+        return f"Warning: {at}. Scores at this size are unreliable, above all those that use classes."
 
 
 @dataclass(frozen=True)

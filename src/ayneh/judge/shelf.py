@@ -77,6 +77,6 @@ class Shelf:
                 file.write(blob)
         except OSError as error:
             self.say(
-                f"The cache folder {path.parent} cannot be written ({error.strerror}), so that what stands there is "
-                "measured again each time: set AYNEH_CACHE to one that can."
+                f"The cache folder {path.parent} cannot be written ({error.strerror}), so its contents are measured "
+                "again each time: set AYNEH_CACHE to a folder that can be written."
             )

@@ -1,7 +1,7 @@
 """Judges trained here: the nets for one set of training images, in a folder that holds all of them or is not used.
 
-judge.json names the nets. It is written when all of them are there, so that a judge whose training was cut short is
-none; so is what earlier versions left of one, without judge.json.
+judge.json names the nets and is written last, so that a judge whose training was cut short is not used. Earlier
+versions wrote no judge.json: their nets are used if all of them are there.
 """
 
 from __future__ import annotations
@@ -92,10 +92,10 @@ def too_few(images: int, test: int) -> str:
     """Why so many images to train and to test on are not enough for a judge, and what to do; empty if they are."""
     if images >= BATCH and test >= LEAST:
         return ""
-    words = f"it has {images:,} images to train on and {test:,} to test on, and {BATCH} and {LEAST} are the least."
+    words = f"it has {images:,} images to train on and {test:,} to test on; a judge needs at least {BATCH} and {LEAST}."
     if images + test < BATCH + LEAST:
         return f"{words} Add images."
-    return f"{words} Say how many are to test with --test SHARE here, and with --data.test SHARE in training."
+    return f"{words} Set the share to test on: --test SHARE in this command, --data.test SHARE in training."
 
 
 def of_use(labels: Tensor | None, say: Say) -> Tensor | None:
@@ -104,11 +104,11 @@ def of_use(labels: Tensor | None, say: Say) -> Tensor | None:
         return None
     found, most = len(labels.unique()), int(labels.max()) + 1
     if found < 2:
-        say("All images have one label, which tells a classifier nothing: the judge is trained without labels.")
+        say("All images have one label, from which a classifier learns nothing: the judge is trained without labels.")
         return None
     if most * 2 > len(labels):
         say(
-            f"The labels go up to {most - 1:,} and there are {len(labels):,} images: these are no classes, and the "
+            f"The labels go up to {most - 1:,} and there are {len(labels):,} images: these are not classes, and the "
             "judge is trained without labels."
         )
         return None

@@ -72,7 +72,7 @@ class Judge:
         if len(images) == 0:
             raise UserError("There are no images to judge.")
         if images.dtype != torch.uint8 or images.ndim != 4:
-            raise UserError(f"The judge reads uint8 images (N, C, H, W); got {images.dtype} {tuple(images.shape)}.")
+            raise UserError(f"The judge takes uint8 images (N, C, H, W); got {images.dtype} {tuple(images.shape)}.")
         if images.shape[1] != test.shape[1]:
             raise UserError(
                 f"The images have {images.shape[1]} channels and {self.data} has {test.shape[1]}: convert them, or "
@@ -84,7 +84,7 @@ class Judge:
         return shuffled(images, 2)[: len(test)]
 
     def reading(self, size: int | None = None, again: Callable[[Tensor], Tensor] | None = None) -> Reading | None:
-        """How well the leading classifier reads real test images; None without classes or labels.
+        """How many real test images the leading classifier classifies correctly; None without classes or labels.
 
         size: of images that are scaled to the data's size before they are judged; again: does the same to real ones.
         """

@@ -106,8 +106,8 @@ def read_about(folder: Path, form: str = "onnx") -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UserError(f"{place} cannot be read ({error}): export the run again.") from error
     if about.get("format") != FORMAT:
-        what = "a run's: export it first by `ayneh export`" if "engine" in about else "other"
-        raise UserError(f"{place} is not that of an export in the format {FORMAT}; it is {what}.")
+        what = "belongs to a run: export it first by `ayneh export`" if "engine" in about else "has another format"
+        raise UserError(f"{place} is not the config of an export in the format {FORMAT}: it {what}.")
     whole = holds(blob)
     if whole is False or (whole is None and set(about) - UNSEALED):
         raise UserError(f"{place} is damaged (its checksum does not match its contents): export the run again.")
@@ -156,7 +156,7 @@ def refuse_other(folder: Path, about: Mapping[str, Any], metadata: Mapping[str, 
         said, value = metadata.get(name), about.get(name)
         if said != (value if isinstance(value, str) else json.dumps(value)):
             raise UserError(
-                f"{folder / 'config.json'} is damaged ({name} is not what the nets' files say): export the run again."
+                f"{folder / 'config.json'} is damaged ({name} differs from the nets' files): export the run again."
             )
 
 

@@ -89,7 +89,7 @@ def discard(folder: Path) -> list[str]:
         for export in sorted(path for path in folder.iterdir() if re.fullmatch(EXPORT, path.name)):
             stale = _free(folder / f"{export.name}-of-replaced-run")
             export.rename(stale)
-            said.append(f"{export} was made of the run that was replaced; it is {stale.name} now.")
+            said.append(f"{export}, an export of the replaced run, is renamed {stale.name}.")
         shutil.rmtree(folder / GONE, ignore_errors=True)
         (folder / ASIDE).rename(folder / GONE)
     shutil.rmtree(folder / GONE, ignore_errors=True)

@@ -85,7 +85,7 @@ def read_head(path: Path) -> Head:
 
 def _readable(path: Path) -> Path:
     if path.exists() and not path.is_file():  # a pipe would make a reader wait for ever
-        raise Damaged(f"The checkpoint {path} is no plain file.")
+        raise Damaged(f"The checkpoint {path} is not a regular file.")
     return path
 
 
@@ -257,7 +257,7 @@ def numbered(folder: Path, kind: str, end: str) -> dict[int, Path]:
 
 
 def named(folder: Path, names: str, alike: str) -> list[Path]:
-    """The files of a folder with such names (a regular expression), and a word on others that look alike (a glob).
+    """The files of a folder with such names (a regular expression), with a warning on others that look alike (a glob).
 
     A copy made by hand, ``epoch-0011 (copy).safetensors``, is not taken for the run's.
     """
@@ -266,7 +266,7 @@ def named(folder: Path, names: str, alike: str) -> list[Path]:
         if re.fullmatch(names, path.name):
             found.append(path)
         elif not re.fullmatch(OURS, path.name):
-            warn_once(f"{path} is left out: ayneh gives no file this name.")
+            warn_once(f"{path} is ignored: ayneh does not write files of this name.")
     return found
 
 

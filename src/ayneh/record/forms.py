@@ -27,7 +27,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is relied on of outcome.json; the rest may differ from version to version."""
+    """The fields of outcome.json that the code uses; others may differ from version to version."""
 
     wall_s: float = 0.0
     diverged: dict[str, Any] | None = None

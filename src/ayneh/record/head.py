@@ -23,7 +23,7 @@ class Origin:
         if other.fingerprint == self.fingerprint:
             return
         ours, theirs = (f" of {one.path}" if one.path else "" for one in (self, other))
-        now = f"those{theirs} differ in pixels"
+        now = f"the images{theirs} have other pixels now"
         if other.images != self.images:
             now = f"there are {other.images:,}{theirs} now"
         advice = "put the former ones back, or name where they are now with --data PATH"

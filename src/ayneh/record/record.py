@@ -97,7 +97,7 @@ class Record:
             with record.locked():
                 pass
         if not record.exists():
-            but = ", but checkpoints: put that file back" if record.checkpoints.epochs() else ""
+            but = ", although it has checkpoints: put config.json back" if record.checkpoints.epochs() else ""
             raise UserError(f"There is no run in {folder}: it has no config.json{but}.")
         refuse_links(folder, MADE)
         return record
@@ -146,7 +146,7 @@ class Record:
             yield
 
     def discard_replaced(self) -> list[str]:
-        """Delete the run that this one replaces, now that it has a checkpoint; what became of exports, in sentences."""
+        """Delete the run that this one replaces, now that it has a checkpoint; a sentence for each renamed export."""
         return aside.discard(self.folder) if aside.unsettled(self.folder) else []
 
     # -- how far it is ---------------------------------------------------------------------------------------------

@@ -64,5 +64,5 @@ def lost(record: Record, checkpoint: Checkpoint | None) -> str | None:
         )
     first = checkpoint and checkpoint.line and not checkpoint.line["epoch"]  # the checkpoint holds the only line
     if checkpoint and checkpoint.path.stem != INTERRUPTED and not lines and not first:  # an epoch's end has a line
-        return f"{record.folder} has lost its lines of metrics until step {checkpoint.step}; it goes on without them."
+        return f"The metrics of {record.folder} up to step {checkpoint.step} are missing; it goes on without them."
     return None

@@ -96,7 +96,7 @@ def _record(folder: Path, config: Config, device: str) -> Record:
         try:
             record.config()
             return record
-        except UserError:  # what the ledger says of it was said
+        except UserError:  # the ledger has reported it
             pass
     return Record.create(folder, config, {"device": device, "threads": 1, "workers": 0})
 

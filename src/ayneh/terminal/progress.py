@@ -81,13 +81,13 @@ class Stderr:
     """stderr, without an error where the terminal behind it has been closed: a run goes on, or saves what it has."""
 
     def write(self, text: str) -> int:
-        """Write, if there is still somebody to read."""
+        """Write, unless the terminal was closed."""
         with suppress(OSError, ValueError):
             _stderr().write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush, if there is still somebody to read."""
+        """Flush, unless the terminal was closed."""
         with suppress(OSError, ValueError):
             _stderr().flush()
 

@@ -59,10 +59,10 @@ def _what_happened(error: Exception, record: Record, step: int) -> str:
     if isinstance(error, Diverged):
         left = f"The last good checkpoint, after step {saved.step}, stays." if saved else "No checkpoint was written."
         return (
-            f"The game broke down: {error}. {left} It would break down again: train a new run with a smaller "
+            f"The training broke down: {error}. {left} It would break down again: train a new run with a smaller "
             f"--optimizer.lr than {record.config().optimizer.lr:g}, or with a penalty on D's gradient."
         )
-    again = f"`ayneh resume {record.folder}` begins again, since there is no checkpoint yet."
+    again = f"`ayneh resume {record.folder}` starts from the first step, since there is no checkpoint yet."
     if saved:
         again = f"`ayneh resume {record.folder}` goes on from its checkpoint after step {saved.step}, which is whole."
     if isinstance(error, WorkerDied):
@@ -139,7 +139,7 @@ class Fit:
         say(f"pictures: {self.record.samples}", whole=True)
 
     def _frames(self, replica: int) -> list[Tensor]:
-        """The pictures of a replica; one that is damaged, or of another kind than the last, is left out with a word."""
+        """The pictures of a replica, but damaged ones and those of another kind than the last, each named."""
         frames: list[Tensor] = []
         for path in reversed(self.record.pictures(replica, self.config.seeds).values()):
             try:

@@ -136,7 +136,7 @@ class Journal:
             return None
         if lines and lines[-1]["step"] == step:
             return dict(lines[-1])
-        clock = {name: lines[-1][name] if lines else 0.0 for name in CLOCK}  # when it ended nobody wrote down
+        clock = {name: lines[-1][name] if lines else 0.0 for name in CLOCK}  # the time of its end was not written
         return line and clock | line
 
     def _best_of(self, lines: list[dict[str, Any]]) -> float:
