@@ -508,6 +508,19 @@ def test_a_range_is_refused_where_there_is_none_to_choose(tmp_path: Path, asked:
         load(name, range=(0, 16))
 
 
+def test_a_range_of_the_images_that_are_scored_is_none_of_the_named_set(tmp_path: Path) -> None:
+    assert load("digits", range=(0, 16), flag="--").pixels.max() == 255
+
+
+def test_a_path_without_its_kind_is_refused_with_the_name_that_works(tmp_path: Path) -> None:
+    put(tmp_path / "photos" / "a.png", noise(0))
+    np.save(tmp_path / "a.npy", noise(0, 30, 8, 8))
+    for name, kind in (("photos", "folder"), ("a.npy", "file")):
+        with pytest.raises(UserError, match=f"there is such a path: name it {kind}:{tmp_path / name}"):
+            load(str(tmp_path / name))
+        assert load(f"{kind}:{tmp_path / name}", "all").pixels.ndim == 4
+
+
 def test_a_folder_that_is_nearly_black_is_said(tmp_path: Path) -> None:
     """12 bits in files of 16 are levels up to 16 of 255."""
     for i in range(4):

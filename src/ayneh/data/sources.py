@@ -75,6 +75,7 @@ class Images:
         return f" of {int(counts.min()):,} to {int(counts.max()):,} images"
 
 
+TRAINS = "--data."  # what begins the flags of the verbs that read one set
 SHOWN = 4  # names of classes in the line
 WHAT_FOR = {"train": "to train", "test": "to test", "all": "in all"}
 
@@ -114,7 +115,7 @@ def load(
     elsewhere = None if test is None or share is not None else Path(test).expanduser()
     if share is not None and not 0 < share < 1:
         raise UserError(f"{flag}test is {test}; a share of the images lies between 0 and 1 (0.2 is a fifth).")
-    if range is not None and kind not in FILES:
+    if range is not None and kind not in FILES and flag == TRAINS:  # other verbs read two sets with the same flags
         raise UserError(
             f"{flag}range is {range[0]:g} {range[1]:g}, but {printable(name)} is no file of arrays (file:PATH), which "
             "alone have a range to choose: leave it out."
@@ -150,6 +151,9 @@ def load(
             flag=flag,
         )
         images = _found(name, split, found)
+    elif Path(name).expanduser().exists():
+        meant = f"{'folder' if Path(name).expanduser().is_dir() else 'file'}:{name}"
+        raise UserError(f"There is no data set called {name!r}, but there is such a path: name it {meant}.")
     else:
         raise unknown("data set", name, [*SOURCES, "folder:PATH", *(f"{kind}:PATH" for kind in FILES)])
     if limit is not None and limit < len(images.pixels):

@@ -95,7 +95,8 @@ class Match:
         (n, channels, height, width) = pixels.shape
         if height != width:
             raise UserError(
-                f"The images are {height}x{width}; ayneh takes square ones: choose a side with --data.resize."
+                f"The images are {width}x{height} (width x height); ayneh takes square ones: choose a side "
+                "with --data.resize."
             )
         self.images_per_step = one.batch * one.rules.dis_steps
         self.steps_per_epoch = n // self.images_per_step
