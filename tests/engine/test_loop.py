@@ -136,5 +136,5 @@ def test_what_cannot_be_played_is_refused(config, side, message):
 
 
 def test_images_that_are_not_square_are_refused():
-    with pytest.raises(UserError, match="8x7.*--data.resize"):
+    with pytest.raises(UserError, match="7x8.*--data.resize"):
         Match([SMALL], pixels()[..., :7], CPU)
