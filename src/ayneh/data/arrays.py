@@ -68,8 +68,6 @@ def read_arrays(
     keep their size. ``flag`` begins the settings' names in a message.
     Raises UserError for a missing, damaged or too large file, and where its meaning is not clear.
     """
-    if share is not None and not 0 < share < 1:
-        raise UserError(f"{flag}test is {share:g}; a share lies between 0 and 1, like 0.2.")
     raw = read(path, size, background, flag)
     if test is not None:
         raw = raw.with_test(read(test, size, background, flag), test)

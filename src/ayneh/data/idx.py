@@ -15,11 +15,11 @@ UNSIGNED_BYTE = 0x08
 MOST_AXES = 8
 
 
-def read_idx(path: Path, most: int | None = None) -> np.ndarray:
+def read_idx(path: Path) -> np.ndarray:
     """The uint8 array in an IDX file, plain or gzipped, in the shape that its header gives.
 
-    Raises UserError when the gzip, the header or the number of bytes is wrong, or if there are more than ``most``
-    (bounded.MOST_BYTES). No more is unpacked than the header announces.
+    Raises UserError when the gzip, the header or the number of bytes is wrong, or if there are more than
+    `bounded.MOST_BYTES`. No more is unpacked than the header announces.
     """
     with opened(path) as file:
         head = file.read(4)
@@ -40,7 +40,7 @@ def read_idx(path: Path, most: int | None = None) -> np.ndarray:
         announced = f"its header announces {' x '.join(map(str, shape))} = {expected:,} bytes"
         packed = is_gzip(path)
         if packed or found == expected:
-            check_size(str(path), expected, most)
+            check_size(str(path), expected)
             if packed and expected > path.stat().st_size * DEFLATE_RATIO:
                 raise UserError(f"{path} is truncated: {announced}, which cannot be packed into it; fetch it again.")
             data, found = filled(file, expected)

@@ -70,8 +70,3 @@ def of_val(to: Mapping[str, str]) -> str:
 def side(test: np.ndarray, split: str) -> np.ndarray:
     """The indices of a split, ascending. test: bool (N,), as `held_out` returns it."""
     return np.flatnonzero({"train": ~test, "test": test, "all": test | ~test}[split])
-
-
-def own_split(n: int, split: str) -> np.ndarray:
-    """The indices of a split of n images by their position, ascending."""
-    return side(by_position(n), split)
