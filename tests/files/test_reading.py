@@ -174,8 +174,9 @@ def test_show_names_what_is_wrong_with_a_config(ayneh, own_run, path, value, wor
         ({}, "engine.device is missing."),
         ({"device": 3}, "engine.device is 3; it must be text."),
         ({"device": "cpu", "threads": "1"}, 'engine.threads is "1"; it must be a whole number or null.'),
-        ({"device": "cpu", "threads": -3}, "engine.threads is -3; it must be at least 1."),
-        ({"device": "cpu", "workers": -1}, "engine.workers is -1; it must be at least 0."),
+        ({"device": "cpu", "threads": -3}, "engine.threads is -3; it must lie between 1 and 1024."),
+        ({"device": "cpu", "workers": -1}, "engine.workers is -1; it must lie between 0 and 1024."),
+        ({"device": "cpu", "threads": 2**32}, "engine.threads is 4294967296; it must lie between 1 and 1024."),
     ],
 )
 def test_resume_names_what_is_wrong_with_the_engine(ayneh, own_run, value, words):

@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 from ayneh.errors import UserError
 
 
+MOST = 1024  # threads or processes
+
+
 @dataclass(frozen=True)
 class Engine:
     """How a machine runs a run, as config.json has it."""
@@ -21,8 +24,8 @@ class Engine:
 
     def __post_init__(self) -> None:
         for name, value, least in (("threads", self.threads, 1), ("workers", self.workers, 0)):
-            if value is not None and value < least:
-                raise UserError(f"engine.{name} is {value}; it must be at least {least}.")
+            if value is not None and not least <= value <= MOST:
+                raise UserError(f"engine.{name} is {value}; it must lie between {least} and {MOST}.")
 
 
 @dataclass(frozen=True)
