@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from ayneh.errors import UserError
 
-
 MOST = 1024  # threads or processes
 
 
