@@ -95,7 +95,7 @@ def opened(path: Path) -> Iterator[Stream]:
             yield file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(
-            f"{path} ({path.stat().st_size:,} bytes) is a damaged gzip ({brief(error)}): delete it and fetch it again."
+            f"{path} ({path.stat().st_size:,} bytes) is a damaged gzip file ({brief(error)}): fetch it again."
         ) from error
     except MemoryError as error:
         raise _too_little_memory(path) from error
