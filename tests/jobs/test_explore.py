@@ -65,7 +65,8 @@ def test_without_its_packages_it_says_how_to_get_them(ayneh, tiny_run, monkeypat
 
 def test_a_saved_page_names_no_address_and_no_path(ayneh, tiny_run, tmp_path):
     status, out, err = ayneh("explore", tiny_run, "--save", tmp_path / "page.html", "--save-epochs", 2, "--replica", 1)
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert all(line.startswith("digits: ") for line in err.splitlines())  # what was understood, once in a process
     page = (tmp_path / "page.html").read_text()
     assert out.strip() == f"{tmp_path / 'page.html'}: {len(page) / 1e6:.1f} MB"
     assert not re.search(r'(src|href)="(?!data:)', page)

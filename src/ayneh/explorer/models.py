@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,18 +23,12 @@ from ayneh.export.players import Players, players_of
 from ayneh.game.frame import put, scale
 from ayneh.inverse.readback import read_by_ridge
 from ayneh.record.checkpoint import Checkpoint
-from ayneh.terminal.progress import Terminal
+from ayneh.terminal.text import warn_once
 
 LATENTS = 5120  # generated images for the directions and the read-back map
 FITTED = 4096  # of these, those the map is fitted to; it is measured on the others
 DIRECTIONS = 16
 NEIGHBOURS = 2000  # training images that a drawing is compared with
-
-
-@cache
-def _say_once(words: str) -> None:
-    """A line on stderr: every epoch of a run has the same images."""
-    Terminal().say(words)
 
 
 @dataclass
@@ -51,7 +45,7 @@ class Model:
             images = read_images(self.checkpoint.config.data, "train", self.checkpoint.run)
         except UserError:
             return None
-        _say_once(images.understood)
+        warn_once(images.understood)  # every epoch of a run has the same images
         return images
 
     @cached_property
