@@ -46,7 +46,7 @@ def test_a_number_out_of_range_is_refused_by_its_flag(name):
     pair = (lambda value: (0.0, value)) if name == "data.range" else (lambda value: value)
     above, below = allowed.high * 1.5, allowed.low * 1.5 if allowed.low < 0 else allowed.low - 1
     for value in (above, below, *((allowed.low, allowed.high) if allowed.open else ())):
-        with pytest.raises(UserError, match=re.escape(f"{flag} is {written(value)}; it must {allowed}.")):
+        with pytest.raises(UserError, match=re.escape(f"{flag} is {written(value)}; it must {allowed.needs(value)}.")):
             with_value(name, pair(value))
     for value in (nan, inf, -inf):
         with pytest.raises(UserError, match=re.escape(f"{flag} is {value:g}; it must be a finite number.")):
@@ -77,6 +77,9 @@ def test_a_rate_of_zero_for_both_players_is_refused(lr_dis):
         (lambda: Config(seeds=10**9), "--seeds is 1,000,000,000; it must lie between 1 and 10,000."),
         (lambda: Config(batch=10**9), "--batch is 1,000,000,000; it must lie between 2 and 1,000,000."),
         (lambda: Config(prior=Prior(p=1.0)), "--prior.p is 1; it must lie between 0 and 1, without these two."),
+        (lambda: Config(prior=Prior(std=1e300)), "--prior.std is 1e+300; it must be below 3e+38."),
+        (lambda: Config(rules=Rules(gamma=1e39)), "--rules.gamma is 1e+39; it must be at most 3e+38."),
+        (lambda: Config(prior=Prior(bound=1e-30)), "--prior.bound is 1e-30; it must be at least 0.001."),
         (lambda: Config(data=Data(resize=0)), "--data.resize is 0; it must lie between 1 and"),
     ],
 )

@@ -40,6 +40,7 @@ def test_stacked_plays_with_at_most_two_million_parameters_a_net():
         ("kmnist", "`ayneh train mirror --data.name kmnist` trains it."),
         ("folder:a/b", "`ayneh train digits --data.name folder:a/b` trains it."),
         ("fsat", "There is no preset called 'fsat'. Did you mean 'fast'?"),
+        ("", "There is no preset called ''. Choose one of"),
     ],
 )  # fmt: skip
 def test_a_data_set_or_a_known_gan_is_answered_with_the_preset_that_is_meant(name, message):

@@ -22,6 +22,12 @@ class Range:
         """Whether a number is in range."""
         return self.low < value < self.high if self.open else self.low <= value <= self.high
 
+    def needs(self, value: float) -> str:
+        """What a number that is out of range must: "be at least 0"."""
+        if self.low >= 0 and HUGE <= self.high <= value:
+            return f"be {'below' if self.open else 'at most'} {written(self.high)}"
+        return str(self)
+
     def __str__(self) -> str:
         if self.high >= HUGE and self.low >= 0:
             return f"be {'above' if self.open else 'at least'} {written(self.low)}"

@@ -37,7 +37,7 @@ class Prior:
     """uniform, mixture, bernoulli: lower end (-1)."""
     high: Annotated[float | None, Range(-HUGE, HUGE)] = None
     """uniform, mixture, bernoulli: upper end (1)."""
-    bound: Annotated[float | None, Range(0, HUGE, open=True)] = None
+    bound: Annotated[float | None, Range(0.001, HUGE)] = None
     """truncated-normal: where it is cut off, in standard deviations (2)."""
     radius: Annotated[float | None, Range(0, HUGE, open=True)] = None
     """sphere: radius (the square root of dim)."""
@@ -190,7 +190,7 @@ class Config:
                 if isinstance(number, float) and not isfinite(number):
                     wrong = "be a finite number"
                 elif allowed and number is not None and not allowed.holds(number):
-                    wrong = str(allowed)
+                    wrong = allowed.needs(number)
                 if wrong:
                     raise UserError(f"--{name.replace('_', '-')} is {written(number)}; it must {wrong}.")
         if not self.optimizer.lr and not self.optimizer.lr_dis:

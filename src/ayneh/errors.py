@@ -85,14 +85,21 @@ def of_system(error: OSError) -> UserError | Stopped:
     """The sentence for an error of the operating system: bad input, or work that was cut short."""
     if error.errno is None:  # of a library
         return Stopped(f"{str(error).strip() or type(error).__name__}: try again.")
-    name = error.filename if isinstance(error.filename, str) else ""
-    if isinstance(error.filename, bytes):
-        name = error.filename.decode(errors="replace")
+    name = place_of(error)
     path = (name if len(name) <= LONGEST else f"{name[:LONGEST]}...") or "a file"
     for numbers, (kind, sentence) in SYSTEM.items():
         if error.errno in numbers:
             return kind(sentence.format(path=path))
     return Stopped(f"The system reports an error at {path} ({error.strerror}): mend it, then run the command again.")
+
+
+def place_of(error: OSError) -> str:
+    """The path that an error of the operating system is about; empty if it names none.
+
+    Of a file that could not be renamed, the target, if a folder is there: the file has a temporary name.
+    """
+    name = error.filename2 if error.errno in (errno.EISDIR, errno.ENOTDIR) and error.filename2 else error.filename
+    return name.decode(errors="replace") if isinstance(name, bytes) else name if isinstance(name, str) else ""
 
 
 def of_memory(error: BaseException) -> Stopped | None:

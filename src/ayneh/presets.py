@@ -133,7 +133,7 @@ def preset(name: str) -> Preset:
     on_data = [other for other, found in PRESETS.items() if found.config.data.name == word]
     if Data(name).path() is not None:
         raise UserError(f"There is no preset called {name!r}; `{_on(name)}` trains it.")
-    if name not in PRESETS and Path(name).expanduser().exists():
+    if name and name not in PRESETS and Path(name).expanduser().exists():
         data = f"{'folder' if Path(name).expanduser().is_dir() else 'file'}:{name}"
         raise UserError(f"{name!r} is a file or folder and no preset; `{_on(data)}` trains on it.")
     if word.startswith(ELSEWHERE):

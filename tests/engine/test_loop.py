@@ -11,7 +11,7 @@ from ayneh.engine.inline import Inline
 from ayneh.engine.loop import run
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.meter import Diverged, Meter
-from ayneh.engine.stacks import Processes, WorkerDied, choose_workers
+from ayneh.engine.stacks import MEASURED, Processes, WorkerDied, choose_workers
 from ayneh.errors import UserError
 
 CPU = torch.device("cpu")
@@ -73,6 +73,22 @@ def test_one_replica_is_never_worth_a_process():
 
 def test_a_short_job_is_not_worth_the_start_of_processes():
     assert choose_workers(Match(replicas_of(replace(SMALL, seeds=2)), pixels(), CPU), 1) == 0
+
+
+def test_of_a_large_stack_a_few_replicas_are_measured(monkeypatch):
+    """The measurement of 300 took a minute without a word."""
+    measured = []
+
+    def seconds(match):
+        measured.append(len(match.replicas))
+        return 0.01 * len(match.replicas)
+
+    monkeypatch.setattr("ayneh.engine.stacks._seconds", seconds)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1}, raising=False)
+    match = Match(replicas_of(replace(SMALL, seeds=40)), pixels(), CPU)
+    assert choose_workers(match, 100) == 2  # 40 s here, 20 s and the start of two processes there
+    assert choose_workers(match, 10) == 0  # 4 s here
+    assert max(measured) == MEASURED
 
 
 def test_the_meters_means_do_not_depend_on_the_chunks():

@@ -74,6 +74,16 @@ def test_a_padding_that_does_not_fit_is_refused(monkeypatch, ayneh, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("flags", [("--data.resize", "4096"), ("--data.resize", "2049"), ("--data.pad-to", "4096")])
+def test_a_size_that_no_game_fits_into_is_refused_before_images_are_enlarged(flags, monkeypatch, ayneh, tmp_path):
+    """Half a minute and 7 GB for 200 images of 4096 pixels a side."""
+    monkeypatch.setattr(memory, "machine_bytes", lambda device: 16e9)
+    monkeypatch.setattr("ayneh.evaluation.read_images", lambda *_, **__: pytest.fail("the images were read"))
+    status, _, err = ayneh("train", "digits", *flags, "--out", tmp_path / "run")
+    assert status == 2
+    assert "images of 4096x4096 pixels" in err
+
+
 def test_the_machine_has_memory_and_no_more_than_a_container_allows(tmp_path, monkeypatch):
     whole = memory.machine_bytes(CPU)
     assert whole > 1e8

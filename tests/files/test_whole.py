@@ -1,6 +1,7 @@
 """Files are written whole or not at all, by several writers at once, and are UTF-8 whatever the locale."""
 
 import ast
+import errno
 import json
 import os
 import re
@@ -39,6 +40,13 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path):
     with pytest.raises(TypeError), atomically(tmp_path / "x") as file:
         file.write("no bytes")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_an_error_of_writing_names_the_file(tmp_path):
+    """The system names none: "no disk space left for a file"."""
+    with pytest.raises(OSError, match="no room") as failed, atomically(tmp_path / "config.json"):
+        raise OSError(errno.ENOSPC, "no room")
+    assert failed.value.filename == str(tmp_path / "config.json")
 
 
 def test_a_killed_writer_s_file_is_swept_by_the_next_and_no_other_file_is(tmp_path):

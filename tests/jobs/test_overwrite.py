@@ -1,5 +1,6 @@
 """Who writes into a run folder: one process at a time, and a former run stays until the new one has a checkpoint."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -315,6 +316,36 @@ def test_a_run_whose_config_is_gone_is_named(ayneh, own_run):
 # -- names ---------------------------------------------------------------------------------------------------------
 
 
+def test_after_a_full_disk_the_command_to_run_again_is_not_that_of_the_run_that_is_back(ayneh, own_run, monkeypatch):
+    """`resume` would go on with the run that was to be replaced."""
+    from ayneh.files import whole
+
+    def full(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = (own_run / "config.json").read_bytes()
+    real = Record.append
+    monkeypatch.setattr(Record, "append", lambda *args: (monkeypatch.setattr(whole.os, "fsync", full), real(*args)))
+    flags = (
+        "--epochs",
+        2,
+        "--batch",
+        64,
+        "--data.limit",
+        200,
+        "--keep.checkpoint-epochs",
+        2,
+        "--keep.sample-epochs",
+        2,
+    )
+    status, _, err = ayneh("train", "digits", "--out", own_run, "--overwrite", *flags)
+    assert status == 1
+    assert "The same command starts from the first step, since" in err
+    assert "`ayneh resume" not in err
+    monkeypatch.undo()
+    assert (own_run / "config.json").read_bytes() == before
+
+
 def test_from_epoch_10_000_on_pictures_and_checkpoints_are_in_the_order_of_their_numbers(own_run):
     record = Record(own_run)
     for epoch in (9_999, 10_000, 100_000, 99_999):
@@ -327,7 +358,7 @@ def test_from_epoch_10_000_on_pictures_and_checkpoints_are_in_the_order_of_their
     assert record.checkpoints.at_epoch(10_000).step == 4
     assert record.epoch_of(record.checkpoints.at_epoch(100_000)) == 100_000
     assert "samples/epoch-100000-replica-1.png" in {str(path) for path in aside.own_files(own_run)}
-    record.checkpoints.thin_out(keep_epochs=10**9)
+    record.checkpoints.thin_out(keep_epochs=10**9, now=100_000)
     assert record.checkpoints.epochs() == [99_999, 100_000]
 
 

@@ -168,6 +168,49 @@ def pictured(ayneh, tmp_path, tiny):
     return run, tmp_path / "images"
 
 
+@pytest.mark.parametrize("verb", [("sample", "--n", "4", "--out", "images.npz"), ("evaluate", "--n", "100", "--quiet")])
+def test_an_older_checkpoint_in_place_of_a_damaged_one_is_named(ayneh, own_run, verb, tmp_path, monkeypatch):
+    """Images of the epoch before were drawn without a word."""
+    monkeypatch.chdir(tmp_path)
+    path = Record(own_run).checkpoints.path("epoch-0002")
+    path.write_bytes(path.read_bytes()[:-1])
+    status, _, err = ayneh(verb[0], own_run, *verb[1:])
+    assert status == 0, err
+    assert f"{path} is damaged" in err
+    assert "epoch-0001.safetensors, after step" in err
+
+
+def test_resume_names_a_damaged_checkpoint_and_lost_metrics_though_it_is_quiet(ayneh, own_run):
+    path = Record(own_run).checkpoints.path("epoch-0002")
+    path.write_bytes(path.read_bytes()[:-1])
+    status, _, err = ayneh("resume", own_run, "--quiet")
+    assert status == 0, err
+    assert "is damaged" in err
+    assert "Going on from the one before it." in err
+    (own_run / "metrics.jsonl").unlink()
+    status, _, err = ayneh("resume", own_run, "--quiet", "--epochs", 4)
+    assert status == 0, err
+    assert "has lost its lines of metrics" in err
+
+
+@pytest.mark.parametrize("stray", ["epoch-0099.safetensors", "epoch-10000.safetensors"])
+def test_a_file_with_the_name_of_a_later_epoch_costs_no_checkpoint(ayneh, own_run, stray):
+    """It counted as one of the last two, and the last but one was deleted."""
+    folder = own_run / "checkpoints"
+    shutil.copy(folder / "epoch-0002.safetensors", folder / stray)
+    assert ayneh("resume", own_run, "--epochs", 4)[0] == 0
+    assert {"epoch-0002.safetensors", "epoch-0003.safetensors", stray} <= {path.name for path in folder.iterdir()}
+
+
+def test_a_folder_in_the_place_of_a_checkpoint_is_named(ayneh, own_run):
+    path = Record(own_run).checkpoints.path("epoch-0002")
+    path.unlink()
+    path.mkdir()
+    status, _, err = ayneh("resume", own_run)
+    assert status == 1
+    assert f"{path} could not be written or read" in err
+
+
 def test_a_checkpoint_holds_where_its_images_came_from(pictured):
     run, images = pictured
     data = Record(run).checkpoints.newest()[0].data

@@ -83,6 +83,16 @@ def refuse_too_large(config: Config, replicas: int, image_shape: tuple[int, int,
     refuse_over(needed, device, what, "make the largest of these numbers smaller")
 
 
+def refuse_before_reading(config: Config, device: torch.device) -> None:
+    """Raise UserError if a game would not fit into memory at the size that is set for its images, whatever they are.
+
+    To make thousands of images larger takes longer than a user waits for a refusal.
+    """
+    if side := config.data.pad_to or config.data.resize:
+        size = max(side, pick(NETS, config.net.name, "net").padded_size(config.data.resize or 1))
+        refuse_too_large(config, config.seeds, (1, size, size), device)
+
+
 class Match:
     """R replicas of one game; they may differ in seed, prior and the numbers of `HYPER`, not in structure."""
 

@@ -121,6 +121,9 @@ def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: St
             pipe.send(answer)
 
 
+MEASURED = 8  # replicas in the step that is measured, at most: a step of hundreds takes seconds
+
+
 def choose_workers(match: Match, steps: int) -> int:
     """The number of processes with which ``steps`` steps take least time; 0: this one alone.
 
@@ -131,7 +134,8 @@ def choose_workers(match: Match, steps: int) -> int:
     if match.device.type != "cpu" or r == 1 or cores == 1:
         return 0
     workers, threads = min(cores, r), torch.get_num_threads()
-    here = _seconds(match) * steps
+    few = match if r <= MEASURED else Match(match.replicas[:MEASURED], match.pixels, match.device)
+    here = _seconds(few) * r / len(few.replicas) * steps  # on a CPU the rows of a stack follow one another
     alone = Match(match.replicas[:1], match.pixels, match.device)
     torch.set_num_threads(1)
     one = _seconds(alone)

@@ -51,6 +51,10 @@ def atomically(path: Path) -> Iterator[IO[bytes]]:
                 os.replace(part, path)
         if fcntl is None:  # Windows renames no open file
             os.replace(part, path)
+    except OSError as error:
+        if error.filename is None:  # of writing: the system names no file
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -125,7 +125,10 @@ class TruncatedNormal(Prior):
 
     def __post_init__(self) -> None:
         _need(math.isfinite(self.mean), "mean", self.mean, "finite")
-        _need_positive(std=self.std, bound=self.bound)
+        _need_positive(std=self.std)
+        _need(
+            0.001 <= self.bound < math.inf, "bound", self.bound, "finite and at least 0.001"
+        )  # else no variance is left
 
     def sample(self, n: int, dim: int, generator: Generator) -> Tensor:
         kept = math.erf(self.bound / math.sqrt(2))  # probability

@@ -13,6 +13,7 @@ import tyro
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, origin_of, silent
+from ayneh.files.whole import say_once
 from ayneh.record.beginning import begun, refuse_taken
 from ayneh.record.checkpoint import Checkpoint, epoch_name
 from ayneh.record.head import Origin
@@ -93,7 +94,7 @@ def resume(
     with record.locked():
         rescue.finish(record)
         config = record.config()
-        checkpoint = _newest(record, terminal)
+        checkpoint = _newest(record)
         if checkpoint and (changed := differences(replace(checkpoint.config, epochs=config.epochs), config)):
             raise UserError(
                 f"{run}/config.json is not what this run was trained with ({changed}): undo the change, or start a new "
@@ -114,13 +115,13 @@ def resume(
         fit(record, config, match, checkpoint, terminal, origin)
 
 
-def _newest(record: Record, terminal: Terminal) -> Checkpoint | None:
-    """The newest whole checkpoint; what is left out is said."""
+def _newest(record: Record) -> Checkpoint | None:
+    """The newest whole checkpoint; what is left out is said, also by a quiet verb."""
     checkpoint, damaged = record.checkpoints.newest()
     for problem in damaged:
-        terminal.say(f"{problem} Going on from the one before it.")
+        say_once(f"{problem} Going on from the one before it.")
     if words := lost(record, checkpoint):
-        terminal.say(words)
+        say_once(words)
     return checkpoint
 
 
@@ -159,12 +160,13 @@ def lay_out(
     import torch
 
     from ayneh.engine.device import choose_device
-    from ayneh.engine.match import Match, replicas_of
+    from ayneh.engine.match import Match, refuse_before_reading, replicas_of
     from ayneh.evaluation import read_images
 
     chosen = choose_device(device)
     if threads:
         torch.set_num_threads(threads)  # a sum of floats depends on how it is split among threads
+    refuse_before_reading(config, chosen)
     images = read_images(config.data, run=run)
     match = Match(replicas_of(config), images.pixels, chosen)
     say(images.understood)  # not before: a refusal is one line

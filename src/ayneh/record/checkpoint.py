@@ -170,6 +170,8 @@ class Checkpoints:
             newest, damaged = self.newest()
             if newest is None:
                 raise damaged[0] if damaged else UserError(f"{run} has no checkpoint yet: train an epoch first.")
+            for problem in damaged:
+                say_once(f"{problem} {newest.path.name}, after step {newest.step}, is used instead.")
             return newest
         path = self.path(BEST if epoch == BEST else epoch_name(int(epoch)))
         if epoch == BEST and not path.exists():
@@ -183,9 +185,12 @@ class Checkpoints:
         """The epochs (from 0) whose checkpoints are there."""
         return list(numbered(self.folder, "epoch", r"\.safetensors"))
 
-    def thin_out(self, keep_epochs: int) -> None:
-        """Delete the interrupted checkpoint, and those of epochs but for the last two and every ``keep_epochs``-th."""
-        for epoch in self.epochs()[:-2]:
+    def thin_out(self, keep_epochs: int, now: int) -> None:
+        """Delete the interrupted checkpoint, and those of epochs but for the last two and every ``keep_epochs``-th.
+
+        now: the epoch that has ended. A file with the name of a later one is not the run's, and does not count.
+        """
+        for epoch in [epoch for epoch in self.epochs() if epoch <= now][:-2]:
             if (epoch + 1) % keep_epochs:
                 self.path(epoch_name(epoch)).unlink(missing_ok=True)
         self.path(INTERRUPTED).unlink(missing_ok=True)

@@ -127,7 +127,7 @@ def _save(journals: Sequence[Journal], now: Now) -> None:
     for journal in journals:
         if not journal.fallen:
             journal.save(epoch_name(now.moment.epoch), now)
-            journal.record.checkpoints.thin_out(keep_epochs=10**9)
+            journal.record.checkpoints.thin_out(10**9, now.moment.epoch)
 
 
 def _restored(match: Match, records: Sequence[Record]) -> tuple[int, dict[str, Tensor]]:

@@ -11,9 +11,10 @@ from ayneh.doctor import rescue
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.meter import Diverged
 from ayneh.engine.stacks import WorkerDied
-from ayneh.errors import NO_SPACE, Stopped, UserError
+from ayneh.errors import NO_SPACE, Stopped, UserError, place_of
 from ayneh.evaluation import judge_of
 from ayneh.pictures import load_png, save_animation
+from ayneh.record import aside
 from ayneh.record.checkpoint import INTERRUPTED, Checkpoint
 from ayneh.record.head import Origin
 from ayneh.record.record import RESCUES, Record
@@ -63,13 +64,16 @@ def _what_happened(error: Exception, record: Record, step: int) -> str:
             f"--optimizer.lr than {record.config().optimizer.lr:g}, or with a penalty on D's gradient."
         )
     again = f"`ayneh resume {record.folder}` starts from the first step, since there is no checkpoint yet."
+    if not saved and aside.unsettled(record.folder):  # `resume` would go on with the run that is back
+        again = "The same command starts from the first step, since there is no checkpoint yet."
     if saved:
         again = f"`ayneh resume {record.folder}` goes on from its checkpoint after step {saved.step}, which is whole."
     if isinstance(error, WorkerDied):
         return f"A worker process {error} after step {step}, perhaps because memory ran out. {again}"
-    if isinstance(error, OSError) and error.errno in NO_SPACE:
+    assert isinstance(error, OSError)
+    if error.errno in NO_SPACE:
         return f"No disk space left for {record.folder} at step {step} ({error.strerror}): free some space. {again}"
-    place, reason = getattr(error, "filename", None) or record.folder, getattr(error, "strerror", None) or error
+    place, reason = place_of(error) or record.folder, error.strerror or error
     return f"{place} could not be written or read at step {step} ({reason}): mend this. {again}"
 
 

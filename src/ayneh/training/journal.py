@@ -186,7 +186,7 @@ class Journal:
             self._save_once(BEST, now, again)
             self.best = distance
         if self.habits.saved(epoch):
-            self.record.checkpoints.thin_out(self.config.keep.keep_epochs)
+            self.record.checkpoints.thin_out(self.config.keep.keep_epochs, epoch)
         self.unfinished = None
 
     def _write(self) -> bool:
