@@ -13,13 +13,13 @@ import tyro
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, origin_of, silent
-from ayneh.files.whole import say_once
 from ayneh.record.beginning import begun, refuse_taken
 from ayneh.record.checkpoint import Checkpoint, epoch_name
 from ayneh.record.head import Origin
 from ayneh.record.record import Record
 from ayneh.record.standing import lost
 from ayneh.terminal.progress import Terminal
+from ayneh.terminal.text import warn_once
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.engine.match import Match
@@ -119,9 +119,9 @@ def _newest(record: Record) -> Checkpoint | None:
     """The newest whole checkpoint; what is left out is said, also by a quiet verb."""
     checkpoint, damaged = record.checkpoints.newest()
     for problem in damaged:
-        say_once(f"{problem} Going on from the one before it.")
+        warn_once(f"{problem} Going on from the one before it.")
     if words := lost(record, checkpoint):
-        say_once(words)
+        warn_once(words)
     return checkpoint
 
 

@@ -171,7 +171,7 @@ class Checkpoints:
             if newest is None:
                 raise damaged[0] if damaged else UserError(f"{run} has no checkpoint yet: train an epoch first.")
             for problem in damaged:
-                say_once(f"{problem} {newest.path.name}, after step {newest.step}, is used instead.")
+                warn_once(f"{problem} {newest.path.name}, after step {newest.step}, is used instead.")
             return newest
         path = self.path(BEST if epoch == BEST else epoch_name(int(epoch)))
         if epoch == BEST and not path.exists():
