@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -37,6 +38,12 @@ def extra(name: str, what: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise UserError(f"{what} needs a package that is missing ({error}): pip install 'ayneh[{name}]'.") from error
+
+
+def typed_as(path: object) -> str:
+    """A path or a name as it is typed in a shell, for the command that a sentence advises."""
+    word = str(path)
+    return shlex.quote(f"./{word}" if word.startswith("-") else word)
 
 
 class Stopped(RuntimeError):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ayneh.config import Data
-from ayneh.errors import UserError
+from ayneh.errors import UserError, typed_as
 from ayneh.files.whole import cache_folder
 from ayneh.record.head import Origin
 
@@ -47,7 +47,9 @@ def read_images(
         lost, advice = f"{run} was trained on {data.name}, which does not exist", "put the images back"
         if not path.is_absolute():  # as earlier versions wrote it
             lost, advice = f"{lost} in {Path.cwd()}", "run the command in the folder where the training was started"
-        raise UserError(f"{lost}: {advice}, or name where the images are now: `ayneh resume {run} --data PATH`.")
+        raise UserError(
+            f"{lost}: {advice}, or name where the images are now: `ayneh resume {typed_as(run)} --data PATH`."
+        )
     test = data.test_path()
     if run and test and not test.exists():
         raise UserError(
@@ -130,7 +132,7 @@ def has_judge(data: Data, run: Path | None = None) -> bool:
 def training_command(data: Data, run: Path | None = None) -> str:
     """The command that trains the judge of these data. run: a run on them, if its folder is there."""
     if run is not None and run.is_dir():
-        return f"ayneh judge train {shlex.quote(str(run))}"
+        return f"ayneh judge train {typed_as(run)}"
     words = ["ayneh", "judge", "train", "--data", data.name]
     words += [] if data.resize is None else ["--resize", str(data.resize)]
     words += [] if data.test is None else ["--test", data.test]

@@ -213,3 +213,16 @@ def test_too_few_images_for_any_judge_are_said_without_a_command_that_fails(tmp_
     assert status == 2
     assert "none can be trained" in err
     assert "judge train" not in err
+
+
+@pytest.mark.parametrize("name", ["a b", "$(touch x)", "it's", "-dash", "`x`; y"])
+def test_the_command_that_a_refusal_advises_can_be_typed(ayneh, own_run, tmp_path, monkeypatch, name):
+    """The name of a folder went into a command as it is: a shell took it apart, or ran what is in it."""
+    monkeypatch.chdir(tmp_path)
+    own_run.rename(tmp_path / name)
+    status, _, err = ayneh("train", "digits", f"--out={name}")
+    assert status == 2
+    words = shlex.split(re.findall("`(ayneh resume .*?)`, or replace it", err)[0])
+    assert words[:2] == ["ayneh", "resume"]
+    assert (tmp_path / words[2]).samefile(tmp_path / name)
+    assert ayneh(*words[1:], "--quiet")[0] == 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
 from ayneh.doctor.symptoms import SYMPTOMS
+from ayneh.errors import typed_as
 from ayneh.record.standing import Standing
 
 STATES: Mapping[Severity, tuple[str, str]] = {  # while the finding lasts, and once it has cleared
@@ -44,8 +45,8 @@ def standing(run: Standing, broken: Sequence[int], folder: Path) -> str:
     return {
         "running": f"In training: {where}.",
         "finished": f"Finished: {where}.",
-        "interrupted": f"Interrupted: {where}. `ayneh resume {folder}` continues it.",
-        "stopped": f"Stopped: {where}. `ayneh resume {folder}` continues it.",
+        "interrupted": f"Interrupted: {where}. `ayneh resume {typed_as(folder)}` continues it.",
+        "stopped": f"Stopped: {where}. `ayneh resume {typed_as(folder)}` continues it.",
         "broken down": f"Broke down{who} after {where}: numbers stopped being finite.",
     }[run.state]
 

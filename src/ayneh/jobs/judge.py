@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from ayneh.dataset import AsRead
-from ayneh.errors import UserError
+from ayneh.errors import UserError, typed_as
 from ayneh.evaluation import train_judge
 from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
@@ -49,4 +48,4 @@ def judge(
         say(f"{name}: {'no classes' if accuracy is None else f'accuracy_test {accuracy:.4f}'}")
     say(f"judge of {source.name}: {trained.folder}", whole=True)
     if run is not None:
-        Terminal(quiet).say(f"Next: `ayneh evaluate {shlex.quote(str(run))}` scores the run with it.")
+        Terminal(quiet).say(f"Next: `ayneh evaluate {typed_as(run)}` scores the run with it.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from ayneh.config import Config, differences
-from ayneh.errors import UserError
+from ayneh.errors import UserError, typed_as
 from ayneh.evaluation import Say, origin_of, silent
 from ayneh.record.beginning import begun, refuse_taken
 from ayneh.record.checkpoint import Checkpoint, epoch_name
@@ -63,7 +62,7 @@ def _next(run: Path, config: Config) -> str:
     """The commands that a finished run leads to."""
     from ayneh.evaluation import has_judge
 
-    place = shlex.quote(str(run))
+    place = typed_as(run)
     score = f"`ayneh evaluate {place}` scores it"
     if not has_judge(config.data, run):
         score = f"`ayneh judge train {place}` trains the nets that score it"

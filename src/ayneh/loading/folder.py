@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ayneh.errors import UserError
+from ayneh.errors import UserError, typed_as
 from ayneh.files.inside import read_own
 from ayneh.files.reading import json_object, typed
 from ayneh.files.sealed import SLOT, holds, seal
@@ -99,7 +99,9 @@ def read_about(folder: Path, form: str = "onnx") -> dict[str, Any]:
     """
     place = folder / "config.json"
     if not place.exists():
-        raise UserError(f"There is no exported model in {folder}: make one by `ayneh export RUN --out {folder}`.")
+        raise UserError(
+            f"There is no exported model in {folder}: make one by `ayneh export RUN --out {typed_as(folder)}`."
+        )
     blob = content_of(folder, "config.json", LARGEST[0])
     try:
         about = json_object(blob.decode("utf-8"), str(place))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ayneh.config import Config, differences
-from ayneh.errors import UserError
+from ayneh.errors import UserError, typed_as
 from ayneh.record import aside
 from ayneh.record.record import Record
 from ayneh.terminal.text import warn
@@ -42,7 +42,7 @@ def refuse_taken(folder: Path, config: Config, overwrite: bool = False) -> None:
         if not overwrite:
             raise UserError(
                 f"{folder} holds another run ({other or 'with the same settings'}): choose another --out, go on "
-                f"with it by `ayneh resume {folder}`, or replace it with --overwrite."
+                f"with it by `ayneh resume {typed_as(folder)}`, or replace it with --overwrite."
             )
     elif folder.exists() and not (folder.is_dir() and (aside.is_leftover(folder) or aside.unsettled(folder))):
         raise UserError(f"{folder} is not empty and not a run of ayneh: choose another --out.")

@@ -12,7 +12,7 @@ from typing import Any
 from ayneh import __version__
 from ayneh.config import differences
 from ayneh.engine.hyper import structure
-from ayneh.errors import UserError
+from ayneh.errors import UserError, typed_as
 from ayneh.files.reading import formatted, json_in, typed
 from ayneh.files.whole import held, is_temporary, locked, write_json
 from ayneh.record.record import Record
@@ -53,7 +53,7 @@ class Ledger:
         """
         _refuse_foreign(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        busy = f"Another process is playing {folder}: watch it with `ayneh study status {folder}`."
+        busy = f"Another process is playing {folder}: watch it with `ayneh study status {typed_as(folder)}`."
         with locked(folder / LOCK, busy):
             yield cls.create(folder, study)
 

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ayneh.errors import UserError, pick
+from ayneh.errors import UserError, pick, typed_as
 from ayneh.files.whole import atomically
 from ayneh.judge.metrics import METRICS
 from ayneh.record.visited import Visited
 from ayneh.studies.design import Run
 from ayneh.studies.ledger import Ledger
+from ayneh.studies.settings import command
 
 HALF_THE_CLASSES = 0.5  # of the data's classes, or fewer, in the last images: collapsed
 LITTLE_SPREAD = 0.2  # of the data's spread, or less, in the last images: collapsed
@@ -199,8 +200,8 @@ def need_some(ledger: Ledger, found: Sequence[Result]) -> None:
     """Raise UserError if no run is finished yet."""
     if not found:
         raise UserError(
-            f"No run of {ledger.folder} is finished yet: watch it with `ayneh study status {ledger.folder}`, or play "
-            f"it with `ayneh study run {ledger.study.name} --out {ledger.folder}`."
+            f"No run of {ledger.folder} is finished yet: watch it with `ayneh study status {typed_as(ledger.folder)}`, "
+            f"or play it with `{command(ledger)}`."
         )
 
 

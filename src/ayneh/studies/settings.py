@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from ayneh.config import Data, flatten
-from ayneh.errors import UserError
+from ayneh.errors import UserError, typed_as
 from ayneh.studies.design import Study
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name
@@ -38,7 +37,7 @@ def command(ledger: Ledger) -> str:
     except UserError:
         built_in = False
     what = name if built_in else f"{name}.toml"
-    return f"ayneh study run {shlex.quote(what)} --out {shlex.quote(str(ledger.folder))}"
+    return f"ayneh study run {typed_as(what)} --out {typed_as(ledger.folder)}"
 
 
 def base_settings(study: Study) -> dict[str, str]:

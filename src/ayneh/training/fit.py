@@ -11,7 +11,7 @@ from ayneh.doctor import rescue
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.meter import Diverged
 from ayneh.engine.stacks import WorkerDied
-from ayneh.errors import NO_SPACE, Stopped, UserError, place_of
+from ayneh.errors import NO_SPACE, Stopped, UserError, place_of, typed_as
 from ayneh.evaluation import judge_of
 from ayneh.pictures import load_png, save_animation
 from ayneh.record import aside
@@ -63,11 +63,12 @@ def _what_happened(error: Exception, record: Record, step: int) -> str:
             f"The training broke down: {error}. {left} It would break down again: train a new run with a smaller "
             f"--optimizer.lr than {record.config().optimizer.lr:g}, or with a penalty on D's gradient."
         )
-    again = f"`ayneh resume {record.folder}` starts from the first step, since there is no checkpoint yet."
+    resume = f"`ayneh resume {typed_as(record.folder)}`"
+    again = f"{resume} starts from the first step, since there is no checkpoint yet."
     if not saved and aside.unsettled(record.folder):  # `resume` would go on with the run that is back
         again = "The same command starts from the first step, since there is no checkpoint yet."
     if saved:
-        again = f"`ayneh resume {record.folder}` goes on from its checkpoint after step {saved.step}, which is whole."
+        again = f"{resume} goes on from its checkpoint after step {saved.step}, which is whole."
     if isinstance(error, WorkerDied):
         return f"A worker process {error} after step {step}, perhaps because memory ran out. {again}"
     assert isinstance(error, OSError)
@@ -123,7 +124,7 @@ class Fit:
             if now:  # else no step was played since the last checkpoint, and there is nothing to save
                 self.journal.save(INTERRUPTED, self.play.now(now.moment))
             where = f"step {self.step} of {self.total}{', and saved' if now else ''}"
-            raise Stopped(f"Stopped at {where}: `ayneh resume {self.record.folder}` goes on.")
+            raise Stopped(f"Stopped at {where}: `ayneh resume {typed_as(self.record.folder)}` goes on.")
 
     def end(self) -> None:
         """Write the animation of the fixed noise; print where everything is."""
