@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 MARK = re.compile(r"(?<=[\w])-[0-9a-f]{8}\.(?=safetensors$)")  # of a judge's nets: each training has its own
+MADE_AGAIN = "cache/floors/"  # where these cannot be kept, a verb goes on without them
 CLOCK = {"wall_s", "images_per_s", "seconds", "step_s", "minutes"}
 
 
@@ -30,7 +31,8 @@ def is_left(path: Path) -> bool:
 
 def apart(found: dict[str, Any], expected: dict[str, Any]) -> str:
     """In which files two folders differ, in words; empty if in none."""
-    words = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
+    gone = (name for name in sorted(expected.keys() - found.keys()) if not name.startswith(MADE_AGAIN))
+    words = [f"{name} is missing" for name in gone]
     words += [f"{name} is new" for name in sorted(found.keys() - expected.keys())]
     for name in sorted(expected.keys() & found.keys()):
         if found[name] != expected[name]:
