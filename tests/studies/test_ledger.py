@@ -159,6 +159,7 @@ def finished(tmp_path, two) -> Ledger:
         ("outcome.json", lambda path: path.write_text('{"wall_s": 3'), "The run counts as not ended"),
         ("outcome.json", lambda path: path.write_text('{"wall_s": "x"}'), "The run counts as not ended"),
         ("outcome.json", lambda path: path.write_bytes(b"\xff\x00"), "The run counts as not ended"),
+        ("config.json", lambda path: path.unlink(), "it has no config.json). It is not counted; to train it again"),
         ("metrics.jsonl", lambda path: path.unlink(), "no scores of its last epoch. It is not counted"),
         ("metrics.jsonl", lambda path: path.write_text(""), "no scores of its last epoch. It is not counted"),
         ("metrics.jsonl", lambda path: path.write_text(path.read_text().replace('{"fd": [', '{"fd": [3, ')),

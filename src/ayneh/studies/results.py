@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ayneh.errors import UserError, pick, typed_as
+from ayneh.errors import UserError, brief, pick, typed_as
 from ayneh.files.whole import atomically
 from ayneh.judge.metrics import METRICS
 from ayneh.record.visited import Visited
@@ -116,7 +116,10 @@ def results(ledger: Ledger) -> list[Result]:
         again = "It is not counted; to train it again, delete its folder."
         try:
             result = _result(ledger, run, end)
-        except (UserError, KeyError, IndexError, TypeError, ValueError) as error:
+        except UserError as error:
+            ledger.notes[run.place] = f"{ledger.path(run)} is damaged ({brief(error)}). {again}"
+            continue
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             ledger.notes[run.place] = f"{ledger.path(run)} is damaged ({type(error).__name__}: {error}). {again}"
             continue
         last = run.config.epochs - 1
