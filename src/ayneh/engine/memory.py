@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-import resource
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,10 @@ def machine_bytes(device: torch.device) -> float:
     """The memory of a CUDA device; for others that of the machine, or what this process may have of it."""
     if device.type == "cuda":
         return float(torch.cuda.get_device_properties(device).total_memory)
+    if sys.platform == "win32":  # which has none of what follows: nothing is refused there
+        return math.inf
+    import resource
+
     found = [float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
     for path in LIMITS:
         with suppress(OSError, ValueError):  # absent, or "max"
