@@ -163,7 +163,9 @@ def inputs() -> list[Input]:
         *(Input(name, name, how, lambda name=name: _data(f"npz:{name}"), 3000)
           for name, how in (
               ("plain.npy", damage.of_bytes), ("plain.npz", damage.of_bytes), ("packed.npz", damage.of_bytes),
-              ("plain.mat", damage.of_bytes), ("plain.csv", damage.of_text), ("plain.parquet", damage.of_bytes))),
+              ("plain.csv", damage.of_text))),
+        *(Input(name, name, damage.of_bytes, lambda name=name: _data(f"npz:{name}"), 400)  # read by processes
+          for name in ("plain.mat", "plain.parquet")),
         Input("MNIST's IDX files", "idx/mnist/train-images-idx3-ubyte", damage.of_bytes, lambda: _idx("idx"), 3000),
         Input("MNIST's labels", "idx/mnist/train-labels-idx1-ubyte", damage.of_bytes, lambda: _idx("idx"), 2000),
         Input("MNIST's IDX files, packed", "idxgz/mnist/train-images-idx3-ubyte.gz", damage.of_bytes,

@@ -16,6 +16,7 @@ from PIL import Image
 from pyarrow.parquet import write_table
 from scipy.io import savemat
 
+from ayneh.data import matlab, parquet
 from ayneh.data.arrays import read_arrays
 from ayneh.data.idx import read_idx
 from ayneh.errors import UserError
@@ -55,6 +56,7 @@ FILES = {
     "images-idx3-ubyte.gz": gzip.compress(IDX, mtime=0),
 }
 CHECKED = ("a.npz", "packed.npz", "a.csv.gz", "images-idx3-ubyte.gz")  # formats with checksums
+APART = ("a.mat", "packed.mat", "a.parquet")  # read by processes of their own, which take half a second
 NASTY = (b"\0" * 4, b"\xff" * 4, b"\xff\xff\xff\x7f", b"\x80", b"(" * 200, b"\n", b",", b"9" * 30, b"PK\x05\x06")
 
 
@@ -100,7 +102,7 @@ def test_a_damaged_file_is_the_same_images_or_one_sentence(name: str, place: Pat
     path.write_bytes(FILES[name])
     assert np.array_equal(pixels_of(path), GREY), "the whole file is read right"
 
-    @settings(max_examples=100, deadline=None, database=None)
+    @settings(max_examples=8 if name in APART else 100, deadline=None, database=None)
     @given(damage(FILES[name]))
     def check(content: bytes) -> None:
         path.write_bytes(content)
@@ -119,3 +121,14 @@ def test_a_damaged_file_is_the_same_images_or_one_sentence(name: str, place: Pat
         assert most < MOST
 
     check()
+
+
+@pytest.mark.parametrize(("name", "code"), [("a.mat", "LIST"), ("a.mat", "READ"), ("a.parquet", "TRY")])
+@pytest.mark.parametrize("end", ["import os; os.abort()", "raise SystemExit(1)"])
+def test_a_decoder_that_ends_its_process_is_one_sentence(
+    name: str, code: str, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet if code == "TRY" else matlab, code, end)
+    (tmp_path / name).write_bytes(FILES[name])
+    with pytest.raises(UserError, match=rf"{name} is damaged or is not .*: the decoder broke off\.$"):
+        pixels_of(tmp_path / name)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from ayneh.data.apart import run_apart
 from ayneh.data.bounded import check_size, reading
 from ayneh.data.entries import Entry
 from ayneh.data.words import printable
@@ -19,6 +22,14 @@ KIND = "a MATLAB file"
 HEADER = 128  # bytes: text, version, byte order
 COMPRESSED = 15  # the type of an element that is packed by zlib
 CHUNK_BYTES = 1 << 20
+LIST = "import json, sys; from scipy.io import whosmat; print(json.dumps(whosmat(sys.argv[1])))"
+READ = """
+import sys, numpy
+from scipy.io import loadmat, whosmat
+_, path, number, copy = sys.argv
+name = whosmat(path)[int(number)][0]
+numpy.save(copy, numpy.asarray(loadmat(path, variable_names=[name], mat_dtype=True)[name]), allow_pickle=False)
+"""  # SciPy was seen to end with a segmentation fault at damaged files
 TYPES: dict[str, Any] = {
     "double": np.float64, "single": np.float32, "logical": np.bool_, "char": np.str_,
     **{f"{sign}int{bits}": np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)},
@@ -27,29 +38,24 @@ TYPES: dict[str, Any] = {
 
 def matlab_entries(path: Path) -> dict[str, Entry]:
     """The arrays by name; nothing but headers is read. Raises UserError for other versions and damaged files."""
-    from scipy.io import whosmat
-
     with reading(path, KIND):
         _check(path)
-        found = whosmat(path)
+        found = [(name, tuple(shape), kind) for name, shape, kind in json.loads(run_apart(LIST, path))]
     return {
         printable(name): Entry(
-            printable(name), shape, np.dtype(TYPES.get(kind, np.object_)), partial(_read, path, name, kind)
+            printable(name), shape, np.dtype(TYPES.get(kind, np.object_)), partial(_read, path, number, name, kind)
         )
-        for name, shape, kind in found
+        for number, (name, shape, kind) in enumerate(found)
         if not name.startswith("__")
     }
 
 
-def _read(path: Path, name: str, kind: str) -> np.ndarray:
-    from scipy.io import loadmat
-
+def _read(path: Path, number: int, name: str, kind: str) -> np.ndarray:
     if kind not in TYPES:
         raise UserError(f"{path}: {printable(name)} is of MATLAB's type {printable(kind)}: save it as a numeric array.")
-    with reading(path, KIND):
-        array = loadmat(path, variable_names=[name], mat_dtype=True)[name]
-        if not isinstance(array, np.ndarray):
-            raise ValueError(f"{printable(name)} is no array")
+    with reading(path, KIND), TemporaryDirectory() as folder:
+        run_apart(READ, path, str(number), copy := Path(folder) / "array.npy")
+        array: np.ndarray = np.load(copy, allow_pickle=False)
         return array.astype(bool) if kind == "logical" else array
 
 

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ayneh.data.apart import run_apart
 from ayneh.data.bounded import check_size, reading
 from ayneh.data.naming import IMAGES, SHOWN, kind_of
 from ayneh.data.picture import Broken, colour_of, unpacked
@@ -21,6 +23,12 @@ from ayneh.errors import UserError, extra
 
 KIND = "a Parquet file"
 ROWS = 100  # unpacked at a time
+TRY = """
+import sys
+from pyarrow import parquet
+for batch in parquet.ParquetFile(sys.argv[1]).iter_batches(int(sys.argv[2])):
+    pass
+"""
 MOST_SHARDS = 1_000
 
 
@@ -105,6 +113,7 @@ def _read(path: Path, to: Shards, size: int | None, background: str, flag: str) 
         columns = _columns(path, file.schema_arrow)
         wanted = [f"{columns.images}.bytes" if columns.within else columns.images]
         _check_size(path, file.metadata, [columns.images, *([columns.labels] if columns.labels else [])])
+        _try(path, path.stat().st_mtime_ns)
         for batch in file.iter_batches(ROWS, columns=[*wanted, *([columns.labels] if columns.labels else [])]):
             if columns.labels:
                 to.labels += batch.column(columns.labels).to_pylist()
@@ -119,6 +128,13 @@ def _read(path: Path, to: Shards, size: int | None, background: str, flag: str) 
                         f"one with {flag}resize N."
                     )
     return columns
+
+
+@cache
+def _try(path: Path, written_ns: int) -> None:
+    """Read a file once in a process of its own: some damage makes Arrow end its process."""
+    with reading(path, KIND):
+        run_apart(TRY, path, str(ROWS))
 
 
 def _check_size(path: Path, metadata: Any, wanted: list[str]) -> None:
