@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,9 @@ settings.register_profile("same examples", derandomize=True)
 settings.load_profile("same examples")
 # Before torch is imported. As worker processes have it: a sum of floats depends on how it is split among threads.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+if hasattr(signal, "SIGHUP"):  # under nohup it is ignored, by every process that a test starts, too
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TINY = [
     *("--data.resize", "8", "--data.limit", "128", "--batch", "32", "--net.width", "4", "--prior.dim", "8"),

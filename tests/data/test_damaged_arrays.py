@@ -95,7 +95,7 @@ def pixels_of(path: Path) -> np.ndarray:
     return read_idx(path) if "idx3" in path.name else read_arrays(path, "all").pixels[:, 0]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in APART)) for n in FILES])
 @pytest.mark.filterwarnings("ignore")
 def test_a_damaged_file_is_the_same_images_or_one_sentence(name: str, place: Path) -> None:
     path = place / name

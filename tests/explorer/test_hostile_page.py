@@ -7,6 +7,8 @@ import pytest
 
 from ayneh.jobs.explore import explore
 
+pytestmark = pytest.mark.slow  # many trainings, or a browser
+
 NAME = '<img src=x onerror="window.hit=1"> آینه \'"\u202e & `${1}`'
 SCRIPT = "</script><script>window.hit = 1</script>\u202e\x1b[31m"
 

@@ -46,6 +46,10 @@ DAMAGES = {
     "no seconds": (edited(wall_s="gone"), "wall_s is missing"),
     "no mean": (edited(mean_loss_d="gone"), "mean_loss_d is missing"),
     "a short list": (edited(loss_g=[1.0]), "its lists have different lengths"),
+    "a step beyond the next": (edited(step=2**32), "step is 4294967296, out of order"),
+    "a mean of nothing": (edited(mean_loss_g=None), "mean_loss_g is missing"),
+    "scores of one replica": (edited(scores={"fd": [{"value": 1.0}]}), "its lists have different lengths"),
+    "vitals of none": (edited(vitals={"spread": []}), "its lists have different lengths"),
     "a score without its value": (edited(scores={"fd": [{"protocol": "x"}] * 2}), "scores.fd[0].value is missing"),
     "vitals of text": (edited(vitals="x"), 'vitals is "x"; it must be'),
 }

@@ -9,6 +9,8 @@ from PIL import Image
 
 from ayneh.data.sources import load
 
+pytestmark = pytest.mark.slow  # many trainings, or a browser
+
 TRAIN = [
     "--epochs",
     "1",

@@ -48,6 +48,7 @@ def test_a_folder_that_cannot_be_written_is_named_and_the_result_is_there(tmp_pa
     assert ["AYNEH_CACHE" in words for words in said] == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tensor", "table"])
 def test_no_damaged_file_is_taken_for_a_whole_one(tmp_path, kind):
     """Floors 49 to 56 % off were read from flipped bits: any bit of any file, and both are made again, aloud."""

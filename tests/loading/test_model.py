@@ -235,6 +235,7 @@ def test_changed_files_are_noticed(folder, tmp_path):
         ayneh.load(copy)
 
 
+@pytest.mark.slow
 def test_no_damaged_config_is_read(folder, tmp_path):
     """A flipped digit in the prior's numbers would draw other latents without a word."""
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))

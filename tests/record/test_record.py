@@ -66,6 +66,7 @@ def test_looking_keeps_nobody_from_training(run):
             assert Record(run).standing().state == "running"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["show", pytest.param("status", marks=pytest.mark.slow)])
 def test_a_killed_run_is_not_running(process, ayneh, tmp_path, tiny, wait_until, verb):
     """Right after the kill, however fresh its files are; a run of a study alike."""

@@ -235,6 +235,7 @@ def test_a_finished_run_is_not_written_again(ayneh, whole, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in run.glob("checkpoints/*")} == before
 
 
+@pytest.mark.slow
 def test_the_best_of_a_resumed_run_is_that_of_an_uninterrupted_one_however_slow_the_scores(ayneh, tmp_path, tiny):
     """The clock decides nothing: with scores that take minutes all of them are taken."""
     flags = [*tiny, *SCORED, "--optimizer.lr", 0.02]

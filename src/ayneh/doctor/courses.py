@@ -63,7 +63,7 @@ def row_of(line: Line, replica: int, images: float) -> dict[str, float]:
     """The numbers of one replica in a line of metrics.jsonl, by name; NaN for null. images: the training images."""
     row: dict[str, float] = {"step": line["step"], "epoch": line["epoch"]}
     own = of_replicas(line, range(replica, replica + 1))
-    row |= {name: _number(values[0]) for name, values in own.items() if name.startswith("mean_")}
+    row |= {name: _number(values[0]) for name, values in own.items() if values and name.startswith("mean_")}
     row["broken"] = float(not all(math.isfinite(value) for value in row.values()))
     row |= {name: _number(values[0]) for name, values in own.get("vitals", {}).items()}
     scores = own.get("scores", {})

@@ -6,6 +6,7 @@ A damaged line is left out with a sentence on stderr; who rewrites the file keep
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ class Kind(Protocol):
     """A dataclass of what every line of a file has."""
 
     ALIKE: ClassVar[frozenset[str]]  # where most lines of a file have one of these fields, all have it
+    RISING: ClassVar[str | None]  # a field that never falls from line to line
 
 
 @dataclass
@@ -87,12 +89,32 @@ def _find(path: Path, kind: type[Kind]) -> _Found:
             if number < len(texts):  # else it has no end
                 found.damaged[number] = str(error) if isinstance(error, UserError) else "it is not readable JSON"
     for name in kind.ALIKE:
-        lacking = [number for number, values in found.lines.items() if name not in values]
+        lacking = [number for number, values in found.lines.items() if values.get(name) is None]
         if len(lacking) * 2 < len(found.lines):
             for number in lacking:
                 del found.lines[number]
                 found.damaged[number] = f"{name} is missing"
+    if kind.RISING:
+        rising = _rising({number: values[kind.RISING] for number, values in found.lines.items()})
+        for number in [number for number in found.lines if number not in rising]:
+            found.damaged[number] = f"{kind.RISING} is {found.lines.pop(number)[kind.RISING]}, out of order"
     found.damaged = dict(sorted(found.damaged.items()))
+    return found
+
+
+def _rising(values: Mapping[int, int]) -> set[int]:
+    """The keys of as many values as possible that never fall, in order."""
+    tops: list[int] = []  # the least last value of a rising row of each length, and its key
+    keys: list[int] = []
+    before: dict[int, int | None] = {}
+    for key, value in values.items():
+        at = bisect_right(tops, value)
+        tops[at : at + 1], keys[at : at + 1] = [value], [key]
+        before[key] = keys[at - 1] if at else None
+    found, last = set[int](), keys[-1] if keys else None
+    while last is not None:
+        found.add(last)
+        last = before[last]
     return found
 
 

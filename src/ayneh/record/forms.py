@@ -51,6 +51,7 @@ class Score:
 class Line:
     """A line of metrics.jsonl."""
 
+    RISING: ClassVar[str | None] = "step"
     ALIKE: ClassVar = frozenset(  # where most lines have one of these, a line without it is damaged
         {"wall_s", "images_per_s", *OF_A_STEP, *(f"mean_{name}" for name in OF_A_STEP)}
     )
@@ -79,8 +80,10 @@ class Line:
         for name in ("step", "epoch", "images"):
             if (number := getattr(self, name)) < 0:
                 raise UserError(f"{name} is {number}; it must be at least 0.")
-        lengths = {name: len(one) for name in self.ALIKE if isinstance(one := getattr(self, name), list)}
-        if len(set(lengths.values())) > 1:
+        lists = [getattr(self, name) for name in self.ALIKE]
+        for parts in (self.vitals, self.scores):
+            lists += list(parts.values()) if isinstance(parts, dict) else [parts]
+        if len({len(one) for one in lists if isinstance(one, list)}) > 1:
             raise UserError("its lists have different lengths")
 
 
@@ -88,6 +91,7 @@ class Line:
 class Event:
     """A line of findings.jsonl."""
 
+    RISING: ClassVar[str | None] = None
     ALIKE: ClassVar = frozenset[str]()
 
     step: int
