@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ayneh.data.apart import run_apart
-from ayneh.data.bounded import check_size, reading
+from ayneh.data.bounded import MOST_BYTES, check_size, reading
 from ayneh.data.naming import IMAGES, SHOWN, kind_of
 from ayneh.data.picture import Broken, colour_of, unpacked
 from ayneh.data.raw import Part, Raw
@@ -26,8 +26,13 @@ ROWS = 100  # unpacked at a time
 TRY = """
 import sys
 from pyarrow import parquet
-for batch in parquet.ParquetFile(sys.argv[1]).iter_batches(int(sys.argv[2])):
-    pass
+_, path, rows, most = sys.argv
+file = parquet.ParquetFile(path)
+groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+columns = [group.column(j) for group in groups for j in range(group.num_columns)]
+if sum(max(0, column.total_uncompressed_size) for column in columns) <= int(most):  # else it is refused or trusted
+    for batch in file.iter_batches(int(rows)):
+        pass
 """
 MOST_SHARDS = 1_000
 
@@ -109,11 +114,11 @@ def _read(path: Path, to: Shards, size: int | None, background: str, flag: str) 
     with extra("parquet", "Reading Parquet files"):
         from pyarrow import parquet
     below = colour_of(background)
+    _try(path, path.stat().st_mtime_ns)
     with reading(path, KIND), parquet.ParquetFile(path) as file:
         columns = _columns(path, file.schema_arrow)
         wanted = [f"{columns.images}.bytes" if columns.within else columns.images]
         _check_size(path, file.metadata, [columns.images, *([columns.labels] if columns.labels else [])])
-        _try(path, path.stat().st_mtime_ns)
         for batch in file.iter_batches(ROWS, columns=[*wanted, *([columns.labels] if columns.labels else [])]):
             if columns.labels:
                 to.labels += batch.column(columns.labels).to_pylist()
@@ -134,7 +139,7 @@ def _read(path: Path, to: Shards, size: int | None, background: str, flag: str) 
 def _try(path: Path, written_ns: int) -> None:
     """Read a file once in a process of its own: some damage makes Arrow end its process."""
     with reading(path, KIND):
-        run_apart(TRY, path, str(ROWS))
+        run_apart(TRY, path, str(ROWS), str(MOST_BYTES))
 
 
 def _check_size(path: Path, metadata: Any, wanted: list[str]) -> None:
