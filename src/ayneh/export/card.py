@@ -169,9 +169,10 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
     parts = []
     if evaluation:
         rows: list[Row] = [
-            (foreign(score["protocol"]), _plain(score["value"]), _interval(score), _plain(score.get("floor")),
-             str(score["n"]), foreign(score.get("warning", "")))
-            for score in evaluation["scores"].values()
+            (foreign(score.get("protocol", name)), _plain(score.get("value")), _interval(score),
+             _plain(score.get("floor")),
+             str(score.get("n", "not given")), foreign(score.get("warning", "")))
+            for name, score in evaluation["scores"].items()
         ]  # fmt: skip
         parts += [
             f"By `ayneh evaluate`: {evaluation.get('n', 'some')} images against the test split. A score is named by "
@@ -184,7 +185,7 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
     if lines:
         last = lines[-1]
         scores = [score for entries in last["scores"].values() if (score := entries[replica])]
-        rows = [(foreign(score["protocol"]), _plain(score["value"])) for score in scores]
+        rows = [(foreign(score.get("protocol", "?")), _plain(score.get("value"))) for score in scores]
         parts += [f"While training, after epoch {last['epoch']}:", _table(("score", "value"), rows)]
     return "\n\n".join(parts) or "This checkpoint has not been scored: run `ayneh evaluate`."
 
@@ -241,4 +242,6 @@ def _plain(value: Any) -> str:
 
 
 def _interval(score: dict[str, Any]) -> str:
-    return f"{score['low']:.4g} to {score['high']:.4g}" if "low" in score else ""
+    ends = [score.get("low"), score.get("high")]
+    numbers = [end for end in ends if isinstance(end, int | float)]  # a report may have been edited
+    return f"{numbers[0]:.4g} to {numbers[1]:.4g}" if len(numbers) == 2 else ""
