@@ -149,6 +149,39 @@ def own_run(tiny_run, tmp_path) -> Path:
     return Path(shutil.copytree(tiny_run, tmp_path / "tiny"))
 
 
+FILE_EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
+
+
+@pytest.fixture
+def killed_at() -> Callable[[int, Callable[[], object], Path], bool]:
+    """``killed_at(k, work, within)``: do the work in a child that kills itself at its k-th operation on a file in this
+    folder; whether it came to k."""
+
+    def killed(k: int, work: Callable[[], object], within: Path) -> bool:
+        child = os.fork()
+        if child:
+            _, status = os.waitpid(child, 0)
+            assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+            return os.WIFSIGNALED(status)
+        count = 0
+
+        def look(event: str, args: tuple) -> None:
+            nonlocal count
+            if event in FILE_EVENTS and args and str(within) in str(args[0]):
+                if count == k:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                count += 1
+
+        try:
+            sys.addaudithook(look)
+            work()
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+
+    return killed
+
+
 # -- recorded runs -------------------------------------------------------------------------------------------------
 
 

@@ -1,10 +1,6 @@
 """An export is killed at each of its operations on files: the old or the new one is there, and the next one works."""
 
 import json
-import os
-import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +8,6 @@ import pytest
 from ayneh.errors import UserError
 from ayneh.export.folder import FILES, LEFT, refuse_taken, replace
 from ayneh.loading.folder import FORMAT, sealed
-
-EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.listdir", "os.scandir"}
 
 
 def files(form: str, mark: str) -> dict[str, bytes]:
@@ -33,34 +27,10 @@ def is_whole(folder: Path) -> str | None:
     return about["mark"] if all(found.get(name) == content for name, content in wanted.items()) else None
 
 
-def killed_at(k: int, work: Callable[[], object], within: Path) -> bool:
-    """Do the work in a child that kills itself at its k-th operation on a file in this folder; whether it came to k."""
-    child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-        return os.WIFSIGNALED(status)
-    count = 0
-
-    def look(event: str, args: tuple) -> None:
-        nonlocal count
-        if event in EVENTS and args and str(within) in str(args[0]):
-            if count == k:
-                os.kill(os.getpid(), signal.SIGKILL)
-            count += 1
-
-    try:
-        sys.addaudithook(look)
-        work()
-        os._exit(0)
-    except BaseException:
-        os._exit(1)
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("before", ["nothing", "an empty folder", "an export"])
-def test_a_kill_at_any_operation_loses_nothing(tmp_path, before):
+def test_a_kill_at_any_operation_loses_nothing(killed_at, tmp_path, before):
     points = 0
     for k in range(1000):
         folder = tmp_path / f"{k}" / "model"

@@ -2,12 +2,8 @@
 
 import html
 import json
-import os
 import shutil
-import signal
-import sys
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,32 +22,6 @@ from ayneh.studies.report import write_report
 from ayneh.studies.results import results, rows
 from ayneh.studies.schedule import Measured
 from ayneh.studies.stack import play
-
-EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
-
-
-def killed_at(k: int, work: Callable[[], object], within: Path) -> bool:
-    """Do the work in a child that kills itself at its k-th operation on a file in this folder; whether it came to k."""
-    child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-        return os.WIFSIGNALED(status)
-    count = 0
-
-    def look(event: str, args: tuple) -> None:
-        nonlocal count
-        if event in EVENTS and args and str(within) in str(args[0]):
-            if count == k:
-                os.kill(os.getpid(), signal.SIGKILL)
-            count += 1
-
-    try:
-        sys.addaudithook(look)
-        work()
-        os._exit(0)
-    except BaseException:
-        os._exit(1)
 
 
 def played(folder: Path, study: Study) -> None:
@@ -83,7 +53,7 @@ def two(tiny: Study) -> Study:
     [61, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])],
     ids=["some points", "all points"],
 )
-def test_a_study_killed_at_any_operation_comes_to_the_same_results(tmp_path, two, monkeypatch, every):
+def test_a_study_killed_at_any_operation_comes_to_the_same_results(killed_at, tmp_path, two, monkeypatch, every):
     monkeypatch.setattr("ayneh.studies.stack.CHECKPOINT_S", 0.0)
     played(tmp_path / "whole", two)
     expected = outcome_of(tmp_path / "whole", two)

@@ -38,7 +38,7 @@ class Layout:
 
 
 def layout(files: list[File]) -> Layout:
-    """Wrapping folders are taken off, then train/, val/ and test/ are told from classes."""
+    """Removes wrapping folders, then separates train/, val/ and test/ from classes."""
     found = Layout()
     places = _unwrapped(files, found)
     sides = _sides([place for _, place in places], found)
