@@ -42,10 +42,6 @@ class Absent(UserError):
     """There is no run, checkpoint or part of this name or number."""
 
 
-class Unreadable(UserError):
-    """A run whose files cannot be read at the moment."""
-
-
 # What reading a damaged file raises where no reader names the damage: a run's files may be anything.
 DAMAGE = (
     LookupError,
@@ -113,7 +109,7 @@ class Library:
         """
         record = self._record(run)
         with self._read(record):
-            lines = record.followed.read()
+            lines, config = record.followed.read(), record.config()
             since = min(max(since, 0), record.followed.count)
             return _json(
                 {
@@ -122,10 +118,10 @@ class Library:
                     "numbers": [number for number, _ in lines if number >= since],
                     "lines": [line for number, line in lines if number >= since],
                     "epochs": record.checkpoints.epochs(),
-                    "pictures": list(record.pictures(0, record.config().seeds)),
+                    "pictures": list(record.pictures(0, config.seeds)),
                     "findings": [_without_data(event) for event in record.events()],
                     "training": record.standing().state == "running",
-                    "wanted_epochs": record.config().epochs,
+                    "wanted_epochs": config.epochs,
                 }
             )
 
@@ -185,15 +181,13 @@ class Library:
             record.check()
             yield
         except UserError as error:
-            kind = Absent if isinstance(error, Absent) else Unreadable
+            kind = Absent if isinstance(error, Absent) else UserError
             raise kind(self.without_paths(str(error))) from error
         except OSError as error:
-            raise Unreadable(f"A file of the run {name} cannot be read ({error.strerror}).") from error
+            raise UserError(f"A file of the run {name} cannot be read ({error.strerror}).") from error
         except DAMAGE as error:
-            kind_of = type(error).__name__
-            raise Unreadable(
-                f"The run {name} is damaged: a file does not hold what a run writes ({kind_of})."
-            ) from error
+            what = type(error).__name__
+            raise UserError(f"The run {name} is damaged: a file does not hold what a run writes ({what}).") from error
 
     def _entry(self, record: Watched) -> dict[str, Any]:
         try:

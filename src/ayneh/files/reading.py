@@ -14,6 +14,7 @@ import stat
 import tomllib
 import typing
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -185,13 +186,19 @@ def _refuse_unknown(values: Any, kind: type, where: str, prefix: str = "") -> No
     """Raise UserError for a field that the dataclass, or one in it, does not have."""
     if not isinstance(values, Mapping):
         return  # msgspec says what it must be
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]
     for name, value in values.items():
         if name not in names:
             raise UserError(f"{where}: {unknown('field', f'{prefix}{name}', [prefix + n for n in names])}")
         if dataclasses.is_dataclass(hints[name]):
             _refuse_unknown(value, typing.cast(type, hints[name]), where, f"{prefix}{name}.")
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """The types of a dataclass's fields; to work them out takes longer than to read a config by them."""
+    return typing.get_type_hints(kind)
 
 
 def _fault(values: Any, kind: type, message: str, prefix: str) -> str:
