@@ -11,7 +11,6 @@ import tomllib
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -236,9 +235,8 @@ def test_the_study_file_on_the_page_is_the_study(told, values_of):
 def test_built_in_studies_survive_being_written_out(name):
     study = read(name)
     assert from_dict(tomllib.loads(settings.as_toml(study)), name) == study
-    assert settings.command(Ledger(Path("here"), study)) == f"ayneh study run {name} --out here"
-    changed = Ledger(Path("here"), replace(study, images=200))
-    assert settings.command(changed) == f"ayneh study run {name}.toml --out here"
+    assert settings.command(study, "here") == f"ayneh study run {name} --out here"
+    assert settings.command(replace(study, images=200), "here") == f"ayneh study run {name}.toml --out here"
 
 
 def test_a_report_names_the_last_folder_of_the_data_and_none_above_it(tiny_values):
@@ -356,19 +354,19 @@ def test_a_picture_is_cut_between_its_images(tmp_path):
         top, left = 2 + k // 6 * 10, 2 + k % 6 * 10
         page[top : top + 8, left : left + 8] = 100 + k
     Image.fromarray(page).save(tmp_path / "page.png")
-    address = strips.cut(tmp_path / "page.png")
+    address = strips.cut(tmp_path / "page.png", tmp_path)
     (tmp_path / "cut.png").write_bytes(base64.b64decode(address.split(",")[1]))
     with Image.open(tmp_path / "cut.png") as image:
         cut = np.asarray(image)
     assert cut.shape == (42, 42)
     kept = [100 + 6 * row + column for row in range(4) for column in range(4)]
     assert sorted(set(cut.ravel()) - {48}) == kept
-    assert strips.cut(tmp_path / "none.png") is None
+    assert strips.cut(tmp_path / "none.png", tmp_path) is None
 
 
 def test_large_images_are_shrunk(tmp_path):
     Image.new("RGB", (6 * 258 + 2, 6 * 258 + 2)).save(tmp_path / "page.png")
-    address = strips.cut(tmp_path / "page.png")
+    address = strips.cut(tmp_path / "page.png", tmp_path)
     (tmp_path / "cut.png").write_bytes(base64.b64decode(address.split(",")[1]))
     with Image.open(tmp_path / "cut.png") as image:
         assert max(image.size) <= strips.SIDE * strips.LARGEST + 10

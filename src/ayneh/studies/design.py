@@ -156,6 +156,10 @@ class Study:
 
         Raises UserError if two of them have one name.
         """
+        return self._cells
+
+    @cached_property
+    def _cells(self) -> dict[str, Changes]:
         cells: dict[str, Changes] = {}
         for arm, changes in (self.arms or {"": {}}).items():
             for chosen in itertools.product(*(levels.items() for levels in self._open(changes))):

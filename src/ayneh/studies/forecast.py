@@ -10,7 +10,7 @@ import torch
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, silent
 from ayneh.studies.design import Run, Study
-from ayneh.studies.ledger import group_name
+from ayneh.studies.ledger import group_names
 from ayneh.studies.progress import cores
 from ayneh.studies.results import check_outcomes
 from ayneh.studies.schedule import Measured, measure
@@ -80,9 +80,9 @@ def forecast(
     groups, looks = study.groups(), len(study.look_epochs())
     places = {run.place for run in (study.runs() if left is None else left)}
     parts = []
-    for group in groups:
+    for name, group in zip(group_names(groups), groups, strict=True):
         cost, runs = measure(study, group, device), [run for run in group if run.place in places]
-        parts.append(Part(group_name(group, groups), runs, cost, len(runs) * cost.run_s(looks) / workers / 60))
+        parts.append(Part(name, runs, cost, len(runs) * cost.run_s(looks) / workers / 60))
     return Forecast(parts, workers, device)
 
 

@@ -14,8 +14,8 @@ from ayneh.config import differences
 from ayneh.engine.hyper import structure
 from ayneh.errors import UserError, typed_as
 from ayneh.files.reading import formatted, json_in, typed
-from ayneh.files.whole import held, is_temporary, locked, write_json
-from ayneh.record.record import Record
+from ayneh.files.whole import held, is_temporary, locked, write_json, written_s
+from ayneh.record.record import OUTCOME, Record
 from ayneh.record.standing import Standing
 from ayneh.studies.design import Run, Study
 from ayneh.studies.names import folders_of, older_slug
@@ -43,6 +43,7 @@ class Ledger:
         self.study = _divided_as_begun(folder, replace(study, older_folders=older) if older else study)
         self.runs = list(self.study.runs())
         self.notes: dict[str, str] = {}
+        self._ended: dict[str, tuple[float, Standing]] = {}  # by place: when the outcome was written, and how it ended
 
     @classmethod
     @contextmanager
@@ -155,10 +156,17 @@ class Ledger:
         return {run.place: self._standing(run) for run in self.runs}
 
     def _standing(self, run: Run) -> Standing:
-        record = Record(self.path(run))
+        """Of a run that has ended it is read once: a terminal shows all of them every two seconds."""
+        record, written = Record(self.path(run)), written_s(self.path(run) / OUTCOME)
+        known = self._ended.get(run.place)
+        if known and known[0] == written:
+            return known[1]
         if record.exists():
             try:
-                return record.standing(ended=self.outcome(run) is not None)
+                ended = self.outcome(run) is not None
+                standing = record.standing(ended)
+                self._ended |= {run.place: (written, standing)} if ended else {}
+                return standing
             except UserError as error:
                 self.notes.setdefault(run.place, str(error))
         return Standing("no step yet", 0, run.config.epochs, 0, 0.0)
@@ -197,9 +205,8 @@ def _older_folders(folder: Path, study: Study) -> dict[str, str]:
     return found
 
 
-def group_name(group: list[Run], all_groups: list[list[Run]]) -> str:
-    """The settings in which a group differs from the others, e.g. "net.name mlp, net.width 64"."""
-    tables = [structure(g[0].config) for g in all_groups]
+def group_names(groups: list[list[Run]]) -> list[str]:
+    """Of each group the settings in which it differs from the others, e.g. "net.name mlp, net.width 64"."""
+    tables = [structure(group[0].config) for group in groups]
     apart = [name for name in tables[0] if len({repr(table[name]) for table in tables}) > 1]
-    ours = structure(group[0].config)
-    return ", ".join(f"{name} {ours[name]}" for name in apart) or "all runs"
+    return [", ".join(f"{name} {table[name]}" for name in apart) or "all runs" for table in tables]

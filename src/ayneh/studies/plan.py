@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ayneh.config import Data, changed
+from ayneh.config import Data
 from ayneh.errors import UserError, pick, unknown
 from ayneh.files.reading import shown, toml_in, typed
 from ayneh.studies.design import Ask, Changes, Study
@@ -39,7 +39,7 @@ def read(where: str) -> Study:
 def _refuse_unlike_images(study: Study, where: str) -> None:
     """Raise UserError if scores of two arms would be compared that are taken against different images."""
     judged = [name for name in study.outcomes if name not in UNJUDGED]
-    data = {name: changed(study.config(), cell, f"{where}: {name}").data for name, cell in study.cells().items()}
+    data = {run.arm: run.config.data for run in study.runs()}
     for ask in study.comparisons() if judged else ():
         for one in dataclasses.fields(Data):
             a, b = (getattr(data[arm], one.name) for arm in (ask.arm, ask.reference))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.live import Live
 
 from ayneh.record.standing import Standing
-from ayneh.studies.ledger import Ledger, group_name
+from ayneh.studies.ledger import Ledger, group_names
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import Rows
 
@@ -35,12 +35,12 @@ def progress(ledger: Ledger, workers: int, played: bool = True) -> list[Progress
     """Each group of the study, from the files in the folder. played: whether a process plays in it now."""
     groups, standings = ledger.study.groups(), ledger.standings()
     rows = []
-    for group in groups:
+    for name, group in zip(group_names(groups), groups, strict=True):
         found = [standings[run.place] for run in group]
         done, states = sum(s.ended for s in found), [s.state for s in found]
         share = sum(map(_played, found)) / sum(s.wanted for s in found)
         counts = len(found), done, states.count("broken down"), played * states.count("running")
-        rows.append(Progress(group_name(group, groups), *counts, share, minutes_left(found, workers)))
+        rows.append(Progress(name, *counts, share, minutes_left(found, workers)))
     return rows
 
 

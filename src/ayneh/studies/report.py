@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ayneh.errors import extra
@@ -72,7 +71,7 @@ def missing_words(ledger: Ledger, found: Sequence[Result]) -> str:
     """A sentence on the runs that are not finished."""
     return (
         f"Not complete: {len(found)} of {len(ledger.runs)} runs are finished. What follows is from these and may "
-        f"change. To go on: {settings.command(ledger)}"
+        f"change. To go on: {settings.command(ledger.study, ledger.folder)}"
     )
 
 
@@ -112,7 +111,7 @@ def render(
         base=settings.base_settings(study),
         changes=settings.arm_settings(study),
         toml=settings.as_toml(study),
-        command=settings.command(Ledger(Path(name_of(ledger.folder)), study)),
+        command=settings.command(study, name_of(ledger.folder)),
         versions=settings.machine(),
         hours=sum(r.end["wall_s"] for r in found) / 3600,
         tables=tables,

@@ -204,7 +204,7 @@ def need_some(ledger: Ledger, found: Sequence[Result]) -> None:
     if not found:
         raise UserError(
             f"No run of {ledger.folder} is finished yet: watch it with `ayneh study status {typed_as(ledger.folder)}`, "
-            f"or play it with `{command(ledger)}`."
+            f"or play it with `{command(ledger.study, ledger.folder)}`."
         )
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from ayneh.config import Data, flatten
 from ayneh.errors import UserError, typed_as
 from ayneh.studies.design import Study
-from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name
 from ayneh.studies.plan import BUILT_IN, read
 
@@ -28,16 +27,16 @@ def as_toml(study: Study) -> str:
     )
 
 
-def command(ledger: Ledger) -> str:
-    """The command that plays this study: by its name if it is a built-in one."""
-    study, name = ledger.study, file_name(ledger.study.name)
+def command(study: Study, folder: str | Path) -> str:
+    """The command that plays this study in this folder: by its name if it is a built-in one."""
+    name = file_name(study.name)
     file = BUILT_IN / f"{name}.toml"
     try:
         built_in = file.is_file() and read(str(file)) == study
     except UserError:
         built_in = False
     what = name if built_in else f"{name}.toml"
-    return f"ayneh study run {typed_as(what)} --out {typed_as(ledger.folder)}"
+    return f"ayneh study run {typed_as(what)} --out {typed_as(folder)}"
 
 
 def base_settings(study: Study) -> dict[str, str]:

@@ -64,13 +64,13 @@ def strip(ledger: Ledger, found: Sequence[Result], outcome: str, epochs: Sequenc
     )
 
 
-def cut(path: Path, root: Path | None = None) -> str | None:
+def cut(path: Path, root: Path) -> str | None:
     """The upper left `SIDE` x `SIDE` images of a picture, as a data address; None without a readable file.
 
-    root: the folder that a link may not leave (default: that of the picture).
+    root: the folder that a link may not leave.
     """
     try:
-        page = read_picture(read_png(path, root or path.parent))
+        page = read_picture(read_png(path, root))
     except UserError:
         return None
     cell = (page.width - GAP) // COLUMNS
