@@ -200,6 +200,10 @@ class Config:
         if self.rescue and not self.keep.vitals_steps:
             raise UserError("--rescue acts on the doctor's findings, and --keep.vitals-steps is 0: leave it at 50.")
 
+    def without_folders(self) -> Config:
+        """The same without the folders above the user's data, which are private."""
+        return replace(self, data=self.data.without_folders())
+
 
 NESTED = {"data": Data, "prior": Prior, "net": Net, "rules": Rules, "optimizer": Optimizer, "keep": Keep}
 

@@ -128,6 +128,21 @@ def test_a_run_that_was_interrupted(ayneh, recorded):
     assert f"`ayneh resume {folder}` continues it" in out
 
 
+def test_the_page_names_no_folder_above_the_run(ayneh, recorded):
+    run = recorded("healthy-mirror")
+    losses_alone(run, 25)
+    (run.parent / "our secret").mkdir()
+    folder = run.rename(run.parent / "our secret" / "a run")
+    (folder / "probe.json").write_text("{")
+    status, out, _ = ayneh("diagnose", folder)
+    assert status == 0
+    assert f"`ayneh resume '{folder}'` continues it" in out
+    text = page(folder)
+    assert "secret" not in text
+    assert "`ayneh resume &#39;a run&#39;` continues it" in text
+    assert "probe.json is not readable JSON" in text
+
+
 def test_a_run_without_vitals_is_diagnosed_from_what_it_has(ayneh, recorded):
     folder = recorded("high-rates")
     losses_alone(folder, 60)

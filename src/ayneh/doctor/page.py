@@ -14,7 +14,7 @@ from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.doctor.findings import Finding
 from ayneh.doctor.moments import moments
 from ayneh.doctor.symptoms import SYMPTOMS
-from ayneh.errors import extra
+from ayneh.errors import extra, typed_as
 from ayneh.files.whole import atomically
 from ayneh.pages.sheet import environment_of, name_of
 from ayneh.record.visited import Visited
@@ -82,9 +82,8 @@ def render(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = 
 
 def _public(diagnosis: Diagnosis, folder: Path) -> Diagnosis:
     """The same without the folders above the run and its data: a page is handed to others."""
-    config = replace(diagnosis.config, data=diagnosis.config.data.without_folders())
-    standing = diagnosis.standing.replace(f"resume {folder}`", f"resume {name_of(folder)}`")
-    return replace(diagnosis, config=config, standing=standing)
+    standing = diagnosis.standing.replace(f"resume {typed_as(folder)}`", f"resume {typed_as(name_of(folder))}`")
+    return replace(diagnosis, config=diagnosis.config.without_folders(), standing=standing)
 
 
 def _measures(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:

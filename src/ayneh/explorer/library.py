@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,7 +210,7 @@ class Library:
 
     def _about(self, record: Watched) -> dict[str, Any]:
         config, usual = record.config(), flatten(Config())
-        public = flatten(replace(config, data=config.data.without_folders()))
+        public = flatten(config.without_folders())
         return {
             "name": plain(name_of(record.folder)),
             "data": _data(config),

@@ -79,11 +79,6 @@ def licence_of(data: str) -> Licence:
     return LICENCES.get(data, YOURS)
 
 
-def without_path(config: Config) -> Config:
-    """The same config, without the folders above the user's data, which are private."""
-    return dataclasses.replace(config, data=config.data.without_folders())
-
-
 def latents_of(config: Config) -> dict[str, Any]:
     """The latent contract: the prior with all its numbers, its moments (None: there is none), its formulas."""
     prior, dim, name = prior_of(config), config.prior.dim, config.prior.name
@@ -108,7 +103,7 @@ def images_of(config: Config, shape: tuple[int, int, int], images: Images | None
 
 def about_of(record: Record, checkpoint: Checkpoint, replica: int, form: str, images: Images | None) -> dict[str, Any]:
     """The content of config.json except the nets, as plain JSON values."""
-    config, licence = without_path(checkpoint.config), licence_of(checkpoint.config.data.name)
+    config, licence = checkpoint.config.without_folders(), licence_of(checkpoint.config.data.name)
     return {
         "format": FORMAT,
         "form": form,

@@ -11,6 +11,7 @@ from ayneh import doctor
 from ayneh.doctor import page, rescue, words
 from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.doctor.page import Section
+from ayneh.errors import brief
 from ayneh.record.record import Record
 from ayneh.record.visited import Visited
 from ayneh.terminal.progress import Terminal
@@ -88,5 +89,7 @@ def _probed(record: Record, replica: int) -> list[Section]:
             return []
         return [Section("probe", "The support probe", probe.words(values), probe.figures(values))]
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        old = f"probe.json is damaged or of another version ({error}): run `ayneh diagnose --probe` again."
+        path = record.report_path(probe.NAME, replica=replica)
+        why = brief(error).replace(str(path), path.name)  # the page names no folder above the run
+        old = f"probe.json is damaged or of another version ({why}): run `ayneh diagnose --probe` again."
         return [Section("probe", "The support probe", [old])]
