@@ -14,7 +14,7 @@ import numpy as np
 from ayneh.errors import UserError
 
 Array = np.ndarray
-FLAG = "--data.range"
+USAGE = "--data.range {} {}"  # how a person gives the values of black and white
 ROUNDING = 1e-6  # this far beyond its range a float is a rounding error, which needs no word
 OVERSHOOT = 0.05  # as a part of the range: what Lanczos and bicubic resizing add at edges
 NEAR = 0.02  # a minimum this close to -1 means [-1, 1]
@@ -48,50 +48,54 @@ class Span:
     notes: tuple[str, ...] = ()
 
 
-def span_of(parts: Sequence[Array], where: str, asked: tuple[float, float] | None = None, flag: str = FLAG) -> Span:
+def span_of(parts: Sequence[Array], where: str, asked: tuple[float, float] | None = None, usage: str = USAGE) -> Span:
     """The one range of all parts of a set (train and test), decided from their type and values together.
 
     uint8 is 0..255 as it is; bool is black and white. Other values are taken as [0, 1], [-1, 1] or 0..255 if clearly
     so, uint16 also as 0..65535; up to a twentieth of the range beyond its ends is clipped, with a note. ``asked``
-    decides instead, for every type. ``where`` begins an error message, ``flag`` ends it.
+    decides instead, for every type. ``where`` begins an error message, ``usage`` ends it.
     Raises UserError for other types, for NaN and infinity, for values whose range is not clear, and for parts whose
     ranges differ.
     """
-    kinds = {str(part.dtype) for part in parts}
+    kinds, wanted = {str(part.dtype) for part in parts}, usage.format("LOW", "HIGH")
     for part in parts:
         if part.dtype.kind not in "buif":
             raise UserError(f"{where} has values of type {part.dtype}: save uint8, or floats in [0, 1] or [-1, 1].")
     if len(kinds) > 1 and asked is None and kinds & {"bool", "uint8"}:
         raise UserError(
             f"{where} has values of types {' and '.join(sorted(kinds))}: save both halves in one type, or give the "
-            f"range of both by {flag} LOW HIGH."
+            f"range of both by {wanted}."
         )
     numbers = _numbers(parts, where)
     constant = [f"all values are {numbers.low:.4g}"] if numbers.low == numbers.high and numbers.count > 1 else []
     if asked is not None:
-        low, high = _checked(asked, flag)
+        low, high = _checked(asked, usage)
         notes = [f"values from {low:g} to {high:g} are taken as black to white", *_outside(parts, numbers, low, high)]
         return Span(low, high, (*notes, *constant))
     if kinds == {"bool"}:
         return Span(0, 1, ("true is white, false black", *constant))
     if kinds == {"uint8"}:
         top = int(numbers.high)
-        dark = [f"all values lie in 0..{top} of 255; {flag} 0 {top} stretches them"] if 0 < top < DARK_BYTES else []
+        dark = (
+            [f"all values lie in 0..{top} of 255; {usage.format(0, top)} stretches them"]
+            if 0 < top < DARK_BYTES
+            else []
+        )
         return Span(0, 255, (*dark, *constant))
     found = _recognised(numbers, parts)
     if found is None:
         raise UserError(
             f"{where} has values of type {parts[0].dtype} whose range is not clear ({numbers}): give the values of "
-            f"black and white by {flag} LOW HIGH, or save uint8, or floats in [0, 1] or [-1, 1]."
+            f"black and white by {wanted}, or save uint8, or floats in [0, 1] or [-1, 1]."
         )
     low, high = found
     for part in parts if len(parts) > 1 else ():
-        _refuse_unlike(part, parts, found, where, flag)
+        _refuse_unlike(part, parts, found, where, wanted)
     unusual = [f"values are taken as {low:g}..{high:g}"] if found not in ((0, 1), (-1, 1)) else []
     return Span(low, high, (*unusual, *_outside(parts, numbers, low, high), *constant))
 
 
-def _refuse_unlike(part: Array, parts: Sequence[Array], found: tuple[float, float], where: str, flag: str) -> None:
+def _refuse_unlike(part: Array, parts: Sequence[Array], found: tuple[float, float], where: str, wanted: str) -> None:
     """Raise UserError if a part taken alone lies in another range than all together: only one half was divided."""
     alone = _numbers([part], where)
     own = _recognised(alone, [part])
@@ -102,7 +106,7 @@ def _refuse_unlike(part: Array, parts: Sequence[Array], found: tuple[float, floa
         each = " and ".join(f"{one.low:.4g} to {one.high:.4g}" for one in (_numbers([p], where) for p in parts))
         raise UserError(
             f"{where} has halves with values of different ranges ({each}): save all in one range, or give the range of "
-            f"all by {flag} LOW HIGH."
+            f"all by {wanted}."
         )
 
 
@@ -178,10 +182,11 @@ def _outside(parts: Sequence[Array], numbers: Numbers, low: float, high: float) 
     ]
 
 
-def _checked(asked: tuple[float, float], flag: str) -> tuple[float, float]:
+def _checked(asked: tuple[float, float], usage: str) -> tuple[float, float]:
     low, high = (float(end) for end in asked)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise UserError(f"{flag} is {low:g} {high:g}: the first number, black, must be less than the second, white.")
+        given = usage.format(f"{low:g}", f"{high:g}")
+        raise UserError(f"{given}: the first number, black, must be less than the second, white.")
     return low, high
 
 

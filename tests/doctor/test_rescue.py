@@ -3,7 +3,8 @@
 import pytest
 
 from ayneh.config import Config, Optimizer, Rules
-from ayneh.doctor.rescue import Rescue, from_dict, lever, to_dict, treated
+from ayneh.doctor.rescue import Rescue, lever, of, to_dict, treated
+from ayneh.record.record import RESCUES, Record
 
 
 def rescue(finding):
@@ -32,8 +33,9 @@ def test_the_player_that_is_too_strong_is_slowed(finding, rates):
     assert f"{rates[0]:g} for G and {rates[1]:g} for D" in words
 
 
-def test_rescues_survive_a_file_and_tell_what_happened():
-    one = rescue("sudden jump")
-    assert from_dict(to_dict([one])) == [one]
-    assert from_dict(None) == []
+def test_rescues_survive_a_file_and_tell_what_happened(tmp_path):
+    one, record = rescue("sudden jump"), Record(tmp_path)
+    assert of(record) == []
+    record.write_report(RESCUES, to_dict([one]))
+    assert of(record) == [one]
     assert "sudden jump at step 400. Back to step 200 (epoch 9), 12,800 images given up" in one.sentence()

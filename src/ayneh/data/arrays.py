@@ -137,7 +137,7 @@ def _pixels(
                 f"{path}: {raw.parts[0].name} has images {shapes[0]} but {part.name} {shape} (channels, height, "
                 "width): save both in one shape."
             )
-    span = span_of(arrays, where, range, f"{flag}range")
+    span = span_of(arrays, where, range, f"{flag}range {{}} {{}}")
     pixels = [np.ascontiguousarray(order.to(levels(array, span))) for order, array in zip(orders, arrays, strict=True)]
     said = dict.fromkeys(order.note.format(h=shapes[0][1], w=shapes[0][2]) for order in orders if order.note)
     notes = [*raw.notes, *said, *span.notes]

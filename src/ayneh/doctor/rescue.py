@@ -7,7 +7,7 @@ draws, which is enough if the failure was chance; later ones also lower a learni
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -95,14 +95,9 @@ def to_dict(rescues: Sequence[Rescue]) -> dict[str, Any]:
     return {"rescues": [dataclasses.asdict(rescue) for rescue in rescues]}
 
 
-def from_dict(values: Mapping[str, Any] | None, where: str = "rescues.json") -> list[Rescue]:
-    """The inverse of `to_dict`; none without values. Raises UserError for what is not a list of rescues."""
-    return typed(values or {}, Rescues, where).rescues
-
-
 def of(record: Record) -> list[Rescue]:
     """The rescues of a run so far. Raises UserError if its file is damaged."""
-    return from_dict(record.report(RESCUES), str(record.report_path(RESCUES)))
+    return _read(record).rescues
 
 
 def carry_out(record: Record, rescues: Sequence[Rescue]) -> None:
@@ -114,6 +109,10 @@ def carry_out(record: Record, rescues: Sequence[Rescue]) -> None:
 
 def finish(record: Record) -> None:
     """Set aside what the last rescue gives up, if a kill came in between. Raises UserError if its file is damaged."""
-    found = typed(record.report(RESCUES) or {}, Rescues, str(record.report_path(RESCUES)))
+    found = _read(record)
     if found.unfinished and found.rescues:
         carry_out(record, found.rescues)
+
+
+def _read(record: Record) -> Rescues:
+    return typed(record.report(RESCUES) or {}, Rescues, str(record.report_path(RESCUES)))

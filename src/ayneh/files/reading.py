@@ -44,15 +44,19 @@ def text_of(path: Path) -> str:
         size = plain_file(path)
         if size > LARGEST:
             raise UserError(f"{path} has {size / 2**20:,.0f} MB; it should have at most {LARGEST // 2**20}.")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x} at {error.start})."
-        ) from error
+        return decoded(path.read_bytes(), str(path))
     except FileNotFoundError:
         raise
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def decoded(content: bytes, where: str) -> str:
+    """The text of UTF-8 bytes, without a byte-order mark. UserError if they are not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where} is not UTF-8 text (byte {content[error.start]:#04x} at {error.start}).") from error
 
 
 def plain_file(path: Path) -> int:

@@ -54,16 +54,15 @@ def study(
         _status(ledger) if action == "status" else _report(ledger)
         return
     asked = _asked(read(what), seeds, budget_minutes)
-    from ayneh.studies.forecast import forecast, refuse_over_budget, workers_for
+    from ayneh.studies.forecast import forecast, refuse_over_budget, refuse_unplayable, workers_for
     from ayneh.studies.play import play_study
-    from ayneh.studies.results import check_outcomes
 
+    refuse_unplayable(asked)
     workers = workers_for(device, workers)
     terminal = Terminal(quiet)
     if action == "plan":
         _plan(asked, forecast(asked, workers, device, say=terminal.say))
         return
-    check_outcomes(asked.outcomes, list(asked.swaps))
     with Ledger.playing(out or Path("runs") / f"study-{file_name(asked.name)}", asked) as ledger:
         _tell(ledger)
         terminal.say(f"{ledger.folder}: measuring {len(asked.groups())} groups of {len(ledger.runs)} runs")

@@ -11,7 +11,7 @@ from typing import Any
 
 from ayneh.errors import UserError, typed_as
 from ayneh.files.inside import read_own
-from ayneh.files.reading import json_object, typed
+from ayneh.files.reading import decoded, json_object, typed
 from ayneh.files.sealed import SLOT, holds, seal
 
 FORMAT = "ayneh-export-1"
@@ -103,10 +103,7 @@ def read_about(folder: Path, form: str = "onnx") -> dict[str, Any]:
             f"There is no exported model in {folder}: make one by `ayneh export RUN --out {typed_as(folder)}`."
         )
     blob = content_of(folder, "config.json", LARGEST[0])
-    try:
-        about = json_object(blob.decode("utf-8"), str(place))
-    except UnicodeDecodeError as error:
-        raise UserError(f"{place} cannot be read ({error}): export the run again.") from error
+    about = json_object(decoded(blob, str(place)), str(place))
     if about.get("format") != FORMAT:
         what = "belongs to a run: export it first by `ayneh export`" if "engine" in about else "has another format"
         raise UserError(f"{place} is not the config of an export in the format {FORMAT}: it {what}.")

@@ -168,10 +168,7 @@ def _in_range(x: Array, range: Range) -> Array:
     """Values of images as floats in [-1, 1]."""
     if x.size == 0 or (x.dtype == np.uint8 and range is None):
         return frame.scale(x)
-    try:
-        span = span_of([x], "The array", range, "range=")
-    except UserError as error:  # it names the two numbers as a command line has them
-        raise UserError(str(error).replace("range= LOW HIGH", "range=(LOW, HIGH)")) from None
+    span = span_of([x], "The array", range, "range=({}, {})")
     for note in span.notes:
         if "clipped" in note:
             warnings.warn(f"Images: {note}.", stacklevel=5)

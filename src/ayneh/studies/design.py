@@ -143,8 +143,7 @@ class Study:
         for leaf in changes:
             if not leaf.startswith("prior.") or leaf == "prior.dim":
                 raise UserError(f"{where} changes {leaf}; a swap may change the prior alone, and not its dim.")
-        config = self.config()
-        changed(replace(config, prior=Prior(dim=config.prior.dim)), changes, where)
+        swapped(self.config(), changes, where)
 
     def config(self) -> Config:
         """The base with the study's changes."""
@@ -247,6 +246,11 @@ class Study:
         """As plain JSON values, with the base's config written out, as study.json keeps it."""
         values = dataclasses.asdict(self) | {"config": to_dict(self.config())}
         return {name: value for name, value in values.items() if name != "older_folders"}
+
+
+def swapped(config: Config, changes: Changes, where: str) -> Config:
+    """The config with another prior of the same dim. UserError, which ``where`` begins, for changes that are wrong."""
+    return changed(replace(config, prior=Prior(dim=config.prior.dim)), changes, where)
 
 
 def grouped(things: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:

@@ -14,7 +14,7 @@ from ayneh.studies.ledger import group_names
 from ayneh.studies.progress import cores
 from ayneh.studies.results import check_outcomes
 from ayneh.studies.schedule import Measured, measure
-from ayneh.studies.stack import images_of, swapped
+from ayneh.studies.stack import images_of, swapped_prior
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,20 @@ def workers_for(device: str, workers: int | None) -> int:
     return (workers or cores()) if device == "cpu" else 1
 
 
+def refuse_unplayable(study: Study) -> None:
+    """Raise UserError for outcomes that cannot be measured, and for swaps to a prior that there is not."""
+    check_outcomes(study.outcomes, list(study.swaps))
+    for name, changes in study.swaps.items():
+        swapped_prior(study.config(), name, changes)
+
+
 def forecast(
     study: Study, workers: int, device: str, left: Collection[Run] | None = None, say: Say = silent
 ) -> Forecast:
     """Time a few steps of each group on this device. left: the runs that count (default: all); say: what was read.
 
-    Raises UserError for outcomes that cannot be measured and runs that cannot be played.
+    Raises UserError for runs that cannot be played.
     """
-    check_outcomes(study.outcomes, list(study.swaps))
-    for name, changes in study.swaps.items():
-        swapped(study.config(), name, changes)
     if device == "cpu":
         torch.set_num_threads(1)  # as in the workers
     for data in dict.fromkeys(run.config.data for run in study.runs()):

@@ -116,11 +116,9 @@ def results(ledger: Ledger) -> list[Result]:
         again = "It is not counted; to train it again, delete its folder."
         try:
             result = _result(ledger, run, end)
-        except UserError as error:
-            ledger.notes[run.place] = f"{ledger.path(run)} is damaged ({brief(error)}). {again}"
-            continue
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            ledger.notes[run.place] = f"{ledger.path(run)} is damaged ({type(error).__name__}: {error}). {again}"
+        except (LookupError, TypeError, ValueError) as error:
+            why = brief(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            ledger.notes[run.place] = f"{ledger.path(run)} is damaged ({why}). {again}"
             continue
         last = run.config.epochs - 1
         if not end["diverged"] and (not result.looks or result.looks[-1]["epoch"] != last):

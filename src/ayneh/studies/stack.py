@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ayneh.config import Config, Data, Prior, changed, differences
+from ayneh.config import Config, Data, differences
 from ayneh.data.sources import Images
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
@@ -24,7 +23,7 @@ from ayneh.judge.verdict import Judge
 from ayneh.pictures import grid, save_png
 from ayneh.record.checkpoint import Damaged, epoch_name
 from ayneh.record.record import Record
-from ayneh.studies.design import Changes, Run, Study
+from ayneh.studies.design import Changes, Run, Study, swapped
 from ayneh.studies.names import file_name
 from ayneh.terminal.progress import Clock
 from ayneh.training.journal import Habits, Journal, Now
@@ -107,7 +106,7 @@ def _end(run: Run, journal: Journal, match: Match, ema: Tensor, study: Study, wa
     swaps: dict[str, Any] = {}
     for name, changes in study.swaps.items() if not fallen else ():
         sampler = Sampler(match.gen, ema, config)  # with the batch statistics of the training's prior
-        sampler.prior = swapped(config, name, changes)
+        sampler.prior = swapped_prior(config, name, changes)
         scores = Scorer(judge(config.data), study.images).score([sampler])
         swaps[name] = {metric: score for metric, (score,) in scores.items()}
         save_png(record.swap_path(file_name(name)), grid(sampler.draw("samples", PICTURED)))
@@ -118,9 +117,9 @@ def _end(run: Run, journal: Journal, match: Match, ema: Tensor, study: Study, wa
     record.write_outcome(outcome | {"wall_s": round(wall_s, 3), "classes": judge(config.data).classes})
 
 
-def swapped(config: Config, name: str, changes: Changes) -> priors.Prior:
+def swapped_prior(config: Config, name: str, changes: Changes) -> priors.Prior:
     """The prior of a swap of this name. UserError if there is none of these settings."""
-    return prior_of(changed(replace(config, prior=Prior(dim=config.prior.dim)), changes, f"swaps.{name}"))
+    return prior_of(swapped(config, changes, f"swaps.{name}"))
 
 
 def _save(journals: Sequence[Journal], now: Now) -> None:
