@@ -110,7 +110,7 @@ def test_a_range_that_is_asked_for_maps_linearly_and_counts_what_it_clips() -> N
     assert levels(np.array([[-2.0, 0.0, 1.0, 3.0]]), span).tolist() == [[0, 0, 128, 255]]
     assert "2 of 4 values outside [0, 2] are clipped (from -2 to 3)" in span.notes
     for wrong in ((1, 1), (1, 0), (float("nan"), 1), (0, float("inf"))):
-        with pytest.raises(UserError, match=r"--data\.range is .* must be less than"):
+        with pytest.raises(UserError, match=r"--data\.range \S+ \S+: .* must be less than"):
             span_of([UNIT], "x", wrong)
 
 
