@@ -76,12 +76,8 @@ def span_of(parts: Sequence[Array], where: str, asked: tuple[float, float] | Non
         return Span(0, 1, ("true is white, false black", *constant))
     if kinds == {"uint8"}:
         top = int(numbers.high)
-        dark = (
-            [f"all values lie in 0..{top} of 255; {usage.format(0, top)} stretches them"]
-            if 0 < top < DARK_BYTES
-            else []
-        )
-        return Span(0, 255, (*dark, *constant))
+        dark = f"all values lie in 0..{top} of 255; {usage.format(0, top)} stretches them"
+        return Span(0, 255, (*([dark] if 0 < top < DARK_BYTES else []), *constant))
     found = _recognised(numbers, parts)
     if found is None:
         raise UserError(
