@@ -18,8 +18,6 @@ from ayneh.files.whole import cache_folder
 from ayneh.record.head import Origin
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
-    from torch import Tensor
-
     from ayneh.data.sources import Images
     from ayneh.judge.features import FeatureNet
     from ayneh.judge.verdict import Judge
@@ -102,7 +100,7 @@ def nets_of(data: Data, train: Images, tests: int, run: Path | None = None) -> d
     if data.name in PANELS and data.resize is None:
         return {net: shipped(net) for net in PANELS[data.name].names}
     whole = train if data.limit is None else read_images(replace(data, limit=None), "train", run)
-    if nets := trained.find(trained_folder(whole.pixels), whole.classes):
+    if nets := trained.find(trained_folder(whole), whole.classes):
         return nets
     if data.name in PANELS:
         return {net: shipped(net) for net in PANELS[data.name].names}
@@ -143,11 +141,9 @@ def training_command(data: Data, run: Path | None = None) -> str:
     return shlex.join(words)
 
 
-def trained_folder(train: Tensor) -> Path:
+def trained_folder(train: Images) -> Path:
     """The folder of the nets for these training images, named by the images' checksum: files at a path may change."""
-    from ayneh.judge.features import fingerprint
-
-    return cache_folder() / "judges" / fingerprint(train)[:16]
+    return cache_folder() / "judges" / train.fingerprint[:16]
 
 
 @dataclass(frozen=True)
@@ -179,6 +175,6 @@ def train_judge(data: Data, run: Path | None = None, epochs: int | None = None, 
             "resize them with --resize N, here and (as --data.resize N) in training."
         )
     epochs = epochs or min(150, math.ceil(600_000 / len(train.pixels)))
-    folder = trained_folder(train.pixels)
+    folder = trained_folder(train)
     sets = train.pixels, train.labels, train.classes, (test.pixels, test.labels)
     return Trained(folder, trained.train(folder, *sets, epochs, data.name, say))

@@ -84,14 +84,12 @@ def _found_again(checkpoint: Checkpoint, moved: str) -> Data:
 
 def _changed(checkpoint: Checkpoint, judge: Judge) -> tuple[str, ...]:
     """A sentence if the run was trained on other images than those that it is compared with."""
-    from ayneh.judge.features import fingerprint
-
-    then, now = checkpoint.data, judge.reference.train
-    if then is None or then.fingerprint == fingerprint(now):
+    then, now = checkpoint.data, judge.reference
+    if then is None or then.fingerprint == now.fingerprint:
         return ()
     return (
         f"Warning: {checkpoint.config.data.name} has changed: the run was trained on {then.images:,} images, and is "
-        f"compared with the {len(now):,} that are there now.",
+        f"compared with the {len(now.train):,} that are there now.",
     )
 
 

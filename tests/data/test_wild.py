@@ -79,6 +79,7 @@ LAYOUTS = {  # folders with two images each -> train, test, classes, what is sai
     "train/imgs/cat train/imgs/dog test/imgs/cat test/imgs/dog": (4, 4, ("cat", "dog"), ""),
     "cat/train cat/test dog/train dog/test": (4, 4, ("cat", "dog"), ""),
     "train/cat train/dog test/cat test/dog extra": (4, 4, ("cat", "dog"), "2 images in extra/ skipped"),
+    "train/cat train/dog test/cat test/dog sketches": (4, 4, ("cat", "dog"), "2 images in sketches/ skipped"),
     "train/cat train/dog train/eel test/cat test/dog": (6, 4, ("cat", "dog", "eel"), "classes only in train: eel"),
     "train/cat train/dog test/dog test/eel": (4, 4, ("cat", "dog", "eel"), "only in train: cat, only in test: eel"),
     "train test1": (2, 2, None, ""),
@@ -325,7 +326,7 @@ def test_a_file_is_no_folder(tmp_path: Path, name: str, words: str) -> None:
 
 KINDS = {  # suffix -> Pillow's name
     "png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "webp": "WEBP", "bmp": "BMP",
-    "gif": "GIF", "tif": "TIFF", "tiff": "TIFF", "ppm": "PPM", "pgm": "PPM",
+    "gif": "GIF", "tif": "TIFF", "tiff": "TIFF", "ppm": "PPM", "pgm": "PPM", "pbm": "PPM",
 }  # fmt: skip
 
 
@@ -652,8 +653,8 @@ def test_a_background_of_any_colour(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("background", ["pink", "#12345", "#gggggg", "", "rgb(1,2,3)"])
 def test_an_unknown_background_is_refused(tmp_path: Path, background: str) -> None:
     put(tmp_path / "a.png")
-    with pytest.raises(UserError, match="it must be black, white or #rrggbb"):
-        read(tmp_path, background=background)
+    with pytest.raises(UserError, match="^--background is .*it must be black, white or #rrggbb"):
+        read(tmp_path, background=background, flag="--")
 
 
 # -- the split ---------------------------------------------------------------------------------------------------------
@@ -843,9 +844,25 @@ def test_the_pixels_of_both_splits_are_unpacked_once(tmp_path: Path, monkeypatch
     read(tmp_path, "train")
     monkeypatch.setattr(unpack, "picture", lambda *_: pytest.fail("a file was unpacked again"))
     read(tmp_path, "test")
+    monkeypatch.chdir(tmp_path.parent)
+    read(Path(tmp_path.name), "train")  # a run has the absolute path of a folder that was given by a relative one
     put(tmp_path / "0.png", noise(99))  # a changed file is seen
     with pytest.raises(BaseException, match="a file was unpacked again"):
         read(tmp_path, "test")
+
+
+def test_what_a_verb_reads_of_a_limited_set_is_unpacked_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for some training images and the test images, once for all, which the judge takes."""
+    fill(tmp_path, ".", 40)
+    unpacked: list[object] = []
+    monkeypatch.setattr(unpack, "picture", lambda *how: unpacked.append(how) or picture_module.picture(*how))
+    some = read(tmp_path, "train", limit=10).fingerprint
+    test = read(tmp_path, "test").fingerprint
+    assert len(unpacked) == 40
+    read(tmp_path, "train")
+    assert read(tmp_path, "train", limit=10).fingerprint == some
+    assert read(tmp_path, "test").fingerprint == test
+    assert len(unpacked) == 80
 
 
 def test_no_warning_of_a_decoder_reaches_the_user(tmp_path: Path) -> None:

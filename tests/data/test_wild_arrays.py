@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import re
 import struct
 import sys
@@ -17,7 +18,9 @@ from PIL import Image
 from pyarrow.parquet import write_table
 from scipy.io import savemat
 
+from ayneh.data import arrays as arrays_module
 from ayneh.data import bounded
+from ayneh.data.arrays import read
 from ayneh.data.sources import Images, load
 from ayneh.errors import UserError
 
@@ -355,6 +358,8 @@ def test_the_test_images_are_the_same_whatever_is_added(tmp_path: Path) -> None:
     assert 10 < len(before) < 90
     assert "a tenth, by content" in of(tmp_path / "a.npy", "train").understood
     assert len(of(tmp_path / "a.npy", "test", divide="position").pixels) == 43
+    fifth = of(tmp_path / "a.npy", "test", divide="position", test="0.2")
+    assert (len(fifth.pixels), "0.2 of them, by position" in fifth.understood) == (86, True)
 
 
 def test_test_images_from_another_file_or_a_share(tmp_path: Path) -> None:
@@ -371,6 +376,30 @@ def test_test_images_from_another_file_or_a_share(tmp_path: Path) -> None:
     assert 4 < len(share.pixels) < 16
     np.savez(tmp_path / "c.npz", x_train=GREY[:20], x_test=GREY[20:])
     assert "test images of its own (x_test): leave --data.test out" in refusal(tmp_path / "c.npz", test="0.5")
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.parquet"])
+def test_a_file_is_read_once_for_both_halves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    reads: list[Path] = []
+    monkeypatch.setattr(arrays_module, "read", lambda path, *how: reads.append(path) or read(path, *how))
+
+    def write(images: np.ndarray, seconds: int) -> None:
+        parquet(tmp_path / name, images) if name.endswith("t") else np.savez(tmp_path / name, images=images)
+        os.utime(tmp_path / name, (seconds, seconds))
+
+    monkeypatch.chdir(tmp_path)
+    write(GREY, 1_000_000)
+    halves = [of(path, split) for path in (Path(name), tmp_path / name) for split in ("train", "test")]
+    assert len(reads) == 1
+    assert sum(len(half.pixels) for half in halves) == 60
+    write(255 - GREY, 2_000_000)
+    assert of(Path(name), "train").fingerprint != halves[0].fingerprint, "a changed file is read again"
+    assert of(Path(name), "train", range=(0, 128)).pixels.max() == 255
+    assert len(reads) == 3
+    parquet(tmp_path / name, GREY) if name.endswith("t") else np.savez(tmp_path / name, images=GREY)
+    for _ in range(2):  # the time of a file just written may hide that it is written again
+        of(Path(name), "train")
+    assert len(reads) == 5
 
 
 # -- files that are no arrays, or too large --------------------------------------------------------------------------

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,8 @@ READERS: dict[str, Callable[[Path], Raw]] = {  # by the end of a file's name
     ".csv.gz": read_table,
 }
 PARQUET = ".parquet"
+Written = tuple[tuple[tuple[Path, int, int], ...], ...]  # of a set and its test set: path, size, time of each file
+SETTLED_NS = 1_000_000_000  # file systems note times a few milliseconds apart; some a second
 INSTEAD = {  # what other programs write, and what to do with it
     (".h5", ".hdf5", ".hdf", ".he5"): "HDF5 is not read: open it by h5py and save its arrays by numpy.savez_compressed",
     (".pkl", ".pickle", ".pt", ".pth", ".joblib"): (
@@ -63,17 +68,82 @@ def read_arrays(
     """One split of the images in a file, uint8 (N, C, H, W), with their labels and the notes on what was understood.
 
     The range of values is decided over all images together. Where the file does not name its test images (as x_test,
-    test_images), a ``share`` of them is chosen by content, or a tenth ``by_position``, as earlier versions did;
+    test_images), a ``share`` of them (a tenth) is chosen by content, or ``by_position``, as earlier versions did;
     ``test`` is a file of test images. Pictures of several sizes, in Parquet files, are scaled to ``size`` here; arrays
     keep their size. ``flag`` begins the settings' names in a message.
     Raises UserError for a missing, damaged or too large file, and where its meaning is not clear.
     """
-    raw = read(path, size, background, flag)
-    if test is not None:
-        raw = raw.with_test(read(test, size, background, flag), test)
+    how = Reading(path, test, size, share, range, background, by_position, flag)
+    written = None if split == "all" else _written(path, test)
+    found = _whole(how).part(split) if written is None else _halves(how, written)[split]
+    if len(found.pixels) == 0:
+        raise UserError(f"{path} has no image to {split}{' on' if split == 'train' else ''}: add images.")
+    return found
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read, and how: the arguments of `read_arrays`. Those that are compared leave out the paths as given."""
+
+    path: Path = field(compare=False)
+    test: Path | None = field(compare=False)
+    size: int | None
+    share: float | None
+    range: tuple[float, float] | None
+    background: str
+    by_position: bool
+    flag: str
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All images of a set, which of them are for testing, how these were chosen, and notes."""
+
+    pixels: np.ndarray  # uint8 (N, C, H, W)
+    labels: np.ndarray | None  # int64 (N,)
+    names: tuple[str, ...] | None
+    is_test: np.ndarray  # bool (N,)
+    how: str
+    notes: tuple[str, ...]
+
+    def part(self, split: str) -> Found:
+        """The images of train, test or all, which may be none."""
+        chosen, tests = side(self.is_test, split), int(self.is_test.sum())
+        taken = self.pixels if len(chosen) == len(self.pixels) else self.pixels[chosen]
+        labels = None if self.labels is None else self.labels[chosen]
+        return Found(taken, labels, self.names, len(self.pixels) - tests, tests, self.how, self.notes)
+
+
+@lru_cache(maxsize=1)  # a verb asks for train, then for test
+def _halves(how: Reading, written: Written) -> dict[str, Found]:
+    """Both splits. written: shows that the files are the same as before."""
+    whole = _whole(how)
+    return {split: whole.part(split) for split in ("train", "test")}
+
+
+def _written(*paths: Path | None) -> Written | None:
+    """Of each path its files; None where one is missing, or so new that its time may not show a change."""
+    try:
+        found = tuple(tuple(map(_stamp, shards_in(path) if path.is_dir() else [path])) for path in paths if path)
+    except OSError:
+        return None
+    now = time.time_ns()
+    return found if all(abs(now - stamp[2]) > SETTLED_NS for stamps in found for stamp in stamps) else None
+
+
+def _stamp(file: Path) -> tuple[Path, int, int]:
+    at = file.stat()
+    return file.absolute(), at.st_size, at.st_mtime_ns
+
+
+def _whole(how: Reading) -> Whole:
+    path, share = how.path, how.share
+    raw = read(path, how.size, how.background, how.flag)
+    if how.test is not None:
+        raw = raw.with_test(read(how.test, how.size, how.background, how.flag), how.test)
     elif share is not None and raw.test_names:
-        raise UserError(f"{path} has test images of its own ({raw.test_names}): leave {flag}test out.")
-    pixels, notes = _pixels(raw, path, range, background, flag)
+        raise UserError(f"{path} has test images of its own ({raw.test_names}): leave {how.flag}test out.")
+    pixels, notes = _pixels(raw, how)
     labels = None
     if all(part.labels is not None for part in raw.parts):
         found = [(part.labels, len(own), part.labels_at) for part, own in zip(raw.parts, pixels, strict=True)]
@@ -82,20 +152,17 @@ def read_arrays(
     elif any(part.labels is not None for part in raw.parts):
         notes += ("labels are not used: some images have none",)
     if any(part.side for part in raw.parts):
-        is_test, how = np.repeat([part.side == "test" for part in raw.parts], [len(own) for own in pixels]), ""
-    elif by_position:
-        is_test, how = by_position_of(sum(map(len, pixels))), "a tenth, by position"
+        is_test, chosen = np.repeat([part.side == "test" for part in raw.parts], [len(own) for own in pixels]), ""
     else:
-        is_test = held_out([digest(image) for own in pixels for image in own], TENTH if share is None else share)
-        how = f"{'a tenth' if share is None else f'{share:.3g} of them'}, by content"
-    chosen = side(is_test, split)
-    if len(chosen) == 0:
-        raise UserError(f"{path} has no image to {split}{' on' if split == 'train' else ''}: add images.")
+        held = "a tenth" if share is None else f"{share:.3g} of them"
+        chosen = f"{held}, by {'position' if how.by_position else 'content'}"
+        if how.by_position:
+            is_test = by_position_of(sum(map(len, pixels)), share)
+        else:
+            is_test = held_out([digest(image) for own in pixels for image in own], TENTH if share is None else share)
     everything = pixels[0] if len(pixels) == 1 else np.concatenate(pixels)
-    taken = everything if len(chosen) == len(everything) else everything[chosen]
-    targets = np.concatenate(labels.parts)[chosen] if labels and labels.parts else None
-    names = labels.names if labels else None
-    return Found(taken, targets, names, int((~is_test).sum()), int(is_test.sum()), how, notes)
+    targets = np.concatenate(labels.parts) if labels and labels.parts else None
+    return Whole(everything, targets, labels.names if labels else None, is_test, chosen, notes)
 
 
 def read(path: Path, size: int | None, background: str, flag: str) -> Raw:
@@ -123,10 +190,9 @@ def kinds() -> str:
     return f"an {', '.join(READERS)} or {PARQUET}"
 
 
-def _pixels(
-    raw: Raw, path: Path, range: tuple[float, float] | None, background: str, flag: str
-) -> tuple[list[np.ndarray], tuple[str, ...]]:
+def _pixels(raw: Raw, how: Reading) -> tuple[list[np.ndarray], tuple[str, ...]]:
     """uint8 (N, C, H, W) of each part, and notes."""
+    path = how.path
     arrays = [part.images for part in raw.parts]
     where = f"{path}: {raw.parts[0].name}" if len(raw.parts) == 1 else str(path)
     orders = _orders(raw, where)
@@ -137,13 +203,13 @@ def _pixels(
                 f"{path}: {raw.parts[0].name} has images {shapes[0]} but {part.name} {shape} (channels, height, "
                 "width): save both in one shape."
             )
-    span = span_of(arrays, where, range, f"{flag}range {{}} {{}}")
+    span = span_of(arrays, where, how.range, f"{how.flag}range {{}} {{}}")
     pixels = [np.ascontiguousarray(order.to(levels(array, span))) for order, array in zip(orders, arrays, strict=True)]
     said = dict.fromkeys(order.note.format(h=shapes[0][1], w=shapes[0][2]) for order in orders if order.note)
     notes = [*raw.notes, *said, *span.notes]
     if shapes[0][0] == ALPHA:
-        pixels = [_over(part, background) for part in pixels]
-        notes.append(f"4 channels are taken as colour with transparency, laid over {background}")
+        pixels = [_over(part, colour_of(how.background, how.flag)) for part in pixels]
+        notes.append(f"4 channels are taken as colour with transparency, laid over {how.background}")
     return pixels, tuple(notes)
 
 
@@ -158,9 +224,9 @@ def _orders(raw: Raw, where: str) -> list[Order]:
     return [found[part.images.ndim] for part in raw.parts]
 
 
-def _over(pixels: np.ndarray, background: str) -> np.ndarray:
+def _over(pixels: np.ndarray, colour: tuple[int, ...]) -> np.ndarray:
     """(N, 4, H, W), the last channel how opaque -> (N, 3, H, W) over a colour."""
-    below = np.array(colour_of(background), np.float32)[:, None, None]
+    below = np.array(colour, np.float32)[:, None, None]
     result = np.empty((len(pixels), 3, *pixels.shape[2:]), np.uint8)
     for to, image in zip(result, pixels, strict=True):
         opaque = image[3:].astype(np.float32) / 255

@@ -6,6 +6,9 @@ earlier versions did. What a folder means is decided over all of it, also where 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ from ayneh.data.earlier import layout_before
 from ayneh.data.found import Found
 from ayneh.data.layout import Layout, add_test, layout
 from ayneh.data.picture import colour_of
-from ayneh.data.scan import SUFFIXES, Scan, in_words, scan
+from ayneh.data.scan import SUFFIXES, File, Scan, in_words, scan
 from ayneh.data.split import TENTH, by_position, held_out, limited, side
 from ayneh.data.unpack import Reading, Unpacked
 from ayneh.data.words import counted, few, printable, setting
@@ -53,7 +56,7 @@ def read_folder(
         raise UserError(_no_folder(test)[:-1] + f", or a share of them like 0.2, for {flag}test.")
     if test and test.resolve() == folder.resolve():
         raise UserError(f"{flag}test names {test}, the folder of the training images: name another, or a share.")
-    colour_of(background)
+    colour_of(background, flag)
     before = divide == "position" and test is None
     below = Scan() if before else scan(folder, but=test)
     laid = layout_before(folder) if before else layout(below.files)
@@ -103,22 +106,25 @@ def _read(
         parts = {name: [good[i] for i in side(tests, name)] for name in ("train", "test", "all")}
         if not parts[split]:
             raise UserError(
-                f"{folder} has no image for the split {split!r}: add images, or name a test set with --data.test."
+                f"{folder} has no image for the split {split!r}: add images, or name a test set with {how.flag}test."
             )
         chosen = [parts[split][i] for i in limited(len(parts[split]), limit)]
         if read.has(chosen):
             return read, tests, chosen
-        everything = [*parts["train"], *parts["test"]]
-        whole = not before and limit is None and read.fits(everything)
-        read.unpack(everything if whole else chosen, chosen if before else good)
+        both = list(dict.fromkeys([*(parts["train"] if limit is None else chosen), *parts["test"]]))
+        read.unpack(both if not before and read.fits(both) else chosen, chosen if before else good)
 
 
 def _unpacked(laid: Layout, how: Reading) -> Unpacked:
     """The set with its headers read; the one of the last call if its files are the same."""
-    files = tuple(laid.files)
-    if not (_last and _last[0].how == how and _last[0].files == files and how.draft):
-        _last[:] = [Unpacked(files, how)]
+    if not (_last and _last[0].how == how and how.draft and _placed(_last[0].files) == _placed(laid.files)):
+        _last[:] = [Unpacked(tuple(laid.files), how)]
     return _last[0]
+
+
+def _placed(files: Sequence[File]) -> list[File]:
+    """The files with absolute paths: a run names its folder by one, and a person perhaps not."""
+    return [replace(file, path=os.path.abspath(file.path)) for file in files]
 
 
 def _notes(laid: Layout, below: Scan, read: Unpacked) -> list[str]:

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +112,8 @@ def _half(place: Path) -> str:
 def _read(path: Path, to: Shards, size: int | None, background: str, flag: str) -> Columns:
     with extra("parquet", "Reading Parquet files"):
         from pyarrow import parquet
-    below = colour_of(background)
-    _try(path, path.stat().st_mtime_ns)
+    below = colour_of(background, flag)
+    _try(path)
     with reading(path, KIND), parquet.ParquetFile(path) as file:
         columns = _columns(path, file.schema_arrow)
         wanted = [f"{columns.images}.bytes" if columns.within else columns.images]
@@ -135,9 +134,8 @@ def _read(path: Path, to: Shards, size: int | None, background: str, flag: str) 
     return columns
 
 
-@cache
-def _try(path: Path, written_ns: int) -> None:
-    """Read a file once in a process of its own: some damage makes Arrow end its process."""
+def _try(path: Path) -> None:
+    """Read a file in a process of its own: some damage makes Arrow end its process."""
     with reading(path, KIND):
         run_apart(TRY, path, str(ROWS), str(MOST_BYTES))
 

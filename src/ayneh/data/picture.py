@@ -51,14 +51,15 @@ class Picture:
     vanished: bool  # its drawing has the colour of the background
 
 
-def colour_of(background: str) -> tuple[int, ...]:
-    """(R, G, B) of black, white or #rrggbb. Raises UserError for anything else."""
+def colour_of(background: str, flag: str) -> tuple[int, ...]:
+    """(R, G, B) of black, white or #rrggbb. Raises UserError for anything else. flag: what begins the setting's."""
+    refusal = UserError(f"{flag}background is {background!r}; it must be black, white or #rrggbb.")
     if background not in ("black", "white") and not (background.startswith("#") and len(background) == 7):
-        raise UserError(f"--data.background is {background!r}; it must be black, white or #rrggbb.")
+        raise refusal
     try:
         return ImageColor.getrgb(background)[:3]
     except ValueError as error:
-        raise UserError(f"--data.background is {background!r}; it must be black, white or #rrggbb.") from error
+        raise refusal from error
 
 
 def header(file: File, size: int | None) -> Header:

@@ -93,7 +93,7 @@ def load(
     divide: str = "content",
     flag: str = "--data.",
 ) -> Images:
-    """A data set of SOURCES, or "folder:PATH" of image files, or "npz:PATH" of an .npz or .npy file.
+    """A data set of SOURCES, or "folder:PATH" of image files, or "file:PATH" ("npz:PATH") of arrays.
 
     ``split`` is train, test or all. ``resize`` crops each image to its central square and scales it (Lanczos)
     to so many pixels a side. ``limit`` keeps at most so many images: a fixed random choice, in the set's order;

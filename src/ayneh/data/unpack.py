@@ -72,7 +72,7 @@ class Unpacked:
         rows = {i: row for row, i in enumerate(keep)}
         pixels, shape, first, self._row = np.empty((0, 1, 0, 0), np.uint8), None, 0, {}
         self.colour, self.transparent, self.vanished, self.looked_at, self.brightest = 0, 0, [], 0, 0
-        background = colour_of(self.how.background)
+        background = colour_of(self.how.background, self.how.flag)
         for i in looked_at:
             try:
                 one = picture(self.files[i], self.how.size, background, self.how.draft)

@@ -31,7 +31,7 @@ def judge(
     Args:
         action: train.
         run: a run folder: its data, read as the run reads them.
-        data: instead of a run: fashion-mnist, kmnist, folder:PATH or npz:PATH.
+        data: instead of a run: fashion-mnist, kmnist, folder:PATH or file:PATH.
         read: how the data are read: as the runs have it in --data.resize and so on.
         epochs: passes over the data (default: enough for 600,000 images, at most 150).
         quiet: print the result only.

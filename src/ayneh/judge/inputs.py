@@ -25,7 +25,8 @@ class Reference:
     def __init__(self, nets: dict[str, FeatureNet], train: Tensor, test: Tensor, cache: Path | None) -> None:
         self.nets, self.train, self.test = nets, train, test
         self.lead = next(iter(nets))
-        self.shelf = Shelf(cache, _key(nets, train, test))
+        self.fingerprint = fingerprint(train)  # as runs keep it of their images
+        self.shelf = Shelf(cache, _key(nets, self.fingerprint + fingerprint(test)))
 
     def features(self, net: str) -> Tensor:
         """Features of the test images, (N, F) in float64."""
@@ -129,10 +130,10 @@ class Inputs:
         return self.reference.held_out
 
 
-def _key(nets: dict[str, FeatureNet], train: Tensor, test: Tensor) -> str:
-    """The name of these nets and images in the cache: a hash of all of them and VERSION."""
+def _key(nets: dict[str, FeatureNet], images: str) -> str:
+    """The name of these nets and images (by fingerprints) in the cache: a hash of all of them and VERSION."""
     digest = hashlib.sha256(str(VERSION).encode())
     for value in (value for net in nets.values() for value in net.state_dict().values()):
         digest.update(value.contiguous().numpy().tobytes())
-    digest.update((fingerprint(train) + fingerprint(test)).encode())
+    digest.update(images.encode())
     return digest.hexdigest()[:16]
