@@ -14,6 +14,7 @@ import torch
 
 from ayneh.data import sources
 from ayneh.data.sources import Images
+from ayneh.files.sealed import fingerprint_of
 from ayneh.judge import features, training
 from ayneh.judge.features import FeatureNet
 
@@ -70,7 +71,7 @@ def main(only: list[str]) -> None:
                 notes = {"method": "random", "seed": 0, "epochs": 0, "data": data}
                 net = training.random_net(train[0], size, seed=0)
             print(f"{name}: {time.time() - started:.0f} s", flush=True)
-            notes["trained_on"] = features.fingerprint(train[0])
+            notes["trained_on"] = fingerprint_of(train[0])
             keep(name, net, test, training.linear_probe(net, train, test), **notes)
 
 

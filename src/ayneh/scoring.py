@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ayneh.alike import as_the_data
 from ayneh.config import Data
-from ayneh.dataset import KINDS, AsRead
+from ayneh.dataset import AsRead
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, judge_of, origin_of, read_images, silent, training_command
 from ayneh.files.whole import cache_folder
@@ -74,8 +74,7 @@ def _found_again(checkpoint: Checkpoint, moved: str) -> Data:
     before = checkpoint.config.data
     if moved == before.name:
         return before
-    kind, _, path = moved.partition(":")
-    data = before.at(Path(path if kind in KINDS and path else moved))
+    data = before.at(Path(moved))
     if checkpoint.data:
         images = read_images(data, run=checkpoint.run)
         checkpoint.data.refuse_others(origin_of(data, images), checkpoint.run)
@@ -115,19 +114,9 @@ def evaluate_images(
 
 def images_at(place: str, read: AsRead = AsRead(), say: Say = silent) -> Tensor:  # noqa: B008 - it is frozen
     """The images in a folder or a file: uint8 (N, C, H, W). ``say`` gets the line of what was understood."""
-    from ayneh.data.sources import load
-
-    found = load(
-        f"{'folder' if Path(place).expanduser().is_dir() else 'file'}:{place}",
-        "all",
-        resize=read.resize,
-        range=read.range,
-        skip_broken=read.skip_broken,
-        background=read.background,
-        flag="--",
-    )
-    say(found.understood)
-    return found.pixels
+    name = f"{'folder' if Path(place).expanduser().is_dir() else 'file'}:{place}"
+    whole = replace(read, test=None, split=Data.split)  # these divide the data that are imitated
+    return read_images(whole.of(name), "all", say=say, flag="--").pixels
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------

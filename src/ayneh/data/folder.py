@@ -22,11 +22,11 @@ from ayneh.data.split import TENTH, by_position, held_out, limited, side
 from ayneh.data.unpack import Reading, Unpacked
 from ayneh.data.words import counted, few, printable, setting
 from ayneh.errors import UserError
+from ayneh.ranges import DARK_BYTES
 
 CONVERT = {".heic", ".heif", ".avif", ".svg", ".pdf", ".psd", ".cr2", ".nef", ".dng", ".arw", ".jp2", ".jxl"}
 UNPACK = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"}
 ARRAYS = {".npz", ".npy", ".mat", ".csv", ".parquet"}
-DARK = 64  # levels; images that all lie below it are rather masks, or 12 bits in files of 16
 _last: list[Unpacked] = []  # what was read last, at most one: a verb asks for train, then for test
 
 
@@ -132,7 +132,7 @@ def _notes(laid: Layout, below: Scan, read: Unpacked) -> list[str]:
     notes, n = list(laid.notes), len(read.good())
     if read.colour and read.colour < n and read.looked_at == n:
         notes.append(f"{read.colour:,} of them in colour, the others grey")
-    if 0 < read.brightest < DARK:
+    if 0 < read.brightest < DARK_BYTES:  # rather masks, or 12 bits in files of 16
         notes.append(f"all levels lie in 0..{read.brightest} of 255: if they are not meant to be so dark, stretch them")
     if made := _made(read):
         notes.append(made)

@@ -46,7 +46,7 @@ class Images:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over shape and pixels, in hexadecimal digits."""
-        return fingerprint_of(self.pixels.shape, self.pixels.contiguous().numpy().data)
+        return fingerprint_of(self.pixels)
 
     @property
     def understood(self) -> str:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SLOT = "seal-sha256:" + "0" * 64  # what a writer puts into a file before `seal` fills it
 _SEAL = re.compile(rb"seal-sha256:([0-9a-f]{64})")
@@ -35,10 +38,10 @@ def header_of(blob: bytes) -> bytes:
     return blob[8 : 8 + int.from_bytes(blob[:8], "little")]
 
 
-def fingerprint_of(shape: Iterable[int], content: memoryview) -> str:
-    """The SHA-256 of an array's shape and bytes, in hexadecimal digits: which images a run or a floor belongs to."""
-    digest = hashlib.sha256(str(tuple(shape)).encode())
-    digest.update(content)
+def fingerprint_of(pixels: Tensor) -> str:
+    """The SHA-256 of a tensor's shape and bytes, in hexadecimal digits: which images a run, net or floor belongs to."""
+    digest = hashlib.sha256(str(tuple(pixels.shape)).encode())
+    digest.update(pixels.contiguous().numpy().data)
     return digest.hexdigest()
 
 

@@ -42,7 +42,7 @@ def evaluate(
 
     Args:
         runs: run folders.
-        images: also score the images in this folder, .npz or .npy file.
+        images: also score the images in this folder or file of arrays.
         data: with --images, what these imitate (default: the data of the first run); else where the images that the
             runs were trained on are now, if they were moved.
         read: how these images, and the data that they imitate, are read.

@@ -18,7 +18,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
 from ayneh.errors import UserError, brief
-from ayneh.files.sealed import SLOT, fingerprint_of, header_of, holds, seal
+from ayneh.files.sealed import SLOT, header_of, holds, seal
 from ayneh.files.whole import atomically
 from ayneh.game.frame import scale
 
@@ -132,11 +132,6 @@ def fit(pixels: Tensor, net: FeatureNet) -> Tensor:
             "convert them, or train a judge for them with `ayneh judge train`."
         )
     return scale(at_size(pixels, net.size))
-
-
-def fingerprint(pixels: Tensor) -> str:
-    """SHA-256 of images uint8 (N, C, H, W) and their shape: which set a net or a floor belongs to."""
-    return fingerprint_of(pixels.shape, pixels.contiguous().numpy().data)
 
 
 @torch.inference_mode()

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ayneh.files.sealed import fingerprint_of
 from ayneh.judge import classes, neighbours
-from ayneh.judge.features import FeatureNet, Seen, fingerprint, see
+from ayneh.judge.features import FeatureNet, Seen, see
 from ayneh.judge.scores import Score, shuffled
 from ayneh.judge.shelf import Shelf
 
@@ -25,8 +26,8 @@ class Reference:
     def __init__(self, nets: dict[str, FeatureNet], train: Tensor, test: Tensor, cache: Path | None) -> None:
         self.nets, self.train, self.test = nets, train, test
         self.lead = next(iter(nets))
-        self.fingerprint = fingerprint(train)  # as runs keep it of their images
-        self.shelf = Shelf(cache, _key(nets, self.fingerprint + fingerprint(test)))
+        self.fingerprint = fingerprint_of(train)  # as runs keep it of their images
+        self.shelf = Shelf(cache, _key(nets, self.fingerprint + fingerprint_of(test)))
 
     def features(self, net: str) -> Tensor:
         """Features of the test images, (N, F) in float64."""

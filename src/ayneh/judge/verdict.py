@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from ayneh.errors import UserError
+from ayneh.files.sealed import fingerprint_of
 from ayneh.game.frame import take
-from ayneh.judge.features import FeatureNet, fingerprint, see
+from ayneh.judge.features import FeatureNet, see
 from ayneh.judge.inputs import Inputs, Reference
 from ayneh.judge.metrics import METRICS
 from ayneh.judge.report import Reading, Report, collapse
@@ -102,7 +103,7 @@ class Judge:
             return {"accuracy": float((read == labels).double().mean())}
 
         size = size or self.side
-        labelled = fingerprint(labels.view(-1, 1, 1, 1))[:8]
+        labelled = fingerprint_of(labels.view(-1, 1, 1, 1))[:8]
         found = self.reference.shelf.table(f"reading-{size}-{labelled}", measure)["accuracy"]
         own = found if net.accuracy is None and net.size == size else net.accuracy
         return Reading(self.lead, size, found, net.size, own)
