@@ -8,7 +8,6 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 import textwrap
 import time
 import traceback
@@ -93,6 +92,8 @@ def sentence_of(error: Exception, args: Sequence[str]) -> UserError | Stopped:
 
 def _write_report(error: Exception, args: Sequence[str]) -> Path:
     """Write the traceback, the command and the versions into the cache folder, or into that for temporary files."""
+    import tempfile
+
     from ayneh.files.whole import atomically, cache_folder
 
     parts = [f"ayneh {__version__}, Python {sys.version}", sys.platform, shlex.join(["ayneh", *args]), ""]

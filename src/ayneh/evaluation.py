@@ -100,7 +100,7 @@ def nets_of(data: Data, train: Images, tests: int, run: Path | None = None) -> d
     if data.name in PANELS and data.resize is None:
         return {net: shipped(net) for net in PANELS[data.name].names}
     whole = train if data.limit is None else read_images(replace(data, limit=None), "train", run)
-    if nets := trained.find(trained_folder(whole), whole.classes):
+    if nets := trained.find(trained_folder(whole.fingerprint), whole.classes):
         return nets
     if data.name in PANELS:
         return {net: shipped(net) for net in PANELS[data.name].names}
@@ -112,19 +112,20 @@ def nets_of(data: Data, train: Images, tests: int, run: Path | None = None) -> d
     )
 
 
-def has_judge(data: Data, run: Path | None = None) -> bool:
-    """Whether the images of a run can be scored as they are."""
+def has_judge(data: Data, run: Path, fingerprint: str) -> bool:
+    """Whether there is a judge for a run's images. fingerprint: theirs; of a part of a set the whole is read."""
+    from ayneh.judge import trained
     from ayneh.judge.features import PANELS
     from ayneh.judge.stacked import STACKED
 
     if data.name in (*PANELS, STACKED):
         return True
     try:
-        train, test = (read_images(data, split, run) for split in ("train", "test"))
-        nets_of(data, train, len(test.pixels), run)
+        if data.limit is not None:
+            fingerprint = read_images(replace(data, limit=None), "train", run).fingerprint
+        return trained.find(trained_folder(fingerprint), None) is not None
     except UserError:
         return False
-    return True
 
 
 def training_command(data: Data, run: Path | None = None) -> str:
@@ -141,9 +142,9 @@ def training_command(data: Data, run: Path | None = None) -> str:
     return shlex.join(words)
 
 
-def trained_folder(train: Images) -> Path:
-    """The folder of the nets for these training images, named by the images' checksum: files at a path may change."""
-    return cache_folder() / "judges" / train.fingerprint[:16]
+def trained_folder(fingerprint: str) -> Path:
+    """The folder of the nets for the training images of this fingerprint: files at a path may change."""
+    return cache_folder() / "judges" / fingerprint[:16]
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,6 @@ def train_judge(data: Data, run: Path | None = None, epochs: int | None = None, 
             "resize them with --resize N, here and (as --data.resize N) in training."
         )
     epochs = epochs or min(150, math.ceil(600_000 / len(train.pixels)))
-    folder = trained_folder(train)
+    folder = trained_folder(train.fingerprint)
     sets = train.pixels, train.labels, train.classes, (test.pixels, test.labels)
     return Trained(folder, trained.train(folder, *sets, epochs, data.name, say))

@@ -93,9 +93,7 @@ def json_object(text: str, where: str, constants: bool = False) -> dict[str, Any
         return values
 
     nothing = (lambda word: None) if constants else None
-    values = _parsed(
-        lambda: json.loads(text, object_pairs_hook=fields, parse_constant=nothing), where, "JSON"
-    )  # fmt: skip
+    values = _parsed(lambda: json.loads(text, object_pairs_hook=fields, parse_constant=nothing), where, "JSON")
     if not isinstance(values, dict):
         raise UserError(f"{where} holds {shown(values)}; it should hold an object with fields.")
     return values

@@ -23,7 +23,8 @@ def show(run: tyro.conf.Positional[Path]) -> None:
     """
     record = Visited.open(run)
     config, lines, standing = record.config(), record.lines(), record.standing()
-    changed = {k: v for k, v in flatten(config).items() if v != flatten(Config())[k]}
+    usual = flatten(Config())
+    changed = {k: v for k, v in flatten(config).items() if v != usual[k]}
     say(f"{run}: {config.net.name} on {config.data.name}, {config.seeds} replica(s)")
     say("settings: " + (", ".join(f"{k} {v}" for k, v in changed.items()) or "all default"))
     if not lines:

@@ -55,16 +55,16 @@ def train(
     with begun(folder, config, engine, overwrite) as record:
         fit(record, record.config(), match, None, terminal, origin)
     if not quiet:
-        terminal.say(_next(folder, record.config()))
+        terminal.say(_next(folder, record.config(), origin))
 
 
-def _next(run: Path, config: Config) -> str:
+def _next(run: Path, config: Config, origin: Origin) -> str:
     """The commands that a finished run leads to."""
     from ayneh.evaluation import has_judge
 
     place = typed_as(run)
     score = f"`ayneh evaluate {place}` scores it"
-    if not has_judge(config.data, run):
+    if not has_judge(config.data, run, origin.fingerprint):
         score = f"`ayneh judge train {place}` trains the nets that score it"
     return f"Next: {score}, `ayneh explore {place}` opens it in a browser."
 

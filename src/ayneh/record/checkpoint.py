@@ -68,9 +68,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not whole:
         raise Damaged(f"The checkpoint {path} is damaged (its checksum does not match its contents).")
     config = from_dict(head.config, str(path))
-    return Checkpoint(
-        path, head.step, config, head.image_shape, head.meter_steps, tensors, head.data, head.line
-    )  # fmt: skip
+    return Checkpoint(path, head.step, config, head.image_shape, head.meter_steps, tensors, head.data, head.line)
 
 
 def read_head(path: Path) -> Head:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +26,7 @@ class Visited(Record):
         self.root = root or folder
         self.checkpoints = OwnCheckpoints(self.checkpoints.folder, self)
         self.followed = Followed(self.metrics)
-        self._found: tuple[tuple[float, int], list[dict[str, Any]]] = ((0.0, -1), [])
+        self._found: dict[Path, tuple[tuple[float, int], list[dict[str, Any]]]] = {}
 
     def check(self) -> None:
         """Raise UserError if the run is no longer there, or a file that is read is a link to a place outside."""
@@ -36,7 +37,7 @@ class Visited(Record):
     def lines(self) -> list[dict[str, Any]]:
         """All lines of metrics in today's form; of a file larger than `LARGE` a part, with a sentence on stderr."""
         if (size := size_of(self.metrics)) <= LARGE:
-            return super().lines()
+            return self._once(self.metrics, super().lines)
         found = [values for _, values in self.followed.read()]
         part = f"{len(found):,} of its {self.followed.count:,} lines are read, evenly through it"
         warn_once(f"{self.metrics} has {size:,} bytes: {part}.")
@@ -46,9 +47,14 @@ class Visited(Record):
         """All lines of findings. Raises UserError for a file larger than `LARGEST_FINDINGS`."""
         if (size := size_of(self.findings)) > LARGEST_FINDINGS:
             raise UserError(f"{self.findings} has {size:,} bytes; at most {LARGEST_FINDINGS:,} are read.")
-        if (now := (written_s(self.findings), size)) != self._found[0]:
-            self._found = now, super().events()
-        return self._found[1]
+        return self._once(self.findings, super().events)
+
+    def _once(self, path: Path, read: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """What ``read`` finds in this file, which is read again when it has changed."""
+        now = written_s(path), size_of(path)
+        if path not in self._found or self._found[path][0] != now:
+            self._found[path] = now, read()
+        return self._found[path][1]
 
     def pictures(self, replica: int, replicas: int) -> dict[int, Path]:
         """The pictures of a replica by their epochs (from 0), in order; no links to places outside."""

@@ -93,11 +93,9 @@ class Fit:
         self.record, self.config, self.asked, self.terminal, self.origin = record, config, match, terminal, origin
         self.total = config.epochs * match.steps_per_epoch
         self.rescues = rescue.of(record)
-        record.rewind(checkpoint.step if checkpoint else 0)
-        lines = record.lines()
         self.clock = Clock()
         self._begin(checkpoint)
-        self.clock = self.play.clock = Clock(lines[-1]["wall_s"] if lines else 0.0)  # trying the judge is no training
+        self.clock = self.play.clock = Clock(self.journal.seconds)  # trying the judge is no training
 
     @property
     def step(self) -> int:
