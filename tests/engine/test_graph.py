@@ -10,7 +10,7 @@ import torch
 from torch.func import vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ayneh.config import Config, Net, Optimizer, Prior, Rules
+from ayneh.config import Config, Data, Keep, Net, Optimizer, Prior, Rules
 from ayneh.engine.graph import SWITCH, Captured, captured, distance, record
 from ayneh.engine.inline import Inline
 from ayneh.engine.match import Match, replicas_of
@@ -18,6 +18,9 @@ from ayneh.engine.noise import Chance
 from ayneh.engine.replicas import Net as Stack
 from ayneh.engine.stacks import stack_of
 from ayneh.game import narrow
+from ayneh.jobs.train import resume, train
+from ayneh.presets import PRESETS
+from ayneh.record.record import Record
 
 CPU = torch.device("cpu")
 SMALL = Config(batch=8, prior=Prior(dim=8), net=Net("mlp", width=8), precision="float64")
@@ -331,3 +334,20 @@ def test_on_cuda_the_recorded_step_plays_the_plain_game(rules, net, seeds, capsy
     for n in (1, 9, 14):
         assert_alike(fast.advance(n), slow.advance(n), 1e-8)
     assert_alike(fast.state, slow.state, 1e-8)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_on_cuda_a_run_repeats_its_bits_and_goes_on_with_them(seeds, tmp_path):
+    config = replace(
+        PRESETS["mirror"].config, device="cuda", data=Data("digits"), net=Net("mirror", width=6), seeds=seeds,
+        keep=Keep(tick_steps=5, vitals_steps=5),
+    )  # fmt: skip
+    for name, epochs in (("whole", 4), ("again", 4), ("cut", 2)):
+        train(replace(config, epochs=epochs), out=tmp_path / name, quiet=True)
+    resume(tmp_path / "cut", epochs=4, quiet=True)
+    whole, *others = (
+        Record.open(tmp_path / name).checkpoints.at_epoch(3).tensors for name in ("whole", "again", "cut")
+    )
+    for other in others:
+        assert all(torch.equal(other[name], value) for name, value in whole.items())

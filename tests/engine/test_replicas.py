@@ -30,6 +30,33 @@ def test_a_filled_module_plays_as_its_row(net):
         torch.testing.assert_close(net.filled(theta[r]).train()(z[r]), out[r])
 
 
+@pytest.mark.parametrize("align", [4, 64])
+def test_weights_at_aligned_places_play_the_same_net(net, align):
+    apart = Net(net.module, align=align)
+    theta, z = torch.randn(2, sum(net.sizes)) * 0.1, torch.randn(2, 6, 8)
+    spread = apart.pack(net.unpack(theta))
+    assert spread.shape[1] % align == 0
+    offsets = [value.storage_offset() for value in apart.unpack(spread[1]).values()]
+    assert all(offset % align == 0 for offset in offsets)
+    assert torch.equal(apart(spread, z), net(theta, z))
+    assert torch.equal(net.pack(apart.unpack(spread)), theta)
+
+
+def test_a_weight_without_axes_has_its_place():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(2.0))
+
+        def forward(self, x):
+            return self.scale * x
+
+    one = Net(Scaled())
+    theta = init_rows(one, [0, 1], lambda module: None)
+    assert theta.tolist() == [[2.0], [2.0]]
+    assert torch.equal(one(theta, torch.ones(2, 3, 1)), torch.full((2, 3, 1), 2.0))
+
+
 def test_the_vmapped_stack_is_the_loop(net, monkeypatch):
     """The path of accelerators, held to the plain one in float64, gradients included."""
     monkeypatch.setattr(narrow, "serves", lambda *_: False)  # what only CPUs play, which never vmap

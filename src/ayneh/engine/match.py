@@ -23,6 +23,7 @@ from ayneh.game.penalties import PENALTIES
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
 
+ALIGNED = 64  # numbers: some of cuDNN's and cuBLAS's kernels take only weights at multiples of 16 bytes or more
 OTHERS = ("meter/", "vitals/")  # tensors of a checkpoint that are not of the state
 STATE = ("gen", "gen_m", "gen_v", "gen_t", "dis", "dis_m", "dis_v", "dis_t", "ema")
 
@@ -51,7 +52,8 @@ def nets_of(
     """
     _, autocast = choose_precision(config.precision, device)
     gen, dis = make_nets(config.net.name, spec_of(config, image_shape, reads))
-    return Net(gen, autocast), Net(dis, autocast)
+    align = ALIGNED if device.type == "cuda" else 1
+    return Net(gen, autocast, align), Net(dis, autocast, align)
 
 
 def spec_of(config: Config, image_shape: tuple[int, int, int], reads: bool | None = None) -> Spec:

@@ -8,6 +8,7 @@ convolutions are slow, it runs row by row.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -20,11 +21,14 @@ from ayneh.errors import UserError
 class Net:
     """A module whose weights are an argument: `net(theta, x)` runs row r of theta on row r of x."""
 
-    def __init__(self, module: nn.Module, precision: torch.dtype | None = None) -> None:
-        """``precision``: autocast to this type on the forward pass (None: compute in theta's own type)."""
+    def __init__(self, module: nn.Module, precision: torch.dtype | None = None, align: int = 1) -> None:
+        """``precision``: autocast to this type on the forward pass (None: compute in theta's own type).
+
+        align: each parameter begins at a multiple of so many numbers of its row, behind zeros.
+        """
         self.module = module
         self.shapes = {name: p.shape for name, p in module.named_parameters()}
-        self.sizes = [shape.numel() for shape in self.shapes.values()]
+        self.sizes = [math.ceil(shape.numel() / align) * align for shape in self.shapes.values()]
         self.precision = precision
         self.shell = copy.deepcopy(module)  # has no parameters: each call puts views of theta in their places
         self.places = _take_out_parameters(self.shell)
@@ -62,19 +66,22 @@ class Net:
         """
         named = {}
         for (name, shape), piece in zip(self.shapes.items(), theta.split(self.sizes, dim=-1), strict=True):
+            if piece.shape[-1] > shape.numel():
+                piece = piece[..., : shape.numel()]
             if len(shape) == 4:
                 first, second, height, width = shape
                 named[name] = piece.unflatten(-1, (first, height, width, second)).movedim(-1, -3)
             else:
-                named[name] = piece.unflatten(-1, shape)
+                named[name] = piece.unflatten(-1, shape) if shape else piece[..., 0]
         return named
 
     def pack(self, named: dict[str, Tensor]) -> Tensor:
         """The inverse of `unpack`."""
         pieces = []
-        for name, shape in self.shapes.items():
+        for (name, shape), size in zip(self.shapes.items(), self.sizes, strict=True):
             p = named[name].movedim(-3, -1) if len(shape) == 4 else named[name]
-            pieces.append(p.flatten(-len(shape)))
+            p = p.flatten(-len(shape)) if shape else p[..., None]
+            pieces.append(p if p.shape[-1] == size else nn.functional.pad(p, (0, size - p.shape[-1])))
         return torch.cat(pieces, dim=-1)
 
     def weights_in(self, tensors: Mapping[str, Tensor], key: str, replicas: int) -> dict[str, Tensor]:
