@@ -141,7 +141,7 @@ def _seeds(one: Contrast, alpha: float) -> tuple[int | None, int | None]:
     deviation = float((x - y).std(ddof=1) if one.paired else math.sqrt(x.var(ddof=1) + y.var(ddof=1)))
     return (
         compare.seeds_needed(effect, deviation, alpha, paired=one.paired),
-        compare.seeds_for_equivalence(margin, deviation, effect, alpha),
+        compare.seeds_for_equivalence(margin, deviation, effect, alpha, paired=one.paired),
     )
 
 
