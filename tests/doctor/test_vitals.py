@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
+from torch import nn
 
 from ayneh.config import Config, Data, Keep, Net, Prior
 from ayneh.data.sources import load
-from ayneh.doctor.vitals import LOOKED_AT, Side, Vitals, dead_share, moved, separation
+from ayneh.doctor.vitals import LOOKED_AT, Outputs, Side, Vitals, dead_share, moved, separation
 from ayneh.engine.match import Match, replicas_of
 
 CONFIG = Config(batch=32, data=Data("digits", resize=16), net=Net("mirror", width=4), prior=Prior(dim=8))
@@ -113,3 +114,34 @@ def test_a_data_set_smaller_than_a_look_and_a_game_that_broke_down():
     told = Vitals(few, {}).look(state)
     assert told["spread"] == [None]
     assert told["parallel"] != [None]
+
+
+class Written(nn.Module):
+    """A net whose activations are lines of its own: the second changes what the first gave, in place."""
+
+    def forward(self, x):
+        hidden = nn.functional.silu(x)
+        hidden += 1
+        return torch.relu(hidden).mean(1)
+
+
+@pytest.mark.parametrize(
+    ("net", "hidden"),
+    [
+        (nn.Sequential(nn.ReLU(), nn.GELU(), nn.Linear(4, 1)), [torch.relu, lambda x: nn.functional.gelu(x.relu())]),
+        (nn.Sequential(nn.ELU(inplace=True), nn.Linear(4, 4), nn.Tanh(), nn.Unflatten(1, (1, 2, 2))), [nn.ELU()]),
+        (nn.Sequential(nn.Tanh(), nn.Linear(4, 1), nn.Sigmoid(), nn.Flatten(0)), [torch.tanh]),
+        (nn.Sequential(nn.LeakyReLU(0.1), nn.Identity()), [nn.LeakyReLU(0.1)]),
+        (Written(), [nn.SiLU(), lambda x: (nn.functional.silu(x) + 1).relu()]),
+        (nn.Sequential(nn.Linear(4, 4), nn.Softmax(1)), []),
+    ],
+)
+def test_the_activations_of_any_net_are_found_but_for_the_one_that_ends_it(net, hidden):
+    x = torch.randn(5, 4)
+    wanted = [function(x.clone()) for function in hidden]
+    with Outputs() as outputs:
+        found = outputs.hidden(net(x.clone()))
+        assert outputs.hidden(net(x.clone())) is not found
+    assert len(found) == len(wanted)
+    assert all(torch.equal(y, expected) for y, expected in zip(found, wanted, strict=True))
+    assert dead_share([[y] for y in found]).isnan() == (not hidden)

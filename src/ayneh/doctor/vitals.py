@@ -7,15 +7,15 @@ Each look draws images with the current G from 128 latents, the same at every lo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ayneh.engine.match import Match
 from ayneh.engine.noise import FIXED, generator
-from ayneh.engine.replicas import Net
 from ayneh.game.frame import levels, put, scale
 from ayneh.game.step import State
 
@@ -84,13 +84,14 @@ class Side:
     @torch.no_grad()
     def look(self, gen: Tensor, dis: Tensor, before: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
         """gen, dis: weights (P,); before: uint8 (N, C, S, S). Returns the signs, () each, and the images as uint8."""
-        with outputs(self.gen) as inside:
+        with Outputs() as outputs:
             fake = self.gen.forward(gen, self.z).to(self.real.dtype)  # (N, C, S, S)
-        dead_gen = dead_share([[out] for out in inside])
-        with outputs(self.dis) as inside:
-            logits = [self.dis.forward(dis, x).flatten() for x in (self.real, fake)]  # (N,) each
-        half = len(inside) // 2
-        dead_dis = dead_share(list(zip(inside[:half], inside[half:], strict=True)))
+            dead_gen = dead_share([[out] for out in outputs.hidden(fake)])
+            logits, inside = [], []
+            for x in (self.real, fake):
+                logits.append(self.dis.forward(dis, x).flatten())  # (N,)
+                inside.append(outputs.hidden(logits[-1]))
+        dead_dis = dead_share(list(zip(*inside, strict=True)))
         flat = fake.flatten(1)
         spread = total_variance(fake)
         now = levels(fake.float().nan_to_num(-1.0))
@@ -149,17 +150,35 @@ def dead_share(layers: Sequence[Sequence[Tensor]]) -> Tensor:
     return torch.cat(dead).double().mean() if dead else torch.tensor(math.nan)
 
 
-@contextmanager
-def outputs(net: Net) -> Iterator[list[Tensor]]:
-    """The outputs of the net's hidden activations, in the order in which they are computed inside this context."""
-    found: list[Tensor] = []
-    layers = [module for module in net.shell.modules() if isinstance(module, nn.LeakyReLU)]
-    hooks = [layer.register_forward_hook(lambda _module, _args, out: found.append(out)) for layer in layers]
-    try:
-        yield found
-    finally:
-        for hook in hooks:
-            hook.remove()
+ACTIVATIONS = frozenset(
+    "relu relu_ relu6 leaky_relu leaky_relu_ rrelu rrelu_ prelu elu elu_ selu selu_ celu celu_ gelu silu mish softplus "
+    "hardtanh hardtanh_ hardswish softsign tanh tanh_ sigmoid sigmoid_".split()
+)
+LAST = ("tanh", "sigmoid", "hardtanh", "softsign")  # of these, what may end a net
+
+
+class Outputs(TorchFunctionMode):
+    """Collects what PyTorch's activation functions give within this context, in order, whether a module or a line of a
+    net's own ``forward`` calls them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, Tensor]] = []
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        y = func(*args, **(kwargs or {}))
+        if (name := getattr(func, "__name__", "")) in ACTIVATIONS:
+            self.found.append((name, y.detach().clone()))  # the net may go on to change it in place
+        return y
+
+    def hidden(self, result: Tensor) -> list[Tensor]:
+        """The outputs found so far but for one that ends the net, whose result is given; forgets them."""
+        found, self.found = self.found, []
+        if found and found[-1][0].rstrip("_") in LAST and found[-1][1].numel() == result.numel():
+            found.pop()
+        return [y for _, y in found if y.ndim > 1]
 
 
 def _plain(value: Tensor) -> float | None:

@@ -3,7 +3,7 @@
 Source: Miyato, Kataoka, Koyama & Yoshida 2018, "Spectral Normalization for Generative Adversarial Networks", table 4
 (CIFAR-10) and figure 8. G: a linear layer to 4x4, three residual blocks that double the side, batch norm, ReLU, a
 convolution, tanh. D: two residual blocks that halve the side and two that keep it, ReLU, the sum over positions, a
-linear layer. Trained with the hinge loss. Simplified: ``width`` is an argument (256 in G and 128 in D there), one class.
+linear layer. Trained with the hinge loss. Simplified: ``width`` is an argument (256 in G and 128 in D there).
 """
 
 import torch
