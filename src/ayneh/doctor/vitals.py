@@ -150,11 +150,11 @@ def dead_share(layers: Sequence[Sequence[Tensor]]) -> Tensor:
     return torch.cat(dead).double().mean() if dead else torch.tensor(math.nan)
 
 
-ACTIVATIONS = frozenset(
-    "relu relu_ relu6 leaky_relu leaky_relu_ rrelu rrelu_ prelu elu elu_ selu selu_ celu celu_ gelu silu mish softplus "
-    "hardtanh hardtanh_ hardswish softsign tanh tanh_ sigmoid sigmoid_".split()
-)
-LAST = ("tanh", "sigmoid", "hardtanh", "softsign")  # of these, what may end a net
+LAST = ("tanh", "sigmoid", "hardtanh", "softsign")  # activations that may end a net
+ACTIVATIONS = frozenset([
+    *("relu", "relu6", "leaky_relu", "rrelu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus"),
+    *("hardswish", *LAST),
+])  # fmt: skip
 
 
 class Outputs(TorchFunctionMode):
@@ -169,14 +169,15 @@ class Outputs(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         y = func(*args, **(kwargs or {}))
-        if (name := getattr(func, "__name__", "")) in ACTIVATIONS:
+        name = getattr(func, "__name__", "").rstrip("_")  # relu_ is relu in place
+        if name in ACTIVATIONS:
             self.found.append((name, y.detach().clone()))  # the net may go on to change it in place
         return y
 
     def hidden(self, result: Tensor) -> list[Tensor]:
         """The outputs found so far but for one that ends the net, whose result is given; forgets them."""
         found, self.found = self.found, []
-        if found and found[-1][0].rstrip("_") in LAST and found[-1][1].numel() == result.numel():
+        if found and found[-1][0] in LAST and found[-1][1].numel() == result.numel():
             found.pop()
         return [y for _, y in found if y.ndim > 1]
 
