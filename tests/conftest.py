@@ -56,6 +56,16 @@ def own_cache(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
+def own_parts():
+    """A part that a test adds is gone after it."""
+    from ayneh.parts.registry import every, forget
+
+    before = every()
+    yield
+    forget([part for part in every() if part not in before])
+
+
+@pytest.fixture(autouse=True)
 def same_chance():
     """Draws without a seed of their own are the same in every order of the tests."""
     import numpy as np

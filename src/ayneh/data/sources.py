@@ -24,6 +24,7 @@ from ayneh.data.words import LONGEST_PATH, counted, printable
 from ayneh.dataset import FILES, MOST_SIDE, share_of
 from ayneh.errors import UserError, unknown
 from ayneh.files.sealed import fingerprint_of
+from ayneh.parts.registry import table
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,11 @@ def load(
             f"{flag}range is {range[0]:g} {range[1]:g}, but {printable(name)} is no file of arrays (file:PATH), which "
             "alone have a range to choose: leave it out."
         )
-    if name in SOURCES:
+    sources = table("data", SOURCES)
+    if name in sources:
         if test is not None:
             raise UserError(f"{flag}test is {test}, but {name} has test images of its own: leave it out.")
-        images = SOURCES[name](split)
+        images = sources[name](split)
     elif kind == "folder" and path:
         found = read_folder(
             Path(path).expanduser(),
@@ -155,7 +157,7 @@ def load(
         meant = f"{'folder' if Path(name).expanduser().is_dir() else 'file'}:{name}"
         raise UserError(f"There is no data set called {name!r}, but there is such a path: name it {meant}.")
     else:
-        raise unknown("data set", name, [*SOURCES, "folder:PATH", *(f"{kind}:PATH" for kind in FILES)])
+        raise unknown("data set", name, [*sources, "folder:PATH", *(f"{kind}:PATH" for kind in FILES)])
     if limit is not None and limit < len(images.pixels):
         images = replace(_select(images, limited(len(images.pixels), limit)), whole=len(images.pixels))
     if resize is None:

@@ -18,10 +18,11 @@ from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
 from ayneh.engine.replicas import Net, init_rows, tensor_in
 from ayneh.errors import UserError, pick
 from ayneh.game.losses import LOSSES
-from ayneh.game.nets import INITS, NETS, First, Spec, make_nets
-from ayneh.game.penalties import PENALTIES
+from ayneh.game.nets import INITS, First, Spec, make_nets, pair_of
+from ayneh.game.penalties import PENALTIES, Penalty
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
+from ayneh.parts.registry import table
 
 ALIGNED = 64  # numbers: some of cuDNN's and cuBLAS's kernels take only weights at multiples of 16 bytes or more
 OTHERS = ("meter/", "vitals/")  # tensors of a checkpoint that are not of the state
@@ -38,9 +39,15 @@ def prior_of(config: Config) -> Prior:
     return make_prior(config.prior.name, **config.prior.numbers())
 
 
+def penalty_of(config: Config) -> Penalty | None:
+    """This config's penalty on D's gradient; None if it has none."""
+    name = config.rules.penalty
+    return None if name == "none" else pick(table("penalty", PENALTIES), name, "penalty")
+
+
 def init_of(config: Config) -> Callable[[nn.Module], None]:
     """The function that gives this config's nets their initial weights."""
-    return pick(INITS, config.net.init or NETS[config.net.name].init, "initialisation")
+    return pick(table("init", INITS), config.net.init or pair_of(config.net.name).init, "initialisation")
 
 
 def nets_of(
@@ -79,7 +86,7 @@ def refuse_too_large(config: Config, replicas: int, image_shape: tuple[int, int,
     needed = game_bytes(config.net.name, spec_of(config, image_shape), config.batch, replicas, device, penalty)
     size = image_shape[-1]
     what = (
-        f"{config.net.name} nets (--net.width {config.net.width or NETS[config.net.name].width:,}, --prior.dim "
+        f"{config.net.name} nets (--net.width {config.net.width or pair_of(config.net.name).width:,}, --prior.dim "
         f"{config.prior.dim:,}) for images of {size}x{size} pixels, --batch {config.batch:,}, {replicas:,} at a time,"
     )
     refuse_over(needed, device, what, "make the largest of these numbers smaller")
@@ -91,7 +98,7 @@ def refuse_before_reading(config: Config, device: torch.device) -> None:
     To make thousands of images larger takes longer than a user waits for a refusal.
     """
     if side := config.data.pad_to or config.data.resize:
-        size = max(side, pick(NETS, config.net.name, "net").padded_size(config.data.resize or 1))
+        size = max(side, pair_of(config.net.name).padded_size(config.data.resize or 1))
         refuse_too_large(config, config.seeds, (1, size, size), device)
 
 
@@ -116,7 +123,7 @@ class Match:
             raise UserError(
                 f"A step takes {self.images_per_step} images and the data set has {n}: choose a smaller --batch."
             )
-        self.size = one.data.pad_to or pick(NETS, one.net.name, "net").padded_size(height)
+        self.size = one.data.pad_to or pair_of(one.net.name).padded_size(height)
         if self.size < height:
             raise UserError(f"--data.pad-to is {self.size}, but the images are {height} pixels a side already.")
         self.image_shape = (channels, self.size, self.size)
@@ -128,8 +135,8 @@ class Match:
         self.game = Game(
             gen=self.gen,
             dis=self.dis,
-            loss=pick(LOSSES, one.rules.loss, "loss"),
-            penalty=None if one.rules.penalty == "none" else pick(PENALTIES, one.rules.penalty, "penalty"),
+            loss=pick(table("loss", LOSSES), one.rules.loss, "loss"),
+            penalty=penalty_of(one),
             size=self.size,
             averages=any(c.rules.ema_halflife_images for c in replicas),
             adam_eps=one.optimizer.eps,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ayneh.errors import UserError, pick, unknown
 from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm
+from ayneh.parts.registry import table
 
 NORMS = ("batch", "none")
 FIRST_NORMS: dict[str, Callable[..., nn.Module]] = {  # after G's first layer; each takes the shape of its output
@@ -198,12 +199,17 @@ NETS = {
 }
 
 
+def pair_of(name: str) -> Pair:
+    """The pair of this name, built in or one's own. Raises UserError for an unknown name."""
+    return pick(table("net", NETS), name, "net")
+
+
 def make_nets(name: str, spec: Spec) -> tuple[nn.Module, Discriminator]:
     """(generator, discriminator) of this name.
 
     Raises UserError for an unknown name or normalisation, or a size that the nets cannot take.
     """
-    pair = pick(NETS, name, "net")
+    pair = pair_of(name)
     width = spec.width or pair.width
     features = spec.features or pair.features(spec.z_dim, width)
     norms = spec.gen_norm or pair.gen_norm, spec.dis_norm or pair.dis_norm

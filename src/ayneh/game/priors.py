@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 
 from ayneh.errors import UserError, pick
 from ayneh.game.paths import path
+from ayneh.parts.registry import table
 
 
 class Prior(Protocol):
@@ -269,7 +270,7 @@ def make_prior(name: str, **numbers: float | None) -> Prior:
 
     Raises UserError for an unknown name, a number that this prior does not have or a value that it does not take.
     """
-    prior = pick(PRIORS, name, "prior")
+    prior = pick(table("prior", PRIORS), name, "prior")
     given = {key: value for key, value in numbers.items() if value is not None}
     takes = list(inspect.signature(prior).parameters)
     for key in sorted(given.keys() - takes):

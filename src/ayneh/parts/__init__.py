@@ -1,0 +1,1 @@
+"""Parts of one's own: what a person adds to the tables of nets, losses, penalties and the others."""

@@ -1,0 +1,144 @@
+"""The parts of one's own: `add` puts one beside the built-in ones of its kind, `table` gives both.
+
+A part is known by its kind and its name, as a config writes it: ``rules.loss = "mine"``. Where its code comes from is
+kept with it (origin.py), since a run folder notes that.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar, cast
+
+from ayneh.errors import UserError, unknown
+from ayneh.parts.origin import Source, source_of
+
+T = TypeVar("T")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+:-]{0,99}")
+
+
+class Kind(NamedTuple):
+    """One kind of part. What is named here is imported when a part is added: it is above this room."""
+
+    words: str
+    table: str = ""
+    """ "module:TABLE" of the built-in ones; empty: there are none."""
+    check: str = ""
+    """ "module:function", (name, value, arguments) -> None: raises UserError for what is no part of this kind."""
+
+
+KINDS: dict[str, Kind] = {
+    "net": Kind("net", "ayneh.game.nets:NETS"),
+    "loss": Kind("loss", "ayneh.game.losses:LOSSES"),
+    "penalty": Kind("penalty", "ayneh.game.penalties:PENALTIES"),
+    "prior": Kind("prior", "ayneh.game.priors:PRIORS"),
+    "augmentation": Kind("augmentation"),
+    "optimiser": Kind("optimiser"),
+    "schedule": Kind("schedule"),
+    "init": Kind("initialisation", "ayneh.game.nets:INITS"),
+    "metric": Kind("metric", "ayneh.judge.metrics:METRICS"),
+    "finding": Kind("finding", "ayneh.doctor.symptoms:SYMPTOMS"),
+    "data": Kind("data set", "ayneh.data.sources:SOURCES"),
+    "callback": Kind("callback"),
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of one's own."""
+
+    kind: str
+    name: str
+    value: Any
+    arguments: Mapping[str, Any]
+    source: Source
+
+
+_own: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}  # kind -> name -> part
+_loading: list[Source] = []  # the file that is being loaded, if one is
+
+
+def add(kind: str, name: str, value: Any, **arguments: Any) -> Part:
+    """Add a part of your own, which settings can name then; a part of the same name is replaced.
+
+    Args:
+        kind: net, loss, penalty, prior, augmentation, optimiser, schedule, init, metric, finding, data or callback.
+        name: what settings call it: letters, digits and - _ + : (at most 100). A built-in part's name is refused.
+        value: the part: for a net the pair (Gen, Dis), for a loss an `ayneh.Loss`, and so on.
+        arguments: for a net ``gen_args`` and ``dis_args``, with which Gen and Dis are called.
+
+    Raises UserError for an unknown kind, a name that is not allowed or taken, or a value of another type.
+
+        >>> import ayneh
+        >>> ayneh.add("init", "small", lambda net: [p.data.mul_(0.1) for p in net.parameters()]).name
+        'small'
+    """
+    if kind not in KINDS:
+        raise unknown("kind of part", kind, KINDS)
+    if name in builtin(kind) or (kind, name) == ("penalty", "none"):
+        raise UserError(f"There is a built-in {KINDS[kind].words} called {name!r}: choose another name.")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise UserError(
+            f"The name of a {KINDS[kind].words} is {name!r}: it must be letters, digits and - _ + : (at most 100), and "
+            "begin with a letter or a digit."
+        )
+    if check := KINDS[kind].check:
+        found_in(check)(name, value, arguments)
+    part = Part(kind, name, value, arguments, _loading[-1] if _loading else source_of(value))
+    before = _own[kind].get(name)
+    if _loading and before and before.source.file != part.source.file:  # in a notebook a cell is run again
+        files = f"{before.source.file or before.source.module} and {part.source.file or part.source.module}"
+        raise UserError(f"{files} both add a {KINDS[kind].words} called {name!r}: rename one of them.")
+    _own[kind][name] = part
+    return part
+
+
+def table(kind: str, builtin: Mapping[str, T], made: Callable[[Part], T] | None = None) -> Mapping[str, T]:
+    """The built-in parts of a kind and those of one's own, by name.
+
+    made: what the table holds for a part of one's own (default: its value as it was given).
+    """
+    ours = _own[kind]
+    return {**builtin, **{name: made(part) if made else cast(T, part.value) for name, part in ours.items()}}
+
+
+def own(kind: str, name: str) -> Part | None:
+    """The part of one's own with this name; None if there is none."""
+    return _own[kind].get(name)
+
+
+def every() -> list[Part]:
+    """All parts of one's own, by kind and name."""
+    return [parts[name] for parts in _own.values() for name in sorted(parts)]
+
+
+def builtin(kind: str) -> Mapping[str, Any]:
+    """The table of the built-in parts of a kind."""
+    place = KINDS[kind].table
+    return found_in(place) if place else {}
+
+
+def found_in(place: str) -> Any:
+    """What "module:name" names, imported."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@contextmanager
+def from_source(source: Source) -> Iterator[None]:
+    """Within it, parts come from this source."""
+    _loading.append(source)
+    try:
+        yield
+    finally:
+        _loading.pop()
+
+
+def forget(parts: Iterable[Part]) -> None:
+    """Take parts out again."""
+    for part in parts:
+        if _own[part.kind].get(part.name) is part:
+            del _own[part.kind][part.name]
