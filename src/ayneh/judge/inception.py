@@ -29,10 +29,10 @@ class _Grey(Dataset[Tensor]):
 
 
 def inception_fid(real: Tensor, fake: Tensor, folder: Path) -> Score:
-    """FID of fakes against real images, uint8 (N, C, H, W), as Lucic et al. 2018 measured it; weights in ``folder``.
+    """FID of fakes against real images, uint8 (N, C, H, W); weights in ``folder``.
 
-    Their protocol is 10,000 fakes against the 10,000 test images, grey tiled to RGB, TensorFlow's
-    Inception. Raises UserError if torch-fidelity or its weights are missing.
+    The counts and greys are those of Lucic et al. 2018: 10,000 fakes against the 10,000 test images, grey tiled to RGB,
+    TensorFlow's Inception. Raises UserError if torch-fidelity or its weights are missing.
     """
     try:
         import torch_fidelity  # type: ignore[import-not-found,unused-ignore]
