@@ -117,18 +117,24 @@ class Rules:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """Adam, for both players."""
+    """How both players' weights move."""
 
+    name: str = "adam"
+    """adam, adamw (weight decay apart from the gradient), sgd or rmsprop."""
     lr: Annotated[float, Range(0, HUGE)] = 2e-4
     """Learning rate of both players."""
     lr_dis: Annotated[float | None, Range(0, HUGE)] = None
     """Learning rate of D (default: lr)."""
     beta1: Annotated[float, Range(0, 0.999999)] = 0.5
-    """Decay of the mean gradient."""
+    """adam, adamw: decay of the mean gradient."""
     beta2: Annotated[float, Range(0, 0.999999)] = 0.999
-    """Decay of the mean squared gradient."""
+    """adam, adamw, rmsprop (its alpha): decay of the mean squared gradient."""
     eps: Annotated[float, Range(0, HUGE)] = 1e-8
-    """Added to the root of the mean squared gradient."""
+    """adam, adamw, rmsprop: added to the root of the mean squared gradient."""
+    momentum: Annotated[float, Range(0, 0.999999)] = 0.0
+    """sgd, rmsprop: share of the last update that is added to the next one."""
+    weight_decay: Annotated[float, Range(0, HUGE)] = 0.0
+    """Weight decay: times the weights it is a part of the gradient; adamw: times lr it is taken off the weights."""
     decay_images: Annotated[int, Range(0, SPAN)] = 0
     """Images seen until both learning rates have fallen linearly to zero (0: they stay)."""
 

@@ -45,6 +45,8 @@ ANOTHER = {  # each shared field with another value than BASE has
     "optimizer.beta1": 0.0,
     "optimizer.beta2": 0.9,
     "optimizer.decay_images": 100,
+    "optimizer.momentum": 0.7,
+    "optimizer.weight_decay": 0.2,
 }
 TAKES = {  # priors that have these numbers; the normal prior has the others
     "prior.low": "uniform",
@@ -56,11 +58,12 @@ TAKES = {  # priors that have these numbers; the normal prior has the others
     "prior.p": "bernoulli",
     "prior.components": "mixture",
 }
+READS = {"optimizer.momentum": "sgd", "optimizer.weight_decay": "adamw"}  # optimisers that do; Adam reads the others
 
 
 def pair(leaf: str) -> list[Config]:
     """Two replicas that differ in this field."""
-    one = changed(BASE, {"prior.name": TAKES.get(leaf, "normal")}, "")
+    one = changed(BASE, {"prior.name": TAKES.get(leaf, "normal"), "optimizer.name": READS.get(leaf, "adam")}, "")
     return [one, changed(one, {leaf: ANOTHER[leaf]}, "")]
 
 

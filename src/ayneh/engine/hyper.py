@@ -60,6 +60,8 @@ HYPER = {
     "lr_dis": Number(("optimizer.lr_dis", "optimizer.lr"), fades="optimizer.decay_images"),
     "beta1": Number(("optimizer.beta1",)),
     "beta2": Number(("optimizer.beta2",)),
+    "momentum": Number(("optimizer.momentum",)),
+    "weight_decay": Number(("optimizer.weight_decay",)),
     "gamma": Number(("rules.gamma",)),
     "dropout": Number(("rules.dropout",)),
     "smooth": Number(("rules.label_smoothing",)),

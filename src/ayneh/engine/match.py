@@ -19,6 +19,7 @@ from ayneh.engine.replicas import Net, init_rows, tensor_in
 from ayneh.errors import UserError, pick
 from ayneh.game.losses import LOSSES
 from ayneh.game.nets import INITS, First, Spec, make_nets, pair_of
+from ayneh.game.optimiser import OPTIMISERS
 from ayneh.game.penalties import PENALTIES, Penalty
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
@@ -26,7 +27,6 @@ from ayneh.parts.registry import table
 
 ALIGNED = 64  # numbers: some of cuDNN's and cuBLAS's kernels take only weights at multiples of 16 bytes or more
 OTHERS = ("meter/", "vitals/")  # tensors of a checkpoint that are not of the state
-STATE = ("gen", "gen_m", "gen_v", "gen_t", "dis", "dis_m", "dis_v", "dis_t", "ema")
 
 
 def replicas_of(config: Config) -> list[Config]:
@@ -139,13 +139,17 @@ class Match:
             penalty=penalty_of(one),
             size=self.size,
             averages=any(c.rules.ema_halflife_images for c in replicas),
-            adam_eps=one.optimizer.eps,
+            optimiser=pick(table("optimiser", OPTIMISERS), one.optimizer.name, "optimiser"),
+            eps=one.optimizer.eps,
+            decays=any(c.optimizer.weight_decay for c in replicas),
             read=partial(self.dis, read=True) if reads else None,
         )
         if any(c.rules.label_smoothing for c in replicas) and not self.game.loss.smooths:
             raise UserError(f"The {one.rules.loss} loss has no labels to smooth; set --rules.label-smoothing 0.")
         for c in replicas if reads else ():
             _need_variance(c)
+        memory = [f"_{name}" for name in self.game.optimiser.init(torch.zeros(1, 1))]
+        self.state_keys = [*(f"{who}{end}" for who in ("gen", "dis") for end in ("", *memory, "_t")), "ema"]
         self.pixels = pixels.to(device)
         if device.type == "cpu":
             keep_freed_memory()
@@ -159,13 +163,14 @@ class Match:
         }
 
     def start(self) -> State:
-        """The state before the first step: weights by each replica's seed, Adam's moments zero."""
+        """The state before the first step: weights by each replica's seed, and the optimiser's first memory."""
         seeds = [c.seed for c in self.replicas]
         state: State = {}
         for who, net in (("gen", self.gen), ("dis", self.dis)):
             rows = init_rows(net, [derive(seed, FIXED, f"init {who}") for seed in seeds], self.init)
             theta = rows.to(self.device, self.dtype)
-            state |= {who: theta, f"{who}_m": torch.zeros_like(theta), f"{who}_v": torch.zeros_like(theta)}
+            memory = self.game.optimiser.init(theta)
+            state |= {who: theta, **{f"{who}_{name}": value for name, value in memory.items()}}
             state[f"{who}_t"] = torch.zeros_like(theta[:, :1])
         state["ema"] = state["gen"].clone()
         return state
@@ -189,7 +194,7 @@ class Match:
         """
         state: State = {}
         r = len(self.replicas)
-        for key in STATE:
+        for key in self.state_keys:
             net = self._net_of(key)
             value = net.pack(net.weights_in(named, key, r)) if net else tensor_in(named, key, (r, 1))
             state[key] = value.to(self.device, self.dtype)
@@ -201,8 +206,8 @@ class Match:
     def _has(self, name: str) -> bool:
         """Whether the state has a tensor of this name. A run in a stack may have a reader of z that it does not use."""
         key, _, weight = name.partition("/")
-        net = self._net_of(key) if key in STATE else None
-        return weight in net.shapes or weight.startswith("reader.") if net else name in STATE
+        net = self._net_of(key) if key in self.state_keys else None
+        return weight in net.shapes or weight.startswith("reader.") if net else name in self.state_keys
 
     def _net_of(self, key: str) -> Net | None:
         if key.endswith("_t"):

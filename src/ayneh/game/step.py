@@ -18,11 +18,11 @@ from ayneh.game.augment import augment
 from ayneh.game.frame import put, scale
 from ayneh.game.losses import Loss
 from ayneh.game.misread import misread
-from ayneh.game.optimiser import adam, average
+from ayneh.game.optimiser import OPTIMISERS, Optimiser, average
 from ayneh.game.penalties import Penalty
 
 Apply = Callable[[Tensor, Tensor], Tensor]  # (theta (R, P), input (R, B, ...)) -> output (R, B, ...)
-State = dict[str, Tensor]  # gen, dis and ema: (R, P); Adam's *_m, *_v: (R, P) and *_t: (R, 1)
+State = dict[str, Tensor]  # gen, dis, ema and what the optimiser remembers, *_m, *_v: (R, P); *_t: (R, 1)
 Draws = dict[str, Any]  # random numbers of one update, by name; what has none is left out of the game
 Hyper = dict[str, Tensor]  # (R, 1) each
 
@@ -37,7 +37,9 @@ class Game:
     size: int  # pixels a side of the images that G draws; real ones are padded with black to it
     penalty: Penalty | None = None
     averages: bool = True  # False: the moving average of G is G itself
-    adam_eps: float = 1e-8
+    optimiser: Optimiser = OPTIMISERS["adam"]
+    eps: float = 1e-8  # of the optimiser
+    decays: bool = False  # whether a replica has a weight decay
     read: Apply | None = None  # images -> (R, B, 1 + Z): the logit, then z as D reads it (None: D does not read z)
 
 
@@ -119,13 +121,14 @@ def logits_and_misread(game: Game, dis: Tensor, fake: Tensor, z: Tensor, hyper: 
 
 
 def descend(game: Game, state: State, who: str, theta: Tensor, loss: Tensor, hyper: Hyper) -> Tensor:
-    """One Adam update of ``who`` ("gen" or "dis") in ``state``; returns the norm of each replica's gradient, (R,)."""
+    """One update of ``who`` ("gen" or "dis") in ``state``; returns the norm of each replica's gradient, (R,)."""
     (grad,) = torch.autograd.grad(loss.sum(), theta)  # a replica's loss depends on its own row of theta alone
+    theta = theta.detach()
     t = state[f"{who}_t"] = state[f"{who}_t"] + 1
-    state[who], state[f"{who}_m"], state[f"{who}_v"] = adam(
-        theta.detach(), grad, state[f"{who}_m"], state[f"{who}_v"], t,
-        lr=hyper[f"lr_{who}"], beta1=hyper["beta1"], beta2=hyper["beta2"], eps=game.adam_eps,
-    )  # fmt: skip
+    memory = {name: state[f"{who}_{name}"] for name in game.optimiser.init(theta[:, :1])}
+    numbers = {**hyper, "lr": hyper[f"lr_{who}"], "eps": game.eps, "decays": game.decays}
+    state[who], memory = game.optimiser.update(theta, grad, memory, t, numbers)
+    state.update({f"{who}_{name}": value for name, value in memory.items()})
     return grad.norm(dim=1)
 
 
