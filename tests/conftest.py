@@ -276,3 +276,39 @@ def observe(folder: Path) -> dict:
         outcome = json.loads((folder / "outcome.json").read_text())
         found["outcome"] = {key: value for key, value in outcome.items() if key not in CLOCK}
     return found
+
+
+# -- notebooks -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """``notebook("cell", ...)``: the cells executed by a real kernel in the test's folder -> the saved notebook.
+
+    Of each cell, ``saved(cell)`` has what is written into the file: its outputs as JSON.
+    """
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    import nbformat
+
+    for name in ("JPY_PARENT_PID", "FORCE_COLOR", "CLICOLOR_FORCE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+
+    def execute(*cells: str, allow_errors: bool = False):
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        resources = {"metadata": {"path": str(tmp_path)}}
+        client = nbclient.NotebookClient(book, timeout=240, allow_errors=allow_errors, resources=resources)
+        done = client.execute()
+        nbformat.validate(done)
+        return done
+
+    return execute
+
+
+@pytest.fixture
+def saved():
+    """``saved(cell)``: the outputs of an executed cell as its notebook's file holds them."""
+    return lambda cell: json.dumps(cell.outputs, indent=1, ensure_ascii=False)

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from ayneh.errors import UserError
 from ayneh.files.reading import json_in, typed
 from ayneh.files.whole import size_of
+from ayneh.terminal.notebook import in_cell
 
 # What ``fetch`` raises. A server's odd headers reach requests as ValueError and http.client's own errors.
 FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, ValueError)
@@ -120,6 +121,6 @@ def _note(part: Path) -> Path:
 
 def _progress() -> Progress:
     """A bar on stderr, shown to a terminal only."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, force_jupyter=False)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)
+    return Progress(*columns, console=console, disable=not console.is_terminal or in_cell())

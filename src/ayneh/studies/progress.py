@@ -9,7 +9,8 @@ from rich.live import Live
 
 from ayneh.record.standing import Standing
 from ayneh.studies.ledger import Ledger, group_names
-from ayneh.terminal.progress import Terminal
+from ayneh.terminal import notebook
+from ayneh.terminal.progress import Terminal, drawn, page
 from ayneh.terminal.screen import Rows
 
 
@@ -70,12 +71,14 @@ def table_of(ledger: Ledger, workers: int, played: bool = True) -> Rows:
 
 
 class LiveTable:
-    """The table, kept up to date in a terminal; elsewhere a line for every tenth of the runs."""
+    """The table, kept up to date in a terminal or a notebook; elsewhere a line for every tenth of the runs."""
 
     def __init__(self, ledger: Ledger, workers: int, terminal: Terminal) -> None:
         self.ledger, self.workers, self.terminal, self.tenths = ledger, workers, terminal, 0
-        live = terminal.console.is_terminal and not terminal.quiet
-        self.live = Live(console=terminal.console, auto_refresh=False, transient=True) if live else None
+        self.live = Live(console=terminal.console, auto_refresh=False, transient=True) if terminal.rewrites else None
+        kernel = notebook.in_kernel() and not terminal.quiet
+        self.rewritten = notebook.Rewritten(self._drawn) if kernel else None
+        self.over = False
 
     def __enter__(self) -> LiveTable:
         if self.live:
@@ -83,16 +86,30 @@ class LiveTable:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.over = True
         if self.live:
             self.live.stop()
+        if self.rewritten:
+            self.rewritten.show(now=True)
 
     def show(self) -> None:
         """Read the folder, and print how far the study is."""
         if self.live:
             self.live.update(table_of(self.ledger, self.workers), refresh=True)
-            return
-        runs = len(self.ledger.runs)
-        done = runs - len(self.ledger.unfinished())
-        if done * 10 // runs > self.tenths:
-            self.tenths = done * 10 // runs
-            self.terminal.say(f"{done} of {runs} runs done")
+        elif self.rewritten:
+            self.rewritten.show()
+        elif (tenths := self._done() * 10 // len(self.ledger.runs)) > self.tenths:
+            self.tenths = tenths
+            self.terminal.say(self._words())
+
+    def _done(self) -> int:
+        return len(self.ledger.runs) - len(self.ledger.unfinished())
+
+    def _words(self) -> str:
+        return f"{self._done()} of {len(self.ledger.runs)} runs done"
+
+    def _drawn(self) -> str:
+        """The table as text; at the end one line, which the notebook keeps."""
+        if self.over:
+            return self._words()
+        return drawn(table_of(self.ledger, self.workers), page())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import IO, Any, cast
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ayneh.terminal import notebook
 from ayneh.terminal.text import plain
 
 HUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has none
@@ -30,7 +33,7 @@ class Interrupt:
     """Catches the first Ctrl-C, SIGTERM or SIGHUP, so that work stops between two steps.
 
     The same signal for the second time stops at once, but for SIGHUP: of a closed terminal the shell and the system
-    send one each. A SIGHUP that `nohup` has switched off stays off.
+    send one each. A SIGHUP that `nohup` has switched off stays off. Outside of the main thread none is caught.
     """
 
     def __init__(self) -> None:
@@ -42,7 +45,7 @@ class Interrupt:
         return bool(self._caught)
 
     def __enter__(self) -> Interrupt:
-        for number in ENDS:
+        for number in ENDS if threading.current_thread() is threading.main_thread() else ():
             if number == HUP and signal.getsignal(number) == signal.SIG_IGN:
                 continue
             self._before[number] = signal.signal(number, self._catch)
@@ -58,23 +61,38 @@ class Interrupt:
         self._caught.add(number)
         if number != HUP:
             with suppress(OSError, RuntimeError):  # the terminal is gone, or was being written to
-                print("\nStopping after this step, and saving; press Ctrl-C again to stop at once.", file=sys.stderr)
+                again = "interrupt again" if notebook.in_kernel() else "press Ctrl-C again"
+                print(f"\nStopping after this step, and saving; {again} to stop at once.", file=sys.stderr)
 
 
 @contextmanager
 def sheltered() -> Iterator[None]:
     """Processes started inside do not receive Ctrl-C, SIGTERM and SIGHUP; those that arrive meanwhile come afterwards.
 
-    For workers, whose parent stops and saves: a closed terminal sends SIGHUP to all of them.
+    For workers, whose parent stops and saves: a closed terminal sends SIGHUP to all of them. Nor do they run the user's
+    script, which would start workers of its own where it lacks `if __name__ == "__main__"`.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    with _without_script():
+        if not hasattr(signal, "pthread_sigmask"):  # Windows
+            yield
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_script() -> Iterator[None]:
+    """Meanwhile multiprocessing does not find the main module, which it would import in a spawned process."""
+    main = vars(sys.modules["__main__"])
+    hidden = {name: main[name] for name in ("__spec__", "__file__") if main.get(name) is not None}
+    main.update(dict.fromkeys(hidden))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        main.update(hidden)
 
 
 class Stderr:
@@ -106,28 +124,57 @@ class Terminal:
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.console = Console(file=cast(IO[str], Stderr()), quiet=quiet, highlight=False)
+        self.console = Console(file=cast(IO[str], Stderr()), quiet=quiet, highlight=False, force_jupyter=False)
+        saved = notebook.in_kernel() or notebook.in_cell()  # where rich takes a pipe for a terminal
+        self.rewrites = self.console.is_terminal and not quiet and not saved
 
     def say(self, words: str) -> None:
         """Print a line to stderr."""
         self.console.print(plain(words), soft_wrap=True, markup=False, emoji=False)
 
+    def say_often(self, words: str, epoch: int, epochs: int, lines: int = 1) -> None:
+        """`say`, of one of ``lines`` lines that come after every epoch: few of them where a notebook saves them."""
+        if notebook.in_kernel():  # where the progress has the same numbers
+            return
+        if not notebook.in_cell() or notebook.is_due(epoch, epochs, lines):
+            self.say(words)
+
     @contextmanager
     def bar(self, total_steps: int, done_steps: int) -> Iterator[Callable[..., None]]:
-        """A progress bar in a terminal; nothing elsewhere, where a line for each epoch shows the progress.
+        """A progress bar in a terminal, and a line in a notebook; elsewhere a line for each epoch shows the progress.
 
         Yields ``move(step, **fields)`` with the fields that the bar shows: epoch, images_per_s, loss_d, loss_g, best.
         """
-        columns = fitting(self.console.width, total_steps)
-        terminal = self.console.is_terminal and not self.quiet
+        kernel = notebook.in_kernel() and not self.quiet
+        console = page() if kernel else self.console
+        columns = fitting(console.width, total_steps)
         fields: dict[str, Any] = {"epoch": "-", "images_per_s": 0.0, "loss_d": 0.0, "loss_g": 0.0, "best": ""}
-        with Progress(*columns, console=self.console, disable=not terminal, transient=True) as progress:
+        with Progress(*columns, console=console, disable=not self.rewrites, transient=True) as progress:
             task = progress.add_task("train", total=total_steps, completed=done_steps, **fields)
+            line = notebook.Rewritten(lambda: drawn(progress.get_renderable(), console)) if kernel else None
 
             def move(step: int, **fields: Any) -> None:
                 progress.update(task, completed=step, **fields)
+                if line:
+                    line.show()
 
-            yield move
+            try:
+                yield move
+            finally:
+                if line:
+                    line.show(now=True)
+
+
+def page() -> Console:
+    """A console for what a notebook shows as text."""
+    return Console(file=io.StringIO(), width=notebook.PAGE, force_terminal=False, force_jupyter=False)
+
+
+def drawn(what: RenderableType, console: Console) -> str:
+    """What rich prints, as text."""
+    with console.capture() as text:
+        console.print(what)
+    return text.get().rstrip()
 
 
 def fitting(width: int, total_steps: int) -> list[ProgressColumn]:

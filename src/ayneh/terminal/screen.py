@@ -20,7 +20,7 @@ Cell = str | Text
 
 def console() -> Console:
     """A console on stdout that takes words as they are: no markup, no emoji, no colours of its own."""
-    return Console(highlight=False, markup=False, emoji=False)
+    return Console(highlight=False, markup=False, emoji=False, force_jupyter=False)
 
 
 def say(words: object, whole: bool = False) -> None:

@@ -167,6 +167,7 @@ class Fit:
             self.rescues, self._scorer(step), None, self.terminal.say, self.origin,
             checkpoint.line if checkpoint else None,
         )  # fmt: skip
+        self.journal.say_often = self.terminal.say_often
         if self.config.keep.tensorboard:
             self.journal.board = Board(self.record.events_folder, step - bool(self.journal.unfinished))
         self.play = Play(

@@ -106,6 +106,7 @@ class Journal:
         """
         self.record, self.config, self.rows, self.habits = record, config, rows, habits
         self.steps_per_epoch, self.scorer, self.board, self.say = steps_per_epoch, scorer, board, say
+        self.say_often: Callable[..., None] = lambda words, *often: say(words)  # (words, epoch, epochs, lines an epoch)
         self.origin = origin
         self.fallen: Diverged | None = None
         self.images_given_up = sum(rescue.images for rescue in rescues)
@@ -169,7 +170,7 @@ class Journal:
         again, step, epoch = self.unfinished is not None, now.moment.step, now.moment.epoch
         for replica in range(len(self.rows)) if not again else ():
             seed = f"seed {self.config.seed + replica}      " if self.config.seeds > 1 else ""
-            self.say(seed + self._caption(replica))
+            self.say_often(seed + self._caption(replica), epoch, self.config.epochs, len(self.rows))
         for replica in range(len(self.rows)) if self.habits.pictured(epoch) else ():
             if not (again and self.record.sample_path(epoch, replica, len(self.rows)).exists()):
                 self._picture(now, replica)
