@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,3 +20,10 @@ def load(folder: str | Path) -> Model:
     from ayneh.loading.model import load
 
     return load(folder)
+
+
+def add(kind: str, name: str, value: Any, **arguments: Any) -> None:
+    """Add a part of your own: see `ayneh.parts.registry.add`."""
+    from ayneh.parts.registry import add
+
+    add(kind, name, value, **arguments)

@@ -37,8 +37,11 @@ VERBS = {  # verb -> (module in jobs, function, what it does)
     "export": ("export", "export", "a run's nets as ONNX or weights, checked, with a model card"),
     "show": ("show", "show", "a run in the terminal: last losses, speed, where the pictures are"),
     "presets": ("show", "presets", "the presets, and what each shows"),
+    "parts": ("parts", "parts", "every net, loss, metric and other part, and where it comes from"),
 }
 
+PARTS = "--parts FILE"  # of every verb: taken out before the verb's own flags are read
+OF_PARTS = "parts of your own: a .py file or a module that calls ayneh.add; may be given several times (docs/parts.md)"
 DEFAULT = "digits"  # preset
 LONGEST = 1500  # letters of an error's sentence
 OFTEN = (  # settings that are changed most often, in the help of `train`
@@ -54,12 +57,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     args = list(sys.argv[1:] if argv is None else argv)
     prepare()
+    asked = args
     try:
+        args, parts = without_parts(args)
         if not args or args[0] in ("-h", "--help"):
             print(overview())
         elif args[0] == "--version":
             print(f"ayneh {__version__}")
         else:
+            for spec in parts:
+                load_parts(spec)
             run(args[0], args[1:])
         sys.stdout.flush()
     except BrokenPipeError:  # who read the output has left
@@ -70,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get("AYNEH_DEBUG"):
             traceback.print_exc()
-        sys.exit(_say(sentence_of(error, args)))
+        sys.exit(_say(sentence_of(error, asked)))
 
 
 def sentence_of(error: Exception, args: Sequence[str]) -> UserError | Stopped:
@@ -113,7 +120,32 @@ def overview() -> str:
     """What `ayneh --help` prints."""
     verbs = "\n".join(f"  {verb:10}{what}" for verb, (_, _, what) in VERBS.items())
     title = f"ayneh {__version__}: a laboratory for GANs on small images"
-    return f"{title}\n\n{verbs}\n\n`ayneh VERB --help` shows every flag with its unit and default."
+    parts = "\n".join(textwrap.wrap(f"{PARTS}, with any verb: {OF_PARTS}.", 100))
+    return f"{title}\n\n{verbs}\n\n{parts}\n`ayneh VERB --help` shows every flag with its unit and default."
+
+
+def without_parts(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The arguments without ``--parts X`` and ``--parts=X``, and what these name. UserError for a flag without X."""
+    rest: list[str] = []
+    parts: list[str] = []
+    words = iter(args)
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if flag != "--parts":
+            rest.append(word)
+            continue
+        value = value if equals else next(words, "")
+        if not value or value.startswith("-"):
+            raise UserError("--parts needs a file or a module: --parts my_parts.py.")
+        parts.append(value)
+    return rest, parts
+
+
+def load_parts(spec: str) -> None:
+    """Load a file or a module with parts of the user's own."""
+    from ayneh.parts.loading import load
+
+    load(spec)
 
 
 def run(verb: str, args: list[str]) -> None:
@@ -133,7 +165,8 @@ def run(verb: str, args: list[str]) -> None:
         config = preset(name).config
         description = f"{inspect.getdoc(function)}".partition("\n")[0] + first_screen(name, config)
         function, prog = partial(function, config=config), f"{prog} {name}"
-    tyro.cli(function, args=args, prog=prog, description=description)
+    description = description or f"{inspect.getdoc(function)}".partition("\n\nArgs:")[0]
+    tyro.cli(function, args=args, prog=prog, description=f"{description}\n\n{PARTS}: {OF_PARTS}.")
 
 
 def first_screen(name: str, config: Config) -> str:

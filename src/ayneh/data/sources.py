@@ -122,7 +122,7 @@ def load(
             "alone have a range to choose: leave it out."
         )
     sources = table("data", SOURCES)
-    if name in sources:
+    if not path and name in sources:
         if test is not None:
             raise UserError(f"{flag}test is {test}, but {name} has test images of its own: leave it out.")
         images = sources[name](split)

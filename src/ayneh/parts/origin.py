@@ -18,7 +18,7 @@ LIBRARIES = frozenset({"ayneh", "torch", "torchvision", "numpy", "scipy", "sklea
 UNNAMED = ("__main__", "__mp_main__")  # a script, a notebook, the console
 
 
-@dataclass(frozen=True)
+@dataclass
 class Source:
     """Where a part comes from."""
 
@@ -30,13 +30,28 @@ class Source:
     """The source, or what takes its place."""
     readable: bool = True
     """Whether `text` is source; else it stands for code whose source is not to be had."""
-    neighbours: dict[str, str] = field(default_factory=dict)
-    """Name of a file beside it that it imported -> SHA-256."""
+    named: bool = False
+    """Whether the user named this file or module as one with parts, or its package did."""
+    package: str = ""
+    """ "lab 1.2", if an installed package has named it as one with parts."""
+    neighbours: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Module that the file imported from its own folder -> (its file there, its source)."""
 
     @property
     def sha256(self) -> str:
         """Of the text, with line ends as on Unix: the same file has one hash on every system."""
         return sha256_of(self.text)
+
+
+def joined(*sources: Source) -> Source:
+    """One source of several; its module and file are those of the first."""
+    one, *others = [each for i, each in enumerate(sources) if each not in sources[:i]]
+    if not others:
+        return one
+    texts = [one.text, *(other.text for other in others)]
+    neighbours = {name: file for each in sources for name, file in each.neighbours.items()}
+    readable = all(each.readable for each in sources)
+    return Source(one.module, one.file, "\n\n".join(texts), readable, one.named, one.package, neighbours)
 
 
 def sha256_of(text: str) -> str:
@@ -61,14 +76,10 @@ def source_of(value: Any) -> Source:
 
     A module with a file counts as a whole, since a function of it may call others.
     """
-    sources = {(one.module, one.text): one for one in map(_of_code, _codes(value, set()))}
-    first = next(iter(sources.values()), None)
-    if first is None:  # an object of a library that holds none of the user's code, e.g. nn.Sequential(...)
+    sources = [_of_code(code) for code in _codes(value, set())]
+    if not sources:  # an object of a library that holds none of the user's code, e.g. nn.Sequential(...)
         return Source(type(value).__module__, None, _words(value), readable=False)
-    if len(sources) == 1:
-        return first
-    texts = "\n\n".join(one.text for one in sources.values())
-    return Source(first.module, first.file, texts, all(one.readable for one in sources.values()))
+    return joined(*sources)
 
 
 def _codes(value: Any, seen: set[int]) -> Iterator[type | FunctionType]:

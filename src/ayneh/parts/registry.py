@@ -85,15 +85,40 @@ def add(kind: str, name: str, value: Any, **arguments: Any) -> Part:
             f"The name of a {KINDS[kind].words} is {name!r}: it must be letters, digits and - _ + : (at most 100), and "
             "begin with a letter or a digit."
         )
+    if kind == "data" and ":" in name:
+        raise UserError(f"The name of a data set is {name!r}: it must have no colon, which is for folder:PATH.")
     if check := KINDS[kind].check:
         found_in(check)(name, value, arguments)
     part = Part(kind, name, value, arguments, _loading[-1] if _loading else source_of(value))
     before = _own[kind].get(name)
-    if _loading and before and before.source.file != part.source.file:  # in a notebook a cell is run again
+    if _loading and before and before.source.module != part.source.module:  # in a notebook a cell is run again
         files = f"{before.source.file or before.source.module} and {part.source.file or part.source.module}"
-        raise UserError(f"{files} both add a {KINDS[kind].words} called {name!r}: rename one of them.")
+        raise UserError(f"{files} both add {article(kind)} called {name!r}: rename one of them.")
     _own[kind][name] = part
     return part
+
+
+class Table(Mapping[str, T]):
+    """The built-in parts of a kind and those of one's own. A name that neither has is looked for in packages."""
+
+    def __init__(self, kind: str, builtin: Mapping[str, T], made: Callable[[Part], T] | None) -> None:
+        self.kind, self.builtin, self.made = kind, builtin, made
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.builtin or (isinstance(name, str) and own(self.kind, name) is not None)
+
+    def __getitem__(self, name: str) -> T:
+        if name in self.builtin:
+            return self.builtin[name]
+        if part := own(self.kind, name):
+            return self.made(part) if self.made else cast(T, part.value)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.builtin, *_own[self.kind]])
+
+    def __len__(self) -> int:
+        return len(self.builtin) + len(_own[self.kind])
 
 
 def table(kind: str, builtin: Mapping[str, T], made: Callable[[Part], T] | None = None) -> Mapping[str, T]:
@@ -101,12 +126,15 @@ def table(kind: str, builtin: Mapping[str, T], made: Callable[[Part], T] | None 
 
     made: what the table holds for a part of one's own (default: its value as it was given).
     """
-    ours = _own[kind]
-    return {**builtin, **{name: made(part) if made else cast(T, part.value) for name, part in ours.items()}}
+    return Table(kind, builtin, made)
 
 
 def own(kind: str, name: str) -> Part | None:
-    """The part of one's own with this name; None if there is none."""
+    """The part of one's own with this name, which may be an installed package's; None if there is none."""
+    if name not in _own[kind] and not _loading:
+        from ayneh.parts.packages import load_packages
+
+        load_packages()
     return _own[kind].get(name)
 
 
@@ -119,6 +147,12 @@ def builtin(kind: str) -> Mapping[str, Any]:
     """The table of the built-in parts of a kind."""
     place = KINDS[kind].table
     return found_in(place) if place else {}
+
+
+def article(kind: str) -> str:
+    """ "a loss", "an optimiser"."""
+    words = KINDS[kind].words
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
 def found_in(place: str) -> Any:
