@@ -64,10 +64,10 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
 
     from ayneh.config import Net
     from ayneh.engine.inline import Inline
-    from ayneh.jobs import train
     from ayneh.presets import PRESETS
     from ayneh.record.record import RESCUES, Record
     from ayneh.terminal.progress import Terminal
+    from ayneh.training import begin
     from ayneh.training.fit import fit
     from ayneh.training.scorer import Scorer
 
@@ -79,7 +79,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
         base, epochs=EPOCHS, seed=seed, rescue=rescue, net=Net(net, width=NETS[net]), keep=keep, device="cpu"
     )
     harm, advance, left = HARMS[name], Inline.advance, HARMS[name].steps
-    match, _ = train.lay_out(config, "cpu", 1)
+    match, _ = begin.lay_out(config, "cpu", 1)
     start, pixels = HARMED_EPOCH * match.steps_per_epoch, match.pixels
 
     def harmed(stack: Inline, n: int) -> Any:

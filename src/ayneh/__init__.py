@@ -1,29 +1,87 @@
-"""ayneh (آینه, Persian for mirror): a laboratory for GANs on small images."""
+"""ayneh (آینه, Persian for mirror): a laboratory for GANs on small images.
+
+Train, from a preset or with settings of your own::
+
+    import ayneh
+
+    images = ayneh.images("digits", resize=16)  # or a folder, a file, an array, a tensor, a data set of PyTorch
+    config = ayneh.preset("fast").changed({"epochs": 5, "rules.loss": "hinge"})
+    run = ayneh.train(config, images, out="runs/mine")
+
+Look at a run, of Python or of the command line, finished or in training::
+
+    run = ayneh.open("runs/mine")
+    run.metrics["loss_d"]              # an array; run.metrics.frame() is a pandas DataFrame
+    run.picture(); run.animation(); run.curves()
+    run.sample(64, seed=1)             # uint8 (64, C, S, S)
+    run.evaluate()["fd"]               # Score(value=..., low=..., high=..., floor=..., protocol=...)
+    run.findings; run.diagnose().show()
+    gen, dis = run.at(epoch=4).nets()  # plain modules of PyTorch
+
+Play in your own loop, where nothing is written::
+
+    for moment in ayneh.play(config, images):
+        ...
+
+Bad input raises `UserError`, work that was cut short `Stopped`; each is one sentence that says what to do. Images are
+uint8 (N, C, H, W); epochs and replicas are counted from 0. Nothing here imports torch before it is needed.
+"""
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
+from ayneh.version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from ayneh.api.checkpoint import Checkpoint as Checkpoint
+    from ayneh.api.images import Images as Images
+    from ayneh.api.images import images as images
+    from ayneh.api.play import Moment as Moment
+    from ayneh.api.play import play as play
+    from ayneh.api.presets import preset as preset
+    from ayneh.api.run import Run as Run
+    from ayneh.api.run import open as open
+    from ayneh.api.scores import Score as Score
+    from ayneh.api.train import train as train
+    from ayneh.config import Config as Config
+    from ayneh.errors import Stopped as Stopped
+    from ayneh.errors import UserError as UserError
+    from ayneh.loading.model import load as load
+    from ayneh.parts.registry import add as add
 
-    from ayneh.loading.model import Model
+_AT = {  # name -> the module that has it, imported when the name is first used
+    "train": "ayneh.api.train",
+    "open": "ayneh.api.run",
+    "images": "ayneh.api.images",
+    "preset": "ayneh.api.presets",
+    "play": "ayneh.api.play",
+    "add": "ayneh.parts.registry",
+    "load": "ayneh.loading.model",
+    "Config": "ayneh.config",
+    "Run": "ayneh.api.run",
+    "Images": "ayneh.api.images",
+    "Checkpoint": "ayneh.api.checkpoint",
+    "Moment": "ayneh.api.play",
+    "Score": "ayneh.api.scores",
+    "UserError": "ayneh.errors",
+    "Stopped": "ayneh.errors",
+}
 
-__version__ = "0.1.0"
+__all__ = [  # noqa: RUF022 - in the order of use
+    "train", "open", "images", "preset", "play", "add", "load",
+    "Config", "Run", "Images", "Checkpoint", "Moment", "Score", "UserError", "Stopped",
+]  # fmt: skip
 
 
-def load(folder: str | Path) -> Model:
-    """The model in a folder that `ayneh export --to onnx` wrote; needs numpy, scipy and onnxruntime, no torch.
-
-    ``images = model.generate(model.sample_z(16, seed=0))`` are uint8 (16, C, H, W). Raises UserError if there is none.
-    """
-    from ayneh.loading.model import load
-
-    return load(folder)
+def __getattr__(name: str) -> Any:
+    if name not in _AT:
+        raise AttributeError(f"module 'ayneh' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(importlib.import_module(_AT[name]), name)
+    globals()[name] = value
+    return value
 
 
-def add(kind: str, name: str, value: Any, **arguments: Any) -> None:
-    """Add a part of your own: see `ayneh.parts.registry.add`."""
-    from ayneh.parts.registry import add
-
-    add(kind, name, value, **arguments)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ayneh import __version__
 from ayneh.errors import Stopped, UserError, of_memory, of_system, unknown
 from ayneh.terminal.text import plain, prepare
+from ayneh.version import __version__
 
 if TYPE_CHECKING:  # `ayneh --help` takes 0.04 s: each verb is imported when it is called
     from ayneh.config import Config

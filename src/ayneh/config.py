@@ -206,6 +206,22 @@ class Config:
         if self.rescue and not self.keep.vitals_steps:
             raise UserError("--rescue acts on the doctor's findings, and --keep.vitals-steps is 0: leave it at 50.")
 
+    def changed(self, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> Config:
+        """The same with some settings changed: by dotted names, or by fields, whose rooms take dictionaries.
+
+        Raises UserError for an unknown name, with the nearest one, and for a value out of range.
+
+        >>> config = Config().changed({"epochs": 5, "rules.loss": "hinge"})
+        >>> config == Config().changed(epochs=5, rules={"loss": "hinge"})
+        True
+        >>> config.epochs, config.rules.loss
+        (5, 'hinge')
+        """
+        named = dict(changes or {})
+        for name, value in fields.items():
+            named |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {name: value}
+        return changed(self, named, "The settings")
+
     def without_folders(self) -> Config:
         """The same without the folders above the user's data, which are private."""
         return replace(self, data=self.data.without_folders())

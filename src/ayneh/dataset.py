@@ -11,6 +11,7 @@ from ayneh.bounds import HUGE, MANY, Range
 from ayneh.errors import UserError
 
 FILES = ("npz", "file")  # "npz:PATH" is the earlier name of "file:PATH"; the file's suffix says what it is
+MEMORY = "memory"  # "memory:NAME" are images that a Python program holds (data/held.py)
 MOST_SIDE = 4096  # pixels
 KINDS = ("folder", *FILES)
 
@@ -59,11 +60,16 @@ class Data:
         return replace(self, name=name, test=self.test if test is None else os.path.abspath(test))
 
     def at(self, path: Path) -> Data:
-        """The same images at another path. Raises UserError for a named data set, and where nothing is."""
+        """The same images at another path. Raises UserError for a named data set, and where nothing is.
+
+        Images that were given from Python may have been saved into a file or folder since.
+        """
         kind, before = self.name.partition(":")[0], self.path()
         named, _, rest = str(path).partition(":")
         path = Path(rest) if named in KINDS and rest and not path.exists() else path  # "folder:PATH" is meant as PATH
-        if before is None:
+        if kind == MEMORY:
+            kind = "folder" if path.expanduser().is_dir() else "file"
+        elif before is None:
             raise UserError(f"--data is {path}, but the run was trained on {self.name}, which has no path.")
         if not path.expanduser().exists():
             raise UserError(f"--data is {path}, and there is no such file or folder.")

@@ -50,6 +50,14 @@ class Stopped(RuntimeError):
     """The work ended early for a reason that is not bad input; what was saved stays. Exit status 1."""
 
 
+class Interrupted(Stopped):
+    """A person or the system interrupted the work. ``where``: how far it was; then what goes on with it."""
+
+    def __init__(self, where: str, advice: str) -> None:
+        super().__init__(f"{where}: {advice}")
+        self.where = where
+
+
 def brief(error: BaseException) -> str:
     """The first line of what another library says of an error."""
     lines = str(error).strip().splitlines()
@@ -116,3 +124,19 @@ def of_memory(error: BaseException) -> Stopped | None:
     if isinstance(error, MemoryError) or "out of memory" in lower or "allocate memory" in lower:
         return Stopped(MEMORY.format(error=words or "no number is given"))
     return None
+
+
+@contextmanager
+def in_a_sentence() -> Iterator[None]:
+    """Around work that Python code asks for, or its decorator: errors of the system and of memory become sentences.
+
+    UserError and Stopped pass; an error that is not foreseen passes with its traceback.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise of_system(error) from error
+    except (MemoryError, RuntimeError) as error:
+        if found := None if isinstance(error, Stopped) else of_memory(error):
+            raise found from error
+        raise

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ayneh.config import Data
+from ayneh.dataset import MEMORY
 from ayneh.errors import UserError, typed_as
 from ayneh.files.whole import cache_folder
 from ayneh.record.head import Origin
@@ -41,6 +42,12 @@ def read_images(
     from ayneh.data.sources import load
 
     path = data.path()
+    if run and not is_here(data):
+        raise UserError(
+            f"{run} was trained on images that were given from Python ({data.name}), and no file holds them: save them "
+            f'there by `images.save("images.npz")`, then `ayneh resume {typed_as(run)} --data images.npz` finds them; '
+            "or go on in Python by `run.resume(images=images)`."
+        )
     if run and path and not path.exists():
         lost, advice = f"{run} was trained on {data.name}, which does not exist", "put the images back"
         if not path.is_absolute():  # as earlier versions wrote it
@@ -68,6 +75,21 @@ def read_images(
     )
     say(images.understood)
     return images
+
+
+def is_here(data: Data) -> bool:
+    """Whether images that were given from Python are held by this process; True of all others."""
+    from ayneh.data.held import held
+
+    return not data.name.startswith(f"{MEMORY}:") or held(data.name) is not None
+
+
+def about(data: Data) -> dict[str, str] | None:
+    """What config.json notes of images that were given from Python; None of others, which can be read again."""
+    if not data.name.startswith(f"{MEMORY}:"):
+        return None
+    images = read_images(data)
+    return {"fingerprint": images.fingerprint, "understood": images.understood}
 
 
 def origin_of(data: Data, images: Images) -> Origin:
@@ -130,6 +152,8 @@ def has_judge(data: Data, run: Path, fingerprint: str) -> bool:
 
 def training_command(data: Data, run: Path | None = None) -> str:
     """The command that trains the judge of these data. run: a run on them, if its folder is there."""
+    if data.name.startswith(f"{MEMORY}:"):
+        return "images.train_judge()"
     if run is not None and run.is_dir():
         return f"ayneh judge train {typed_as(run)}"
     words = ["ayneh", "judge", "train", "--data", data.name]

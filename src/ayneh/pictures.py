@@ -138,6 +138,12 @@ def save_animation(path: Path, frames: Sequence[Tensor], milliseconds: int) -> N
         raise UserError(f"An animation is a .gif or a .webp file, not {path}.")
     if not frames:
         raise UserError(f"The animation {path} has no frames: it needs at least one picture.")
+    with atomically(path) as file:
+        file.write(animated(frames, milliseconds, form))
+
+
+def animated(frames: Sequence[Tensor], milliseconds: int, form: str = "GIF") -> bytes:
+    """That animation as the bytes of a GIF or WEBP file; at least one frame."""
     height, width = (max(frame.shape[axis] for frame in frames) for axis in (0, 1))
     pages = [
         functional.pad(frame, (0, 0, 0, width - frame.shape[1], 0, height - frame.shape[0]), value=GREY_OF_GAPS)
@@ -145,8 +151,9 @@ def save_animation(path: Path, frames: Sequence[Tensor], milliseconds: int) -> N
     ]
     first, *others = [_to_pil(page) for page in pages]
     options: dict[str, Any] = {"append_images": others, "duration": milliseconds, "loop": 0}
-    with atomically(path) as file:
-        first.save(file, form, save_all=True, **options, **({"lossless": True} if form == "WEBP" else {}))
+    out = io.BytesIO()
+    first.save(out, form, save_all=True, **options, **({"lossless": True} if form == "WEBP" else {}))
+    return out.getvalue()
 
 
 def save_images(path: Path, images: Tensor) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ayneh.alike import as_the_data
 from ayneh.config import Data
@@ -15,6 +15,7 @@ from ayneh.errors import UserError
 from ayneh.evaluation import Say, judge_of, origin_of, read_images, silent, training_command
 from ayneh.files.whole import cache_folder
 from ayneh.record.record import Record
+from ayneh.version import __version__
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor
@@ -67,6 +68,27 @@ def evaluate(
         report = _judged(judge, judge.unframed(torch.cat(list(draw(0, total)))), inception, say)
         report = _advised(replace(report, notes=_changed(checkpoint, judge)), data)
     return replace(report, run=str(record.folder), step=checkpoint.step, replica=replica)
+
+
+def evaluated(
+    record: Record,
+    epoch: int | None = None,
+    replica: int = 0,
+    n: int | None = None,
+    inception: bool = False,
+    judges: Judges | None = None,
+    say: Say = silent,
+    moved: str | None = None,
+) -> Report:
+    """The report of `evaluate`, written into the run folder as evaluation.json."""
+    report = evaluate(record, epoch, replica, n, inception, judges, say, moved)
+    record.write_report("evaluation", plain(report), epoch, replica)
+    return report
+
+
+def plain(report: Report) -> dict[str, Any]:
+    """A report as JSON has it, with this version's number."""
+    return {"ayneh": __version__} | report.as_dict()
 
 
 def _found_again(checkpoint: Checkpoint, moved: str) -> Data:

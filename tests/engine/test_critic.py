@@ -51,7 +51,7 @@ def test_the_weights_are_those_of_the_replica(tiny_run):
 
 
 def test_the_untrained_control_is_the_d_that_the_run_started_with(tiny_run):
-    from ayneh.jobs.train import lay_out
+    from ayneh.training.begin import lay_out
 
     checkpoint = Record.open(tiny_run).checkpoints.at_epoch(None)
     match, _ = lay_out(checkpoint.config, "cpu")

@@ -10,10 +10,10 @@ import pytest
 
 from ayneh.config import Config
 from ayneh.errors import Stopped
-from ayneh.jobs import train as job
 from ayneh.record import aside
 from ayneh.record.beginning import begun
 from ayneh.record.record import Record
+from ayneh.training import begin as job
 from ayneh.training import fit
 
 

@@ -137,12 +137,17 @@ def _stamp(file: Path) -> tuple[Path, int, int]:
 
 
 def _whole(how: Reading) -> Whole:
-    path, share = how.path, how.share
-    raw = read(path, how.size, how.background, how.flag)
+    raw = read(how.path, how.size, how.background, how.flag)
     if how.test is not None:
         raw = raw.with_test(read(how.test, how.size, how.background, how.flag), how.test)
-    elif share is not None and raw.test_names:
-        raise UserError(f"{path} has test images of its own ({raw.test_names}): leave {how.flag}test out.")
+    return whole_of(raw, how)
+
+
+def whole_of(raw: Raw, how: Reading) -> Whole:
+    """Arrays as a set: uint8, their labels as classes, divided. Raises UserError where their meaning is not clear."""
+    share = how.share
+    if how.test is None and share is not None and raw.test_names:
+        raise UserError(f"{how.path} has test images of its own ({raw.test_names}): leave {how.flag}test out.")
     pixels, notes = _pixels(raw, how)
     labels = None
     if all(part.labels is not None for part in raw.parts):

@@ -17,11 +17,12 @@ from ayneh.data.bounded import check_pixels
 from ayneh.data.download import locate
 from ayneh.data.folder import read_folder
 from ayneh.data.found import Found
+from ayneh.data.held import part_of
 from ayneh.data.idx import read_pair
 from ayneh.data.resize import resized
 from ayneh.data.split import DIVISIONS, SPLITS, limited, shuffled
 from ayneh.data.words import LONGEST_PATH, counted, printable
-from ayneh.dataset import FILES, MOST_SIDE, share_of
+from ayneh.dataset import FILES, MEMORY, MOST_SIDE, share_of
 from ayneh.errors import UserError, unknown
 from ayneh.files.sealed import fingerprint_of
 from ayneh.parts.registry import table
@@ -153,6 +154,8 @@ def load(
             flag=flag,
         )
         images = _found(name, split, found)
+    elif kind == MEMORY and path:
+        images = _found(name, split, part_of(name, split))
     elif Path(name).expanduser().exists():
         meant = f"{'folder' if Path(name).expanduser().is_dir() else 'file'}:{name}"
         raise UserError(f"There is no data set called {name!r}, but there is such a path: name it {meant}.")

@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ayneh import __version__
 from ayneh.config import Config, flatten
 from ayneh.errors import UserError
 from ayneh.files.whole import without_nan
 from ayneh.pages.sheet import name_of
 from ayneh.record.visited import Watched
 from ayneh.terminal.text import plain
+from ayneh.version import __version__
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a net is asked for
     from ayneh.explorer.models import Model

@@ -12,13 +12,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ayneh import __version__
 from ayneh.config import Config, to_dict
 from ayneh.data.sources import Images
 from ayneh.engine.match import prior_of
 from ayneh.loading.folder import FORMAT
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.record import Record
+from ayneh.version import __version__
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ import tyro
 from rich.text import Text
 
 from ayneh import doctor
-from ayneh.doctor import page, rescue, words
+from ayneh.api.diagnosis import written
+from ayneh.doctor import words
 from ayneh.doctor.diagnosis import Diagnosis
-from ayneh.doctor.page import Section
-from ayneh.errors import brief
 from ayneh.record.record import Record
 from ayneh.record.visited import Visited
 from ayneh.terminal.progress import Terminal
@@ -54,7 +53,7 @@ def diagnose(
     if probe:
         for paragraph in _probe(record, replica, probe_steps, probe_epochs):
             say(paragraph)
-    say(f"page: {page.write(record, diagnosis, [*_rescues(record), *_probed(record, replica)])}", whole=True)
+    say(f"page: {written(record, diagnosis)}", whole=True)
 
 
 def _table(diagnosis: Diagnosis) -> Rows:
@@ -72,24 +71,3 @@ def _probe(record: Record, replica: int, steps: int, epochs: tuple[int, ...] | N
     from ayneh.probe.support import Plan
 
     return probe.words(probe.probe(record, epochs, replica, Plan(steps=steps), Terminal().say))
-
-
-def _rescues(record: Record) -> list[Section]:
-    """The page's section about rescues, if there were any."""
-    rescues = rescue.of(record)
-    return [Section("rescues", "Rescues", [one.sentence() for one in rescues])] if rescues else []
-
-
-def _probed(record: Record, replica: int) -> list[Section]:
-    """The page's section about the last probe, if there was one."""
-    from ayneh import probe
-
-    try:
-        if (values := record.report(probe.NAME, replica=replica)) is None:
-            return []
-        return [Section("probe", "The support probe", probe.words(values), probe.figures(values))]
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        path = record.report_path(probe.NAME, replica=replica)
-        why = brief(error).replace(str(path), path.name)  # the page names no folder above the run
-        old = f"probe.json is damaged or of another version ({why}): run `ayneh diagnose --probe` again."
-        return [Section("probe", "The support probe", [old])]

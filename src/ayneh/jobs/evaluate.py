@@ -5,11 +5,11 @@ from __future__ import annotations
 import json as json_format
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ayneh import __version__, scoring
+from ayneh import scoring
 from ayneh.config import Data
 from ayneh.dataset import AsRead
 from ayneh.errors import UserError
@@ -68,9 +68,7 @@ def evaluate(
     moved = data if images is None else None
     for run in runs:
         record = Record.open(run)
-        report = scoring.evaluate(record, epoch, replica, n, inception, judges, terminal.say, moved)
-        record.write_report("evaluation", _plain(report), epoch, replica)
-        reports[str(run)] = report
+        reports[str(run)] = scoring.evaluated(record, epoch, replica, n, inception, judges, terminal.say, moved)
     if images is not None:
         source = read.of(data) if data else _data_of_first(runs)
         if read.resize is not None:
@@ -78,13 +76,9 @@ def evaluate(
         found = scoring.images_at(images, read, terminal.say)
         reports[images] = scoring.evaluate_images(found, source, inception, judges, terminal.say, middle)
     if json:
-        print(json_format.dumps({label: _plain(report) for label, report in reports.items()}, indent=2))
+        print(json_format.dumps({label: scoring.plain(report) for label, report in reports.items()}, indent=2))
     else:
         _show(reports)
-
-
-def _plain(report: Report) -> dict[str, Any]:
-    return {"ayneh": __version__} | report.as_dict()
 
 
 def _data_of_first(runs: tuple[Path, ...]) -> Data:

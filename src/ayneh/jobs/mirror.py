@@ -8,10 +8,10 @@ from typing import Any
 
 import tyro
 
-from ayneh import __version__
 from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import Rows, say, show
+from ayneh.version import __version__
 
 
 def mirror(

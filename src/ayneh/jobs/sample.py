@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import tyro
 
-from ayneh.errors import UserError
-from ayneh.record.checkpoint import asked
+from ayneh.api.draws import draw as drawn
 from ayneh.record.record import Record
 from ayneh.terminal.screen import say
-
-BYTES = 12  # of each number of an image: in float32 twice, and as it is saved
 
 
 def sample(
@@ -35,19 +31,7 @@ def sample(
         replica: which of the run's replicas, counted from 0.
         draw: number of this draw; another number gives other images.
     """
-    import torch
-
-    from ayneh.engine.memory import refuse_over
-    from ayneh.engine.sampler import sampler_of
     from ayneh.pictures import save_images
 
-    if n < 1:
-        raise UserError(f"--n is {n}; choose at least 1 image.")
-    if draw < 0:
-        raise UserError(f"--draw is {draw}; draws are counted from 0.")
-    checkpoint = Record.open(run).checkpoints.at_epoch(asked(epoch, best))
-    each = math.prod(checkpoint.image_shape) * BYTES + checkpoint.config.prior.dim * 4
-    refuse_over(n * each, torch.device("cpu"), f"{n:,} images", "draw fewer at a time, with other numbers for --draw")
-    sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
-    save_images(out, sampler.draw(f"draw {draw}", n))
+    save_images(out, drawn(Record.open(run), n, draw, epoch, best, replica))
     say(out, whole=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import tyro
 
-from ayneh.config import Config, flatten
+from ayneh.api.show import show as show_run
 from ayneh.presets import PRESETS
 from ayneh.record.visited import Visited
-from ayneh.terminal.screen import Rows, say
+from ayneh.terminal.screen import Rows
 from ayneh.terminal.screen import show as show_rows
 
 
@@ -21,35 +19,7 @@ def show(run: tyro.conf.Positional[Path]) -> None:
     Args:
         run: the run folder.
     """
-    record = Visited.open(run)
-    config, lines, standing = record.config(), record.lines(), record.standing()
-    usual = flatten(Config())
-    changed = {k: v for k, v in flatten(config).items() if v != usual[k]}
-    say(f"{run}: {config.net.name} on {config.data.name}, {config.seeds} replica(s)")
-    say("settings: " + (", ".join(f"{k} {v}" for k, v in changed.items()) or "all default"))
-    if not lines:
-        say("no step is written yet")
-        return
-    last = lines[-1]
-    done = f"{standing.state}: epoch {standing.epochs} of {standing.wanted}, {last['images']:,} images"
-    speed = f"{last['images'] * config.seeds / last['wall_s']:,.0f}" if last["wall_s"] else "?"
-    say(f"{done}, {last['wall_s']:.0f} s, {speed} images/s over all")
-    names = ("loss_d", "loss_g", "p_real", "p_fake", "grad_d", "grad_g")
-    columns = ("seed", "loss D", "loss G", "D(real)", "D(fake)", "|grad D|", "|grad G|")
-    means = [[str(config.seed + r), *(_number(last, name, r) for name in names)] for r in range(config.seeds)]
-    show_rows(Rows(columns, means, "means over the last tick"))
-    pictures = list(record.pictures(config.seeds - 1, config.seeds).values())
-    say(f"pictures: {pictures[-1] if pictures else 'none yet'}", whole=True)
-    kept = ", ".join(map(str, record.checkpoints.epochs())) or "none yet"
-    say(f"checkpoints after epochs: {kept}")
-
-
-def _number(line: Mapping[str, Any], name: str, replica: int) -> str:
-    """The mean of this name; a question mark where the line has none."""
-    try:
-        return f"{line[f'mean_{name}'][replica]:.4g}"
-    except (LookupError, TypeError, ValueError):
-        return "?"
+    show_run(Visited.open(run))
 
 
 def presets() -> None:

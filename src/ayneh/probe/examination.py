@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ayneh import __version__
 from ayneh.engine.sampler import Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images
@@ -22,6 +21,7 @@ from ayneh.probe.jacobian import condition, directions, effective_rank, singular
 from ayneh.probe.overlap import calibrated, divergence, error, loss
 from ayneh.probe.support import ARMS, Look, Plan, Probe
 from ayneh.record.record import Record
+from ayneh.version import __version__
 
 SLOPES = 8  # latents at which G's slope is taken
 POINTS, QUERIES = 10_000, 1_000  # images for a dimension; of these, those whose neighbours are measured

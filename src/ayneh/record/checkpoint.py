@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ayneh.config import Config, from_dict, to_dict
+from ayneh.dataset import MEMORY
 from ayneh.errors import UserError
 from ayneh.files import sealed
 from ayneh.files.whole import atomically
@@ -229,7 +230,9 @@ class Checkpoints:
 
     def _relocated(self, checkpoint: Checkpoint) -> Checkpoint:
         theirs, ours = checkpoint.config.data, self._config().data
-        if theirs.path() is None or theirs.name.partition(":")[0] != ours.name.partition(":")[0]:
+        if MEMORY in (kinds := [data.name.partition(":")[0] for data in (theirs, ours)]) and theirs.name != ours.name:
+            return replace(checkpoint, config=replace(checkpoint.config, data=ours))  # saved, or given again
+        if theirs.path() is None or kinds[0] != kinds[1]:
             return checkpoint
         test = ours.test if theirs.test_path() and ours.test_path() else theirs.test
         return replace(checkpoint, config=replace(checkpoint.config, data=replace(theirs, name=ours.name, test=test)))

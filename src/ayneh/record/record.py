@@ -40,7 +40,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
-from ayneh import __version__
 from ayneh.config import Config, from_dict, to_dict
 from ayneh.errors import UserError
 from ayneh.files import older
@@ -53,6 +52,7 @@ from ayneh.record.checkpoint import Checkpoint, Checkpoints, epoch_name, number_
 from ayneh.record.forms import Engine, Event, Line, Outcome
 from ayneh.record.standing import Standing, standing_of
 from ayneh.terminal.text import warn
+from ayneh.version import __version__
 
 FORMAT = 1
 RESCUES, OUTCOME = "rescues", "outcome.json"
@@ -76,11 +76,17 @@ class Record:
     # -- its beginning ---------------------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, folder: Path, config: Config, engine: dict[str, Any]) -> Record:
-        """Make a record in a folder that `refuse_taken` found free; for the holder of its lock."""
+    def create(
+        cls, folder: Path, config: Config, engine: dict[str, Any], images: dict[str, Any] | None = None
+    ) -> Record:
+        """Make a record in a folder that `refuse_taken` found free; for the holder of its lock.
+
+        images: what is noted of images that no file holds.
+        """
         record, config = cls(folder), replace(config, data=config.data.anchored())
         folder.mkdir(parents=True, exist_ok=True)
         values = {"format": FORMAT, "ayneh": __version__, "config": to_dict(config), "engine": engine}
+        values |= {"images": images} if images else {}
         write_json(record._config, values)
         for place in (record.samples, record.checkpoints.folder):
             place.mkdir(exist_ok=True)
@@ -120,9 +126,10 @@ class Record:
             )
         return asdict(typed(head["engine"], Engine, str(self._config), "engine."))
 
-    def set_config(self, config: Config) -> None:
-        """Write another config (with more epochs) into config.json."""
-        write_json(self._config, self._head() | {"config": to_dict(config)})
+    def set_config(self, config: Config, images: dict[str, Any] | None = None) -> None:
+        """Write another config (with more epochs) into config.json; images as for `create`."""
+        head = {name: value for name, value in self._head().items() if name != "images"}
+        write_json(self._config, head | {"config": to_dict(config)} | ({"images": images} if images else {}))
 
     def set_engine(self, engine: dict[str, Any]) -> None:
         """Write how another machine runs it into config.json."""

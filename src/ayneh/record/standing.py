@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ayneh.errors import UserError
-from ayneh.record.checkpoint import INTERRUPTED, Checkpoint
+from ayneh.record.checkpoint import INTERRUPTED, Checkpoint, Damaged, read_head
 
 if TYPE_CHECKING:
     from ayneh.record.record import Record
@@ -49,6 +50,15 @@ def standing_of(record: Record, ended: bool | None = None) -> Standing:
         state = "interrupted"
     wall_s = outcome.get("wall_s", lines[-1].get("wall_s", 0.0) if lines else 0.0)
     return Standing(state, last["epoch"] + 1, config.epochs, last["step"], wall_s)
+
+
+def furthest(record: Record) -> int:
+    """Steps played so far, as far as they are written down or saved."""
+    found = [record.standing().steps]
+    for path in record.checkpoints.folder.glob("*.safetensors"):
+        with suppress(Damaged):
+            found.append(read_head(path).step)
+    return max(found)
 
 
 def lost(record: Record, checkpoint: Checkpoint | None) -> str | None:

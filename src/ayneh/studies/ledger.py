@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ayneh import __version__
 from ayneh.config import differences
 from ayneh.engine.hyper import structure
 from ayneh.errors import UserError, typed_as
@@ -20,6 +19,7 @@ from ayneh.record.standing import Standing
 from ayneh.studies.design import Run, Study
 from ayneh.studies.names import folders_of, older_slug
 from ayneh.studies.plan import from_dict
+from ayneh.version import __version__
 
 FORMAT = 1
 STUDY, LOCK, SHARES = "study.json", "study.lock", "shares.json"

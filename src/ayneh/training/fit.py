@@ -11,15 +11,14 @@ from ayneh.doctor import rescue
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.meter import Diverged
 from ayneh.engine.stacks import WorkerDied
-from ayneh.errors import NO_SPACE, Stopped, UserError, place_of, typed_as
-from ayneh.evaluation import judge_of
+from ayneh.errors import NO_SPACE, Interrupted, Stopped, UserError, place_of, typed_as
+from ayneh.evaluation import Say, judge_of
 from ayneh.pictures import load_png, save_animation
 from ayneh.record import aside
 from ayneh.record.checkpoint import INTERRUPTED, Checkpoint
 from ayneh.record.head import Origin
 from ayneh.record.record import RESCUES, Record
 from ayneh.terminal.progress import Clock, Interrupt, Terminal
-from ayneh.terminal.screen import say
 from ayneh.training.board import Board
 from ayneh.training.journal import Journal, Now, usual
 from ayneh.training.play import Play
@@ -31,11 +30,12 @@ if TYPE_CHECKING:
 
 def fit(
     record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, terminal: Terminal, origin: Origin
-) -> None:
+) -> list[str]:
     """Play a run to its last epoch, from a checkpoint or (None) from its first step, into its folder.
 
-    match: of the config as it was asked for; origin: its images. Raises Stopped where the run was interrupted,
-    broke down or found the disk full; what was saved stays.
+    match: of the config as it was asked for; origin: its images. Returns sentences: how long it took, where the
+    pictures are. Raises Interrupted where the run was interrupted, Stopped where it broke down or found the disk full;
+    what was saved stays.
     """
     run = Fit(record, config, match, checkpoint, terminal, origin)
     try:
@@ -43,9 +43,7 @@ def fit(
             run.play.settle()
             while run.step < run.total or run.wants_rescue():
                 run.on(interrupt.caught, move)
-        run.end()
-    except BrokenPipeError:  # of stdout, after the run's end
-        raise
+        return run.end()
     except (Diverged, WorkerDied, OSError) as error:
         raise Stopped(_what_happened(error, record, run.step)) from error
     finally:
@@ -122,39 +120,24 @@ class Fit:
             if now:  # else no step was played since the last checkpoint, and there is nothing to save
                 self.journal.save(INTERRUPTED, self.play.now(now.moment))
             where = f"step {self.step} of {self.total}{', and saved' if now else ''}"
-            raise Stopped(f"Stopped at {where}: `ayneh resume {typed_as(self.record.folder)}` goes on.")
+            raise Interrupted(f"Stopped at {where}", f"`ayneh resume {typed_as(self.record.folder)}` goes on.")
 
-    def end(self) -> None:
-        """Write the animation of the fixed noise; print where everything is."""
+    def end(self) -> list[str]:
+        """Write the animation of the fixed noise; sentences on where everything is."""
         seeds = self.config.seeds
         for r in range(seeds):
-            frames = self._frames(r)
+            frames = frames_of(self.record, r, seeds, self.terminal.say)
             if frames:  # the pictures of a finished run may have been deleted
                 save_animation(self.record.animation_path(r, seeds), frames, milliseconds=150)
         played = f"{self.config.epochs} {'epoch' if self.config.epochs == 1 else 'epochs'}"
-        say(f"{self.record.folder}: {played} in {self.clock.seconds():.0f} s")
+        words = [f"{self.record.folder}: {played} in {self.clock.seconds():.0f} s"]
         if self.rescues:
             steps = sum(one.images for one in self.rescues) / self.play.match.images_per_step
-            say(
+            words.append(
                 f"rescued {len(self.rescues)} times; {steps / self.play.match.steps_per_epoch:.1f} more epochs were "
                 f"played and given up: {RESCUES}.json"
             )
-        say(f"pictures: {self.record.samples}", whole=True)
-
-    def _frames(self, replica: int) -> list[Tensor]:
-        """The pictures of a replica, but damaged ones and those of another kind than the last, each named."""
-        frames: list[Tensor] = []
-        for path in reversed(self.record.pictures(replica, self.config.seeds).values()):
-            try:
-                frame = load_png(path)
-            except UserError as error:
-                self.terminal.say(f"The animation lacks a picture. {error}")
-                continue
-            if not frames or frame.shape[-1] == frames[0].shape[-1]:
-                frames.append(frame)
-            else:
-                self.terminal.say(f"The animation lacks a picture. {path} has other colours than the last one.")
-        return frames[::-1]
+        return [*words, f"pictures: {self.record.samples}"]
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
         """Start from this checkpoint, or from the first step, with what the rescues so far have changed."""
@@ -215,3 +198,22 @@ class Fit:
         rescue.carry_out(self.record, self.rescues)
         self.play.stack.close()
         self._begin(back)
+
+
+def frames_of(record: Record, replica: int, replicas: int, say: Say) -> list[Tensor]:
+    """The pictures of a replica in order, uint8 (H, W, C), but damaged ones and those of another kind than the last.
+
+    say: gets a sentence for each that is left out.
+    """
+    frames: list[Tensor] = []
+    for path in reversed(record.pictures(replica, replicas).values()):
+        try:
+            frame = load_png(path)
+        except UserError as error:
+            say(f"The animation lacks a picture. {error}")
+            continue
+        if not frames or frame.shape[-1] == frames[0].shape[-1]:
+            frames.append(frame)
+        else:
+            say(f"The animation lacks a picture. {path} has other colours than the last one.")
+    return frames[::-1]

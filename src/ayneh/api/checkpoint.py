@@ -1,0 +1,71 @@
+"""A run after one of its epochs: its nets as plain modules, its whole state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ayneh.errors import in_a_sentence
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ayneh.config import Config
+    from ayneh.engine.sampler import Sampler
+    from ayneh.record.checkpoint import Checkpoint as Kept
+
+
+class Checkpoint:
+    """A run after ``step`` steps; ``run.at(epoch=4)`` gives it."""
+
+    def __init__(self, kept: Kept, replica: int) -> None:
+        """kept: the file, read; replica: which of the run's."""
+        self._kept, self.replica = kept, replica
+
+    @property
+    def step(self) -> int:
+        """Steps played before it."""
+        return self._kept.step
+
+    @property
+    def config(self) -> Config:
+        """The settings with which it was trained."""
+        return self._kept.config
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self._kept.path
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, S, S) of the generator's images."""
+        return self._kept.image_shape
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """The whole state by name, a row for each replica: ``gen/0.weight`` (R, ...), ``gen_m/0.weight``, ..."""
+        return self._kept.tensors
+
+    def nets(self) -> tuple[nn.Module, nn.Module]:
+        """(G, D) as plain modules on the CPU, in eval mode, with standing batch statistics.
+
+        G takes z (B, Z) from the run's prior and gives images (B, C, S, S) in [-1, 1]; where the run has a moving
+        average of G, it is that. D takes such images and gives logits (B,): above 0 it holds an image for real. The
+        modules are new at each call.
+        """
+        from ayneh.engine.critic import critic_of
+
+        with in_a_sentence():
+            kept = self._kept
+            critic = critic_of(kept.config, kept.image_shape, kept.tensors, self.replica)
+            return critic.sampler.gen, critic.dis
+
+    def sampler(self) -> Sampler:
+        """The generator with draws of its prior."""
+        from ayneh.engine.sampler import sampler_of
+
+        return sampler_of(self._kept.config, self._kept.image_shape, self._kept.tensors, self.replica)
+
+    def __repr__(self) -> str:
+        return f"Checkpoint({str(self.path)!r}, step {self.step:,})"

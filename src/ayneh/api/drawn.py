@@ -1,0 +1,65 @@
+"""Images as grids, pictures as HTML, sets as files: what the objects of this room show and save."""
+
+from __future__ import annotations
+
+import base64
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ayneh.api.pictures import Picture
+from ayneh.errors import UserError
+from ayneh.files.whole import atomically
+from ayneh.pages.sheet import read_picture
+from ayneh.pictures import grid, png
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ayneh.data.arrays import Whole
+    from ayneh.data.sources import Images as Read
+
+SIDE = 64  # pixels that an image has at least, as it is shown
+
+
+def grid_of(images: Tensor, title: str) -> Picture:
+    """uint8 (N, C, H, W) as a grid, small images enlarged."""
+    return Picture(read_picture(png(grid(images), zoom=max(1, SIDE // images.shape[-1]))), title)
+
+
+def as_html(picture: Picture, words: str) -> str:
+    """A picture with a line below it."""
+    data = base64.b64encode(picture._repr_png_()).decode()
+    return f'<img src="data:image/png;base64,{data}"><p>{html.escape(words)}</p>'
+
+
+def save_set(path: Path, whole: Whole | None, train: Read, test: Read) -> Path:
+    """Write a set into an .npz file, with the names by which `data.arrays` reads it; the path."""
+    if path.suffix.lower() != ".npz":
+        raise UserError(f"Images cannot be saved as {path}: end it in .npz.")
+    if whole is not None:
+        halves = {side: whole.part(side) for side in ("train", "test")}
+        found = {side: (half.pixels, half.labels) for side, half in halves.items()}
+    else:
+        found = {
+            side: (half.pixels.numpy(), None if half.labels is None else half.labels.numpy())
+            for side, half in (("train", train), ("test", test))
+        }
+    arrays: dict[str, Any] = {}
+    for side, (pixels, labels) in found.items():
+        if not len(pixels):
+            continue
+        arrays |= {f"x_{side}": np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))}
+        arrays |= {} if labels is None else {f"y_{side}": _named(labels, whole.names if whole else train.names)}
+    with atomically(path) as file:
+        np.savez_compressed(file, **arrays)
+    return path
+
+
+def _named(labels: np.ndarray, names: tuple[str, ...] | None) -> np.ndarray:
+    """Labels as they were given: numbers, or words."""
+    if names is None:
+        return labels
+    return np.array([int(name) for name in names] if all(name.isdecimal() for name in names) else names)[labels]

@@ -1,0 +1,223 @@
+"""Images to learn from, of any usual form: a data set's name, files, arrays, tensors, data sets of PyTorch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ayneh.api.forms import part_of
+from ayneh.dataset import KINDS, Data
+from ayneh.errors import UserError, in_a_sentence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ayneh.api.pictures import Picture
+    from ayneh.data.held import Held
+    from ayneh.data.sources import Images as Read
+
+
+class Images:
+    """Images that were understood: those to train on, and those to test against. `ayneh.images` makes them.
+
+    ``train`` and ``test`` are uint8 (N, C, H, W), ``labels`` and ``test_labels`` int64 (N,) or None. ``understood`` is
+    one line on what was read. ``len(images)`` counts those to train on.
+    """
+
+    def __init__(self, data: Data, held: Held | None = None) -> None:
+        """data: the settings; held: the images in memory, if no file has them."""
+        self.data, self._held = data, held
+
+    @property
+    def name(self) -> str:
+        """What a run's settings call them: digits, folder:/home/me/cats, memory:array-1f3a09bc."""
+        return self.data.name
+
+    @property
+    def train(self) -> NDArray[np.uint8]:
+        """The images to train on, uint8 (N, C, H, W)."""
+        return self._train.pixels.numpy()
+
+    @property
+    def test(self) -> NDArray[np.uint8]:
+        """The images to test against, uint8 (N, C, H, W)."""
+        return self._test.pixels.numpy()
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """The classes of ``train``, (N,), from 0; None where there are none."""
+        return None if self._train.labels is None else self._train.labels.numpy()
+
+    @property
+    def test_labels(self) -> NDArray[np.int64] | None:
+        """The classes of ``test``, (N,); None where there are none."""
+        return None if self._test.labels is None else self._test.labels.numpy()
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The classes' names, in the order of the labels; None where there are none."""
+        if not self._train.classes:
+            return None
+        return self._train.names or tuple(map(str, range(self._train.classes)))
+
+    @property
+    def understood(self) -> str:
+        """One line: how many images are for what, their size, their classes, what was converted or left out."""
+        return self._train.understood
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over shape and pixels of ``train``: a run goes on with these images alone."""
+        return self._train.fingerprint
+
+    def picture(self, n: int = 64) -> Picture:
+        """The first n images to train on, as a grid."""
+        from ayneh.api.drawn import grid_of
+
+        return grid_of(self._train.pixels[:n], self.name)
+
+    @in_a_sentence()
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write them into an .npz file that every verb reads: `--data.name file:PATH`; the path.
+
+        It holds images in memory as they were given, before a limit and a new size; others as they were read. Raises
+        UserError for another suffix.
+        """
+        from ayneh.api.drawn import save_set
+
+        whole = self._held.whole if self._held else None
+        return save_set(Path(path), whole, self._train, self._test)
+
+    @in_a_sentence()
+    def train_judge(self, epochs: int | None = None) -> None:
+        """Train the nets that judge images like these, once; they are kept, and `Run.evaluate` finds them.
+
+        epochs: None for 600,000 images, at most 150 epochs. Raises UserError for too few images, and for a set whose
+        judge comes with ayneh.
+        """
+        from ayneh.evaluation import train_judge
+        from ayneh.terminal.progress import Terminal
+
+        train_judge(self.data, epochs=epochs, say=Terminal().say)
+
+    def __len__(self) -> int:
+        return len(self._train.pixels)
+
+    def __repr__(self) -> str:
+        return f"Images({self.understood})"
+
+    def _repr_html_(self) -> str:
+        from ayneh.api.drawn import as_html
+
+        return as_html(self.picture(), self.understood)
+
+    @cached_property
+    def _train(self) -> Read:
+        return self._read("train")
+
+    @cached_property
+    def _test(self) -> Read:
+        return self._read("test")
+
+    def _read(self, split: str) -> Read:
+        from ayneh.evaluation import read_images
+
+        with in_a_sentence():
+            return read_images(self.data, split, flag="")
+
+
+@in_a_sentence()
+def images(
+    source: Any,
+    *,
+    test: Any = None,
+    resize: int | None = None,
+    limit: int | None = None,
+    name: str | None = None,
+    classes: Sequence[str] | None = None,
+    range: tuple[float, float] | None = None,
+    pad_to: int | None = None,
+    skip_broken: bool = False,
+    background: str = "black",
+    split: str = "content",
+) -> Images:
+    """Images to learn from, read and understood.
+
+    Args:
+        source: "digits" or another data set's name; "folder:PATH", "file:PATH" or a `pathlib.Path`; an array or a
+            tensor, (N, H, W), (N, H, W, C) or (N, C, H, W) of bytes or of floats in [0, 1] or [-1, 1]; a list of
+            Pillow's pictures or of arrays; a data set of PyTorch or of Hugging Face, whose items are images or
+            (image, label); or a pair (images, labels) of these.
+        test: the images to test against, in the same forms; or the share that is held out, 0.2. By default a tenth,
+            chosen by content, of sets that have no test images of their own.
+        resize: crop every image to its central square and scale it to so many pixels a side.
+        limit: train on so many images, a random choice that is the same at every run.
+        name: of images in memory, in a run's settings.
+        classes: the names of the labels 0, 1, ... of images in memory.
+        range: the values that are black and white (default: from the type; of floats (0, 1) or (-1, 1)).
+        pad_to: frame the images in black, to so many pixels a side (default: the next size that the nets take).
+        skip_broken: leave out files of a folder that cannot be read, and count them.
+        background: what transparent pixels lie on: "black", "white" or "#rrggbb".
+        split: hold test images out by "content" or by "position".
+
+    Raises UserError where the images are missing or damaged, or where it is not clear what an array means.
+
+    >>> import ayneh, numpy as np
+    >>> cats = ayneh.images((np.zeros((20, 8, 8), np.uint8), ["tom"] * 10 + ["kitty"] * 10), test=0.2, name="cats")
+    >>> cats.train.shape[1:], cats.classes
+    ((1, 8, 8), ('kitty', 'tom'))
+    >>> ayneh.images("digits", resize=16, limit=100).train.shape
+    (100, 1, 16, 16)
+    """
+    if isinstance(source, Images):
+        return source
+    if (found := _place(source)) is not None:
+        if name is not None or classes is not None:
+            raise UserError("name and classes are of images in memory: files have their own, leave them out.")
+        tests = None if test is None else str(test) if isinstance(test, float | str) else _place(test)
+        if test is not None and tests is None:
+            raise UserError(f"test is a {type(test).__name__}, and the images are {found}: give a path or a share.")
+        path = Data(str(tests)).path() if tests else None
+        tests = str(path) if path is not None else tests  # "folder:PATH" is meant as PATH
+        result = Images(
+            Data(
+                found, resize, pad_to, limit, tests, range, skip_broken=skip_broken, background=background, split=split
+            )
+        )
+        result.understood  # noqa: B018 - it reads them, so that what is wrong with them is said here
+        return result
+    from ayneh.data.held import hold
+
+    share = float(test) if isinstance(test, float | int) else None
+    if share is not None and not 0 < share < 1:
+        raise UserError(f"test is {test}; a share of the images lies between 0 and 1 (0.2 is a fifth).")
+    parts = [part_of(source, "train" if test is not None and share is None else "", resize)]
+    if test is not None and share is None:
+        parts.append(part_of(test, "test", resize))
+    label = name or ("images" if isinstance(source, tuple | list) else type(source).__name__.lower())
+    if label in ("ndarray", "tensor"):
+        label = "array"
+    held = hold(
+        parts, label, names=classes or parts[0].classes, share=share, range=range, background=background,
+        by_position=split == "position",
+    )  # fmt: skip
+    result = Images(Data(held.name, resize, pad_to, limit), held)
+    result.understood  # noqa: B018 - as above
+    return result
+
+
+def _place(source: Any) -> str | None:
+    """What a config's data calls a named set, a folder or a file; None for images in memory."""
+    if isinstance(source, str):
+        kind, _, path = source.partition(":")
+        if kind in KINDS and path:
+            return f"{kind}:{os.path.abspath(os.path.expanduser(path))}"
+        return source
+    if not isinstance(source, os.PathLike):
+        return None
+    path = os.path.abspath(os.path.expanduser(os.fspath(source)))
+    return f"{'folder' if os.path.isdir(path) else 'file'}:{path}"

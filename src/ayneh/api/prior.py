@@ -1,0 +1,60 @@
+"""The prior of a run, for Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ayneh.config import Config
+from ayneh.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from torch import Tensor
+
+
+class Prior:
+    """The distribution from which a run draws z; ``run.prior`` is that of its first replica."""
+
+    def __init__(self, config: Config) -> None:
+        """config: the run's."""
+        self._config = config
+
+    @property
+    def dim(self) -> int:
+        """The length of z."""
+        return self._config.prior.dim
+
+    def sample(self, n: int, seed: int = 0) -> Tensor:
+        """n draws, float32 (n, Z): those behind ``run.sample(n, seed)``. UserError for less than one."""
+        from ayneh.engine.match import prior_of
+        from ayneh.engine.noise import FIXED, generator
+
+        if n < 1 or seed < 0:
+            raise UserError(f"n is {n} and seed {seed}: n is at least 1, seed at least 0.")
+        return prior_of(self._config).sample(n, self.dim, generator(self._config.seed, FIXED, f"draw {seed}"))
+
+    def path(self, a: ArrayLike | Tensor, b: ArrayLike | Tensor, n: int = 9) -> Tensor:
+        """n latents from a to b, both (Z,), float32 (n, Z), at equal steps on a path that keeps the prior's law.
+
+        The first is a and the last b, to the bit. Raises UserError for other lengths, and for n below 2.
+        """
+        import torch
+
+        from ayneh.engine.match import prior_of
+
+        ends = [torch.as_tensor(end, dtype=torch.float32) for end in (a, b)]
+        if n < 2 or any(end.shape != (self.dim,) for end in ends):
+            shapes = " and ".join(str(tuple(end.shape)) for end in ends)
+            raise UserError(
+                f"A path has 2 points or more between two latents ({self.dim},); n is {n}, they are {shapes}."
+            )
+        return prior_of(self._config).interpolate(ends[0], ends[1], torch.linspace(0, 1, n))
+
+    def describe(self) -> str:
+        """The law in short: "N(0, 1)"."""
+        from ayneh.engine.match import prior_of
+
+        return prior_of(self._config).describe()
+
+    def __repr__(self) -> str:
+        return f"Prior({self.describe()} in {self.dim} dimensions)"

@@ -1,0 +1,280 @@
+"""A run of ayneh as Python sees it: its settings, metrics, pictures, samples, scores, findings and nets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ayneh.config import Config
+from ayneh.errors import Interrupted, UserError, in_a_sentence
+from ayneh.record.record import Record
+from ayneh.record.standing import furthest
+from ayneh.record.visited import Visited
+from ayneh.terminal.progress import Terminal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ayneh.api.checkpoint import Checkpoint
+    from ayneh.api.diagnosis import Diagnosed
+    from ayneh.api.findings import Finding
+    from ayneh.api.images import Images
+    from ayneh.api.metrics import Metrics
+    from ayneh.api.pictures import Animation, Curves, Picture
+    from ayneh.api.prior import Prior
+    from ayneh.api.scores import Scores
+    from ayneh.doctor.diagnosis import Diagnosis
+
+
+class Run:
+    """A run folder: `ayneh.train` and `ayneh.open` give it. In a notebook it shows its last picture and its losses.
+
+    What it gives is read from the folder when it is asked for, so that a run may be in training meanwhile. Epochs and
+    replicas are counted from 0.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], images: Images | None = None) -> None:
+        """folder: that of the run; images: those in memory that it was trained on, held while this is.
+
+        Raises UserError if there is no run.
+        """
+        self.folder, self._images = Path(folder), images
+        self._record = Visited.open(self.folder)
+
+    # -- how far it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> Config:
+        """Its settings."""
+        return self._record.config()
+
+    @property
+    def state(self) -> str:
+        """finished, running, interrupted, stopped, broken down, or no step yet."""
+        return self._record.standing().state
+
+    @property
+    def finished(self) -> bool:
+        """Whether its last epoch is done."""
+        return self.state == "finished"
+
+    @property
+    def step(self) -> int:
+        """Steps played so far, as far as they are saved or written down."""
+        return furthest(self._record)
+
+    @property
+    def epoch(self) -> int | None:
+        """The last epoch that was begun, from 0; None before the first line of metrics."""
+        begun = self._record.standing().epochs
+        return begun - 1 if begun else None
+
+    # -- what it measured ------------------------------------------------------------------------------------------
+
+    @property
+    def metrics(self) -> Metrics:
+        """What training measured, as arrays: ``run.metrics["loss_d"]``; ``run.metrics.frame()`` for pandas."""
+        from ayneh.api.metrics import Metrics
+
+        return Metrics(self._record.lines(), self.config.seeds)
+
+    def curves(self, *names: str, replica: int = 0) -> Curves:
+        """The metrics of these names over the steps, a panel each; by default losses, D's probabilities, gradients.
+
+        Raises UserError for an unknown name or replica.
+        """
+        from ayneh.api.curves import curves_of
+
+        return curves_of(self.metrics, names, self._checked(replica))
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the doctor finds in the first replica, the most severe first; each says since when and what to do."""
+        from ayneh.api.findings import findings_of
+
+        return findings_of(self._diagnosis(0))
+
+    @in_a_sentence()
+    def diagnose(self, replica: int = 0) -> Diagnosed:
+        """The doctor's page: shown in a notebook, ``.show()`` opens it in a browser. It is also written to the folder.
+
+        Raises UserError for a replica that the run does not have, and where ayneh[study] is not installed.
+        """
+        from ayneh.api.diagnosis import Diagnosed
+
+        return Diagnosed(self._record, self._diagnosis(replica))
+
+    @in_a_sentence()
+    def evaluate(
+        self,
+        n: int | None = None,
+        epoch: int | None = None,
+        replica: int = 0,
+        inception: bool = False,
+        quiet: bool = True,
+    ) -> Scores:
+        """Score generated images against the test images, by the judge of these data; what `ayneh evaluate` does.
+
+        n: images (10,000; at most as many as there are test images); epoch: of the checkpoint (None: the newest);
+        inception: also FID. The report is also written to the folder, as evaluation.json. ``scores["fd"]`` is the
+        Fréchet distance, with its interval, and its floor: the same score of as many real images. Raises UserError
+        where there is no judge of these data, with what trains it.
+        """
+        from ayneh import scoring
+        from ayneh.api.scores import Scores
+
+        record = Record.open(self.folder)
+        return Scores(scoring.evaluated(record, epoch, replica, n, inception, say=Terminal(quiet).say))
+
+    # -- what it makes ---------------------------------------------------------------------------------------------
+
+    def picture(self, epoch: int | None = None, replica: int = 0) -> Picture:
+        """The images from the fixed noise after this epoch (None: the last that was pictured), with its losses.
+
+        Raises UserError if there is none, with those that there are.
+        """
+        from ayneh.api.pictures import Picture
+        from ayneh.pages.sheet import read_picture
+
+        found = self._record.pictures(self._checked(replica), self.config.seeds)
+        if not found:
+            raise UserError(f"{self.folder} has no picture yet: train an epoch first.")
+        at = max(found) if epoch is None else epoch
+        if at not in found:
+            raise UserError(f"{self.folder} has no picture of epoch {at}; there are: {', '.join(map(str, found))}.")
+        return Picture(read_picture(self._record.picture(found[at])), f"{self.folder.name}, epoch {at}")
+
+    @in_a_sentence()
+    def animation(self, replica: int = 0, milliseconds: int = 150) -> Animation:
+        """The pictures of all epochs one after another, each shown for so long. Raises UserError if there is none."""
+        from ayneh.api.pictures import Animation
+        from ayneh.pictures import animated
+        from ayneh.training.fit import frames_of
+
+        frames = frames_of(self._record, self._checked(replica), self.config.seeds, Terminal().say)
+        if not frames:
+            raise UserError(f"{self.folder} has no picture yet: train an epoch first.")
+        return Animation(animated(frames, milliseconds), len(frames))
+
+    @in_a_sentence()
+    def sample(self, n: int = 64, seed: int = 0, epoch: int | None = None, replica: int = 0) -> NDArray[np.uint8]:
+        """n new images, uint8 (n, C, S, S), of G (its moving average, where the run has one).
+
+        seed: another gives other images; `ayneh sample --draw SEED` writes the same. epoch: of the checkpoint (None:
+        the newest). Raises UserError for a checkpoint or replica that the run does not have.
+        """
+        from ayneh.api.draws import draw
+
+        return draw(Record.open(self.folder), n, seed, epoch, replica=replica).numpy()
+
+    def at(self, epoch: int | str | None = None, replica: int = 0) -> Checkpoint:
+        """The run after this epoch (None: the newest checkpoint; "best": the one with the best score).
+
+        ``gen, dis = run.at(epoch=4).nets()``. Raises UserError if there is no such checkpoint, with those that
+        are kept.
+        """
+        from ayneh.api.checkpoint import Checkpoint
+
+        if isinstance(epoch, str) and epoch != "best":
+            raise UserError(f"epoch is {epoch!r}; it is a number, 'best', or None for the newest.")
+        kept = self._record.checkpoints.at_epoch("best" if isinstance(epoch, str) else epoch)
+        return Checkpoint(kept, self._checked(replica))
+
+    @property
+    def prior(self) -> Prior:
+        """The distribution of z: ``run.prior.sample(2, seed=0)``, ``run.prior.path(a, b, n=9)``."""
+        from ayneh.api.prior import Prior
+
+        return Prior(self.config)
+
+    # -- what goes on ----------------------------------------------------------------------------------------------
+
+    @in_a_sentence()
+    def resume(
+        self, epochs: int | None = None, images: Any = None, device: str | None = None, quiet: bool = False
+    ) -> Run:
+        """Go on from the last whole checkpoint, to so many epochs in all; this run.
+
+        images: those it was trained on, where they were given from Python and are no longer held, or where files have
+        moved; others are refused. device: another than before. An interrupt saves, as in `ayneh.train`.
+        """
+        from ayneh.api.train import say_stopped, with_images
+        from ayneh.training.begin import go_on
+
+        given = self._images
+
+        def elsewhere(config: Config) -> Config:
+            nonlocal given
+            config, given = with_images(config, images) if images is not None else (config, given)
+            return config
+
+        try:
+            go_on(Record.open(self.folder), epochs, elsewhere, device, Terminal(quiet))
+        except Interrupted as stopped:
+            say_stopped(stopped)
+        self._images = given
+        return self
+
+    @in_a_sentence()
+    def export(
+        self,
+        to: str = "onnx",
+        out: str | os.PathLike[str] | None = None,
+        epoch: int | None = None,
+        replica: int = 0,
+        overwrite: bool = False,
+        quiet: bool = True,
+    ) -> Path:
+        """Write the nets for other programs, with a model card; the folder. `ayneh.load` reads an ONNX export.
+
+        to: onnx or safetensors; out: the folder (None: export-onnx in the run folder). Raises UserError where the
+        folder is taken and ``overwrite`` is not set.
+        """
+        from ayneh.export.write import export
+
+        record = Record.open(self.folder)
+        place = Path(out) if out is not None else record.export_path(to)
+        checkpoint = record.checkpoints.at_epoch(epoch)
+        return export(record, checkpoint, place, to, replica, overwrite, Terminal(quiet).say).folder
+
+    def show(self) -> None:
+        """Show it: in a notebook below the cell, elsewhere as a table in the terminal."""
+        from ayneh.api.pictures import shown_in_notebook
+        from ayneh.api.show import show
+
+        if not shown_in_notebook(self):
+            show(self._record)
+
+    # -- as it is shown --------------------------------------------------------------------------------------------
+
+    def _repr_html_(self) -> str:
+        from ayneh.api.summary import summary_of
+
+        return summary_of(self)
+
+    def __repr__(self) -> str:
+        config, standing = self.config, self._record.standing()
+        who = f"{config.seeds} x " if config.seeds > 1 else ""
+        what = f"{who}{config.net.name} on {config.data.name}"
+        return f"Run({str(self.folder)!r}: {what}, {standing.state}, {standing.epochs} of {standing.wanted} epochs)"
+
+    def _diagnosis(self, replica: int) -> Diagnosis:
+        from ayneh import doctor
+
+        return doctor.diagnose(self._record, replica)
+
+    def _checked(self, replica: int) -> int:
+        if not 0 <= replica < (replicas := self.config.seeds):
+            raise UserError(f"--replica is {replica}; the run has {replicas}, counted from 0.")
+        return replica
+
+
+@in_a_sentence()
+def open(folder: str | os.PathLike[str]) -> Run:
+    """The run in this folder, of Python or of the command line; it may be in training.
+
+    Raises UserError if there is none.
+    """
+    return Run(folder)

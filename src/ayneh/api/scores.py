@@ -1,0 +1,123 @@
+"""The judge's scores of a run, for Python."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ayneh.errors import unknown
+
+if TYPE_CHECKING:
+    from ayneh.judge.report import Report
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measured number, its 95 % interval, and what real images score by the same protocol (``floor``).
+
+    ``value`` is None where the metric is not defined for these images; ``warning`` then says why.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    floor: float | None
+    protocol: str
+    """What was measured on how many images against what: "fd_500_digits_test"."""
+    p: float | None
+    """Of the metric's null hypothesis; None where it has none."""
+    n: int
+    """Images that were judged."""
+    warning: str | None = None
+
+    def __float__(self) -> float:
+        return float("nan") if self.value is None else self.value
+
+
+class Scores(Mapping[str, Score]):
+    """Scores by short names: ``scores["fd"]``, by another net than the leading one ``scores["fd@cnn-1"]``.
+
+    In a notebook it is shown as a table. An unknown name raises UserError with the nearest one.
+    """
+
+    def __init__(self, report: Report) -> None:
+        """report: the judge's."""
+        self._report = report
+        self._scores = {name: _score(score.as_dict()) for name, score in report.scores.items()}
+
+    @property
+    def words(self) -> list[str]:
+        """Sentences: how the images were read, what looks like collapse, and warnings."""
+        return self._report.words()
+
+    @property
+    def n(self) -> int:
+        """Images that were judged."""
+        return self._report.n
+
+    @property
+    def step(self) -> int | None:
+        """The step of the checkpoint that was judged."""
+        return self._report.step
+
+    def as_dict(self) -> dict[str, Any]:
+        """The whole report as plain values, as evaluation.json has it."""
+        return self._report.as_dict()
+
+    def __getitem__(self, name: str) -> Score:
+        if name not in self._scores:
+            raise unknown("score of this report", name, self._scores)
+        return self._scores[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._scores
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The score of this name, or ``default`` where the report has none."""
+        return self._scores.get(name, default)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={_written(one.value)}" for name, one in self._scores.items())
+        return f"Scores(n={self.n}, {shown})"
+
+    def _repr_html_(self) -> str:
+        rows = [(one.protocol, _written(one.value), _span(one), _written(one.floor)) for one in self._scores.values()]
+        return table(("score", "value", "95 %", "floor"), rows) + "".join(
+            f"<p>{html.escape(words)}</p>" for words in self.words
+        )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in HTML, every cell escaped."""
+    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _score(values: Mapping[str, Any]) -> Score:
+    return Score(
+        value=values["value"],
+        low=values.get("low"),
+        high=values.get("high"),
+        floor=values.get("floor"),
+        protocol=str(values.get("protocol")),
+        p=values.get("p"),
+        n=values["n"],
+        warning=values.get("warning"),
+    )
+
+
+def _span(score: Score) -> str:
+    return "" if score.low is None or score.high is None else f"{_written(score.low)} to {_written(score.high)}"
+
+
+def _written(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

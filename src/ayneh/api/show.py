@@ -1,0 +1,43 @@
+"""A run in the terminal: how far it is, its last losses and speed, where its files are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ayneh.config import Config, flatten
+from ayneh.record.visited import Visited
+from ayneh.terminal.screen import Rows, say
+from ayneh.terminal.screen import show as show_rows
+
+
+def show(record: Visited) -> None:
+    """Print it."""
+    config, lines, standing = record.config(), record.lines(), record.standing()
+    usual = flatten(Config())
+    changed = {k: v for k, v in flatten(config).items() if v != usual[k]}
+    say(f"{record.folder}: {config.net.name} on {config.data.name}, {config.seeds} replica(s)")
+    say("settings: " + (", ".join(f"{k} {v}" for k, v in changed.items()) or "all default"))
+    if not lines:
+        say("no step is written yet")
+        return
+    last = lines[-1]
+    done = f"{standing.state}: epoch {standing.epochs} of {standing.wanted}, {last['images']:,} images"
+    speed = f"{last['images'] * config.seeds / last['wall_s']:,.0f}" if last["wall_s"] else "?"
+    say(f"{done}, {last['wall_s']:.0f} s, {speed} images/s over all")
+    names = ("loss_d", "loss_g", "p_real", "p_fake", "grad_d", "grad_g")
+    columns = ("seed", "loss D", "loss G", "D(real)", "D(fake)", "|grad D|", "|grad G|")
+    means = [[str(config.seed + r), *(_number(last, name, r) for name in names)] for r in range(config.seeds)]
+    show_rows(Rows(columns, means, "means over the last tick"))
+    pictures = list(record.pictures(config.seeds - 1, config.seeds).values())
+    say(f"pictures: {pictures[-1] if pictures else 'none yet'}", whole=True)
+    kept = ", ".join(map(str, record.checkpoints.epochs())) or "none yet"
+    say(f"checkpoints after epochs: {kept}")
+
+
+def _number(line: Mapping[str, Any], name: str, replica: int) -> str:
+    """The mean of this name; a question mark where the line has none."""
+    try:
+        return f"{line[f'mean_{name}'][replica]:.4g}"
+    except (LookupError, TypeError, ValueError):
+        return "?"

@@ -1,0 +1,28 @@
+"""A run in a notebook's cell: its last picture, its losses, what the doctor finds."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from ayneh.api.curves import PANELS, curves_of
+from ayneh.api.drawn import as_html
+from ayneh.errors import UserError
+
+if TYPE_CHECKING:
+    from ayneh.api.run import Run
+
+
+def summary_of(run: Run) -> str:
+    """The summary as HTML."""
+    parts = [f"<p><b>{html.escape(repr(run))}</b></p>"]
+    try:
+        picture = run.picture()
+        parts.append(as_html(picture, picture.title))
+    except UserError as error:
+        parts.append(f"<p>{html.escape(str(error))}</p>")
+    if run.metrics:
+        parts.append(f'<div style="max-width: 640px">{curves_of(run.metrics, (), 0, PANELS[:1]).svg}</div>')
+        found = run.findings
+        parts += [f"<p>{html.escape(str(one))}</p>" for one in found] or ["<p>The doctor finds nothing.</p>"]
+    return "".join(parts)

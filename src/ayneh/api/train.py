@@ -1,0 +1,74 @@
+"""Training, from Python."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ayneh.api.images import Images
+from ayneh.api.images import images as understood
+from ayneh.api.presets import preset
+from ayneh.api.run import Run
+from ayneh.config import Config, differences
+from ayneh.errors import Interrupted, in_a_sentence
+from ayneh.record.record import Record
+from ayneh.terminal.progress import Terminal
+
+
+@in_a_sentence()
+def train(
+    config: Config | str,
+    images: Any = None,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> Run:
+    """Train G and D to the last epoch of these settings; what `ayneh train` does, with the same numbers.
+
+    Args:
+        config: the settings, or the name of a preset.
+        images: what to learn from, as `ayneh.images` takes them; they replace the settings' own ``data``.
+        out: the run folder (default: runs/ and the time).
+        overwrite: replace the run that is there already.
+        quiet: show no progress.
+
+    An interrupted kernel (or Ctrl-C) stops after the present step: the run is saved and returned, not finished, and
+    ``run.resume()`` goes on. Raises UserError for bad input, and Stopped where the training broke down; what was saved
+    stays.
+
+    >>> import ayneh, tempfile
+    >>> config = ayneh.preset("fast").changed({"epochs": 2, "data.limit": 200, "keep.score_epochs": 0})
+    >>> run = ayneh.train(config, out=tempfile.mkdtemp() + "/run", quiet=True)
+    >>> run.finished, run.epoch
+    (True, 1)
+    """
+    from ayneh.training.begin import begin, default_folder
+
+    config, given = with_images(preset(config) if isinstance(config, str) else config, images)
+    terminal = Terminal(quiet)
+    folder = Path(out) if out is not None else default_folder()
+    try:
+        begin(config, folder, overwrite, terminal)
+    except Interrupted as stopped:
+        if not Record(folder).exists() or differences(Record(folder).config(), config):  # no step of it is saved
+            raise
+        say_stopped(stopped)
+    return Run(folder, given)
+
+
+def with_images(config: Config, images: Any) -> tuple[Config, Images | None]:
+    """The config on these images (None: on its own), and what has to be held while it is used."""
+    if images is None:
+        return config, None
+    given = understood(images)
+    data = given.data if given.data.pad_to is not None else replace(given.data, pad_to=config.data.pad_to)
+    return replace(config, data=data), given
+
+
+def say_stopped(stopped: Interrupted) -> None:
+    """How far an interrupted run is."""
+    print(f"{stopped.where}: run.resume() goes on.", file=sys.stderr)

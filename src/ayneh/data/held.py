@@ -1,0 +1,84 @@
+"""Sets of images that a Python program holds in memory, by name, for as long as something there holds them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from ayneh.data.arrays import Reading, Whole, whole_of
+from ayneh.data.bounded import check_size
+from ayneh.data.found import Found
+from ayneh.data.raw import Part, Raw
+from ayneh.dataset import MEMORY
+from ayneh.errors import UserError
+
+WHERE = Path("The images given")  # begins an error message, as the path of a file does
+_HELD: WeakValueDictionary[str, Held] = WeakValueDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A set, and the name under which the settings of a run have it: memory:digits-1f3a09bc."""
+
+    name: str
+    whole: Whole
+
+
+def hold(
+    parts: Sequence[Part],
+    label: str,
+    names: Sequence[str] | None = None,
+    notes: Sequence[str] = (),
+    share: float | None = None,
+    range: tuple[float, float] | None = None,
+    background: str = "black",
+    by_position: bool = False,
+) -> Held:
+    """Images of any usual type and layout as a set that is held while the result is; the rules are those of files.
+
+    label: how the name begins; what follows is a hash of all images, their labels and their division. share: of the
+    images for testing, where no part is for testing. The other settings are those of `data.arrays.read_arrays`.
+    Raises UserError where the meaning of an array is not clear.
+    """
+    check_size(str(WHERE), sum(part.images.nbytes for part in parts))
+    raw = Raw(tuple(parts), tuple(names) if names else None, tuple(notes))
+    whole = whole_of(raw, Reading(WHERE, None, None, share, range, background, by_position, flag=""))
+    word = re.sub(r"[^\w.]+", "-", label).strip("-") or "images"
+    held = Held(f"{MEMORY}:{word}-{_hash(whole)[:8]}", whole)
+    return _HELD.setdefault(held.name, held)
+
+
+def held(name: str) -> Whole | None:
+    """The set of this name; None if this process does not hold it."""
+    found = _HELD.get(name)
+    return found.whole if found else None
+
+
+def part_of(name: str, split: str) -> Found:
+    """A split of the set of this name. Raises UserError if this process does not hold it, or the split is empty."""
+    whole = held(name)
+    if whole is None:
+        raise UserError(
+            f"{name} are images that were given from Python, and no file holds them: save them there by "
+            '`images.save("images.npz")`, and name them file:images.npz.'
+        )
+    found = whole.part(split)
+    if len(found.pixels) == 0:
+        raise UserError(f"{WHERE} have none to {split}{' on' if split == 'train' else ''}: give more.")
+    return found
+
+
+def _hash(whole: Whole) -> str:
+    digest = hashlib.sha256()
+    for array in (whole.pixels, whole.is_test, whole.labels):
+        if array is not None:
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    digest.update(repr(whole.names).encode())
+    return digest.hexdigest()

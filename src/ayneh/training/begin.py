@@ -1,0 +1,181 @@
+"""A run begun in a folder, and a run gone on with: what `train` and `resume` do, on the command line and in Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ayneh.config import Config, differences
+from ayneh.errors import UserError
+from ayneh.evaluation import Say, about, origin_of, silent
+from ayneh.record.beginning import begun, refuse_taken
+from ayneh.record.checkpoint import Checkpoint, epoch_name
+from ayneh.record.head import Origin
+from ayneh.record.record import Record
+from ayneh.record.standing import lost
+from ayneh.terminal.progress import Terminal
+from ayneh.terminal.text import warn_once
+
+if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
+    from ayneh.engine.match import Match
+
+
+def default_folder() -> Path:
+    """The folder of a run for which none was given: runs/ and the time."""
+    return Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+
+
+def begin(config: Config, folder: Path, overwrite: bool, terminal: Terminal) -> tuple[Origin, list[str]]:
+    """Train a config from its first step to its last epoch in this folder; its images, and sentences on the end.
+
+    Raises UserError for bad input, Interrupted where the run was interrupted, and Stopped where it was cut short.
+    """
+    import torch
+
+    from ayneh.engine.device import describe
+    from ayneh.engine.stacks import choose_workers
+    from ayneh.training.fit import fit
+
+    refuse_taken(folder, config, overwrite)  # before the images are read; and again once the lock is held
+    match, origin = lay_out(config, config.device, say=terminal.say)
+    workers = choose_workers(match, config.epochs * match.steps_per_epoch)
+    how = f"{workers} processes" if workers else "one process"
+    terminal.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
+    engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
+    with begun(folder, config, engine, overwrite, about(config.data)) as record:
+        return origin, fit(record, record.config(), match, None, terminal, origin)
+
+
+def go_on(
+    record: Record, epochs: int | None, elsewhere: Callable[[Config], Config], device: str | None, terminal: Terminal
+) -> list[str]:
+    """Go on with a run from its last whole checkpoint; sentences on its end.
+
+    epochs: in all (None: those that it was started with); elsewhere: the config with its images where they are now;
+    device: None for the one that it was started on. Raises as `begin`.
+    """
+    from ayneh.doctor import rescue
+    from ayneh.training.fit import fit
+
+    run = record.folder
+    with record.locked(), same_threads():
+        rescue.finish(record)
+        config = record.config()
+        checkpoint = _newest(record)
+        if checkpoint and (changed := differences(replace(checkpoint.config, epochs=config.epochs), config)):
+            raise UserError(
+                f"{run}/config.json is not what this run was trained with ({changed}): undo the change, or start a new "
+                "run with `ayneh train`."
+            )
+        if epochs is not None and epochs < config.epochs:
+            raise UserError(f"--epochs is {epochs}, but this run has {config.epochs} already: give a larger number.")
+        config = elsewhere(replace(config, epochs=epochs or config.epochs))
+        engine = _engine(record, config, device, terminal)
+        match, origin = lay_out(config, engine["device"], engine["threads"], run, terminal.say)
+        if checkpoint:
+            _refuse_other_images(record, checkpoint, match, origin)
+        if config != record.config():
+            record.set_config(config, about(config.data))
+        if engine != record.engine():
+            record.set_engine(engine)
+        terminal.say(f"{run}: {_from_where(record, checkpoint, match, config)}")
+        return fit(record, config, match, checkpoint, terminal, origin)
+
+
+@contextmanager
+def same_threads() -> Iterator[None]:
+    """PyTorch has as many threads afterwards as before: a run is gone on with as many as it was begun with."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _newest(record: Record) -> Checkpoint | None:
+    """The newest whole checkpoint; what is left out is said, also by a quiet verb."""
+    checkpoint, damaged = record.checkpoints.newest()
+    for problem in damaged:
+        warn_once(f"{problem} Going on from the one before it.")
+    if words := lost(record, checkpoint):
+        warn_once(words)
+    return checkpoint
+
+
+def _engine(record: Record, config: Config, device: str | None, terminal: Terminal) -> dict[str, Any]:
+    """How this machine is to run it: as it was started, or on another device."""
+    import torch
+
+    from ayneh.engine.device import choose_device
+
+    engine = record.engine()
+    chosen = str(choose_device(device or engine["device"]))
+    if device is None or chosen == engine["device"]:
+        return engine
+    if config.precision == "tf32" and not chosen.startswith("cuda"):
+        raise UserError(
+            f"{record.folder} is trained with --precision tf32, which only CUDA devices have: resume it where there is "
+            f"one, not on {chosen}."
+        )
+    terminal.say(
+        f"{record.folder}: on {chosen} instead of {engine['device']}; from here on the last bits of its numbers "
+        "may differ from those on that device."
+    )
+    workers = engine["workers"] if chosen == "cpu" else 0
+    return {"device": chosen, "threads": torch.get_num_threads(), "workers": workers}
+
+
+def lay_out(
+    config: Config, device: str, threads: int | None = None, run: Path | None = None, say: Say = silent
+) -> tuple[Match, Origin]:
+    """The config's match on its data, on this device, and what its data are.
+
+    run: the folder, for an error message; say: gets what was read.
+
+    Raises UserError where the data are missing, or do not fit the nets, the batch or the device.
+    """
+    import torch
+
+    from ayneh.engine.device import choose_device
+    from ayneh.engine.match import Match, refuse_before_reading, replicas_of
+    from ayneh.evaluation import read_images
+
+    chosen = choose_device(device)
+    if threads:
+        torch.set_num_threads(threads)  # a sum of floats depends on how it is split among threads
+    refuse_before_reading(config, chosen)
+    images = read_images(config.data, run=run)
+    match = Match(replicas_of(config), images.pixels, chosen)
+    say(images.understood)  # not before: a refusal is one line
+    return match, origin_of(config.data, images)
+
+
+def _refuse_other_images(record: Record, checkpoint: Checkpoint, match: Match, origin: Origin) -> None:
+    """Raise UserError unless the images are those that the run was trained on.
+
+    Of a checkpoint of an earlier version only their shape and the length of an epoch can be compared.
+    """
+    if checkpoint.data:
+        checkpoint.data.refuse_others(origin, record.folder)
+    last = next((line for line in reversed(record.lines()) if line["step"] <= checkpoint.step), None)
+    same_length = last is None or (last["step"] - 1) // match.steps_per_epoch == last["epoch"]
+    if checkpoint.image_shape != match.image_shape or not same_length:
+        raise UserError(
+            f"{checkpoint.config.data.name} has {len(match.pixels):,} images of {tuple(match.pixels.shape[1:])} now, "
+            f"and {record.folder} was trained on others: put the former ones back, or start a new run."
+        )
+
+
+def _from_where(record: Record, checkpoint: Checkpoint | None, match: Match, config: Config) -> str:
+    step, last = checkpoint.step if checkpoint else 0, config.epochs - 1
+    if step < config.epochs * match.steps_per_epoch:
+        return f"going on from step {step}"
+    if record.checkpoints.whole(epoch_name(last), step):
+        return f"finished already, after {config.epochs} epochs; a larger --epochs trains it further"
+    return f"writing what is missing of its last epoch, {last}"
