@@ -12,10 +12,9 @@ from ayneh.studies.design import Study
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name
 from ayneh.studies.plan import read
-from ayneh.studies.progress import LiveTable, cores, table_of
-from ayneh.terminal.progress import Interrupt, Terminal
+from ayneh.studies.progress import cores, table_of, tell
+from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import Rows, say, show
-from ayneh.terminal.text import warn
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.studies.forecast import Forecast
@@ -53,27 +52,15 @@ def study(
         ledger = Ledger.open(Path(what))
         _status(ledger) if action == "status" else _report(ledger)
         return
-    asked = _asked(read(what), seeds, budget_minutes)
-    from ayneh.studies.forecast import forecast, refuse_over_budget, refuse_unplayable, workers_for
-    from ayneh.studies.play import play_study
+    from ayneh.studies.forecast import cost_of
+    from ayneh.studies.play import play_in
 
-    refuse_unplayable(asked)
-    workers = workers_for(device, workers)
-    terminal = Terminal(quiet)
+    asked, terminal = _asked(read(what), seeds, budget_minutes), Terminal(quiet)
     if action == "plan":
-        _plan(asked, forecast(asked, workers, device, say=terminal.say))
+        _plan(asked, cost_of(asked, workers, device, terminal.say))
         return
-    with Ledger.playing(out or Path("runs") / f"study-{file_name(asked.name)}", asked) as ledger:
-        _tell(ledger)
-        terminal.say(f"{ledger.folder}: measuring {len(asked.groups())} groups of {len(ledger.runs)} runs")
-        cost = forecast(ledger.study, workers, device, ledger.unfinished(), terminal.say)
-        _tell(ledger)
-        refuse_over_budget(asked, cost)
-        terminal.say(f"{cost.runs} of {len(ledger.runs)} runs to play, about {cost.minutes:.1f} minutes")
-        with Interrupt() as interrupt, LiveTable(ledger, workers, terminal) as table:
-            play_study(ledger, cost, engine, address, interrupt.caught, table.show)
-        ledger.notes.clear()  # of outcomes that were damaged until now
-    _report(ledger)
+    folder = out or Path("runs") / f"study-{file_name(asked.name)}"
+    _report(play_in(folder, asked, terminal, workers=workers, engine=engine, address=address, device=device))
 
 
 def _asked(found: Study, seeds: int | None, budget_minutes: float | None) -> Study:
@@ -85,25 +72,17 @@ def _asked(found: Study, seeds: int | None, budget_minutes: float | None) -> Stu
 
 
 def _plan(asked: Study, cost: Forecast) -> None:
-    rows = []
-    for part in cost.parts:
-        stack, step_ms, images = part.cost.stack, part.cost.step_s * 1e3, part.cost.images
-        numbers = (str(len(part.runs)), str(stack), f"{step_ms:.1f}", f"{images:,}", f"{part.minutes:.1f}")
-        rows.append((part.name, *numbers))
-    columns = ("group", "runs", "in a stack", "ms a step", "images a run", "minutes")
-    show(Rows(columns, rows, asked.name, frozenset(["group"])))
-    processes = "processes" if cost.device == "cpu" else "process"
-    say(
-        f"{len(asked.cells())} arms, {cost.runs} runs in {len(cost.parts)} groups, {cost.images:,} images: about "
-        f"{cost.minutes:.0f} minutes with {cost.workers} {processes} on {cost.device}"
-    )
+    from ayneh.studies.forecast import COLUMNS, rows_of, words_of
+
+    show(Rows(COLUMNS, rows_of(cost), asked.name, frozenset(["group"])))
+    say(words_of(asked, cost))
 
 
 def _status(ledger: Ledger) -> None:
     standings, played = ledger.standings().values(), ledger.being_played()
     done, playing = sum(s.ended for s in standings), played * sum(s.state == "running" for s in standings)
     show(table_of(ledger, max(1, min(playing, cores())), played))
-    _tell(ledger)
+    tell(ledger)
     say(f"{done} of {len(standings)} runs done; {playing} being played now")
 
 
@@ -112,11 +91,4 @@ def _report(ledger: Ledger) -> None:
 
     for words in write_report(ledger):
         say(words, whole=True)
-    _tell(ledger)
-
-
-def _tell(ledger: Ledger) -> None:
-    """Print what was found damaged, on stderr, each once."""
-    for words in ledger.notes.values():
-        warn(words)
-    ledger.notes.clear()
+    tell(ledger)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -51,6 +52,28 @@ class Forecast:
         return sum(part.minutes for part in self.parts)
 
 
+COLUMNS = ("group", "runs", "in a stack", "ms a step", "images a run", "minutes")
+
+
+def rows_of(cost: Forecast) -> list[tuple[str, ...]]:
+    """A row for each group, with the cells of `COLUMNS`."""
+    rows: list[tuple[str, ...]] = []
+    for part in cost.parts:
+        stack, step_ms, images = part.cost.stack, part.cost.step_s * 1e3, part.cost.images
+        numbers = (str(len(part.runs)), str(stack), f"{step_ms:.1f}", f"{images:,}", f"{part.minutes:.1f}")
+        rows.append((part.name, *numbers))
+    return rows
+
+
+def words_of(study: Study, cost: Forecast) -> str:
+    """All groups together in a sentence."""
+    processes = "processes" if cost.device == "cpu" else "process"
+    return (
+        f"{len(study.cells())} arms, {cost.runs} runs in {len(cost.parts)} groups, {cost.images:,} images: about "
+        f"{cost.minutes:.0f} minutes with {cost.workers} {processes} on {cost.device}"
+    )
+
+
 MOST_WORKERS = 4096  # processes
 
 
@@ -70,6 +93,12 @@ def refuse_unplayable(study: Study) -> None:
         swapped_prior(study.config(), name, changes)
 
 
+def cost_of(study: Study, workers: int | None, device: str, say: Say = silent) -> Forecast:
+    """The `forecast` of a whole study, once it is known that its outcomes can be measured."""
+    refuse_unplayable(study)
+    return forecast(study, workers_for(device, workers), device, say=say)
+
+
 def forecast(
     study: Study, workers: int, device: str, left: Collection[Run] | None = None, say: Say = silent
 ) -> Forecast:
@@ -77,10 +106,13 @@ def forecast(
 
     Raises UserError for runs that cannot be played.
     """
-    if device == "cpu":
-        torch.set_num_threads(1)  # as in the workers
     for data in dict.fromkeys(run.config.data for run in study.runs()):
         say(images_of(data).understood)
+    with _one_thread(device):
+        return _forecast(study, workers, device, left)
+
+
+def _forecast(study: Study, workers: int, device: str, left: Collection[Run] | None) -> Forecast:
     groups, looks = study.groups(), len(study.look_epochs())
     places = {run.place for run in (study.runs() if left is None else left)}
     parts = []
@@ -88,6 +120,17 @@ def forecast(
         cost, runs = measure(study, group, device), [run for run in group if run.place in places]
         parts.append(Part(name, runs, cost, len(runs) * cost.run_s(looks) / workers / 60))
     return Forecast(parts, workers, device)
+
+
+@contextmanager
+def _one_thread(device: str) -> Iterator[None]:
+    """On a CPU steps are measured with one thread, as the workers have; afterwards there are as many as before."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if device == "cpu" else threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def refuse_over_budget(study: Study, cost: Forecast) -> None:

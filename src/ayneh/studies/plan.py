@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ayneh.config import Data
+from ayneh.config import Config, Data, flatten
 from ayneh.errors import UserError, pick, unknown
 from ayneh.files.reading import shown, toml_in, typed
+from ayneh.presets import PRESETS
 from ayneh.studies.design import Ask, Changes, Study
 
 BUILT_IN = Path(__file__).parent / "builtin"
@@ -19,6 +20,7 @@ ANCHORED = {  # settings with paths -> their absolute ones
     "data.name": lambda name: Data(name).anchored().name,
     "data.test": lambda test: Data("folder:.", test=test).anchored().test,
 }
+OWN = ("seed", "seeds", "device", "keep.score_epochs")  # settings that a study gives its runs
 UNJUDGED = ("loss_d", "loss_g", "d_gap", "wall_s")  # outcomes that no real images are behind
 
 
@@ -31,9 +33,29 @@ def read(where: str) -> Study:
             raise UserError(f"There is no study file {where}; the built-in studies are {', '.join(sorted(names))}.")
         path = pick(names, where, "study")
     values = toml_in(path)
-    study = _anchored(from_dict(values | {"name": values.get("name", path.stem)}, str(path)))
-    _refuse_unlike_images(study, str(path))
+    return planned(values | {"name": values.get("name", path.stem)}, str(path))
+
+
+def planned(values: Mapping[str, Any], where: str) -> Study:
+    """`from_dict`, with absolute paths to data. UserError also for comparisons of scores against different images."""
+    study = _anchored(from_dict(values, where))
+    _refuse_unlike_images(study, where)
     return study
+
+
+def base_of(config: Config) -> tuple[str, Changes]:
+    """A config as a study's ``base`` and ``set``: the preset that it differs least from, and the differences.
+
+    What a study sets itself is left out: seed, seeds, device and keep.score_epochs.
+    """
+    wanted = flatten(config)
+    found: list[tuple[tuple[int, int], str, Changes]] = []
+    for name, one in PRESETS.items():
+        theirs = flatten(one.config)
+        apart = {leaf: value for leaf, value in wanted.items() if value != theirs[leaf] and leaf not in OWN}
+        found.append(((sum(value is None for value in apart.values()), len(apart)), name, apart))
+    _, name, changes = min(found, key=lambda one: one[0])  # no TOML file can set a value to nothing
+    return name, changes
 
 
 def _refuse_unlike_images(study: Study, where: str) -> None:

@@ -3,13 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from ayneh.errors import Stopped
-from ayneh.studies.design import Run
-from ayneh.studies.forecast import Forecast
+from ayneh.studies.design import Run, Study
+from ayneh.studies.forecast import Forecast, forecast, refuse_over_budget, refuse_unplayable, workers_for
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.local import run_here, run_in_processes
+from ayneh.studies.progress import LiveTable, tell
 from ayneh.studies.schedule import cut
+from ayneh.terminal.progress import Interrupt, Terminal
+
+
+def play_in(
+    folder: Path,
+    asked: Study,
+    terminal: Terminal,
+    *,
+    workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    device: str = "cpu",
+    prepare: Callable[[], object] = lambda: None,
+) -> Ledger:
+    """Play a study in its folder, or go on with it there, with messages and progress in the terminal; its ledger.
+
+    prepare: is called once no other process plays there. Raises UserError for a folder of other contents, and for a
+    study that cannot be played or takes longer than its budget; Stopped if runs are left.
+    """
+    refuse_unplayable(asked)
+    workers = workers_for(device, workers)
+    with Ledger.playing(folder, asked) as ledger:
+        tell(ledger)
+        prepare()
+        terminal.say(f"{ledger.folder}: measuring {len(asked.groups())} groups of {len(ledger.runs)} runs")
+        cost = forecast(ledger.study, workers, device, ledger.unfinished(), terminal.say)
+        tell(ledger)
+        refuse_over_budget(asked, cost)
+        terminal.say(f"{cost.runs} of {len(ledger.runs)} runs to play, about {cost.minutes:.1f} minutes")
+        with Interrupt() as interrupt, LiveTable(ledger, workers, terminal) as table:
+            play_study(ledger, cost, engine, address, interrupt.caught, table.show)
+        ledger.notes.clear()  # of outcomes that were damaged until now
+    return ledger
 
 
 def play_study(

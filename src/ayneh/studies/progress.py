@@ -12,6 +12,7 @@ from ayneh.studies.ledger import Ledger, group_names
 from ayneh.terminal import notebook
 from ayneh.terminal.progress import Terminal, drawn, page
 from ayneh.terminal.screen import Rows
+from ayneh.terminal.text import warn
 
 
 def cores() -> int:
@@ -68,6 +69,13 @@ def table_of(ledger: Ledger, workers: int, played: bool = True) -> Rows:
         rows.append((row.name, *counts, f"{row.share:.0%}", left))
     columns = ("group", "runs", "done", "broke down", "playing", "epochs", "minutes left")
     return Rows(columns, rows, ledger.study.name, frozenset(["group"]))
+
+
+def tell(ledger: Ledger) -> None:
+    """Print what was found damaged, on stderr, each once."""
+    for words in ledger.notes.values():
+        warn(words)
+    ledger.notes.clear()
 
 
 class LiveTable:
