@@ -162,7 +162,23 @@ def _contract(about: dict[str, Any]) -> str:
     ]  # fmt: skip
     head = ("file", "what it does", "numbers", "differs from PyTorch by at most", "batch norm's statistics")
     checked = f"The difference is the largest of any output on {about['checked']} draws, checked when this was written."
-    return "\n\n".join([_table(("", ""), rows), _table(head, nets), checked])
+    return "\n\n".join([_table(("", ""), rows), _table(head, nets), checked, *_remarks(about)])
+
+
+def _remarks(about: dict[str, Any]) -> list[str]:
+    """On what nets of one's own may do: draw random numbers, and look at the other images of a batch."""
+    drawing = [name for name, net in about["nets"].items() if net["chance"]]
+    beside = [name for name, net in about["nets"].items() if not net["alone"]]
+    remarks = []
+    if drawing:
+        each = "two images of one z differ" if "generator" in drawing else "two outputs for one image differ"
+        remarks.append(
+            f"The {' and the '.join(drawing)} draws random numbers of its own at each run: {each}. For the comparison "
+            "each draw was replaced by its mean."
+        )
+    if beside:
+        remarks.append(f"What the {' and the '.join(beside)} gives for one input depends on the others of its batch.")
+    return remarks
 
 
 def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Checkpoint, replica: int) -> str:

@@ -1,9 +1,10 @@
 """Nets as ONNX graphs: y = act(W x + b), with batch and spectral norm folded into W and b.
 
-PyTorch's two exporters were tried (2.13). The old one is deprecated, writes a wrong graph for `movedim` and has no
-spectral norm; the new one needs onnxscript, takes 6 to 26 s a net and refuses spectral norm too. The ten kinds of
-layers here are written in milliseconds, with operators that every runtime has: Gemm, Conv, ConvTranspose, LeakyRelu,
-Tanh, Reshape. `difference` compares the result with PyTorch.
+PyTorch's two exporters were tried (2.13) on ayneh's nets. The old one is deprecated, writes a wrong graph for `movedim`
+and has no spectral norm; the new one needs onnxscript, takes seconds a net and refuses the exact spectral norm. The ten
+kinds of layers here are written in milliseconds, with operators that every runtime has: Gemm, Conv, ConvTranspose,
+LeakyRelu, Tanh, Reshape. Nets of other layers are left to the new exporter. `difference` compares the result with
+PyTorch.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from ayneh.errors import extra
-from ayneh.export.operations import Affine, Pointwise, Shape, folded, lower
+from ayneh.export.chance import without_chance
+from ayneh.export.operations import Affine, Outside, Pointwise, Shape, folded, lower
+from ayneh.export.traced import traced
 
 OPSET, IR_VERSION = 17, 8  # of 2022: older runtimes, and those of browsers, read them
 
@@ -74,9 +77,24 @@ def to_onnx(
     """A net in eval mode as an ONNX model, float32, with a batch axis "n" of any length.
 
     takes: the shape of one input, (Z,) or (C, S, S); names: of the input and the output, e.g. ("z", "image").
-    further: more outputs, each by a module that takes the first output. metadata: written into the model.
-    Raises UserError where the package onnx is missing, or for a layer outside `LAYERS`.
+    further: more outputs, each by a module that takes the first output. metadata: written into the model. A net with a
+    layer outside `LAYERS` is written by PyTorch's exporter (traced.py). Raises UserError where a package is missing,
+    and for a net that the exporter refuses.
     """
+    try:
+        return _written(module, takes, names, further, metadata)
+    except Outside:
+        return traced(module, takes, names, further, metadata)
+
+
+def _written(
+    module: nn.Module,
+    takes: Shape,
+    names: tuple[str, str],
+    further: Mapping[str, nn.Module] | None,
+    metadata: Mapping[str, str] | None,
+) -> bytes:
+    """The net by the table of layers."""
     with extra("export", "Writing ONNX"):
         import onnx
         from onnx import TensorProto, helper, numpy_helper
@@ -101,12 +119,15 @@ def to_onnx(
 def difference(model: bytes, inputs: Tensor, expected: Mapping[str, Tensor]) -> float:
     """The largest absolute difference between the outputs of the model in onnxruntime and those of PyTorch.
 
-    inputs (N, ...) float32; expected: PyTorch's, by the name of the output. NaN counts as infinite. Raises UserError
-    where onnxruntime is missing.
+    inputs (N, ...) float32; expected: PyTorch's, by the name of the output, computed within `chance.Means` if the net
+    draws random numbers, whose means the model gets, too. NaN counts as infinite. Raises UserError where onnxruntime is
+    missing.
     """
     with extra("export", "Checking ONNX"):
         import onnxruntime
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors: what is left of a draw without its chance may be of no use
+    session = onnxruntime.InferenceSession(without_chance(model), options, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     found = session.run(list(expected), {given.name: inputs.float().contiguous().numpy()})
     apart = [

@@ -46,16 +46,20 @@ class Pointwise:
     attributes: Mapping[str, Any]
 
 
+class Outside(UserError):
+    """A net is not made of the layers that this table has: PyTorch's exporter writes it."""
+
+
 Op = Affine | Scale | Pointwise  # `lower` returns the shape beside them, also where a layer changes the shape alone
 
 
 @torch.no_grad()
 def lower(module: nn.Module, shape: Shape, name: str = "") -> tuple[list[Op], Shape]:
-    """A module on inputs of this shape as operations, and the shape of its output. UserError outside `LAYERS`."""
+    """A module on inputs of this shape as operations, and the shape of its output. Raises Outside for other layers."""
     for kind in type(module).__mro__:
-        if kind in LAYERS:
+        if kind in LAYERS and type(module).forward is getattr(kind, "forward", None):  # one of its own is another layer
             return LAYERS[kind](module, shape, name)
-    raise UserError(f"There is no way yet to write the layer {type(module).__name__} as ONNX.")
+    raise Outside(f"There is no way yet to write the layer {type(module).__name__} as ONNX.")
 
 
 def folded(ops: list[Op]) -> list[Affine | Pointwise]:
@@ -65,7 +69,7 @@ def folded(ops: list[Op]) -> list[Affine | Pointwise]:
         if isinstance(op, Scale):
             last = done[-1] if done else None
             if not isinstance(last, Affine) or len(last.bias) % len(op.scale):
-                raise UserError("There is no way yet to write a normalisation as ONNX that follows no linear layer.")
+                raise Outside("There is no way yet to write a normalisation as ONNX that follows no linear layer.")
             each = len(last.bias) // len(op.scale)  # units a channel, where a channel's units lie side by side
             scale, shift = op.scale.repeat_interleave(each), op.shift.repeat_interleave(each)
             axis = last.op == "ConvTranspose"  # out is W's second axis there

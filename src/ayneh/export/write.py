@@ -19,6 +19,7 @@ from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import Stopped, UserError, pick
 from ayneh.evaluation import read_images
 from ayneh.export.card import card
+from ayneh.export.chance import Means
 from ayneh.export.contract import about_of, strings
 from ayneh.export.folder import refuse_taken, replace
 from ayneh.export.onnx import difference, to_onnx
@@ -68,7 +69,12 @@ def export(
     players, sampler = players_of(checkpoint, replica, None if data is None else data.pixels)
     about = about_of(record, checkpoint, replica, form, data) | {"checked": CHECKED}
     inputs = _inputs(sampler, data, checkpoint.image_shape[-1])
-    expected = {name: players.outputs(name, inputs[takes]) for name, takes in TAKES.items()}
+    draws: dict[str, bool] = {}
+    expected: dict[str, Outputs] = {}
+    for name, takes in TAKES.items():
+        with Means() as means:  # what a net draws itself differs from run to run
+            expected[name] = players.outputs(name, inputs[takes])
+        draws[name] = means.draws > 0
     nets = about["nets"] = {
         name: {
             "file": f"{name}.{suffix}",
@@ -76,6 +82,8 @@ def export(
             "numbers": _count(net) - (_count(players.encoder.head) if (form, name) == ("onnx", "encoder") else 0),
             "statistics": _statistics(name, net, players.dis_statistics),
             "outputs": {output: list(y.shape[1:]) for output, y in expected[name].items()},
+            "chance": draws[name],
+            "alone": _alone(players, name, inputs[TAKES[name]]),
         }
         for name, net in players.nets().items()
     }
@@ -122,12 +130,21 @@ def _safetensors(players: Players, about: About, inputs: Outputs, expected: Mapp
     again = built(about, {name: load(save(weights)) for name, weights in tensors.items()})
     written: Written = {}
     for name, outputs in expected.items():
-        found = again.outputs(name, inputs[TAKES[name]])
+        with Means():
+            found = again.outputs(name, inputs[TAKES[name]])
         written[name] = partial(save, tensors[name]), max((found[k] - y).abs().max().item() for k, y in outputs.items())
     return written
 
 
 FORMS = {"onnx": ("onnx", _onnx), "safetensors": ("safetensors", _safetensors)}  # form -> suffix, how to write it
+
+
+def _alone(players: Players, name: str, x: Tensor) -> bool:
+    """Whether a net's outputs for four inputs are the same beside four others."""
+    with Means():
+        one, other = (players.outputs(name, torch.cat([x[:4], x[k : k + 4]])) for k in (4, 8))
+    scale = MOST_APART * max(1.0, *(y.abs().max().item() for y in one.values()))
+    return all(bool(((y - other[output])[:4].abs() <= scale).all()) for output, y in one.items())
 
 
 def _count(net: nn.Module) -> int:
