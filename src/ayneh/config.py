@@ -14,11 +14,12 @@ from functools import cache
 from math import isfinite
 from typing import Annotated, Any
 
-from ayneh.bounds import HUGE, MANY, SPAN, Range, written
+from ayneh.bounds import HUGE, MANY, Range, written
 from ayneh.dataset import Data
 from ayneh.errors import UserError, unknown
 from ayneh.files import older
 from ayneh.files.reading import typed
+from ayneh.rules import Optimizer, Rules, refuse_schedules
 
 
 @dataclass(frozen=True)
@@ -79,64 +80,6 @@ class Net:
     """Initial weights: dcgan (normal, standard deviation 0.02; mirror), glorot (mlp), he or torch (PyTorch's own)."""
     features: Annotated[int | None, Range(1, 1e6)] = None
     """Length of D's features, from which its last layer computes the logit (mirror: prior.dim, mlp: width)."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The rules of the game."""
-
-    loss: str = "non-saturating"
-    """non-saturating, saturating, least-squares, hinge, wasserstein or relativistic."""
-    penalty: str = "none"
-    """Penalty on D's gradient: none, r1, r2, r1+r2, wgan-gp or dragan."""
-    gamma: Annotated[float, Range(0, HUGE)] = 1.0
-    """Weight of the penalty."""
-    dropout: Annotated[float, Range(0, 0.99)] = 0.3
-    """Probability that a pixel is dropped before D sees it (report R7: 0.3)."""
-    label_smoothing: Annotated[float, Range(0, 1)] = 0.0
-    """One-sided label smoothing: the label of real images is 1 minus this."""
-    instance_noise: Annotated[float, Range(0, HUGE)] = 0.0
-    """Initial standard deviation of Gaussian noise that is added to every image before D sees it."""
-    instance_noise_images: Annotated[int, Range(0, SPAN)] = 0
-    """Images seen until instance noise has fallen linearly to zero (0: it stays)."""
-    translation: Annotated[float, Range(0, 0.5)] = 0.0
-    """Shift every image at random by up to this fraction of its side before D sees it."""
-    cutout: Annotated[float, Range(0, 1)] = 0.0
-    """Black out a square at random, this fraction of the side wide, in every image before D sees it."""
-    dis_steps: Annotated[int, Range(1, 1000)] = 1
-    """Updates of D in each step, each on another batch."""
-    gen_steps: Annotated[int, Range(1, 1000)] = 1
-    """Updates of G in each step."""
-    ema_halflife_images: Annotated[float, Range(0, SPAN)] = 0.0
-    """Half-life, in images, of the moving average of G; samples are drawn from that average (0: from G itself)."""
-    mirror_weight: Annotated[float, Range(0, HUGE)] = 0.0
-    """Weight in both losses of 1 - R^2, the share of z's variance that D does not read back from G(z) (0: not read)."""
-    mirror_weight_gen: Annotated[float | None, Range(0, HUGE)] = None
-    """The same weight in G's loss alone (default: mirror_weight)."""
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """How both players' weights move."""
-
-    name: str = "adam"
-    """adam, adamw (weight decay apart from the gradient), sgd or rmsprop."""
-    lr: Annotated[float, Range(0, HUGE)] = 2e-4
-    """Learning rate of both players."""
-    lr_dis: Annotated[float | None, Range(0, HUGE)] = None
-    """Learning rate of D (default: lr)."""
-    beta1: Annotated[float, Range(0, 0.999999)] = 0.5
-    """adam, adamw: decay of the mean gradient."""
-    beta2: Annotated[float, Range(0, 0.999999)] = 0.999
-    """adam, adamw, rmsprop (its alpha): decay of the mean squared gradient."""
-    eps: Annotated[float, Range(0, HUGE)] = 1e-8
-    """adam, adamw, rmsprop: added to the root of the mean squared gradient."""
-    momentum: Annotated[float, Range(0, 0.999999)] = 0.0
-    """sgd, rmsprop: share of the last update that is added to the next one."""
-    weight_decay: Annotated[float, Range(0, HUGE)] = 0.0
-    """Weight decay: times the weights it is a part of the gradient; adamw: times lr it is taken off the weights."""
-    decay_images: Annotated[int, Range(0, SPAN)] = 0
-    """Images seen until both learning rates have fallen linearly to zero (0: they stay)."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +144,7 @@ class Config:
                     raise UserError(f"--{name.replace('_', '-')} is {written(number)}; it must {wrong}.")
         if not self.optimizer.lr and not self.optimizer.lr_dis:
             raise UserError("--optimizer.lr is 0, so that nothing would learn: choose one above 0, or an lr-dis.")
+        refuse_schedules(self.rules, self.optimizer)
         if self.rescue and self.seeds > 1:
             raise UserError(f"--rescue works on one run at a time, and --seeds is {self.seeds}: leave one of them out.")
         if self.rescue and not self.keep.vitals_steps:

@@ -45,6 +45,18 @@ ANOTHER = {  # each shared field with another value than BASE has
     "optimizer.beta1": 0.0,
     "optimizer.beta2": 0.9,
     "optimizer.decay_images": 100,
+    "optimizer.schedule": "constant",
+    "optimizer.warmup_images": 50,
+    "optimizer.end_factor": 0.5,
+    "optimizer.milestones_images": (10,),
+    "optimizer.step_factor": 0.5,
+    "rules.gamma_schedule": "cosine",
+    "rules.gamma_images": 40,
+    "rules.gamma_end": 8.0,
+    "rules.gamma_warmup_images": 30,
+    "rules.instance_noise_schedule": "cosine",
+    "rules.instance_noise_end": 3.0,
+    "rules.instance_noise_warmup_images": 30,
     "optimizer.momentum": 0.7,
     "optimizer.weight_decay": 0.2,
 }
@@ -58,12 +70,23 @@ TAKES = {  # priors that have these numbers; the normal prior has the others
     "prior.p": "bernoulli",
     "prior.components": "mixture",
 }
-READS = {"optimizer.momentum": "sgd", "optimizer.weight_decay": "adamw"}  # optimisers that do; Adam reads the others
+NEEDS = {  # what both replicas have, so that the field is read
+    "optimizer.momentum": {"optimizer.name": "sgd"},
+    "optimizer.weight_decay": {"optimizer.name": "adamw"},
+    "optimizer.schedule": {"optimizer.decay_images": 40},
+    "optimizer.end_factor": {"optimizer.decay_images": 20},
+    "optimizer.milestones_images": {"optimizer.schedule": "steps", "optimizer.milestones_images": (1000,)},
+    "optimizer.step_factor": {"optimizer.schedule": "steps", "optimizer.milestones_images": (10,)},
+    "rules.gamma_schedule": {"rules.gamma_images": 50},
+    "rules.gamma_end": {"rules.gamma_images": 20},
+    "rules.instance_noise_schedule": {"rules.instance_noise_images": 50},
+    "rules.instance_noise_end": {"rules.instance_noise_images": 20},
+}
 
 
 def pair(leaf: str) -> list[Config]:
     """Two replicas that differ in this field."""
-    one = changed(BASE, {"prior.name": TAKES.get(leaf, "normal"), "optimizer.name": READS.get(leaf, "adam")}, "")
+    one = changed(BASE, {"prior.name": TAKES.get(leaf, "normal"), **NEEDS.get(leaf, {})}, "")
     return [one, changed(one, {leaf: ANOTHER[leaf]}, "")]
 
 
@@ -103,10 +126,18 @@ def test_replicas_that_differ_in_a_shared_field_play_as_they_play_alone(leaf):
 
 @pytest.mark.parametrize("leaf", sorted(SHARED - {"seed"}))
 def test_numbers_follow_from_the_fields_that_they_name(leaf):
-    one, other = ({name: (n.value(c), n.images_to_zero(c)) for name, n in HYPER.items()} for c in pair(leaf))
+    one, other = (numbers(c) for c in pair(leaf))
     assert {name for name in HYPER if one[name] != other[name]} <= {
-        name for name, number in HYPER.items() if leaf in (*number.fields, number.fades)
+        name
+        for name, number in HYPER.items()
+        if leaf in number.fields or (number.schedule and leaf in number.schedule.fields)
     }
+
+
+def numbers(config: Config) -> dict:
+    """Every number of the game at the start, half way and later."""
+    courses = {name: number.course(config) or (lambda seen: (1.0, 0.0)) for name, number in HYPER.items()}
+    return {name: (n.value(config), [courses[name](seen) for seen in (0, 15, 100)]) for name, n in HYPER.items()}
 
 
 def test_a_study_is_planned_without_torch():

@@ -8,12 +8,59 @@ their structure. torch is imported only for a prior's moments, so that a study c
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
 from ayneh.config import Config, Prior, flatten
+from ayneh.errors import UserError
+from ayneh.game.schedules import Course, Spans, course, try_out
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The fields of a config that say how a number changes, by their dotted names."""
+
+    shape: str
+    warmup: str
+    images: str
+    end: str
+    relative: bool = False
+    """Whether the end is a share of the number; else it is what the number is there."""
+    milestones: str = ""
+    step_factor: str = ""
+
+    @property
+    def fields(self) -> set[str]:
+        """All of them."""
+        return {value for value in dataclasses.astuple(self) if isinstance(value, str) and value}
+
+    def shape_in(self, config: Config) -> str:
+        """The name of its shape."""
+        return str(attrgetter(self.shape)(config))
+
+    def spans(self, config: Config) -> Spans:
+        """Its numbers, in images."""
+        steps = [attrgetter(name)(config) for name in (self.milestones, self.step_factor) if name]
+        return Spans(attrgetter(self.warmup)(config), attrgetter(self.images)(config), *steps)
+
+    def course(self, config: Config, value: float) -> Course | None:
+        """As `Number.course`. Raises UserError for an unknown shape, and for one that its number does not take."""
+        shape, spans = self.shape_in(config), self.spans(config)
+        flag = f"--{self.shape.replace('_', '-')}"
+        if shape == "steps" and not self.milestones:
+            raise UserError(f"{flag} is steps, which learning rates take alone: choose linear, cosine or constant.")
+        of_images = course(shape, spans)
+        if not spans.warmup and (shape == "constant" or (shape == "linear" and not spans.images)):
+            return None
+        end = attrgetter(self.end)(config) * (value if self.relative else 1)
+
+        def at(seen: float) -> tuple[float, float]:
+            start, rest = of_images(seen)
+            return start, rest * end
+
+        return at
 
 
 @dataclass(frozen=True)
@@ -24,8 +71,8 @@ class Number:
     """The fields it follows from, by their dotted names: its value is the first of them that is not None."""
     compute: Callable[[Config], float] | None = None
     """Its value, where that is not simply a field's."""
-    fades: str = ""
-    """The field with the images seen until it has fallen linearly to zero (none, or 0 there: it stays)."""
+    schedule: Schedule | None = None
+    """How it changes with the images seen (None: it stays)."""
     structural: bool = False
     """Whether the replicas of a stack agree on its fields nevertheless."""
 
@@ -35,9 +82,9 @@ class Number:
             return self.compute(config)
         return next(value for name in self.fields if (value := attrgetter(name)(config)) is not None)
 
-    def images_to_zero(self, config: Config) -> int:
-        """0: it does not fade."""
-        return attrgetter(self.fades)(config) if self.fades else 0
+    def course(self, config: Config) -> Course | None:
+        """Images seen -> (a, b) for the number a * value + b then; None: it stays."""
+        return self.schedule.course(config, self.value(config)) if self.schedule else None
 
 
 def _ema_decay(c: Config) -> float:
@@ -54,18 +101,38 @@ def _z_moments(c: Config) -> tuple[float, float]:
 
 
 _LAW = tuple(f"prior.{field.name}" for field in dataclasses.fields(Prior) if field.name != "dim")
+RATES = Schedule(
+    "optimizer.schedule",
+    "optimizer.warmup_images",
+    "optimizer.decay_images",
+    "optimizer.end_factor",
+    True,
+    "optimizer.milestones_images",
+    "optimizer.step_factor",
+)
 
 HYPER = {
-    "lr_gen": Number(("optimizer.lr",), fades="optimizer.decay_images"),
-    "lr_dis": Number(("optimizer.lr_dis", "optimizer.lr"), fades="optimizer.decay_images"),
+    "lr_gen": Number(("optimizer.lr",), schedule=RATES),
+    "lr_dis": Number(("optimizer.lr_dis", "optimizer.lr"), schedule=RATES),
     "beta1": Number(("optimizer.beta1",)),
     "beta2": Number(("optimizer.beta2",)),
     "momentum": Number(("optimizer.momentum",)),
     "weight_decay": Number(("optimizer.weight_decay",)),
-    "gamma": Number(("rules.gamma",)),
+    "gamma": Number(
+        ("rules.gamma",),
+        schedule=Schedule("rules.gamma_schedule", "rules.gamma_warmup_images", "rules.gamma_images", "rules.gamma_end"),
+    ),
     "dropout": Number(("rules.dropout",)),
     "smooth": Number(("rules.label_smoothing",)),
-    "instance_noise": Number(("rules.instance_noise",), fades="rules.instance_noise_images"),
+    "instance_noise": Number(
+        ("rules.instance_noise",),
+        schedule=Schedule(
+            "rules.instance_noise_schedule",
+            "rules.instance_noise_warmup_images",
+            "rules.instance_noise_images",
+            "rules.instance_noise_end",
+        ),
+    ),
     "translation": Number(("rules.translation",)),
     "cutout": Number(("rules.cutout",)),
     "ema_decay": Number(("rules.ema_halflife_images",), compute=_ema_decay),
@@ -77,8 +144,28 @@ HYPER = {
 }
 
 SHARED = {"seed"}.union(
-    *({*number.fields, number.fades} - {""} for number in HYPER.values() if not number.structural)
+    *(
+        {*number.fields, *(number.schedule.fields if number.schedule else ())}
+        for number in HYPER.values()
+        if not number.structural
+    )
 )  # fields of a config in which the replicas of a stack may differ
+
+
+def courses_of(replicas: Sequence[Config], images: float) -> dict[str, list[Course | None]]:
+    """For each number that changes in any replica, its course in each of them (None: it stays).
+
+    images: seen in the whole run, over which schedules of one's own are tried. Raises UserError for a schedule that is
+    unknown, or gives what is no factor.
+    """
+    moving = {}
+    for name, number in HYPER.items():
+        courses = [number.course(config) for config in replicas]
+        if any(courses):
+            moving[name] = courses
+            for shape in {number.schedule.shape_in(config) for config in replicas if number.schedule}:
+                try_out(shape, images)
+    return moving
 
 
 def structure(config: Config) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ayneh.config import Config
 from ayneh.engine.device import choose_precision, keep_freed_memory
-from ayneh.engine.hyper import HYPER
+from ayneh.engine.hyper import HYPER, courses_of
 from ayneh.engine.memory import game_bytes, refuse_over
 from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
 from ayneh.engine.replicas import Net, init_rows, tensor_in
@@ -157,6 +157,8 @@ class Match:
         self.chance = chance(
             [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype, rescues
         )
+        images = one.epochs * self.steps_per_epoch * self.images_per_step
+        self._courses = courses_of(replicas, images)
         self._hyper = {
             name: torch.tensor([[number.value(c)] for c in replicas], dtype=self.dtype, device=device)  # (R, 1)
             for name, number in HYPER.items()
@@ -249,15 +251,19 @@ class Match:
         return {"dis": dis, "gen": gen}
 
     def hyper(self, i: int) -> Hyper:
-        """The numbers of step i, (R, 1) each; some fall linearly to zero."""
+        """The numbers of step i, (R, 1) each, as their schedules have it."""
         seen, hyper = i * self.images_per_step, dict(self._hyper)
-        for name, number in HYPER.items():
-            spans = [number.images_to_zero(c) for c in self.replicas]
-            if any(spans):
-                fading = [[max(0.0, 1 - seen / images) if images else 1.0] for images in spans]
-                shares = torch.tensor(fading, dtype=self.dtype).to(self.device, non_blocking=self.device.type == "cuda")
-                hyper[name] = hyper[name] * shares
+        for name, courses in self._courses.items():
+            factors, added = zip(*(course(seen) if course else (1.0, 0.0) for course in courses), strict=True)
+            hyper[name] = hyper[name] * self._column(factors)
+            if any(added):
+                hyper[name] = hyper[name] + self._column(added)
         return hyper
+
+    def _column(self, numbers: Sequence[float]) -> Tensor:
+        """One number for each replica, (R, 1) on the device."""
+        column = torch.tensor(numbers, dtype=self.dtype)[:, None]
+        return column.to(self.device, non_blocking=self.device.type == "cuda")
 
     def _distortion(self, i: int, purpose: str) -> dict[str, Tensor]:
         """The random numbers of `game.step.distort` for one batch; what no replica uses is not drawn."""
@@ -265,7 +271,7 @@ class Match:
         draws: dict[str, Tensor] = {}
         if self._uses("translation") or self._uses("cutout"):
             draws["augment"] = self.chance.uniform(i, f"{purpose} augment", batch, 4)
-        if self._uses("instance_noise"):
+        if self._uses("instance_noise") or self._uses("instance_noise_end"):
             draws["instance"] = self.chance.normal(i, f"{purpose} instance", batch, *self.image_shape)
         if self._uses("dropout"):
             draws["drop"] = self.chance.uniform(i, f"{purpose} drop", batch, *self.image_shape)

@@ -129,7 +129,7 @@ class Probe:
             batch=min(config.batch, reals),
             data=replace(config.data, pad_to=side),
             rules=Rules(dropout=self.plan.dropout, instance_noise=noise),
-            optimizer=replace(config.optimizer, decay_images=0),
+            optimizer=replace(config.optimizer, decay_images=0, schedule="constant", warmup_images=0),
         )
 
     @property
