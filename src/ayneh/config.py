@@ -104,6 +104,8 @@ class Keep:
     """Steps between two looks at the players' health, at a tick; each look takes about as long as a step (0: never)."""
     tensorboard: bool = False
     """Write TensorBoard event files too (needs ayneh[tensorboard])."""
+    callbacks: tuple[str, ...] = ()
+    """What sees each line of metrics as it is written: tensorboard, mlflow, wandb or callbacks of one's own."""
 
 
 @dataclass(frozen=True)

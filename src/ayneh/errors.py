@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import errno
+import os
 import shlex
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -62,6 +64,17 @@ def brief(error: BaseException) -> str:
     """The first line of what another library says of an error."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".:") if lines else type(error).__name__
+
+
+def line_of(error: BaseException) -> str:
+    """ "mine.py:12": the line of a person's own file at which an error arose; empty if the error is not from there.
+
+    The file is the first one of the traceback that is not of this package; what it calls in libraries does not count.
+    """
+    home = os.path.dirname(__file__) + os.sep
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(home)]
+    own = [frame for frame in frames if frame.filename == frames[0].filename]
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
 
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

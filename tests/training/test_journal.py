@@ -103,6 +103,6 @@ def test_a_refused_resume_leaves_the_number_of_epochs(ayneh, tmp_path, tiny, mon
     def refuse(*_):
         raise UserError("Other images.")
 
-    monkeypatch.setattr("ayneh.jobs.train._refuse_other_images", refuse)
+    monkeypatch.setattr("ayneh.training.begin._refuse_other_images", refuse)
     assert ayneh("resume", run, "--epochs", 3)[0] == 2
     assert Record.open(run).config().epochs == 1

@@ -21,6 +21,7 @@ def train(
     config: Annotated[Config, tyro.conf.arg(name="")],
     out: Path | None = None,
     overwrite: bool = False,
+    callbacks: tuple[str, ...] = (),
     quiet: bool = False,
 ) -> None:
     """Train a preset, with any of its settings changed.
@@ -29,13 +30,15 @@ def train(
         config: the settings, from the preset.
         out: the run folder (default: runs/ and the time).
         overwrite: replace the run that is there already.
+        callbacks: what sees each line of metrics as it is written: tensorboard, mlflow, wandb or callbacks of your own
+            (docs/parts.md); beside those of --keep.callbacks.
         quiet: print the result only.
     """
-    from ayneh.training.begin import begin, default_folder
+    from ayneh.training.begin import begin, calling, default_folder
 
     terminal = Terminal(quiet)
     folder = out or default_folder()
-    origin, ended = begin(config, folder, overwrite, terminal)
+    origin, ended = begin(calling(config, (*config.keep.callbacks, *callbacks)), folder, overwrite, terminal)
     _print(ended)
     if not quiet:
         terminal.say(_next(folder, Record(folder).config(), origin))
@@ -63,6 +66,7 @@ def resume(
     epochs: int | None = None,
     data: Path | None = None,
     device: str | None = None,
+    callbacks: tuple[str, ...] | None = None,
     quiet: bool = False,
 ) -> None:
     """Go on with a run from its last whole checkpoint.
@@ -72,6 +76,7 @@ def resume(
         epochs: go on to this many epochs in all (default: those the run was started with).
         data: where the images are now, if the folder or file was moved; they must be the same images.
         device: auto, cpu, cuda, cuda:N or mps (default: the one that the run was started on).
+        callbacks: these instead of those that the run was started with; none after the flag: none.
         quiet: print the result only.
     """
     from ayneh.training.begin import go_on
@@ -79,4 +84,4 @@ def resume(
     def moved(config: Config) -> Config:
         return replace(config, data=config.data.at(data)) if data else config
 
-    _print(go_on(Record.open(run), epochs, moved, device, Terminal(quiet)))
+    _print(go_on(Record.open(run), epochs, moved, device, Terminal(quiet), callbacks))

@@ -42,7 +42,7 @@ KINDS: dict[str, Kind] = {
     "metric": Kind("metric", "ayneh.judge.metrics:METRICS"),
     "finding": Kind("finding", "ayneh.doctor.symptoms:SYMPTOMS"),
     "data": Kind("data set", "ayneh.data.sources:SOURCES"),
-    "callback": Kind("callback"),
+    "callback": Kind("callback", "ayneh.training.callbacks:CALLBACKS", "ayneh.training.callbacks:check"),
 }
 
 

@@ -22,7 +22,7 @@ MOVING, ASIDE, GONE = "replacing.run", "replaced.run", "discarded.run"
 CONFIG = "config.json"  # moved last and removed first: until then this is a run
 _EPOCH, _REPLICA = r"epoch-\d{4,}", r"(-replica-\d+)?"
 OWN = {  # folder in the run's -> the names of its own files there
-    "": rf"(config|rescues|outcome)\.json|(metrics|findings)\.jsonl(\.damaged(-\d+)?)?|abandoned\.jsonl"
+    "": rf"(config|rescues|callbacks|outcome)\.json|(metrics|findings)\.jsonl(\.damaged(-\d+)?)?|abandoned\.jsonl"
     rf"|(evaluation|mirror|probe)(-{_EPOCH})?{_REPLICA}\.json|mirror(-{_EPOCH})?{_REPLICA}\.png"
     rf"|diagnosis{_REPLICA}\.html",
     "samples": rf"(abandoned-\d+-)?{_EPOCH}{_REPLICA}\.png|animation{_REPLICA}\.gif|swap-.+\.png",

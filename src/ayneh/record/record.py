@@ -15,6 +15,7 @@ While a run trains:
 - ``rescues.json``: what each rescue went back to and changed; ``abandoned.jsonl``, ``abandoned/1/`` and
   ``samples/abandoned-1-epoch-0031.png``: the metrics, checkpoints and pictures that it gave up
 - ``events/``: the metrics as TensorBoard's event files (``--keep.tensorboard``)
+- ``callbacks.json``: how far each callback has seen the lines, and what it keeps (``--callbacks``)
 - ``run.lock``: locked by the process that trains here
 - ``replaced.run/``: the former run, while one begun with --overwrite has no checkpoint yet (aside.py)
 
@@ -55,11 +56,11 @@ from ayneh.terminal.text import warn
 from ayneh.version import __version__
 
 FORMAT = 1
-RESCUES, OUTCOME = "rescues", "outcome.json"
+RESCUES, CALLBACKS, OUTCOME = "rescues", "callbacks", "outcome.json"
 LOCK = "run.lock"
 MADE = (  # by training and by verbs that look at a run
     "evaluation*.json", "mirror*.json", "mirror*.png", "probe*.json", "diagnosis*.html", "abandoned.jsonl",
-    f"{RESCUES}.json", OUTCOME, "findings.jsonl*", "metrics.jsonl*", "config.json",
+    f"{RESCUES}.json", f"{CALLBACKS}.json", OUTCOME, "findings.jsonl*", "metrics.jsonl*", "config.json",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from ayneh.data.sources import Images
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
 from ayneh.engine.sampler import Sampler
-from ayneh.errors import UserError
+from ayneh.errors import Stopped, UserError
 from ayneh.evaluation import judge_of, origin_of, read_images
 from ayneh.game import priors
 from ayneh.judge.verdict import Judge
@@ -26,6 +26,7 @@ from ayneh.record.record import Record
 from ayneh.studies.design import Changes, Run, Study, swapped
 from ayneh.studies.names import file_name
 from ayneh.terminal.progress import Clock
+from ayneh.training.callbacks import Callbacks, chosen
 from ayneh.training.journal import Habits, Journal, Now
 from ayneh.training.play import Play
 from ayneh.training.scorer import Scorer
@@ -73,19 +74,53 @@ def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Ca
                 scorer=Scorer(judge(config.data), study.images), origin=origin)
         for r, (record, config) in enumerate(zip(records, configs, strict=True))
     ]  # fmt: skip
+    calls = [Callbacks(journal.record, chosen(journal.config), step) for journal in journals]
+    for journal, one in zip(journals, calls, strict=True):
+        journal.callbacks = one
+    try:
+        return _to_its_end(runs, match, journals, step, tensors, study, stop)
+    finally:
+        for one in calls:
+            one.close()
+
+
+def _to_its_end(
+    runs: Sequence[Run],
+    match: Match,
+    journals: Sequence[Journal],
+    step: int,
+    tensors: dict[str, Tensor],
+    study: Study,
+    stop: Callable[[], bool],
+) -> bool:
+    """`play` from a step on. Raises Stopped, once the epoch is saved, if a callback raised."""
+    configs = match.replicas
     clock, saved = Clock(sum(journal.seconds for journal in journals)), Clock()
     game = Play(match, journals, clock, step, tensors, tolerant=True)
     total = configs[0].epochs * match.steps_per_epoch
     all_fallen = lambda: all(journal.fallen for journal in journals)  # noqa: E731
     for now in game.run(configs[0], lambda: stop() or all_fallen()):
-        if now.moment.epoch_ended and (saved.seconds() > CHECKPOINT_S or now.moment.step == total):
+        failure = _failure(journals)
+        if now.moment.epoch_ended and (saved.seconds() > CHECKPOINT_S or now.moment.step == total or failure):
             _save(journals, now)
             saved = Clock()
+            if failure:
+                raise Stopped(f"{failure} What was played is saved: mend it, and the same command goes on.")
     if game.stack.step < total and not all_fallen():
         return False
     for run, journal in zip(runs, journals, strict=True):
         _end(run, journal, match, game.stack.state["ema"][journal.rows[0]], study, clock.seconds() / len(runs))
+    for journal in journals:  # all outcomes are written
+        if journal.callbacks and not journal.fallen:
+            journal.callbacks.end(total)
+    if failure := _failure(journals):
+        raise Stopped(failure)
     return True
+
+
+def _failure(journals: Sequence[Journal]) -> str:
+    """The sentence on a callback that raised; empty if none did."""
+    return next((one.callbacks.failure for one in journals if one.callbacks and one.callbacks.failure), "")
 
 
 def _record(folder: Path, config: Config, device: str) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +29,22 @@ def default_folder() -> Path:
     return Path("runs") / time.strftime("%Y%m%d-%H%M%S")
 
 
-def begin(config: Config, folder: Path, overwrite: bool, terminal: Terminal) -> tuple[Origin, list[str]]:
+def calling(config: Config, callbacks: Iterable[str]) -> Config:
+    """The config with the callbacks of these names. Raises UserError for an unknown one."""
+    from ayneh.training.callbacks import chosen
+
+    config = replace(config, keep=replace(config.keep, callbacks=tuple(dict.fromkeys(callbacks))))
+    chosen(config)
+    return config
+
+
+def begin(
+    config: Config, folder: Path, overwrite: bool, terminal: Terminal, callbacks: Mapping[str, Any] | None = None
+) -> tuple[Origin, list[str]]:
     """Train a config from its first step to its last epoch in this folder; its images, and sentences on the end.
 
-    Raises UserError for bad input, Interrupted where the run was interrupted, and Stopped where it was cut short.
+    callbacks: by name, beside those that the config names. Raises UserError for bad input, Interrupted where the run
+    was interrupted, and Stopped where it was cut short.
     """
     import torch
 
@@ -47,16 +59,23 @@ def begin(config: Config, folder: Path, overwrite: bool, terminal: Terminal) -> 
     terminal.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
     engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
     with begun(folder, config, engine, overwrite, about(config.data)) as record:
-        return origin, fit(record, record.config(), match, None, terminal, origin)
+        return origin, fit(record, record.config(), match, None, terminal, origin, callbacks)
 
 
 def go_on(
-    record: Record, epochs: int | None, elsewhere: Callable[[Config], Config], device: str | None, terminal: Terminal
+    record: Record,
+    epochs: int | None,
+    elsewhere: Callable[[Config], Config],
+    device: str | None,
+    terminal: Terminal,
+    names: Sequence[str] | None = None,
+    callbacks: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Go on with a run from its last whole checkpoint; sentences on its end.
 
     epochs: in all (None: those that it was started with); elsewhere: the config with its images where they are now;
-    device: None for the one that it was started on. Raises as `begin`.
+    device: None for the one that it was started on; names: of the callbacks that the config names from now on (None:
+    as it does); callbacks: others, by name. Raises as `begin`.
     """
     from ayneh.doctor import rescue
     from ayneh.training.fit import fit
@@ -65,8 +84,9 @@ def go_on(
     with record.locked(), same_threads():
         rescue.finish(record)
         config = record.config()
+        config = calling(config, config.keep.callbacks if names is None else names)
         checkpoint = _newest(record)
-        if checkpoint and (changed := differences(replace(checkpoint.config, epochs=config.epochs), config)):
+        if checkpoint and (changed := differences(_as_now(checkpoint.config, config), config)):
             raise UserError(
                 f"{run}/config.json is not what this run was trained with ({changed}): undo the change, or start a new "
                 "run with `ayneh train`."
@@ -83,7 +103,12 @@ def go_on(
         if engine != record.engine():
             record.set_engine(engine)
         terminal.say(f"{run}: {_from_where(record, checkpoint, match, config)}")
-        return fit(record, config, match, checkpoint, terminal, origin)
+        return fit(record, config, match, checkpoint, terminal, origin, callbacks)
+
+
+def _as_now(config: Config, now: Config) -> Config:
+    """A checkpoint's config with what may differ in config.json: how long, and who sees it."""
+    return replace(config, epochs=now.epochs, keep=replace(config.keep, callbacks=now.keep.callbacks))
 
 
 @contextmanager

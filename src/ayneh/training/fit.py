@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ayneh.config import Config
 from ayneh.doctor import rescue
@@ -19,7 +19,7 @@ from ayneh.record.checkpoint import INTERRUPTED, Checkpoint
 from ayneh.record.head import Origin
 from ayneh.record.record import RESCUES, Record
 from ayneh.terminal.progress import Clock, Interrupt, Terminal
-from ayneh.training.board import Board
+from ayneh.training.callbacks import Callbacks, chosen
 from ayneh.training.journal import Journal, Now, usual
 from ayneh.training.play import Play
 from ayneh.training.scorer import Scorer, reason_of
@@ -29,25 +29,35 @@ if TYPE_CHECKING:
 
 
 def fit(
-    record: Record, config: Config, match: Match, checkpoint: Checkpoint | None, terminal: Terminal, origin: Origin
+    record: Record,
+    config: Config,
+    match: Match,
+    checkpoint: Checkpoint | None,
+    terminal: Terminal,
+    origin: Origin,
+    callbacks: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Play a run to its last epoch, from a checkpoint or (None) from its first step, into its folder.
 
-    match: of the config as it was asked for; origin: its images. Returns sentences: how long it took, where the
-    pictures are. Raises Interrupted where the run was interrupted, Stopped where it broke down or found the disk full;
-    what was saved stays.
+    match: of the config as it was asked for; origin: its images; callbacks: by name, beside those that the config
+    names. Returns sentences: how long it took, where the pictures are. Raises Interrupted where the run was
+    interrupted, Stopped where it broke down, found the disk full or a callback raised; what was saved stays.
     """
-    run = Fit(record, config, match, checkpoint, terminal, origin)
+    run = Fit(record, config, match, checkpoint, terminal, origin, callbacks or {})
     try:
         with Interrupt() as interrupt, terminal.bar(run.total, run.step) as move:
             run.play.settle()
             while run.step < run.total or run.wants_rescue():
                 run.on(interrupt.caught, move)
-        return run.end()
+        words = run.end()
+        if failure := run.callbacks.failure:
+            raise Stopped(f"{failure} The run is finished, and saved.")
+        return words
     except (Diverged, WorkerDied, OSError) as error:
         raise Stopped(_what_happened(error, record, run.step)) from error
     finally:
         run.play.stack.close()
+        run.callbacks.close()
 
 
 def _what_happened(error: Exception, record: Record, step: int) -> str:
@@ -87,8 +97,10 @@ class Fit:
         checkpoint: Checkpoint | None,
         terminal: Terminal,
         origin: Origin,
+        callbacks: Mapping[str, Any],
     ) -> None:
         self.record, self.config, self.asked, self.terminal, self.origin = record, config, match, terminal, origin
+        self.given = {**chosen(config), **callbacks}
         self.total = config.epochs * match.steps_per_epoch
         self.rescues = rescue.of(record)
         self.clock = Clock()
@@ -104,7 +116,8 @@ class Fit:
         """Play until the last epoch is done, the run is interrupted (Stopped), or a rescue has taken it back."""
         now: Now | None = None
         try:
-            for now in self.play.run(self.config, lambda: interrupted() or self.wants_rescue()):
+            stop = lambda: interrupted() or self.wants_rescue() or bool(self.callbacks.failure)  # noqa: E731
+            for now in self.play.run(self.config, stop):
                 last = {name: float(now.last[name].mean()) for name in ("loss_d", "loss_g")}
                 place = {"epoch": now.moment.epoch, "images_per_s": now.moment.images_per_s}
                 move(now.moment.step, best=self._best(), **place, **last)
@@ -114,13 +127,19 @@ class Fit:
                 raise
             self._rescue("not finite", str(error))
             return
-        if self.wants_rescue() and not interrupted():
+        failure = self.callbacks.failure
+        if self.wants_rescue() and not interrupted() and not failure:
             self._rescue()
         elif self.step < self.total or self.wants_rescue():
             if now:  # else no step was played since the last checkpoint, and there is nothing to save
                 self.journal.save(INTERRUPTED, self.play.now(now.moment))
             where = f"step {self.step} of {self.total}{', and saved' if now else ''}"
-            raise Interrupted(f"Stopped at {where}", f"`ayneh resume {typed_as(self.record.folder)}` goes on.")
+            again = f"`ayneh resume {typed_as(self.record.folder)}` goes on."
+            raise (
+                Stopped(f"{failure} Stopped at {where}: {again}")
+                if failure
+                else Interrupted(f"Stopped at {where}", again)
+            )
 
     def end(self) -> list[str]:
         """Write the animation of the fixed noise; sentences on where everything is."""
@@ -137,6 +156,7 @@ class Fit:
                 f"rescued {len(self.rescues)} times; {steps / self.play.match.steps_per_epoch:.1f} more epochs were "
                 f"played and given up: {RESCUES}.json"
             )
+        self.callbacks.end(self.total)
         return [*words, f"pictures: {self.record.samples}"]
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
@@ -151,8 +171,8 @@ class Fit:
             checkpoint.line if checkpoint else None,
         )  # fmt: skip
         self.journal.say_often = self.terminal.say_often
-        if self.config.keep.tensorboard:
-            self.journal.board = Board(self.record.events_folder, step - bool(self.journal.unfinished))
+        rescued = len(self.rescues), self.rescues[-1].to_step if self.rescues else 0
+        self.callbacks = self.journal.callbacks = Callbacks(self.record, self.given, step, rescued)
         self.play = Play(
             match, [self.journal], self.clock, step, checkpoint.tensors if checkpoint else None,
             checkpoint.meter_steps if checkpoint else 0, self.record.engine()["workers"],
@@ -197,6 +217,7 @@ class Fit:
         self.rescues.append(one)
         rescue.carry_out(self.record, self.rescues)
         self.play.stack.close()
+        self.callbacks.close()
         self._begin(back)
 
 

@@ -27,7 +27,7 @@ from ayneh.pictures import grid, save_png
 from ayneh.record.checkpoint import BEST, HEALTHY, epoch_name
 from ayneh.record.head import Origin
 from ayneh.record.record import Record, of_replicas
-from ayneh.training.board import Board
+from ayneh.training.callbacks import Callbacks
 from ayneh.training.scorer import Scorer, total
 
 CLOCK = ("images_per_s", "wall_s")  # of a line, and not of the run: a checkpoint's bytes follow from the run alone
@@ -94,7 +94,7 @@ class Journal:
         step: int = 0,
         rescues: Sequence[Rescue] = (),
         scorer: Scorer | None = None,
-        board: Board | None = None,
+        callbacks: Callbacks | None = None,
         say: Callable[[str], None] = lambda words: None,
         origin: Origin | None = None,
         line: dict[str, Any] | None = None,
@@ -105,7 +105,7 @@ class Journal:
         the checkpoint after ``step`` holds.
         """
         self.record, self.config, self.rows, self.habits = record, config, rows, habits
-        self.steps_per_epoch, self.scorer, self.board, self.say = steps_per_epoch, scorer, board, say
+        self.steps_per_epoch, self.scorer, self.callbacks, self.say = steps_per_epoch, scorer, callbacks, say
         self.say_often: Callable[..., None] = lambda words, *often: say(words)  # (words, epoch, epochs, lines an epoch)
         self.origin = origin
         self.fallen: Diverged | None = None
@@ -189,6 +189,8 @@ class Journal:
         if self.habits.saved(epoch):
             self.record.checkpoints.thin_out(self.config.keep.keep_epochs, epoch)
         self.unfinished = None
+        if self.callbacks:
+            self.callbacks.epoch(self.line)
 
     def _write(self) -> bool:
         """Write the line, unless it is there, and what the doctor finds in it; whether a healthy checkpoint is due."""
@@ -196,8 +198,8 @@ class Journal:
             self.record.append(self.line)
             self.written_step = self.line["step"]
         self._note(self.doctor.look(self.line))
-        if self.board:
-            self.board.write(self.line)
+        if self.callbacks:
+            self.callbacks.tick(self.line)
         return self._is_healthy(self.line)
 
     def _save_once(self, name: str, now: Now, again: bool) -> None:
