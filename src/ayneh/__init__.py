@@ -75,12 +75,14 @@ __all__ = [  # noqa: RUF022 - in the order of use
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _AT:
-        raise AttributeError(f"module 'ayneh' has no attribute {name!r}; it has {', '.join(__all__)}")
-    value = getattr(importlib.import_module(_AT[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name not in _AT:
+            raise AttributeError(f"module 'ayneh' has no attribute {name!r}; it has {', '.join(__all__)}")
+        value = getattr(importlib.import_module(_AT[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ayneh.api.train import with_images
+from ayneh.api.own import Parts
+from ayneh.api.train import laid_out
 from ayneh.config import Config
 from ayneh.errors import Stopped, UserError, in_a_sentence
 
@@ -90,11 +91,13 @@ class Moment:
         return f"Moment(step {self.step:,}, epoch {self.epoch}, {losses})"
 
 
-def play(config: Config | str, images: Any = None, *, every: int | None = None) -> Iterator[Moment]:
+def play(
+    config: Config | str, images: Any = None, *, nets: Any = None, parts: Parts = (), every: int | None = None
+) -> Iterator[Moment]:
     """The game of these settings step by step, in one's own loop; end it by ``break``. Nothing is written.
 
     Yields a `Moment` after ``every`` steps (None: `keep.tick_steps` of the settings) and at each epoch's end, until the
-    last epoch is done. config and images are those of `ayneh.train`, whose numbers come out. Raises UserError for bad
+    last epoch is done. The other arguments are those of `ayneh.train`, whose numbers come out. Raises UserError for bad
     input, and Stopped where a number is no longer finite.
 
     >>> import ayneh
@@ -103,11 +106,9 @@ def play(config: Config | str, images: Any = None, *, every: int | None = None) 
     >>> moment.step, moment.samples(9).shape
     (2, (9, 1, 16, 16))
     """
-    from ayneh.api.presets import preset
-
     if every is not None and every < 1:
         raise UserError(f"every is {every}; a moment comes after at least 1 step.")
-    config, given = with_images(preset(config) if isinstance(config, str) else config, images)
+    config, given = laid_out(config, images, nets, parts)
     return _moments(config, every or config.keep.tick_steps, given)
 
 

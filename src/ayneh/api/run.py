@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ayneh.api.own import Parts, load_parts, with_nets
 from ayneh.config import Config
 from ayneh.errors import Interrupted, UserError, in_a_sentence
 from ayneh.record.record import Record
@@ -35,12 +36,12 @@ class Run:
     replicas are counted from 0.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], images: Images | None = None) -> None:
-        """folder: that of the run; images: those in memory that it was trained on, held while this is.
+    def __init__(self, folder: str | os.PathLike[str], images: Images | None = None, nets: Any = None) -> None:
+        """folder: that of the run; images: those in memory that it was trained on; nets: its pair of one's own.
 
         Raises UserError if there is no run.
         """
-        self.folder, self._images = Path(folder), images
+        self.folder, self._images, self._nets = Path(folder), images, nets
         self._record = Visited.open(self.folder)
 
     # -- how far it is ---------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ class Run:
         from ayneh import scoring
         from ayneh.api.scores import Scores
 
-        record = Record.open(self.folder)
+        record = self._playing()
         return Scores(scoring.evaluated(record, epoch, replica, n, inception, say=Terminal(quiet).say))
 
     # -- what it makes ---------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ class Run:
         """
         from ayneh.api.draws import draw
 
-        return draw(Record.open(self.folder), n, seed, epoch, replica=replica).numpy()
+        return draw(self._playing(), n, seed, epoch, replica=replica).numpy()
 
     def at(self, epoch: int | str | None = None, replica: int = 0) -> Checkpoint:
         """The run after this epoch (None: the newest checkpoint; "best": the one with the best score).
@@ -179,6 +180,7 @@ class Run:
 
         if isinstance(epoch, str) and epoch != "best":
             raise UserError(f"epoch is {epoch!r}; it is a number, 'best', or None for the newest.")
+        self._playing()
         kept = self._record.checkpoints.at_epoch("best" if isinstance(epoch, str) else epoch)
         return Checkpoint(kept, self._checked(replica))
 
@@ -211,7 +213,7 @@ class Run:
             return config
 
         try:
-            go_on(Record.open(self.folder), epochs, elsewhere, device, Terminal(quiet))
+            go_on(self._playing(), epochs, elsewhere, device, Terminal(quiet))
         except Interrupted as stopped:
             say_stopped(stopped)
         self._images = given
@@ -234,7 +236,7 @@ class Run:
         """
         from ayneh.export.write import export
 
-        record = Record.open(self.folder)
+        record = self._playing()
         place = Path(out) if out is not None else record.export_path(to)
         checkpoint = record.checkpoints.at_epoch(epoch)
         return export(record, checkpoint, place, to, replica, overwrite, Terminal(quiet).say).folder
@@ -260,6 +262,11 @@ class Run:
         what = f"{who}{config.net.name} on {config.data.name}"
         return f"Run({str(self.folder)!r}: {what}, {standing.state}, {standing.epochs} of {standing.wanted} epochs)"
 
+    def _playing(self) -> Record:
+        """The record, as verbs open it; the run's own nets are those under their name again."""
+        with_nets(Config(), self._nets)
+        return Record.open(self.folder)
+
     def _diagnosis(self, replica: int) -> Diagnosis:
         from ayneh import doctor
 
@@ -272,9 +279,16 @@ class Run:
 
 
 @in_a_sentence()
-def open(folder: str | os.PathLike[str]) -> Run:
+def open(folder: str | os.PathLike[str], *, parts: Parts = (), nets: Any = None) -> Run:
     """The run in this folder, of Python or of the command line; it may be in training.
 
-    Raises UserError if there is none.
+    parts: files or modules with the parts of one's own that it uses; nets: its own pair, as `ayneh.train` takes it.
+    Neither is needed where they were given in this Python already. Raises UserError if there is no run.
+
+    >>> import ayneh
+    >>> ayneh.open("runs/of-nobody")
+    Traceback (most recent call last):
+    ayneh.errors.UserError: There is no run in runs/of-nobody: it has no config.json.
     """
-    return Run(folder)
+    load_parts(parts)
+    return Run(folder, nets=nets)

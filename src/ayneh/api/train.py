@@ -10,6 +10,7 @@ from typing import Any
 
 from ayneh.api.images import Images
 from ayneh.api.images import images as understood
+from ayneh.api.own import Parts, load_parts, with_nets
 from ayneh.api.presets import preset
 from ayneh.api.run import Run
 from ayneh.config import Config, differences
@@ -23,6 +24,8 @@ def train(
     config: Config | str,
     images: Any = None,
     *,
+    nets: Any = None,
+    parts: Parts = (),
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -32,6 +35,9 @@ def train(
     Args:
         config: the settings, or the name of a preset.
         images: what to learn from, as `ayneh.images` takes them; they replace the settings' own ``data``.
+        nets: a pair of one's own, ``(Gen, Dis)`` or ``((Gen, {"width": 32}), (Dis, {}))``: z (B, Z) -> (B, C, S, S) in
+            [-1, 1]; images -> (B,) or (B, 1).
+        parts: files or modules that call `ayneh.add`, loaded before; what was added in Python already is there.
         out: the run folder (default: runs/ and the time).
         overwrite: replace the run that is there already.
         quiet: show no progress.
@@ -41,14 +47,14 @@ def train(
     stays.
 
     >>> import ayneh, tempfile
-    >>> config = ayneh.preset("fast").changed({"epochs": 2, "data.limit": 200, "keep.score_epochs": 0})
+    >>> config = ayneh.preset("fast").changed({"epochs": 1, "data.limit": 128, "net.width": 8})
     >>> run = ayneh.train(config, out=tempfile.mkdtemp() + "/run", quiet=True)
     >>> run.finished, run.epoch
-    (True, 1)
+    (True, 0)
     """
     from ayneh.training.begin import begin, default_folder
 
-    config, given = with_images(preset(config) if isinstance(config, str) else config, images)
+    config, given = laid_out(config, images, nets, parts)
     terminal = Terminal(quiet)
     folder = Path(out) if out is not None else default_folder()
     try:
@@ -57,7 +63,13 @@ def train(
         if not Record(folder).exists() or differences(Record(folder).config(), config):  # no step of it is saved
             raise
         say_stopped(stopped)
-    return Run(folder, given)
+    return Run(folder, given, nets)
+
+
+def laid_out(config: Config | str, images: Any, nets: Any, parts: Parts) -> tuple[Config, Images | None]:
+    """The config with these images and nets, and what has to be held while it is used."""
+    load_parts(parts)
+    return with_images(with_nets(preset(config) if isinstance(config, str) else config, nets), images)
 
 
 def with_images(config: Config, images: Any) -> tuple[Config, Images | None]:

@@ -1,0 +1,363 @@
+"""A run from Python is a run of the command line: the same files, the same numbers; what it gives is what is there."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+import ayneh
+from ayneh.game.frame import levels
+from ayneh.record.visited import Visited
+
+
+def weights(folder, epoch=1):
+    return load_file(folder / "checkpoints" / f"epoch-{epoch:04d}.safetensors")
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(a[name].equal(b[name]) for name in a)
+
+
+@pytest.fixture
+def trained(config, tmp_path):
+    return ayneh.train(config, out=tmp_path / "run", quiet=True)
+
+
+# -- the same as the verbs ---------------------------------------------------------------------------------------------
+
+
+def test_training_comes_to_the_weights_and_the_metrics_of_the_verb(ayneh_verb, trained, tiny, tmp_path, observed):
+    status, _, err = ayneh_verb("train", "digits", *tiny, "--epochs", 2, "--out", tmp_path / "verb")
+    assert status == 0, err
+    assert observed(trained.folder) == observed(tmp_path / "verb")
+    assert json.loads((trained.folder / "config.json").read_text()) == json.loads(
+        (tmp_path / "verb" / "config.json").read_text()
+    )
+
+
+def test_a_run_gone_on_with_comes_to_the_weights_of_one_that_was_not_cut(config, trained, tmp_path):
+    whole = ayneh.train(config.changed(epochs=4), out=tmp_path / "whole", quiet=True)
+    assert trained.resume(epochs=4, quiet=True) is trained
+    assert (trained.finished, trained.epoch, trained.step) == (True, 3, 16)
+    assert same(weights(trained.folder, 3), weights(whole.folder, 3))
+
+
+def test_samples_are_those_of_the_verb(ayneh_verb, tiny_run, tmp_path):
+    run = ayneh.open(tiny_run)
+    for seed, epoch, replica in ((0, None, 0), (3, 2, 1)):
+        flags = ["--draw", seed, "--replica", replica] + (["--epoch", epoch] if epoch is not None else [])
+        status, _, err = ayneh_verb("sample", tiny_run, "--out", tmp_path / f"{seed}.npy", "--n", 7, *flags)
+        assert status == 0, err
+        images = run.sample(7, seed=seed, epoch=epoch, replica=replica)
+        assert images.dtype == np.uint8
+        assert np.array_equal(images.transpose(0, 2, 3, 1), np.load(tmp_path / f"{seed}.npy"))
+
+
+def test_scores_are_those_of_the_verb_and_of_the_file(ayneh_verb, own_run):
+    status, out, err = ayneh_verb("evaluate", own_run, "--n", 100, "--json", "--quiet")
+    assert status == 0, err
+    theirs = json.loads(out)[str(own_run)]["scores"]
+    (own_run / "evaluation.json").unlink()
+    scores = ayneh.open(own_run).evaluate(n=100)
+    assert list(scores) == list(theirs)
+    fd = scores["fd"]
+    assert (fd.value, fd.low, fd.high, fd.floor) == tuple(
+        theirs["fd"][name] for name in ("value", "low", "high", "floor")
+    )
+    assert (fd.protocol, fd.n) == ("fd_100_digits_test", 100)
+    assert json.loads((own_run / "evaluation.json").read_text())["scores"] == theirs
+    assert "fd_100_digits_test" in scores._repr_html_()
+    with pytest.raises(ayneh.UserError, match="no score of this report called 'df'. Did you mean 'fd'"):
+        scores["df"]
+
+
+def test_playing_in_ones_own_loop_comes_to_the_state_of_a_run(config, trained, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    moments = list(ayneh.play(config, every=3))
+    assert [moment.step for moment in moments] == [3, 4, 7, 8]
+    assert [moment.epoch_ended for moment in moments] == [False, True, False, True]
+    kept = {
+        name: value for name, value in weights(trained.folder).items() if not name.startswith(("meter/", "vitals/"))
+    }
+    assert same(moments[-1].state, kept)
+    assert np.array_equal(moments[-1].samples(5, seed=2), trained.sample(5, seed=2))
+    assert moments[-1].losses["loss_d"][0] == trained.metrics["loss_d"][-1]
+    for ours, theirs in zip(moments[-1].nets(), trained.at().nets(), strict=True):
+        assert same(ours.state_dict(), theirs.state_dict())
+    assert not list((tmp_path / "empty").iterdir())
+
+
+def test_a_loop_that_is_left_early_ends_the_game_and_a_moment_keeps_its_own_state(config):
+    moments = []
+    for moment in ayneh.play(config, every=1):
+        moments.append(moment)
+        if moment.step == 3:
+            break
+    first, _, third = moments
+    name = next(iter(first.state))
+    assert not first.state[name].equal(third.state[name])
+    assert "step 3, epoch 0" in repr(third)
+    with pytest.raises(ayneh.UserError, match="every is 0"):
+        ayneh.play(config, every=0)
+
+
+# -- what a run gives --------------------------------------------------------------------------------------------------
+
+
+def test_metrics_are_the_lines_of_the_file(tiny_run):
+    lines = [json.loads(line) for line in (tiny_run / "metrics.jsonl").read_text().splitlines()]
+    metrics = ayneh.open(tiny_run).metrics
+    assert metrics["loss_d"].shape == (len(lines), 2)
+    assert metrics["loss_d"].tolist() == [line["loss_d"] for line in lines]
+    assert metrics.steps.tolist() == [line["step"] for line in lines]
+    assert metrics.epochs.tolist() == metrics["epoch"].tolist() == [line["epoch"] for line in lines]
+    assert "loss_d" in metrics
+    assert metrics.get("scores.fd") is None
+    with pytest.raises(ayneh.UserError, match="no measure of this run called 'los_d'. Did you mean 'loss_d'"):
+        metrics["los_d"]
+
+
+def test_nested_metrics_are_columns_with_nan_where_a_line_has_none():
+    from ayneh.api.metrics import Metrics
+
+    line = {"epoch": 0, "step": 1, "images": 32, "wall_s": 1.0, "loss_d": [1.0]}
+    seen = {"vitals": {"spread": [0.5]}, "scores": {"fd": [{"value": 3.0, "n": 9}], "kid": [{"value": None, "n": 9}]}}
+    metrics = Metrics([line, line | {"step": 2} | seen], 1)
+    assert np.array_equal(metrics["vitals.spread"], [np.nan, 0.5], equal_nan=True)
+    assert np.array_equal(metrics["scores.fd"], [np.nan, 3.0], equal_nan=True)
+    assert np.isnan(metrics["scores.kid"]).all()
+    assert list(metrics) == ["epoch", "step", "images", "wall_s", "loss_d", "vitals.spread", "scores.fd", "scores.kid"]
+
+
+def test_a_frame_has_a_row_for_each_line_and_replica(tiny_run):
+    pytest.importorskip("pandas")
+    metrics = ayneh.open(tiny_run).metrics
+    frame = metrics.frame()
+    assert len(frame) == 2 * len(metrics.steps)
+    one = frame[frame.replica == 1]
+    assert one.loss_g.tolist() == metrics["loss_g"][:, 1].tolist()
+    assert one.step.tolist() == metrics.steps.tolist()
+
+
+def test_without_pandas_one_sentence_names_the_extra(tiny_run, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    with pytest.raises(ayneh.UserError, match=r"A frame of metrics needs a package .* pip install 'ayneh\[pandas\]'"):
+        ayneh.open(tiny_run).metrics.frame()
+
+
+def test_pictures_and_animations_are_those_of_the_folder(tiny_run, tmp_path):
+    run = ayneh.open(tiny_run)
+    picture = run.picture(epoch=1, replica=1)
+    with Image.open(tiny_run / "samples" / "epoch-0001-replica-1.png") as there:
+        assert np.array_equal(picture.array[:, :, 0], np.array(there))
+    with Image.open(picture.save(tmp_path / "a.png")) as saved:
+        assert np.array_equal(np.array(saved), picture.array[:, :, 0])
+    assert picture._repr_png_().startswith(b"\x89PNG")
+    assert run.animation(replica=1).gif == (tiny_run / "samples" / "animation-replica-1.gif").read_bytes()
+    assert run.animation().save(tmp_path / "a.gif").read_bytes() == run.animation().gif
+    assert 'src="data:image/gif;base64,' in run.animation()._repr_mimebundle_()["text/html"]
+    with pytest.raises(ayneh.UserError, match="has no picture of epoch 7; there are: 0, 1, 2."):
+        run.picture(epoch=7)
+    with pytest.raises(ayneh.UserError, match=r"cannot be saved as .*a\.txt: end it in \.png"):
+        picture.save(tmp_path / "a.txt")
+
+
+def test_curves_are_a_file_that_a_parser_takes_with_a_point_for_each_number(tiny_run, tmp_path):
+    from xml.etree import ElementTree
+
+    run = ayneh.open(tiny_run)
+    root = ElementTree.fromstring(run.curves("loss_d", replica=1).svg)
+    (line,) = root.iter("{http://www.w3.org/2000/svg}polyline")
+    points = np.array([[float(x) for x in pair.split(",")] for pair in line.get("points").split()])
+    values = run.metrics["loss_d"][:, 1]
+    assert len(points) == len(values)
+    assert (np.diff(points[:, 0]) > 0).all()
+    assert np.corrcoef(points[:, 1], values)[0, 1] == pytest.approx(-1, abs=1e-3)  # downwards on the screen
+    ElementTree.fromstring(run.curves().save(tmp_path / "c.svg").read_text())
+    with pytest.raises(ayneh.UserError, match="no measure"):
+        run.curves("nothing")
+
+
+def test_nets_are_plain_modules_that_give_the_samples_of_the_prior(tiny_run):
+    run = ayneh.open(tiny_run)
+    gen, dis = run.at(epoch=2).nets()
+    assert not gen.training
+    assert not dis.training
+    z = run.prior.sample(6, seed=5)
+    with torch.no_grad():
+        images = gen(z)
+        logits = dis(images)
+        assert np.array_equal(levels(images).numpy(), run.sample(6, seed=5, epoch=2))
+        assert torch.allclose(gen(z[2:3]), images[2:3], atol=1e-6)  # an image depends on its own z alone
+    assert logits.shape == (6,)
+    for weight in gen.parameters():
+        weight.data.zero_()
+    assert any(weight.any() for weight in run.at(epoch=2).nets()[0].parameters())  # each call gives nets of its own
+    assert run.at(epoch=2).step == 12
+    assert run.at().state.keys() == weights(tiny_run, 2).keys()
+    with pytest.raises(ayneh.UserError, match="has no checkpoint of epoch 9; there are"):
+        run.at(epoch=9)
+    with pytest.raises(ayneh.UserError, match="epoch is 'bets'"):
+        run.at("bets")
+    with pytest.raises(ayneh.UserError, match="--replica is 2; the run has 2"):
+        run.at(replica=2)
+
+
+def test_a_path_of_the_prior_begins_and_ends_where_it_is_told_to(tiny_run):
+    prior = ayneh.open(tiny_run).prior
+    a, b = prior.sample(2, seed=0)
+    path = prior.path(a, b.numpy(), n=9)
+    assert path.shape == (9, prior.dim)
+    assert path[0].equal(a)
+    assert path[-1].equal(b)
+    assert prior.describe() == "N(0, 1)"
+    with pytest.raises(ayneh.UserError, match="2 points or more"):
+        prior.path(a[:3], b)
+
+
+def test_findings_say_what_is_wrong_since_when_and_what_changes(trained):
+    (finding,) = [one for one in trained.findings if one.name == "few images"]
+    assert (finding.severity, finding.until_step) == ("note", None)
+    assert finding.since_epoch == 0
+    assert trained.config.changed(finding.changes).data.limit is None
+    assert str(finding).startswith(f"note, since step {finding.since_step}: There are few training images.")
+
+
+def test_a_diagnosis_is_the_page_of_the_verb(ayneh_verb, own_run, tmp_path):
+    ayneh_verb("diagnose", own_run)
+    page = (own_run / "diagnosis.html").read_text()
+    found = ayneh.open(own_run).diagnose()
+    assert found.html == page == found.save(tmp_path / "d.html").read_text()
+    assert found.verdict in repr(found)
+    assert "srcdoc" in found._repr_html_()
+    assert "<style" not in found._repr_html_()  # it is escaped, and stays within its frame
+
+
+def test_what_a_cell_shows_and_a_line(tiny_run, config, tmp_path):
+    run = ayneh.open(tiny_run)
+    assert repr(run) == f"Run({str(tiny_run)!r}: 2 x mirror on digits, finished, 3 of 3 epochs)"
+    shown = run._repr_html_()
+    assert "data:image/png;base64," in shown
+    assert "<svg" in shown
+    assert "few training images" in shown
+    from ayneh.record.record import Record
+
+    Record.create(tmp_path / "new", config, {"device": "cpu", "threads": 1, "workers": 0})
+    new = ayneh.open(tmp_path / "new")
+    assert "has no picture yet" in new._repr_html_()
+    assert (new.finished, new.step, new.epoch, new.state) == (False, 0, None, "no step yet")
+
+
+def test_showing_a_run_prints_what_the_verb_prints(ayneh_verb, tiny_run, capsys):
+    _, out, _ = ayneh_verb("show", tiny_run)
+    ayneh.open(tiny_run).show()
+    assert capsys.readouterr().out == out
+
+
+def test_training_in_python_prints_no_result_on_stdout_and_nothing_at_all_if_quiet(config, tmp_path, capsys):
+    ayneh.train(config, out=tmp_path / "a")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "digits: 1,297 to train" in err
+    ayneh.train(config, out=tmp_path / "b", quiet=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_export_is_read_by_load(own_run):
+    pytest.importorskip("onnxruntime")
+    run = ayneh.open(own_run)
+    model = ayneh.load(run.export())
+    assert model.generate(model.sample_z(2, seed=0)).shape == (2, 1, 8, 8)
+    with pytest.raises(ayneh.UserError, match="overwrite"):
+        run.export()
+
+
+# -- while it trains ---------------------------------------------------------------------------------------------------
+
+
+def test_a_run_trains_in_a_thread_and_is_read_meanwhile(config, tmp_path, monkeypatch):
+    seen, go = threading.Event(), threading.Event()
+    from ayneh.training.journal import Journal
+
+    real = Journal.end_epoch
+
+    def wait(journal, now):
+        real(journal, now)
+        if now.moment.epoch == 0:
+            seen.set()
+            assert go.wait(60)
+
+    monkeypatch.setattr(Journal, "end_epoch", wait)
+    result = []
+    thread = threading.Thread(target=lambda: result.append(ayneh.train(config, out=tmp_path / "run", quiet=True)))
+    thread.start()
+    try:
+        assert seen.wait(60)
+        run = ayneh.open(tmp_path / "run")
+        assert (run.state, run.finished, run.epoch, run.step) == ("running", False, 0, 4)
+        assert len(run.metrics["loss_d"]) == 1
+        assert run.sample(2).shape == (2, 1, 8, 8)
+        with pytest.raises(ayneh.UserError, match="Another process is training"):
+            run.resume(epochs=9)
+    finally:
+        go.set()
+        thread.join(60)
+    assert run.finished
+    assert len(run.metrics["loss_d"]) == 2  # the same object reads what is there now
+    assert result[0].folder == run.folder
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+def test_refusals_are_the_sentences_of_the_verbs(config, tiny_run, tmp_path):
+    with pytest.raises(ayneh.UserError, match="There is no preset called 'fsat'. Did you mean 'fast'"):
+        ayneh.preset("fsat")
+    with pytest.raises(
+        ayneh.UserError, match="The settings: There is no field called 'rules.los'. Did you mean 'rules.l"
+    ):
+        config.changed({"rules.los": "hinge"})
+    with pytest.raises(ayneh.UserError, match="epochs"):
+        config.changed(epochs=0)
+    with pytest.raises(ayneh.UserError, match="There is no run in"):
+        ayneh.open(tmp_path)
+    with pytest.raises(ayneh.UserError, match="holds another run"):
+        ayneh.train(config, out=tiny_run)
+    with pytest.raises(ayneh.UserError, match="--n is 0; choose at least 1 image"):
+        ayneh.open(tiny_run).sample(0)
+    with pytest.raises(ayneh.UserError, match="--epochs is 1, but this run has 3 already"):
+        ayneh.open(tiny_run).resume(epochs=1)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ayneh.UserError, match="a file where a folder should be"):
+        ayneh.train(config, out=tmp_path / "file" / "run", quiet=True)
+    with pytest.raises(ayneh.UserError, match=r"nets is \(Gen, Dis\)"):
+        ayneh.train(config, nets=3)
+
+
+def test_a_breakdown_is_stopped_with_a_sentence_and_the_run_can_be_opened(config, tmp_path):
+    bad = config.changed({"optimizer.lr": 1e30, "net.name": "mlp", "rules.penalty": "r1", "rules.gamma": 1e20})
+    with pytest.raises(ayneh.Stopped, match="The training broke down"):
+        ayneh.train(bad, out=tmp_path / "run", quiet=True)
+    assert ayneh.open(tmp_path / "run").state == "broken down"
+    with pytest.raises(ayneh.Stopped, match="The training broke down"):
+        list(ayneh.play(bad))
+
+
+def test_the_record_of_an_open_run_follows_no_link_out_of_it(own_run, tmp_path):
+    (tmp_path / "secret.png").write_bytes((own_run / "samples" / "epoch-0000-replica-0.png").read_bytes())
+    (own_run / "samples" / "epoch-0000-replica-0.png").unlink()
+    (own_run / "samples" / "epoch-0000-replica-0.png").symlink_to(tmp_path / "secret.png")
+    assert isinstance(ayneh.open(own_run)._record, Visited)
+    with pytest.raises(ayneh.UserError, match="has no picture of epoch 0"):
+        ayneh.open(own_run).picture(epoch=0)
+
+
+@pytest.fixture
+def ayneh_verb(request):
+    """The command line: its fixture has the name of the package."""
+    return request.getfixturevalue("ayneh")
