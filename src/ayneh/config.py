@@ -80,6 +80,8 @@ class Net:
     """Initial weights: dcgan (normal, standard deviation 0.02; mirror), glorot (mlp), he or torch (PyTorch's own)."""
     features: Annotated[int | None, Range(1, 1e6)] = None
     """Length of D's features, from which its last layer computes the logit (mirror: prior.dim, mlp: width)."""
+    dis_output: str = "auto"
+    """What a D of one's own returns: logit, probability, or auto (a sigmoid at its end is found and undone exactly)."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def signs(fake, config=CONFIG):
     """The signs of a G that gives these images, (128, 1, 16, 16) in [-1, 1]."""
     game = match(config)
     side, state = Side(game, 0), game.start()
-    side.gen.forward = lambda theta, z: fake
+    side.gen.forward = lambda theta, z, memory: fake
     return side.look(state["gen"][0], state["dis"][0], None)[0]
 
 

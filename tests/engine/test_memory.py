@@ -7,7 +7,8 @@ import torch
 
 from ayneh.config import Config, Net, Prior
 from ayneh.engine import memory
-from ayneh.engine.match import Match, spec_of
+from ayneh.engine.match import Match
+from ayneh.engine.players import spec_of
 from ayneh.errors import UserError
 from ayneh.game.nets import NETS, make_nets
 

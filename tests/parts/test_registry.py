@@ -28,9 +28,9 @@ def test_a_part_stands_beside_the_built_in_ones():
 
 
 def test_the_owner_of_a_kind_says_what_the_table_holds():
-    add("net", "pair", ("gen", "dis"), gen_args={"width": 3})
+    add("net", "pair", (hinge_dis, mean_gen), gen_args={"width": 3})
     made = table("net", {}, made=lambda part: (*part.value, part.arguments))
-    assert made == {"pair": ("gen", "dis", {"gen_args": {"width": 3}})}
+    assert made == {"pair": (hinge_dis, mean_gen, {"gen_args": {"width": 3}})}
 
 
 def test_a_prior_of_ones_own_is_made_with_its_numbers():

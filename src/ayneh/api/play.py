@@ -80,11 +80,11 @@ class Moment:
         return sampler.gen, Critic(dis, sampler).dis
 
     def _sampler(self, replica: int) -> Sampler:
-        from ayneh.engine.sampler import Sampler
+        from ayneh.engine.sampler import sampler_in
 
         if not 0 <= replica < len(self._match.replicas):
             raise UserError(f"--replica is {replica}; there are {len(self._match.replicas)}, counted from 0.")
-        return Sampler(self._match.gen, self._state["ema"][replica], self._match.replicas[replica])
+        return sampler_in(self._match, self._state, replica)
 
     def __repr__(self) -> str:
         losses = ", ".join(f"{name} {float(row.mean()):.4g}" for name, row in self.losses.items())

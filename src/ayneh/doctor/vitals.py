@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from ayneh.engine.match import Match
 from ayneh.engine.noise import FIXED, generator
+from ayneh.engine.replicas import Memory
 from ayneh.game.frame import levels, put, scale
 from ayneh.game.step import State
 
@@ -51,7 +52,8 @@ class Vitals:
         images = []
         for r, side in enumerate(self.sides):
             before = None if self.seen is None else self.seen[r]
-            sign, image = side.look(state["gen"][r], state["dis"][r], before)
+            memories = self.match.gen.of(state, r), self.match.dis.of(state, r)
+            sign, image = side.look(state["gen"][r], state["dis"][r], before, memories)
             for name, value in sign.items():
                 signs.setdefault(name, []).append(_plain(value))
             images.append(image)
@@ -82,14 +84,19 @@ class Side:
         self.parallel = (cosines.sum() - cosines.trace()) / (n * (n - 1))
 
     @torch.no_grad()
-    def look(self, gen: Tensor, dis: Tensor, before: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
-        """gen, dis: weights (P,); before: uint8 (N, C, S, S). Returns the signs, () each, and the images as uint8."""
+    def look(
+        self, gen: Tensor, dis: Tensor, before: Tensor | None, memories: tuple[Memory, Memory] = ({}, {})
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """gen, dis: weights (P,); before: uint8 (N, C, S, S); memories: what both nets remember, which stays as it is.
+
+        Returns the signs, () each, and the images as uint8.
+        """
         with Outputs() as outputs:
-            fake = self.gen.forward(gen, self.z).to(self.real.dtype)  # (N, C, S, S)
+            fake = self.gen.forward(gen, self.z, dict(memories[0])).to(self.real.dtype)  # (N, C, S, S)
             dead_gen = dead_share([[out] for out in outputs.hidden(fake)])
             logits, inside = [], []
             for x in (self.real, fake):
-                logits.append(self.dis.forward(dis, x).flatten())  # (N,)
+                logits.append(self.dis.forward(dis, x, dict(memories[1])).flatten())  # (N,)
                 inside.append(outputs.hidden(logits[-1]))
         dead_dis = dead_share(list(zip(*inside, strict=True)))
         flat = fake.flatten(1)

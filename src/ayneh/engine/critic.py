@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ayneh.config import Config
 from ayneh.engine.match import init_of, nets_of
 from ayneh.engine.noise import FIXED, derive
-from ayneh.engine.replicas import init_rows
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.game.layers import standing_statistics
@@ -27,7 +26,7 @@ class Critic:
     statistics over batches of ``reals`` as well are better (docs/export.md).
     """
 
-    def __init__(self, dis: Discriminator, sampler: Sampler, reals: Tensor | None = None) -> None:
+    def __init__(self, dis: nn.Module, sampler: Sampler, reals: Tensor | None = None) -> None:
         """dis: a module with this replica's weights; sampler: of this replica's generator.
 
         reals: images (N, C, S, S) in [-1, 1], one batch or more: their whole batches and as many generated ones are
@@ -38,7 +37,7 @@ class Critic:
         images = sampler.images("critic", n).to(sampler.device, sampler.dtype)
         sides = [images] if reals is None else [images, reals[:n].to(images)]
         standing_statistics(dis, [part for side in sides for part in side.split(batch)])
-        self.dis, self.sampler = dis, sampler
+        self.dis, self.sampler = cast(Discriminator, dis), sampler
 
     def features(self, x: Tensor) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, F) on the CPU
         """The numbers from which D computes its logit: F is prior.dim for the mirror nets (128 in the report)."""
@@ -80,6 +79,8 @@ def critic_of(
     _, net = nets_of(sampler.config, image_shape, torch.device("cpu"))
     if trained:
         row = net.pack(net.weights_in(tensors, "dis", config.seeds))[replica]
+        memory = net.of(net.restored(tensors, config.seeds, row), replica)
     else:
-        (row,) = init_rows(net, [derive(sampler.config.seed, FIXED, "init dis")], init_of(sampler.config))
-    return Critic(cast(Discriminator, net.filled(row)), sampler, reals)
+        (row,), start = net.start([derive(sampler.config.seed, FIXED, "init dis")], init_of(sampler.config))
+        memory = net.of(start, 0)
+    return Critic(net.filled(row, memory), sampler, reals)

@@ -90,7 +90,7 @@ def captured(match: Match, state: State, step: int, capture: Capture | None = No
     ``capture``: None records on the match's CUDA device.
     """
     plain = Inline(match, state, step)
-    if os.environ.get(SWITCH) == "0":
+    if os.environ.get(SWITCH) == "0" or match.gen.draws or match.dis.draws:  # a graph repeats what modules draw
         return plain
     try:
         stack = Captured(match, state, step, capture or partial(record, match.device))
@@ -151,11 +151,18 @@ def distance(ours: State, theirs: State, start: State | None = None) -> float:
     """
     all_gaps = [0.0]
     for name, value in theirs.items():
+        mine, value = (
+            ours[name].reshape(len(value), -1),
+            value.reshape(len(value), -1),
+        )  # of nets of one's own, buffers have any shape
+        if not value.is_floating_point():
+            all_gaps.append(0.0 if torch.equal(mine, value) else math.inf)
+            continue
         sound = value.isfinite().all(1)
-        moved = value - start[name] if start else value.abs() + 0.01
+        moved = value - start[name].reshape(value.shape) if start else value.abs() + 0.01
         limits = torch.finfo(value.dtype)
         blur = 100 * limits.eps * value.norm(dim=1) + limits.tiny  # of what hardly moves, rounding is a large part
-        gaps = (ours[name] - value).norm(dim=1) / (moved.norm(dim=1) + blur)
+        gaps = (mine - value).norm(dim=1) / (moved.norm(dim=1) + blur)
         all_gaps += gaps[sound].tolist()
     return worst(all_gaps)
 

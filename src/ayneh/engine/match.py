@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ayneh.config import Config
 from ayneh.engine.device import choose_precision, keep_freed_memory
 from ayneh.engine.hyper import HYPER, courses_of
-from ayneh.engine.memory import game_bytes, refuse_over
 from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
-from ayneh.engine.replicas import Net, init_rows, tensor_in
+from ayneh.engine.own_net import OwnNet
+from ayneh.engine.players import (
+    init_of,
+    nets_of,
+    refuse_own_too_large,
+    refuse_too_large,
+    size_of,
+    started,
+)
+from ayneh.engine.replicas import Net, tensor_in
 from ayneh.errors import UserError, pick
 from ayneh.game.losses import LOSSES
-from ayneh.game.nets import INITS, First, Spec, make_nets, pair_of
 from ayneh.game.optimiser import OPTIMISERS
 from ayneh.game.penalties import PENALTIES, Penalty
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
 from ayneh.parts.registry import table
 
-ALIGNED = 64  # numbers: some of cuDNN's and cuBLAS's kernels take only weights at multiples of 16 bytes or more
 OTHERS = ("meter/", "vitals/")  # tensors of a checkpoint that are not of the state
+DIS_CALLS = {"z": "gen", "real": "dis", "fake": "dis", "penalty": "dis"}  # of nets in an update of D: which net
+GEN_CALLS = {"z": "gen", "fake": "dis", "real": "dis"}  # and of G
 
 
 def replicas_of(config: Config) -> list[Config]:
@@ -43,63 +51,6 @@ def penalty_of(config: Config) -> Penalty | None:
     """This config's penalty on D's gradient; None if it has none."""
     name = config.rules.penalty
     return None if name == "none" else pick(table("penalty", PENALTIES), name, "penalty")
-
-
-def init_of(config: Config) -> Callable[[nn.Module], None]:
-    """The function that gives this config's nets their initial weights."""
-    return pick(table("init", INITS), config.net.init or pair_of(config.net.name).init, "initialisation")
-
-
-def nets_of(
-    config: Config, image_shape: tuple[int, int, int], device: torch.device, reads: bool | None = None
-) -> tuple[Net, Net]:
-    """(G, D) of this config for images of (C, S, S), without weights. Raises UserError for what they do not take.
-
-    ``reads``: whether D has a reader of z (None: if the config weighs it).
-    """
-    _, autocast = choose_precision(config.precision, device)
-    gen, dis = make_nets(config.net.name, spec_of(config, image_shape, reads))
-    align = ALIGNED if device.type == "cuda" else 1
-    return Net(gen, autocast, align), Net(dis, autocast, align)
-
-
-def spec_of(config: Config, image_shape: tuple[int, int, int], reads: bool | None = None) -> Spec:
-    """The settings of this config's nets; ``reads`` as for `nets_of`."""
-    (channels, size, _), net = image_shape, config.net
-    return Spec(
-        z_dim=config.prior.dim,
-        channels=channels,
-        size=size,
-        width=net.width,
-        gen_norm=net.gen_norm,
-        dis_norm=net.dis_norm,
-        spectral=net.spectral,
-        first=First(net.gen_first_norm, net.gen_offset, net.gen_offset_gain),
-        features=net.features,
-        reads=config.rules.mirror_weight > 0 if reads is None else reads,
-    )
-
-
-def refuse_too_large(config: Config, replicas: int, image_shape: tuple[int, int, int], device: torch.device) -> None:
-    """Raise UserError if a game of this config would not fit into the memory of the machine."""
-    penalty = config.rules.penalty != "none"
-    needed = game_bytes(config.net.name, spec_of(config, image_shape), config.batch, replicas, device, penalty)
-    size = image_shape[-1]
-    what = (
-        f"{config.net.name} nets (--net.width {config.net.width or pair_of(config.net.name).width:,}, --prior.dim "
-        f"{config.prior.dim:,}) for images of {size}x{size} pixels, --batch {config.batch:,}, {replicas:,} at a time,"
-    )
-    refuse_over(needed, device, what, "make the largest of these numbers smaller")
-
-
-def refuse_before_reading(config: Config, device: torch.device) -> None:
-    """Raise UserError if a game would not fit into memory at the size that is set for its images, whatever they are.
-
-    To make thousands of images larger takes longer than a user waits for a refusal.
-    """
-    if side := config.data.pad_to or config.data.resize:
-        size = max(side, pair_of(config.net.name).padded_size(config.data.resize or 1))
-        refuse_too_large(config, config.seeds, (1, size, size), device)
 
 
 class Match:
@@ -123,14 +74,13 @@ class Match:
             raise UserError(
                 f"A step takes {self.images_per_step} images and the data set has {n}: choose a smaller --batch."
             )
-        self.size = one.data.pad_to or pair_of(one.net.name).padded_size(height)
-        if self.size < height:
-            raise UserError(f"--data.pad-to is {self.size}, but the images are {height} pixels a side already.")
+        self.size = size_of(one, channels, height)
         self.image_shape = (channels, self.size, self.size)
         self.dtype, _ = choose_precision(one.precision, device)
         reads = any(c.rules.mirror_weight > 0 for c in replicas)
         refuse_too_large(one, len(replicas), self.image_shape, device)
         self.gen, self.dis = nets_of(one, self.image_shape, device, reads)
+        refuse_own_too_large(one, len(replicas), (self.gen, self.dis), device)
         self.init = init_of(one)
         self.game = Game(
             gen=self.gen,
@@ -143,6 +93,7 @@ class Match:
             eps=one.optimizer.eps,
             decays=any(c.optimizer.weight_decay for c in replicas),
             read=partial(self.dis, read=True) if reads else None,
+            inside={who: net.play for who, net in self.players.items() if isinstance(net, OwnNet)},
         )
         if any(c.rules.label_smoothing for c in replicas) and not self.game.loss.smooths:
             raise UserError(f"The {one.rules.loss} loss has no labels to smooth; set --rules.label-smoothing 0.")
@@ -164,15 +115,20 @@ class Match:
             for name, number in HYPER.items()
         }
 
+    @property
+    def players(self) -> dict[str, Net]:
+        """Both nets."""
+        return {"gen": self.gen, "dis": self.dis}
+
     def start(self) -> State:
         """The state before the first step: weights by each replica's seed, and the optimiser's first memory."""
         seeds = [c.seed for c in self.replicas]
         state: State = {}
-        for who, net in (("gen", self.gen), ("dis", self.dis)):
-            rows = init_rows(net, [derive(seed, FIXED, f"init {who}") for seed in seeds], self.init)
-            theta = rows.to(self.device, self.dtype)
+        for who, net in self.players.items():
+            of_init = [derive(seed, FIXED, f"init {who}") for seed in seeds]
+            theta, remembered = started(net, of_init, self.init, self.device, self.dtype)
             memory = self.game.optimiser.init(theta)
-            state |= {who: theta, **{f"{who}_{name}": value for name, value in memory.items()}}
+            state |= {who: theta, **{f"{who}_{name}": value for name, value in memory.items()}} | remembered
             state[f"{who}_t"] = torch.zeros_like(theta[:, :1])
         state["ema"] = state["gen"].clone()
         return state
@@ -200,6 +156,8 @@ class Match:
             net = self._net_of(key)
             value = net.pack(net.weights_in(named, key, r)) if net else tensor_in(named, key, (r, 1))
             state[key] = value.to(self.device, self.dtype)
+        for net in self.players.values():
+            state |= net.restored(named, r, state["gen"])
         for name in named:
             if not name.startswith(OTHERS) and not self._has(name):
                 raise UserError(f"The checkpoint does not fit the nets of its config: {name} belongs to no net.")
@@ -208,11 +166,13 @@ class Match:
     def _has(self, name: str) -> bool:
         """Whether the state has a tensor of this name. A run in a stack may have a reader of z that it does not use."""
         key, _, weight = name.partition("/")
+        if key.endswith("_buffers"):
+            return weight in self.players[key[:3]].memory
         net = self._net_of(key) if key in self.state_keys else None
         return weight in net.shapes or weight.startswith("reader.") if net else name in self.state_keys
 
     def _net_of(self, key: str) -> Net | None:
-        if key.endswith("_t"):
+        if key.endswith("_t") or "_buffers/" in key:
             return None
         return self.dis if key.startswith("dis") else self.gen
 
@@ -239,7 +199,7 @@ class Match:
                 draw["penalty"] = {
                     name: self.chance.uniform(i, f"dis {k} {name}", *shapes[name]) for name in self.game.penalty.draws
                 }
-            dis.append(draw)
+            dis.append(draw | self._inside(i, f"dis {k}", DIS_CALLS))
         gen: list[Draws] = []
         for k in range(one.rules.gen_steps):
             draw = {"fake": self._distortion(i, f"gen {k} fake")}
@@ -247,7 +207,7 @@ class Match:
                 draw["real"] = self._distortion(i, f"gen {k} real")
             if k:
                 draw["z"] = self.chance.z(i, f"gen {k} z", one.batch)
-            gen.append(draw)
+            gen.append(draw | self._inside(i, f"gen {k}", GEN_CALLS))
         return {"dis": dis, "gen": gen}
 
     def hyper(self, i: int) -> Hyper:
@@ -264,6 +224,15 @@ class Match:
         """One number for each replica, (R, 1) on the device."""
         column = torch.tensor(numbers, dtype=self.dtype)[:, None]
         return column.to(self.device, non_blocking=self.device.type == "cuda")
+
+    def _inside(self, i: int, purpose: str, calls: Mapping[str, str]) -> Draws:
+        """Seeds, (R,), for the chance inside nets of one's own in each of their calls in an update; most draw none."""
+        seeds = {
+            call: self.chance.inside(i, f"{purpose} {call} inside")
+            for call, who in calls.items()
+            if self.players[who].draws
+        }
+        return {"inside": seeds} if seeds else {}
 
     def _distortion(self, i: int, purpose: str) -> dict[str, Tensor]:
         """The random numbers of `game.step.distort` for one batch; what no replica uses is not drawn."""

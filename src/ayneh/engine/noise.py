@@ -64,6 +64,10 @@ class Chance:
         """N(0, 1), (R, *shape)."""
         return self._rows(torch.randn, step, purpose, shape)
 
+    def inside(self, step: int, purpose: str) -> list[int]:
+        """A 63-bit seed for each replica, for what a net of one's own draws in one call."""
+        return [derive(seed, step, purpose + self.suffix) for seed in self.seeds]
+
     def order(self, epoch: int, n: int) -> Tensor:
         """This epoch's permutation of n images, (R, n), the same on every device."""
         if self._order is None or self._order[0] != epoch:

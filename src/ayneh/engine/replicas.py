@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +18,18 @@ from torch.func import vmap
 
 from ayneh.errors import UserError
 
+Memory = dict[str, Tensor]  # what one replica of a net of one's own remembers, by the names of its buffers
+
 
 class Net:
-    """A module whose weights are an argument: `net(theta, x)` runs row r of theta on row r of x."""
+    """A module whose weights are an argument: `net(theta, x)` runs row r of theta on row r of x.
+
+    ayneh's own nets remember nothing and draw nothing; `engine.own_net.OwnNet` is for those that do.
+    """
+
+    memory: Mapping[str, Tensor] = {}
+    draws = False
+    channels_last = True  # in memory, of convolutions' weights
 
     def __init__(self, module: nn.Module, precision: torch.dtype | None = None, align: int = 1) -> None:
         """``precision``: autocast to this type on the forward pass (None: compute in theta's own type).
@@ -33,7 +43,7 @@ class Net:
         self.shell = copy.deepcopy(module)  # has no parameters: each call puts views of theta in their places
         self.places = _take_out_parameters(self.shell)
 
-    def __call__(self, theta: Tensor, x: Tensor, **options: bool) -> Tensor:
+    def __call__(self, theta: Tensor, x: Tensor, **options: Any) -> Tensor:
         """theta (R, P), x (R, B, ...) -> (R, B, ...); options are those of the module's forward."""
         with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
             if len(theta) == 1:
@@ -46,8 +56,10 @@ class Net:
                 y = vmap(lambda row, one: self.forward(row, one, **options))(theta, x)
         return y.to(theta.dtype)
 
-    def forward(self, row: Tensor, x: Tensor, **options: bool) -> Tensor:
-        """One replica: row (P,), x (B, ...) -> (B, ...).
+    def forward(
+        self, row: Tensor, x: Tensor, memory: Memory | None = None, seed: int | None = None, **options: Any
+    ) -> Tensor:
+        """One replica: row (P,), x (B, ...) -> (B, ...). What it remembers and draws: see `OwnNet.forward`.
 
         What `torch.func.functional_call` does, without its bookkeeping, which takes longer than a small layer.
         """
@@ -68,7 +80,7 @@ class Net:
         for (name, shape), piece in zip(self.shapes.items(), theta.split(self.sizes, dim=-1), strict=True):
             if piece.shape[-1] > shape.numel():
                 piece = piece[..., : shape.numel()]
-            if len(shape) == 4:
+            if len(shape) == 4 and self.channels_last:
                 first, second, height, width = shape
                 named[name] = piece.unflatten(-1, (first, height, width, second)).movedim(-1, -3)
             else:
@@ -79,7 +91,7 @@ class Net:
         """The inverse of `unpack`."""
         pieces = []
         for (name, shape), size in zip(self.shapes.items(), self.sizes, strict=True):
-            p = named[name].movedim(-3, -1) if len(shape) == 4 else named[name]
+            p = named[name].movedim(-3, -1) if len(shape) == 4 and self.channels_last else named[name]
             p = p.flatten(-len(shape)) if shape else p[..., None]
             pieces.append(p if p.shape[-1] == size else nn.functional.pad(p, (0, size - p.shape[-1])))
         return torch.cat(pieces, dim=-1)
@@ -94,22 +106,40 @@ class Net:
             found[name] = tensor_in(tensors, f"{key}/{name}", (replicas, *shape))
         return found
 
-    def filled(self, row: Tensor) -> nn.Module:
-        """A new plain module with this row's (P,) weights, on its device."""
+    def start(self, seeds: Sequence[int], init: Callable[[nn.Module], None]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Initial weights (R, P) on the CPU, and what is remembered then, by the names of the state."""
+        return init_rows(self, seeds, init), {}
+
+    def of(self, state: Mapping[str, Tensor], r: int) -> Memory:
+        """What replica r remembers in this state, or in a checkpoint's tensors."""
+        return {}
+
+    def restored(self, tensors: Mapping[str, Tensor], replicas: int, like: Tensor) -> dict[str, Tensor]:
+        """What is remembered in a checkpoint, on the device of ``like``, by the names of the state."""
+        return {}
+
+    def filled(self, row: Tensor, memory: Memory | None = None) -> nn.Module:
+        """A new plain module with this row's (P,) weights and what it remembers, on its device."""
         module = copy.deepcopy(self.module).to(row.device, row.dtype)
         module.load_state_dict(self.unpack(row), strict=False)  # the row has no buffers of batch norm
         return module
 
 
-def tensor_in(tensors: Mapping[str, Tensor], name: str, shape: Sequence[int]) -> Tensor:
-    """A checkpoint's tensor of floats of this name. Raises UserError unless it is there in this shape."""
+def tensor_in(
+    tensors: Mapping[str, Tensor], name: str, shape: Sequence[int], kind: torch.dtype = torch.float32
+) -> Tensor:
+    """A checkpoint's tensor of this name. Raises UserError unless it is there in this shape and of this kind.
+
+    Floats of any precision are of one kind.
+    """
     wrong = None
     if name not in tensors:
         wrong = "is missing"
     elif tuple(tensors[name].shape) != tuple(shape):
         wrong = f"has the shape {tuple(tensors[name].shape)} and should have {tuple(shape)}"
-    elif not tensors[name].is_floating_point():
-        wrong = f"has the type {str(tensors[name].dtype).removeprefix('torch.')} and should have floats"
+    elif tensors[name].dtype != kind and not (kind.is_floating_point and tensors[name].is_floating_point()):
+        due = "floats" if kind.is_floating_point else str(kind).removeprefix("torch.")
+        wrong = f"has the type {str(tensors[name].dtype).removeprefix('torch.')} and should have {due}"
     if wrong:
         raise UserError(f"The checkpoint does not fit the nets of its config: {name} {wrong}.")
     return tensors[name]

@@ -68,11 +68,16 @@ def standing_statistics(net: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     "Standing statistics" of Brock et al. 2019 (BigGAN, appendix): afterwards an image depends on its own z alone, not
     on the others of its batch. A net without batch norm is only put in eval mode.
     """
-    norms = [m for m in net.modules() if isinstance(m, BatchNorm | BatchNorm1d)]
-    net.train()
+    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    net.eval()  # no dropout, no power iteration
     for norm in norms:
-        norm.track_running_stats = True
+        if norm.running_mean is None:
+            mean = norm.weight.new_zeros(norm.num_features) if norm.affine else torch.zeros(norm.num_features)
+            norm.running_mean, norm.running_var = mean, torch.ones_like(mean)
+            norm.num_batches_tracked = torch.tensor(0)
+        norm.track_running_stats, norm.momentum = True, None
         norm.reset_running_stats()
+        norm.train()
     for z in batches if norms else ():
         net(z)
     return net.eval()

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ayneh.errors import UserError, pick, unknown
 from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm
+from ayneh.game.own import OwnPair, own_pair, weight_of
 from ayneh.parts.registry import table
 
 NORMS = ("batch", "none")
@@ -175,7 +177,7 @@ class Pair:
     init: str  # of INITS
 
 
-NETS = {
+NETS: dict[str, Pair | OwnPair] = {
     "mirror": Pair(
         gen=MirrorGenerator,
         dis=MirrorDiscriminator,
@@ -199,9 +201,9 @@ NETS = {
 }
 
 
-def pair_of(name: str) -> Pair:
+def pair_of(name: str) -> Pair | OwnPair:
     """The pair of this name, built in or one's own. Raises UserError for an unknown name."""
-    return pick(table("net", NETS), name, "net")
+    return pick(table("net", NETS, lambda part: own_pair(part.value, part.arguments)), name, "net")
 
 
 def make_nets(name: str, spec: Spec) -> tuple[nn.Module, Discriminator]:
@@ -210,6 +212,8 @@ def make_nets(name: str, spec: Spec) -> tuple[nn.Module, Discriminator]:
     Raises UserError for an unknown name or normalisation, or a size that the nets cannot take.
     """
     pair = pair_of(name)
+    if isinstance(pair, OwnPair):
+        raise TypeError(f"{name} is a pair of one's own, which no Spec describes")
     width = spec.width or pair.width
     features = spec.features or pair.features(spec.z_dim, width)
     norms = spec.gen_norm or pair.gen_norm, spec.dis_norm or pair.dis_norm
@@ -227,7 +231,7 @@ def make_nets(name: str, spec: Spec) -> tuple[nn.Module, Discriminator]:
 def torch_init(net: nn.Module) -> None:
     """PyTorch's own: weights and biases ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)); batch norm starts as identity."""
     for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | BatchNorm | BatchNorm1d):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | _BatchNorm):
             module.reset_parameters()
 
 
@@ -236,10 +240,10 @@ def dcgan_init(net: nn.Module) -> None:
     """Weights ~ N(0, 0.02^2), batch-norm scales ~ N(1, 0.02^2), biases 0 (Radford et al. 2016)."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(module.weight, 0.0, 0.02)
+            nn.init.normal_(weight_of(module), 0.0, 0.02)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, BatchNorm | BatchNorm1d):
+        elif isinstance(module, _BatchNorm) and module.affine:
             nn.init.normal_(module.weight, 1.0, 0.02)
             nn.init.zeros_(module.bias)
 
@@ -249,10 +253,10 @@ def glorot_init(net: nn.Module) -> None:
     """Weights ~ U(-a, a) with a^2 = 6 / (fan_in + fan_out), biases 0 (Glorot & Bengio 2010; Keras's default)."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
+            nn.init.xavier_uniform_(weight_of(module))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, BatchNorm | BatchNorm1d):
+        elif isinstance(module, _BatchNorm):
             module.reset_parameters()
 
 
@@ -264,10 +268,10 @@ def he_init(net: nn.Module) -> None:
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight, a=0.2)
+            nn.init.kaiming_normal_(weight_of(module), a=0.2)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, BatchNorm | BatchNorm1d):
+        elif isinstance(module, _BatchNorm):
             module.reset_parameters()
 
 

@@ -7,8 +7,8 @@ one another. B images make a batch, a net has P parameters, a latent has Z coord
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -22,7 +22,10 @@ from ayneh.game.optimiser import OPTIMISERS, Optimiser, average
 from ayneh.game.penalties import Penalty
 
 Apply = Callable[[Tensor, Tensor], Tensor]  # (theta (R, P), input (R, B, ...)) -> output (R, B, ...)
-State = dict[str, Tensor]  # gen, dis, ema and what the optimiser remembers, *_m, *_v: (R, P); *_t: (R, 1)
+# gen, dis, ema and what the optimiser remembers, *_m, *_v: (R, P); *_t: (R, 1); what a net remembers, *_buffers/NAME
+State = dict[str, Tensor]
+# (theta, input, the state, seeds of what is drawn) -> output, and what the net remembers then, for the state
+Inside = Callable[[Tensor, Tensor, State, Sequence[int] | None], tuple[Tensor, State]]
 Draws = dict[str, Any]  # random numbers of one update, by name; what has none is left out of the game
 Hyper = dict[str, Tensor]  # (R, 1) each
 
@@ -41,6 +44,7 @@ class Game:
     eps: float = 1e-8  # of the optimiser
     decays: bool = False  # whether a replica has a weight decay
     read: Apply | None = None  # images -> (R, B, 1 + Z): the logit, then z as D reads it (None: D does not read z)
+    inside: Mapping[str, Inside] = field(default_factory=dict)  # "gen", "dis": nets that remember or draw, if they may
 
 
 def step(
@@ -57,13 +61,13 @@ def step(
     for image, draw in zip(reals, draws["dis"], strict=True):
         real = scale(put(image, game.size), gen.dtype)  # (R, B, C, H, W) in [-1, 1]
         z = draw["z"]
-        fake = game.gen(gen, z)
+        fake = ask(game, state, "gen", gen, z, draw, "z")
         measures |= update_dis(game, state, real, fake.detach(), draw, hyper)
     for draw in draws["gen"]:
         if "z" in draw:  # from its second update on, G draws new fakes
             gen = state["gen"].detach().requires_grad_()
             z = draw["z"]
-            fake = game.gen(gen, z)
+            fake = ask(game, state, "gen", gen, z, draw, "z")
         measures |= update_gen(game, state, gen, real, fake, z, draw, hyper)
     return state, measures
 
@@ -74,8 +78,8 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
     at = game.penalty.at if game.penalty else ()  # the batches at whose images the penalty takes D's slope
     real = distort(real, draw["real"], hyper).detach().requires_grad_("real" in at)
     fake = distort(fake, draw["fake"], hyper).detach().requires_grad_("fake" in at)
-    real_logits = game.dis(dis, real)  # (R, B)
-    fake_logits, misread_z = logits_and_misread(game, dis, fake, draw["z"], hyper)  # (R, B), (R,)
+    real_logits = ask(game, state, "dis", dis, real, draw, "real")  # (R, B)
+    fake_logits, misread_z = logits_and_misread(game, state, dis, fake, draw["z"], draw, hyper)  # (R, B), (R,)
     loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
     measures = {
         "loss_d": loss,
@@ -85,7 +89,9 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
     if game.penalty:
 
         def logits(x: Tensor) -> Tensor:  # D runs once on each image, for the loss and for the slope
-            return real_logits if x is real else fake_logits if x is fake else game.dis(dis, x)
+            if x is real or x is fake:
+                return real_logits if x is real else fake_logits
+            return ask(game, state, "dis", dis, x, draw, "penalty")
 
         penalty = game.penalty.fn(logits, real, fake, draw["penalty"]).mean(1)
         measures["penalty"] = penalty
@@ -102,8 +108,11 @@ def update_gen(
 ) -> State:
     """G descends its loss + mirror_weight_gen * what D misreads of z, with D fixed; then its moving average follows."""
     dis = state["dis"].detach()
-    fake_logits, misread_z = logits_and_misread(game, dis, distort(fake, draw["fake"], hyper), z, hyper)
-    real_logits = game.dis(dis, distort(real, draw["real"], hyper)) if game.loss.gen_needs_real else None  # (R, B)
+    seen = distort(fake, draw["fake"], hyper)
+    fake_logits, misread_z = logits_and_misread(game, state, dis, seen, z, draw, hyper)
+    real_logits = None
+    if game.loss.gen_needs_real:
+        real_logits = ask(game, state, "dis", dis, distort(real, draw["real"], hyper), draw, "real")  # (R, B)
     loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
     whole = loss if misread_z is None else loss + hyper["mirror_weight_gen"][:, 0] * misread_z
     grad = descend(game, state, "gen", gen, whole, hyper)
@@ -112,10 +121,21 @@ def update_gen(
     return {"loss_g": loss.detach(), "grad_g": grad}
 
 
-def logits_and_misread(game: Game, dis: Tensor, fake: Tensor, z: Tensor, hyper: Hyper) -> tuple[Tensor, Tensor | None]:
+def ask(game: Game, state: State, who: str, theta: Tensor, x: Tensor, draw: Draws, call: str) -> Tensor:
+    """The output of ``who`` ("gen" or "dis") for x. What a net remembers (running statistics) goes into ``state``."""
+    if who not in game.inside:
+        return (game.gen if who == "gen" else game.dis)(theta, x)
+    y, remembered = game.inside[who](theta, x, state, draw.get("inside", {}).get(call))
+    state.update(remembered)
+    return y
+
+
+def logits_and_misread(
+    game: Game, state: State, dis: Tensor, fake: Tensor, z: Tensor, draw: Draws, hyper: Hyper
+) -> tuple[Tensor, Tensor | None]:
     """D's logits of G(z), (R, B), and the share of z that it misreads, (R,), or None where it does not read z."""
     if game.read is None:
-        return game.dis(dis, fake), None
+        return ask(game, state, "dis", dis, fake, draw, "fake"), None
     both = game.read(dis, fake)  # (R, B, 1 + Z)
     return both[..., 0], misread(both[..., 1:], z, hyper["z_mean"], hyper["z_std"]).mean(1)
 

@@ -31,7 +31,7 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "net": Kind("net", "ayneh.game.nets:NETS"),
+    "net": Kind("net", "ayneh.game.nets:NETS", "ayneh.game.own:check"),
     "loss": Kind("loss", "ayneh.game.losses:LOSSES"),
     "penalty": Kind("penalty", "ayneh.game.penalties:PENALTIES"),
     "prior": Kind("prior", "ayneh.game.priors:PRIORS"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match
-from ayneh.engine.sampler import Sampler
+from ayneh.engine.sampler import sampler_in
 from ayneh.engine.stacks import stack_of
 from ayneh.studies.design import Run, Study
 from ayneh.studies.stack import judge, pixels_of
@@ -69,5 +69,5 @@ def _look_s(study: Study, match: Match) -> float:
     config = match.replicas[0]
     for _ in range(2):  # the first look includes set-up
         begin = time.perf_counter()
-        judge(config.data).quick(Sampler(match.gen, match.start()["ema"][0], config).draw("scores", study.images))
+        judge(config.data).quick(sampler_in(match, match.start(), 0).draw("scores", study.images))
     return time.perf_counter() - begin

@@ -15,10 +15,11 @@ from ayneh.config import Config, Data, differences
 from ayneh.data.sources import Images
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
-from ayneh.engine.sampler import Sampler
+from ayneh.engine.sampler import sampler_in
 from ayneh.errors import Stopped, UserError
 from ayneh.evaluation import judge_of, origin_of, read_images
 from ayneh.game import priors
+from ayneh.game.step import State
 from ayneh.judge.verdict import Judge
 from ayneh.pictures import grid, save_png
 from ayneh.record.checkpoint import Damaged, epoch_name
@@ -109,7 +110,7 @@ def _to_its_end(
     if game.stack.step < total and not all_fallen():
         return False
     for run, journal in zip(runs, journals, strict=True):
-        _end(run, journal, match, game.stack.state["ema"][journal.rows[0]], study, clock.seconds() / len(runs))
+        _end(run, journal, match, game.stack.state, study, clock.seconds() / len(runs))
     for journal in journals:  # all outcomes are written
         if journal.callbacks and not journal.fallen:
             journal.callbacks.end(total)
@@ -135,12 +136,12 @@ def _record(folder: Path, config: Config, device: str) -> Record:
     return Record.create(folder, config, {"device": device, "threads": 1, "workers": 0})
 
 
-def _end(run: Run, journal: Journal, match: Match, ema: Tensor, study: Study, wall_s: float) -> None:
+def _end(run: Run, journal: Journal, match: Match, state: State, study: Study, wall_s: float) -> None:
     """Write the outcome: a run with an outcome is done and never played again."""
     fallen, record, config = journal.fallen, journal.record, run.config
     swaps: dict[str, Any] = {}
     for name, changes in study.swaps.items() if not fallen else ():
-        sampler = Sampler(match.gen, ema, config)  # with the batch statistics of the training's prior
+        sampler = sampler_in(match, state, journal.rows[0])  # with the batch statistics of the training's prior
         sampler.prior = swapped_prior(config, name, changes)
         scores = Scorer(judge(config.data), study.images).score([sampler])
         swaps[name] = {metric: score for metric, (score,) in scores.items()}

@@ -168,7 +168,8 @@ def lay_out(
     import torch
 
     from ayneh.engine.device import choose_device
-    from ayneh.engine.match import Match, refuse_before_reading, replicas_of
+    from ayneh.engine.match import Match, replicas_of
+    from ayneh.engine.players import refuse_before_reading
     from ayneh.evaluation import read_images
 
     chosen = choose_device(device)

@@ -21,7 +21,7 @@ from ayneh.doctor.rescue import APART_LOOKS, RING, Rescue, treated
 from ayneh.engine.loop import Moment
 from ayneh.engine.match import Match
 from ayneh.engine.meter import Diverged
-from ayneh.engine.sampler import Sampler
+from ayneh.engine.sampler import Sampler, sampler_in
 from ayneh.game.step import State
 from ayneh.pictures import grid, save_png
 from ayneh.record.checkpoint import BEST, HEALTHY, epoch_name
@@ -77,7 +77,7 @@ class Now:
     def sampler(self, row: int) -> Sampler:
         """The averaged generator of a row, its standing statistics computed once."""
         if row not in self._samplers:
-            self._samplers[row] = Sampler(self.match.gen, self.state["ema"][row], self.match.replicas[row])
+            self._samplers[row] = sampler_in(self.match, self.state, row)
         return self._samplers[row]
 
 

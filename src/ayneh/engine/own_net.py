@@ -1,0 +1,173 @@
+"""A net of one's own as rows of weights. Beside them a module may remember (buffers) and draw (dropout, noise).
+
+What it remembers is part of the state, as ``gen_buffers/NAME`` and ``dis_buffers/NAME``, (R, ...) each in its own type:
+buffers, and parameters that are not trained. A call gets copies, since modules change theirs in place, and returns what
+they are afterwards. What it draws comes from PyTorch's own generator, seeded for each call and put back after it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from ayneh.engine.replicas import Memory, Net, tensor_in
+from ayneh.engine.trial import Tried
+from ayneh.errors import UserError
+from ayneh.game.inside import FIXED_SEED, Player, seeded
+from ayneh.game.layers import BatchNorm, BatchNorm1d
+from ayneh.game.own import copied
+from ayneh.game.step import State
+from ayneh.terminal.text import warn_once
+
+Seeds = Sequence[int]  # one for each replica
+
+
+class OwnNet(Net):
+    """A net of one's own as ``who``: "gen" or "dis". ``net(theta, x)`` runs it as it was built."""
+
+    module: Player
+    channels_last = False  # what comes out would be so, too, and .view(len(x), -1) would fail
+
+    def __init__(
+        self,
+        who: str,
+        module: Player,
+        build: Callable[[int], nn.Module],
+        tried: Tried,
+        precision: torch.dtype | None = None,
+        align: int = 1,
+    ) -> None:
+        """build: seed -> a new module with initial weights, as in ``module.net``; tried: what its trial found out."""
+        self.module, self.build, self.tried, self.precision = module, build, tried, precision
+        self.draws, self.key, self.stacks = tried.chance, f"{who}_buffers/", not tried.chance
+        trained = {name: p for name, p in module.net.named_parameters() if p.requires_grad}
+        self.shapes = {name: p.shape for name, p in trained.items()}
+        self.sizes = [math.ceil(shape.numel() / align) * align for shape in self.shapes.values()]
+        self.memory = _memory_of(module.net)
+        self.shell: Player = copied(module)
+        for layer in self.shell.modules():
+            if isinstance(layer, nn.RNNBase):  # it keeps its weights in a list of its own, too
+                layer.register_forward_pre_hook(_gather_weights)
+
+    def __call__(self, theta: Tensor, x: Tensor, **options: Any) -> Tensor:
+        """As `Net`, with the buffers that it was built with; nothing is kept of what they become."""
+        return self.play(theta, x, self.first(len(theta), theta), [FIXED_SEED] * len(theta))[0]
+
+    def play(self, theta: Tensor, x: Tensor, state: State, seeds: Seeds | None) -> tuple[Tensor, State]:
+        """theta (R, P), x (R, B, ...) -> output (R, B, ...), and what the net remembers then, by the state's names.
+
+        state: with what it remembers; seeds: of what it draws in this call (None: it draws nothing).
+        """
+        with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
+            if theta.device.type != "cpu" and len(theta) > 1 and self.stacks:
+                try:
+                    y, after = self._stacked(theta, x, state)
+                    return y.to(theta.dtype), after
+                except Exception as error:  # whatever vmap refuses, or a bug of the module's, which the rows show too
+                    self.stacks = False
+                    warn_once(
+                        f"A stack of these nets runs row by row, which is slower: vmap refuses them "
+                        f"({type(error).__name__})."
+                    )
+            outs, memories = [], []
+            for r, (row, one) in enumerate(zip(theta.unbind(), x.unbind(), strict=True)):
+                memory = self.of(state, r)
+                outs.append(self.forward(row, one, memory, seeds[r] if seeds else None))
+                memories.append(memory)
+        after = {self.key + name: torch.stack([memory[name] for memory in memories]) for name in self.memory}
+        return torch.stack(outs).to(theta.dtype), after
+
+    def _stacked(self, theta: Tensor, x: Tensor, state: State) -> tuple[Tensor, State]:
+        memory = {name: state[self.key + name] for name in self.memory}
+
+        def one(row: Tensor, x: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+            memory = dict(memory)
+            return self.forward(row, x, memory), memory
+
+        y, after = vmap(one)(theta, x, memory)
+        return y, {self.key + name: value for name, value in after.items()}
+
+    def forward(
+        self, row: Tensor, x: Tensor, memory: Memory | None = None, seed: int | None = None, **options: Any
+    ) -> Tensor:
+        """One replica: row (P,), x (B, ...) -> (B, ...). ``memory`` then has what the net remembers after the call.
+
+        The tensors that were in it stay as they are. None: as the net was built.
+        """
+        memory = self.of(self.first(1, row), 0) if memory is None else memory
+        values = {name: value.clone() for name, value in memory.items()}
+        self.shell.seed = (FIXED_SEED if seed is None else seed) if self.draws else None
+        values = {f"net.{name}": value for name, value in (values | self.unpack(row)).items()}
+        y: Tensor = functional_call(self.shell, values, (x,))
+        memory.update({name: values[f"net.{name}"].detach() for name in self.memory})
+        return y
+
+    def first(self, replicas: int, like: Tensor) -> State:
+        """What it remembers as it was built, by the state's names, on the device of ``like`` and in its floats."""
+        return {self.key + name: _as(value, like).expand(replicas, *value.shape) for name, value in self.memory.items()}
+
+    def of(self, state: Mapping[str, Tensor], r: int) -> Memory:
+        """What replica r remembers in this state."""
+        return {name: state[self.key + name][r] for name in self.memory}
+
+    def start(self, seeds: Seeds, init: Callable[[nn.Module], None]) -> tuple[Tensor, State]:
+        """Initial weights (R, P) in float32 and what is remembered then, of a module built for each seed."""
+        rows, memories = [], []
+        for seed in seeds:
+            net = self.build(seed)
+            with seeded(seed):
+                init(net)
+            named, memory = dict(net.named_parameters()), _memory_of(net)
+            if {name: named[name].shape for name in self.shapes if name in named} != self.shapes:
+                raise UserError("A net has other weights under another seed: it must be built the same each time.")
+            rows.append(self.pack({name: named[name].detach() for name in self.shapes}))
+            memories.append(memory)
+        state = {self.key + name: torch.stack([memory[name] for memory in memories]) for name in self.memory}
+        return torch.stack(rows), state
+
+    def restored(self, tensors: Mapping[str, Tensor], replicas: int, like: Tensor) -> State:
+        """What it remembers in a checkpoint. Raises UserError unless all is there, in shape and type."""
+        return {
+            self.key + name: _as(tensor_in(tensors, self.key + name, (replicas, *value.shape), value.dtype), like)
+            for name, value in self.memory.items()
+        }
+
+    def filled(self, row: Tensor, memory: Memory | None = None) -> Player:
+        """A new plain module with this row's (P,) weights and what it remembers, on its device.
+
+        What it draws in use is the same at each call: `Player.seed` changes it.
+        """
+        module: Player = copied(self.module).to(row.device, row.dtype)
+        values = self.unpack(row) | (self.of(self.first(1, row), 0) if memory is None else memory)
+        with torch.no_grad():
+            for name, p in [*module.net.named_parameters(), *module.net.named_buffers()]:
+                if name in values:
+                    p.copy_(values[name])
+        module.seed = FIXED_SEED if self.draws else None
+        return module
+
+
+def _memory_of(net: nn.Module) -> Memory:
+    """Buffers, and parameters that are not trained. The batch norm of ayneh's own nets remembers nothing."""
+    stateless = {
+        f"{place}.{name}".lstrip(".")
+        for place, layer in net.named_modules()
+        if isinstance(layer, BatchNorm | BatchNorm1d)
+        for name, _ in layer.named_buffers(recurse=False)
+    }
+    frozen = {name: p.detach() for name, p in net.named_parameters() if not p.requires_grad}
+    return frozen | {name: value for name, value in net.named_buffers() if name not in stateless}
+
+
+def _as(value: Tensor, like: Tensor) -> Tensor:
+    """On the device of ``like``; floats in its type, others as they are."""
+    return value.to(like.device, like.dtype if value.is_floating_point() else value.dtype)
+
+
+def _gather_weights(layer: nn.Module, args: Any) -> None:
+    layer._flat_weights = [getattr(layer, name) for name in layer._flat_weights_names]  # type: ignore

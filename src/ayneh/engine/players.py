@@ -1,0 +1,190 @@
+"""The nets of a config on a device: ayneh's own by name, or a pair of one's own, tried first."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from ayneh.config import Config
+from ayneh.config import Net as Settings
+from ayneh.engine.device import choose_precision
+from ayneh.engine.memory import ACTIVATIONS, COPIES, game_bytes, refuse_over
+from ayneh.engine.own_net import OwnNet
+from ayneh.engine.replicas import Net
+from ayneh.engine.trial import try_gen, try_nets
+from ayneh.errors import UserError, pick
+from ayneh.game import nets
+from ayneh.game.inside import OUTPUTS, OwnDiscriminator, OwnGenerator, seeded
+from ayneh.game.nets import INITS, First, Pair, Spec, make_nets
+from ayneh.game.own import AS_IS, WORDS, OwnPair
+from ayneh.parts.registry import table
+
+ALIGNED = 64  # numbers: some of cuDNN's and cuBLAS's kernels take only weights at multiples of 16 bytes or more
+TEMPLATE = 0  # the seed of the modules that weights are filled into
+TAKEN = ("name", "init", "dis_output")  # settings of nets that a pair of one's own takes
+
+
+def pair_of(config: Config) -> Pair | OwnPair:
+    """The pair that this config names. Raises UserError for an unknown name and for settings that it does not take."""
+    pair, net = nets.pair_of(config.net.name), config.net
+    pick(dict.fromkeys(OUTPUTS), net.dis_output, "output of D")
+    if isinstance(pair, OwnPair):
+        for field in dataclasses.fields(Settings):
+            value = getattr(net, field.name)
+            if field.name not in TAKEN and value != field.default:
+                raise UserError(
+                    f"--net.{field.name.replace('_', '-')} is {value}, but it is a setting of ayneh's own nets, and "
+                    f"{net.name} is not one of them: leave it out, and give {net.name} its arguments where it is added."
+                )
+        if config.rules.mirror_weight:
+            raise UserError(
+                f"--rules.mirror-weight is {config.rules.mirror_weight:g}, but the D of {net.name} has no features "
+                "that a reader of z could be put on: set it to 0, or take one of ayneh's own nets."
+            )
+    elif net.dis_output != "auto":
+        raise UserError(f"--net.dis-output is {net.dis_output}, but {net.name} is ayneh's own: leave it out.")
+    return pair
+
+
+def init_of(config: Config) -> Callable[[nn.Module], None]:
+    """The function that gives this config's nets their initial weights; nets of one's own have theirs when built."""
+    pair, name = pair_of(config), config.net.init
+    if isinstance(pair, OwnPair):
+        return _leave if name in (None, AS_IS) else pick(table("init", INITS), str(name), "initialisation")
+    return pick(table("init", INITS), name or pair.init, "initialisation")
+
+
+def _leave(net: nn.Module) -> None:
+    """The weights that it has."""
+
+
+def nets_of(
+    config: Config, image_shape: tuple[int, int, int], device: torch.device, reads: bool | None = None
+) -> tuple[Net, Net]:
+    """(G, D) of this config for images of (C, S, S), without weights. Raises UserError for what they do not take.
+
+    ``reads``: whether D has a reader of z (None: if the config weighs it).
+    """
+    pair, (_, autocast) = pair_of(config), choose_precision(config.precision, device)
+    align = ALIGNED if device.type == "cuda" else 1
+    if isinstance(pair, OwnPair):
+        return _own_nets(config, pair, image_shape, autocast, align)
+    gen, dis = make_nets(config.net.name, spec_of(config, image_shape, reads))
+    return Net(gen, autocast, align), Net(dis, autocast, align)
+
+
+def _own_nets(
+    config: Config, pair: OwnPair, image_shape: tuple[int, int, int], autocast: torch.dtype | None, align: int
+) -> tuple[Net, Net]:
+    dtype, _ = choose_precision(config.precision, torch.device("cpu")) if config.precision == "float64" else (None, 0)
+    build = {who: partial(built, config, pair, who, image_shape) for who in WORDS}
+    gen, dis = (build[who](TEMPLATE) for who in WORDS)
+    trial = try_nets(gen.to(dtype), dis.to(dtype), image_shape[0], config.prior.dim, config.net.dis_output)
+    return (
+        OwnNet("gen", OwnGenerator(gen, trial.gen.spatial), build["gen"], trial.gen, autocast, align),
+        OwnNet("dis", OwnDiscriminator(dis, trial.dis.output), build["dis"], trial.dis, autocast, align),
+    )
+
+
+def built(config: Config, pair: OwnPair, who: str, image_shape: tuple[int, int, int], seed: int) -> nn.Module:
+    """A new module of ``who`` under this seed; one whose sizes follow from its first input gets one."""
+    net = pair.make(who, seed, config.net.init == AS_IS)
+    if any(map(is_lazy, [*net.parameters(), *net.buffers()])):
+        shape = (2, config.prior.dim) if who == "gen" else (2, *image_shape)
+        with seeded(seed), torch.no_grad():
+            try:
+                net.eval()(torch.zeros(shape))
+            except Exception:  # a G that takes (B, Z, 1, 1); what is wrong otherwise comes out in the trial
+                if who == "gen":
+                    net.eval()(torch.zeros(*shape, 1, 1))
+                else:
+                    raise
+    return net.train()
+
+
+def size_of(config: Config, channels: int, side: int) -> int:
+    """Pixels a side of the game's images, for data with this many channels and pixels. Raises UserError."""
+    pair, asked = pair_of(config), config.data.pad_to
+    if not isinstance(pair, OwnPair):
+        size = asked or pair.padded_size(side)
+        if size < side:
+            raise UserError(f"--data.pad-to is {size}, but the images are {side} pixels a side already.")
+        return size
+    gen = built(config, pair, "gen", (channels, side, side), TEMPLATE)
+    size = try_gen(gen, config.prior.dim, channels).shape[-1]
+    if asked not in (None, size):
+        raise UserError(f"--data.pad-to is {asked}, but G draws images of {size} pixels a side: leave it out.")
+    if size < side:
+        raise UserError(
+            f"G draws images of {size}x{size} pixels, and those of the data have {side}x{side}: resize them with "
+            f"--data.resize {size}, or give G another size."
+        )
+    return size
+
+
+def spec_of(config: Config, image_shape: tuple[int, int, int], reads: bool | None = None) -> Spec:
+    """The settings of this config's nets; ``reads`` as for `nets_of`."""
+    (channels, size, _), net = image_shape, config.net
+    return Spec(
+        z_dim=config.prior.dim,
+        channels=channels,
+        size=size,
+        width=net.width,
+        gen_norm=net.gen_norm,
+        dis_norm=net.dis_norm,
+        spectral=net.spectral,
+        first=First(net.gen_first_norm, net.gen_offset, net.gen_offset_gain),
+        features=net.features,
+        reads=config.rules.mirror_weight > 0 if reads is None else reads,
+    )
+
+
+def refuse_too_large(config: Config, replicas: int, image_shape: tuple[int, int, int], device: torch.device) -> None:
+    """Raise UserError if a game of this config would not fit into the memory of the machine."""
+    penalty, pair = config.rules.penalty != "none", pair_of(config)
+    size = image_shape[-1]
+    if isinstance(pair, OwnPair):
+        return  # once they are built and tried
+    needed = game_bytes(config.net.name, spec_of(config, image_shape), config.batch, replicas, device, penalty)
+    what = (
+        f"{config.net.name} nets (--net.width {config.net.width or pair.width:,}, --prior.dim "
+        f"{config.prior.dim:,}) for images of {size}x{size} pixels, --batch {config.batch:,}, {replicas:,} at a time,"
+    )
+    refuse_over(needed, device, what, "make the largest of these numbers smaller")
+
+
+def refuse_own_too_large(config: Config, replicas: int, both: tuple[Net, Net], device: torch.device) -> None:
+    """`refuse_too_large` for nets of one's own, by what the trial has counted."""
+    own = [net for net in both if isinstance(net, OwnNet)]
+    weights = sum(sum(net.sizes) for net in own)
+    outputs = config.batch * sum(net.tried.outputs for net in own)
+    at_once = replicas if device.type != "cpu" else 1
+    needed = 4.0 * (weights * replicas * COPIES + outputs * at_once * ACTIVATIONS)
+    what = f"{config.net.name} nets ({weights:,} weights), --batch {config.batch:,}, {replicas:,} at a time,"
+    refuse_over(needed, device, what, "make the largest of these numbers smaller")
+
+
+def refuse_before_reading(config: Config, device: torch.device) -> None:
+    """Raise UserError if a game would not fit into memory at the size that is set for its images, whatever they are.
+
+    To make thousands of images larger takes longer than a user waits for a refusal.
+    """
+    pair = pair_of(config)
+    if not isinstance(pair, OwnPair) and (side := config.data.pad_to or config.data.resize):
+        size = max(side, pair.padded_size(config.data.resize or 1))
+        refuse_too_large(config, config.seeds, (1, size, size), device)
+
+
+def started(
+    net: Net, seeds: list[int], init: Callable[[nn.Module], None], device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Initial weights (R, P) of a net and what it remembers then, on this device; floats in this type."""
+    rows, memory = net.start(seeds, init)
+    return rows.to(device, dtype), {
+        name: value.to(device, dtype if value.is_floating_point() else value.dtype) for name, value in memory.items()
+    }

@@ -1,0 +1,142 @@
+"""What is inside nets of one's own: chance, drawn from seeds of the run; and a sigmoid at the end, undone exactly."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+OUTPUTS = ("auto", "logit", "probability")  # what an own D returns: config's net.dis_output
+FIXED_SEED = 0  # of the chance inside a net in use, which is drawn from a run's chance while it is trained
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Within it, PyTorch's, NumPy's and Python's own generators are seeded with this; afterwards they are as before."""
+    if device is None or device.type == "cpu":
+        generators = [torch.default_generator]
+    else:
+        generators = [torch.default_generator, *_generators_of(device)]
+    states = [generator.get_state() for generator in generators]
+    plain, array = random.getstate(), np.random.get_state()
+    try:
+        for generator in generators:
+            generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        yield
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
+        random.setstate(plain)
+        np.random.set_state(array)
+
+
+def _generators_of(device: torch.device) -> list[torch.Generator]:
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        return [torch.cuda.default_generators[index]]
+    return [torch.mps._get_default_mps_generator()] if device.type == "mps" else []
+
+
+def drawn() -> tuple[bytes, Any, Any]:
+    """The state of the generators of the CPU, NumPy and Python: another one after a call that drew from them."""
+    name, keys, *rest = np.random.get_state()
+    assert isinstance(keys, np.ndarray)
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), (name, keys.tobytes(), *rest)
+
+
+class Player(nn.Module):
+    """A module of one's own behind the game's shapes. ``net`` is the module itself."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.seed: int | None = None  # of the chance inside for the next call; None: the net draws nothing
+
+    def chance(self, x: Tensor) -> Any:
+        """The context of a call."""
+        return seeded(FIXED_SEED if self.seed is None else self.seed, x.device)
+
+    def used(self, x: Tensor) -> Tensor:
+        """The module's output, its chance from ``seed``."""
+        if self.seed is None:
+            out: Tensor = self.net(x)
+            return out
+        with self.chance(x):
+            result: Tensor = self.net(x)
+        return result
+
+
+class OwnGenerator(Player):
+    """z (B, Z) -> images (B, C, S, S) in [-1, 1]. ``spatial``: the module takes z as (B, Z, 1, 1)."""
+
+    def __init__(self, net: nn.Module, spatial: bool = False) -> None:
+        super().__init__(net)
+        self.spatial = spatial
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.used(z[:, :, None, None] if self.spatial else z)
+
+
+class OwnDiscriminator(Player):
+    """Images (B, C, S, S) -> logits (B,).
+
+    ``output``: "logit"; "sigmoid", of which the number that went into it is the logit; or "probability", whose logit
+    is log(p / (1 - p)).
+    """
+
+    def __init__(self, net: nn.Module, output: str = "logit") -> None:
+        super().__init__(net)
+        self.output = output
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.output == "sigmoid":
+            with BeforeSigmoid() as mode:
+                logits = mode.before(self.used(x))
+        else:
+            logits = self.used(x)
+            logits = torch.logit(logits, 1e-6) if self.output == "probability" else logits
+        return logits.flatten()
+
+
+SIGMOIDS: set[Callable[..., Any]] = {torch.sigmoid, Tensor.sigmoid, nn.functional.sigmoid, torch.special.expit}
+IN_PLACE: set[Callable[..., Any]] = {torch.sigmoid_, Tensor.sigmoid_}
+SHAPES: set[Callable[..., Any]] = {  # change the shape of a tensor, not its numbers
+    torch.squeeze, Tensor.squeeze, torch.flatten, Tensor.flatten, torch.reshape, Tensor.reshape, Tensor.view,
+    torch.unsqueeze, Tensor.unsqueeze, torch.ravel, Tensor.ravel, Tensor.view_as, Tensor.contiguous,
+    torch.permute, Tensor.permute, torch.transpose, Tensor.transpose, Tensor.__getitem__,
+}  # fmt: skip
+
+
+class BeforeSigmoid(TorchFunctionMode):
+    """Within it, what goes into each sigmoid is kept, and changes its shape as the sigmoid's result does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits: list[tuple[Tensor, Tensor]] = []  # (what came out of a sigmoid, what went into it)
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        came: Any = args[0].clone() if func in IN_PLACE else args[0] if args else (kwargs or {}).get("input")
+        out = func(*args, **(kwargs or {}))
+        if func in SIGMOIDS or func in IN_PLACE:
+            self.logits.append((out, came))
+        elif func in SHAPES and args and (logit := self._before(args[0])) is not None:
+            self.logits.append((out, func(logit, *args[1:], **(kwargs or {}))))
+        return out
+
+    def before(self, out: Tensor) -> Tensor:
+        """What went into the sigmoid that this is the result of; itself if it is of none."""
+        logit = self._before(out)
+        return out if logit is None else logit
+
+    def _before(self, out: Any) -> Tensor | None:
+        return next((logit for found, logit in self.logits if found is out), None)
