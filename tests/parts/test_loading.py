@@ -1,6 +1,5 @@
 """Files, modules and packages with parts: what they add, and what a user reads of broken ones."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -28,7 +27,7 @@ BESIDE = "def shrink(net):\n    for p in net.parameters():\n        p.data.mul_(
 def unloaded(monkeypatch):
     """What a test loads is gone after it."""
     before = set(sys.modules)
-    monkeypatch.setattr(loading, "loaded", {})
+    loading.loaded.clear()
     monkeypatch.setattr(packages, "_tried", set())
     monkeypatch.setattr(packages, "_searched", [])
     yield
@@ -223,23 +222,16 @@ def test_a_broken_package_is_one_warning(tmp_path, monkeypatch, capsys):
     assert said.count("The parts of the package lab_ill 1.2 are left out, since they cannot be loaded (ZeroDiv") == 1
 
 
-def run(*args, cwd, **env):
-    import os
-
-    return subprocess.run(
-        [sys.executable, "-m", "ayneh", *map(str, args)],
-        cwd=cwd, capture_output=True, text=True, env=os.environ | env, timeout=120,
-    )  # fmt: skip
-
-
-def test_the_verb_lists_all_with_their_sources(good):
+def test_the_verb_lists_all_with_their_sources(good, ayneh, monkeypatch):
     installed(good.parent, "lab_pack", "import ayneh\nayneh.add('prior', 'packed', print)\n", "lab_pack")
-    out = run("--parts", "my_parts.py", "parts", cwd=good.parent, PYTHONPATH=":".join([str(good.parent), *sys.path]))
-    assert out.returncode == 0, out.stderr
-    lines = [line.strip() for line in out.stdout.splitlines()]
-    assert f"tenth  ({good})  A tenth of what it was." in lines
+    monkeypatch.syspath_prepend(good.parent)
+    code, out, err = ayneh("--parts", good, "parts")
+    assert (code, err) == (0, "")
+    lines = [line.strip() for line in out.splitlines()]
     assert any(line.startswith("packed  (package lab_pack 1.2)") for line in lines)
     assert any(line.startswith("hinge  (built in)") for line in lines)
+    assert "A tenth of what it was." in out
+    assert str(good) in out.replace("\n", "").replace("  ", "")
 
 
 @pytest.mark.parametrize(

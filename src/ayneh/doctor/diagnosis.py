@@ -50,6 +50,7 @@ class Diagnosis:
 def diagnose(record: Record, replica: int = 0) -> Diagnosis:
     """Read a run's whole record. Raises UserError for a replica that it does not have."""
     config = record.config()
+    record.parts.need("prior")
     if not 0 <= replica < config.seeds:
         raise UserError(f"--replica is {replica}; the run has {config.seeds}, counted from 0.")
     doctor = examined(record, config)

@@ -17,6 +17,7 @@ from ayneh.config import Config, flatten
 from ayneh.errors import UserError
 from ayneh.files.whole import without_nan
 from ayneh.pages.sheet import name_of
+from ayneh.record.own import FOR_NETS
 from ayneh.record.visited import Watched
 from ayneh.terminal.text import plain
 from ayneh.version import __version__
@@ -91,11 +92,12 @@ class Library:
     PARTS = ("generator", "discriminator", "encoder", "notes", "gallery")  # methods of `Model`, one file each
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        """Raises UserError where a folder is not a run, or its config is not readable."""
+        """Raises UserError where a folder is not a run, its config is not readable or a part of its nets is missing."""
         self.records = [Watched(folder) for folder in folders]
         for record in self.records:
             record.check()
             record.config()
+            record.parts.need(*FOR_NETS)
         self._models, self._answers = Cache(KEPT_MODELS), Cache(KEPT_ANSWERS)
 
     def runs(self) -> Answer:

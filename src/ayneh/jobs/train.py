@@ -19,6 +19,7 @@ from ayneh.terminal.screen import say
 
 def train(
     config: Annotated[Config, tyro.conf.arg(name="")],
+    nets: tuple[str, str] | None = None,
     out: Path | None = None,
     overwrite: bool = False,
     callbacks: tuple[str, ...] = (),
@@ -28,6 +29,8 @@ def train(
 
     Args:
         config: the settings, from the preset.
+        nets: a generator and a discriminator of your own, "my_nets.py:Gen" "my_nets.py:Dis(width=32)", instead of
+            --net.name (docs/parts.md).
         out: the run folder (default: runs/ and the time).
         overwrite: replace the run that is there already.
         callbacks: what sees each line of metrics as it is written: tensorboard, mlflow, wandb or callbacks of your own
@@ -37,6 +40,10 @@ def train(
     from ayneh.training.begin import begin, calling, default_folder
 
     terminal = Terminal(quiet)
+    if nets:
+        from ayneh.parts.loading import add_nets
+
+        config = replace(config, net=replace(config.net, name=add_nets(*nets).name))
     folder = out or default_folder()
     origin, ended = begin(calling(config, (*config.keep.callbacks, *callbacks)), folder, overwrite, terminal)
     _print(ended)
@@ -67,6 +74,7 @@ def resume(
     data: Path | None = None,
     device: str | None = None,
     callbacks: tuple[str, ...] | None = None,
+    changed_parts: bool = False,
     quiet: bool = False,
 ) -> None:
     """Go on with a run from its last whole checkpoint.
@@ -77,6 +85,7 @@ def resume(
         data: where the images are now, if the folder or file was moved; they must be the same images.
         device: auto, cpu, cuda, cuda:N or mps (default: the one that the run was started on).
         callbacks: these instead of those that the run was started with; none after the flag: none.
+        changed_parts: go on although a part of your own (--parts) has another source now; config.json notes it.
         quiet: print the result only.
     """
     from ayneh.training.begin import go_on
@@ -84,4 +93,4 @@ def resume(
     def moved(config: Config) -> Config:
         return replace(config, data=config.data.at(data)) if data else config
 
-    _print(go_on(Record.open(run), epochs, moved, device, Terminal(quiet), callbacks))
+    _print(go_on(Record.open(run), epochs, moved, device, Terminal(quiet), callbacks, changed_parts=changed_parts))

@@ -76,7 +76,7 @@ def execute(name: str, path: Path, text: str) -> None:
         code = compile(text, str(path), "exec", dont_inherit=True)
         with _searched(path.parent), from_source(source):
             exec(code, vars(module))
-        source.neighbours = _neighbours(path.parent, before)
+        source.neighbours = _neighbours(path.parent, text, before)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         forget([part for part in every() if part.source is source])
@@ -122,16 +122,33 @@ def _searched(folder: Path) -> Iterator[None]:
         sys.path.remove(str(folder))
 
 
-def _neighbours(folder: Path, before: set[str]) -> dict[str, tuple[str, str]]:
-    """Module -> (its file below the folder, its source): of all that the file imported from its folder."""
-    known = {name for one in loaded.values() for name in one.source.neighbours}
-    found = {}
-    for name in sorted(name for name in set(sys.modules) - before | known if not name.startswith(PREFIX)):
-        place = getattr(sys.modules.get(name), "__file__", None)
+def _neighbours(folder: Path, text: str, before: set[str]) -> dict[str, tuple[str, str]]:
+    """Module -> (its file below the folder, its source): of all that the file imported from its folder.
+
+    Another file may have imported some of them before; these count if the text, or one that counts, imports them.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    known = {name: file for one in loaded.values() for name, file in one.source.neighbours.items()}
+    for name in sorted(set(sys.modules) - before):
+        place = getattr(sys.modules[name], "__file__", None)
         path = Path(place).resolve() if place and Path(place).is_absolute() else None  # torch has invented files
-        if path and path.suffix == ".py" and path.is_relative_to(folder) and "site-packages" not in path.parts:
+        ours = path and path.suffix == ".py" and path.is_relative_to(folder) and "site-packages" not in path.parts
+        if path and ours and not name.startswith(PREFIX):
             found[name] = (path.relative_to(folder).as_posix(), text_of(path))
+    texts = [text, *(source for _, source in found.values())]
+    while texts:
+        for name in _imported(texts.pop()):
+            if name in known and name not in found:
+                found[name] = known[name]
+                texts.append(known[name][1])
     return found
+
+
+def _imported(text: str) -> set[str]:
+    """The modules that a source imports by their full names."""
+    nodes = list(ast.walk(ast.parse(text)))
+    plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    return plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
 
 
 def _refuse_namesakes(folder: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ayneh.files.whole import is_temporary
 from ayneh.record.checkpoint import NAMES
+from ayneh.record.own import COPIES, COPY
 
 MOVING, ASIDE, GONE = "replacing.run", "replaced.run", "discarded.run"
 CONFIG = "config.json"  # moved last and removed first: until then this is a run
@@ -29,6 +30,7 @@ OWN = {  # folder in the run's -> the names of its own files there
     "checkpoints": NAMES,
     "events": r"events\.out\.tfevents\..+",
     r"abandoned/\d+": NAMES,
+    COPIES: COPY,
 }
 EXPORT = r"export-(onnx|safetensors)"
 
@@ -47,7 +49,7 @@ def own_files(folder: Path) -> list[Path]:
 def is_leftover(folder: Path) -> bool:
     """Whether a folder holds nothing but what a command leaves that was killed before config.json was written."""
     return all(
-        path.name in ("samples", "checkpoints", "events")
+        path.name in ("samples", "checkpoints", "events", COPIES)
         if path.is_dir()
         else path.name == "run.lock" or is_temporary(path.name)
         for path in folder.rglob("*")

@@ -16,6 +16,7 @@ from ayneh.errors import UserError
 from ayneh.files import sealed
 from ayneh.files.whole import atomically
 from ayneh.record.head import Head, Origin, head_in
+from ayneh.record.own import FOR_NETS, OwnParts
 from ayneh.terminal.text import warn_once
 
 if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
@@ -103,9 +104,9 @@ def _head(path: Path, header: bytes) -> Head:
 class Checkpoints:
     """The folder with the checkpoints of one run."""
 
-    def __init__(self, folder: Path, config: Callable[[], Config]) -> None:
+    def __init__(self, folder: Path, config: Callable[[], Config], parts: OwnParts | None = None) -> None:
         """config: reads the run's config, whose path to the data is used for all checkpoints, since images may move."""
-        self.folder, self._config = folder, config
+        self.folder, self._config, self._parts = folder, config, parts
 
     def path(self, name: str) -> Path:
         """The path of the checkpoint of this name: `epoch_name(e)`, INTERRUPTED, BEST or HEALTHY-0031."""
@@ -163,7 +164,16 @@ class Checkpoints:
             return None
 
     def at_epoch(self, epoch: int | Literal["best"] | None) -> Checkpoint:
-        """The checkpoint after this epoch (from 0), the best, or (None) the newest; UserError if there is none."""
+        """The checkpoint after this epoch (from 0), the best, or (None) the newest; UserError if there is none.
+
+        Also if a part of one's own that its nets need has not been loaded.
+        """
+        found = self._at_epoch(epoch)
+        if self._parts:
+            self._parts.need(*FOR_NETS)
+        return found
+
+    def _at_epoch(self, epoch: int | Literal["best"] | None) -> Checkpoint:
         run = self.folder.parent
         if epoch is None:
             newest, damaged = self.newest()

@@ -16,6 +16,7 @@ While a run trains:
   ``samples/abandoned-1-epoch-0031.png``: the metrics, checkpoints and pictures that it gave up
 - ``events/``: the metrics as TensorBoard's event files (``--keep.tensorboard``)
 - ``callbacks.json``: how far each callback has seen the lines, and what it keeps (``--callbacks``)
+- ``parts/``: copies of the sources of the parts of one's own, which config.json names (own.py)
 - ``run.lock``: locked by the process that trains here
 - ``replaced.run/``: the former run, while one begun with --overwrite has no checkpoint yet (aside.py)
 
@@ -48,9 +49,11 @@ from ayneh.files.inside import refuse_links
 from ayneh.files.lines import append_lines, mended_lines, read_lines, write_lines
 from ayneh.files.reading import formatted, json_in, typed
 from ayneh.files.whole import held, locked, sweep, write_json
+from ayneh.parts.registry import KINDS
 from ayneh.record import aside
 from ayneh.record.checkpoint import Checkpoint, Checkpoints, epoch_name, number_in, numbered
 from ayneh.record.forms import Engine, Event, Line, Outcome
+from ayneh.record.own import OwnParts
 from ayneh.record.standing import Standing, standing_of
 from ayneh.terminal.text import warn
 from ayneh.version import __version__
@@ -70,7 +73,8 @@ class Record:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.samples, self.events_folder = folder / "samples", folder / "events"
-        self.checkpoints = Checkpoints(folder / "checkpoints", self.config)
+        self.parts = OwnParts(folder, self._head)
+        self.checkpoints = Checkpoints(folder / "checkpoints", self.config, self.parts)
         self._config = folder / "config.json"
         self.metrics, self.findings = folder / "metrics.jsonl", folder / "findings.jsonl"
 
@@ -87,8 +91,10 @@ class Record:
         record, config = cls(folder), replace(config, data=config.data.anchored())
         folder.mkdir(parents=True, exist_ok=True)
         values = {"format": FORMAT, "ayneh": __version__, "config": to_dict(config), "engine": engine}
+        parts = record.parts.of(config)
         values |= {"images": images} if images else {}
-        write_json(record._config, values)
+        write_json(record._config, values | ({"parts": parts} if parts else {}))
+        record.parts.write_copies(config)
         for place in (record.samples, record.checkpoints.folder):
             place.mkdir(exist_ok=True)
         return record
@@ -107,6 +113,7 @@ class Record:
             but = ", although it has checkpoints: put config.json back" if record.checkpoints.epochs() else ""
             raise UserError(f"There is no run in {folder}: it has no config.json{but}.")
         refuse_links(folder, MADE)
+        record.parts.warn_changed()
         return record
 
     def exists(self) -> bool:
@@ -135,6 +142,18 @@ class Record:
     def set_engine(self, engine: dict[str, Any]) -> None:
         """Write how another machine runs it into config.json."""
         write_json(self._config, self._head() | {"engine": engine})
+
+    def ready(self, changed: bool, callbacks: bool = True) -> None:
+        """Before the run is trained further: raise UserError if a part of one's own is missing, or has another source.
+
+        changed: go on with the source of today, and note it; callbacks: whether those of the config are used. A copy
+        that a kill kept from being written is written.
+        """
+        self.parts.need(*(kind for kind in KINDS if callbacks or kind != "callback"))
+        if changed:
+            write_json(self._config, self._head() | {"parts": self.parts.accepted()})
+        self.parts.refuse_changed()
+        self.parts.write_copies(self.config())
 
     def _head(self) -> dict[str, Any]:
         return formatted(self._config, FORMAT, "the config of a run")

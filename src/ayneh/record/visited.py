@@ -78,7 +78,7 @@ class OwnCheckpoints(Checkpoints):
     """The checkpoints that lie in the run folder."""
 
     def __init__(self, folder: Path, record: Visited) -> None:
-        super().__init__(folder, record.config)
+        super().__init__(folder, record.config, record.parts)
         self._root = record.root
 
     def epochs(self) -> list[int]:

@@ -70,18 +70,21 @@ def go_on(
     terminal: Terminal,
     names: Sequence[str] | None = None,
     callbacks: Mapping[str, Any] | None = None,
+    changed_parts: bool = False,
 ) -> list[str]:
     """Go on with a run from its last whole checkpoint; sentences on its end.
 
     epochs: in all (None: those that it was started with); elsewhere: the config with its images where they are now;
     device: None for the one that it was started on; names: of the callbacks that the config names from now on (None:
-    as it does); callbacks: others, by name. Raises as `begin`.
+    as it does); callbacks: others, by name; changed_parts: also where a part of one's own has another source now.
+    Raises as `begin`.
     """
     from ayneh.doctor import rescue
     from ayneh.training.fit import fit
 
     run = record.folder
     with record.locked(), same_threads():
+        record.ready(changed_parts, names is None)
         rescue.finish(record)
         config = record.config()
         config = calling(config, config.keep.callbacks if names is None else names)
