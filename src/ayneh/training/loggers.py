@@ -111,6 +111,7 @@ class WandB:
 
     def on_start(self, run: Any, step: int, memory: dict[str, Any]) -> None:
         memory.setdefault("run", uuid.uuid4().hex[:8])
+        mode: Any = os.environ.get("WANDB_MODE", "offline")
         self.run = self.wandb.init(
             id=memory["run"],
             resume="allow",
@@ -118,7 +119,7 @@ class WandB:
             name=run.folder.name,
             config=flatten(run.config.without_folders()),
             dir=os.environ.get("WANDB_DIR", str(run.folder.absolute().parent)),
-            mode=os.environ.get("WANDB_MODE", "offline"),
+            mode=mode,
             settings=self.wandb.Settings(silent=True, console="off"),
         )
 
