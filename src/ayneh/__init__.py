@@ -18,6 +18,12 @@ Look at a run, of Python or of the command line, finished or in training::
     run.findings; run.diagnose().show()
     gen, dis = run.at(epoch=4).nets()  # plain modules of PyTorch
 
+Compare settings over many seeds, and runs with one another::
+
+    study = ayneh.Study("rates", config, arms={"usual": {}, "slow": {"optimizer.lr": 5e-4}}, seeds=8)
+    study.run("runs/rates", workers=2).verdicts  # sentences, with the figures behind them
+    ayneh.compare([run, "runs/other"])
+
 Play in your own loop, where nothing is written::
 
     for moment in ayneh.play(config, images):
@@ -36,14 +42,20 @@ from ayneh.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from ayneh.api.checkpoint import Checkpoint as Checkpoint
+    from ayneh.api.compare import Comparison as Comparison
+    from ayneh.api.compare import compare as compare
     from ayneh.api.images import Images as Images
     from ayneh.api.images import images as images
     from ayneh.api.play import Moment as Moment
     from ayneh.api.play import play as play
     from ayneh.api.presets import preset as preset
+    from ayneh.api.results import Results as Results
+    from ayneh.api.results import Verdict as Verdict
+    from ayneh.api.results import open_study as open_study
     from ayneh.api.run import Run as Run
     from ayneh.api.run import open as open
     from ayneh.api.scores import Score as Score
+    from ayneh.api.study import Study as Study
     from ayneh.api.train import train as train
     from ayneh.config import Config as Config
     from ayneh.errors import Stopped as Stopped
@@ -57,6 +69,9 @@ _AT = {  # name -> the module that has it, imported when the name is first used
     "images": "ayneh.api.images",
     "preset": "ayneh.api.presets",
     "play": "ayneh.api.play",
+    "compare": "ayneh.api.compare",
+    "Study": "ayneh.api.study",
+    "open_study": "ayneh.api.results",
     "add": "ayneh.parts.registry",
     "load": "ayneh.loading.model",
     "Config": "ayneh.config",
@@ -65,13 +80,17 @@ _AT = {  # name -> the module that has it, imported when the name is first used
     "Checkpoint": "ayneh.api.checkpoint",
     "Moment": "ayneh.api.play",
     "Score": "ayneh.api.scores",
+    "Comparison": "ayneh.api.compare",
+    "Results": "ayneh.api.results",
+    "Verdict": "ayneh.api.results",
     "UserError": "ayneh.errors",
     "Stopped": "ayneh.errors",
 }
 
 __all__ = [  # noqa: RUF022 - in the order of use
-    "train", "open", "images", "preset", "play", "add", "load",
-    "Config", "Run", "Images", "Checkpoint", "Moment", "Score", "UserError", "Stopped",
+    "train", "open", "images", "preset", "play", "compare", "Study", "open_study", "add", "load",
+    "Config", "Run", "Images", "Checkpoint", "Moment", "Score", "Comparison", "Results", "Verdict",
+    "UserError", "Stopped",
 ]  # fmt: skip
 
 

@@ -290,5 +290,8 @@ def open(folder: str | os.PathLike[str], *, parts: Parts = (), nets: Any = None)
     Traceback (most recent call last):
     ayneh.errors.UserError: There is no run in runs/of-nobody: it has no config.json.
     """
+    place = Path(folder)
+    if (place / "study.json").is_file() and not Record(place).exists():
+        raise UserError(f"{place} is a study, and no run: ayneh.open_study opens it, and its runs are in {place}/runs.")
     load_parts(parts)
     return Run(folder, nets=nets)

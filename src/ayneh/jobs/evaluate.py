@@ -19,7 +19,6 @@ from ayneh.terminal.screen import Rows, say, show
 
 if TYPE_CHECKING:
     from ayneh.judge.report import Report
-    from ayneh.judge.scores import Score
 
 
 def evaluate(
@@ -88,30 +87,10 @@ def _data_of_first(runs: tuple[Path, ...]) -> Data:
 
 
 def _show(reports: dict[str, Report]) -> None:
-    """A row for each score, a column for each set of images, the floor at the end, and what it means in words."""
-    from ayneh.judge.scores import metric_of
+    """The tables, and what they mean in words."""
+    from ayneh.api.compare import tables_of, words_of
 
-    for group in scoring.groups(reports):  # each with its own floor
-        table = []
-        rows: dict[str, dict[str, Score]] = {}
-        for label, report in group.items():
-            for name, score in report.scores.items():
-                if metric_of(name) in (name, "fd"):  # of other nets the distance alone; evaluation.json has all
-                    rows.setdefault(str(score.protocol), {})[label] = score
-        for protocol, scores in rows.items():
-            floors = [score.floor for score in scores.values() if score.floor is not None]
-            cells = [_cell(scores[label]) if label in scores else "" for label in group]
-            table.append((protocol, *cells, _number(floors[0]) if floors else ""))
-        show(Rows(("score", *group, "floor"), table))
-    said = [f"{label}: {words}" for label, report in reports.items() for words in report.words()]
-    for words in [*said, *scoring.compare(reports)]:
+    for columns, rows in tables_of(reports):
+        show(Rows(columns, rows))
+    for words in words_of(reports):
         say(words)
-
-
-def _cell(score: Score) -> str:
-    ends = f" [{', '.join(map(_number, score.interval))}]" if score.interval else ""
-    return _number(score.value) + ends + (f" p={score.p:.2g}" if score.p is not None else "")
-
-
-def _number(value: float | None) -> str:
-    return "cannot tell" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

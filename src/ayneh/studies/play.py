@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ayneh.errors import Stopped
+from ayneh.errors import Interrupted
 from ayneh.studies.design import Run, Study
 from ayneh.studies.forecast import Forecast, forecast, refuse_over_budget, refuse_unplayable, workers_for
 from ayneh.studies.ledger import Ledger
@@ -64,7 +64,7 @@ def play_study(
     else:
         run_here(shares, ledger.folder, ledger.study, cost.device, stop, show)
     if left := len(ledger.unfinished()):
-        raise Stopped(f"Stopped with {left} of {len(ledger.runs)} runs to go; the same command goes on.")
+        raise Interrupted(f"Stopped with {left} of {len(ledger.runs)} runs to go", "the same command goes on.")
 
 
 def shares_of(ledger: Ledger, cost: Forecast) -> list[list[Run]]:

@@ -1,0 +1,126 @@
+"""Runs scored by the same judge, side by side: the tables of `ayneh evaluate A B`, in a terminal and for Python."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ayneh import scoring
+from ayneh.api.run import Run
+from ayneh.api.scores import Scores
+from ayneh.api.scores import table as table_html
+from ayneh.errors import UserError, in_a_sentence, unknown
+from ayneh.record.record import Record
+from ayneh.terminal.progress import Terminal
+
+if TYPE_CHECKING:
+    from ayneh.judge.report import Report
+    from ayneh.judge.scores import Score
+
+
+class Comparison(Mapping[str, Scores]):
+    """Scores by run: ``comparison["runs/a"]["fd"]``; ``words`` says which is best, and what cannot be compared.
+
+    In a notebook it is a table with a row for each score and a column for each run, of each judge one. An unknown run
+    raises UserError with the nearest one.
+    """
+
+    def __init__(self, reports: Mapping[str, Report]) -> None:
+        """reports: by the runs' folders."""
+        self._reports = dict(reports)
+        self._scores = {label: Scores(report) for label, report in reports.items()}
+
+    @property
+    def words(self) -> list[str]:
+        """Sentences: on each run, the order of the runs, and runs that were judged in different ways."""
+        return words_of(self._reports)
+
+    def __getitem__(self, run: str | os.PathLike[str]) -> Scores:
+        label = os.fspath(run)
+        if label not in self._scores:
+            raise unknown("run of this comparison", label, self._scores)
+        return self._scores[label]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def __contains__(self, run: object) -> bool:
+        return run in self._scores
+
+    def __repr__(self) -> str:
+        return "\n".join([f"Comparison({', '.join(self)})", *(f"  {words}" for words in self.words)])
+
+    def _repr_html_(self) -> str:
+        tables = [table_html(columns, rows) for columns, rows in tables_of(self._reports)]
+        return "".join([*tables, *(f"<p>{html.escape(words)}</p>" for words in self.words)])
+
+
+@in_a_sentence()
+def compare(
+    runs: Iterable[Run | str | os.PathLike[str]],
+    n: int | None = None,
+    epoch: int | None = None,
+    replica: int = 0,
+    inception: bool = False,
+    quiet: bool = True,
+) -> Comparison:
+    """Score runs by the judge of their data, side by side; what `ayneh evaluate A B` prints.
+
+    runs: of `ayneh.open` or their folders, two or more; n: images drawn from each (None: 10,000, at most as many as
+    there are test images); epoch: of the checkpoint (None: the newest). Scores by different judges, or of different
+    numbers of images, stand in tables of their own, and ``words`` says so. Every report is also written into its run
+    folder, as evaluation.json. Raises UserError for fewer than two runs, and where a run cannot be scored.
+    """
+    folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
+    labels = [str(folder) for folder in folders]
+    if len(set(labels)) < max(2, len(labels)):
+        raise UserError(f"A comparison needs two runs or more, each once; given: {', '.join(labels) or 'none'}.")
+    judges: scoring.Judges = {}
+    say = Terminal(quiet).say
+    return Comparison(
+        {
+            label: scoring.evaluated(Record.open(folder), epoch, replica, n, inception, judges, say)
+            for label, folder in zip(labels, folders, strict=True)
+        }
+    )
+
+
+def tables_of(reports: Mapping[str, Report]) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
+    """(columns, rows) for each group that may be compared: a row for each score, a column for each report, floors."""
+    from ayneh.judge.scores import metric_of
+
+    tables = []
+    for group in scoring.groups(reports):  # each with its own floor
+        table: list[tuple[str, ...]] = []
+        rows: dict[str, dict[str, Score]] = {}
+        for label, report in group.items():
+            for name, score in report.scores.items():
+                if metric_of(name) in (name, "fd"):  # of other nets the distance alone; evaluation.json has all
+                    rows.setdefault(str(score.protocol), {})[label] = score
+        for protocol, scores in rows.items():
+            floors = [score.floor for score in scores.values() if score.floor is not None]
+            cells = [_cell(scores[label]) if label in scores else "" for label in group]
+            table.append((protocol, *cells, _number(floors[0]) if floors else ""))
+        tables.append((("score", *group, "floor"), table))
+    return tables
+
+
+def words_of(reports: Mapping[str, Report]) -> list[str]:
+    """What the scores mean, in sentences."""
+    said = [f"{label}: {words}" for label, report in reports.items() for words in report.words()]
+    return [*said, *scoring.compare(reports)]
+
+
+def _cell(score: Any) -> str:
+    ends = f" [{', '.join(map(_number, score.interval))}]" if score.interval else ""
+    return _number(score.value) + ends + (f" p={score.p:.2g}" if score.p is not None else "")
+
+
+def _number(value: float | None) -> str:
+    return "cannot tell" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,0 +1,62 @@
+"""Runs side by side, from Python: the tables and sentences of `ayneh evaluate A B`."""
+
+import json
+import shutil
+
+import pytest
+
+import ayneh
+from ayneh.errors import UserError
+
+
+@pytest.fixture
+def pair(tiny_run, tmp_path):
+    """Two run folders with other images each."""
+    from ayneh.__main__ import main
+
+    copy = shutil.copytree(tiny_run, tmp_path / "a")
+    main(["resume", str(shutil.copytree(tiny_run, tmp_path / "b")), "--epochs", "4", "--quiet"])
+    return copy, tmp_path / "b"
+
+
+def test_a_comparison_is_that_of_the_command_line(pair, tmp_path, request):
+    verb = request.getfixturevalue("ayneh")
+    found = ayneh.compare([ayneh.open(pair[0]), pair[1]], n=200)
+    assert list(found) == [str(folder) for folder in pair]
+    status, out, _ = verb("evaluate", *pair, "--n", 200)
+    assert status == 0
+    assert out.splitlines()[-len(found.words) :] == found.words
+    assert any(words.startswith("By fd_200_digits_test, best first: ") for words in found.words)
+    for folder in pair:
+        kept = json.loads((folder / "evaluation.json").read_text())
+        assert found[folder]["fd"].value == found[str(folder)]["fd"].value == kept["scores"]["fd"]["value"]
+    shown = found._repr_html_()
+    assert shown.count("<table>") == 1
+    assert f"<th>{pair[1]}</th>" in shown
+    assert "fd_200_digits_test" in shown
+    with pytest.raises(UserError, match="a"):
+        found["runs/none"]
+
+
+def test_what_was_judged_in_different_ways_is_not_compared(pair, tiny, tmp_path):
+    from ayneh.__main__ import main
+
+    flags = [*tiny, "--data.resize", "16", "--epochs", "1", "--quiet"]
+    main(["train", "digits", *flags, "--out", str(tmp_path / "larger")])
+    found = ayneh.compare([*pair, tmp_path / "larger"], n=200)
+    assert found._repr_html_().count("<table>") == 2
+    (refused,) = (words for words in found.words if words.startswith("Not compared"))
+    assert "16x16" in refused
+    assert not any("best first" in words and "larger" in words for words in found.words)
+
+
+@pytest.mark.parametrize("given", [0, 1, 2])
+def test_a_comparison_needs_two_runs(pair, given):
+    with pytest.raises(UserError, match="needs two runs or more, each once"):
+        ayneh.compare([pair[0]] * given)
+
+
+def test_a_study_is_no_run(tmp_path):
+    (tmp_path / "study.json").write_text("{}")
+    with pytest.raises(UserError, match="is a study, and no run: ayneh.open_study opens it"):
+        ayneh.open(tmp_path)
