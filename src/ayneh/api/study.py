@@ -9,11 +9,11 @@ from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ayneh.api.train import with_images
+from ayneh.api.own import Parts
+from ayneh.api.train import laid_out
 from ayneh.config import Config
 from ayneh.dataset import MEMORY
 from ayneh.errors import Interrupted, UserError, in_a_sentence, typed_as
-from ayneh.presets import preset
 from ayneh.terminal.progress import Terminal
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Study:
         config: Config | str = "digits",
         images: Any = None,
         *,
+        nets: Any = None,
+        parts: Parts = (),
         arms: Mapping[str, Changes] | None = None,
         factors: Mapping[str, Any] | None = None,
         seeds: int | None = None,
@@ -60,6 +62,8 @@ class Study:
             name: of the study.
             config: the settings that every arm starts from, or the name of a preset.
             images: what all arms learn from, as `ayneh.images` takes them; they replace the settings' own ``data``.
+            nets: a pair of one's own for all arms, as `ayneh.train` takes it.
+            parts: files or modules that call `ayneh.add`, loaded before.
             arms: {"usual": {}, "slow": {"optimizer.lr": 5e-4}}: what each arm changes; ``seeds`` is its own number.
             factors: {"rules.dropout": [0.0, 0.3]}: every arm is played at every combination of these levels.
             seeds: of every arm (None: those of the settings where there are several, else 5).
@@ -81,7 +85,7 @@ class Study:
             raise UserError(
                 f"images is {images}; it is what the arms learn from. Images behind a score: scored={images}."
             )
-        config, self._given = with_images(preset(config).config if isinstance(config, str) else config, images)
+        config, self._given = laid_out(config, images, nets, parts)
         self._device = config.device
         base, differences = base_of(config)
         values = {
