@@ -105,7 +105,7 @@ def test_an_event_is_a_line_of_json_with_its_fields():
     assert "0.75" in evidence
     assert advice.keys() == {"words", "changes", "argv"}
     assert advice["changes"]["prior.name"] == "normal"
-    assert advice["argv"][:3] == ["ayneh", "train", "digits"]
+    assert advice["argv"][:3] == ["ayneh", "train", "digits-normal"]
 
 
 def test_a_cleared_finding_keeps_its_fields_and_says_when_it_cleared():
