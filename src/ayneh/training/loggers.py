@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 import uuid
@@ -60,8 +61,7 @@ class MLflow:
         """Raises UserError where MLflow is not installed."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         with extra("mlflow", "The callback mlflow"):
-            import mlflow
-        self.mlflow = mlflow
+            self.mlflow: Any = importlib.import_module("mlflow")
 
     def on_start(self, run: Any, step: int, memory: dict[str, Any]) -> None:
         place = os.environ.get("MLFLOW_TRACKING_URI")
@@ -106,8 +106,7 @@ class WandB:
         """Raises UserError where wandb is not installed."""
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         with extra("wandb", "The callback wandb"):
-            import wandb
-        self.wandb = wandb
+            self.wandb: Any = importlib.import_module("wandb")
 
     def on_start(self, run: Any, step: int, memory: dict[str, Any]) -> None:
         memory.setdefault("run", uuid.uuid4().hex[:8])
