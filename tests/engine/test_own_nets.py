@@ -8,10 +8,13 @@ from torch import nn
 from torch.nn.utils import spectral_norm as old_spectral_norm
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ayneh.config import Config, Optimizer, Prior, Rules
+from ayneh.config import Config, Data, Optimizer, Prior, Rules
 from ayneh.config import Net as Settings
+from ayneh.engine.critic import critic_of
 from ayneh.engine.inline import Inline
 from ayneh.engine.match import Match, replicas_of
+from ayneh.engine.sampler import sampler_in, sampler_of
+from ayneh.errors import UserError
 from ayneh.game.inside import seeded
 from ayneh.game.nets import NETS
 from ayneh.game.own import OwnPair
@@ -239,3 +242,139 @@ def test_a_state_has_buffers_in_their_own_type(named):
     assert torch.equal(state["dis_buffers/frozen.weight"], start["dis_buffers/frozen.weight"])
     assert not torch.equal(start["dis_buffers/frozen.weight"][0], start["dis_buffers/frozen.weight"][1])
     assert sum(name.endswith("weight") for name in match.dis.shapes) == 1  # one.weight, which is two.weight, too
+
+
+def test_vmap_plays_the_rows_and_what_it_refuses_runs_row_by_row(named, monkeypatch, capsys):
+    """As on an accelerator, on a CPU in float64."""
+    named(Gen, SpectralDis)
+    match = match_of(replace(MINE, seeds=3))
+    state, z = match.start(), match.chance.z(0, "z", 8)
+    rows, after = match.gen.play(state["gen"], z, state, None)
+    stacked, remembered = match.gen._stacked(state["gen"], z, state)
+    torch.testing.assert_close(stacked, rows, rtol=1e-10, atol=1e-10)
+    assert_same(remembered, after, 1e-10)
+
+    logits, after = match.dis.play(state["dis"], rows, state, None)
+    with pytest.raises(RuntimeError):  # PyTorch's spectral norm has out=
+        match.dis._stacked(state["dis"], rows, state)
+    monkeypatch.setattr("ayneh.engine.own_net._is_cpu", lambda theta: False)
+    for _ in range(2):
+        again, remembered = match.dis.play(state["dis"], rows, state, None)
+        assert torch.equal(again, logits)
+        assert_same(remembered, after)
+    assert capsys.readouterr().err.count("runs row by row") == 1
+
+
+def test_a_sampler_has_standing_statistics_and_the_same_images_every_time(mine):
+    match, state, _ = played(replace(MINE, seeds=2), 3)
+    sampler = sampler_in(match, state, 1)
+    images = sampler.images("some", 300)
+    torch.rand(1)
+    assert torch.equal(sampler.images("some", 300), images)
+    named = match.named(state)
+    again = sampler_of(replace(MINE, seeds=2), match.image_shape, named, 1)
+    torch.testing.assert_close(again.images("some", 300), images, rtol=1e-4, atol=1e-4)  # in float32
+    if mine.gen is Gen:
+        z = sampler.latents("some", 300)
+        torch.testing.assert_close(sampler.gen(z[:2]), sampler.gen(z)[:2])  # an image depends on its own z
+        norm = sampler.gen.net.main[1]
+        hidden = sampler.gen.net.main[0](sampler.latents("standing", 2048)[:, :, None, None])
+        torch.testing.assert_close(norm.running_mean, hidden.mean((0, 2, 3)), rtol=1e-6, atol=1e-9)
+    else:
+        assert not torch.equal(images[:44], images[256:])  # each batch has noise of its own
+
+
+def test_a_critic_gives_logits_and_the_input_of_the_last_layer(named):
+    named(Gen, SpectralDis)
+    match, state, _ = played(MINE, 3)
+    critic = critic_of(MINE, match.image_shape, match.named(state), 0)
+    x = torch.rand(5, 1, 8, 8) * 2 - 1
+    features = critic.features(x)
+    assert features.shape == (5, 64)
+    torch.testing.assert_close(critic.dis.net.last(features.double()).flatten().float(), critic.logits(x))
+    own = match.dis.filled(state["dis"][0], match.dis.of(state, 0)).eval()
+    torch.testing.assert_close(own(x.double()).float(), critic.logits(x), rtol=1e-4, atol=1e-5)
+    control = critic_of(MINE, match.image_shape, match.named(state), 0, trained=False)
+    assert not torch.allclose(control.logits(x), critic.logits(x))
+    with pytest.raises(UserError, match="no reader of z"):
+        critic.latents(x)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"rules": Rules(mirror_weight=1.0)}, r"--rules\.mirror-weight is 1, but the D of mine has no features"),
+    ({"net": Settings("mine", dis_output="sigmoid")}, "no output of D called 'sigmoid'"),
+    ({"net": Settings("mlp", dis_output="logit")}, r"--net\.dis-output is logit, but mlp is ayneh's own"),
+    ({"net": Settings("mine", init="xavier")}, "no initialisation called 'xavier'"),
+    ({"data": Data(pad_to=16)}, r"--data\.pad-to is 16, but G draws images of 8 pixels"),
+    ({"prior": Prior(dim=7)}, r"G failed on \(4, 7, 1, 1\), at its layer main\.0 \(ConvTranspose2d\).*--prior\.dim 7"),
+])  # fmt: skip
+def test_what_a_pair_of_ones_own_cannot_play_by_is_refused(named, change, words):
+    named(Gen, Dis)
+    with pytest.raises(UserError, match=words):
+        match_of(replace(MINE, **change))
+
+
+def test_images_larger_than_those_of_g_are_refused_and_smaller_ones_framed(named):
+    named(Gen, Dis)
+    with pytest.raises(UserError, match=r"G draws images of 8x8 pixels, and those .* 10x10: .*--data.resize 8"):
+        Match([MINE], pixels(side=10), CPU)
+    assert Match([MINE], pixels(side=6), CPU).image_shape == (1, 8, 8)
+
+
+def test_initial_weights_are_the_constructors_own_under_the_seed_or_those_of_an_init(named):
+    from ayneh.engine.noise import FIXED, derive
+
+    named(Gen, SpectralDis)
+    state, match = match_of(MINE).start(), match_of(MINE)
+    with seeded(derive(0, FIXED, "init gen")):
+        theirs = Gen()
+    ours = match.gen.unpack(state["gen"][0])
+    for name, p in theirs.named_parameters():
+        assert torch.equal(ours[name], p.detach().double())
+    he = match_of(replace(MINE, net=Settings("mine", init="dcgan"))).start()["dis"][0]
+    weights = match.dis.unpack(he)["first.parametrizations.weight.original"]
+    assert weights.std() < 0.03  # N(0, 0.02^2) in the weight that is trained
+
+
+def test_lazy_layers_get_their_sizes_from_the_game(named):
+    named(
+        lambda: nn.Sequential(nn.LazyLinear(64), nn.Tanh(), nn.Unflatten(1, (1, 8, 8))),
+        lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(8), nn.LazyBatchNorm1d(), nn.ReLU(), nn.LazyLinear(1)),
+    )
+    match, state, _ = played(replace(MINE, seeds=2), 2)
+    assert match.dis.shapes["1.weight"] == (8, 64)
+    assert not torch.equal(state["gen"][0], state["gen"][1])
+    saved = match.named(state)
+    assert_same(match_of(replace(MINE, seeds=2)).restored(saved), state)
+
+
+def test_a_checkpoint_without_a_buffer_or_with_another_is_refused(named):
+    named(Gen, Dis)
+    match = match_of(MINE)
+    saved = match.named(match.start())
+    name = "gen_buffers/main.1.num_batches_tracked"
+    with pytest.raises(UserError, match=f"{name} is missing"):
+        match.restored({key: value for key, value in saved.items() if key != name})
+    with pytest.raises(UserError, match=f"{name} has the type float32 and should have int64"):
+        match.restored(saved | {name: saved[name].float()})
+    with pytest.raises(UserError, match="gen_buffers/other belongs to no net"):
+        match.restored(saved | {"gen_buffers/other": saved[name]})
+
+
+def test_recurrent_nets_learn_too(named):
+    """PyTorch's keep their weights in a list of their own as well."""
+
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm, self.last = nn.LSTM(8, 5, batch_first=True), nn.Linear(5, 1)
+
+        def forward(self, x):
+            return self.last(self.lstm(x[:, 0])[0][:, -1])
+
+    named(Gen, Reader)
+    match = match_of(MINE)
+    start = match.start()
+    state, _ = match.play(start, 0)
+    moved = match.dis.unpack(state["dis"][0] - start["dis"][0])
+    assert all(bool((change != 0).any()) for change in moved.values())

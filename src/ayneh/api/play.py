@@ -76,7 +76,9 @@ class Moment:
         from ayneh.game.nets import Discriminator
 
         sampler = self._sampler(replica)
-        dis = cast(Discriminator, self._match.dis.filled(self._state["dis"][replica]))
+        dis = cast(
+            Discriminator, self._match.dis.filled(self._state["dis"][replica], self._match.dis.of(self._state, replica))
+        )
         return sampler.gen, Critic(dis, sampler).dis
 
     def _sampler(self, replica: int) -> Sampler:

@@ -64,7 +64,7 @@ class OwnNet(Net):
         state: with what it remembers; seeds: of what it draws in this call (None: it draws nothing).
         """
         with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
-            if theta.device.type != "cpu" and len(theta) > 1 and self.stacks:
+            if self.stacks and len(theta) > 1 and not _is_cpu(theta):
                 try:
                     y, after = self._stacked(theta, x, state)
                     return y.to(theta.dtype), after
@@ -79,8 +79,7 @@ class OwnNet(Net):
                 memory = self.of(state, r)
                 outs.append(self.forward(row, one, memory, seeds[r] if seeds else None))
                 memories.append(memory)
-        after = {self.key + name: torch.stack([memory[name] for memory in memories]) for name in self.memory}
-        return torch.stack(outs).to(theta.dtype), after
+        return torch.stack(outs).to(theta.dtype), self.kept(memories)
 
     def _stacked(self, theta: Tensor, x: Tensor, state: State) -> tuple[Tensor, State]:
         memory = {name: state[self.key + name] for name in self.memory}
@@ -127,8 +126,11 @@ class OwnNet(Net):
                 raise UserError("A net has other weights under another seed: it must be built the same each time.")
             rows.append(self.pack({name: named[name].detach() for name in self.shapes}))
             memories.append(memory)
-        state = {self.key + name: torch.stack([memory[name] for memory in memories]) for name in self.memory}
-        return torch.stack(rows), state
+        return torch.stack(rows), self.kept(memories)
+
+    def kept(self, memories: Sequence[Memory]) -> State:
+        """The inverse of `of` for all replicas, by the names of the state."""
+        return {self.key + name: torch.stack([memory[name] for memory in memories]) for name in self.memory}
 
     def restored(self, tensors: Mapping[str, Tensor], replicas: int, like: Tensor) -> State:
         """What it remembers in a checkpoint. Raises UserError unless all is there, in shape and type."""
@@ -162,6 +164,10 @@ def _memory_of(net: nn.Module) -> Memory:
     }
     frozen = {name: p.detach() for name, p in net.named_parameters() if not p.requires_grad}
     return frozen | {name: value for name, value in net.named_buffers() if name not in stateless}
+
+
+def _is_cpu(theta: Tensor) -> bool:
+    return theta.device.type == "cpu"
 
 
 def _as(value: Tensor, like: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from ayneh.game.inside import OUTPUTS, OwnDiscriminator, OwnGenerator, seeded
 from ayneh.game.nets import INITS, First, Pair, Spec, make_nets
 from ayneh.game.own import AS_IS, WORDS, OwnPair
 from ayneh.parts.registry import table
+from ayneh.terminal.text import warn_once
 
 ALIGNED = 64  # numbers: some of cuDNN's and cuBLAS's kernels take only weights at multiples of 16 bytes or more
 TEMPLATE = 0  # the seed of the modules that weights are filled into
@@ -30,17 +31,17 @@ TAKEN = ("name", "init", "dis_output")  # settings of nets that a pair of one's 
 
 
 def pair_of(config: Config) -> Pair | OwnPair:
-    """The pair that this config names. Raises UserError for an unknown name and for settings that it does not take."""
+    """The pair that this config names. Raises UserError for an unknown name and for rules that it cannot play by.
+
+    Settings of the nets that it does not take are named in a line: a preset may have them.
+    """
     pair, net = nets.pair_of(config.net.name), config.net
     pick(dict.fromkeys(OUTPUTS), net.dis_output, "output of D")
     if isinstance(pair, OwnPair):
-        for field in dataclasses.fields(Settings):
-            value = getattr(net, field.name)
-            if field.name not in TAKEN and value != field.default:
-                raise UserError(
-                    f"--net.{field.name.replace('_', '-')} is {value}, but it is a setting of ayneh's own nets, and "
-                    f"{net.name} is not one of them: leave it out, and give {net.name} its arguments where it is added."
-                )
+        idle = [field.name for field in dataclasses.fields(Settings) if getattr(net, field.name) != field.default]
+        idle = [f"--net.{name.replace('_', '-')} {getattr(net, name)}" for name in idle if name not in TAKEN]
+        if idle:  # of a preset, or asked for
+            warn_once(f"{net.name} is a pair of your own: {', '.join(idle)} changes ayneh's nets, and nothing here.")
         if config.rules.mirror_weight:
             raise UserError(
                 f"--rules.mirror-weight is {config.rules.mirror_weight:g}, but the D of {net.name} has no features "

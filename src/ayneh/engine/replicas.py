@@ -114,6 +114,10 @@ class Net:
         """What replica r remembers in this state, or in a checkpoint's tensors."""
         return {}
 
+    def kept(self, memories: Sequence[Memory]) -> dict[str, Tensor]:
+        """The inverse of `of` for all replicas, by the names of the state."""
+        return {}
+
     def restored(self, tensors: Mapping[str, Tensor], replicas: int, like: Tensor) -> dict[str, Tensor]:
         """What is remembered in a checkpoint, on the device of ``like``, by the names of the state."""
         return {}

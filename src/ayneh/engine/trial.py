@@ -175,7 +175,8 @@ class _Run:
                 out: Any = net(x)
             except Exception as error:
                 failed = Failed(self._sentence(layers, x, error))
-                failed.takes_maps = bool(layers and x.ndim == 2 and isinstance(layers[-1][1], MAPS))
+                at = layers[-1] if layers else None
+                failed.takes_maps = at is not None and isinstance(at[1], MAPS) and at[2] == _shape(x)
                 raise failed from error
         self.outputs = sum(layers.outputs) // len(x)
         if not isinstance(out, Tensor):

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ayneh.errors import UserError
+
 OUTPUTS = ("auto", "logit", "probability")  # what an own D returns: config's net.dis_output
 FIXED_SEED = 0  # of the chance inside a net in use, which is drawn from a run's chance while it is trained
 
@@ -92,9 +94,16 @@ class OwnDiscriminator(Player):
     is log(p / (1 - p)).
     """
 
+    reader = None  # of z: only ayneh's own have one
+
     def __init__(self, net: nn.Module, output: str = "logit") -> None:
         super().__init__(net)
         self.output = output
+
+    @property
+    def features(self) -> Features:
+        """Images (B, C, S, S) -> what goes into the last layer that has weights, (B, F)."""
+        return Features(self)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.output == "sigmoid":
@@ -104,6 +113,30 @@ class OwnDiscriminator(Player):
             logits = self.used(x)
             logits = torch.logit(logits, 1e-6) if self.output == "probability" else logits
         return logits.flatten()
+
+
+class Features(nn.Module):
+    """Images (B, C, S, S) -> (B, F): what goes into the last linear layer or convolution that D calls."""
+
+    def __init__(self, dis: OwnDiscriminator) -> None:
+        super().__init__()
+        self.dis = dis
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raises UserError where D calls no such layer."""
+        found: list[Tensor] = []
+        layers = [layer for layer in self.dis.modules() if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)]
+        hooks = [layer.register_forward_pre_hook(lambda _, args: found.append(args[0])) for layer in layers]
+        try:
+            self.dis(x)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if not found:
+            raise UserError(
+                "D has no features: they are what goes into its last nn.Linear or convolution, and it calls none."
+            )
+        return found[-1].flatten(1)
 
 
 SIGMOIDS: set[Callable[..., Any]] = {torch.sigmoid, Tensor.sigmoid, nn.functional.sigmoid, torch.special.expit}

@@ -17,14 +17,17 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ayneh.config import Config, Rules
 from ayneh.engine.match import Match, nets_of
 from ayneh.engine.noise import FIXED, derive, generator
+from ayneh.engine.own_net import OwnNet
+from ayneh.engine.replicas import Memory
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError, pick
 from ayneh.game.frame import levels, put, scale
-from ayneh.game.layers import BatchNorm, BatchNorm1d, standing_statistics
+from ayneh.game.layers import standing_statistics
 from ayneh.game.losses import LOSSES
 from ayneh.game.step import State, descend, distort
 
@@ -106,7 +109,8 @@ class Probe:
         with torch.no_grad():
             channels, side, _ = sampler.gen(sampler.latents("probe shape", 2)).shape[1:]
         _, dis = nets_of(sampler.config, (channels, side, side), sampler.device)
-        self.reads_batches = any(isinstance(layer, BatchNorm | BatchNorm1d) for layer in dis.module.modules())
+        self.reads_batches = any(isinstance(layer, _BatchNorm) for layer in dis.module.modules())
+        self.reads_batches |= isinstance(dis, OwnNet) and dis.tried.together
         arms = {name: pick(ARMS, name, "arm of the probe") for name in self.plan.arms}
         self.arms = {name: arm for name, arm in arms.items() if arm.together or self.reads_batches}
         seed = derive(sampler.config.seed, FIXED, "probe")  # another D than the run's
@@ -161,7 +165,12 @@ class Probe:
             real = distort(self._treated(i, "real", real), draw["real"], hyper)  # (R, B, C, S, S)
             fake = distort(self._treated(i, "fake", fake, other), draw["fake"], hyper)
         dis = state["dis"].detach().requires_grad_()
-        logits = [self._logits(r, row, real[r], fake[r]) for r, row in enumerate(dis)]
+        seeds, memories = draw.get("inside", {}), [match.dis.of(state, r) for r in range(len(dis))]
+        logits = [
+            self._logits(r, row, real[r], fake[r], memories[r], *(seeds[side][r] for side in ("real", "fake") if seeds))
+            for r, row in enumerate(dis)
+        ]
+        state.update(match.dis.kept(memories))
         real_logits, fake_logits = (torch.stack(side) for side in zip(*logits, strict=True))  # (R, B)
         loss = match.game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)
         descend(match.game, state, "dis", dis, loss, hyper)
@@ -169,13 +178,16 @@ class Probe:
     def _scaled(self, pixels: Tensor) -> Tensor:  # uint8 (N, C, h, w) -> (N, C, S, S) in [-1, 1]
         return scale(put(pixels, self.match.size), self.match.dtype)
 
-    def _logits(self, r: int, row: Tensor, real: Tensor, fake: Tensor) -> Logits:
-        """Arm r's D (P,) on a batch of each side (B, C, S, S), in one batch or in two: (B,) each."""
-        logits = self.match.dis.forward
+    def _logits(self, r: int, row: Tensor, real: Tensor, fake: Tensor, memory: Memory, *seeds: int) -> Logits:
+        """Arm r's D (P,) on a batch of each side (B, C, S, S), in one batch or in two: (B,) each.
+
+        memory: what D remembers, which is changed; seeds: of what it draws on each side (none: the same every time).
+        """
+        logits, (first, second) = self.match.dis.forward, seeds or (None, None)
         if list(self.arms.values())[r].together:
-            both = logits(row, torch.cat([real, fake]))
+            both = logits(row, torch.cat([real, fake]), memory, first)
             return both[: len(real)], both[len(real) :]
-        return logits(row, real), logits(row, fake)
+        return logits(row, real, memory, first), logits(row, fake, memory, second)
 
     def _treated(self, i: int, side: str, x: Tensor, other: Tensor | None = None) -> Tensor:
         """A batch (B, C, S, S) as each arm changes it, in the null ``other``: (R, B, C, S, S)."""
@@ -210,24 +222,25 @@ class Probe:
         looks = {}
         for r, (name, row) in enumerate(zip(self.arms, state["dis"], strict=True)):
             own = {key: x[r] for key, x in sets.items()}
+            memory = self.match.dis.of(state, r)
             train, held = (
-                self._batches(r, row, own[f"{kind} real"], own[f"{kind} fake"]) for kind in ("train", "held")
+                self._batches(r, row, own[f"{kind} real"], own[f"{kind} fake"], memory) for kind in ("train", "held")
             )
-            looks[name] = Look(step, train, held, self._alone(row, own), gradients[name])
+            looks[name] = Look(step, train, held, self._alone(row, own, memory), gradients[name])
         return looks
 
     @torch.no_grad()
-    def _batches(self, r: int, row: Tensor, real: Tensor, fake: Tensor) -> Logits:
+    def _batches(self, r: int, row: Tensor, real: Tensor, fake: Tensor, memory: Memory) -> Logits:
         """Logits of many images, batch by batch."""
         pairs = zip(real.split(self.batch), fake.split(self.batch), strict=True)
-        parts = [self._logits(r, row, *pair) for pair in pairs]
+        parts = [self._logits(r, row, *pair, dict(memory)) for pair in pairs]
         return torch.cat([real for real, _ in parts]), torch.cat([fake for _, fake in parts])
 
     @torch.no_grad()
-    def _alone(self, row: Tensor, sets: dict[str, Tensor]) -> Logits:
+    def _alone(self, row: Tensor, sets: dict[str, Tensor], memory: Memory) -> Logits:
         """Held-out logits with the average statistics of training batches of both sides together."""
         pairs = zip(sets["train real"].split(self.batch), sets["train fake"].split(self.batch), strict=True)
-        dis = standing_statistics(self.match.dis.filled(row), map(torch.cat, pairs))
+        dis = standing_statistics(self.match.dis.filled(row, memory), map(torch.cat, pairs))
         real, fake = (torch.cat([dis(part) for part in sets[f"held {side}"].split(256)]) for side in ("real", "fake"))
         return real, fake
 
@@ -243,7 +256,8 @@ class Probe:
             fakes = self._seen(f"gradient {k}", self.sampler.gen(z))
             for r, (name, arm) in enumerate(self.arms.items()):
                 if not arm.null:
-                    _, logits = self._logits(r, state["dis"][r].detach(), reals[r, : self.batch], fakes[r])
+                    place = state["dis"][r].detach(), reals[r, : self.batch], fakes[r]
+                    _, logits = self._logits(r, *place, self.match.dis.of(state, r))
                     for words, game in GAMES.items():
                         norms[name][words] += gradient_norm(game, logits, weights) / len(zs)
         for p in weights:

@@ -1,0 +1,236 @@
+"""Nets of one's own, tried before a game: what does not fit is one sentence; what D's sigmoid is, and what it gives."""
+
+import random
+import re
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ayneh.engine.trial import try_dis, try_gen, try_nets
+from ayneh.errors import UserError
+from ayneh.game.inside import OwnDiscriminator, seeded
+from ayneh.game.own import OwnPair, check
+from ayneh.terminal import text
+
+
+@pytest.fixture(autouse=True)
+def warn_again(monkeypatch):
+    monkeypatch.setattr(text, "_warned", set())
+
+
+class Fn(nn.Module):
+    """A layer with weights, then a function."""
+
+    def __init__(self, after, n_in=64, n_out=64):
+        super().__init__()
+        self.first, self.after = nn.Linear(n_in, n_out), after
+
+    def forward(self, x):
+        return self.after(self.first(x.flatten(1)))
+
+
+def gen(after, n_out=64):
+    return Fn(after, 6, n_out)
+
+
+def images(y, channels=1):
+    return y.tanh().view(len(y), channels, 8, -1)
+
+
+OWN = torch.Generator().manual_seed(0)
+BAD_GENS = {
+    "a vector": (gen(torch.tanh), r"G returns \(4, 64\) for 4 latents; it must return images, \(4, channels, side"),
+    "not square": (gen(lambda y: y.tanh().view(-1, 1, 4, 16)), r"returns \(4, 1, 4, 16\).*same number of pixels each"),
+    "colours": (gen(lambda y: images(y, 3), 192), r"3 channels \(\(4, 3, 8, 8\).*have 1: give G 1 output channels"),
+    "no tanh": (gen(lambda y: 9 * y.view(-1, 1, 8, 8)), r"from -\S+ to \S+, and real .* no tanh comes last"),
+    "a sigmoid": (gen(lambda y: y.sigmoid().view(-1, 1, 8, 8)), r"G ends in a sigmoid.*\(0, 1\).*nn\.Tanh\(\) instead"),
+    "nan": (gen(lambda y: images(y / 0 * 0)), r"G's images are not finite at the start \(256 of 256 numbers"),
+    "a tuple": (gen(lambda y: (images(y), y)), r"G returns a tuple for \(4, 6\); it must return one tensor"),
+    "whole numbers": (gen(lambda y: images(y).long()), r"G returns \(4, 1, 8, 8\) of int64; it must return floats"),
+    "detached": (gen(lambda y: images(y.detach())), r"No parameter of G receives a gradient.*\.detach\(\)"),
+    "no weights": (nn.Unflatten(1, (1, 2, 3)), r"G has no parameters that are trained"),
+    "own chance": (
+        gen(lambda y: images(y + torch.randn(y.shape, generator=OWN))),
+        r"G draws random numbers from a generator of its own",
+    ),
+    "another length": (
+        nn.Sequential(nn.Linear(100, 64), nn.Tanh(), nn.Unflatten(1, (1, 8, 8))),
+        r"G failed on \(4, 6\), at its layer 0 \(Linear\), to which \(4, 6\) came: RuntimeError: .* --prior.dim 6",
+    ),
+    "another length of maps": (
+        nn.Sequential(nn.ConvTranspose2d(100, 1, 8), nn.Tanh()),
+        r"G failed on \(4, 6, 1, 1\), at its layer 0 \(ConvTranspose2d\).*--prior.dim 6 numbers",
+    ),
+    "within": (
+        nn.Sequential(nn.Linear(6, 64), nn.Sequential(nn.Unflatten(1, (4, 4, 4)), nn.Conv2d(3, 1, 1))),
+        r"at its layer 1\.1 \(Conv2d\), to which \(4, 4, 4, 4\) came: RuntimeError",
+    ),
+}  # fmt: skip
+BAD_DISES = {
+    "vectors": (Fn(lambda y: y), r"D returns \(4, 64\) for 4 images, 64 numbers for each image; it must return one"),
+    "a map": (nn.Conv2d(1, 1, 3), r"returns \(4, 1, 6, 6\) .* 36 numbers for each.*\.mean\(\(1, 2, 3\)\)"),
+    "a scalar": (Fn(lambda y: y.mean()), r"D returns \(\) for 4 images, other than one each"),
+    "nan": (Fn(lambda y: y[:, 0] * float("inf")), r"D's outputs are not finite at the start"),
+    "colours": (nn.Sequential(nn.Conv2d(3, 1, 8)), r"D failed on \(4, 1, 8, 8\), at its layer 0 \(Conv2d\)"),
+    "frozen": (Fn(lambda y: y[:, 0]).requires_grad_(False), r"D has no parameters that are trained"),
+}
+
+
+@pytest.mark.parametrize(("net", "words"), BAD_GENS.values(), ids=BAD_GENS)
+def test_a_bad_generator_is_one_sentence(net, words):
+    with pytest.raises(UserError, match=words) as error:
+        try_gen(net, 6, 1)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("net", "words"), BAD_DISES.values(), ids=BAD_DISES)
+def test_a_bad_discriminator_is_one_sentence(net, words):
+    with pytest.raises(UserError, match=words) as error:
+        try_dis(net, (1, 8, 8))
+    assert "\n" not in str(error.value)
+
+
+def test_parameters_without_a_gradient_are_named(capsys):
+    net = Fn(lambda y: y[:, 0])
+    net.spare = nn.Linear(2, 2)
+    try_dis(net, (1, 8, 8))
+    assert "of D never receive a gradient and stay as they are: spare.weight, spare.bias." in capsys.readouterr().err
+
+
+def test_a_number_that_is_no_buffer_is_named(capsys):
+    class Counting(Fn):
+        calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            return super().forward(x)
+
+    net = Counting(lambda y: y[:, 0])
+    net.calls = 0
+    try_dis(net, (1, 8, 8))
+    assert "D changes calls in its forward, a plain number, which a checkpoint does not hold" in capsys.readouterr().err
+    assert net.calls == 0  # the trial runs copies
+
+
+def test_what_a_trial_finds_out():
+    maps = nn.Sequential(nn.ConvTranspose2d(6, 3, 8), nn.BatchNorm2d(3), nn.Tanh())
+    dis = nn.Sequential(nn.Flatten(), nn.Linear(192, 1), nn.Dropout(0.1))
+    trial = try_nets(maps, dis, 3, 6)
+    assert (trial.gen.shape, trial.gen.spatial, trial.gen.chance) == ((3, 8, 8), True, False)
+    assert (trial.dis.output, trial.dis.chance, trial.dis.together) == ("logit", True, False)
+    assert try_dis(nn.Sequential(nn.Conv2d(1, 1, 8), nn.BatchNorm2d(1)), (1, 8, 8)).together
+    assert maps[1].num_batches_tracked == 0
+
+
+@pytest.mark.parametrize("draw", [
+    lambda y: y + random.random(), lambda y: y + np.random.rand(), lambda y: F.dropout(y, 0.5),
+    lambda y: y + 0 * torch.randn_like(y),
+], ids=["python", "numpy", "dropout", "noise of weight 0"])  # fmt: skip
+def test_chance_of_every_kind_is_found_and_comes_from_the_seed(draw):
+    net = Fn(lambda y: draw(y)[:, 0])
+    assert try_dis(net, (1, 8, 8)).chance
+    player, x = OwnDiscriminator(net), torch.ones(4, 1, 8, 8)
+    outs = []
+    for player.seed in (1, 2, 1):
+        outs.append(player(x))
+        random.random(), np.random.rand(), torch.rand(1)
+    assert torch.equal(outs[0], outs[2])
+
+
+SIGMOIDS = {
+    "a module": lambda y: nn.Sigmoid()(y[:, :1]),
+    "torch.sigmoid": lambda y: torch.sigmoid(y[:, 0]),
+    "a method, then squeezed": lambda y: y[:, :1].sigmoid().squeeze(1),
+    "functional, then flat": lambda y: F.sigmoid(y[:, :1]).view(-1).reshape(-1, 1).flatten(),
+    "in place": lambda y: (y * 1)[:, 0].sigmoid_(),
+    "of a map of one": lambda y: torch.sigmoid(y[:, :1, None, None]).squeeze(-1).squeeze(-1),
+    "after one inside": lambda y: torch.sigmoid((y * y.sigmoid())[:, 0]),
+}
+
+
+@pytest.mark.parametrize("after", SIGMOIDS.values(), ids=SIGMOIDS)
+def test_a_sigmoid_is_undone_exactly_and_has_the_gradients_of_its_loss(after):
+    """-log D with the logit is BCE of the probability: the same loss and gradients in float64."""
+    net = Fn(after).double()
+    assert try_dis(net, (1, 8, 8)).output == "sigmoid"
+    x = torch.randn(4, 1, 8, 8, dtype=torch.float64)
+    weights = list(net.parameters())
+    logits = OwnDiscriminator(net, "sigmoid")(x)
+    assert torch.equal(logits.sigmoid(), net(x).flatten())
+    ours = torch.autograd.grad(F.softplus(-logits).mean(), weights)
+    theirs = torch.autograd.grad(F.binary_cross_entropy(net(x).flatten(), torch.ones(4).double()), weights)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_a_logit_does_not_saturate_where_the_probability_does():
+    net = Fn(lambda y: 200 + torch.sigmoid(y[:, 0] * 0 + 200) * 0)
+    assert try_dis(Fn(lambda y: torch.sigmoid(200 + y[:, 0])), (1, 8, 8)).output == "sigmoid"
+    player = OwnDiscriminator(Fn(lambda y: torch.sigmoid(200 + y[:, 0])), "sigmoid")
+    assert (player(torch.zeros(2, 1, 8, 8)) > 190).all()
+    assert try_dis(net, (1, 8, 8)).output == "logit"  # what comes last is a sum
+
+
+def test_no_sigmoid_is_no_sigmoid(capsys):
+    halves = Fn(lambda y: y.sigmoid().mean(1))  # a mean of probabilities
+    assert try_dis(halves, (1, 8, 8)).output == "logit"
+    assert "All outputs of D are in (0, 1)" in capsys.readouterr().err
+    assert try_dis(halves, (1, 8, 8), "probability").output == "probability"
+    assert try_dis(halves, (1, 8, 8), "logit").output == "logit"
+    assert capsys.readouterr().err == ""
+    x = torch.randn(3, 1, 8, 8)
+    torch.testing.assert_close(OwnDiscriminator(halves, "probability")(x).sigmoid(), halves(x))
+    assert try_dis(Fn(lambda y: y.sigmoid()[:, 0]), (1, 8, 8), "logit").output == "logit"  # as asked
+    with pytest.raises(UserError, match=r"--net\.dis-output is probability, but D returns numbers from"):
+        try_dis(Fn(lambda y: 9 * y[:, 0]), (1, 8, 8), "probability")
+
+
+def test_a_source_that_gives_no_module_is_one_sentence():
+    with pytest.raises(UserError, match=r"G could not be built by Linear\(in_features=2, widht=3\): TypeError"):
+        OwnPair(nn.Linear, nn.Linear, {"in_features": 2, "widht": 3}).make("gen", 0)
+    with pytest.raises(UserError, match="returned a int for D"):
+        OwnPair(nn.Linear, lambda: 3).make("dis", 0)
+
+
+@pytest.mark.parametrize(("value", "arguments", "words"), [
+    (("a", "b"), {}, r"must be \(Gen, Dis\)"),
+    ((nn.Linear,), {}, r"must be \(Gen, Dis\)"),
+    (3, {}, r"must be \(Gen, Dis\)"),
+    ((nn.Linear, nn.Linear), {"width": 3}, r"width=3; nets take gen_args and dis_args"),
+    ((nn.Linear(1, 1), nn.Linear), {"gen_args": {"a": 1}}, r"its gen is built already"),
+])  # fmt: skip
+def test_a_part_that_is_no_net_is_refused_as_it_is_added(value, arguments, words):
+    with pytest.raises(UserError, match=words):
+        check("mine", value, arguments)
+
+
+def test_a_module_that_is_built_is_reset_for_each_seed_or_kept_as_it_is(capsys):
+    built = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4))
+    pair = OwnPair(built, built)
+    one, other, again = (pair.make("gen", seed) for seed in (1, 2, 1))
+    assert not torch.equal(one[0].weight, other[0].weight)
+    assert torch.equal(one[0].weight, again[0].weight)
+    assert "G is a module that is built already" in capsys.readouterr().err
+    assert torch.equal(pair.make("gen", 1, as_is=True)[0].weight, built[0].weight)
+
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(3))
+
+    with pytest.raises(UserError, match=re.escape("'1' (Bare) has no reset_parameters")):
+        OwnPair(nn.Sequential(nn.Linear(2, 2), Bare()), built).make("gen", 0)
+
+
+def test_seeded_puts_every_generator_back():
+    before = torch.get_rng_state(), random.getstate()
+    with seeded(5):
+        first = torch.rand(2), random.random(), np.random.rand()
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    with seeded(5):
+        assert torch.equal(torch.rand(2), first[0])
+        assert (random.random(), np.random.rand()) == first[1:]
