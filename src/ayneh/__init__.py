@@ -60,6 +60,11 @@ if TYPE_CHECKING:
     from ayneh.config import Config as Config
     from ayneh.errors import Stopped as Stopped
     from ayneh.errors import UserError as UserError
+    from ayneh.game.augment import Augmentation as Augmentation
+    from ayneh.game.losses import Loss as Loss
+    from ayneh.game.optimiser import Optimiser as Optimiser
+    from ayneh.game.own_prior import Prior as Prior
+    from ayneh.game.penalties import Penalty as Penalty
     from ayneh.loading.model import load as load
     from ayneh.parts.registry import add as add
 
@@ -83,6 +88,11 @@ _AT = {  # name -> the module that has it, imported when the name is first used
     "Comparison": "ayneh.api.compare",
     "Results": "ayneh.api.results",
     "Verdict": "ayneh.api.results",
+    "Loss": "ayneh.game.losses",
+    "Penalty": "ayneh.game.penalties",
+    "Prior": "ayneh.game.own_prior",
+    "Augmentation": "ayneh.game.augment",
+    "Optimiser": "ayneh.game.optimiser",
     "UserError": "ayneh.errors",
     "Stopped": "ayneh.errors",
 }
@@ -91,6 +101,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "train", "open", "images", "preset", "play", "compare", "Study", "open_study", "add", "load",
     "Config", "Run", "Images", "Checkpoint", "Moment", "Score", "Comparison", "Results", "Verdict",
     "UserError", "Stopped",
+    "Loss", "Penalty", "Prior", "Augmentation", "Optimiser",
 ]  # fmt: skip
 
 

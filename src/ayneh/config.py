@@ -19,7 +19,7 @@ from ayneh.dataset import Data
 from ayneh.errors import UserError, unknown
 from ayneh.files import older
 from ayneh.files.reading import typed
-from ayneh.rules import Optimizer, Rules, refuse_schedules
+from ayneh.rules import Optimizer, Rules, refuse
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Config:
                     raise UserError(f"--{name.replace('_', '-')} is {written(number)}; it must {wrong}.")
         if not self.optimizer.lr and not self.optimizer.lr_dis:
             raise UserError("--optimizer.lr is 0, so that nothing would learn: choose one above 0, or an lr-dis.")
-        refuse_schedules(self.rules, self.optimizer)
+        refuse(self.rules, self.optimizer)
         if self.rescue and self.seeds > 1:
             raise UserError(f"--rescue works on one run at a time, and --seeds is {self.seeds}: leave one of them out.")
         if self.rescue and not self.keep.vitals_steps:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
 from ayneh.bounds import HUGE, SPAN, Range
 from ayneh.errors import UserError
+
+NUMBERED = ("loss", "penalty", "augmentation")  # kinds of parts that have numbers of their own
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,12 @@ class Rules:
     """Shift every image at random by up to this fraction of its side before D sees it."""
     cutout: Annotated[float, Range(0, 1)] = 0.0
     """Black out a square at random, this fraction of the side wide, in every image before D sees it."""
+    augmentation: str = "none"
+    """An augmentation of your own, which every image goes through before D sees it, or none."""
+    augmentation_strength: Annotated[float, Range(0, HUGE)] = 1.0
+    """Strength of that augmentation."""
+    numbers: str = ""
+    """Numbers of parts of your own, such as loss.margin=2,penalty.k=1 (default: those that the part has)."""
     dis_steps: Annotated[int, Range(1, 1000)] = 1
     """Updates of D in each step, each on another batch."""
     gen_steps: Annotated[int, Range(1, 1000)] = 1
@@ -55,6 +64,25 @@ class Rules:
     """Weight in both losses of 1 - R^2, the share of z's variance that D does not read back from G(z) (0: not read)."""
     mirror_weight_gen: Annotated[float | None, Range(0, HUGE)] = None
     """The same weight in G's loss alone (default: mirror_weight)."""
+
+    def numbers_of(self, kind: str) -> dict[str, float]:
+        """Those of `numbers` that are of this kind of part. Raises UserError for what is no number."""
+        found: dict[str, float] = {}
+        for entry in filter(None, self.numbers.split(",")):
+            name, _, value = entry.partition("=")
+            of, _, leaf = name.strip().partition(".")
+            try:
+                number = float(value)
+            except ValueError:
+                number = math.inf
+            if of not in NUMBERED or not leaf.isidentifier() or not math.isfinite(number):
+                raise UserError(
+                    f"--rules.numbers has the entry {entry!r}: it must be KIND.NAME=NUMBER with the kind "
+                    f"{', '.join(NUMBERED)}, such as loss.margin=2."
+                )
+            if of == kind:
+                found[leaf] = number
+        return found
 
 
 @dataclass(frozen=True)
@@ -91,8 +119,9 @@ class Optimizer:
     """steps: what the rates are multiplied by."""
 
 
-def refuse_schedules(rules: Rules, optimizer: Optimizer) -> None:
-    """Raise UserError for a schedule that lacks its images, or ends before its warm-up does."""
+def refuse(rules: Rules, optimizer: Optimizer) -> None:
+    """Raise UserError for a schedule without its images, or with its end in the warm-up, and for what is no number."""
+    rules.numbers_of("")
     for flag, shape, images, warmup in (
         ("optimizer.decay-images", optimizer.schedule, optimizer.decay_images, optimizer.warmup_images),
         ("rules.gamma-images", rules.gamma_schedule, rules.gamma_images, rules.gamma_warmup_images),

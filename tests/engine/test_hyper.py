@@ -9,6 +9,8 @@ import torch
 from ayneh.config import Config, Net, Optimizer, Prior, Rules, changed, flatten
 from ayneh.engine.hyper import HYPER, SHARED, structure
 from ayneh.engine.match import Match
+from ayneh.game.augment import Augmentation
+from ayneh.parts.registry import add, forget
 
 CPU = torch.device("cpu")
 BASE = Config(
@@ -39,6 +41,7 @@ ANOTHER = {  # each shared field with another value than BASE has
     "rules.instance_noise_images": 100,
     "rules.translation": 0.2,
     "rules.cutout": 0.4,
+    "rules.augmentation_strength": 0.5,
     "rules.ema_halflife_images": 10.0,
     "optimizer.lr": 1e-3,
     "optimizer.lr_dis": 1e-3,
@@ -70,6 +73,7 @@ TAKES = {  # priors that have these numbers; the normal prior has the others
     "prior.p": "bernoulli",
     "prior.components": "mixture",
 }
+BRIGHTER = Augmentation(lambda x, u, strength: x + strength * u[..., None, None])
 NEEDS = {  # what both replicas have, so that the field is read
     "optimizer.momentum": {"optimizer.name": "sgd"},
     "optimizer.weight_decay": {"optimizer.name": "adamw"},
@@ -77,11 +81,19 @@ NEEDS = {  # what both replicas have, so that the field is read
     "optimizer.end_factor": {"optimizer.decay_images": 20},
     "optimizer.milestones_images": {"optimizer.schedule": "steps", "optimizer.milestones_images": (1000,)},
     "optimizer.step_factor": {"optimizer.schedule": "steps", "optimizer.milestones_images": (10,)},
+    "rules.augmentation_strength": {"rules.augmentation": "brighter"},
     "rules.gamma_schedule": {"rules.gamma_images": 50},
     "rules.gamma_end": {"rules.gamma_images": 20},
     "rules.instance_noise_schedule": {"rules.instance_noise_images": 50},
     "rules.instance_noise_end": {"rules.instance_noise_images": 20},
 }
+
+
+@pytest.fixture(autouse=True)
+def brighter():
+    part = add("augmentation", "brighter", BRIGHTER)
+    yield
+    forget([part])
 
 
 def pair(leaf: str) -> list[Config]:

@@ -223,7 +223,7 @@ def test_a_broken_package_is_one_warning(tmp_path, monkeypatch, capsys):
 
 
 def test_the_verb_lists_all_with_their_sources(good, ayneh, monkeypatch):
-    installed(good.parent, "lab_pack", "import ayneh\nayneh.add('prior', 'packed', print)\n", "lab_pack")
+    installed(good.parent, "lab_pack", "import ayneh\nayneh.add('schedule', 'packed', print)\n", "lab_pack")
     monkeypatch.syspath_prepend(good.parent)
     code, out, err = ayneh("--parts", good, "parts")
     assert (code, err) == (0, "")

@@ -35,8 +35,9 @@ def test_the_owner_of_a_kind_says_what_the_table_holds():
 
 def test_a_prior_of_ones_own_is_made_with_its_numbers():
     add("prior", "wide", Wide)
-    assert make_prior("wide", std=3.0) == Wide(std=3.0)
-    assert prior_of(Config(prior=Prior("wide", std=2.0))) == Wide(std=2.0)
+    assert make_prior("wide", std=3.0).law == Wide(std=3.0)
+    found = prior_of(Config(prior=Prior("wide", std=2.0)))
+    assert (found.name, found.law, found.moments(5)) == ("wide", Wide(std=2.0), (0.0, 4.0))
 
 
 def test_a_part_of_the_same_name_replaces_the_former():

@@ -135,6 +135,7 @@ HYPER = {
     ),
     "translation": Number(("rules.translation",)),
     "cutout": Number(("rules.cutout",)),
+    "augmentation_strength": Number(("rules.augmentation_strength",)),
     "ema_decay": Number(("rules.ema_halflife_images",), compute=_ema_decay),
     # Where these are above 0, D has a reader of z, which is more weights in its checkpoints.
     "mirror_weight": Number(("rules.mirror_weight",), structural=True),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ayneh.config import Config
+from ayneh.engine.chosen import rules_of
 from ayneh.engine.device import choose_precision, keep_freed_memory
 from ayneh.engine.hyper import HYPER, courses_of
 from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
@@ -24,13 +25,10 @@ from ayneh.engine.players import (
     started,
 )
 from ayneh.engine.replicas import Net, tensor_in
-from ayneh.errors import UserError, pick
-from ayneh.game.losses import LOSSES
-from ayneh.game.optimiser import OPTIMISERS
-from ayneh.game.penalties import PENALTIES, Penalty
+from ayneh.errors import UserError
+from ayneh.game.own_prior import Own
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
-from ayneh.parts.registry import table
 
 OTHERS = ("meter/", "vitals/")  # tensors of a checkpoint that are not of the state
 DIS_CALLS = {"z": "gen", "real": "dis", "fake": "dis", "penalty": "dis"}  # of nets in an update of D: which net
@@ -45,12 +43,6 @@ def replicas_of(config: Config) -> list[Config]:
 def prior_of(config: Config) -> Prior:
     """The prior that this config trains, samples, interpolates and evaluates with."""
     return make_prior(config.prior.name, **config.prior.numbers())
-
-
-def penalty_of(config: Config) -> Penalty | None:
-    """This config's penalty on D's gradient; None if it has none."""
-    name = config.rules.penalty
-    return None if name == "none" else pick(table("penalty", PENALTIES), name, "penalty")
 
 
 class Match:
@@ -85,11 +77,9 @@ class Match:
         self.game = Game(
             gen=self.gen,
             dis=self.dis,
-            loss=pick(table("loss", LOSSES), one.rules.loss, "loss"),
-            penalty=penalty_of(one),
+            **rules_of(one, self.image_shape),
             size=self.size,
             averages=any(c.rules.ema_halflife_images for c in replicas),
-            optimiser=pick(table("optimiser", OPTIMISERS), one.optimizer.name, "optimiser"),
             eps=one.optimizer.eps,
             decays=any(c.optimizer.weight_decay for c in replicas),
             read=partial(self.dis, read=True) if reads else None,
@@ -104,10 +94,12 @@ class Match:
         self.pixels = pixels.to(device)
         if device.type == "cpu":
             keep_freed_memory()
+        priors = [prior_of(c) for c in replicas]
+        for prior in priors:
+            if isinstance(prior, Own):
+                prior.try_out(one.prior.dim)
         chance = BlockChance if device.type == "cuda" else Chance
-        self.chance = chance(
-            [c.seed for c in replicas], [prior_of(c) for c in replicas], one.prior.dim, device, self.dtype, rescues
-        )
+        self.chance = chance([c.seed for c in replicas], priors, one.prior.dim, device, self.dtype, rescues)
         images = one.epochs * self.steps_per_epoch * self.images_per_step
         self._courses = courses_of(replicas, images)
         self._hyper = {
@@ -240,6 +232,8 @@ class Match:
         draws: dict[str, Tensor] = {}
         if self._uses("translation") or self._uses("cutout"):
             draws["augment"] = self.chance.uniform(i, f"{purpose} augment", batch, 4)
+        if self.game.augmentation:
+            draws["own"] = self.chance.uniform(i, f"{purpose} own", batch, self.game.augmentation.draws)
         if self._uses("instance_noise") or self._uses("instance_noise_end"):
             draws["instance"] = self.chance.normal(i, f"{purpose} instance", batch, *self.image_shape)
         if self._uses("dropout"):

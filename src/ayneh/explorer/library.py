@@ -244,8 +244,14 @@ def _without_data(event: Mapping[str, Any]) -> dict[str, Any]:
 def _prior(config: Config) -> dict[str, Any]:
     """The prior's numbers, defaults included, its moments and its law in short."""
     from ayneh.engine.match import prior_of
+    from ayneh.game.own_prior import Own
 
     prior: Any = prior_of(config)
+    if isinstance(prior, Own):
+        raise UserError(
+            f"The page draws z itself and has the built-in priors alone; this run's is {config.prior.name!r}, of its "
+            "author's own: look at it with `ayneh sample`."
+        )
     mean, variance = prior.moments(config.prior.dim)
     return {"numbers": asdict(prior), "mean": mean, "variance": variance, "law": prior.describe()}
 

@@ -66,6 +66,7 @@ SAMPLES = {  # prior -> the formula of a coordinate of z, or of all
     "bernoulli": "each coordinate high with probability p, else low",
     "mixture": "each coordinate c + std * g, c one of the centres even on [low, high], g ~ N(0, 1)",
 }
+OWN = "by the code of the run's author, which is not in this export"
 SCORES = "through normal scores: s = Phi^-1(F(z)), blended as a normal's, then F^-1(Phi(s)), F the coordinate's law"
 PATHS = {  # prior -> its path from a to b, on which every point follows the prior
     "normal": "mean + ((1-t)(a-mean) + t(b-mean)) / sqrt((1-t)^2 + t^2)",
@@ -83,10 +84,13 @@ def latents_of(config: Config) -> dict[str, Any]:
     """The latent contract: the prior with all its numbers, its moments (None: there is none), its formulas."""
     prior, dim, name = prior_of(config), config.prior.dim, config.prior.name
     mean, variance = (x if math.isfinite(x) else None for x in prior.moments(dim))
-    numbers = dataclasses.asdict(prior)  # type: ignore[call-overload]  # every prior is a dataclass
+    own = not dataclasses.is_dataclass(prior)
+    numbers = {} if own else dataclasses.asdict(prior)  # type: ignore[call-overload]  # every built-in one is one
     if name == "sphere" and numbers["radius"] is None:
         numbers["radius"] = math.sqrt(dim)
     law = {"prior": name, "law": prior.describe(), "numbers": numbers, "dim": dim, "mean": mean, "variance": variance}
+    if own:
+        return law | {"own": True, "sample": OWN, "interpolate": OWN}
     return law | {"sample": SAMPLES[name], "interpolate": PATHS[name]}
 
 

@@ -6,8 +6,30 @@ an image depends on them alone. Amounts are fractions of a side, rounded to whol
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
+
+
+class Augmentation(NamedTuple):
+    """A change of one's own that every image goes through before D sees it, real and fake alike.
+
+    It comes after shifts and cutout, and before noise. Example, brighter or darker by up to half the strength::
+
+        def brightness(x, u, strength):
+            return x + strength * (u[..., None, None] - 0.5)
+
+        ayneh.add("augmentation", "brightness", ayneh.Augmentation(brightness))
+        config.changed({"rules.augmentation": "brightness", "rules.augmentation_strength": 0.4})
+    """
+
+    fn: Callable[..., Tensor]
+    """(x, u, strength) -> x, differentiable in x. x: (R, B, C, H, W) in [-1, 1]; u: U[0, 1) draws (R, B, draws);
+    strength: (R, 1, 1, 1, 1), since replicas may differ in it."""
+    draws: int = 1
+    """Random numbers that each image needs."""
 
 
 def augment(

@@ -7,20 +7,31 @@ Cross-entropies are written with softplus(x) = log(1 + e^x), never as the logari
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor
 
 
 class Loss(NamedTuple):
-    """The losses of both players; each player descends the mean of its loss over B."""
+    """The losses of both players as functions of D's logits; each player descends the mean of its loss over B.
 
-    dis: Callable[[Tensor, Tensor, Tensor | float], Tensor]
+    The built-in ones are called with logits (R, B) of all replicas. Functions of one's own may be written for (B,) of
+    one replica, and without ``smooth`` or the real logits that they do not read. Numbers of a loss are keywords after
+    a *, which ``rules.numbers`` sets ("loss.margin=2"). Example, a hinge with a margin::
+
+        def dis(real, fake, *, margin=1.0):
+            return (margin - real).relu() + (margin + fake).relu()
+
+        ayneh.add("loss", "margin", ayneh.Loss(dis, gen=lambda fake: -fake))
+    """
+
+    dis: Callable[..., Tensor]
     """(real logits, fake logits, smooth) -> (R, B); smooth is a float or (R, 1), read only if `smooths`."""
-    gen: Callable[[Any, Tensor], Tensor]
+    gen: Callable[..., Tensor]
     """(real logits, or None unless `gen_needs_real`; fake logits) -> (R, B)."""
     gen_needs_real: bool = False
+    """Whether D judges the real images again for G's loss."""
     smooths: bool = False
     """Whether D has a target for real images that can be lowered to 1 - smooth (Salimans et al. 2016)."""
 

@@ -20,14 +20,25 @@ Draws = Mapping[str, Tensor]
 
 
 class Penalty(NamedTuple):
-    """One penalty, and the random numbers that it needs."""
+    """A penalty on D, a number for each image, which gamma weighs in D's loss.
 
-    fn: Callable[[Logits, Tensor, Tensor, Draws], Tensor]
-    """(logits, real, fake, draws) -> (R, B), differentiable with respect to D's weights."""
+    Numbers of a penalty of one's own are keywords after a *, which ``rules.numbers`` sets ("penalty.k=2").
+    Example, the slope at real images bounded from above alone::
+
+        def one_sided(logits, real, fake, draws, *, k=1.0):
+            (slope,) = torch.autograd.grad(logits(real).sum(), real, create_graph=True)
+            return (slope.flatten(2).norm(dim=2) - k).relu() ** 2
+
+        ayneh.add("penalty", "one-sided", ayneh.Penalty(one_sided, at=("real",)))
+    """
+
+    fn: Callable[..., Tensor]
+    """(logits, real, fake, draws) -> (R, B), differentiable with respect to D's weights. logits: images (R, B, C, H, W)
+    -> (R, B)."""
     draws: tuple[str, ...] = ()
     """Names of U[0, 1) draws: "mix" is (R, B), "perturb" is (R, B, C, H, W)."""
     at: tuple[str, ...] = ()
-    """The batches at whose own images it takes the slope: "real", "fake"."""
+    """The batches at whose own images it takes the slope, which then require a gradient: "real", "fake"."""
 
 
 def r1(logits: Logits, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:

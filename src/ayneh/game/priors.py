@@ -1,8 +1,4 @@
-"""The distributions of z: how each is drawn, its moments, its name, and the path from one draw to another.
-
-Each but the sphere is a law for one coordinate, drawn independently dim times. paths.py says why a path is not a
-straight line, and what it is instead.
-"""
+"""The distributions of z: how each is drawn, its moments, its name, and the path (paths.py) between draws."""
 
 from __future__ import annotations
 
@@ -10,14 +6,15 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 import torch
 from torch import Generator, Tensor
 
 from ayneh.errors import UserError, pick
+from ayneh.game.own_prior import made_of
 from ayneh.game.paths import path
-from ayneh.parts.registry import table
+from ayneh.parts.registry import own, table
 
 
 class Prior(Protocol):
@@ -270,8 +267,10 @@ def make_prior(name: str, **numbers: float | None) -> Prior:
 
     Raises UserError for an unknown name, a number that this prior does not have or a value that it does not take.
     """
-    prior = pick(table("prior", PRIORS), name, "prior")
     given = {key: value for key, value in numbers.items() if value is not None}
+    if part := own("prior", name):
+        return cast(Prior, made_of(part, given))
+    prior = pick(table("prior", PRIORS), name, "prior")
     takes = list(inspect.signature(prior).parameters)
     for key in sorted(given.keys() - takes):
         raise UserError(f"The prior {name!r} has no {key}: it takes {', '.join(takes)}.")

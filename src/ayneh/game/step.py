@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ayneh.game.augment import augment
+from ayneh.game.augment import Augmentation, augment
 from ayneh.game.frame import put, scale
 from ayneh.game.losses import Loss
 from ayneh.game.misread import misread
@@ -39,6 +39,7 @@ class Game:
     loss: Loss
     size: int  # pixels a side of the images that G draws; real ones are padded with black to it
     penalty: Penalty | None = None
+    augmentation: Augmentation | None = None  # of one's own
     averages: bool = True  # False: the moving average of G is G itself
     optimiser: Optimiser = OPTIMISERS["adam"]
     eps: float = 1e-8  # of the optimiser
@@ -76,8 +77,8 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
     """D descends its loss on a real and a fake batch + gamma * its penalty + mirror_weight * what it misreads of z."""
     dis = state["dis"].detach().requires_grad_()
     at = game.penalty.at if game.penalty else ()  # the batches at whose images the penalty takes D's slope
-    real = distort(real, draw["real"], hyper).detach().requires_grad_("real" in at)
-    fake = distort(fake, draw["fake"], hyper).detach().requires_grad_("fake" in at)
+    real = distort(real, draw["real"], hyper, game.augmentation).detach().requires_grad_("real" in at)
+    fake = distort(fake, draw["fake"], hyper, game.augmentation).detach().requires_grad_("fake" in at)
     real_logits = ask(game, state, "dis", dis, real, draw, "real")  # (R, B)
     fake_logits, misread_z = logits_and_misread(game, state, dis, fake, draw["z"], draw, hyper)  # (R, B), (R,)
     loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
@@ -108,11 +109,12 @@ def update_gen(
 ) -> State:
     """G descends its loss + mirror_weight_gen * what D misreads of z, with D fixed; then its moving average follows."""
     dis = state["dis"].detach()
-    seen = distort(fake, draw["fake"], hyper)
+    seen = distort(fake, draw["fake"], hyper, game.augmentation)
     fake_logits, misread_z = logits_and_misread(game, state, dis, seen, z, draw, hyper)
-    real_logits = None
+    real_logits = None  # (R, B)
     if game.loss.gen_needs_real:
-        real_logits = ask(game, state, "dis", dis, distort(real, draw["real"], hyper), draw, "real")  # (R, B)
+        shown = distort(real, draw["real"], hyper, game.augmentation)
+        real_logits = ask(game, state, "dis", dis, shown, draw, "real")
     loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
     whole = loss if misread_z is None else loss + hyper["mirror_weight_gen"][:, 0] * misread_z
     grad = descend(game, state, "gen", gen, whole, hyper)
@@ -152,10 +154,15 @@ def descend(game: Game, state: State, who: str, theta: Tensor, loss: Tensor, hyp
     return grad.norm(dim=1)
 
 
-def distort(x: Tensor, draw: dict[str, Tensor], hyper: Hyper) -> Tensor:
-    """Images as D sees them: shifted and cut out, then with instance noise, then with dropped pixels (report R7)."""
+def distort(x: Tensor, draw: dict[str, Tensor], hyper: Hyper, own: Augmentation | None = None) -> Tensor:
+    """Images as D sees them: shifted and cut out, then with instance noise, then with dropped pixels (report R7).
+
+    own: an augmentation of one's own, between the shifts and the noise.
+    """
     if "augment" in draw:
         x = augment(x, draw["augment"], hyper["translation"][:, 0], hyper["cutout"][:, 0])
+    if own:
+        x = own.fn(x, draw["own"], hyper["augmentation_strength"][..., None, None, None])
     if "instance" in draw:
         x = x + hyper["instance_noise"][..., None, None, None] * draw["instance"]
     if "drop" in draw:

@@ -33,6 +33,8 @@ class Latents:
     dim: int
     mean: float | None
     variance: float | None
+    own: bool = False
+    """Whether the prior is of the author's own, so that only their code draws from it."""
 
     def __post_init__(self) -> None:
         _refuse_outside("latents.dim", self.dim, 1, 10**6)

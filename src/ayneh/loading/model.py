@@ -41,6 +41,9 @@ class Model:
         self._numbers: dict[str, float] = self.about["latents"]["numbers"]
         self._sessions: dict[str, Any] = {}
         self._drawn: list[weakref.ref[Array]] = []  # floats that `generate` gave: their range is known
+        self._own = latents.own
+        if self._own:
+            return
         if self._prior not in DRAWS:
             raise UserError(
                 f"{self.folder} draws from a prior {self._prior!r}, which this version of ayneh does not have."
@@ -57,7 +60,15 @@ class Model:
         """n latents of the model's own prior, float32 (n, Z): the same for the same seed."""
         if n < 1:
             raise UserError(f"n is {n}; it must be at least 1.")
+        self._refuse_own()
         return sample(self._prior, self._numbers, n, self.dim, seed)
+
+    def _refuse_own(self) -> None:
+        if self._own:
+            raise UserError(
+                f"z of {self.folder} follows {self._prior!r}, a prior of the author's own, whose code is not in an "
+                f"export: draw z (n, {self.dim}) by that code, and give it to generate."
+            )
 
     def generate(self, z: Array, dtype: str = "uint8", crop: bool = True) -> Array:
         """Images of latents (N, Z): uint8, or float32 in [-1, 1]; at the data's own size, or with their frame.
@@ -103,6 +114,7 @@ class Model:
                 f"A path takes two latents (..., {self.dim}) alike in shape and at least 2 points, "
                 f"not {a.shape}, {b.shape} and {n}."
             )
+        self._refuse_own()
         return path(self._prior, self._numbers, a, b, np.linspace(0, 1, n))
 
     def framed(self, images: Array, range: Range = None) -> Array:

@@ -32,11 +32,11 @@ class Kind(NamedTuple):
 
 KINDS: dict[str, Kind] = {
     "net": Kind("net", "ayneh.game.nets:NETS", "ayneh.game.own:check"),
-    "loss": Kind("loss", "ayneh.game.losses:LOSSES"),
-    "penalty": Kind("penalty", "ayneh.game.penalties:PENALTIES"),
-    "prior": Kind("prior", "ayneh.game.priors:PRIORS"),
-    "augmentation": Kind("augmentation"),
-    "optimiser": Kind("optimiser", "ayneh.game.optimiser:OPTIMISERS"),
+    "loss": Kind("loss", "ayneh.game.losses:LOSSES", "ayneh.game.tried:check_loss"),
+    "penalty": Kind("penalty", "ayneh.game.penalties:PENALTIES", "ayneh.game.tried:check_penalty"),
+    "prior": Kind("prior", "ayneh.game.priors:PRIORS", "ayneh.game.own_prior:check"),
+    "augmentation": Kind("augmentation", "", "ayneh.game.tried:check_augmentation"),
+    "optimiser": Kind("optimiser", "ayneh.game.optimiser:OPTIMISERS", "ayneh.game.tried:check_optimiser"),
     "schedule": Kind("schedule", "ayneh.game.schedules:SHAPES", "ayneh.game.schedules:check"),
     "init": Kind("initialisation", "ayneh.game.nets:INITS"),
     "metric": Kind("metric", "ayneh.judge.metrics:METRICS"),
@@ -78,7 +78,7 @@ def add(kind: str, name: str, value: Any, **arguments: Any) -> Part:
     """
     if kind not in KINDS:
         raise unknown("kind of part", kind, KINDS)
-    if name in builtin(kind) or (kind, name) == ("penalty", "none"):
+    if name in builtin(kind) or (name == "none" and kind in ("penalty", "augmentation")):
         raise UserError(f"There is a built-in {KINDS[kind].words} called {name!r}: choose another name.")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise UserError(

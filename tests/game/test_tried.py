@@ -1,0 +1,317 @@
+"""Rules of one's own play the same bits as the same rule built in; what cannot play is refused at the start."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ayneh.config import Config, Net, Prior, Rules
+from ayneh.engine.match import Match, replicas_of
+from ayneh.errors import UserError
+from ayneh.game import own_prior
+from ayneh.game.augment import Augmentation
+from ayneh.game.losses import Loss, hinge_dis, relativistic_dis, relativistic_gen
+from ayneh.game.optimiser import OPTIMISERS, Optimiser
+from ayneh.game.penalties import Penalty
+from ayneh.parts.registry import add, every, forget
+
+CPU = torch.device("cpu")
+SMALL = Config(batch=8, seeds=2, prior=Prior(dim=4), net=Net("mlp", width=4))
+
+
+@pytest.fixture(autouse=True)
+def no_parts():
+    yield
+    forget(every())
+
+
+def played(config: Config, steps: int = 3) -> dict[str, torch.Tensor]:
+    pixels = torch.randint(0, 256, (64, 1, 8, 8), dtype=torch.uint8, generator=torch.manual_seed(5))
+    match = Match(replicas_of(config), pixels, CPU)
+    state = match.start()
+    measures = {}
+    for i in range(steps):
+        state, measures = match.play(state, i)
+    return state | measures
+
+
+def with_rules(**rules) -> Config:
+    return replace(SMALL, rules=Rules(**rules))
+
+
+def same_bits(one: Config, other: Config) -> None:
+    ours, theirs = played(one), played(other)
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+# -- losses --------------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_of_ones_own_plays_the_same_bits_as_the_built_in_one():
+    add("loss", "mine", Loss(dis=lambda real, fake: F.relu(1 - real) + F.relu(1 + fake), gen=lambda fake: -fake))
+    same_bits(with_rules(loss="mine"), with_rules(loss="hinge"))
+    add("loss", "pairs", Loss(relativistic_dis, relativistic_gen, gen_needs_real=True))
+    same_bits(with_rules(loss="pairs"), with_rules(loss="relativistic"))
+
+    def smoothed(real, fake, smooth):
+        return F.softplus(-real) + smooth * real + F.softplus(fake)
+
+    add("loss", "smooth", Loss(smoothed, lambda fake: F.softplus(-fake), smooths=True))
+    rules = {"label_smoothing": 0.2}
+    same_bits(with_rules(loss="smooth", **rules), with_rules(loss="non-saturating", **rules))
+
+
+def test_a_loss_written_for_one_replica_never_mixes_two():
+    """The relativistic average subtracts the mean over the batch: over all dimensions it would be that of a stack."""
+
+    def dis(real, fake):
+        return F.softplus(fake.mean() - real) + F.softplus(fake - real.mean())
+
+    add("loss", "average", Loss(dis, lambda real, fake: F.softplus(real.mean() - fake), gen_needs_real=True))
+    stack = played(with_rules(loss="average"))
+    for r in range(2):
+        alone = played(replace(with_rules(loss="average"), seed=r, seeds=1))
+        for key, value in alone.items():
+            torch.testing.assert_close(stack[key][r], value[0], rtol=1e-5, atol=1e-6)
+
+
+def test_a_loss_has_numbers_that_the_settings_give():
+    def dis(real, fake, *, margin=3.0):
+        return F.relu(margin - real) + F.relu(margin + fake)
+
+    add("loss", "margin", Loss(dis, lambda fake: -fake))
+    same_bits(with_rules(loss="margin", numbers="loss.margin=1"), with_rules(loss="hinge"))
+    assert not torch.equal(played(with_rules(loss="margin"))["dis"], played(with_rules(loss="hinge"))["dis"])
+    with pytest.raises(UserError, match="The loss 'margin' has no number 'margn'; it has margin."):
+        played(with_rules(loss="margin", numbers="loss.margn=1"))
+    with pytest.raises(UserError, match="built in and takes none"):
+        played(with_rules(loss="hinge", numbers="loss.margin=1"))
+    for wrong in ("margin=1", "loss.margin", "loss.margin=x", "net.width=1", "loss.margin=inf"):
+        with pytest.raises(UserError, match="must be KIND.NAME=NUMBER"):
+            Rules(numbers=wrong).numbers_of("loss")
+    assert Rules(numbers="loss.a=1, penalty.k=2.5,loss.b=-1e-3").numbers_of("loss") == {"a": 1.0, "b": -1e-3}
+
+
+@pytest.mark.parametrize(
+    ("dis", "gen", "said"),
+    [
+        (lambda real, fake: (fake - real).mean(), lambda fake: -fake, r"dis\(real, fake\) gave one number for the"),
+        (hinge_dis, lambda fake: -fake.mean(-1), r"gen\(fake\) gave one number for the whole batch"),
+        (lambda real, fake: fake[..., :3], lambda fake: -fake, r"gave \(3,\): it must give a loss for each image, \(8"),
+        (lambda real, fake: fake.log(), lambda fake: -fake, r"gave a number that is not finite \(nan\)"),
+        (lambda real, fake: [0.0] * 8, lambda fake: -fake, r"gave \[0.0, 0.0"),
+        (hinge_dis, lambda fake: -fake.detach(), "does not depend on D's logits"),
+        (hinge_dis, lambda real, fake: real - fake, "gen gets the real logits with gen_needs_real=True alone"),
+        (lambda fake: fake, lambda fake: -fake, "failed on its trial call"),
+        (lambda real, fake: 1 / 0, lambda fake: -fake, r"\(ZeroDivisionError: division by zero\)"),
+    ],
+)  # fmt: skip
+def test_a_loss_that_gives_no_number_for_each_image_is_refused_in_a_sentence(dis, gen, said):
+    add("loss", "mine", Loss(dis, gen))
+    with pytest.raises(UserError, match=said) as error:
+        played(with_rules(loss="mine"))
+    assert str(error.value).startswith("The loss 'mine'")
+    assert "\n" not in str(error.value)
+
+
+# -- penalties -----------------------------------------------------------------------------------------------------
+
+
+def test_a_penalty_of_ones_own_plays_the_same_bits_as_the_built_in_one():
+    def at_real(logits, real, fake, draws, *, share=0.5):
+        (slope,) = torch.autograd.grad(logits(real).sum(), real, create_graph=True)
+        return slope.flatten(2).square().sum(2) * share
+
+    add("penalty", "mine", Penalty(at_real, at=("real",)))
+    same_bits(with_rules(penalty="mine"), with_rules(penalty="r1"))
+    half = played(with_rules(penalty="mine", gamma=0.5, numbers="penalty.share=1"))
+    assert torch.equal(half["dis"], played(with_rules(penalty="r1"))["dis"])
+
+
+@pytest.mark.parametrize(
+    ("fn", "said"),
+    [
+        (lambda logits, real, fake, draws: logits(real).mean(), r"gave \(\): it must give a penalty for each image"),
+        (lambda logits, real, fake, draws: logits(real).detach(), "does not depend on D's weights"),
+        (lambda logits, real, fake, draws: logits(real) * logits(fake).mean(), "mixes the replicas"),
+        (lambda logits, real, fake, draws: draws["mix"], r"failed on its trial call \(KeyError: 'mix'\)"),
+        (lambda logits, real, fake, draws: logits(real) / 0, "not finite"),
+    ],
+)
+def test_a_penalty_that_cannot_play_is_refused_in_a_sentence(fn, said):
+    add("penalty", "mine", Penalty(fn))
+    with pytest.raises(UserError, match=said):
+        played(with_rules(penalty="mine"))
+
+
+# -- augmentations -------------------------------------------------------------------------------------------------
+
+
+def test_an_augmentation_changes_what_d_sees_and_is_nothing_at_strength_zero():
+    seen = []
+
+    def brightness(x, u, strength):
+        seen.append(u)
+        return x + strength * (u[..., None, None] - 0.5)
+
+    add("augmentation", "mine", Augmentation(brightness))
+    mine, none = with_rules(augmentation="mine", augmentation_strength=0.0, dropout=0.0), with_rules(dropout=0.0)
+    same_bits(mine, none)
+    assert all(u.shape == (2, 8, 1) and (u >= 0).all() and (u < 1).all() for u in seen[-2:])
+    assert not torch.equal(seen[-1], seen[-2])  # real and fake images, each with their own
+    strong = replace(mine, rules=replace(mine.rules, augmentation_strength=0.5))
+    assert not torch.equal(played(strong)["dis"], played(none)["dis"])
+
+
+@pytest.mark.parametrize(
+    ("fn", "said"),
+    [
+        (lambda x, u, strength: x.mean(2), "it must give images like those that it gets"),
+        (lambda x, u, strength: x.detach(), "cuts the gradient off"),
+        (lambda x, u, strength: x + x.mean(), "mixes the replicas"),
+        (lambda x, u, strength: x.log(), "not finite"),
+        (lambda x, u: x, "failed on its trial call"),
+    ],
+)
+def test_an_augmentation_that_cannot_play_is_refused_in_a_sentence(fn, said):
+    add("augmentation", "mine", Augmentation(fn))
+    with pytest.raises(UserError, match=said):
+        played(with_rules(augmentation="mine"))
+
+
+# -- optimisers ----------------------------------------------------------------------------------------------------
+
+
+def with_optimiser(name: str) -> Config:
+    return replace(SMALL, optimizer=replace(SMALL.optimizer, name=name, momentum=0.5, lr=1e-3))
+
+
+def test_an_optimiser_of_ones_own_plays_the_same_bits_and_has_its_own_tensors():
+    def update(theta, grad, memory, t, hyper):
+        speed = hyper["momentum"] * memory["speed"] + grad
+        return theta - hyper["lr"] * speed, {"speed": speed}
+
+    add("optimiser", "mine", Optimiser(lambda theta: {"speed": torch.zeros_like(theta)}, update))
+    ours, theirs = played(with_optimiser("mine")), played(with_optimiser("sgd"))
+    renamed = {key.replace("momentum", "speed"): value for key, value in theirs.items()}
+    assert ours.keys() == renamed.keys()
+    assert all(torch.equal(ours[key], renamed[key]) for key in ours)
+
+
+ZEROS = OPTIMISERS["sgd"].init
+
+
+@pytest.mark.parametrize(
+    ("init", "update", "said"),
+    [
+        (lambda theta: [], lambda *args: args[0], "must be a dict of tensors like theta"),
+        (lambda theta: {"t": theta}, lambda *args: args[0], "other than t and buffers"),
+        (ZEROS, lambda theta, grad, memory, t, hyper: theta, r"must give the pair \(theta, memory\)"),
+        (ZEROS, lambda theta, grad, memory, t, hyper: (theta, {}), "with the same memory"),
+        (ZEROS, lambda theta, grad, memory, t, hyper: (theta.sub_(grad), memory), "changes theta, which it is given"),
+        (ZEROS, lambda theta, grad, memory, t, hyper: (theta[:, :1], memory), r"theta gave \(2, 1\)"),
+        (ZEROS, lambda theta, grad, memory, t, hyper: (theta / 0 * 0, memory), "not finite"),
+        (ZEROS, lambda theta, grad: (theta, {}), "failed on its trial call"),
+    ],
+)
+def test_an_optimiser_that_cannot_play_is_refused_in_a_sentence(init, update, said):
+    add("optimiser", "mine", Optimiser(init, update))
+    with pytest.raises(UserError, match=said):
+        played(with_optimiser("mine"))
+
+
+# -- priors --------------------------------------------------------------------------------------------------------
+
+
+class Shifted(own_prior.Prior):
+    """The built-in normal prior, written anew."""
+
+    def __init__(self, mean=0.0, std=1.0):
+        self.mean, self.std = mean, std
+
+    def sample(self, n, dim, generator):
+        return self.mean + self.std * torch.randn(n, dim, generator=generator, device=generator.device)
+
+
+def with_prior(**prior) -> Config:
+    return replace(SMALL, prior=Prior(dim=4, **prior))
+
+
+def test_a_prior_of_ones_own_plays_the_same_bits_and_its_moments_are_measured():
+    add("prior", "mine", Shifted)
+    same_bits(with_prior(name="mine", mean=0.5, std=2.0), with_prior(name="normal", mean=0.5, std=2.0))
+    from ayneh.engine.match import prior_of
+
+    prior = prior_of(with_prior(name="mine", mean=0.5, std=2.0))
+    mean, variance = prior.moments(4)
+    assert mean == pytest.approx(0.5, abs=0.02)
+    assert variance == pytest.approx(4, rel=0.02)
+    assert prior.describe() == "mine"
+    a, b = prior.sample(2, 4, torch.Generator().manual_seed(1))
+    path = prior.interpolate(a, b, torch.linspace(0, 1, 5))
+    assert torch.equal(path[0], a)
+    assert torch.equal(path[-1], b)
+    torch.testing.assert_close(path[2], (a + b) / 2)
+    mirror = replace(with_prior(name="mine"), rules=Rules(mirror_weight=0.5))
+    assert played(mirror)["misread"].isfinite().all()  # z is standardised by the measured moments
+
+
+class Silent:
+    """No base class, and no word on its moments; what it does not need is left out."""
+
+    def sample(self, n, dim, generator):
+        return torch.rand(n, dim, generator=generator)
+
+    def moments(self, dim):
+        return 0.5, 1 / 12
+
+    def describe(self):
+        return "u"
+
+
+@pytest.mark.parametrize("value", [Silent, Silent()])
+def test_a_class_or_an_object_with_sample_is_a_prior(value):
+    add("prior", "mine", value)
+    from ayneh.engine.match import prior_of
+
+    prior = prior_of(with_prior(name="mine"))
+    assert (prior.moments(4), prior.describe()) == ((0.5, 1 / 12), "u")
+    with pytest.raises(UserError, match="The prior 'mine' has no std: it takes no numbers"):
+        prior_of(with_prior(name="mine", std=2.0))
+
+
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        (lambda self, n, dim, generator: torch.randn(n, dim), "does not draw from the generator that it is given"),
+        (lambda self, n, dim, generator: torch.ones(n, dim), "does not draw from the generator that it is given"),
+        (lambda self, n, dim, generator: torch.rand(n, generator=generator), r"gave \(8,\) for n=8 and dim=4"),
+        (lambda self, n, dim, generator: torch.rand(n, dim, generator=generator) / 0, "not finite"),
+        (lambda self, n, dim: torch.rand(n, dim), "sample failed"),
+    ],
+)
+def test_a_prior_that_cannot_be_repeated_or_has_another_shape_is_refused_in_a_sentence(sample, said):
+    add("prior", "mine", type("Mine", (own_prior.Prior,), {"sample": sample}))
+    with pytest.raises(UserError, match=said):
+        played(with_prior(name="mine"))
+
+
+# -- what is no part -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        ("loss", lambda real, fake: fake, "it must be an ayneh.Loss"),
+        ("loss", Loss(dis=None, gen=lambda fake: -fake), "has dis=None: it must be a function"),
+        ("penalty", Penalty(lambda *args: 0, draws=("noise",)), "there are mix and perturb"),
+        ("penalty", Penalty(lambda *args: 0, at=("both",)), "it may name real and fake"),
+        ("augmentation", Augmentation(lambda *args: 0, draws=0), "a whole number from 1"),
+        ("optimiser", torch.optim.Adam, "it must be an ayneh.Optimiser"),
+        ("prior", 7, "a class or an object with sample"),
+    ],
+)
+def test_what_is_no_part_of_its_kind_is_refused_when_it_is_added(kind, value, said):
+    with pytest.raises(UserError, match=said):
+        add(kind, "mine", value)
