@@ -17,6 +17,7 @@ Look at a run, of Python or of the command line, finished or in training::
     run.evaluate()["fd"]               # Score(value=..., low=..., high=..., floor=..., protocol=...)
     run.findings; run.diagnose().show()
     gen, dis = run.at(epoch=4).nets()  # plain modules of PyTorch
+    run.explore()                      # the explorer in a frame of the notebook
 
 Compare settings over many seeds, and runs with one another::
 

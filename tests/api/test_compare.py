@@ -58,5 +58,5 @@ def test_a_comparison_needs_two_runs(pair, given):
 
 def test_a_study_is_no_run(tmp_path):
     (tmp_path / "study.json").write_text("{}")
-    with pytest.raises(UserError, match="is a study, and no run: ayneh.open_study opens it"):
+    with pytest.raises(UserError, match=r"it is a study \(ayneh.open_study\)"):
         ayneh.open(tmp_path)

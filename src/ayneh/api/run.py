@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from ayneh.api.pictures import Animation, Curves, Picture
     from ayneh.api.prior import Prior
     from ayneh.api.scores import Scores
+    from ayneh.api.window import Window
     from ayneh.doctor.diagnosis import Diagnosis
 
 
@@ -37,17 +37,12 @@ class Run:
     replicas are counted from 0.
     """
 
-    def __init__(
-        self,
-        folder: str | os.PathLike[str],
-        images: Images | None = None,
-        nets: Any = None,
-        callbacks: Sequence[Any] = (),
-    ) -> None:
-        """folder: that of the run; images: those in memory that it was trained on; nets: its pair of one's own;
-        callbacks: those that it was trained with. Raises UserError if there is no run.
+    def __init__(self, folder: str | os.PathLike[str], images: Images | None = None, nets: Any = None) -> None:
+        """folder: that of the run; images: those in memory that it was trained on; nets: its pair of one's own.
+
+        Raises UserError if there is no run.
         """
-        self.folder, self._images, self._nets, self._callbacks = Path(folder), images, nets, callbacks
+        self.folder, self._images, self._nets = Path(folder), images, nets
         self._record = Visited.open(self.folder)
 
     # -- how far it is ---------------------------------------------------------------------------------------------
@@ -132,8 +127,7 @@ class Run:
         from ayneh import scoring
         from ayneh.api.scores import Scores
 
-        record = self._playing()
-        return Scores(scoring.evaluated(record, epoch, replica, n, inception, say=Terminal(quiet).say))
+        return Scores(scoring.evaluated(self._playing(), epoch, replica, n, inception, say=Terminal(quiet).say))
 
     # -- what it makes ---------------------------------------------------------------------------------------------
 
@@ -142,16 +136,28 @@ class Run:
 
         Raises UserError if there is none, with those that there are.
         """
-        from ayneh.api.drawn import picture_of
+        from ayneh.api.pictures import Picture
+        from ayneh.pages.sheet import read_picture
 
-        return picture_of(self._record, epoch, self._checked(replica))
+        found = self._record.pictures(self._checked(replica), self.config.seeds)
+        if not found:
+            raise UserError(f"{self.folder} has no picture yet: train an epoch first.")
+        at = max(found) if epoch is None else epoch
+        if at not in found:
+            raise UserError(f"{self.folder} has no picture of epoch {at}; there are: {', '.join(map(str, found))}.")
+        return Picture(read_picture(self._record.picture(found[at])), f"{self.folder.name}, epoch {at}")
 
     @in_a_sentence()
     def animation(self, replica: int = 0, milliseconds: int = 150) -> Animation:
         """The pictures of all epochs one after another, each shown for so long. Raises UserError if there is none."""
-        from ayneh.api.drawn import animation_of
+        from ayneh.api.pictures import Animation
+        from ayneh.pictures import animated
+        from ayneh.training.fit import frames_of
 
-        return animation_of(self._record, self._checked(replica), milliseconds)
+        frames = frames_of(self._record, self._checked(replica), self.config.seeds, Terminal().say)
+        if not frames:
+            raise UserError(f"{self.folder} has no picture yet: train an epoch first.")
+        return Animation(animated(frames, milliseconds), len(frames))
 
     @in_a_sentence()
     def sample(self, n: int = 64, seed: int = 0, epoch: int | None = None, replica: int = 0) -> NDArray[np.uint8]:
@@ -189,20 +195,14 @@ class Run:
 
     @in_a_sentence()
     def resume(
-        self,
-        epochs: int | None = None,
-        images: Any = None,
-        device: str | None = None,
-        callbacks: Sequence[Any] | None = None,
-        quiet: bool = False,
+        self, epochs: int | None = None, images: Any = None, device: str | None = None, quiet: bool = False
     ) -> Run:
         """Go on from the last whole checkpoint, to so many epochs in all; this run.
 
-        images: those it was trained on, where they were given from Python and are no longer held, or where files have
-        moved; others are refused. device: another than before. callbacks: other than before. An interrupt saves, as in
-        `ayneh.train`.
+        images: those it was trained on, where none holds them any more or files have moved; others are refused. device:
+        another than before. An interrupt saves, as in `ayneh.train`.
         """
-        from ayneh.api.train import divided, say_stopped, with_images
+        from ayneh.api.train import say_stopped, with_images
         from ayneh.training.begin import go_on
 
         given = self._images
@@ -213,12 +213,10 @@ class Run:
             return config
 
         try:
-            names, objects = divided(self._callbacks if callbacks is None else callbacks)
-            kept = names if callbacks is not None else None
-            go_on(self._playing(), epochs, elsewhere, device, Terminal(quiet), kept, objects)
+            go_on(self._playing(), epochs, elsewhere, device, Terminal(quiet))
         except Interrupted as stopped:
             say_stopped(stopped)
-        self._images, self._callbacks = given, self._callbacks if callbacks is None else callbacks
+        self._images = given
         return self
 
     @in_a_sentence()
@@ -238,10 +236,9 @@ class Run:
         """
         from ayneh.export.write import export
 
-        record = self._playing()
+        record, say = self._playing(), Terminal(quiet).say
         place = Path(out) if out is not None else record.export_path(to)
-        checkpoint = record.checkpoints.at_epoch(epoch)
-        return export(record, checkpoint, place, to, replica, overwrite, Terminal(quiet).say).folder
+        return export(record, record.checkpoints.at_epoch(epoch), place, to, replica, overwrite, say).folder
 
     def show(self) -> None:
         """Show it: in a notebook below the cell, elsewhere as a table in the terminal."""
@@ -250,6 +247,13 @@ class Run:
 
         if not shown_in_notebook(self):
             show(self._record)
+
+    @in_a_sentence()
+    def explore(self, *others: Run, port: int = 0) -> Window:
+        """The explorer on this run, and on others beside it: in a notebook a frame; elsewhere open its ``url``."""
+        from ayneh.api.window import Window
+
+        return Window([self.folder, *(other.folder for other in others)], port)
 
     # -- as it is shown --------------------------------------------------------------------------------------------
 
@@ -292,8 +296,5 @@ def open(folder: str | os.PathLike[str], *, parts: Parts = (), nets: Any = None)
     Traceback (most recent call last):
     ayneh.errors.UserError: There is no run in runs/of-nobody: it has no config.json.
     """
-    place = Path(folder)
-    if (place / "study.json").is_file() and not Record(place).exists():
-        raise UserError(f"{place} is a study, and no run: ayneh.open_study opens it, and its runs are in {place}/runs.")
     load_parts(parts)
     return Run(folder, nets=nets)

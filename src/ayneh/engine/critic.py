@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from ayneh.config import Config
 from ayneh.engine.match import init_of, nets_of
 from ayneh.engine.noise import FIXED, derive
-from ayneh.engine.players import started
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.game.layers import standing_statistics
@@ -82,7 +81,6 @@ def critic_of(
         row = net.pack(net.weights_in(tensors, "dis", config.seeds))[replica]
         memory = net.of(net.restored(tensors, config.seeds, row), replica)
     else:
-        seeds = [derive(sampler.config.seed, FIXED, "init dis")]
-        (row,), start = started(net, seeds, init_of(sampler.config), sampler.device, sampler.dtype)
+        (row,), start = net.start([derive(sampler.config.seed, FIXED, "init dis")], init_of(sampler.config))
         memory = net.of(start, 0)
     return Critic(net.filled(row, memory), sampler, reals)

@@ -29,6 +29,11 @@ POLICY = (  # the page's scripts and wasm and this server's answers alone
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+NOTEBOOKS = (  # where a notebook's page may come from, whose frame the window is shown in
+    "http://localhost:* http://127.0.0.1:* https://localhost:* https://127.0.0.1:* vscode-webview: "
+    "https://colab.research.google.com https://*.googleusercontent.com"
+)
+COLAB = (".googleusercontent.com", ".colab.dev")  # ends of the names under which Colab hands on a port of its kernel
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -79,18 +84,32 @@ def serve(library: Library, host: str, listening: socket.socket) -> None:
         listening.close()
 
 
-def server_of(library: Library, host: str, listening: socket.socket, limits: Limits | None = None) -> uvicorn.Server:
-    """The server of these runs at this socket."""
+def server_of(
+    library: Library,
+    host: str,
+    listening: socket.socket,
+    limits: Limits | None = None,
+    framed: bool = False,
+    behind: tuple[str, ...] = (),
+) -> uvicorn.Server:
+    """The server of these runs at this socket; framed, behind: as of `Guard`."""
     limits = limits or Limits()
     config = uvicorn.Config(
-        make_app(library, host, listening.getsockname()[1], limits.head_bytes),
+        make_app(library, host, listening.getsockname()[1], limits.head_bytes, framed, behind),
         http=connections(limits), h11_max_incomplete_event_size=limits.head_bytes, lifespan="off",
         log_level="critical", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=1,
     )  # fmt: skip
     return uvicorn.Server(config)
 
 
-def make_app(library: Library, host: str, port: int, head_bytes: int = Limits.head_bytes) -> ASGIApp:
+def make_app(
+    library: Library,
+    host: str,
+    port: int,
+    head_bytes: int = Limits.head_bytes,
+    framed: bool = False,
+    behind: tuple[str, ...] = (),
+) -> ASGIApp:
     """The ASGI application for these runs, which answers to the names of ``host`` at ``port`` alone."""
     files = {f"/page/{name}": (body, {"Content-Type": kind}) for name, (body, kind) in page_files().items()}
     files |= {
@@ -125,7 +144,7 @@ def make_app(library: Library, host: str, port: int, head_bytes: int = Limits.he
         Route(place + "/picture", picture),
         Route(place + "/{part}", part),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS), host, port, head_bytes)
+    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS), host, port, head_bytes, framed, behind)
 
 
 def numbers(request: Request) -> tuple[int, int, int]:
@@ -168,8 +187,20 @@ class Guard:
     under another name that resolves to this address (DNS rebinding), which shows in Host.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int, head_bytes: int = Limits.head_bytes) -> None:
-        self.app, self.port, self.head_bytes = app, port, head_bytes
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        head_bytes: int = Limits.head_bytes,
+        framed: bool = False,
+        behind: tuple[str, ...] = (),
+    ) -> None:
+        """framed: a notebook's page may show the page in a frame; behind: ends of names under which a proxy of https
+        hands the port on."""
+        self.app, self.port, self.head_bytes, self.behind = app, port, head_bytes, behind
+        policy = POLICY.replace("frame-ancestors 'none'", f"frame-ancestors {NOTEBOOKS}") if framed else POLICY
+        self.headers = HEADERS | {"Content-Security-Policy": policy}
         self.open = not is_loopback(host)
         self.names = {"localhost", "127.0.0.1", "[::1]", host.lower(), f"[{host.lower()}]"}
 
@@ -180,7 +211,7 @@ class Guard:
 
         async def sealed(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                own = [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]
+                own = [(k.lower().encode(), v.encode()) for k, v in self.headers.items()]
                 if refused:  # what may follow, such as a body, is not read
                     own.append((b"connection", b"close"))
                 message["headers"] = [*message.get("headers", []), *own]
@@ -204,7 +235,8 @@ class Guard:
         hosts = headers.get("host", [])
         if len(hosts) != 1 or not self.known(hosts[0]):
             return refusal(421, "This is not the name of the explorer's server.")
-        if any(origin.lower() != f"http://{hosts[0].lower()}" for origin in headers.get("origin", [])):
+        scheme = "https" if self._proxied(hosts[0]) else "http"
+        if any(origin.lower() != f"{scheme}://{hosts[0].lower()}" for origin in headers.get("origin", [])):
             return refusal(403, "The explorer answers its own page alone.")
         site, aim = headers.get("sec-fetch-site", ["none"]), headers.get("sec-fetch-mode", [""])
         if set(site) - {"same-origin", "none"} and not (aim == ["navigate"] and scope["path"] == "/"):
@@ -213,10 +245,16 @@ class Guard:
 
     def known(self, host: str) -> bool:
         """Whether this Host is the server's; if it is open to a network, any address is, but no other name."""
+        if self._proxied(host):
+            return True
         name, _, port = (host if self.port != 80 else f"{host}:80").lower().rpartition(":")
         if port != str(self.port):
             return False
         return name in self.names or (self.open and _is_address(name.strip("[]")))
+
+    def _proxied(self, host: str) -> bool:
+        """Whether this Host is that of the proxy. Its names are the proxy's own: no other page has one."""
+        return host.lower().partition(":")[0].endswith(self.behind)
 
 
 def is_loopback(host: str) -> bool:

@@ -111,6 +111,11 @@ class Record:
                 pass
         if not record.exists():
             but = ", although it has checkpoints: put config.json back" if record.checkpoints.epochs() else ""
+            but = (
+                "; it is a study (ayneh.open_study), with its runs in runs/"
+                if (folder / "study.json").exists()
+                else but
+            )
             raise UserError(f"There is no run in {folder}: it has no config.json{but}.")
         refuse_links(folder, MADE)
         record.parts.warn_changed()
