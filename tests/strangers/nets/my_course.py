@@ -1,0 +1,7 @@
+"""A user's file: the exercise's perceptrons, 16 units wide, for images of 16x16 pixels."""
+
+import ayneh
+from course import Discriminator, Generator
+
+SIZE = {"width": 16, "side": 16}
+ayneh.add("net", "course", (Generator, Discriminator), gen_args=SIZE, dis_args=SIZE)
