@@ -56,13 +56,33 @@ gen.module.load_state_dict(load_file("generator.safetensors"))
 gen.module.eval()
 ```"""
 
+OWN_WEIGHTS = """\
+```python
+import torch
+from safetensors.torch import load_file           # no ayneh is needed
+gen = {gen}   # the class in {file}
+gen.load_state_dict(load_file("generator.safetensors"))   # strict=False, if it has buffers that it does not save
+gen.eval()
+```
+
+`discriminator.safetensors` and `encoder.safetensors` are two sets of weights and statistics of `{dis}` of the same file
+(SHA-256 `{sha256}`). Once it has been imported and has added its nets as {name} (`ayneh.add`), ayneh reads all three in
+the form of its own nets, z (n, {dim}) -> images and images -> logits (n,):
+
+```python
+from ayneh.export.players import modules
+from ayneh.loading.priors import sample
+z = torch.from_numpy(sample("{prior}", {numbers}, 16, {dim}, seed=0))   # {law}
+images = modules(".").gen(z)                      # float32 (16, {channels}, {size}, {size}) in [-1, 1]
+```"""
+
 
 def card(about: dict[str, Any], record: Record, checkpoint: Checkpoint) -> str:
     """The whole README.md. about: the config.json of the export, with its nets."""
     config = from_dict(about["config"], "config.json")
     evaluation = evaluation_of(record, checkpoint, about["replica"])
     data = foreign(about["data"]["name"])
-    title = f"{config.net.name} GAN on {data}, {about['latents']['law']}"
+    title = f"{plain(config.net.name)} GAN on {data}, {about['latents']['law']}"
     epoch = "" if about["epoch"] is None else f" after epoch {about['epoch']} (counted from 0)"
     parts = [
         _head(about, evaluation, title),
@@ -132,7 +152,8 @@ def _use(about: dict[str, Any]) -> str:
         reads = "z" in about["nets"]["encoder"]["outputs"]
         read = ", `model.read_z(images)` the z that it reads in them" if reads else ""
         return ONNX.format(channels=images["channels"], own=images["own_size"], read=read)
-    return WEIGHTS.format(channels=images["channels"], size=images["size"], **latents)
+    form = OWN_WEIGHTS if "own_nets" in about else WEIGHTS
+    return form.format(channels=images["channels"], size=images["size"], **latents | about.get("own_nets", {}))
 
 
 def _contract(about: dict[str, Any]) -> str:

@@ -9,13 +9,21 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from ayneh.config import Config, to_dict
 from ayneh.data.sources import Images
 from ayneh.engine.match import prior_of
+from ayneh.engine.players import pair_of
+from ayneh.errors import UserError
+from ayneh.game.own import OwnPair, name_of
 from ayneh.loading.folder import FORMAT
+from ayneh.parts.registry import own
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.record import Record
 from ayneh.version import __version__
@@ -127,7 +135,42 @@ def about_of(record: Record, checkpoint: Checkpoint, replica: int, form: str, im
             "licence_source": licence.source,
         },
         "config": to_dict(config),
+    } | own_nets(config)
+
+
+def own_nets(config: Config) -> dict[str, Any]:
+    """{"own_nets": where the code of nets of one's own is, and how they are built}; empty for ayneh's nets."""
+    pair, part = pair_of(config), own("net", config.net.name)
+    if not isinstance(pair, OwnPair) or part is None:
+        return {}
+    source = part.source
+    place = {"file": source.file.name if source.file else source.module, "sha256": source.sha256}
+    return {
+        "own_nets": {
+            "name": config.net.name,
+            **place,
+            "gen": _call(pair.gen, pair.gen_args),
+            "dis": _call(pair.dis, pair.dis_args),
+        }
     }
+
+
+def _call(source: Any, arguments: Mapping[str, Any]) -> str:
+    """ "Generator(width=4)"."""
+    if isinstance(source, nn.Module):
+        return type(source).__name__
+    return f"{name_of(source)}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
+
+
+def refuse_unknown_nets(folder: Path, about: Mapping[str, Any]) -> None:
+    """Raise UserError if an export is of nets of one's own whose code has not been loaded here."""
+    nets = about.get("own_nets")
+    if isinstance(nets, dict) and own("net", str(nets.get("name"))) is None:
+        raise UserError(
+            f"{folder} holds nets of {nets.get('file')} (ayneh's name for them is {nets.get('name')!r}), which has not "
+            "been loaded: import it first, or load its weights into its own classes, as the README.md of the export "
+            "shows."
+        )
 
 
 def strings(about: dict[str, Any]) -> dict[str, str]:

@@ -116,6 +116,15 @@ def _written(
     return bytes(model.SerializeToString())
 
 
+def described(model: bytes, metadata: Mapping[str, str]) -> bytes:
+    """The model with this metadata in the place of its own."""
+    import onnx
+
+    read = onnx.load_from_string(model)
+    onnx.helper.set_model_props(read, dict(metadata))
+    return bytes(read.SerializeToString())
+
+
 def difference(model: bytes, inputs: Tensor, expected: Mapping[str, Tensor]) -> float:
     """The largest absolute difference between the outputs of the model in onnxruntime and those of PyTorch.
 

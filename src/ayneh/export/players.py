@@ -24,8 +24,10 @@ from ayneh.engine.critic import critic_of
 from ayneh.engine.match import nets_of
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import UserError, brief
+from ayneh.export.contract import refuse_unknown_nets
 from ayneh.files.sealed import header_of
 from ayneh.game.frame import put, scale
+from ayneh.game.inside import Player
 from ayneh.game.layers import Linear
 from ayneh.game.nets import Discriminator
 from ayneh.loading.folder import contract_of, net_of, read_about, refuse_other
@@ -60,6 +62,12 @@ class Players:
             return {"logit": self.dis(x)}
         features, reader = self.encoder.features(x).flatten(1), self.reader()
         return {"features": features} | ({"z": reader(features)} if reader else {})
+
+    def numbers(self, name: str, features_alone: bool = False) -> int:
+        """The weights of the net of this name; of the encoder with or without what follows its features."""
+        net = self.nets()[name]
+        head = getattr(net, "head", None) if name == "encoder" and features_alone else None
+        return sum(p.numel() for p in net.parameters()) - sum(p.numel() for p in (head.parameters() if head else ()))
 
     def reader(self) -> nn.Module | None:
         """D's features -> z in the prior's own units; None if D was not trained to read it."""
@@ -108,7 +116,7 @@ def built(about: About, tensors: Mapping[str, Mapping[str, Tensor]]) -> Players:
     for name, weights in tensors.items():
         pair = nets_of(config, shape, torch.device("cpu"))
         module = pair[0 if name == "generator" else 1].module
-        module.load_state_dict(weights)
+        fill(module, weights)
         found[name] = module.eval()
     moments = tuple(
         math.nan if about["latents"][name] is None else about["latents"][name] for name in ("mean", "variance")
@@ -118,14 +126,52 @@ def built(about: About, tensors: Mapping[str, Mapping[str, Tensor]]) -> Players:
     return Players(found["generator"], dis, encoder, cast(tuple[float, float], moments), by)
 
 
+def inner(module: nn.Module) -> nn.Module:
+    """The module whose names its weights have in a file: of a net of one's own the module itself."""
+    return module.net if isinstance(module, Player) else module
+
+
+def weights_in(module: nn.Module) -> dict[str, Tensor]:
+    """Weights and all buffers of a net by name, each with memory of its own."""
+    own = inner(module)
+    tensors = {**dict(own.named_buffers()), **own.state_dict()}
+    return {
+        name: x.detach().clone(memory_format=torch.contiguous_format)
+        for name, x in tensors.items()
+        if isinstance(x, Tensor)
+    }
+
+
+@torch.no_grad()
+def fill(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put weights and buffers from `weights_in` into a new module. Raises RuntimeError if they do not fit."""
+    own = inner(module)
+    places = dict(own.named_buffers()) | {
+        name: x for name, x in own.state_dict(keep_vars=True).items() if isinstance(x, Tensor)
+    }
+    if missing := places.keys() - weights.keys():
+        raise RuntimeError(f"{min(missing)} is missing")
+    for name, value in weights.items():
+        if name in places and places[name].shape == value.shape:
+            places[name].copy_(value)
+            continue
+        place, _, last = name.rpartition(".")
+        owner = own.get_submodule(place)
+        if last not in owner._buffers or owner._buffers[last] is not None:
+            raise RuntimeError(f"{name} belongs to no layer of this shape")
+        owner._buffers[last] = value.clone()  # statistics of a batch norm that had none when it was built
+
+
 def modules(folder: str | Path) -> Players:
     """The nets in a folder that `ayneh export --to safetensors` wrote, as PyTorch modules in eval mode.
 
-    Raises UserError if there is no such export, or a file of it is missing or damaged.
+    For nets of one's own the file that adds them has to be loaded before. Raises UserError if it has not been, there is
+    no such export, or a file of it is missing or damaged.
     """
     folder = Path(folder)
     about = read_about(folder, "safetensors")
     contract_of(folder, about)
+    refuse_unknown_nets(folder, about)
     blobs = {name: net_of(folder, about, name) for name in NETS}
     try:
         for blob in blobs.values():

@@ -22,9 +22,8 @@ from ayneh.export.card import card
 from ayneh.export.chance import Means
 from ayneh.export.contract import about_of, strings
 from ayneh.export.folder import refuse_taken, replace
-from ayneh.export.onnx import difference, to_onnx
-from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, players_of
-from ayneh.game.layers import BatchNorm, BatchNorm1d
+from ayneh.export.onnx import described, difference, to_onnx
+from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, players_of, weights_in
 from ayneh.loading.folder import sealed
 from ayneh.pictures import grid, png
 from ayneh.record.checkpoint import Checkpoint
@@ -79,7 +78,7 @@ def export(
         name: {
             "file": f"{name}.{suffix}",
             "takes": TAKES[name],
-            "numbers": _count(net) - (_count(players.encoder.head) if (form, name) == ("onnx", "encoder") else 0),
+            "numbers": players.numbers(name, features_alone=form == "onnx"),
             "statistics": _statistics(name, net, players.dis_statistics),
             "outputs": {output: list(y.shape[1:]) for output, y in expected[name].items()},
             "chance": draws[name],
@@ -116,17 +115,14 @@ def _onnx(players: Players, about: About, inputs: Outputs, expected: Mapping[str
     for name, outputs in expected.items():
         x, (first, *others) = inputs[TAKES[name]], outputs
         further = {other: reader for other in others if (reader := players.reader())}
-        write = partial(to_onnx, modules[name], tuple(x.shape[1:]), (TAKES[name], first), further)
-        written[name] = write, difference(write(), x, outputs)
+        model = to_onnx(modules[name], tuple(x.shape[1:]), (TAKES[name], first), further)
+        written[name] = partial(described, model), difference(model, x, outputs)
     return written
 
 
 def _safetensors(players: Players, about: About, inputs: Outputs, expected: Mapping[str, Outputs]) -> Written:
     """Each net's weights and statistics by name, read back into new nets."""
-    tensors = {
-        name: {key: x.detach().clone(memory_format=torch.contiguous_format) for key, x in net.state_dict().items()}
-        for name, net in players.nets().items()
-    }
+    tensors = {name: weights_in(net) for name, net in players.nets().items()}
     again = built(about, {name: load(save(weights)) for name, weights in tensors.items()})
     written: Written = {}
     for name, outputs in expected.items():
@@ -147,10 +143,6 @@ def _alone(players: Players, name: str, x: Tensor) -> bool:
     return all(bool(((y - other[output])[:4].abs() <= scale).all()) for output, y in one.items())
 
 
-def _count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
-
-
 def _near(name: str, apart: float, expected: Outputs) -> float:
     """``apart`` itself. Raises Stopped where it is more than rounding explains, or not a number."""
     bound = MOST_APART * max(1.0, *(y.abs().max().item() for y in expected.values()))
@@ -164,7 +156,7 @@ def _near(name: str, apart: float, expected: Outputs) -> float:
 
 def _statistics(name: str, net: nn.Module, dis_statistics: str) -> str:
     """The images or latents over which a net's batch norms were averaged, in words."""
-    if not any(isinstance(m, BatchNorm | BatchNorm1d) for m in net.modules()):
+    if not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in net.modules()):
         return "it has none"
     own = f"{STANDING_LATENTS:,} images of its own generator"
     return {"generator": f"{STANDING_LATENTS:,} latents", "discriminator": dis_statistics, "encoder": own}[name]

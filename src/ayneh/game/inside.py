@@ -124,19 +124,37 @@ class Features(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Raises UserError where D calls no such layer."""
-        found: list[Tensor] = []
-        layers = [layer for layer in self.dis.modules() if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)]
-        hooks = [layer.register_forward_pre_hook(lambda _, args: found.append(args[0])) for layer in layers]
-        try:
-            self.dis(x)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        if not found:
+        with BeforeLast(x.shape[0]) as mode:
+            self.dis.used(x)
+        if mode.last is None:
             raise UserError(
-                "D has no features: they are what goes into its last nn.Linear or convolution, and it calls none."
+                "D has no features: they are what goes into its last linear layer or convolution, and it calls none."
             )
-        return found[-1].flatten(1)
+        return mode.last.flatten(1)
+
+
+LINEAR: set[Callable[..., Any]] = {  # functions by which a layer's weights meet its input, in modules and in lines
+    nn.functional.linear, nn.functional.bilinear, torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.mm, Tensor.mm,
+    torch.addmm, torch.bmm, Tensor.bmm, torch.einsum, torch.conv1d, torch.conv2d, torch.conv3d,
+    torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d,
+}  # fmt: skip
+
+
+class BeforeLast(TorchFunctionMode):
+    """Within it, what went into the last linear layer is kept: ``last``, (n, ...)."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.n = n
+        self.last: Tensor | None = None
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in LINEAR:
+            given = [x for x in (*args, *(kwargs or {}).values()) if isinstance(x, Tensor)]
+            self.last = next((x for x in given if x.ndim > 1 and x.shape[0] == self.n), self.last)
+        return func(*args, **(kwargs or {}))
 
 
 SIGMOIDS: set[Callable[..., Any]] = {torch.sigmoid, Tensor.sigmoid, nn.functional.sigmoid, torch.special.expit}
