@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import os
 import shlex
 import shutil
@@ -13,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,10 +165,21 @@ def run(verb: str, args: list[str]) -> None:
 
         name = args.pop(0) if args and not args[0].startswith("-") else DEFAULT
         config = preset(name).config
+        if _names_own_nets(args):  # which have no use for the preset's settings of nets
+            config = replace(config, net=type(config.net)())
         description = f"{inspect.getdoc(function)}".partition("\n")[0] + first_screen(name, config)
         function, prog = partial(function, config=config), f"{prog} {name}"
     description = description or f"{inspect.getdoc(function)}".partition("\n\nArgs:")[0]
     tyro.cli(function, args=args, prog=prog, description=f"{description}\n\n{PARTS}: {OF_PARTS}.")
+
+
+def _names_own_nets(args: Sequence[str]) -> bool:
+    """Whether these flags of a verb name nets of one's own."""
+    from ayneh.config import is_own_net
+
+    names = [value for flag, value in itertools.pairwise(args) if flag == "--net.name"]
+    names += [arg.removeprefix("--net.name=") for arg in args if arg.startswith("--net.name=")]
+    return "--nets" in args or any(is_own_net(name) for name in names)
 
 
 def first_screen(name: str, config: Config) -> str:

@@ -213,8 +213,10 @@ def flatten(config: Config) -> dict[str, Any]:
 def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
     """The config with some leaves changed by their dotted names. UserError for an unknown name or a bad value.
 
-    ``where`` begins the message: a file, an arm.
+    ``where`` begins the message: a file, an arm. With nets of one's own the settings of the former nets end.
     """
+    if is_own_net(changes.get("net.name")):
+        config = replace(config, net=Net())
     values, leaves = to_dict(config), flatten(config)
     for name, value in changes.items():
         if name not in leaves:
@@ -222,6 +224,13 @@ def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
         room, _, leaf = name.rpartition(".")
         (values[room] if room else values)[leaf] = value
     return from_dict(values, where, "")
+
+
+def is_own_net(name: Any) -> bool:
+    """Whether a net of one's own has this name; ayneh's settings of nets are not for those."""
+    from ayneh.parts.registry import own
+
+    return isinstance(name, str) and own("net", name) is not None
 
 
 def differences(ours: Config, theirs: Config) -> str:

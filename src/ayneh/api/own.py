@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ayneh.config import Config
+from ayneh.config import Config, Net
 from ayneh.errors import UserError
 
 PAIR = "nets is (Gen, Dis) or ((Gen, {'width': 32}), (Dis, {})): classes, functions that return a module, or modules"
@@ -30,7 +30,7 @@ def with_nets(config: Config, nets: Any) -> Config:
     (gen, gen_args), (dis, dis_args) = (_one(net) for net in nets)
     name = f"{_name(gen)}+{_name(dis)}"
     add("net", name, (gen, dis), gen_args=gen_args, dis_args=dis_args)
-    return replace(config, net=replace(config.net, name=name))
+    return replace(config, net=Net(name, init=config.net.init, dis_output=config.net.dis_output))
 
 
 def load_parts(parts: Parts) -> None:
