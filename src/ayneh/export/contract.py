@@ -134,7 +134,7 @@ def about_of(record: Record, checkpoint: Checkpoint, replica: int, form: str, im
             "licence_id": licence.hub,
             "licence_source": licence.source,
         },
-        "config": to_dict(config),
+        "config": json.loads(json.dumps(to_dict(config))),  # lists, not tuples
     } | own_nets(config)
 
 
