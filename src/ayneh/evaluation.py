@@ -44,9 +44,9 @@ def read_images(
     path = data.path()
     if run and not is_here(data):
         raise UserError(
-            f"{run} was trained on images that were given from Python ({data.name}), and no file holds them: save them "
-            f'there by `images.save("images.npz")`, then `ayneh resume {typed_as(run)} --data images.npz` finds them; '
-            "or go on in Python by `run.resume(images=images)`."
+            f"{run} was trained on images that were given from Python ({data.name}), and no file holds them: give them "
+            'to `ayneh.images` there again, or save them by `images.save("images.npz")`, and `ayneh resume '
+            f"{typed_as(run)} --data images.npz` finds them."
         )
     if run and path and not path.exists():
         lost, advice = f"{run} was trained on {data.name}, which does not exist", "put the images back"

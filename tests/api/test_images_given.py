@@ -189,12 +189,18 @@ def test_a_run_goes_on_with_the_images_given_again_or_saved_and_to_the_same_bits
     from safetensors.torch import load_file
 
     verb = request.getfixturevalue("ayneh")
-    whole = ayneh.train(config.changed(epochs=4), (BYTES, LABELS), out=tmp_path / "whole", quiet=True)
     run = ayneh.open(folder)
     with pytest.raises(ayneh.UserError, match="given from Python"):
         run.resume(epochs=3)
     with pytest.raises(ayneh.UserError, match="was trained on 136 images, and there are 139 now"):
         run.resume(epochs=3, images=BYTES.flip(3), quiet=True)
+    images = ayneh.images((BYTES, LABELS), name="another word")
+    assert run.resume(quiet=True).finished  # the same images are there again, under any name
+    del images
+    gc.collect()
+    with pytest.raises(ayneh.UserError, match="given from Python"):
+        run.resume(epochs=3)
+    whole = ayneh.train(config.changed(epochs=4), (BYTES, LABELS), out=tmp_path / "whole", quiet=True)
     run.resume(epochs=3, images=(BYTES.float() / 255, LABELS), quiet=True)  # other values, the same images
     images = ayneh.images((BYTES, LABELS))
     images.save(tmp_path / "images.npz")

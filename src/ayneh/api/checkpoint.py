@@ -51,8 +51,8 @@ class Checkpoint:
         """(G, D) as plain modules on the CPU, in eval mode, with standing batch statistics.
 
         G takes z (B, Z) from the run's prior and gives images (B, C, S, S) in [-1, 1]; where the run has a moving
-        average of G, it is that. D takes such images and gives logits (B,): above 0 it holds an image for real. The
-        modules are new at each call.
+        average of G, it is that. D takes such images and gives logits (B,): above 0 it holds an image for real. Of a
+        pair of one's own ``gen.net`` and ``dis.net`` are the modules themselves. They are new at each call.
         """
         from ayneh.engine.critic import critic_of
 

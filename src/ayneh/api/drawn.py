@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ayneh.api.pictures import Picture
+from ayneh.api.pictures import Animation, Picture
 from ayneh.errors import UserError
 from ayneh.files.whole import atomically
 from ayneh.pages.sheet import read_picture
-from ayneh.pictures import grid, png
+from ayneh.pictures import animated, grid, png
+from ayneh.record.visited import Visited
+from ayneh.terminal.progress import Terminal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +29,27 @@ SIDE = 64  # pixels that an image has at least, as it is shown
 def grid_of(images: Tensor, title: str) -> Picture:
     """uint8 (N, C, H, W) as a grid, small images enlarged."""
     return Picture(read_picture(png(grid(images), zoom=max(1, SIDE // images.shape[-1]))), title)
+
+
+def picture_of(record: Visited, epoch: int | None, replica: int) -> Picture:
+    """A run's picture after this epoch (None: its last one). Raises UserError if there is none."""
+    found = record.pictures(replica, record.config().seeds)
+    if not found:
+        raise UserError(f"{record.folder} has no picture yet: train an epoch first.")
+    at = max(found) if epoch is None else epoch
+    if at not in found:
+        raise UserError(f"{record.folder} has no picture of epoch {at}; there are: {', '.join(map(str, found))}.")
+    return Picture(read_picture(record.picture(found[at])), f"{record.folder.name}, epoch {at}")
+
+
+def animation_of(record: Visited, replica: int, milliseconds: int) -> Animation:
+    """A run's pictures one after another. Raises UserError if there is none."""
+    from ayneh.training.fit import frames_of
+
+    frames = frames_of(record, replica, record.config().seeds, Terminal().say)
+    if not frames:
+        raise UserError(f"{record.folder} has no picture yet: train an epoch first.")
+    return Animation(animated(frames, milliseconds), len(frames))
 
 
 def as_html(picture: Picture, words: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +38,17 @@ class Run:
     replicas are counted from 0.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], images: Images | None = None, nets: Any = None) -> None:
-        """folder: that of the run; images: those in memory that it was trained on; nets: its pair of one's own.
-
-        Raises UserError if there is no run.
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        images: Images | None = None,
+        nets: Any = None,
+        callbacks: Sequence[Any] = (),
+    ) -> None:
+        """folder: that of the run; images: those in memory that it was trained on; nets: its pair of one's own;
+        callbacks: those that it was trained with. Raises UserError if there is no run.
         """
-        self.folder, self._images, self._nets = Path(folder), images, nets
+        self.folder, self._images, self._nets, self._callbacks = Path(folder), images, nets, callbacks
         self._record = Visited.open(self.folder)
 
     # -- how far it is ---------------------------------------------------------------------------------------------
@@ -136,28 +142,16 @@ class Run:
 
         Raises UserError if there is none, with those that there are.
         """
-        from ayneh.api.pictures import Picture
-        from ayneh.pages.sheet import read_picture
+        from ayneh.api.drawn import picture_of
 
-        found = self._record.pictures(self._checked(replica), self.config.seeds)
-        if not found:
-            raise UserError(f"{self.folder} has no picture yet: train an epoch first.")
-        at = max(found) if epoch is None else epoch
-        if at not in found:
-            raise UserError(f"{self.folder} has no picture of epoch {at}; there are: {', '.join(map(str, found))}.")
-        return Picture(read_picture(self._record.picture(found[at])), f"{self.folder.name}, epoch {at}")
+        return picture_of(self._record, epoch, self._checked(replica))
 
     @in_a_sentence()
     def animation(self, replica: int = 0, milliseconds: int = 150) -> Animation:
         """The pictures of all epochs one after another, each shown for so long. Raises UserError if there is none."""
-        from ayneh.api.pictures import Animation
-        from ayneh.pictures import animated
-        from ayneh.training.fit import frames_of
+        from ayneh.api.drawn import animation_of
 
-        frames = frames_of(self._record, self._checked(replica), self.config.seeds, Terminal().say)
-        if not frames:
-            raise UserError(f"{self.folder} has no picture yet: train an epoch first.")
-        return Animation(animated(frames, milliseconds), len(frames))
+        return animation_of(self._record, self._checked(replica), milliseconds)
 
     @in_a_sentence()
     def sample(self, n: int = 64, seed: int = 0, epoch: int | None = None, replica: int = 0) -> NDArray[np.uint8]:
@@ -195,14 +189,19 @@ class Run:
 
     @in_a_sentence()
     def resume(
-        self, epochs: int | None = None, images: Any = None, device: str | None = None, quiet: bool = False
+        self,
+        epochs: int | None = None,
+        images: Any = None,
+        device: str | None = None,
+        callbacks: Sequence[Any] | None = None,
+        quiet: bool = False,
     ) -> Run:
         """Go on from the last whole checkpoint, to so many epochs in all; this run.
 
-        images: those it was trained on, where none holds them any more or files have moved; others are refused. device:
-        another than before. An interrupt saves, as in `ayneh.train`.
+        images: those it was trained on, where none holds them any more or files have moved; others are refused. device,
+        callbacks: other than before. An interrupt saves, as in `ayneh.train`.
         """
-        from ayneh.api.train import say_stopped, with_images
+        from ayneh.api.train import divided, say_stopped, with_images
         from ayneh.training.begin import go_on
 
         given = self._images
@@ -213,10 +212,12 @@ class Run:
             return config
 
         try:
-            go_on(self._playing(), epochs, elsewhere, device, Terminal(quiet))
+            names, objects = divided(self._callbacks if callbacks is None else callbacks)
+            kept = names if callbacks is not None else None
+            go_on(self._playing(), epochs, elsewhere, device, Terminal(quiet), kept, objects)
         except Interrupted as stopped:
             say_stopped(stopped)
-        self._images = given
+        self._images, self._callbacks = given, self._callbacks if callbacks is None else callbacks
         return self
 
     @in_a_sentence()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ def train(
     *,
     nets: Any = None,
     parts: Parts = (),
+    callbacks: Sequence[Any] = (),
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -38,6 +40,8 @@ def train(
         nets: a pair of one's own, ``(Gen, Dis)`` or ``((Gen, {"width": 32}), (Dis, {}))``: z (B, Z) -> (B, C, S, S) in
             [-1, 1]; images -> (B,) or (B, 1).
         parts: files or modules that call `ayneh.add`, loaded before; what was added in Python already is there.
+        callbacks: what sees each line of metrics: functions of a line, objects with ``on_tick(line)``, ``on_epoch(line,
+            run)`` or ``on_end(run)``, or names: "tensorboard", "mlflow", "wandb" or your own.
         out: the run folder (default: runs/ and the time).
         overwrite: replace the run that is there already.
         quiet: show no progress.
@@ -52,24 +56,34 @@ def train(
     >>> run.finished, run.epoch
     (True, 0)
     """
-    from ayneh.training.begin import begin, default_folder
+    from ayneh.training.begin import begin, calling, default_folder
 
     config, given = laid_out(config, images, nets, parts)
     terminal = Terminal(quiet)
     folder = Path(out) if out is not None else default_folder()
+    names, objects = divided(callbacks)
+    config = calling(config, (*config.keep.callbacks, *names))
     try:
-        begin(config, folder, overwrite, terminal)
+        begin(config, folder, overwrite, terminal, objects)
     except Interrupted as stopped:
         if not Record(folder).exists() or differences(Record(folder).config(), config):  # no step of it is saved
             raise
         say_stopped(stopped)
-    return Run(folder, given, nets)
+    return Run(folder, given, nets, callbacks)
 
 
 def laid_out(config: Config | str, images: Any, nets: Any, parts: Parts) -> tuple[Config, Images | None]:
     """The config with these images and nets, and what has to be held while it is used."""
     load_parts(parts)
     return with_images(with_nets(preset(config) if isinstance(config, str) else config, nets), images)
+
+
+def divided(callbacks: Sequence[Any]) -> tuple[list[str], dict[str, Any]]:
+    """Callbacks by name, which the settings note, and those given as objects."""
+    from ayneh.training.callbacks import named
+
+    names = [one for one in callbacks if isinstance(one, str)]
+    return names, named([one for one in callbacks if not isinstance(one, str)])
 
 
 def with_images(config: Config, images: Any) -> tuple[Config, Images | None]:

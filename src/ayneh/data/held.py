@@ -19,12 +19,16 @@ from ayneh.dataset import MEMORY
 from ayneh.errors import UserError
 
 WHERE = Path("The images given")  # begins an error message, as the path of a file does
-_HELD: WeakValueDictionary[str, Held] = WeakValueDictionary()
+_HELD: WeakValueDictionary[str, Whole] = WeakValueDictionary()  # by the hash in their names
 
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """A set, and the name under which the settings of a run have it: memory:digits-1f3a09bc."""
+    """A set, and the name under which the settings of a run have it: memory:digits-1f3a09bc.
+
+    What follows the last dash is a hash of the images, their labels and their division; what is before it is a word of
+    the user's, under which the same images may be given another time.
+    """
 
     name: str
     whole: Whole
@@ -42,22 +46,21 @@ def hold(
 ) -> Held:
     """Images of any usual type and layout as a set that is held while the result is; the rules are those of files.
 
-    label: how the name begins; what follows is a hash of all images, their labels and their division. share: of the
-    images for testing, where no part is for testing. The other settings are those of `data.arrays.read_arrays`.
+    label: how the name begins. share: of the images for testing, where no part is for testing. The other settings are
+    those of `data.arrays.read_arrays`.
     Raises UserError where the meaning of an array is not clear.
     """
     check_size(str(WHERE), sum(part.images.nbytes for part in parts))
     raw = Raw(tuple(parts), tuple(names) if names else None, tuple(notes))
     whole = whole_of(raw, Reading(WHERE, None, None, share, range, background, by_position, flag=""))
     word = re.sub(r"[^\w.]+", "-", label).strip("-") or "images"
-    held = Held(f"{MEMORY}:{word}-{_hash(whole)[:8]}", whole)
-    return _HELD.setdefault(held.name, held)
+    name = f"{MEMORY}:{word}-{_hash(whole)[:8]}"
+    return Held(name, _HELD.setdefault(_key(name), whole))
 
 
 def held(name: str) -> Whole | None:
     """The set of this name; None if this process does not hold it."""
-    found = _HELD.get(name)
-    return found.whole if found else None
+    return _HELD.get(_key(name))
 
 
 def part_of(name: str, split: str) -> Found:
@@ -65,13 +68,17 @@ def part_of(name: str, split: str) -> Found:
     whole = held(name)
     if whole is None:
         raise UserError(
-            f"{name} are images that were given from Python, and no file holds them: save them there by "
-            '`images.save("images.npz")`, and name them file:images.npz.'
+            f"{name} are images that were given from Python, and no file holds them: give them to "
+            '`ayneh.images` there again, or save them by `images.save("images.npz")` and name them file:images.npz.'
         )
     found = whole.part(split)
     if len(found.pixels) == 0:
         raise UserError(f"{WHERE} have none to {split}{' on' if split == 'train' else ''}: give more.")
     return found
+
+
+def _key(name: str) -> str:
+    return name.rpartition("-")[2]
 
 
 def _hash(whole: Whole) -> str:

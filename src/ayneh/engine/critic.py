@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ayneh.config import Config
 from ayneh.engine.match import init_of, nets_of
 from ayneh.engine.noise import FIXED, derive
+from ayneh.engine.players import started
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.game.layers import standing_statistics
@@ -81,6 +82,7 @@ def critic_of(
         row = net.pack(net.weights_in(tensors, "dis", config.seeds))[replica]
         memory = net.of(net.restored(tensors, config.seeds, row), replica)
     else:
-        (row,), start = net.start([derive(sampler.config.seed, FIXED, "init dis")], init_of(sampler.config))
+        seeds = [derive(sampler.config.seed, FIXED, "init dis")]
+        (row,), start = started(net, seeds, init_of(sampler.config), sampler.device, sampler.dtype)
         memory = net.of(start, 0)
     return Critic(net.filled(row, memory), sampler, reals)

@@ -111,13 +111,13 @@ def try_dis(net: nn.Module, image_shape: tuple[int, ...], output: str = "auto") 
         )
     _refuse_values("D's outputs", out, run)
     run.warn_of_parameters()
-    within = bool((out > 0).all() and (out < 1).all())
+    within = bool((out > 0).all() and (out < 1).all())  # as logits may be by chance, but not of images far outside
     if output == "probability" and not run.sigmoid and not bool((out >= 0).all() and (out <= 1).all()):
         raise UserError(
             f"--net.dis-output is probability, but D returns numbers from {float(out.min()):.3g} to "
             f"{float(out.max()):.3g}: set it to logit."
         )
-    if output == "auto" and within and not run.sigmoid:
+    if output == "auto" and not run.sigmoid and within and all(_within(net, far * x) for far in (-30, 30)):
         warn_once(
             f"All outputs of D are in (0, 1) ({float(out.min()):.3g} to {float(out.max()):.3g} here), and it does not "
             "end in a sigmoid: they are taken as logits; if they are probabilities, set --net.dis-output probability."
@@ -130,6 +130,12 @@ def try_dis(net: nn.Module, image_shape: tuple[int, ...], output: str = "auto") 
     others = _Run("dis", net, torch.cat([x[:1], -x[1:]]), alone=True).out
     together = not run.chance and not torch.allclose(others.flatten()[0], out.flatten()[0], rtol=1e-4, atol=1e-6)
     return Tried((), run.chance, run.outputs, output=kind, together=together)
+
+
+def _within(net: nn.Module, x: Tensor) -> bool:
+    """Whether all outputs are in [0, 1]."""
+    out = _Run("dis", net, x, alone=True).out
+    return bool((out >= 0).all() and (out <= 1).all())
 
 
 class Failed(UserError):
