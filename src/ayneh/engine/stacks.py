@@ -19,11 +19,13 @@ import torch
 import torch.multiprocessing as mp
 from torch import Tensor
 
-from ayneh.config import Config
+from ayneh.config import Config, flatten
 from ayneh.engine.graph import captured
 from ayneh.engine.inline import Inline, Stack
 from ayneh.engine.match import Match
+from ayneh.errors import UserError
 from ayneh.game.step import State
+from ayneh.parts.shipped import Shipped, pack, unpack
 from ayneh.terminal.progress import ENDS, sheltered
 
 START_UP_S = 6.0  # importing PyTorch in a new process, measured at 3 to 5 s
@@ -47,6 +49,7 @@ class Processes:
         self.match, self.step = match, step
         self.state = {name: value.clone().share_memory_() for name, value in state.items()}
         pixels = match.pixels.share_memory_()
+        parts = pack(flatten(config) for config in match.replicas)
         context = mp.get_context("spawn")
         self.workers: list[tuple[Any, Connection]] = []
         with sheltered():
@@ -57,7 +60,7 @@ class Processes:
                 ours, theirs = context.Pipe()
                 share = {name: value[first:last] for name, value in self.state.items()}
                 process = context.Process(
-                    target=work, args=(theirs, match.replicas[first:last], pixels, share), daemon=True
+                    target=work, args=(theirs, match.replicas[first:last], pixels, share, parts), daemon=True
                 )
                 with sheltered():
                     process.start()
@@ -101,11 +104,12 @@ class Processes:
         return "no longer answers"
 
 
-def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: State) -> None:
+def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: State, parts: Shipped) -> None:
     """A worker's loop: play the steps it is sent, write its rows of the shared state, send the measures back."""
     for number in ENDS:
         signal.signal(number, signal.SIG_IGN)  # the parent handles Ctrl-C and the others
     torch.set_num_threads(1)
+    unpack(parts)
     inline = Inline(Match(replicas, pixels, torch.device("cpu")), dict(share), 0)
     with suppress(EOFError, OSError):  # the parent is gone
         while True:
@@ -132,6 +136,10 @@ def choose_workers(match: Match, steps: int) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     r = len(match.replicas)
     if match.device.type != "cpu" or r == 1 or cores == 1:
+        return 0
+    try:
+        pack(flatten(config) for config in match.replicas)
+    except UserError:  # a part that cannot be sent to another process plays in this one
         return 0
     workers, threads = min(cores, r), torch.get_num_threads()
     few = match if r <= MEASURED else Match(match.replicas[:MEASURED], match.pixels, match.device)

@@ -11,7 +11,7 @@ import importlib
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,8 @@ class Loaded:
 
     module: ModuleType
     source: Source
+    parts: frozenset[tuple[str, str]] = frozenset()
+    """Kind and name of each part that it adds by itself."""
 
 
 loaded: dict[str, Loaded] = {}  # name of the module -> what was loaded, in the order of the command
@@ -61,10 +63,11 @@ def load(spec: str) -> Loaded:
     return loaded[spec]
 
 
-def execute(name: str, path: Path, text: str) -> None:
+def execute(name: str, path: Path, text: str, sent: Iterable[tuple[str, str, str]] | None = None) -> None:
     """Run the source of a file as the module ``name``; the parts that it adds come from this file.
 
-    Raises UserError where it fails; then nothing of it stays.
+    sent: in another process, the modules that it imports from its folder, with their files and sources (None: they
+    are looked for). Raises UserError where it fails; then nothing of it stays.
     """
     source = Source(name, path, text, named=True)
     module = ModuleType(name)
@@ -76,12 +79,17 @@ def execute(name: str, path: Path, text: str) -> None:
         code = compile(text, str(path), "exec", dont_inherit=True)
         with _searched(path.parent), from_source(source):
             exec(code, vars(module))
-        source.neighbours = _neighbours(path.parent, text, before)
+        found = _neighbours(path.parent, text, before) if sent is None else {one[0]: one[1:] for one in sent}
+        source.neighbours = found
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         forget([part for part in every() if part.source is source])
         raise UserError(f"{path.name} cannot be loaded: {_where(error, path)}.") from error
-    loaded[name] = Loaded(module, source)
+    loaded[name] = Loaded(module, source, _added_by(source))
+
+
+def _added_by(source: Source) -> frozenset[tuple[str, str]]:
+    return frozenset((part.kind, part.name) for part in every() if part.source is source)
 
 
 def _import(name: str) -> None:
@@ -98,7 +106,7 @@ def _import(name: str) -> None:
             ) from error
         raise UserError(f"The module {name} cannot be imported: {_where(error, None)}.") from error
     fill(source, module)
-    loaded[name] = Loaded(module, source)
+    loaded[name] = Loaded(module, source, _added_by(source))
 
 
 def fill(source: Source, module: ModuleType) -> None:

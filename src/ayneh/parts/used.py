@@ -18,6 +18,11 @@ NAMED = {  # field of a config, by its dotted name -> the kind of part that it n
     "prior.name": "prior",
     "data.name": "data",
     "keep.callbacks": "callback",
+    "rules.augmentation": "augmentation",
+    "rules.gamma_schedule": "schedule",
+    "rules.instance_noise_schedule": "schedule",
+    "optimizer.schedule": "schedule",
+    "optimizer.name": "optimiser",
 }
 ALWAYS = ("metric", "finding")  # of these all that were added are in use
 

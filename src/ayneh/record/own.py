@@ -135,10 +135,10 @@ class OwnParts:
             if (part := ours.get((noted.kind, noted.name))) and not noted.is_of(part)
         ]
 
-    def refuse_changed(self) -> None:
-        """Raise UserError if a part has another source now."""
+    def refuse_changed(self, advice: str = "go on with this one by --changed-parts") -> None:
+        """Raise UserError, with this advice, if a part has another source now."""
         if changes := self._changes():
-            raise UserError(f"{changes[0]}: put the former source back, or go on with this one by --changed-parts.")
+            raise UserError(f"{changes[0]}: put the former source back, or {advice}.")
 
     # -- writing -------------------------------------------------------------------------------------------------------
 

@@ -105,6 +105,9 @@ class Ledger:
                 )
             if changes := differences(run.config, new_runs[run.place].config):
                 raise UserError(f"{self.folder} has another {run.arm!r} ({changes}): {advice}")
+            record = Record(self.folder / run.place)
+            record.parts.need()
+            record.parts.refuse_changed(advice.removesuffix("."))
 
     def _refuse_changed(self) -> None:
         """Raise UserError if a run that is there was trained with other settings than this study's."""

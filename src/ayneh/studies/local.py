@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 
 from ayneh.errors import Stopped
+from ayneh.parts.shipped import Shipped, unpack
 from ayneh.studies.design import Run, Study
-from ayneh.studies.stack import play
+from ayneh.studies.stack import parts_of, play
 from ayneh.terminal.progress import ENDS, sheltered
 
 REFRESH_S = 2.0
@@ -48,6 +49,7 @@ def run_in_processes(
     A worker that dies is replaced, and its share goes on from its last checkpoint. Raises Stopped after more than
     `DEATHS` such deaths, and any error of a worker.
     """
+    parts = parts_of(shares, study)
     context, waiting, deaths = mp.get_context("spawn"), list(shares), 0
     while waiting and not stop():
         with sheltered():
@@ -56,7 +58,7 @@ def run_in_processes(
             futures: dict[Future[bool], list[Run]] = {}
             try:
                 with sheltered():  # Ctrl-C and a closed terminal are the parent's, which stops the workers
-                    futures = {pool.submit(play_in_worker, share, folder, study): share for share in waiting}
+                    futures = {pool.submit(play_in_worker, share, folder, study, parts): share for share in waiting}
                 pending = set(futures)
                 while pending:
                     done, pending = wait(pending, REFRESH_S, FIRST_COMPLETED)
@@ -81,8 +83,9 @@ def run_in_processes(
                 raise
 
 
-def play_in_worker(share: list[Run], folder: Path, study: Study) -> bool:
+def play_in_worker(share: list[Run], folder: Path, study: Study, parts: Shipped) -> bool:
     """`play` in a worker, until the parent sets the event."""
+    unpack(parts)
     return play(share, folder, study, "cpu", lambda: _stop is not None and _stop.is_set())
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from ayneh.errors import Stopped, UserError, brief, extra
 from ayneh.files.whole import atomically
+from ayneh.parts.shipped import Shipped, unpack
 from ayneh.record.record import OUTCOME
 from ayneh.studies.design import Run, Study
-from ayneh.studies.stack import play
+from ayneh.studies.stack import parts_of, play
 
 REFRESH_S = 2.0
 RETRIES = 5  # of a share whose worker or machine died
@@ -36,7 +37,8 @@ def run_on_ray(
     ray = _ray(address)
     gpus = 1 if device.startswith("cuda") else 0
     task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(play_far)
-    pending = {task.remote(share, study, device): share for share in shares}
+    parts = parts_of(shares, study, far=True)
+    pending = {task.remote(share, study, device, parts): share for share in shares}
     try:
         while pending:
             done, _ = ray.wait(list(pending), num_returns=1, timeout=REFRESH_S)
@@ -60,11 +62,12 @@ def run_on_ray(
         ray.shutdown()
 
 
-def play_far(share: list[Run], study: Study, device: str) -> Files:
+def play_far(share: list[Run], study: Study, device: str, parts: Shipped) -> Files:
     """A task: play the share in a temporary folder, and return its files."""
     import torch
 
     torch.set_num_threads(1)
+    unpack(parts)
     with tempfile.TemporaryDirectory() as folder:
         play(share, Path(folder), study, device)
         paths = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".lock"]

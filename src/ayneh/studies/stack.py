@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ayneh.config import Config, Data, differences
+from ayneh.config import Config, Data, differences, flatten
 from ayneh.data.sources import Images
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
@@ -21,6 +21,7 @@ from ayneh.evaluation import judge_of, origin_of, read_images
 from ayneh.game import priors
 from ayneh.game.step import State
 from ayneh.judge.verdict import Judge
+from ayneh.parts.shipped import Shipped, pack
 from ayneh.pictures import grid, save_png
 from ayneh.record.checkpoint import Damaged, epoch_name
 from ayneh.record.record import Record
@@ -34,6 +35,13 @@ from ayneh.training.scorer import Scorer
 
 CHECKPOINT_S = 30.0  # between two checkpoints of a run: what a kill can cost
 PICTURED = 36  # images of the fixed noise in a picture
+
+
+def parts_of(shares: Sequence[Sequence[Run]], study: Study, far: bool = False) -> Shipped:
+    """The parts of one's own that another process needs for these shares. UserError for one that cannot be sent."""
+    configs = [run.config for share in shares for run in share]
+    swaps = [swapped(study.config(), changes, f"swaps.{name}") for name, changes in study.swaps.items()]
+    return pack((flatten(config) for config in [*configs, *swaps]), far)
 
 
 def habits_of(study: Study) -> Habits:
