@@ -30,6 +30,12 @@ Play in your own loop, where nothing is written::
     for moment in ayneh.play(config, images):
         ...
 
+Measure what you care about, and see each line of metrics as it is written::
+
+    ayneh.add("metric", "sharpness", ayneh.Metric(sharpness, better="higher"))
+    ayneh.add("finding", "too bright", ayneh.Symptom("high", threshold=0.9))
+    ayneh.train(config, images, callbacks=["tensorboard", lambda line: print(line["loss_d"])])
+
 Bad input raises `UserError`, work that was cut short `Stopped`; each is one sentence that says what to do. Images are
 uint8 (N, C, H, W); epochs and replicas are counted from 0. Nothing here imports torch before it is needed.
 """
@@ -59,6 +65,7 @@ if TYPE_CHECKING:
     from ayneh.api.study import Study as Study
     from ayneh.api.train import train as train
     from ayneh.config import Config as Config
+    from ayneh.doctor.own import Symptom as Symptom
     from ayneh.errors import Stopped as Stopped
     from ayneh.errors import UserError as UserError
     from ayneh.game.augment import Augmentation as Augmentation
@@ -66,6 +73,7 @@ if TYPE_CHECKING:
     from ayneh.game.optimiser import Optimiser as Optimiser
     from ayneh.game.own_prior import Prior as Prior
     from ayneh.game.penalties import Penalty as Penalty
+    from ayneh.judge.own import Metric as Metric
     from ayneh.loading.model import load as load
     from ayneh.parts.registry import add as add
 
@@ -80,6 +88,8 @@ _AT = {  # name -> the module that has it, imported when the name is first used
     "open_study": "ayneh.api.results",
     "add": "ayneh.parts.registry",
     "load": "ayneh.loading.model",
+    "Metric": "ayneh.judge.own",
+    "Symptom": "ayneh.doctor.own",
     "Config": "ayneh.config",
     "Run": "ayneh.api.run",
     "Images": "ayneh.api.images",
@@ -99,7 +109,8 @@ _AT = {  # name -> the module that has it, imported when the name is first used
 }
 
 __all__ = [  # noqa: RUF022 - in the order of use
-    "train", "open", "images", "preset", "play", "compare", "Study", "open_study", "add", "load",
+    "train", "open", "images", "preset", "play", "compare", "Study", "open_study", "add",
+    "Metric", "Symptom", "load",
     "Config", "Run", "Images", "Checkpoint", "Moment", "Score", "Comparison", "Results", "Verdict",
     "UserError", "Stopped",
     "Loss", "Penalty", "Prior", "Augmentation", "Optimiser",

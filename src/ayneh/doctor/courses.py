@@ -68,6 +68,8 @@ def row_of(line: Line, replica: int, images: float) -> dict[str, float]:
     row |= {name: _number(values[0]) for name, values in own.get("vitals", {}).items()}
     scores = own.get("scores", {})
     row |= {name: _number(scores[name][0]["value"]) for name in SCORES if scores.get(name, [None])[0]}
+    others = {name: score for name, (score,) in scores.items() if name not in SCORES and score}
+    row |= {f"score_{name}": _number(score["value"]) for name, score in others.items()}
     row["data_images"] = images
     return row
 

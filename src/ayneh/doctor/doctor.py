@@ -15,7 +15,7 @@ from ayneh.doctor import words
 from ayneh.doctor.courses import Columns, Course, Facts, Line, facts_of, row_of
 from ayneh.doctor.cures import command
 from ayneh.doctor.findings import Finding, Watch
-from ayneh.doctor.symptoms import SYMPTOMS, examine, measured
+from ayneh.doctor.symptoms import examine, newest, symptoms
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,14 @@ class Patient:
 
     def __init__(self, replica: int, facts: Facts) -> None:
         self.replica, self.facts, self.columns = replica, facts, Columns()
-        self.watches = {name: Watch(name, symptom) for name, symptom in SYMPTOMS.items()}
+        self.watches = {name: Watch(name, symptom) for name, symptom in symptoms().items()}
 
     def look(self) -> list[tuple[Finding, bool]]:
         """The findings that appear (True) or clear (False) with the newest row."""
         course, changed = self.columns.course(self.facts), []
         last = len(course.steps) - 1
         for watch in self.watches.values():
-            value = float(measured(watch.symptom, course)[last])
+            value = newest(watch.symptom, course)
             if watch.see(course, last, value):
                 changed.append((watch.findings[-1], watch.present))
         return changed
@@ -142,11 +142,12 @@ class Patient:
         At least one of them must have a number, and none may have begun a row of ill looks.
         """
         course, wells = self.columns.course(self.facts), []
-        for name, symptom in SYMPTOMS.items():
+        for name, watch in self.watches.items():
+            symptom = watch.symptom
             if symptom.severity != "severe" or name == "not finite" or not symptom.cure(self.facts).changes:
                 continue
-            if self.watches[name].pending:
+            if watch.pending:
                 return False
-            value = float(measured(symptom, course)[-1])
+            value = newest(symptom, course)
             wells += [symptom.well(value)] if math.isfinite(value) else []
         return bool(wells) and all(wells)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ayneh.doctor.courses import Course
 from ayneh.doctor.findings import Finding
-from ayneh.doctor.symptoms import SYMPTOMS, measured
+from ayneh.doctor.symptoms import measured, symptoms
 from ayneh.pages.canvas import DASHES, INK, SERIES, SHADE, canvas, log_ticks
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def courses(course: Course, findings: Sequence[Finding]) -> Iterator[tuple[str, 
 
 def measure(name: str, course: Course, findings: Sequence[Finding]) -> str | None:
     """The number that a symptom compares with its threshold, over the steps; None where there are fewer than two."""
-    symptom = SYMPTOMS[name]
+    symptom = symptoms()[name]
     values = measured(symptom, course)
     if np.isfinite(values).sum() < 2:
         return None

@@ -53,6 +53,8 @@ class Symptom:
     """Numbers at or below the threshold are ill; by default those at or above it are."""
     patience: int = 3
     applies: Callable[[Facts], str] = lambda facts: ""
+    latest: Callable[[Course], float] | None = None
+    """The last number of ``measure``, where that is cheaper to compute alone."""
 
     def ill(self, value: float) -> bool:
         """Whether this number is at or beyond the threshold."""

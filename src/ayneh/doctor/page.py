@@ -13,7 +13,7 @@ from ayneh.doctor.cures import argv
 from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.doctor.findings import Finding
 from ayneh.doctor.moments import moments
-from ayneh.doctor.symptoms import SYMPTOMS
+from ayneh.doctor.symptoms import symptoms
 from ayneh.errors import extra, typed_as
 from ayneh.files.whole import atomically
 from ayneh.pages.sheet import environment_of, name_of
@@ -72,7 +72,7 @@ def render(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = 
             courses=list(figures.courses(course, findings)) if len(course.steps) else [],
             measures=_measures(diagnosis),
             pictures=moments(record, diagnosis.replica, config.seeds, course, findings),
-            untold=[(SYMPTOMS[name].title, why) for name, why in diagnosis.untold.items()],
+            untold=[(symptoms()[name].title, why) for name, why in diagnosis.untold.items()],
             sections=sections,
             settings={name: value for name, value in flatten(config).items() if value != usual[name]},
             command=shlex.join(argv(config, {})),
@@ -90,7 +90,7 @@ def _measures(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:
     """(title, source, SVG) of the symptoms that were judged and not found."""
     found = {finding.name for finding in diagnosis.findings}
     drawn = []
-    for name, symptom in SYMPTOMS.items():
+    for name, symptom in symptoms().items():
         if name in found or name in diagnosis.untold or symptom.patience == 1:
             continue
         svg = figures.measure(name, diagnosis.course, [])
@@ -101,7 +101,7 @@ def _measures(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:
 
 def _card(finding: Finding, diagnosis: Diagnosis) -> Card:
     course = diagnosis.course
-    svg = figures.measure(finding.name, course, [finding]) if SYMPTOMS[finding.name].patience > 1 else None
+    svg = figures.measure(finding.name, course, [finding]) if symptoms()[finding.name].patience > 1 else None
     epochs = {int(step): int(epoch) for step, epoch in zip(course.steps, course.get("epoch"), strict=True)}
     lasts = ", and it lasts" if finding.until_step is None else ""
     return Card(

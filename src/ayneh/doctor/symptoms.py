@@ -10,9 +10,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ayneh.doctor import cures, measures
+from ayneh.doctor import cures, measures, own
 from ayneh.doctor.courses import Course, Facts
 from ayneh.doctor.findings import Finding, Symptom, Watch, untold
+from ayneh.parts.packages import load_packages
+from ayneh.parts.registry import table
 
 BENCH = "bench/doctor.py, even seeds"
 CROSS_ENTROPY = ("non-saturating", "saturating")  # losses under which the sigmoid of a logit is a probability
@@ -256,11 +258,18 @@ SYMPTOMS: Mapping[str, Symptom] = {
 }
 
 
+def symptoms() -> Mapping[str, Symptom]:
+    """SYMPTOMS, and the symptoms of one's own."""
+    load_packages()
+    return table("finding", SYMPTOMS, lambda part: own.entry_of(part.name, part.value))
+
+
 def examine(course: Course) -> tuple[list[Finding], dict[str, str]]:
     """All findings of a whole record, in the order in which they appeared; the symptoms not judged, with the reason."""
-    watches = {name: Watch(name, symptom) for name, symptom in SYMPTOMS.items()}
+    watches = {name: Watch(name, symptom) for name, symptom in symptoms().items()}
     unknown: dict[str, str] = {}
-    for name, symptom in SYMPTOMS.items():
+    for name, watch in watches.items():
+        symptom = watch.symptom
         values = measured(symptom, course)
         if why := untold(symptom, course, values):
             unknown[name] = why
@@ -277,3 +286,10 @@ def measured(symptom: Symptom, course: Course) -> np.ndarray:
         return np.full(len(course.steps), np.nan)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return symptom.measure(course)
+
+
+def newest(symptom: Symptom, course: Course) -> float:
+    """The last number of `measured`."""
+    if symptom.latest is None or symptom.applies(course.facts):
+        return float(measured(symptom, course)[-1])
+    return symptom.latest(course)

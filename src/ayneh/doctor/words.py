@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
-from ayneh.doctor.symptoms import SYMPTOMS
+from ayneh.doctor.symptoms import symptoms
 from ayneh.errors import typed_as
 from ayneh.record.standing import Standing
 
@@ -75,12 +75,12 @@ def _epoch(step: int, epochs: Mapping[int, int] | None) -> str:
 
 def limit(finding: Finding) -> str:
     """The threshold with its sign, as in the table of docs/doctor.md: ≤ 0.05."""
-    return f"{'≤' if SYMPTOMS[finding.name].below else '≥'} {finding.threshold:.3g}"
+    return f"{'≤' if symptoms()[finding.name].below else '≥'} {finding.threshold:.3g}"
 
 
 def rule(finding: Finding) -> str:
     """When the finding's number is ill."""
-    symptom = SYMPTOMS[finding.name]
+    symptom = symptoms()[finding.name]
     looks = f"{symptom.patience} look{'s' if symptom.patience > 1 else ''} in a row"
     return f"{'at most' if symptom.below else 'at least'} {finding.threshold:.3g} at {looks}"
 
@@ -95,8 +95,9 @@ def verdict(findings: Sequence[Finding], looks: int, untold: Mapping[str, str]) 
     if not looks:
         return "There is nothing to look at yet."
     if not findings:
-        told = len(SYMPTOMS) - len(untold)
-        return f"Nothing was found: {told} of {len(SYMPTOMS)} symptoms could be judged, in {looks} looks."
+        every = len(symptoms())
+        told = every - len(untold)
+        return f"Nothing was found: {told} of {every} symptoms could be judged, in {looks} looks."
     lasting = [finding for finding in findings if finding.until_step is None]
     first = ranked(lasting or findings)[0]
     cleared = len(findings) - len(lasting)

@@ -6,15 +6,18 @@ made from this table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Literal
 
-from ayneh.judge import classes, diversity, neighbours
+from ayneh.judge import classes, diversity, neighbours, own
 from ayneh.judge.frechet import frechet, frechet_infinite
 from ayneh.judge.kernel import kid
 from ayneh.judge.scores import Score
+from ayneh.parts import registry as parts
+from ayneh.parts.packages import load_packages
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,22 @@ METRICS = {
         "share of fakes nearer to the training set than 99.9 % of the test images", floor=0.001,
     ),
 }  # fmt: skip
+
+
+def metrics() -> Mapping[str, Metric]:
+    """METRICS, and the metrics of one's own."""
+    load_packages()
+    return parts.table("metric", METRICS, _made)
+
+
+def _made(part: parts.Part) -> Metric:
+    """A metric of one's own as an entry of METRICS."""
+    one = own.metric_of(part.value)
+    assert one.needs is not None
+    return Metric(
+        partial(own.measure, part.name, one), tuple(own.NEEDS[need] for need in one.needs), one.better,
+        one.title or part.name, one.words, quick=one.quick, scale=one.scale,
+    )  # fmt: skip
 
 
 def table() -> str:

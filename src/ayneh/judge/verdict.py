@@ -19,12 +19,12 @@ from ayneh.files.sealed import fingerprint_of
 from ayneh.game.frame import take
 from ayneh.judge.features import FeatureNet, see
 from ayneh.judge.inputs import Inputs, Reference
-from ayneh.judge.metrics import METRICS
+from ayneh.judge.metrics import METRICS, metrics
 from ayneh.judge.report import Reading, Report, collapse
 from ayneh.judge.scores import Plain, Score, named, protocol, shuffled
+from ayneh.parts.registry import Part, own
 
 LEAST = 20  # images, of which a score says something
-QUICK = [name for name, metric in METRICS.items() if metric.quick]
 MEASURED = [name for name, metric in METRICS.items() if metric.floor is None]  # those with measured floors
 
 
@@ -47,6 +47,7 @@ class Judge:
                 f"{LEAST} of each: take a larger --data.limit, hold out more with --data.test, or add images."
             )
         self.data, self.reference, self.labels = data, Reference(nets, train, test, cache), labels
+        self._floors_of: dict[tuple[int, str], tuple[Part | None, dict[str, Plain]]] = {}
         self.lead, *others = nets
         self.short = {self.lead: ""} | {net: net.removeprefix(f"{data}-") for net in others}  # as scores name them
 
@@ -132,24 +133,26 @@ class Judge:
             histogram=None if counts is None or data is None else {"fakes": counts.tolist(), "test": data.tolist()},
         )
 
-    def scores(self, images: Tensor, names: Iterable[str] = tuple(METRICS)) -> dict[str, Score]:
-        """These metrics, without floors."""
+    def scores(self, images: Tensor, names: Iterable[str] | None = None) -> dict[str, Score]:
+        """These metrics (None: all), without floors."""
         return self._scores(self._inputs(self.chosen(images)), names)
 
     def quick(self, images: Tensor) -> dict[str, Score]:
         """The scores of the leading net that are cheap enough to follow a training run, of the run's framed images."""
         fakes = self.chosen(self.unframed(images))
-        return self._scores({self.lead: Inputs(self.reference, self.lead, fakes)}, QUICK)
+        quick = [name for name, metric in metrics().items() if metric.quick]
+        return self._scores({self.lead: Inputs(self.reference, self.lead, fakes)}, quick)
 
     def _inputs(self, fakes: Tensor) -> dict[str, Inputs]:
         return {net: Inputs(self.reference, net, fakes) for net in self.short}
 
-    def _scores(self, inputs: Mapping[str, Inputs], names: Iterable[str] = tuple(METRICS)) -> dict[str, Score]:
-        """By short name; metrics of classes are left out for a net that has none."""
-        scores = {}
+    def _scores(self, inputs: Mapping[str, Inputs], names: Iterable[str] | None = None) -> dict[str, Score]:
+        """By short name; metrics of classes are left out for a net that has none. names: None for all metrics."""
+        scores, table = {}, metrics()
+        names = list(table if names is None else names)
         for net, given in inputs.items():
             for name in names:
-                metric, at = METRICS[name], self.short[net]
+                metric, at = table[name], self.short[net]
                 if at and not metric.every_net:
                     continue
                 values = [getattr(given, need) for need in metric.needs]
@@ -167,7 +170,22 @@ class Judge:
             fixed: dict[str, Plain] = {name: {"value": m.floor} for name, m in METRICS.items() if m.floor is not None}
             return {name: score.as_dict() for name, score in scores.items()} | fixed
 
-        return self.reference.shelf.table(f"floors-{n}", make)
+        return self.reference.shelf.table(f"floors-{n}", make) | self._own_floors(n)
+
+    def _own_floors(self, n: int) -> dict[str, Plain]:
+        """The same of metrics of one's own. They are kept in memory alone, since a function may change."""
+        found: dict[str, Plain] = {}
+        inputs: dict[str, Inputs] = {}
+        for name in (name for name in metrics() if name not in METRICS):
+            part = own("metric", name)
+            if (n, name) not in self._floors_of or self._floors_of[n, name][0] is not part:
+                inputs = inputs or {self.lead: Inputs(self.reference, self.lead, self.reference.play_fakes(n))}
+                self._floors_of[n, name] = (
+                    part,
+                    {k: score.as_dict() for k, score in self._scores(inputs, [name]).items()},
+                )
+            found |= self._floors_of[n, name][1]
+        return found
 
     def _disagreements(self, scores: dict[str, Score]) -> list[str]:
         """Where the classifiers of different seeds contradict one another, in sentences."""

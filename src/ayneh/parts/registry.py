@@ -39,8 +39,8 @@ KINDS: dict[str, Kind] = {
     "optimiser": Kind("optimiser", "ayneh.game.optimiser:OPTIMISERS", "ayneh.game.tried:check_optimiser"),
     "schedule": Kind("schedule", "ayneh.game.schedules:SHAPES", "ayneh.game.schedules:check"),
     "init": Kind("initialisation", "ayneh.game.nets:INITS"),
-    "metric": Kind("metric", "ayneh.judge.metrics:METRICS"),
-    "finding": Kind("finding", "ayneh.doctor.symptoms:SYMPTOMS"),
+    "metric": Kind("metric", "ayneh.judge.metrics:METRICS", "ayneh.judge.own:check"),
+    "finding": Kind("finding", "ayneh.doctor.symptoms:SYMPTOMS", "ayneh.doctor.own:check"),
     "data": Kind("data set", "ayneh.data.sources:SOURCES"),
     "callback": Kind("callback", "ayneh.training.callbacks:CALLBACKS", "ayneh.training.callbacks:check"),
 }
@@ -66,7 +66,8 @@ def add(kind: str, name: str, value: Any, **arguments: Any) -> Part:
 
     Args:
         kind: net, loss, penalty, prior, augmentation, optimiser, schedule, init, metric, finding, data or callback.
-        name: what settings call it: letters, digits and - _ + : (at most 100). A built-in part's name is refused.
+        name: what settings call it: letters, digits and - _ + : (at most 100), of a finding also spaces. A built-in
+            part's name is refused.
         value: the part: for a net the pair (Gen, Dis), for a loss an `ayneh.Loss`, and so on.
         arguments: for a net ``gen_args`` and ``dis_args``, with which Gen and Dis are called.
 
@@ -80,7 +81,8 @@ def add(kind: str, name: str, value: Any, **arguments: Any) -> Part:
         raise unknown("kind of part", kind, KINDS)
     if name in builtin(kind) or (name == "none" and kind in ("penalty", "augmentation")):
         raise UserError(f"There is a built-in {KINDS[kind].words} called {name!r}: choose another name.")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    words = name.replace(" ", "_") if kind == "finding" and isinstance(name, str) else name  # as the built-in ones
+    if not isinstance(words, str) or not NAME.fullmatch(words):
         raise UserError(
             f"The name of a {KINDS[kind].words} is {name!r}: it must be letters, digits and - _ + : (at most 100), and "
             "begin with a letter or a digit."

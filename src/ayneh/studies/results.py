@@ -6,13 +6,13 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ayneh.errors import UserError, brief, pick, typed_as
 from ayneh.files.whole import atomically
-from ayneh.judge.metrics import METRICS
+from ayneh.judge.metrics import METRICS, Metric, metrics
 from ayneh.record.visited import Visited
 from ayneh.studies.design import Run
 from ayneh.studies.ledger import Ledger
@@ -33,11 +33,15 @@ class Outcome:
     scale: Literal["ratio", "difference"]
 
 
-OUTCOMES = {
-    name: Outcome(f"last images' {metric.title}", None if metric.better == "floor" else metric.better, metric.scale)
-    for name, metric in METRICS.items()
-    if metric.quick and metric.scale
-} | {
+def _measured(metrics: Mapping[str, Metric]) -> dict[str, Outcome]:
+    return {
+        name: Outcome(f"last images' {metric.title}", None if metric.better == "floor" else metric.better, metric.scale)
+        for name, metric in metrics.items()
+        if metric.quick and metric.scale
+    }
+
+
+OUTCOMES = _measured(METRICS) | {
     "fd_best": Outcome("smallest Fréchet distance of any look", "lower", "ratio"),
     "fd_mean": Outcome("geometric mean of the Fréchet distances of all looks", "lower", "ratio"),
     "loss_d": Outcome("D's loss over the last fifth of the training", None, "ratio"),
@@ -45,6 +49,11 @@ OUTCOMES = {
     "d_gap": Outcome("D(real) - D(fake) over the last fifth of the training: how strong D is", None, "difference"),
     "wall_s": Outcome("seconds of the run", "lower", "ratio"),
 }
+
+
+def outcomes() -> dict[str, Outcome]:
+    """OUTCOMES, and the metrics of one's own that follow a training."""
+    return OUTCOMES | {name: one for name, one in _measured(metrics()).items() if name not in OUTCOMES}
 
 
 @dataclass(frozen=True)
@@ -146,22 +155,22 @@ def _result(ledger: Ledger, run: Run, end: dict[str, Any]) -> Result:
 def check_outcomes(names: Sequence[str], swaps: Sequence[str]) -> None:
     """Raise UserError for an unknown outcome."""
     for name in names:
-        pick(OUTCOMES | {f"fd_swap_{swap}": None for swap in swaps}, name, "outcome")
+        pick(outcomes() | {f"fd_swap_{swap}": None for swap in swaps}, name, "outcome")
 
 
 def outcome_named(name: str) -> Outcome:
     """An entry of OUTCOMES; the distance of images from another prior than the training's is ``fd_swap_NAME``."""
     if name.startswith("fd_swap_"):
         return Outcome(f"Fréchet distance of images drawn from {name.removeprefix('fd_swap_')}", "lower", "ratio")
-    return pick(OUTCOMES, name, "outcome")
+    return pick(outcomes(), name, "outcome")
 
 
 def rows(found: Sequence[Result]) -> list[dict[str, Any]]:
     """A flat row for each run: arm, seed, failure, every outcome and score."""
-    table = []
+    table, names = [], outcomes()
     for result in found:
         row: dict[str, Any] = {"arm": result.run.arm, "seed": result.run.seed, "failure": result.failure() or ""}
-        row |= {name: result.value(name) for name in OUTCOMES}
+        row |= {name: result.value(name) for name in names}
         row |= {f"fd_swap_{name}": result.value(f"fd_swap_{name}") for name in result.end["swaps"]}
         table.append(row)
     return table

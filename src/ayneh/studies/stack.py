@@ -20,6 +20,7 @@ from ayneh.errors import Stopped, UserError
 from ayneh.evaluation import judge_of, origin_of, read_images
 from ayneh.game import priors
 from ayneh.game.step import State
+from ayneh.judge.metrics import METRICS, metrics
 from ayneh.judge.verdict import Judge
 from ayneh.parts.shipped import Shipped, pack
 from ayneh.pictures import grid, save_png
@@ -76,6 +77,8 @@ def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Ca
     images = images_of(configs[0].data)
     match, origin = Match(configs, images.pixels, choose_device(device)), origin_of(configs[0].data, images)
     records = [_record(folder / run.place, run.config, str(match.device)) for run in runs]
+    for data in {config.data for config in configs}:
+        _refuse_broken(study.outcomes, judge(data))
     step, tensors = _restored(match, records)
     habits = habits_of(study)
     journals = [
@@ -125,6 +128,14 @@ def _to_its_end(
     if failure := _failure(journals):
         raise Stopped(failure)
     return True
+
+
+def _refuse_broken(outcomes: Sequence[str], judge: Judge) -> None:
+    """Raise UserError if a metric of one's own that is an outcome fails on real images: not after hours."""
+    names = [name for name in outcomes if name not in METRICS and name in metrics()]
+    for score in judge.scores(judge.reference.test[:200], names).values() if names else ():
+        if score.value is None:
+            raise UserError(f"{score.warning} It is an outcome of this study: correct it, or leave it out.")
 
 
 def _failure(journals: Sequence[Journal]) -> str:

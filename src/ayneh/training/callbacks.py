@@ -17,15 +17,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from ayneh.config import Config
-from ayneh.errors import Stopped, UserError, brief, line_of, pick
+from ayneh.errors import Stopped, UserError, brief, pick
 from ayneh.files.reading import shown, typed
+from ayneh.parts.calling import sheltered, what_happened
 from ayneh.parts.registry import table
 from ayneh.record.record import CALLBACKS as NAME
 from ayneh.record.record import Record
@@ -108,12 +106,12 @@ class Callbacks:
             mark = self.marks[name]
             if start := getattr(one, "on_start", None):
                 try:
-                    with _sheltered():
+                    with sheltered():
                         start(self.run(), mark.tick, mark.memory)
                 except (UserError, Stopped):
                     raise
                 except Exception as error:
-                    raise UserError(f"The callback {name!r} cannot start: {_what(error)}.") from error
+                    raise UserError(f"The callback {name!r} cannot start: {what_happened(error)}.") from error
         if given:
             self._write()
 
@@ -141,10 +139,10 @@ class Callbacks:
         """The process leaves the run. What a callback raises here is said, and nothing is lost by it."""
         for name, one in self.objects.items():
             try:
-                with _sheltered():
+                with sheltered():
                     getattr(one, "close", lambda: None)()
             except Exception as error:
-                warn(f"The callback {name!r} could not be closed: {_what(error)}.")
+                warn(f"The callback {name!r} could not be closed: {what_happened(error)}.")
         self.objects = {}
 
     def _each(self, method: str, mark: str, step: int, how: Callable[[Callable[..., object]], object]) -> None:
@@ -155,10 +153,10 @@ class Callbacks:
             if call is None:
                 continue
             try:
-                with _sheltered():
+                with sheltered():
                     how(call)
             except Exception as error:
-                what = str(error).rstrip(".") if isinstance(error, Stopped) else _what(error)
+                what = str(error).rstrip(".") if isinstance(error, Stopped) else what_happened(error)
                 verb = "stopped the run" if isinstance(error, Stopped) else "raised"
                 self.failure = self.failure or f"The callback {name!r} {verb} in {method} at step {step}: {what}."
                 getattr(self.objects.pop(name), "close", lambda: None)()
@@ -195,7 +193,7 @@ def _made(name: str, one: Any) -> Any:
         except (UserError, Stopped):
             raise
         except Exception as error:
-            raise UserError(f"The callback {name!r} cannot be made: {_what(error)}.") from error
+            raise UserError(f"The callback {name!r} cannot be made: {what_happened(error)}.") from error
     check(name, one, {})
     return one if _methods(one) else _Function(one)
 
@@ -209,22 +207,3 @@ class _Function:
 
     def __init__(self, function: Callable[[Mapping[str, Any]], object]) -> None:
         self.on_tick = function
-
-
-def _what(error: Exception) -> str:
-    """ "ZeroDivisionError: division by zero (mine.py:12)"."""
-    place = line_of(error)
-    return f"{type(error).__name__}: {brief(error)}" + (f" ({place})" if place else "")
-
-
-@contextmanager
-def _sheltered() -> Iterator[None]:
-    """Around a person's code: what it changes in PyTorch for the whole process does not reach the training."""
-    grad, threads, dtype = torch.is_grad_enabled(), torch.get_num_threads(), torch.get_default_dtype()
-    try:
-        yield
-    finally:
-        torch.set_grad_enabled(grad)
-        torch.set_default_dtype(dtype)
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
