@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 from torch.func import vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -18,6 +19,8 @@ from ayneh.engine.noise import Chance
 from ayneh.engine.replicas import Net as Stack
 from ayneh.engine.stacks import stack_of
 from ayneh.game import narrow
+from ayneh.game.nets import NETS
+from ayneh.game.own import OwnPair
 from ayneh.jobs.train import resume, train
 from ayneh.presets import PRESETS
 from ayneh.record.record import Record
@@ -351,3 +354,24 @@ def test_on_cuda_a_run_repeats_its_bits_and_goes_on_with_them(seeds, tmp_path):
     )
     for other in others:
         assert all(torch.equal(other[name], value) for name, value in whole.items())
+
+
+def test_a_step_of_nets_that_remember_is_recorded_and_one_of_nets_that_draw_is_not(monkeypatch, capsys):
+    def gen():
+        return nn.Sequential(
+            nn.ConvTranspose2d(8, 4, 4), nn.BatchNorm2d(4), nn.ReLU(), nn.ConvTranspose2d(4, 1, 2, 2), nn.Tanh()
+        )
+
+    def dis(p):
+        return nn.Sequential(nn.Conv2d(1, 4, 4, 2, 1), nn.BatchNorm2d(4), nn.Dropout(p), nn.Conv2d(4, 1, 4))
+
+    monkeypatch.setitem(NETS, "mine", OwnPair(gen, lambda: dis(0.0)[0:2].append(nn.Conv2d(4, 1, 4))))
+    match = match_of(replace(SMALL, net=Net("mine"), seeds=2))
+    fast, slow = captured(match, match.start(), 0, tape), Inline(match, match.start(), 0)
+    assert type(fast) is Captured, capsys.readouterr().err
+    assert_alike(fast.advance(9), slow.advance(9))
+    assert_alike(fast.state, slow.state)
+    assert fast.state["gen_buffers/1.num_batches_tracked"].tolist() == [9, 9]
+    monkeypatch.setitem(NETS, "mine", OwnPair(gen, lambda: dis(0.3)))
+    match = match_of(replace(SMALL, net=Net("mine")))
+    assert type(captured(match, match.start(), 0, tape)) is Inline

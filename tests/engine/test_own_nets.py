@@ -253,6 +253,12 @@ def test_vmap_plays_the_rows_and_what_it_refuses_runs_row_by_row(named, monkeypa
     stacked, remembered = match.gen._stacked(state["gen"], z, state)
     torch.testing.assert_close(stacked, rows, rtol=1e-10, atol=1e-10)
     assert_same(remembered, after, 1e-10)
+    named(Gen, Dis, dis_args={"p": 0.0})  # what went into its sigmoid is found under vmap, too
+    sigmoid = match_of(replace(MINE, seeds=3))
+    start = sigmoid.start()
+    logits, _ = sigmoid.dis.play(start["dis"], rows, start, None)
+    assert (sigmoid.dis.tried.output, logits.min() < 0) == ("sigmoid", True)
+    torch.testing.assert_close(sigmoid.dis._stacked(start["dis"], rows, start)[0], logits, rtol=1e-10, atol=1e-10)
 
     logits, after = match.dis.play(state["dis"], rows, state, None)
     with pytest.raises(RuntimeError):  # PyTorch's spectral norm has out=

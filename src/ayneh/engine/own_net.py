@@ -50,6 +50,7 @@ class OwnNet(Net):
         self.sizes = [math.ceil(shape.numel() / align) * align for shape in self.shapes.values()]
         self.memory = _memory_of(module.net)
         self.shell: Player = copied(module)
+        self.device: torch.device | None = None  # of the shell's plain tensors
         for layer in self.shell.modules():
             if isinstance(layer, nn.RNNBase):  # it keeps its weights in a list of its own, too
                 layer.register_forward_pre_hook(_gather_weights)
@@ -99,6 +100,9 @@ class OwnNet(Net):
         The tensors that were in it stay as they are. None: as the net was built.
         """
         memory = self.of(self.first(1, row), 0) if memory is None else memory
+        if self.device != row.device:
+            self.device = row.device
+            _move_plain_tensors(self.shell, row.device)
         values = {name: value.clone() for name, value in memory.items()}
         self.shell.seed = (FIXED_SEED if seed is None else seed) if self.draws else None
         values = {f"net.{name}": value for name, value in (values | self.unpack(row)).items()}
@@ -145,6 +149,7 @@ class OwnNet(Net):
         What it draws in use is the same at each call: `Player.seed` changes it.
         """
         module: Player = copied(self.module).to(row.device, row.dtype)
+        _move_plain_tensors(module, row.device)
         values = self.unpack(row) | (self.of(self.first(1, row), 0) if memory is None else memory)
         with torch.no_grad():
             for name, p in [*module.net.named_parameters(), *module.net.named_buffers()]:
@@ -164,6 +169,14 @@ def _memory_of(net: nn.Module) -> Memory:
     }
     frozen = {name: p.detach() for name, p in net.named_parameters() if not p.requires_grad}
     return frozen | {name: value for name, value in net.named_buffers() if name not in stateless}
+
+
+def _move_plain_tensors(net: nn.Module, device: torch.device) -> None:
+    """Tensors that a layer has as plain attributes, which `Module.to` leaves where they are."""
+    for layer in net.modules():
+        for name, value in vars(layer).items():
+            if isinstance(value, Tensor):
+                vars(layer)[name] = value.to(device)
 
 
 def _is_cpu(theta: Tensor) -> bool:

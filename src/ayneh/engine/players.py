@@ -42,6 +42,8 @@ def pair_of(config: Config) -> Pair | OwnPair:
         idle = [f"--net.{name.replace('_', '-')} {getattr(net, name)}" for name in idle if name not in TAKEN]
         if idle:  # of a preset, or asked for
             warn_once(f"{net.name} is a pair of your own: {', '.join(idle)} changes ayneh's nets, and nothing here.")
+        if net.init not in (None, AS_IS):
+            warn_once(f"The first weights of {net.name} are those of --net.init {net.init}, not its constructors' own.")
         if config.rules.mirror_weight:
             raise UserError(
                 f"--rules.mirror-weight is {config.rules.mirror_weight:g}, but the D of {net.name} has no features "
