@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from ayneh.api.compare import compare as compare
     from ayneh.api.images import Images as Images
     from ayneh.api.images import images as images
+    from ayneh.api.opening import open as open
     from ayneh.api.play import Moment as Moment
     from ayneh.api.play import play as play
     from ayneh.api.presets import preset as preset
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
     from ayneh.api.results import Verdict as Verdict
     from ayneh.api.results import open_study as open_study
     from ayneh.api.run import Run as Run
-    from ayneh.api.run import open as open
     from ayneh.api.scores import Score as Score
     from ayneh.api.study import Study as Study
     from ayneh.api.train import train as train
@@ -79,7 +79,7 @@ if TYPE_CHECKING:
 
 _AT = {  # name -> the module that has it, imported when the name is first used
     "train": "ayneh.api.train",
-    "open": "ayneh.api.run",
+    "open": "ayneh.api.opening",
     "images": "ayneh.api.images",
     "preset": "ayneh.api.presets",
     "play": "ayneh.api.play",

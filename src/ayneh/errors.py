@@ -15,7 +15,15 @@ T = TypeVar("T")
 
 
 class UserError(ValueError):
-    """Bad input: what happened, the value, what to change. The command line prints it and exits with 2."""
+    """Bad input: what happened, the value, what to change. The command line prints it and exits with 2.
+
+    >>> import ayneh
+    >>> try:
+    ...     ayneh.preset("fsat")
+    ... except ayneh.UserError as error:
+    ...     print(error)
+    There is no preset called 'fsat'. Did you mean 'fast'? Choose one of: ...
+    """
 
 
 def unknown(what: str, name: str, allowed: Iterable[str]) -> UserError:
@@ -49,7 +57,17 @@ def typed_as(path: object) -> str:
 
 
 class Stopped(RuntimeError):
-    """The work ended early for a reason that is not bad input; what was saved stays. Exit status 1."""
+    """The work ended early for a reason that is not bad input; what was saved stays. Exit status 1.
+
+    >>> import ayneh
+    >>> config = ayneh.preset("fast").changed({"optimizer.lr": 1e30, "rules.gamma": 1e20})
+    >>> try:
+    ...     for moment in ayneh.play(config):
+    ...         pass
+    ... except ayneh.Stopped as error:
+    ...     print(error)
+    The training broke down: ...
+    """
 
 
 class Interrupted(Stopped):

@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import pydoc
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ import pytest
 
 import ayneh
 import ayneh.api
+from ayneh import _AT
+
+from .conftest import TINY
 
 EXAMPLE = Path(__file__).parent / "example.py"
 
@@ -67,8 +71,28 @@ def test_every_public_method_has_a_docstring():
 MODULES = [f"ayneh.api.{module.name}" for module in pkgutil.iter_modules(ayneh.api.__path__)]
 
 
-@pytest.mark.parametrize("module", [*MODULES, "ayneh.config", "ayneh.parts.registry"])
-def test_the_examples_of_docstrings_are_true(module, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """A folder with the run that the examples open."""
+    folder = tmp_path_factory.mktemp("house")
+    run = ayneh.train(ayneh.preset("digits").changed(TINY).changed(epochs=3), out=folder / "runs" / "mine", quiet=True)
+    run.export()
+    shutil.copytree(run.folder, folder / "runs" / "other")
+    return folder
+
+
+@pytest.mark.parametrize("module", [*MODULES, *sorted({_AT[name] for name in ayneh.__all__} - {*MODULES})])
+def test_the_examples_of_docstrings_are_true(module, house, monkeypatch):
+    monkeypatch.chdir(house)
     failed, _ = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
     assert not failed
+
+
+GIVEN = {"Comparison", "Results", "Verdict", "open_study"}  # what compare and Study give
+
+
+@pytest.mark.parametrize("name", ayneh.__all__)
+def test_every_public_name_has_an_example(name):
+    thing = getattr(ayneh, name)
+    found = doctest.DocTestFinder().find(thing, name, module=sys.modules[_AT[name]])
+    assert any(one.examples for one in found) or name in GIVEN, name

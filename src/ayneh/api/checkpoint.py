@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 
 class Checkpoint:
-    """A run after ``step`` steps; ``run.at(epoch=4)`` gives it."""
+    """A run after ``step`` steps; ``run.at(epoch=4)`` gives it.
+
+    >>> import ayneh
+    >>> run = ayneh.open("runs/mine")
+    >>> gen, dis = run.at(epoch=2).nets()
+    >>> images = gen(run.prior.sample(5, seed=0))
+    >>> tuple(images.shape), tuple(dis(images).shape)
+    ((5, 1, 8, 8), (5,))
+    """
 
     def __init__(self, kept: Kept, replica: int) -> None:
         """kept: the file, read; replica: which of the run's."""

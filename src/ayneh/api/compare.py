@@ -76,6 +76,11 @@ def compare(
     there are test images); epoch: of the checkpoint (None: the newest). Scores by different judges, or of different
     numbers of images, stand in tables of their own, and ``words`` says so. Every report is also written into its run
     folder, as evaluation.json. Raises UserError for fewer than two runs, and where a run cannot be scored.
+
+    >>> import ayneh
+    >>> comparison = ayneh.compare(["runs/mine", "runs/other"], n=100)
+    >>> comparison["runs/mine"]["fd"].protocol
+    'fd_100_digits_test'
     """
     folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
     labels = [str(folder) for folder in folders]

@@ -26,6 +26,15 @@ class Images:
 
     ``train`` and ``test`` are uint8 (N, C, H, W), ``labels`` and ``test_labels`` int64 (N,) or None. ``understood`` is
     one line on what was read. ``len(images)`` counts those to train on.
+
+    >>> import ayneh
+    >>> images = ayneh.images("digits", limit=100)
+    >>> images.train.shape, images.labels.shape, images.test.shape
+    ((100, 1, 8, 8), (100,), (500, 1, 8, 8))
+    >>> images.understood.partition(";")[0]
+    'digits: 1,297 to train'
+    >>> ayneh.images(images.save("digits.npz")).fingerprint == images.fingerprint
+    True
     """
 
     def __init__(self, data: Data, held: Held | None = None) -> None:

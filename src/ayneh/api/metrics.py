@@ -25,6 +25,13 @@ class Metrics(Mapping[str, NDArray[Any]]):
     (seen by D) are integers (lines,), ``images_per_s`` and ``wall_s`` floats (lines,). ``loss_d`` is that of the last
     step, ``mean_loss_d`` the mean since the last line. ``vitals.spread`` and ``scores.fd`` are NaN in the lines that
     have none. An unknown name raises UserError with the nearest one.
+
+    >>> import ayneh
+    >>> metrics = ayneh.open("runs/mine").metrics
+    >>> metrics["mean_loss_g"].dtype, metrics.steps.tolist()
+    (dtype('float64'), [4, 8, 12])
+    >>> metrics.frame().shape == (3, len(metrics))
+    True
     """
 
     def __init__(self, lines: Sequence[Mapping[str, Any]], replicas: int) -> None:

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 
 class Moment:
-    """The game between two steps. Replicas are counted from 0; what it gives is of this moment alone."""
+    """The game between two steps. Replicas are counted from 0; what it gives is of this moment alone.
+
+    >>> import ayneh
+    >>> moment = next(ayneh.play(ayneh.preset("fast"), every=1))
+    >>> moment.step, moment.epoch, sorted(moment.losses)
+    (1, 0, ['loss_d', 'loss_g'])
+    >>> gen, dis = moment.nets()
+    """
 
     def __init__(
         self, progress: Progress, match: Match, state: Mapping[str, Tensor], measures: Mapping[str, list[float]]

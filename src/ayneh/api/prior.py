@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 
 
 class Prior:
-    """The distribution from which a run draws z; ``run.prior`` is that of its first replica."""
+    """The distribution from which a run draws z; ``run.prior`` is that of its first replica.
+
+    >>> import ayneh
+    >>> prior = ayneh.open("runs/mine").prior
+    >>> prior
+    Prior(N(0, 1) in 8 dimensions)
+    >>> a, b = prior.sample(2, seed=0)
+    >>> tuple(prior.path(a, b, n=9).shape)
+    (9, 8)
+    """
 
     def __init__(self, config: Config) -> None:
         """config: the run's."""

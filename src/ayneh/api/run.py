@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ayneh.api.own import Parts, load_parts, with_nets
+from ayneh.api.own import with_nets
 from ayneh.config import Config
 from ayneh.errors import Interrupted, UserError, in_a_sentence
 from ayneh.record.record import Record
@@ -35,7 +35,22 @@ class Run:
     """A run folder: `ayneh.train` and `ayneh.open` give it. In a notebook it shows its last picture and its losses.
 
     What it gives is read from the folder when it is asked for, so that a run may be in training meanwhile. Epochs and
-    replicas are counted from 0.
+    replicas are counted from 0. Bad input raises UserError.
+
+    >>> import ayneh
+    >>> run = ayneh.open("runs/mine")
+    >>> run
+    Run('runs/mine': mirror on digits, finished, 3 of 3 epochs)
+    >>> run.metrics["loss_d"].shape, run.metrics.epochs.tolist()
+    ((3,), [0, 1, 2])
+    >>> run.sample(4, seed=1).shape
+    (4, 1, 8, 8)
+    >>> run.picture(epoch=1).save("picture.png").name
+    'picture.png'
+    >>> [finding.name for finding in run.findings]
+    ['few images']
+    >>> run.evaluate(n=100)["fd"].protocol
+    'fd_100_digits_test'
     """
 
     def __init__(
@@ -283,19 +298,3 @@ class Run:
         if not 0 <= replica < (replicas := self.config.seeds):
             raise UserError(f"--replica is {replica}; the run has {replicas}, counted from 0.")
         return replica
-
-
-@in_a_sentence()
-def open(folder: str | os.PathLike[str], *, parts: Parts = (), nets: Any = None) -> Run:
-    """The run in this folder, of Python or of the command line; it may be in training.
-
-    parts: files or modules with the parts of one's own that it uses; nets: its own pair, as `ayneh.train` takes it.
-    Neither is needed where they were given in this Python already. Raises UserError if there is no run.
-
-    >>> import ayneh
-    >>> ayneh.open("runs/of-nobody")
-    Traceback (most recent call last):
-    ayneh.errors.UserError: There is no run in runs/of-nobody: it has no config.json.
-    """
-    load_parts(parts)
-    return Run(folder, nets=nets)

@@ -18,6 +18,11 @@ class Score:
     """One measured number, its 95 % interval, and what real images score by the same protocol (``floor``).
 
     ``value`` is None where the metric is not defined for these images; ``warning`` then says why.
+
+    >>> import ayneh
+    >>> score = ayneh.open("runs/mine").evaluate(n=100)["fd"]
+    >>> score.protocol, score.n, score.low < score.value < score.high, score.floor < score.value
+    ('fd_100_digits_test', 100, True, True)
     """
 
     value: float | None

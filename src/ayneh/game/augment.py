@@ -16,13 +16,15 @@ from torch import Tensor
 class Augmentation(NamedTuple):
     """A change of one's own that every image goes through before D sees it, real and fake alike.
 
-    It comes after shifts and cutout, and before noise. Example, brighter or darker by up to half the strength::
+    It comes after shifts and cutout, and before noise. Example, brighter or darker by up to half the strength:
 
-        def brightness(x, u, strength):
-            return x + strength * (u[..., None, None] - 0.5)
-
-        ayneh.add("augmentation", "brightness", ayneh.Augmentation(brightness))
-        config.changed({"rules.augmentation": "brightness", "rules.augmentation_strength": 0.4})
+    >>> import ayneh
+    >>> def brightness(x, u, strength):
+    ...     return x + strength * (u[..., None, None] - 0.5)
+    >>> ayneh.add("augmentation", "brightness", ayneh.Augmentation(brightness)).name
+    'brightness'
+    >>> changes = {"rules.augmentation": "brightness", "rules.augmentation_strength": 0.4}
+    >>> config = ayneh.preset("fast").changed(changes)
     """
 
     fn: Callable[..., Tensor]

@@ -18,12 +18,13 @@ class Loss(NamedTuple):
 
     The built-in ones are called with logits (R, B) of all replicas. Functions of one's own may be written for (B,) of
     one replica, and without ``smooth`` or the real logits that they do not read. Numbers of a loss are keywords after
-    a *, which ``rules.numbers`` sets ("loss.margin=2"). Example, a hinge with a margin::
+    a *, which ``rules.numbers`` sets ("loss.margin=2"). Example, a hinge with a margin:
 
-        def dis(real, fake, *, margin=1.0):
-            return (margin - real).relu() + (margin + fake).relu()
-
-        ayneh.add("loss", "margin", ayneh.Loss(dis, gen=lambda fake: -fake))
+    >>> import ayneh
+    >>> def dis(real, fake, *, margin=1.0):
+    ...     return (margin - real).relu() + (margin + fake).relu()
+    >>> ayneh.add("loss", "margin", ayneh.Loss(dis, gen=lambda fake: -fake)).name
+    'margin'
     """
 
     dis: Callable[..., Tensor]

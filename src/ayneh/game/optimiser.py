@@ -21,12 +21,13 @@ class Optimiser(NamedTuple):
     """How a player's weights move along its gradient: a rule of two pure functions.
 
     Neither changes a tensor that it is given, draws random numbers or reads a number from a tensor (`.item()`).
-    Example, plain gradient descent::
+    Example, plain gradient descent:
 
-        def update(theta, grad, memory, t, hyper):
-            return theta - hyper["lr"] * grad, memory
-
-        ayneh.add("optimiser", "plain", ayneh.Optimiser(lambda theta: {}, update))
+    >>> import ayneh
+    >>> def update(theta, grad, memory, t, hyper):
+    ...     return theta - hyper["lr"] * grad, memory
+    >>> ayneh.add("optimiser", "plain", ayneh.Optimiser(lambda theta: {}, update)).name
+    'plain'
     """
 
     init: Callable[[Tensor], Memory]

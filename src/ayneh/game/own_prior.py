@@ -20,18 +20,18 @@ class Prior:
     """A distribution of z of your own: `sample` is needed, the rest has defaults.
 
     Add the class, whose ``__init__`` may take numbers of ``config.prior`` by name (mean, std, low, high, bound, radius,
-    scale, df, p, components), or an object. Example, half of the coordinates zero::
+    scale, df, p, components), or an object. Example, half of the coordinates zero:
 
-        class Sparse(ayneh.Prior):
-            def __init__(self, p=0.5):
-                self.p = p
-
-            def sample(self, n, dim, generator):
-                u, g = (f(n, dim, generator=generator, device=generator.device) for f in (torch.rand, torch.randn))
-                return g * (u < self.p)
-
-        ayneh.add("prior", "sparse", Sparse)
-        config.changed({"prior.name": "sparse", "prior.p": 0.25})
+    >>> import ayneh, torch
+    >>> class Sparse(ayneh.Prior):
+    ...     def __init__(self, p=0.5):
+    ...         self.p = p
+    ...     def sample(self, n, dim, generator):
+    ...         u, g = (f(n, dim, generator=generator, device=generator.device) for f in (torch.rand, torch.randn))
+    ...         return g * (u < self.p)
+    >>> ayneh.add("prior", "sparse", Sparse).name
+    'sparse'
+    >>> config = ayneh.preset("fast").changed({"prior.name": "sparse", "prior.p": 0.25})
     """
 
     def sample(self, n: int, dim: int, generator: Generator) -> Tensor:

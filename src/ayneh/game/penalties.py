@@ -23,13 +23,14 @@ class Penalty(NamedTuple):
     """A penalty on D, a number for each image, which gamma weighs in D's loss.
 
     Numbers of a penalty of one's own are keywords after a *, which ``rules.numbers`` sets ("penalty.k=2").
-    Example, the slope at real images bounded from above alone::
+    Example, the slope at real images bounded from above alone:
 
-        def one_sided(logits, real, fake, draws, *, k=1.0):
-            (slope,) = torch.autograd.grad(logits(real).sum(), real, create_graph=True)
-            return (slope.flatten(2).norm(dim=2) - k).relu() ** 2
-
-        ayneh.add("penalty", "one-sided", ayneh.Penalty(one_sided, at=("real",)))
+    >>> import ayneh, torch
+    >>> def one_sided(logits, real, fake, draws, *, k=1.0):
+    ...     (slope,) = torch.autograd.grad(logits(real).sum(), real, create_graph=True)
+    ...     return (slope.flatten(2).norm(dim=2) - k).relu() ** 2
+    >>> ayneh.add("penalty", "one-sided", ayneh.Penalty(one_sided, at=("real",))).name
+    'one-sided'
     """
 
     fn: Callable[..., Tensor]

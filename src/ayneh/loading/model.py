@@ -165,7 +165,15 @@ class Model:
 
 
 def load(folder: str | Path) -> Model:
-    """The model in a folder that `ayneh export --to onnx` wrote. Raises UserError if there is none."""
+    """The model in a folder that `ayneh export --to onnx` or `Run.export` wrote; needs onnxruntime, and no torch.
+
+    Raises UserError if there is none.
+
+    >>> import ayneh
+    >>> model = ayneh.load("runs/mine/export-onnx")
+    >>> model.generate(model.sample_z(16, seed=0)).shape  # uint8
+    (16, 1, 8, 8)
+    """
     return Model(folder)
 
 
