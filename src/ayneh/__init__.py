@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from ayneh.judge.own import Metric as Metric
     from ayneh.loading.model import load as load
     from ayneh.parts.registry import add as add
+    from ayneh.training.init_from import InitFrom as InitFrom
 
 _AT = {  # name -> the module that has it, imported when the name is first used
     "train": "ayneh.api.train",
@@ -104,6 +105,7 @@ _AT = {  # name -> the module that has it, imported when the name is first used
     "Prior": "ayneh.game.own_prior",
     "Augmentation": "ayneh.game.augment",
     "Optimiser": "ayneh.game.optimiser",
+    "InitFrom": "ayneh.training.init_from",
     "UserError": "ayneh.errors",
     "Stopped": "ayneh.errors",
 }
@@ -113,7 +115,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "Metric", "Symptom", "load",
     "Config", "Run", "Images", "Checkpoint", "Moment", "Score", "Comparison", "Results", "Verdict",
     "UserError", "Stopped",
-    "Loss", "Penalty", "Prior", "Augmentation", "Optimiser",
+    "Loss", "Penalty", "Prior", "Augmentation", "Optimiser", "InitFrom",
 ]  # fmt: skip
 
 

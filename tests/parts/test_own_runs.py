@@ -255,8 +255,9 @@ def test_a_part_of_this_process_has_its_source_copied_though_it_has_no_file(tmp_
 
     space = {"__name__": "__main__"}
     exec("def gen(real, fake):\n    return -fake\n", space)
-    add("loss", "typed", space["gen"])
-    record = Record.create(tmp_path / "run", Config(rules=Rules(loss="typed")), {"device": "cpu"})
+    add("schedule", "typed", space["gen"])
+    config = Config(rules=Rules(gamma_schedule="typed"))
+    record = Record.create(tmp_path / "run", config, {"device": "cpu"})
     (noted,) = record.parts.noted()
     assert (noted.flag, noted.copy) == ("", "")  # its source is not to be had
     forget(every())

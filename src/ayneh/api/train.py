@@ -18,6 +18,7 @@ from ayneh.config import Config, differences
 from ayneh.errors import Interrupted, in_a_sentence
 from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
+from ayneh.training.init_from import InitFrom
 
 
 @in_a_sentence()
@@ -29,6 +30,7 @@ def train(
     parts: Parts = (),
     callbacks: Sequence[Any] = (),
     out: str | os.PathLike[str] | None = None,
+    init_from: InitFrom | Run | str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> Run:
@@ -43,6 +45,7 @@ def train(
         callbacks: what sees each line of metrics: functions of a line, objects with ``on_tick(line)``, ``on_epoch(line,
             run)`` or ``on_end(run)``, or names: "tensorboard", "mlflow", "wandb" or your own.
         out: the run folder (default: runs/ and the time).
+        init_from: another run, with whose weights this one begins; an `ayneh.InitFrom` says whose and of which epoch.
         overwrite: replace the run that is there already.
         quiet: show no progress.
 
@@ -64,12 +67,18 @@ def train(
     names, objects = divided(callbacks)
     config = calling(config, (*config.keep.callbacks, *names))
     try:
-        begin(config, folder, overwrite, terminal, objects)
+        begin(config, folder, overwrite, terminal, objects, _init(init_from))
     except Interrupted as stopped:
         if not Record(folder).exists() or differences(Record(folder).config(), config):  # no step of it is saved
             raise
         say_stopped(stopped)
     return Run(folder, given, nets, callbacks)
+
+
+def _init(init: InitFrom | Run | str | os.PathLike[str] | None) -> InitFrom | None:
+    if init is None or isinstance(init, InitFrom):
+        return init
+    return InitFrom(init.folder if isinstance(init, Run) else Path(init))
 
 
 def laid_out(config: Config | str, images: Any, nets: Any, parts: Parts) -> tuple[Config, Images | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -23,6 +23,11 @@ def train(
     out: Path | None = None,
     overwrite: bool = False,
     callbacks: tuple[str, ...] = (),
+    init_from: Path | None = None,
+    init_players: Literal["all", "gen", "dis"] = "all",
+    init_optimizer: bool = False,
+    init_epoch: int | None = None,
+    init_replica: int | None = None,
     quiet: bool = False,
 ) -> None:
     """Train a preset, with any of its settings changed.
@@ -35,6 +40,11 @@ def train(
         overwrite: replace the run that is there already.
         callbacks: what sees each line of metrics as it is written: tensorboard, mlflow, wandb or callbacks of your own
             (docs/parts.md); beside those of --keep.callbacks.
+        init_from: another run, with whose weights this one begins.
+        init_players: whose weights are taken: all, gen or dis.
+        init_optimizer: take the optimiser's memory, too (else it begins anew).
+        init_epoch: the other run's epoch, from 0 (default: its newest checkpoint).
+        init_replica: the other run's replica, from 0 (default: each takes its own, or all the only one).
         quiet: print the result only.
     """
     from ayneh.training.begin import begin, calling, default_folder
@@ -45,7 +55,13 @@ def train(
 
         config = replace(config, net=replace(config.net, name=add_nets(*nets).name))
     folder = out or default_folder()
-    origin, ended = begin(calling(config, (*config.keep.callbacks, *callbacks)), folder, overwrite, terminal)
+    init = None
+    if init_from is not None:
+        from ayneh.training.init_from import InitFrom
+
+        init = InitFrom(init_from, init_players, init_optimizer, init_epoch, replica=init_replica)
+    config = calling(config, (*config.keep.callbacks, *callbacks))
+    origin, ended = begin(config, folder, overwrite, terminal, init=init)
     _print(ended)
     if not quiet:
         terminal.say(_next(folder, Record(folder).config(), origin))

@@ -16,20 +16,25 @@ from ayneh.terminal.text import warn
 
 @contextmanager
 def begun(
-    folder: Path, config: Config, engine: dict[str, Any], overwrite: bool, images: dict[str, Any] | None = None
+    folder: Path,
+    config: Config,
+    engine: dict[str, Any],
+    overwrite: bool,
+    images: dict[str, Any] | None = None,
+    init_from: dict[str, Any] | None = None,
 ) -> Iterator[Record]:
     """A new record whose lock is held, and is taken before anything is written. Paths to data become absolute.
 
     overwrite: a run that is there is set aside until the new one has a checkpoint; it comes back if that ends
-    before. images: what config.json notes of images that no file holds. Raises UserError if the folder is taken, or
-    another process trains in it.
+    before. images: what config.json notes of images that no file holds; init_from: of where the first weights are
+    from. Raises UserError if the folder is taken, or another process trains in it.
     """
     with Record(folder).locked("wait for it or choose another --out"):
         refuse_taken(folder, config, overwrite)
         try:
             if Record(folder).exists():
                 aside.set_aside(folder)
-            yield Record.create(folder, config, engine, images)
+            yield Record.create(folder, config, engine, images, init_from)
         finally:
             for words in aside.settle(folder):
                 warn(words)

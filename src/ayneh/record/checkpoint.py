@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +14,7 @@ from ayneh.dataset import MEMORY
 from ayneh.errors import UserError
 from ayneh.files import sealed
 from ayneh.files.whole import atomically
-from ayneh.record.head import Head, Origin, head_in
+from ayneh.record.head import Head, Origin, digest, head_in
 from ayneh.record.own import FOR_NETS, OwnParts
 from ayneh.terminal.text import warn_once
 
@@ -23,9 +22,9 @@ if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
     from torch import Tensor
 
 
-INTERRUPTED, BEST, HEALTHY = "interrupted", "best", "healthy"  # names of checkpoints that are of no epoch
+INTERRUPTED, BEST, HEALTHY, INITIAL = "interrupted", "best", "healthy", "initial"  # checkpoints that are of no epoch
 NUMBER = r"(?:\d{4}|[1-9]\d{4,})"  # of an epoch, in names
-NAMES = rf"(?:epoch-{NUMBER}|{HEALTHY}-{NUMBER}|{INTERRUPTED}|{BEST})\.safetensors"
+NAMES = rf"(?:epoch-{NUMBER}|{HEALTHY}-{NUMBER}|{INTERRUPTED}|{BEST}|{INITIAL})\.safetensors"
 OURS = rf"{NAMES}|epoch-{NUMBER}(?:-replica-\d+)?\.png"  # checkpoints and pictures
 LARGEST_HEADER = 64 * 2**20  # bytes
 LONGEST = 300  # letters of a reason that a library gives
@@ -66,7 +65,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise Damaged(f"The checkpoint {path} is damaged ({str(error)[:LONGEST]}).") from error
     whole = sealed.holds(blob)
     if whole is None and head.sha256 is not None:  # of an earlier version
-        whole = _digest(tensors) == head.sha256
+        whole = digest(tensors) == head.sha256
     if not whole:
         raise Damaged(f"The checkpoint {path} is damaged (its checksum does not match its contents).")
     config = from_dict(head.config, str(path))
@@ -205,8 +204,12 @@ class Checkpoints:
         self.path(INTERRUPTED).unlink(missing_ok=True)
 
     def healthy_before(self, step: int) -> Checkpoint | None:
-        """The last undamaged healthy checkpoint after at most ``step`` steps; None: there is none."""
-        return self._newest_of(path for path in self._healthy() if not _is_after(path, step))[0]
+        """The last undamaged healthy checkpoint after at most ``step`` steps, else the initial one; None: neither."""
+        return self._newest_of(path for path in self._healthy() if not _is_after(path, step))[0] or self.initial()
+
+    def initial(self) -> Checkpoint | None:
+        """The state before the first step, of a run that begins with the weights of another one."""
+        return self.whole(INITIAL, 0)
 
     def thin_healthy(self, n: int) -> None:
         """Delete all healthy checkpoints but the last n."""
@@ -292,12 +295,3 @@ def _is_after(path: Path, step: int) -> bool:
         return bool(read_head(path).step > step)
     except Damaged:
         return True
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    """The checksum of earlier versions, which leaves out the header, the tensors' types and their shapes."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].numpy().tobytes())
-    return digest.hexdigest()

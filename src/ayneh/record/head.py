@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ayneh.errors import UserError
 from ayneh.files.reading import json_object, typed
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -55,3 +60,12 @@ class Head:
 def head_in(text: str, where: str) -> Head:
     """The header in this JSON text. Raises UserError for what is not one."""
     return typed(json_object(text, where), Head, where)
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """The checksum of earlier versions, which leaves out the header, the tensors' types and their shapes."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()

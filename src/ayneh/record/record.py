@@ -82,17 +82,22 @@ class Record:
 
     @classmethod
     def create(
-        cls, folder: Path, config: Config, engine: dict[str, Any], images: dict[str, Any] | None = None
+        cls,
+        folder: Path,
+        config: Config,
+        engine: dict[str, Any],
+        images: dict[str, Any] | None = None,
+        init_from: dict[str, Any] | None = None,
     ) -> Record:
         """Make a record in a folder that `refuse_taken` found free; for the holder of its lock.
 
-        images: what is noted of images that no file holds.
+        images: what is noted of images that no file holds; init_from: of where its first weights are from.
         """
         record, config = cls(folder), replace(config, data=config.data.anchored())
         folder.mkdir(parents=True, exist_ok=True)
         values = {"format": FORMAT, "ayneh": __version__, "config": to_dict(config), "engine": engine}
         parts = record.parts.of(config)
-        values |= {"images": images} if images else {}
+        values |= ({"images": images} if images else {}) | ({"init_from": init_from} if init_from else {})
         write_json(record._config, values | ({"parts": parts} if parts else {}))
         record.parts.write_copies(config)
         for place in (record.samples, record.checkpoints.folder):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ayneh.errors import UserError
-from ayneh.record.checkpoint import INTERRUPTED, Checkpoint, Damaged, read_head
+from ayneh.record.checkpoint import INITIAL, INTERRUPTED, Checkpoint, Damaged, read_head
 
 if TYPE_CHECKING:
     from ayneh.record.record import Record
@@ -67,6 +67,8 @@ def lost(record: Record, checkpoint: Checkpoint | None) -> str | None:
     Raises UserError where there is no checkpoint any more of a run that had one: to begin anew would delete the rest.
     """
     lines, keep = record.lines(), record.config().keep
+    if checkpoint and checkpoint.path.stem == INITIAL:
+        checkpoint = None
     if checkpoint is None and lines and lines[-1]["epoch"] >= keep.checkpoint_epochs:
         raise UserError(
             f"{record.folder} was trained for {lines[-1]['epoch'] + 1} epochs, and none of its checkpoints is left: "

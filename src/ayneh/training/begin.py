@@ -22,6 +22,7 @@ from ayneh.terminal.text import warn_once
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.engine.match import Match
+    from ayneh.training.init_from import InitFrom
 
 
 def default_folder() -> Path:
@@ -39,18 +40,24 @@ def calling(config: Config, callbacks: Iterable[str]) -> Config:
 
 
 def begin(
-    config: Config, folder: Path, overwrite: bool, terminal: Terminal, callbacks: Mapping[str, Any] | None = None
+    config: Config,
+    folder: Path,
+    overwrite: bool,
+    terminal: Terminal,
+    callbacks: Mapping[str, Any] | None = None,
+    init: InitFrom | None = None,
 ) -> tuple[Origin, list[str]]:
     """Train a config from its first step to its last epoch in this folder; its images, and sentences on the end.
 
-    callbacks: by name, beside those that the config names. Raises UserError for bad input, Interrupted where the run
-    was interrupted, and Stopped where it was cut short.
+    callbacks: by name, beside those that the config names; init: the run whose weights it begins with. Raises
+    UserError for bad input, Interrupted where the run was interrupted, and Stopped where it was cut short.
     """
     import torch
 
     from ayneh.engine.device import describe
     from ayneh.engine.stacks import choose_workers
     from ayneh.training.fit import fit
+    from ayneh.training.init_from import read, write
 
     refuse_taken(folder, config, overwrite)  # before the images are read; and again once the lock is held
     match, origin = lay_out(config, config.device, say=terminal.say)
@@ -58,8 +65,10 @@ def begin(
     how = f"{workers} processes" if workers else "one process"
     terminal.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
     engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
-    with begun(folder, config, engine, overwrite, about(config.data)) as record:
-        return origin, fit(record, record.config(), match, None, terminal, origin, callbacks)
+    state, noted = read(init, match) if init else ({}, None)
+    with begun(folder, config, engine, overwrite, about(config.data), noted) as record:
+        first = write(record, match, state, origin) if init else None
+        return origin, fit(record, record.config(), match, first, terminal, origin, callbacks)
 
 
 def go_on(
