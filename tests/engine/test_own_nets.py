@@ -261,7 +261,7 @@ def test_vmap_plays_the_rows_and_what_it_refuses_runs_row_by_row(named, monkeypa
     torch.testing.assert_close(sigmoid.dis._stacked(start["dis"], rows, start)[0], logits, rtol=1e-10, atol=1e-10)
 
     logits, after = match.dis.play(state["dis"], rows, state, None)
-    with pytest.raises(RuntimeError):  # PyTorch's spectral norm has out=
+    with pytest.raises(UserError, match="Batching rule not implemented"):  # PyTorch's spectral norm has out=
         match.dis._stacked(state["dis"], rows, state)
     monkeypatch.setattr("ayneh.engine.own_net._is_cpu", lambda theta: False)
     for _ in range(2):
@@ -384,3 +384,45 @@ def test_recurrent_nets_learn_too(named):
     state, _ = match.play(start, 0)
     moved = match.dis.unpack(state["dis"][0] - start["dis"][0])
     assert all(bool((change != 0).any()) for change in moved.values())
+
+
+def test_a_net_that_fails_on_the_batches_of_the_game_is_one_sentence(named):
+    class Grouped(Dis):
+        def forward(self, x):
+            return super().forward(x.view(-1, 4, *x.shape[1:]).flatten(0, 1))
+
+    named(Gen, Grouped)
+    match = match_of(replace(MINE, batch=6))
+    with pytest.raises(UserError, match=r"D took 4 inputs in its trial, and fails on \(6, 1, 8, 8\).*RuntimeError"):
+        match.play(match.start(), 0)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_module_of_any_floats_plays_in_those_of_the_run(named, precision):
+    named(lambda: Gen().double(), lambda: Dis().half())
+    _, state, measures = played(replace(MINE, precision=precision), 2)
+    kinds = {value.dtype for value in state.values()}
+    assert kinds == {getattr(torch, precision), torch.int64}
+    assert all(value.isfinite().all() for value in measures.values())
+
+
+def test_a_game_of_ones_own_nets_that_is_too_large_is_refused(named, monkeypatch):
+    named(Gen, Dis)
+    match_of(MINE)
+    monkeypatch.setattr("ayneh.engine.memory.machine_bytes", lambda device: 20_000.0)
+    with pytest.raises(UserError, match=r"mine nets \([\d,]+ weights\), --batch 8, 1 at a time, would need about"):
+        match_of(MINE)
+
+
+def test_an_instance_plays_from_the_weights_that_it_has(named):
+    gen, dis = Gen(), Dis()
+    named(gen, dis)
+    before = {name: p.clone() for name, p in gen.named_parameters()}
+    match = match_of(replace(MINE, net=Settings("mine", init="as-is"), seeds=2))
+    start = match.start()
+    for name, p in before.items():
+        for r in range(2):
+            assert torch.equal(match.gen.unpack(start["gen"])[name][r], p.detach().double())
+    match.play(start, 0)
+    assert all(torch.equal(p, before[name]) for name, p in gen.named_parameters())  # it is copied
+    assert gen.main[1].num_batches_tracked == 0

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from ayneh.engine.replicas import Memory, Net, tensor_in
+from ayneh.engine.trial import BATCH as TRIED
 from ayneh.engine.trial import Tried
-from ayneh.errors import UserError
+from ayneh.errors import UserError, brief, of_memory
 from ayneh.game.inside import FIXED_SEED, Player, seeded
 from ayneh.game.layers import BatchNorm, BatchNorm1d
-from ayneh.game.own import copied
+from ayneh.game.own import WORDS, copied
 from ayneh.game.step import State
 from ayneh.terminal.text import warn_once
 
@@ -73,7 +74,7 @@ class OwnNet(Net):
                     self.stacks = False
                     warn_once(
                         f"A stack of these nets runs row by row, which is slower: vmap refuses them "
-                        f"({type(error).__name__})."
+                        f"({type(error.__cause__ or error).__name__})."
                     )
             outs, memories = [], []
             for r, (row, one) in enumerate(zip(theta.unbind(), x.unbind(), strict=True)):
@@ -106,7 +107,15 @@ class OwnNet(Net):
         values = {name: value.clone() for name, value in memory.items()}
         self.shell.seed = (FIXED_SEED if seed is None else seed) if self.draws else None
         values = {f"net.{name}": value for name, value in (values | self.unpack(row)).items()}
-        y: Tensor = functional_call(self.shell, values, (x,))
+        try:
+            y: Tensor = functional_call(self.shell, values, (x,))
+        except Exception as error:
+            if of_memory(error):
+                raise
+            raise UserError(
+                f"{WORDS[self.key[:3]]} took {TRIED} inputs in its trial, and fails on {tuple(x.shape)} in the game: "
+                f"{type(error).__name__}: {brief(error)}."
+            ) from error
         memory.update({name: values[f"net.{name}"].detach() for name in self.memory})
         return y
 
@@ -123,7 +132,7 @@ class OwnNet(Net):
         rows, memories = [], []
         for seed in seeds:
             net = self.build(seed)
-            with seeded(seed):
+            with seeded(seed + 1):  # other numbers than those of the constructor
                 init(net)
             named, memory = dict(net.named_parameters()), _memory_of(net)
             if {name: named[name].shape for name in self.shapes if name in named} != self.shapes:

@@ -84,10 +84,9 @@ def nets_of(
 def _own_nets(
     config: Config, pair: OwnPair, image_shape: tuple[int, int, int], autocast: torch.dtype | None, align: int
 ) -> tuple[Net, Net]:
-    dtype, _ = choose_precision(config.precision, torch.device("cpu")) if config.precision == "float64" else (None, 0)
     build = {who: partial(built, config, pair, who, image_shape) for who in WORDS}
     gen, dis = (build[who](TEMPLATE) for who in WORDS)
-    trial = try_nets(gen.to(dtype), dis.to(dtype), image_shape[0], config.prior.dim, config.net.dis_output)
+    trial = try_nets(gen, dis, image_shape[0], config.prior.dim, config.net.dis_output)
     return (
         OwnNet("gen", OwnGenerator(gen, trial.gen.spatial), build["gen"], trial.gen, autocast, align),
         OwnNet("dis", OwnDiscriminator(dis, trial.dis.output), build["dis"], trial.dis, autocast, align),
@@ -95,11 +94,11 @@ def _own_nets(
 
 
 def built(config: Config, pair: OwnPair, who: str, image_shape: tuple[int, int, int], seed: int) -> nn.Module:
-    """A new module of ``who`` under this seed; one whose sizes follow from its first input gets one."""
+    """A new module of ``who`` under this seed, in the run's floats; one whose sizes follow from its input gets one."""
     net = pair.make(who, seed, config.net.init == AS_IS)
     if any(map(is_lazy, [*net.parameters(), *net.buffers()])):
         shape = (2, config.prior.dim) if who == "gen" else (2, *image_shape)
-        with seeded(seed), torch.no_grad():
+        with seeded(seed + 1), torch.no_grad():  # other numbers than those of the constructor
             try:
                 net.eval()(torch.zeros(shape))
             except Exception:  # a G that takes (B, Z, 1, 1); what is wrong otherwise comes out in the trial
@@ -107,7 +106,7 @@ def built(config: Config, pair: OwnPair, who: str, image_shape: tuple[int, int, 
                     net.eval()(torch.zeros(*shape, 1, 1))
                 else:
                     raise
-    return net.train()
+    return net.train().to(torch.float64 if config.precision == "float64" else torch.float32)
 
 
 def size_of(config: Config, channels: int, side: int) -> int:
