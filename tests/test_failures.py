@@ -235,3 +235,15 @@ def workers_of(pid: int) -> list[int]:
         ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=True
     )
     return [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]
+
+
+def test_a_notebook_shows_the_sentence_of_an_error_and_with_debug_where_it_arose(monkeypatch):
+    from ayneh.errors import Interrupted, Stopped, UserError
+
+    for error in (UserError("No."), Stopped("No more."), Interrupted("Stopped", "go on.")):
+        monkeypatch.delenv("AYNEH_DEBUG", raising=False)
+        assert error._render_traceback_() == [f"{type(error).__name__}: {error}"]
+        monkeypatch.setenv("AYNEH_DEBUG", "1")
+        with pytest.raises(type(error)) as raised:
+            raise error
+        assert "test_failures.py" in "".join(raised.value._render_traceback_())

@@ -14,7 +14,17 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class UserError(ValueError):
+class Sentence(Exception):
+    """An error whose message is all that a user needs."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a notebook: the sentence; with AYNEH_DEBUG=1 also where it arose."""
+        if os.environ.get("AYNEH_DEBUG"):
+            return traceback.format_exception(self)
+        return [f"{type(self).__name__}: {self}"]
+
+
+class UserError(Sentence, ValueError):
     """Bad input: what happened, the value, what to change. The command line prints it and exits with 2.
 
     >>> import ayneh
@@ -56,7 +66,7 @@ def typed_as(path: object) -> str:
     return shlex.quote(f"./{word}" if word.startswith("-") else word)
 
 
-class Stopped(RuntimeError):
+class Stopped(Sentence, RuntimeError):
     """The work ended early for a reason that is not bad input; what was saved stays. Exit status 1.
 
     >>> import ayneh

@@ -189,9 +189,14 @@ def test_a_kernel_plays_and_shows_a_study_and_its_errors_are_a_sentence(notebook
         "results = study.run('out', workers=2)",
         "results",
         "results.table('arms').frame()",
+        "results.verdicts_on('mods')",
+        allow_errors=True,
     )
     for cell in book.cells:
         assert len(saved(cell).encode()) < 6_000
+    (error,) = book.cells[4].outputs
+    assert error.traceback == [f"UserError: {error.evalue}"]
+    assert "mods" in error.evalue
     assert "4 of 4 runs done" in saved(book.cells[1])
     shown = book.cells[2].outputs[-1].data["text/html"]
     assert "slow" in shown
