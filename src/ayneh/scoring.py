@@ -50,6 +50,7 @@ def evaluate(
 
     if n is not None and n < 1:
         raise UserError(f"--n is {n:,}; it must be at least 1.")
+    record.parts.need("data")
     checkpoint = record.checkpoints.at_epoch(epoch)
     data = _found_again(checkpoint, moved) if moved else checkpoint.config.data
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)

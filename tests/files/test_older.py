@@ -10,7 +10,8 @@ from ayneh.config import from_dict
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.words import sentence
 from ayneh.files import older
-from ayneh.record.record import Record, of_replicas
+from ayneh.record.forms import of_replicas
+from ayneh.record.record import Record
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import from_dict as study_from
 from ayneh.studies.results import results, rows

@@ -90,7 +90,6 @@ def test_the_run_notes_its_parts_and_copies_their_sources(own):
         "kind": "loss",
         "name": "mine",
         "sha256": sha256_of(LOSS),
-        "module": loss["module"],
         "file": "my_parts.py",
         "flag": "my_parts.py",
         "copy": "parts/my_parts.py",
@@ -265,3 +264,64 @@ def test_a_part_of_this_process_has_its_source_copied_though_it_has_no_file(tmp_
 
     with pytest.raises(UserError, match="which came from a notebook or a script: add it again by"):
         record.parts.need()
+
+
+NETS = """from torch import nn
+
+class Gen(nn.Module):
+    def __init__(self, width=3):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(8, width), nn.ReLU(), nn.Linear(width, 64), nn.Tanh())
+
+    def forward(self, z):
+        return self.layers(z).view(-1, 1, 8, 8)
+
+class Dis(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.LeakyReLU(0.2), nn.Linear(16, 1))
+
+    def forward(self, x):
+        return self.layers(x)
+
+def mark(path, **given):
+    open(path, "w").close()
+    return nn.Identity()
+"""
+
+
+def test_nets_named_on_the_command_line_are_found_again_by_their_file_alone(tmp_path, ayneh):
+    path, run = tmp_path / "my_nets.py", tmp_path / "run"
+    path.write_text(NETS)
+    settings = [word for word in TINY if word not in ("--net.width", "4")]
+    nets = ["--nets", f"{path}:Gen(width=5)", f"{path}:Dis"]
+    code, _, err = ayneh("train", *settings, *nets, "--epochs", "1", "--out", run)
+    assert code == 0, err
+    (noted,) = json.loads((run / "config.json").read_text())["parts"]
+    assert (noted["name"], noted["objects"]) == ("Gen+Dis", ["Gen", "Dis"])
+    assert noted["arguments"] == {"gen_args": {"width": 5}, "dis_args": {}}
+    unload()
+    code, _, err = ayneh("sample", run, "--out", tmp_path / "x.npz")
+    assert code == 2
+    assert (
+        "trained with the net 'Gen+Dis' of my_nets.py, which has not been loaded: give the command --parts my_n" in err
+    )
+    assert ayneh("sample", run, "--out", tmp_path / "x.npz", "--parts", path)[0] == 0
+    unload()
+    assert ayneh("resume", run, "--epochs", "2", "--parts", path)[0] == 0
+
+
+def test_a_function_of_the_user_s_is_not_called_because_a_run_folder_names_it(tmp_path, ayneh):
+    path, run, marker = tmp_path / "my_nets.py", tmp_path / "run", tmp_path / "marker"
+    path.write_text(NETS)
+    settings = [word for word in TINY if word not in ("--net.width", "4")]
+    nets = ["--nets", f"{path}:Gen", f"{path}:Dis"]
+    assert ayneh("train", *settings, *nets, "--epochs", "1", "--out", run)[0] == 0
+    unload()
+    head = json.loads((run / "config.json").read_text())
+    head["parts"][0] |= {"objects": ["mark", "Dis"], "arguments": {"gen_args": {"path": str(marker)}, "dis_args": {}}}
+    (run / "config.json").write_text(json.dumps(head))
+    code, _, err = ayneh("sample", run, "--out", tmp_path / "x.npz", "--parts", path)
+    assert code == 2
+    assert "but this file adds none of this name now" in err
+    assert not marker.exists()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ayneh.config import Config, flatten
-from ayneh.record.record import of_replicas
+from ayneh.record.forms import of_replicas
 
 SCORES = ("fd", "class_kl", "modes")  # the scores that symptoms read
 Line = Mapping[str, Any]

@@ -16,7 +16,7 @@ from ayneh.errors import UserError
 from ayneh.explorer.assets import page_files, runtime_script, runtime_wasm_gz
 from ayneh.explorer.library import Library
 from ayneh.files.whole import atomically
-from ayneh.record.record import of_replicas
+from ayneh.record.forms import of_replicas
 
 HALVED = 256  # numbers in a weight from which on it is kept in half precision
 POLICY = (  # what is in the file, and nothing else: no request can leave the page

@@ -42,6 +42,7 @@ def mirror(
     from ayneh.inverse.reading import read
 
     terminal, record = Terminal(quiet), Record.open(run)
+    record.parts.need("data")
     found = read(record.checkpoints.at_epoch(epoch), replica, images, invert, terminal.say)
     report = {"run": str(run), "replica": replica, "ayneh": __version__} | found.as_dict()
     record.write_report("mirror", report, epoch, replica)

@@ -5,6 +5,7 @@ Fields without a default are in the files of every version.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -99,3 +100,14 @@ class Event:
     name: str
     appeared: bool
     replica: int = 0
+
+
+def of_replicas(line: Mapping[str, Any], rows: range) -> dict[str, Any]:
+    """A line of metrics as a run of these replicas alone writes it: every list cut to their entries."""
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: cut(entries) for name, entries in value.items()}
+        return value[rows.start : rows.stop] if isinstance(value, list) else value
+
+    return {name: cut(value) for name, value in line.items()}

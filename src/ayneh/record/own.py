@@ -15,8 +15,8 @@ from typing import Any
 from ayneh.config import Config, flatten
 from ayneh.errors import UserError
 from ayneh.files.reading import typed
-from ayneh.files.whole import atomically
-from ayneh.parts.loading import loaded
+from ayneh.files.whole import atomically, write_json
+from ayneh.parts.loading import PREFIX, loaded
 from ayneh.parts.origin import sha256_of
 from ayneh.parts.registry import KINDS, Part, every, own
 from ayneh.parts.used import adopt, flag_of, objects_of, used
@@ -166,6 +166,18 @@ class OwnParts:
             notes.append(_brief(values))
         return notes
 
+    def ready(self, config: Config, changed: bool, callbacks: bool = True) -> None:
+        """Before the run is trained further: raise UserError if a part of one's own is missing, or has another source.
+
+        changed: go on with the source of today, and note it; callbacks: whether those of the config are used. A copy
+        that a kill kept from being written is written.
+        """
+        self.need(*(kind for kind in KINDS if callbacks or kind != "callback"))
+        if changed:
+            write_json(self.folder / "config.json", self._head() | {"parts": self.accepted()})
+        self.refuse_changed()
+        self.write_copies(config)
+
     def _write(self, name: str, part: Part) -> None:
         folder = self.folder / COPIES
         if folder.is_symlink():
@@ -209,7 +221,7 @@ def _note(part: Part, copy: str) -> dict[str, Any]:
             "kind": part.kind,
             "name": part.name,
             "sha256": source.sha256,
-            "module": source.module,
+            "module": "" if source.module.startswith(PREFIX) else source.module,
             "file": source.file.name if source.file else "",
             "flag": flag_of(part),
             "package": source.package,

@@ -36,7 +36,7 @@ Other verbs add (``-epoch-0099`` for one epoch, ``-replica-1`` for a replica oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -49,7 +49,6 @@ from ayneh.files.inside import refuse_links
 from ayneh.files.lines import append_lines, mended_lines, read_lines, write_lines
 from ayneh.files.reading import formatted, json_in, typed
 from ayneh.files.whole import held, locked, sweep, write_json
-from ayneh.parts.registry import KINDS
 from ayneh.record import aside
 from ayneh.record.checkpoint import Checkpoint, Checkpoints, epoch_name, number_in, numbered
 from ayneh.record.forms import Engine, Event, Line, Outcome
@@ -152,18 +151,6 @@ class Record:
     def set_engine(self, engine: dict[str, Any]) -> None:
         """Write how another machine runs it into config.json."""
         write_json(self._config, self._head() | {"engine": engine})
-
-    def ready(self, changed: bool, callbacks: bool = True) -> None:
-        """Before the run is trained further: raise UserError if a part of one's own is missing, or has another source.
-
-        changed: go on with the source of today, and note it; callbacks: whether those of the config are used. A copy
-        that a kill kept from being written is written.
-        """
-        self.parts.need(*(kind for kind in KINDS if callbacks or kind != "callback"))
-        if changed:
-            write_json(self._config, self._head() | {"parts": self.parts.accepted()})
-        self.parts.refuse_changed()
-        self.parts.write_copies(self.config())
 
     def _head(self) -> dict[str, Any]:
         return formatted(self._config, FORMAT, "the config of a run")
@@ -302,17 +289,6 @@ class Record:
         if checkpoint.path.stem.startswith("epoch-") and (epoch := number_in(checkpoint.path)) is not None:
             return epoch
         return max((line["epoch"] for line in self.lines() if line["step"] <= checkpoint.step), default=None)
-
-
-def of_replicas(line: Mapping[str, Any], rows: range) -> dict[str, Any]:
-    """A line of metrics as a run of these replicas alone writes it: every list cut to their entries."""
-
-    def cut(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: cut(entries) for name, entries in value.items()}
-        return value[rows.start : rows.stop] if isinstance(value, list) else value
-
-    return {name: cut(value) for name, value in line.items()}
 
 
 def _today(now: Callable[[dict[str, Any]], dict[str, Any]], values: dict[str, Any], path: Path) -> dict[str, Any]:

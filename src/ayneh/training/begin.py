@@ -93,7 +93,7 @@ def go_on(
 
     run = record.folder
     with record.locked(), same_threads():
-        record.ready(changed_parts, names is None)
+        record.parts.ready(record.config(), changed_parts, names is None)
         rescue.finish(record)
         config = record.config()
         config = calling(config, config.keep.callbacks if names is None else names)
