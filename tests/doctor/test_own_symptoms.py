@@ -1,6 +1,5 @@
 """Symptoms of one's own: found where their law says, live as afterwards; one that fails costs itself alone."""
 
-import json
 import math
 
 import numpy as np
@@ -11,6 +10,7 @@ from ayneh.config import Config
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.symptoms import SYMPTOMS, symptoms
 from ayneh.errors import UserError
+from ayneh.parts import loading
 from ayneh.parts.registry import every, forget
 from ayneh.record.record import Record
 
@@ -149,7 +149,13 @@ def test_it_is_live_in_diagnose_and_on_the_page(request, tmp_path, tiny):
     assert status == 0, err
     assert "The samples are too bright. Brightest pixels: " in out.replace("\n", " ")
     assert "the samples are too bright" in (run / "diagnosis.html").read_text().lower()
-    json.dumps(event)
+    forget([part for part in every() if part.name == "too bright"])
+    loading.loaded.clear()
+    status, out, err = verb("diagnose", run)
+    assert status == 0, err
+    assert "cannot be judged: " in out
+    assert "too bright" in out.replace("\n", " ")
+    assert "training found it by a symptom of one&#39;s own" in (run / "diagnosis.html").read_text()
 
 
 def test_the_table_is_the_built_in_ones_and_ones_own():

@@ -11,8 +11,11 @@ from ayneh.doctor.courses import Course
 from ayneh.doctor.cures import command
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
+from ayneh.doctor.symptoms import symptoms
 from ayneh.errors import UserError
 from ayneh.record.record import Record
+
+ABSENT = "training found it by a symptom of one's own, which is not here: name its file with --parts"
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def diagnose(record: Record, replica: int = 0) -> Diagnosis:
         raise UserError(f"--replica is {replica}; the run has {config.seeds}, counted from 0.")
     doctor = examined(record, config)
     findings, untold = words.ranked(doctor.findings(replica)), doctor.untold(replica)
+    absent = {event["name"]: ABSENT for event in record.events() if event["name"] not in symptoms()}
     course = doctor.course(replica)
     broken = [r for r in range(config.seeds) if any(f.name == "not finite" for f in doctor.findings(r))]
     return Diagnosis(
@@ -64,7 +68,7 @@ def diagnose(record: Record, replica: int = 0) -> Diagnosis:
         standing=words.standing(record.standing(), broken if config.seeds > 1 else [], record.folder),
         verdict=words.verdict(findings, len(course.steps), untold),
         findings=tuple(findings),
-        untold=untold,
+        untold=untold | absent,
         others=tuple(_summaries(doctor, replica)),
     )
 

@@ -59,7 +59,7 @@ def render(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = 
     """The page's HTML; ``sections`` come after the run's own courses."""
     diagnosis = _public(diagnosis, record.folder)
     config, course, findings = diagnosis.config, diagnosis.course, diagnosis.findings
-    usual = flatten(Config())
+    usual, table = flatten(Config()), symptoms()
     return (
         environment_of("doctor")
         .get_template("diagnosis.html.j2")
@@ -72,7 +72,7 @@ def render(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = 
             courses=list(figures.courses(course, findings)) if len(course.steps) else [],
             measures=_measures(diagnosis),
             pictures=moments(record, diagnosis.replica, config.seeds, course, findings),
-            untold=[(symptoms()[name].title, why) for name, why in diagnosis.untold.items()],
+            untold=[(table[name].title if name in table else name, why) for name, why in diagnosis.untold.items()],
             sections=sections,
             settings={name: value for name, value in flatten(config).items() if value != usual[name]},
             command=shlex.join(argv(config, {})),
