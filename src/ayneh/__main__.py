@@ -76,16 +76,27 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit) and not _of_own_parts(error):  # of --help, and of a command line refused
+            raise
         if os.environ.get("AYNEH_DEBUG"):
             traceback.print_exc()
         sys.exit(_say(sentence_of(error, asked)))
 
 
-def sentence_of(error: Exception, args: Sequence[str]) -> UserError | Stopped:
+def _of_own_parts(error: BaseException) -> str:
+    """What failed inside a file with parts of the user's own; empty if nothing did."""
+    from ayneh.parts.calling import failed_inside
+
+    return failed_inside(error)
+
+
+def sentence_of(error: BaseException, args: Sequence[str]) -> UserError | Stopped:
     """What a user reads of an error: of one that is not foreseen also where its traceback was written."""
     if isinstance(error, UserError | Stopped):
         return error
+    if own := _of_own_parts(error):
+        return UserError(f"A part of your own failed: {own}. Correct it.")
     if isinstance(error, OSError):
         return of_system(error)
     if isinstance(error, RecursionError):
@@ -99,7 +110,7 @@ def sentence_of(error: Exception, args: Sequence[str]) -> UserError | Stopped:
         return Stopped(f"{what}: please report it; AYNEH_DEBUG=1 shows where it arose.")
 
 
-def _write_report(error: Exception, args: Sequence[str]) -> Path:
+def _write_report(error: BaseException, args: Sequence[str]) -> Path:
     """Write the traceback, the command and the versions into the cache folder, or into that for temporary files."""
     import tempfile
 

@@ -89,6 +89,8 @@ BROKEN = {
     "x = (\n": r"broken.py cannot be loaded: line 1: SyntaxError: '\(' was never closed.",
     "import nowhere_at_all\n": "broken.py cannot be loaded: line 1: ModuleNotFoundError: No module named 'nowhere_at_a",
     "import sys\nsys.exit(3)\n": "broken.py cannot be loaded: line 2: SystemExit: 3.",
+    "class Odd(BaseException):\n    pass\nraise Odd(4)\n": "broken.py cannot be loaded: line 3: Odd: 4.",
+    "import sys\nsys.path.pop(0)\n1 / 0\n": "broken.py cannot be loaded: line 3: ZeroDivisionError: division by zero.",
     "import ayneh\nayneh.add('lss', 'a', 1)": "line 2: There is no kind of part called 'lss'. Did you mean 'loss'",
     "import ayneh\nayneh.add('loss', 'hinge', 1)": "line 2: There is a built-in loss called 'hinge'",
     "def f():\n    1 / 0\n\nf()\n": "broken.py cannot be loaded: line 2: ZeroDivisionError: division by zero.",

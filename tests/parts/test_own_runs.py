@@ -325,3 +325,34 @@ def test_a_function_of_the_user_s_is_not_called_because_a_run_folder_names_it(tm
     assert code == 2
     assert "but this file adds none of this name now" in err
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "raised", ["SystemExit(0)", "ValueError('odd')", "RecursionError('deep')", "OSError(28, 'full')"]
+)
+def test_a_loss_that_fails_in_the_middle_of_a_game_is_one_sentence_and_its_run_goes_on(ayneh, tmp_path, raised):
+    """In particular one that ends the process, which would look like a run that is done."""
+    text = f"""import os
+import ayneh
+
+def dis(real, fake):
+    if os.path.exists({str(tmp_path / "bad")!r}):
+        raise {raised}
+    return (1 - real).relu() + (1 + fake).relu()
+
+def tick(line):
+    if line["epoch"] == 0:
+        open({str(tmp_path / "bad")!r}, "w").close()
+
+ayneh.add("loss", "mine", ayneh.Loss(dis, gen=lambda fake: -fake))
+ayneh.add("callback", "breaks", tick)
+"""
+    (tmp_path / "mine.py").write_text(text)
+    parts, run = ["--parts", tmp_path / "mine.py"], tmp_path / "run"
+    status, _, err = ayneh("train", *TINY, *parts, "--rules.loss", "mine", "--epochs", 2, "--callbacks", "breaks",
+                           "--out", run)  # fmt: skip
+    assert status == 1
+    assert f"A part of your own failed after step 4: {raised.partition('(')[0]}: " in err
+    assert f"({tmp_path / 'mine.py'}:6). Correct it. `ayneh resume" in err
+    (tmp_path / "bad").unlink()
+    assert ayneh("resume", run, *parts, "--quiet")[0] == 0

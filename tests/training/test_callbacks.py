@@ -298,3 +298,21 @@ def test_add_refuses_what_is_no_callback():
         ayneh.add("callback", "mine", callbacks.TensorBoard, every=5)
     with pytest.raises(UserError, match="There is a built-in callback called 'mlflow'"):
         ayneh.add("callback", "mlflow", print)
+
+
+def test_a_callback_that_ends_the_process_or_cannot_be_closed_stops_a_run_that_is_saved(ayneh, tmp_path, tiny, offer):
+    class Leaves:
+        def on_tick(self, line):
+            raise SystemExit(0)
+
+        def close(self):
+            raise RuntimeError("it is not open")
+
+    offer(leaves=Leaves)
+    run = tmp_path / "run"
+    status, _, err = ayneh("train", "digits", *tiny, *TICKS, "--callbacks", "leaves", "--out", run)
+    assert status == 1
+    assert "The callback 'leaves' could not be closed: RuntimeError: it is not open" in err
+    assert "The callback 'leaves' raised in on_tick at step 1: SystemExit: 0" in err
+    assert "Stopped at step 1 of" in err
+    assert Record.open(run).checkpoints.newest()[0].step == 1

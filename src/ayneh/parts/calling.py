@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ayneh.errors import brief, line_of
 
 
-def what_happened(error: Exception) -> str:
+def what_happened(error: BaseException) -> str:
     """ "ZeroDivisionError: division by zero (mine.py:12)"."""
     place = line_of(error)
     return f"{type(error).__name__}: {brief(error)}" + (f" ({place})" if place else "")
+
+
+def failed_inside(error: BaseException) -> str:
+    """ "ZeroDivisionError: division by zero (mine.py:12)" of an error in a file with parts; else empty.
+
+    Also of SystemExit, which would end the process without a word.
+    """
+    from ayneh.parts.loading import loaded
+    from ayneh.parts.registry import every
+
+    sources = [one.source for one in loaded.values()] + [part.source for part in every()]
+    files = {str(source.file) for source in sources if source.file}
+    files |= {str(one.file.parent / file) for one in sources if one.file for file, _ in one.neighbours.values()}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f"{type(error).__name__}: {brief(error)} ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 
 
 @contextmanager

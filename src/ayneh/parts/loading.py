@@ -81,9 +81,11 @@ def execute(name: str, path: Path, text: str, sent: Iterable[tuple[str, str, str
             exec(code, vars(module))
         found = _neighbours(path.parent, text, before) if sent is None else {one[0]: one[1:] for one in sent}
         source.neighbours = found
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
+    except BaseException as error:  # also SystemExit, and what a file derives from BaseException
+        sys.modules.pop(name, None)
         forget([part for part in every() if part.source is source])
+        if isinstance(error, KeyboardInterrupt):
+            raise
         raise UserError(f"{path.name} cannot be loaded: {_where(error, path)}.") from error
     loaded[name] = Loaded(module, source, _added_by(source))
 
@@ -127,7 +129,8 @@ def _searched(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
+        with suppress(ValueError):  # the file may have changed the path
+            sys.path.remove(str(folder))
 
 
 def _neighbours(folder: Path, text: str, before: set[str]) -> dict[str, tuple[str, str]]:

@@ -110,7 +110,7 @@ class Callbacks:
                         start(self.run(), mark.tick, mark.memory)
                 except (UserError, Stopped):
                     raise
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     raise UserError(f"The callback {name!r} cannot start: {what_happened(error)}.") from error
         if given:
             self._write()
@@ -138,11 +138,7 @@ class Callbacks:
     def close(self) -> None:
         """The process leaves the run. What a callback raises here is said, and nothing is lost by it."""
         for name, one in self.objects.items():
-            try:
-                with sheltered():
-                    getattr(one, "close", lambda: None)()
-            except Exception as error:
-                warn(f"The callback {name!r} could not be closed: {what_happened(error)}.")
+            _close(name, one)
         self.objects = {}
 
     def _each(self, method: str, mark: str, step: int, how: Callable[[Callable[..., object]], object]) -> None:
@@ -155,11 +151,11 @@ class Callbacks:
             try:
                 with sheltered():
                     how(call)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 what = str(error).rstrip(".") if isinstance(error, Stopped) else what_happened(error)
                 verb = "stopped the run" if isinstance(error, Stopped) else "raised"
                 self.failure = self.failure or f"The callback {name!r} {verb} in {method} at step {step}: {what}."
-                getattr(self.objects.pop(name), "close", lambda: None)()
+                _close(name, self.objects.pop(name))
             setattr(self.marks[name], mark, step)
             self._write()
 
@@ -192,10 +188,19 @@ def _made(name: str, one: Any) -> Any:
             one = one()
         except (UserError, Stopped):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(f"The callback {name!r} cannot be made: {what_happened(error)}.") from error
     check(name, one, {})
     return one if _methods(one) else _Function(one)
+
+
+def _close(name: str, one: Any) -> None:
+    """Close a callback; what it raises is said."""
+    try:
+        with sheltered():
+            getattr(one, "close", lambda: None)()
+    except (Exception, SystemExit) as error:
+        warn(f"The callback {name!r} could not be closed: {what_happened(error)}.")
 
 
 def _methods(one: Any) -> list[str]:

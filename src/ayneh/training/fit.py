@@ -13,6 +13,7 @@ from ayneh.engine.meter import Diverged
 from ayneh.engine.stacks import WorkerDied
 from ayneh.errors import NO_SPACE, Interrupted, Stopped, UserError, place_of, typed_as
 from ayneh.evaluation import Say, judge_of
+from ayneh.parts.calling import failed_inside
 from ayneh.pictures import load_png, save_animation
 from ayneh.record import aside
 from ayneh.record.checkpoint import INTERRUPTED, Checkpoint
@@ -53,15 +54,23 @@ def fit(
         if failure := run.callbacks.failure:
             raise Stopped(f"{failure} The run is finished, and saved.")
         return words
-    except (Diverged, WorkerDied, OSError) as error:
-        raise Stopped(_what_happened(error, record, run.step)) from error
+    except (UserError, Stopped):
+        raise
+    except (Exception, SystemExit) as error:
+        own = failed_inside(error)
+        if not own and not isinstance(error, Diverged | WorkerDied | OSError):
+            raise
+        raise Stopped(_what_happened(error, record, run.step, own)) from error
     finally:
         run.play.stack.close()
         run.callbacks.close()
 
 
-def _what_happened(error: Exception, record: Record, step: int) -> str:
-    """A breakdown, a dead worker or an error of the system in one sentence, and what is left in another."""
+def _what_happened(error: BaseException, record: Record, step: int, own: str) -> str:
+    """A breakdown, a dead worker or an error of the system in one sentence, and what is left in another.
+
+    own: what failed inside a part of one's own, if the error is from there.
+    """
     saved = None
     with suppress(OSError, UserError):
         saved, _ = record.checkpoints.newest()
@@ -77,6 +86,8 @@ def _what_happened(error: Exception, record: Record, step: int) -> str:
         again = "The same command starts from the first step, since there is no checkpoint yet."
     if saved:
         again = f"{resume} goes on from its checkpoint after step {saved.step}, which is whole."
+    if own:
+        return f"A part of your own failed after step {step}: {own}. Correct it. {again}"
     if isinstance(error, WorkerDied):
         return f"A worker process {error} after step {step}, perhaps because memory ran out. {again}"
     assert isinstance(error, OSError)
