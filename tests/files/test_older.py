@@ -10,6 +10,7 @@ from ayneh.config import from_dict
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.words import sentence
 from ayneh.files import older
+from ayneh.record.abandoned import abandon
 from ayneh.record.forms import of_replicas
 from ayneh.record.record import Record
 from ayneh.studies.ledger import Ledger
@@ -112,7 +113,7 @@ def test_a_run_that_was_resumed_has_old_and_new_lines_and_a_rewind_keeps_them_as
     Doctor(record.config(), record.lines())
     record.rewind(30)
     assert record.metrics.read_text() == before
-    record.abandon(25, 1)
+    abandon(record, 25, 1)
     (lost,) = (tmp_path / "run" / "abandoned.jsonl").read_text().splitlines()
     assert json.loads(lost) == {"rescue": 1} | json.loads(before.splitlines()[-1])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ayneh import scoring
@@ -13,7 +12,6 @@ from ayneh.api.run import Run
 from ayneh.api.scores import Scores
 from ayneh.api.scores import table as table_html
 from ayneh.errors import UserError, in_a_sentence, unknown
-from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
 
 if TYPE_CHECKING:
@@ -82,18 +80,17 @@ def compare(
     >>> comparison["runs/mine"]["fd"].protocol
     'fd_100_digits_test'
     """
-    folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
-    labels = [str(folder) for folder in folders]
+    opened = [run if isinstance(run, Run) else Run(run) for run in runs]
+    labels = [str(run.folder) for run in opened]
     if len(set(labels)) < max(2, len(labels)):
         raise UserError(f"A comparison needs two runs or more, each once; given: {', '.join(labels) or 'none'}.")
     judges: scoring.Judges = {}
     say = Terminal(quiet).say
-    return Comparison(
-        {
-            label: scoring.evaluated(Record.open(folder), epoch, replica, n, inception, judges, say)
-            for label, folder in zip(labels, folders, strict=True)
-        }
-    )
+    reports = {}
+    for label, run in zip(labels, opened, strict=True):
+        record = run.with_its_nets()  # two runs may have different nets of one name
+        reports[label] = scoring.evaluated(record, epoch, replica, n, inception, judges, say)
+    return Comparison(reports)
 
 
 def tables_of(reports: Mapping[str, Report]) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:

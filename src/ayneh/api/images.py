@@ -199,23 +199,29 @@ def images(
         )
         result.understood  # noqa: B018 - it reads them, so that what is wrong with them is said here
         return result
+    asked = Data("", resize, pad_to, limit, range=range, background=background, split=split)
+    return _given(source, test, asked, name, classes)
+
+
+def _given(source: Any, test: Any, asked: Data, name: str | None, classes: Sequence[str] | None) -> Images:
+    """Images in memory, held for as long as the result is. asked: how they are read; its name is not used."""
     from ayneh.data.held import hold
 
     share = float(test) if isinstance(test, float | int) else None
     if share is not None and not 0 < share < 1:
         raise UserError(f"test is {test}; a share of the images lies between 0 and 1 (0.2 is a fifth).")
-    parts = [part_of(source, "train" if test is not None and share is None else "", resize)]
+    parts = [part_of(source, "train" if test is not None and share is None else "", asked.resize)]
     if test is not None and share is None:
-        parts.append(part_of(test, "test", resize))
+        parts.append(part_of(test, "test", asked.resize))
     label = name or ("images" if isinstance(source, tuple | list) else type(source).__name__.lower())
     if label in ("ndarray", "tensor"):
         label = "array"
     held = hold(
-        parts, label, names=classes or parts[0].classes, share=share, range=range, background=background,
-        by_position=split == "position",
+        parts, label, names=classes or parts[0].classes, share=share, range=asked.range, background=asked.background,
+        by_position=asked.split == "position",
     )  # fmt: skip
-    result = Images(Data(held.name, resize, pad_to, limit), held)
-    result.understood  # noqa: B018 - as above
+    result = Images(Data(held.name, asked.resize, asked.pad_to, asked.limit), held)
+    result.understood  # noqa: B018 - it reads them, so that what is wrong with them is said here
     return result
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ayneh.api.own import with_nets
 from ayneh.config import Config
-from ayneh.errors import Interrupted, UserError, in_a_sentence
+from ayneh.errors import UserError, in_a_sentence
 from ayneh.record.record import Record
 from ayneh.record.standing import furthest
 from ayneh.record.visited import Visited
@@ -148,7 +148,7 @@ class Run:
         from ayneh import scoring
         from ayneh.api.scores import Scores
 
-        return Scores(scoring.evaluated(self._playing(), epoch, replica, n, inception, say=Terminal(quiet).say))
+        return Scores(scoring.evaluated(self.with_its_nets(), epoch, replica, n, inception, say=Terminal(quiet).say))
 
     # -- what it makes ---------------------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class Run:
         """
         from ayneh.api.draws import draw
 
-        return draw(self._playing(), n, seed, epoch, replica=replica).numpy()
+        return draw(self.with_its_nets(), n, seed, epoch, replica=replica).numpy()
 
     def at(self, epoch: int | str | None = None, replica: int = 0) -> Checkpoint:
         """The run after this epoch (None: the newest checkpoint; "best": the one with the best score).
@@ -189,7 +189,7 @@ class Run:
 
         if isinstance(epoch, str) and epoch != "best":
             raise UserError(f"epoch is {epoch!r}; it is a number, 'best', or None for the newest.")
-        self._playing()
+        self.with_its_nets()
         kept = self._record.checkpoints.at_epoch("best" if isinstance(epoch, str) else epoch)
         return Checkpoint(kept, self._checked(replica))
 
@@ -216,23 +216,13 @@ class Run:
         images: those it was trained on, where none holds them any more or files have moved; others are refused. device,
         callbacks: other than before. An interrupt saves, as in `ayneh.train`.
         """
-        from ayneh.api.train import divided, say_stopped, with_images
-        from ayneh.training.begin import go_on
+        from ayneh.api.train import resumed
 
-        given = self._images
-
-        def elsewhere(config: Config) -> Config:
-            nonlocal given
-            config, given = with_images(config, images) if images is not None else (config, given)
-            return config
-
-        try:
-            names, objects = divided(self._callbacks if callbacks is None else callbacks)
-            kept = names if callbacks is not None else None
-            go_on(self._playing(), epochs, elsewhere, device, Terminal(quiet), kept, objects)
-        except Interrupted as stopped:
-            say_stopped(stopped)
-        self._images, self._callbacks = given, self._callbacks if callbacks is None else callbacks
+        asked = self._callbacks if callbacks is None else callbacks
+        self._images = resumed(
+            self.with_its_nets(), epochs, images, self._images, device, asked, callbacks is not None, Terminal(quiet)
+        )
+        self._callbacks = asked
         return self
 
     @in_a_sentence()
@@ -252,7 +242,7 @@ class Run:
         """
         from ayneh.export.write import export
 
-        record, say = self._playing(), Terminal(quiet).say
+        record, say = self.with_its_nets(), Terminal(quiet).say
         place = Path(out) if out is not None else record.export_path(to)
         return export(record, record.checkpoints.at_epoch(epoch), place, to, replica, overwrite, say).folder
 
@@ -284,7 +274,7 @@ class Run:
         what = f"{who}{config.net.name} on {config.data.name}"
         return f"Run({str(self.folder)!r}: {what}, {standing.state}, {standing.epochs} of {standing.wanted} epochs)"
 
-    def _playing(self) -> Record:
+    def with_its_nets(self) -> Record:
         """The record, as verbs open it; the run's own nets are those under their name again."""
         with_nets(Config(), self._nets)
         return Record.open(self.folder)

@@ -18,6 +18,12 @@ def show(record: Visited) -> None:
     changed = {k: v for k, v in flatten(config).items() if v != usual[k]}
     say(f"{record.folder}: {config.net.name} on {config.data.name}, {config.seeds} replica(s)")
     say("settings: " + (", ".join(f"{k} {v}" for k, v in changed.items()) or "all default"))
+    if begun := record.beginning():
+        whose = {"gen": "G's weights", "dis": "D's weights"}.get(begun.players, "weights")
+        more = " with the optimiser's memory" if begun.optimizer else ""
+        say(f"began with: {whose} of {begun.run}, step {begun.step:,}{more}", whole=True)
+    if own := [f"{noted.words()} (SHA-256 {noted.latest()[:12]})" for noted in record.parts.noted()]:
+        say(f"parts of its own: {', '.join(own)}", whole=True)
     if not lines:
         say("no step is written yet")
         return

@@ -104,6 +104,38 @@ def with_images(config: Config, images: Any) -> tuple[Config, Images | None]:
     return replace(config, data=data), given
 
 
+def resumed(
+    record: Record,
+    epochs: int | None,
+    images: Any,
+    held: Images | None,
+    device: str | None,
+    callbacks: Sequence[Any],
+    anew: bool,
+    terminal: Terminal,
+) -> Images | None:
+    """Go on with a run, as `Run.resume` says; what has to be held while it is used.
+
+    images: those to go on with (None: ``held``, or those of its settings); anew: whether the settings note these
+    callbacks from now on.
+    """
+    from ayneh.training.begin import go_on
+
+    given = held
+
+    def elsewhere(config: Config) -> Config:
+        nonlocal given
+        config, given = with_images(config, images) if images is not None else (config, given)
+        return config
+
+    names, objects = divided(callbacks)
+    try:
+        go_on(record, epochs, elsewhere, device, terminal, names if anew else None, objects)
+    except Interrupted as stopped:
+        say_stopped(stopped)
+    return given
+
+
 def say_stopped(stopped: Interrupted) -> None:
     """How far an interrupted run is."""
     print(f"{stopped.where}: run.resume() goes on.", file=sys.stderr)

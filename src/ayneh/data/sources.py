@@ -112,6 +112,39 @@ def load(
             raise UserError(f"{flag}{what} is {number:,}; it must lie between 1 and {most:,.0f}.")
     if divide not in DIVISIONS:
         raise unknown(f"{flag}split", divide, DIVISIONS)
+    images = _read(
+        name,
+        split,
+        resize,
+        limit,
+        test,
+        range,
+        skip_broken=skip_broken,
+        background=background,
+        divide=divide,
+        flag=flag,
+    )
+    if limit is not None and limit < len(images.pixels):
+        images = replace(_select(images, limited(len(images.pixels), limit)), whole=len(images.pixels))
+    if resize is None:
+        return images
+    check_pixels(len(images.pixels), images.pixels.shape[1], resize, resize, flag)
+    return replace(images, pixels=resized(images.pixels, resize))
+
+
+def _read(
+    name: str,
+    split: str,
+    resize: int | None,
+    limit: int | None,
+    test: str | None,
+    range: tuple[float, float] | None,
+    skip_broken: bool,
+    background: str,
+    divide: str,
+    flag: str,
+) -> Images:
+    """As `load`, before a limit and a new size where the reader does not need them."""
     kind, _, path = name.partition(":")
     share = None if test is None else share_of(test)
     elsewhere = None if test is None or share is not None else Path(test).expanduser()
@@ -126,8 +159,8 @@ def load(
     if not path and name in sources:
         if test is not None:
             raise UserError(f"{flag}test is {test}, but {name} has test images of its own: leave it out.")
-        images = sources[name](split)
-    elif kind == "folder" and path:
+        return sources[name](split)
+    if kind == "folder" and path:
         found = read_folder(
             Path(path).expanduser(),
             split,
@@ -140,8 +173,8 @@ def load(
             divide=divide,
             flag=flag,
         )
-        images = _found(name, split, found)
-    elif kind in FILES and path:
+        return _found(name, split, found)
+    if kind in FILES and path:
         found = read_arrays(
             Path(path).expanduser(),
             split,
@@ -153,20 +186,13 @@ def load(
             by_position=divide == "position",
             flag=flag,
         )
-        images = _found(name, split, found)
-    elif kind == MEMORY and path:
-        images = _found(name, split, part_of(name, split))
-    elif Path(name).expanduser().exists():
+        return _found(name, split, found)
+    if kind == MEMORY and path:
+        return _found(name, split, part_of(name, split))
+    if Path(name).expanduser().exists():
         meant = f"{'folder' if Path(name).expanduser().is_dir() else 'file'}:{name}"
         raise UserError(f"There is no data set called {name!r}, but there is such a path: name it {meant}.")
-    else:
-        raise unknown("data set", name, [*sources, "folder:PATH", *(f"{kind}:PATH" for kind in FILES)])
-    if limit is not None and limit < len(images.pixels):
-        images = replace(_select(images, limited(len(images.pixels), limit)), whole=len(images.pixels))
-    if resize is None:
-        return images
-    check_pixels(len(images.pixels), images.pixels.shape[1], resize, resize, flag)
-    return replace(images, pixels=resized(images.pixels, resize))
+    raise unknown("data set", name, [*sources, "folder:PATH", *(f"{kind}:PATH" for kind in FILES)])
 
 
 def _found(name: str, split: str, found: Found) -> Images:

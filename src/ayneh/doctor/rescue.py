@@ -13,6 +13,7 @@ from typing import Any
 
 from ayneh.config import Config
 from ayneh.files.reading import typed
+from ayneh.record.abandoned import abandon
 from ayneh.record.record import RESCUES, Record
 
 RING = 4  # healthy checkpoints that are kept
@@ -107,7 +108,7 @@ def of(record: Record) -> list[Rescue]:
 def carry_out(record: Record, rescues: Sequence[Rescue]) -> None:
     """Write the rescues, and set aside what the last of them gives up. After a kill in between `finish` ends it."""
     record.write_report(RESCUES, to_dict(rescues) | {"unfinished": True})
-    record.abandon(rescues[-1].to_step, len(rescues))
+    abandon(record, rescues[-1].to_step, len(rescues))
     record.write_report(RESCUES, to_dict(rescues))
 
 

@@ -101,6 +101,7 @@ def card(about: dict[str, Any], record: Record, checkpoint: Checkpoint) -> str:
         _findings(record, checkpoint, about["replica"]),
         "## Settings",
         _settings(config),
+        *_own_parts(record),
         "## Data and licence",
         f"Trained on {data}. Licence of the data: {about['data']['licence']} "
         f"({about['data']['licence_source']}). The licence at the head of this card is that of the data; the "
@@ -246,6 +247,15 @@ def _settings(config: Config) -> str:
         for name, value in flatten(config).items()
     ]
     return _table(("setting", "value", "from ayneh's default"), rows)
+
+
+def _own_parts(record: Record) -> list[str]:
+    """The parts of one's own that the run was trained with, and where their code is; nothing where it has none."""
+    rows = [(foreign(noted.words()), f"`{foreign(noted.latest())}`") for noted in record.parts.noted()]
+    if not rows:
+        return []
+    words = "This run was trained with parts that are not ayneh's. The code of these is not in this folder."
+    return ["## Parts of its own", words, _table(("part", "SHA-256 of its source"), rows)]
 
 
 def evaluation_of(record: Record, checkpoint: Checkpoint, replica: int) -> dict[str, Any] | None:

@@ -282,7 +282,6 @@ def _normals(n: int, dim: int, generator: Generator) -> Tensor:
 
 
 def _uniforms(n: int, dim: int, generator: Generator) -> Tensor:
-    """U[0, 1)."""
     return torch.rand(n, dim, generator=generator, device=generator.device, dtype=torch.float32)
 
 

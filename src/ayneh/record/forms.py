@@ -29,6 +29,17 @@ class Engine:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """Which run's weights a run began with, as config.json has it."""
+
+    run: str
+    checkpoint: str = ""
+    step: int = 0
+    players: str = "all"
+    optimizer: bool = False
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The fields of outcome.json that the code uses; others may differ from version to version."""
 

@@ -63,9 +63,13 @@ class Noted:
             f" of {place}" if place else ""
         )
 
+    def latest(self) -> str:
+        """The SHA-256 of the source that the run was trained with at last."""
+        return self.changed[-1].sha256 if self.changed else self.sha256
+
     def is_of(self, part: Part) -> bool:
         """Whether the part has the source that the run was trained with at last."""
-        source, sha256 = part.source, self.changed[-1].sha256 if self.changed else self.sha256
+        source, sha256 = part.source, self.latest()
         beside = {file: sha256_of(text) for file, text in source.neighbours.values()}
         if sha256 != source.sha256:
             return sha256 in beside.values()  # its own file may be one that the file named now imports

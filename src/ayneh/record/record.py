@@ -51,7 +51,7 @@ from ayneh.files.reading import formatted, json_in, typed
 from ayneh.files.whole import held, locked, sweep, write_json
 from ayneh.record import aside
 from ayneh.record.checkpoint import Checkpoint, Checkpoints, epoch_name, number_in, numbered
-from ayneh.record.forms import Engine, Event, Line, Outcome
+from ayneh.record.forms import Begun, Engine, Event, Line, Outcome
 from ayneh.record.own import OwnParts
 from ayneh.record.standing import Standing, standing_of
 from ayneh.terminal.text import warn
@@ -115,11 +115,8 @@ class Record:
                 pass
         if not record.exists():
             but = ", although it has checkpoints: put config.json back" if record.checkpoints.epochs() else ""
-            but = (
-                "; it is a study (ayneh.open_study), with its runs in runs/"
-                if (folder / "study.json").exists()
-                else but
-            )
+            if (folder / "study.json").exists():
+                but = "; it is a study (ayneh.open_study), with its runs in runs/"
             raise UserError(f"There is no run in {folder}: it has no config.json{but}.")
         refuse_links(folder, MADE)
         record.parts.warn_changed()
@@ -142,6 +139,11 @@ class Record:
                 '"workers": 0}.'
             )
         return asdict(typed(head["engine"], Engine, str(self._config), "engine."))
+
+    def beginning(self) -> Begun | None:
+        """Which run's weights it began with (`--init-from`); None if with none."""
+        found = self._head().get("init_from")
+        return typed(found, Begun, str(self._config), "init_from.") if found else None
 
     def set_config(self, config: Config, images: dict[str, Any] | None = None) -> None:
         """Write another config (with more epochs) into config.json; images as for `create`."""
@@ -220,25 +222,6 @@ class Record:
             if path.exists():
                 whole = mended_lines(path, kind)
                 write_lines(path, [line for line in whole if line["step"] <= step or "rescue" in line])
-
-    def abandon(self, step: int, number: int) -> None:
-        """Set aside what was written after ``step``, for the rescue of this number (from 1); resuming ignores it.
-
-        Its checkpoints move to abandoned/1/, its lines to abandoned.jsonl, its pictures to abandoned-1-epoch-0031.png.
-        """
-        self.checkpoints.set_aside(step, self.folder / "abandoned" / str(number))
-        lost = [line for line in read_lines(self.metrics, Line) if line["step"] > step]  # as they were written
-        if lost:  # else a kill came after these lines had been moved
-            attic = self.folder / "abandoned.jsonl"
-            before = [line for line in read_lines(attic, Line) if line["rescue"] != number]
-            write_lines(attic, [*before, *({"rescue": number} | line for line in lost)])
-        if self.findings.exists():  # these lines stay, marked
-            found = read_lines(self.findings, Event)
-            write_lines(self.findings, [{"rescue": number} | one if one["step"] > step else one for one in found])
-        for epoch in {line["epoch"] for line in lost}:
-            for path in list(self.samples.glob(f"{epoch_name(epoch)}[.-]*png")):  # also those of replicas
-                path.rename(path.with_name(f"abandoned-{number}-{path.name}"))
-        self.rewind(step)
 
     # -- pictures --------------------------------------------------------------------------------------------------
 

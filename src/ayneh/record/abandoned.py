@@ -1,0 +1,33 @@
+"""What a rescue gives up is set aside in the run folder: nothing of it is deleted, and resuming ignores it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ayneh.files.lines import read_lines, write_lines
+from ayneh.record.checkpoint import epoch_name
+from ayneh.record.forms import Event, Line
+
+if TYPE_CHECKING:
+    from ayneh.record.record import Record
+
+
+def abandon(record: Record, step: int, number: int) -> None:
+    """Set aside what was written after ``step``, for the rescue of this number (from 1).
+
+    Its checkpoints move to abandoned/1/, its lines to abandoned.jsonl, its pictures to abandoned-1-epoch-0031.png. It
+    can be done again after a kill.
+    """
+    record.checkpoints.set_aside(step, record.folder / "abandoned" / str(number))
+    lost = [line for line in read_lines(record.metrics, Line) if line["step"] > step]  # as they were written
+    if lost:  # else a kill came after these lines had been moved
+        attic = record.folder / "abandoned.jsonl"
+        before = [line for line in read_lines(attic, Line) if line["rescue"] != number]
+        write_lines(attic, [*before, *({"rescue": number} | line for line in lost)])
+    if record.findings.exists():  # these lines stay, marked
+        found = read_lines(record.findings, Event)
+        write_lines(record.findings, [{"rescue": number} | one if one["step"] > step else one for one in found])
+    for epoch in {line["epoch"] for line in lost}:
+        for path in list(record.samples.glob(f"{epoch_name(epoch)}[.-]*png")):  # also those of replicas
+            path.rename(path.with_name(f"abandoned-{number}-{path.name}"))
+    record.rewind(step)
