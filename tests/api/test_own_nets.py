@@ -84,3 +84,13 @@ def test_callbacks_see_each_line_and_are_kept_when_the_run_goes_on(config, tmp_p
     assert seen == run.metrics.steps.tolist()
     with pytest.raises(ayneh.UserError, match="tensorbord"):
         ayneh.train(config, callbacks=["tensorbord"], out=tmp_path / "other", quiet=True)
+
+
+def test_a_comparison_scores_each_run_with_its_own_nets(config, tmp_path):
+    runs = []
+    for width in (8, 24):
+        nets = (Gen, {"width": width}), (Dis, {})
+        runs.append(ayneh.train(config.changed(epochs=1), nets=nets, out=tmp_path / str(width), quiet=True))
+    alone = [run.evaluate(n=100)["fd"].value for run in runs]
+    together = ayneh.compare(runs, n=100)
+    assert [together[str(run.folder)]["fd"].value for run in runs] == alone

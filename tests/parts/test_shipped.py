@@ -169,6 +169,26 @@ def test_replicas_whose_part_cannot_be_sent_play_in_this_process(monkeypatch):
 
     assert stacks.choose_workers(match("hinge"), 100) == 2
     assert stacks.choose_workers(match("locked"), 100) == 0
+    assert stacks.kept_here(match("hinge")) == ""
+    assert "The loss 'locked' cannot be sent to a worker process" in stacks.kept_here(match("locked"))
+
+
+def test_a_part_that_fails_in_a_worker_is_one_sentence(monkeypatch):
+    from ayneh.config import Config, Net
+    from ayneh.engine import stacks
+    from ayneh.engine.match import Match, replicas_of
+    from ayneh.parts.shipped import File, Shipped
+
+    bad = File("ayneh_parts_bad", "/nowhere/bad.py", "import ayneh\nopen('/nowhere/at/all')\n", ())
+    monkeypatch.setattr(stacks, "pack", lambda settings: Shipped((bad,), ()))
+    config = Config(seeds=2, batch=4, net=Net("mlp", width=4))
+    match = Match(replicas_of(config), torch.zeros(8, 1, 8, 8, dtype=torch.uint8), torch.device("cpu"))
+    processes = stacks.Processes(match, match.start(), 0, workers=1)
+    try:
+        with pytest.raises(UserError, match=r"A worker process .*: bad.py cannot be loaded: line 2: FileNotFoundError"):
+            processes.advance(1)
+    finally:
+        processes.close()
 
 
 STUDY = """

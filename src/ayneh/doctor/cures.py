@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ayneh.config import Config, Optimizer, flatten
+from ayneh.dataset import MEMORY
 from ayneh.doctor.courses import Facts
 from ayneh.doctor.findings import Cure
 from ayneh.presets import PRESETS
+from ayneh.record.own import Noted, notes_of
 
 LARGEST = 0.1  # with a larger learning rate no GAN is trained, and a fifth of it is no cure
 USUAL = Optimizer().lr
@@ -115,18 +118,39 @@ def _rate_dis(facts: Facts) -> float:
 # -- commands ----------------------------------------------------------------------------------------------------------
 
 
-def argv(config: Config, changes: Mapping[str, Any]) -> list[str]:
-    """The command that trains this config with these changes: the nearest preset, and a flag for each difference."""
+def argv(config: Config, changes: Mapping[str, Any], parts: Sequence[Noted] | None = None) -> list[str]:
+    """The command that trains this config with these changes: the nearest preset, and a flag for each difference.
+
+    parts: of one's own, as the run notes them (None: those of this process). Where no command can name the images or
+    the parts, since Python gave them, it is one line of Python.
+    """
+    given = [noted.flags() for noted in (notes_of(config) if parts is None else parts)]
+    if config.data.name.startswith(f"{MEMORY}:") or None in given:
+        return [f"ayneh.train(run.config.changed({dict(changes)!r}))"]
+    flags = list(dict.fromkeys(tuple(one) for one in given if one))
+    own = any(one[0] == "--nets" for one in flags)  # these name the nets; what is set of ayneh's has no use
     wanted = flatten(config) | dict(changes)
     presets = {name: flatten(preset.config) for name, preset in PRESETS.items()}
-    gaps = {name: {k: v for k, v in wanted.items() if usual[k] != v} for name, usual in presets.items()}
+    gaps = {
+        name: {k: v for k, v in wanted.items() if usual[k] != v and not (own and k.startswith("net."))}
+        for name, usual in presets.items()
+    }
+    if own:  # of the settings of nets these two are left
+        for gap in gaps.values():
+            gap |= {k: wanted[k] for k in ("net.init", "net.dis_output") if wanted[k] != flatten(Config())[k]}
     preset = min(gaps, key=lambda name: len(gaps[name]))
-    return ["ayneh", "train", preset, *(part for name, value in gaps[preset].items() for part in _flag(name, value))]
+    words = ["ayneh", "train", preset, *(part for name, value in gaps[preset].items() for part in _flag(name, value))]
+    return [*words, *(word for one in flags for word in one)]
 
 
-def command(config: Config, cure: Cure) -> list[str]:
-    """The command that tries a cure; empty if the cure changes no setting."""
-    return argv(config, cure.changes) if cure.changes else []
+def command(config: Config, cure: Cure, parts: Sequence[Noted] | None = None) -> list[str]:
+    """What tries a cure, as `argv` gives it; empty if the cure changes no setting."""
+    return argv(config, cure.changes, parts) if cure.changes else []
+
+
+def shown(words: Sequence[str]) -> str:
+    """A command quoted for a shell; a line of Python as it is."""
+    return words[0] if len(words) == 1 else shlex.join(words)
 
 
 def _flag(name: str, value: Any) -> list[str]:

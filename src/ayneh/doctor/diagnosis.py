@@ -13,6 +13,7 @@ from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
 from ayneh.doctor.symptoms import symptoms
 from ayneh.errors import UserError
+from ayneh.record.own import Noted
 from ayneh.record.record import Record
 
 ABSENT = "training found it by a symptom of one's own, which is not here: name its file with --parts"
@@ -44,10 +45,12 @@ class Diagnosis:
     untold: Mapping[str, str]
     """The symptoms that cannot be judged, with the reason."""
     others: tuple[Summary, ...]
+    parts: tuple[Noted, ...] = ()
+    """Those of one's own, as the run notes them."""
 
     def command(self, finding: Finding) -> list[str]:
         """The command that tries the finding's cure; empty if the cure changes no setting."""
-        return command(self.config, finding.cure)
+        return command(self.config, finding.cure, self.parts)
 
 
 def diagnose(record: Record, replica: int = 0) -> Diagnosis:
@@ -70,6 +73,7 @@ def diagnose(record: Record, replica: int = 0) -> Diagnosis:
         findings=tuple(findings),
         untold=untold | absent,
         others=tuple(_summaries(doctor, replica)),
+        parts=tuple(record.parts.noted()),
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ayneh.config import Config, flatten
 from ayneh.doctor import figures, words
-from ayneh.doctor.cures import argv
+from ayneh.doctor.cures import argv, shown
 from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.doctor.findings import Finding
 from ayneh.doctor.moments import moments
@@ -75,7 +74,7 @@ def render(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = 
             untold=[(table[name].title if name in table else name, why) for name, why in diagnosis.untold.items()],
             sections=sections,
             settings={name: value for name, value in flatten(config).items() if value != usual[name]},
-            command=shlex.join(argv(config, {})),
+            command=shown(argv(config, {}, diagnosis.parts)),
         )
     )
 
@@ -109,6 +108,6 @@ def _card(finding: Finding, diagnosis: Diagnosis) -> Card:
         mark=MARKS[finding.severity],
         span=words.span(finding, epochs) + lasts,
         rule=words.rule(finding),
-        command=shlex.join(diagnosis.command(finding)),
+        command=shown(diagnosis.command(finding)),
         svg=svg,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ayneh.doctor.cures import shown
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
 from ayneh.doctor.symptoms import symptoms
 from ayneh.errors import typed_as
@@ -33,7 +33,9 @@ def sentence(event: Mapping[str, Any], seed: int | None = None) -> str:
 
 def to_do(words: str, argv: Sequence[str]) -> str:
     """A cure's words, and the command that tries it, if there is one, quoted for a shell."""
-    return f"{words} Try: {shlex.join(argv)}" if argv else words
+    if not argv:
+        return words
+    return f"{words} {'Try' if len(argv) > 1 else 'Try in Python'}: {shown(argv)}"
 
 
 def standing(run: Standing, broken: Sequence[int], folder: Path) -> str:

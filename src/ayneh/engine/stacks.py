@@ -23,7 +23,7 @@ from ayneh.config import Config, flatten
 from ayneh.engine.graph import captured
 from ayneh.engine.inline import Inline, Stack
 from ayneh.engine.match import Match
-from ayneh.errors import UserError
+from ayneh.errors import UserError, brief
 from ayneh.game.step import State
 from ayneh.parts.shipped import Shipped, pack, unpack
 from ayneh.terminal.progress import ENDS, sheltered
@@ -109,8 +109,15 @@ def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: St
     for number in ENDS:
         signal.signal(number, signal.SIG_IGN)  # the parent handles Ctrl-C and the others
     torch.set_num_threads(1)
-    unpack(parts)
-    inline = Inline(Match(replicas, pixels, torch.device("cpu")), dict(share), 0)
+    try:
+        unpack(parts)
+        inline = Inline(Match(replicas, pixels, torch.device("cpu")), dict(share), 0)
+    except Exception as error:  # of code of the user's own
+        what = brief(error) if isinstance(error, UserError) else f"{type(error).__name__}: {brief(error)}"
+        with suppress(EOFError, OSError):
+            pipe.recv()
+            pipe.send(UserError(f"A worker process could not make the parts of this run: {what}"))
+        return
     with suppress(EOFError, OSError):  # the parent is gone
         while True:
             inline.step, n = pipe.recv()
@@ -137,9 +144,7 @@ def choose_workers(match: Match, steps: int) -> int:
     r = len(match.replicas)
     if match.device.type != "cpu" or r == 1 or cores == 1:
         return 0
-    try:
-        pack(flatten(config) for config in match.replicas)
-    except UserError:  # a part that cannot be sent to another process plays in this one
+    if kept_here(match):
         return 0
     workers, threads = min(cores, r), torch.get_num_threads()
     few = match if r <= MEASURED else Match(match.replicas[:MEASURED], match.pixels, match.device)
@@ -150,6 +155,17 @@ def choose_workers(match: Match, steps: int) -> int:
     torch.set_num_threads(threads)
     there = START_UP_S + math.ceil(r / workers) * one * steps
     return workers if there < here else 0
+
+
+def kept_here(match: Match) -> str:
+    """Why these replicas cannot play in other processes: a part that cannot be sent; empty if they can."""
+    if match.device.type != "cpu" or len(match.replicas) == 1:
+        return ""
+    try:
+        pack(flatten(config) for config in match.replicas)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _seconds(match: Match) -> float:

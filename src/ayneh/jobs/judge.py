@@ -9,7 +9,7 @@ import tyro
 
 from ayneh.dataset import AsRead
 from ayneh.errors import UserError, typed_as
-from ayneh.evaluation import train_judge
+from ayneh.evaluation import is_here, train_judge
 from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import say
@@ -43,6 +43,12 @@ def judge(
             f"{run}/config.json sets how its images are read: leave out flags for that, or name data with --data."
         )
     source = read.of(str(data)) if run is None else Record.open(run).config().data
+    if run is not None and not is_here(source):
+        raise UserError(
+            f"{run} was trained on images that were given from Python ({source.name}), and no file holds them: train "
+            'their judge there by `images.train_judge()`, or save them by `images.save("images.npz")` and give the '
+            "command --data file:images.npz instead of the run."
+        )
     trained = train_judge(source, run, epochs, Terminal(quiet).say)
     for name, accuracy in trained.accuracy.items():
         say(f"{name}: {'no classes' if accuracy is None else f'accuracy_test {accuracy:.4f}'}")

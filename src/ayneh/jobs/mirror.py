@@ -8,6 +8,8 @@ from typing import Any
 
 import tyro
 
+from ayneh.errors import UserError, typed_as
+from ayneh.evaluation import is_here
 from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import Rows, say, show
@@ -43,6 +45,13 @@ def mirror(
 
     terminal, record = Terminal(quiet), Record.open(run)
     record.parts.need("data")
+    name = (data := record.config().data).name
+    if not is_here(data):
+        raise UserError(
+            f"{run} was trained on images that were given from Python ({name}), and no file holds them: save them "
+            f'there by `images.save("images.npz")`, and `ayneh resume {typed_as(run)} --data images.npz` makes the run use '
+            "the file."
+        )
     found = read(record.checkpoints.at_epoch(epoch), replica, images, invert, terminal.say)
     report = {"run": str(run), "replica": replica, "ayneh": __version__} | found.as_dict()
     record.write_report("mirror", report, epoch, replica)

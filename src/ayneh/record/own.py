@@ -63,6 +63,20 @@ class Noted:
             f" of {place}" if place else ""
         )
 
+    def flags(self) -> list[str] | None:
+        """What gives it to a command of ayneh; None where no file holds it, as for one that a notebook made."""
+        if self.package:
+            return []
+        if not self.flag:
+            return None
+        if self.kind != "net" or self.name != "+".join(self.objects):
+            return ["--parts", self.flag]
+        specs = []
+        for name, key in zip(self.objects, ("gen_args", "dis_args"), strict=True):
+            given = ", ".join(f"{word}={value!r}" for word, value in (self.arguments.get(key) or {}).items())
+            specs.append(f"{self.flag}:{name}" + (f"({given})" if given else ""))
+        return ["--nets", *specs]
+
     def latest(self) -> str:
         """The SHA-256 of the source that the run was trained with at last."""
         return self.changed[-1].sha256 if self.changed else self.sha256
@@ -193,6 +207,12 @@ class OwnParts:
                 folder.mkdir(exist_ok=True)
                 with atomically(folder / file) as opened:
                     opened.write(text.encode(errors="surrogatepass"))
+
+
+def notes_of(config: Config) -> list[Noted]:
+    """What a run with this config notes of its parts of one's own."""
+    values = {"parts": [_note(part, "") for part in used(flatten(config))]}
+    return typed(values, Head, "config.json").parts
 
 
 def _named(parts: list[Part], taken: set[str]) -> list[tuple[Part, str]]:

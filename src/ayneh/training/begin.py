@@ -55,7 +55,7 @@ def begin(
     import torch
 
     from ayneh.engine.device import describe
-    from ayneh.engine.stacks import choose_workers
+    from ayneh.engine.stacks import choose_workers, kept_here
     from ayneh.training.fit import fit
     from ayneh.training.init_from import read, write
 
@@ -63,6 +63,8 @@ def begin(
     match, origin = lay_out(config, config.device, say=terminal.say)
     workers = choose_workers(match, config.epochs * match.steps_per_epoch)
     how = f"{workers} processes" if workers else "one process"
+    if not workers and (why := kept_here(match)):
+        how = f"{how}. {why}"
     terminal.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
     engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
     state, noted = read(init, match) if init else ({}, None)
