@@ -49,8 +49,8 @@ def mirror(
     if not is_here(data):
         raise UserError(
             f"{run} was trained on images that were given from Python ({name}), and no file holds them: save them "
-            f'there by `images.save("images.npz")`, and `ayneh resume {typed_as(run)} --data images.npz` makes the run use '
-            "the file."
+            f'there by `images.save("images.npz")`, and `ayneh resume {typed_as(run)} --data images.npz` makes '
+            "the run use the file."
         )
     found = read(record.checkpoints.at_epoch(epoch), replica, images, invert, terminal.say)
     report = {"run": str(run), "replica": replica, "ayneh": __version__} | found.as_dict()
