@@ -25,14 +25,15 @@ BESIDE = "def shrink(net):\n    for p in net.parameters():\n        p.data.mul_(
 
 @pytest.fixture(autouse=True)
 def unloaded(monkeypatch):
-    """What a test loads is gone after it."""
+    """What a test loads is gone after it, but for libraries: NumPy cannot be loaded twice in a process."""
     before = set(sys.modules)
     loading.loaded.clear()
     monkeypatch.setattr(packages, "_tried", set())
     monkeypatch.setattr(packages, "_searched", [])
     yield
     for name in set(sys.modules) - before:
-        del sys.modules[name]
+        if "site-packages" not in str(getattr(sys.modules[name], "__file__", None) or "site-packages"):
+            del sys.modules[name]
 
 
 @pytest.fixture
