@@ -94,3 +94,13 @@ def test_a_comparison_scores_each_run_with_its_own_nets(config, tmp_path):
     alone = [run.evaluate(n=100)["fd"].value for run in runs]
     together = ayneh.compare(runs, n=100)
     assert [together[str(run.folder)]["fd"].value for run in runs] == alone
+
+
+def test_a_users_own_generator_goes_on_as_it_was(config, tmp_path):
+    """Training and scoring build nets, whose constructors draw."""
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    run = ayneh.train(config, out=tmp_path / "run", quiet=True)
+    assert torch.equal(torch.get_rng_state(), before)
+    run.evaluate(n=50)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -32,6 +32,13 @@ class Fn(nn.Module):
         return self.after(self.first(x.flatten(1)))
 
 
+class Cutting(Fn):
+    """The images are cut off."""
+
+    def forward(self, x):
+        return super().forward(x.detach())
+
+
 def gen(after, n_out=64):
     return Fn(after, 6, n_out)
 
@@ -75,6 +82,8 @@ BAD_DISES = {
     "a scalar": (Fn(lambda y: y.mean()), r"D returns \(\) for 4 images, other than one each"),
     "nan": (Fn(lambda y: y[:, 0] * float("inf")), r"D's outputs are not finite at the start"),
     "colours": (nn.Sequential(nn.Conv2d(3, 1, 8)), r"D failed on \(4, 1, 8, 8\), at its layer 0 \(Conv2d\)"),
+    "ten numbers": (Fn(lambda y: y, n_out=10), r"10 numbers for each image.*: end it with nn\.Linear\(\.\.\., 1\)"),
+    "images cut off": (Cutting(lambda y: y[:, 0]), r"gives no gradient to its images, so that G could not learn"),
     "frozen": (Fn(lambda y: y[:, 0]).requires_grad_(False), r"D has no parameters that are trained"),
 }
 
@@ -91,6 +100,19 @@ def test_a_bad_discriminator_is_one_sentence(net, words):
     with pytest.raises(UserError, match=words) as error:
         try_dis(net, (1, 8, 8))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*is deprecated:DeprecationWarning")
+def test_a_compiled_net_is_one_sentence():
+    compiled = torch.jit.script(nn.Sequential(nn.Flatten(), nn.Linear(64, 1)))
+    with pytest.raises(
+        UserError, match=r"D is compiled by torch\.jit \(its layer '0'\), and such a module cannot play"
+    ):
+        try_dis(nn.Sequential(compiled), (1, 8, 8))
+
+
+def test_a_layer_may_change_the_images_in_place():
+    assert try_dis(nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(64, 1)), (1, 8, 8)).output == "logit"
 
 
 def test_parameters_without_a_gradient_are_named(capsys):

@@ -104,7 +104,8 @@ def try_dis(net: nn.Module, image_shape: tuple[int, ...], output: str = "auto") 
     out = run.out
     if out.numel() != BATCH or out.ndim == 0 or len(out) != BATCH:
         each = f"{out[0].numel()} numbers for each image" if out.ndim and len(out) == BATCH else "other than one each"
-        advice = "take their mean in its forward, .mean((1, 2, 3)) for a map" if out.ndim > 1 else "leave out a mean"
+        advice = "take their mean in its forward, .mean((1, 2, 3)) for a map" if out.ndim > 2 else "leave out a mean"
+        advice = "end it with nn.Linear(..., 1)" if out.ndim == 2 else advice
         raise UserError(
             f"D returns {_shape(out)} for {BATCH} images, {each}; it must return one number for each image, ({BATCH},) "
             f"or ({BATCH}, 1): {advice}."
@@ -151,16 +152,18 @@ class _Run:
         """alone: nothing is looked at but the output."""
         self.who, self.name, self.outputs = who, WORDS[who], 0
         net, twin = copied(net), copied(net)
+        self._refuse_compiled(net)
         before_numbers = _numbers(net)
+        images = x.clone().requires_grad_(who == "dis")
         with seeded(FIXED_SEED), BeforeSigmoid() as mode:
             before = drawn()
-            out = self._output(net, x)
+            out = self._output(net, images * 1)  # no leaf, as in the game: a layer may change it in place
             self.chance = drawn() != before
         self.sigmoid = mode.before(out) is not out
         self.out = out.detach()
         if alone:
             return
-        self._look_at_gradients(net, out)
+        self._look_at_gradients(net, out, images)
         with seeded(FIXED_SEED):
             again = self._output(twin, x).detach()
         if not torch.equal(again.nan_to_num(), self.out.nan_to_num()):
@@ -199,19 +202,32 @@ class _Run:
                 at += f", at its layer {place} ({type(layer).__name__}), to which {came} came"
         return f"{at}: {type(error).__name__}: {brief(error)}."
 
-    def _look_at_gradients(self, net: nn.Module, out: Tensor) -> None:
+    def _refuse_compiled(self, net: nn.Module) -> None:
+        for place, layer in net.named_modules():
+            if isinstance(layer, torch.jit.ScriptModule):
+                raise UserError(
+                    f"{self.name} is compiled by torch.jit (its layer {place or type(layer).__name__!r}), and such a "
+                    "module cannot play: give the module that it was compiled from."
+                )
+
+    def _look_at_gradients(self, net: nn.Module, out: Tensor, images: Tensor) -> None:
         trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
         if not trained:
             raise UserError(f"{self.name} has no parameters that are trained: give it layers with weights.")
         grads: tuple[Tensor | None, ...] = (None,) * len(trained)
         if out.requires_grad:
             with seeded(FIXED_SEED):
-                grads = torch.autograd.grad(out.sum(), list(trained.values()), allow_unused=True)
+                grads = torch.autograd.grad(out.sum(), list(trained.values()), allow_unused=True, retain_graph=True)
         self.unused = [name for name, grad in zip(trained, grads, strict=True) if grad is None]
         if len(self.unused) == len(trained):
             raise UserError(
                 f"No parameter of {self.name} receives a gradient: its output does not depend on them, or was detached "
                 "(.detach(), .data, torch.no_grad, .item())."
+            )
+        if images.requires_grad and torch.autograd.grad(out.sum(), images, allow_unused=True)[0] is None:
+            raise UserError(
+                f"{self.name}'s output gives no gradient to its images, so that G could not learn: they are cut off in "
+                "its forward (.detach(), .data, torch.no_grad, torch.tensor)."
             )
 
     def warn_of_parameters(self) -> None:

@@ -221,10 +221,11 @@ def make_nets(name: str, spec: Spec) -> tuple[nn.Module, Discriminator]:
         if norm not in NORMS:
             raise unknown("normalisation", norm, NORMS)
     image = {"channels": spec.channels, "size": spec.size, "width": width}
-    gen = pair.gen(z_dim=spec.z_dim, norm=norms[0], first=spec.first, **image)
-    dis = pair.dis(features=features, norm=norms[1], spectral=spec.spectral, **image)
-    if spec.reads:  # made last: the other weights start as they would without it
-        dis.reader = Linear(features, spec.z_dim)
+    with torch.random.fork_rng(devices=[]):  # the weights come later, and a user's own generator stays as it is
+        gen = pair.gen(z_dim=spec.z_dim, norm=norms[0], first=spec.first, **image)
+        dis = pair.dis(features=features, norm=norms[1], spectral=spec.spectral, **image)
+        if spec.reads:  # made last: the other weights start as they would without it
+            dis.reader = Linear(features, spec.z_dim)
     return gen.train(), dis.train()
 
 

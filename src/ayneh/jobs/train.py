@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ayneh.config import Config
+from ayneh.config import Config, flatten
 from ayneh.errors import typed_as
+from ayneh.parts.used import flag_of, used
 from ayneh.record.head import Origin
 from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
@@ -77,7 +78,8 @@ def _next(run: Path, config: Config, origin: Origin) -> str:
     """The commands that a finished run leads to."""
     from ayneh.evaluation import has_judge
 
-    place = typed_as(run)
+    flags = dict.fromkeys(flag for part in used(flatten(config)) if (flag := flag_of(part)))
+    place = typed_as(run) + "".join(f" --parts {typed_as(Path(flag))}" for flag in flags)
     score = f"`ayneh evaluate {place}` scores it"
     if not has_judge(config.data, run, origin.fingerprint):
         score = f"`ayneh judge train {place}` trains the nets that score it"

@@ -202,7 +202,8 @@ def _read(blob: bytes, checked: bool) -> tuple[FeatureNet, dict[str, str | int |
         raise ValueError("their tensors are not those of the net that the header describes")
     if not all(x.isfinite().all() for x in tensors.values()):
         raise ValueError("a weight is not a finite number")
-    net = FeatureNet(*sizes)
+    with torch.random.fork_rng(devices=[]):  # a user's own generator stays as it is
+        net = FeatureNet(*sizes)
     net.load_state_dict({name: x.float() for name, x in tensors.items()}, strict=False)  # but for the counters
     accuracy = notes.get("accuracy_test")
     net.accuracy = accuracy if isinstance(accuracy, float) else None
