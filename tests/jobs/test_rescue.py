@@ -155,3 +155,28 @@ def test_the_diagnosis_and_the_board_tell_of_the_rescues(ayneh, tmp_path, tiny, 
     assert "Rescue: sudden jump at step 24. Back to step 16 (epoch 3), 256 images given up" in page
     assert "probe.json is damaged or of another version (" in page
     assert "): run `ayneh diagnose --probe` again" in page
+
+
+NETS = """from torch import nn
+
+Gen = lambda: nn.Sequential(
+    nn.Linear(8, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.2), nn.Linear(12, 64), nn.Tanh(), nn.Unflatten(1, (1, 8, 8))
+)
+Dis = lambda: nn.Sequential(nn.Flatten(), nn.utils.spectral_norm(nn.Linear(64, 12)), nn.Dropout(0.3), nn.Linear(12, 1))
+"""
+
+
+def test_a_rescue_brings_back_what_nets_of_ones_own_remember(tmp_path, falls_ill):
+    import ayneh
+
+    names: dict = {}
+    exec(NETS, names)
+    config = Config(batch=16, epochs=8, rescue=2).changed(
+        {"prior.dim": 8, "data.resize": 8, "data.limit": 64, "keep.score_epochs": 0, "keep.vitals_steps": 4,
+         "keep.tick_steps": 4, "rules.ema_halflife_images": 0}
+    )  # fmt: skip
+    run = ayneh.train(config, nets=(names["Gen"], names["Dis"]), out=tmp_path / "run", quiet=True)
+    found = json.loads((run.folder / "rescues.json").read_text())["rescues"]
+    assert len(found) == 1
+    state = run.at().state
+    assert state["gen_buffers/1.num_batches_tracked"].tolist() == [run.step]  # not those given up
