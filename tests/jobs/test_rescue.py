@@ -160,7 +160,8 @@ def test_the_diagnosis_and_the_board_tell_of_the_rescues(ayneh, tmp_path, tiny, 
 NETS = """from torch import nn
 
 Gen = lambda: nn.Sequential(
-    nn.Linear(8, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.2), nn.Linear(12, 64), nn.Tanh(), nn.Unflatten(1, (1, 8, 8))
+    nn.Linear(8, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.2), nn.Linear(12, 64), nn.Tanh(),
+    nn.Unflatten(1, (1, 8, 8)),
 )
 Dis = lambda: nn.Sequential(nn.Flatten(), nn.utils.spectral_norm(nn.Linear(64, 12)), nn.Dropout(0.3), nn.Linear(12, 1))
 """
