@@ -58,11 +58,14 @@ def own_cache(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def own_parts():
     """A part that a test adds is gone after it."""
+    from ayneh.parts.loading import loaded
     from ayneh.parts.registry import every, forget
 
-    before = every()
+    before, files = every(), set(loaded)
     yield
     forget([part for part in every() if part not in before])
+    for name in set(loaded) - files:
+        del loaded[name]
 
 
 @pytest.fixture(autouse=True)

@@ -200,12 +200,14 @@ def test_a_study_on_two_workers_plays_what_runs_alone_do(name, tmp_path, observe
     flags = [*FLAGS[name], *SMALL]
     values = {flag[2:].replace("-", "_"): value for flag, value in zip(flags[::2], flags[1::2], strict=True)}
     del values["keep.score_epochs"]  # the study sets it
+    values["batch"] = "32"  # of other batches the last bits depend on how many runs share a stack
     lines = [f"{key} = {value if value.isdigit() else json.dumps(value)}" for key, value in values.items()]
     head = 'question = "q"\nbase = "digits"\nseeds = 2\nimages = 100\noutcomes = ["loss_d"]\n[set]\n'
     text = f'{head}net.name = "{name}"\n'
     (tmp_path / "s.toml").write_text(text + "\n".join(lines) + "\n[factors]\noptimizer.lr = [1e-3, 1e-4]\n")
     ayneh(name, "study", "run", tmp_path / "s.toml", "--out", tmp_path / "s", "--workers", 2, "--quiet")
     for seed in (0, 1):
-        train(name, tmp_path / f"{seed}", "--seed", seed, "--optimizer.lr", "1e-3")
+        train(name, tmp_path / f"{seed}", "--seed", seed, "--optimizer.lr", "1e-3", "--batch", "32")
         together = observed(tmp_path / "s" / "runs" / "lr-0.001" / f"seed-00{seed}")
-        assert together["metrics"] == observed(tmp_path / f"{seed}")["metrics"]
+        lines = [{k: v for k, v in line.items() if k != "scores"} for line in together["metrics"]]  # a study scores
+        assert lines == observed(tmp_path / f"{seed}")["metrics"]
