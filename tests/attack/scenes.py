@@ -88,7 +88,10 @@ class Stage:
         """In a child: do this in the scene's working folder, with its cache."""
         os.chdir(self.root / "work")
         os.environ["AYNEH_CACHE"] = str(self.root / "cache")
-        soften()
+        try:
+            soften()
+        except KeyboardInterrupt:  # before the verb
+            return 130
         return verb()
 
     def lost(self) -> str:

@@ -196,6 +196,7 @@ def test_scores_and_findings_of_this_checkpoint_and_no_other(ayneh, tiny, tmp_pa
     fd = {"value": 12.5, "n": 500, "protocol": "fd_500_digits_test", "low": 12.0, "high": 13.0, "floor": 1.25}
     kid = {"value": None, "n": 500, "protocol": "kid_500_digits_test", "warning": "too | few"}
     scores = {"fd": fd, "kid": kid, "inception_fid_500_folder:/home/me/x_test": {"value": 30.5, "n": 500}}
+    scores["precision"] = {"n": 500, "protocol": "precision_500_digits_test"}  # a file whose value was lost
     other = {"fd": {"value": 99.0, "n": 500, "protocol": "fd_500_digits_test"}}
     (run / "evaluation.json").write_text(json.dumps({"step": 8, "replica": 0, "n": 500, "scores": scores}))
     (run / "evaluation-epoch-0000.json").write_text(json.dumps({"step": 4, "replica": 0, "n": 500, "scores": other}))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ayneh.config import Config
+from ayneh.errors import UserError
 from ayneh.record import record
 from ayneh.record.record import Record
 
@@ -32,6 +33,14 @@ def test_a_run_is_finished_with_the_checkpoint_of_its_last_epoch(run):
     assert Record(run).standing().wall_s == Record(run).lines()[-1]["wall_s"]
     shutil.rmtree(run / "checkpoints")  # where all of them were deleted, the pictures tell
     assert Record(run).standing().state == "finished"
+
+
+def test_a_config_that_lost_its_epochs_is_refused_and_not_trained_for_hours(run):
+    head = json.loads((run / "config.json").read_text())
+    del head["config"]["epochs"]
+    (run / "config.json").write_text(json.dumps(head))
+    with pytest.raises(UserError, match="config.epochs is missing"):
+        Record.open(run).config()
 
 
 def test_a_run_is_running_while_a_process_has_its_lock(run):

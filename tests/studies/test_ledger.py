@@ -129,6 +129,8 @@ def finished(tmp_path, two) -> Ledger:
         ("outcome.json", lambda path: path.write_text('{"wall_s": 3'), "The run counts as not ended"),
         ("outcome.json", lambda path: path.write_text('{"wall_s": "x"}'), "The run counts as not ended"),
         ("outcome.json", lambda path: path.write_bytes(b"\xff\x00"), "The run counts as not ended"),
+        ("outcome.json", lambda path: path.write_text(path.read_text().replace('"diverged"', '"diverge"')),
+         "diverged is missing). It is not counted"),
         ("config.json", lambda path: path.unlink(), "it has no config.json). It is not counted; to train it again"),
         ("metrics.jsonl", lambda path: path.unlink(), "no scores of its last epoch. It is not counted"),
         ("metrics.jsonl", lambda path: path.write_text(""), "no scores of its last epoch. It is not counted"),
@@ -144,6 +146,15 @@ def test_a_damaged_run_is_named_and_the_rest_is_reported(finished, two, file, da
     assert [result.run.arm for result in found] == ["lr 0.0001"]
     assert [words in note for note in finished.notes.values()] == [True]
     assert len(finished.standings()) == 2
+
+
+def test_a_line_that_lacks_losses_leaves_a_gap_in_the_report(finished):
+    path = finished.path(finished.runs[0]) / "metrics.jsonl"
+    first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([first.replace("mean_loss_d", "mean_lost_d"), *rest]) + "\n")
+    assert len(results(finished)) == 2
+    assert all("loss_d" in row for row in rows(results(finished)))
+    assert write_report(finished)
 
 
 def test_a_damaged_outcome_or_config_is_made_again(finished, two):

@@ -74,9 +74,9 @@ def nets_of(
     ``reads``: whether D has a reader of z (None: if the config weighs it).
     """
     pair, (_, autocast) = pair_of(config), choose_precision(config.precision, device)
+    if isinstance(pair, OwnPair):  # aligned on a CPU, too: some of its sums depend on where a weight lies
+        return _own_nets(config, pair, image_shape, autocast, ALIGNED)
     align = ALIGNED if device.type == "cuda" else 1
-    if isinstance(pair, OwnPair):
-        return _own_nets(config, pair, image_shape, autocast, align)
     gen, dis = make_nets(config.net.name, spec_of(config, image_shape, reads))
     return Net(gen, autocast, align), Net(dis, autocast, align)
 

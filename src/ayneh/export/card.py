@@ -130,7 +130,9 @@ def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) 
         fields["datasets"] = [licence.dataset]
     name = plain(about["data"]["name"])
     scores = evaluation.get("scores", {}) if evaluation else {}
-    known = {name: score for name, score in scores.items() if score["value"] is not None}
+    known = {  # a file that a person edited may lack something
+        name: score for name, score in scores.items() if score.get("value") is not None and "protocol" in score
+    }
     if known:
         kinds = {name: metric_of(name) for name in known}
         fields["metrics"] = list(dict.fromkeys(kinds.values()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,9 +141,10 @@ class OwnParts:
         return str(self.folder / place) if fine else ""
 
     def warn_changed(self) -> None:
-        """Say of each part whose source is another now that results may differ."""
-        for words in self._changes():
-            warn_once(f"{words}: its results may differ.")
+        """Say of each part whose source is another now that results may differ; of a damaged config.json nothing."""
+        with suppress(UserError):  # who needs the config says what is wrong with it
+            for words in self._changes():
+                warn_once(f"{words}: its results may differ.")
 
     def _changes(self) -> list[str]:
         ours = {(part.kind, part.name): part for part in every()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -106,14 +107,18 @@ def _panel(
         drawn.append(curves(f"fd {name}", {"Fréchet distance": distance}))
     losses = {
         f"loss of {who}": [
-            _curve(arm, [{line["images"]: line[name][0] for line in run.lines} for run in found], math.nan)
-            for arm, found in have.items()
+            _curve(arm, [_at_images(run.lines, name) for run in found], math.nan) for arm, found in have.items()
         ]
         for who, name in (("D", "mean_loss_d"), ("G", "mean_loss_g"))
     }
     if have:
         drawn.append(curves(f"loss {name}", losses, mark))
     return Panel(section, [q for q in asked if q], drawn)
+
+
+def _at_images(lines: Sequence[Mapping[str, Any]], name: str) -> dict[float, float]:
+    """The first replica's number by images, in the lines that have it: a damaged one may not."""
+    return {line["images"]: line[name][0] for line in lines if line.get(name)}
 
 
 def _curve(arm: str, runs: Sequence[Mapping[float, float]], gone: float) -> Curve:

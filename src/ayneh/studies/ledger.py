@@ -106,6 +106,10 @@ class Ledger:
             if changes := differences(run.config, new_runs[run.place].config):
                 raise UserError(f"{self.folder} has another {run.arm!r} ({changes}): {advice}")
             record = Record(self.folder / run.place)
+            try:
+                record.config()
+            except UserError:  # damaged: it is reported, and made again
+                continue
             record.parts.need()
             record.parts.refuse_changed(advice.removesuffix("."))
 

@@ -107,13 +107,15 @@ class Result:
                 return True
         return False
 
-    def _late(self, name: str) -> float:
+    def _late(self, name: str) -> float | None:
+        """The mean over the last lines that have it: a damaged one may not."""
         tail = self.lines[-max(1, round(LATE * len(self.lines))) :]
-        if name == "d_gap":
-            values = [line["mean_p_real"][0] - line["mean_p_fake"][0] for line in tail]
-        else:
-            values = [line[f"mean_{name}"][0] for line in tail]
-        return sum(values) / len(values)
+        needed = ("mean_p_real", "mean_p_fake") if name == "d_gap" else (f"mean_{name}",)
+        found = [[(line.get(need) or [None])[0] for need in needed] for line in tail]
+        whole = [row for row in found if None not in row]
+        if not whole:
+            return None
+        return sum(row[0] - row[1] if name == "d_gap" else row[0] for row in whole) / len(whole)
 
 
 def results(ledger: Ledger) -> list[Result]:
@@ -140,6 +142,8 @@ def results(ledger: Ledger) -> list[Result]:
 def _result(ledger: Ledger, run: Run, end: dict[str, Any]) -> Result:
     record = Visited(ledger.path(run), ledger.folder)
     record.check()
+    if "diverged" not in end:
+        raise UserError("outcome.json: diverged is missing")
     lines = record.lines()
     protocols: dict[str, str] = {}
     looks = []
