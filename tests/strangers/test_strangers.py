@@ -197,6 +197,18 @@ def explored(run: Path, expected: np.ndarray, z: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("name", SLOW)
 def test_a_study_on_two_workers_plays_what_runs_alone_do(name, tmp_path, observed):
+    played_as_alone(name, tmp_path, observed, "--workers", 2)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of Ray's
+def test_a_study_on_a_ray_cluster_plays_what_runs_alone_do(tmp_path, observed):
+    pytest.importorskip("ray")
+    played_as_alone("course", tmp_path, observed, "--engine", "ray")
+
+
+def played_as_alone(name, tmp_path, observed, *how) -> None:
+    """A study of two seeds and two rates; its runs with the first rate have the bits of runs alone."""
     flags = [*FLAGS[name], *SMALL]
     values = {flag[2:].replace("-", "_"): value for flag, value in zip(flags[::2], flags[1::2], strict=True)}
     del values["keep.score_epochs"]  # the study sets it
@@ -205,7 +217,7 @@ def test_a_study_on_two_workers_plays_what_runs_alone_do(name, tmp_path, observe
     head = 'question = "q"\nbase = "digits"\nseeds = 2\nimages = 100\noutcomes = ["loss_d"]\n[set]\n'
     text = f'{head}net.name = "{name}"\n'
     (tmp_path / "s.toml").write_text(text + "\n".join(lines) + "\n[factors]\noptimizer.lr = [1e-3, 1e-4]\n")
-    ayneh(name, "study", "run", tmp_path / "s.toml", "--out", tmp_path / "s", "--workers", 2, "--quiet")
+    ayneh(name, "study", "run", tmp_path / "s.toml", "--out", tmp_path / "s", *how, "--quiet")
     for seed in (0, 1):
         train(name, tmp_path / f"{seed}", "--seed", seed, "--optimizer.lr", "1e-3", "--batch", "32")
         together = observed(tmp_path / "s" / "runs" / "lr-0.001" / f"seed-00{seed}")

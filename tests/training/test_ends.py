@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from ayneh.doctor import rescue
-from ayneh.record import record
+from ayneh.record import abandoned, record
 from ayneh.record.record import Record
 from ayneh.training import journal
 
@@ -155,9 +155,9 @@ def test_a_rescue_that_is_cut_short_is_finished(ayneh, tmp_path, tiny, observed,
     train = ["train", "digits", *tiny, *ILL, "--epochs", 4, "--quiet", "--out"]
     assert ayneh(*train, whole)[0] == 0
     assert len(rescue.of(Record(whole))) == 1
-    left, abandon, lines = [write], Record.abandon, record.write_lines
+    left, abandon, lines = [write], rescue.abandon, record.write_lines
 
-    def watched(self, *args):
+    def watched(*args):
         def killed(path, found):
             if not left[0]:
                 raise KeyboardInterrupt
@@ -166,10 +166,11 @@ def test_a_rescue_that_is_cut_short_is_finished(ayneh, tmp_path, tiny, observed,
 
         with monkeypatch.context() as patched:
             patched.setattr(record, "write_lines", killed)
-            abandon(self, *args)
+            patched.setattr(abandoned, "write_lines", killed)
+            abandon(*args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Record, "abandon", watched)
+        patched.setattr(rescue, "abandon", watched)
         assert ayneh(*train, cut)[0] == 130
     assert ayneh("resume", cut, "--quiet")[0] == 0
     assert seen(cut, observed) == seen(whole, observed)

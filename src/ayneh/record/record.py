@@ -129,9 +129,10 @@ class Record:
     def config(self) -> Config:
         """The settings asked for."""
         values = self._head().get("config", {})
-        if isinstance(values, dict) and "epochs" not in values:  # a default would train for hours
+        config = from_dict(values, str(self._config))
+        if "epochs" not in values:  # a default would train for hours
             raise UserError(f"{self._config}: config.epochs is missing: write the number of epochs there.")
-        return from_dict(values, str(self._config))
+        return config
 
     def engine(self) -> dict[str, Any]:
         """How this machine runs it: device, threads, workers."""
