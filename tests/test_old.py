@@ -141,6 +141,7 @@ def test_exported_weights_make_the_same_images():
     assert float(encoded["z"].sum()) == pytest.approx(-4.0813, abs=1e-2)
 
 
+@pytest.mark.slow
 def test_a_study_is_reported_and_has_nothing_left_to_play(works, old, tmp_path):
     folder = old("study")
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("runs/**/*") if path.is_file()}

@@ -133,6 +133,7 @@ ayneh.add("finding", "too bright", ayneh.Symptom(
 """
 
 
+@pytest.mark.slow
 def test_it_is_live_in_diagnose_and_on_the_page(request, tmp_path, tiny):
     verb = request.getfixturevalue("ayneh")
     parts, run = tmp_path / "parts.py", tmp_path / "run"

@@ -48,6 +48,7 @@ def test_stopping_leaves_the_loop_where_it_stands():
     assert stack.step == 3
 
 
+@pytest.mark.slow
 def test_processes_carry_a_stack_as_one_process_does():
     config = replace(SMALL, seeds=3, rules=Rules(penalty="r1"))
     match = Match(replicas_of(config), pixels(), CPU)

@@ -135,6 +135,7 @@ def test_the_search_solves_a_curved_problem_unless_the_prior_outweighs_it(desk, 
     assert np.array(found) == pytest.approx(z if near else np.zeros(6), abs=0.02)
 
 
+@pytest.mark.slow
 def test_ds_opinions_in_the_page_are_those_of_an_export(page, served, tiny_run, tmp_path, opened):
     """Of the same statistics: those of the encoder would tell something else."""
     onnxruntime = pytest.importorskip("onnxruntime")

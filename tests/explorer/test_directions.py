@@ -1,5 +1,9 @@
 """The principal directions in Chromium: a slider each."""
 
+import pytest
+
+pytestmark = pytest.mark.slow  # a browser
+
 
 def test_a_direction_moves_the_image_and_its_slider_tells_where(page, served, shots, opened, pixels, changes):
     opened(page, served, "directions")

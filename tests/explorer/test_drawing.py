@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow  # a browser
+
 
 def test_a_drawing_is_read_searched_for_and_walked_from(page, served, shots, opened, ready, pixels):
     opened(page, served, "drawing")

@@ -1,9 +1,12 @@
 """The epochs in Chromium: the same noise learns."""
 
 import numpy as np
+import pytest
 
 from ayneh.engine.critic import critic_of
 from ayneh.record.record import Record
+
+pytestmark = pytest.mark.slow  # a browser
 
 
 def test_the_same_noise_learns(page, served, tiny_run, shots, opened, ready, pixels):

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow  # a browser
+
 WATCH_NAMES = """() => {
   const controls = "button, input, select, canvas[role], [tabindex='0'], svg[role], img[src]";
   const named = (e) => e.getAttribute("aria-label") || e.labels?.length || e.textContent.trim() || e.alt;

@@ -1,6 +1,9 @@
 """The path between two draws in Chromium."""
 
 import numpy as np
+import pytest
+
+pytestmark = pytest.mark.slow  # a browser
 
 
 def test_a_path_begins_and_ends_with_its_ends(page, served, shots, opened, ready, pixels):

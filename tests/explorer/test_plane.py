@@ -1,6 +1,9 @@
 """The plane in Chromium: a lens that follows the pointer and the keys."""
 
 import numpy as np
+import pytest
+
+pytestmark = pytest.mark.slow  # a browser
 
 
 def test_the_lens_follows_the_pointer_and_the_keys(page, served, shots, opened, ready, pixels, changes):

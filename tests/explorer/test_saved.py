@@ -13,6 +13,8 @@ from ayneh.explorer.single import answers
 from ayneh.jobs.explore import explore
 from ayneh.record.record import Record
 
+pytestmark = pytest.mark.slow  # a browser
+
 
 def test_a_saved_page_works_alone(page, tiny_run, tmp_path, shots, ready, pixels):
     run = tmp_path / "run"

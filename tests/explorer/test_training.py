@@ -7,6 +7,8 @@ import pytest
 
 from ayneh.record.record import Record
 
+pytestmark = pytest.mark.slow  # a browser
+
 
 @pytest.fixture
 def page(page):

@@ -5,6 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow  # a browser
+
 
 @pytest.mark.slow
 def test_two_sides_draw_from_the_same_noise(page, serve, tiny_run, tmp_path, shots, opened, ready, pixels):

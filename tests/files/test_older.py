@@ -157,6 +157,7 @@ def test_a_finding_of_today_is_left_as_it_is():
     assert older.finding(event) == event
 
 
+@pytest.mark.slow
 def test_an_old_run_that_is_resumed_has_findings_of_both_kinds_and_one_diagnosis(ayneh, tmp_path):
     folder = Path(shutil.copytree(OLD / "run", tmp_path / "run"))
     status, _, err = ayneh("resume", folder, "--epochs", 4)

@@ -89,6 +89,7 @@ def beside(a, b):
     return a + b if isinstance(a, list) else a
 
 
+@pytest.mark.slow
 def test_other_replicas_are_not_forgotten(ayneh, recorded):
     folder, ill = recorded("healthy-mlp"), recorded("u01")
     head = json.loads((folder / "config.json").read_text())

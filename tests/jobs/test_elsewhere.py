@@ -59,6 +59,7 @@ def same(a, b):
     return a.keys() == b.keys() and all(a[k].equal(b[k]) for k in a)
 
 
+@pytest.mark.slow
 def test_every_verb_works_from_another_folder(ayneh, tiny, home, elsewhere):
     trained(ayneh, tiny, 2, "whole")
     trained(ayneh, tiny)

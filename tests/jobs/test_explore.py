@@ -13,6 +13,7 @@ def address(child):
     return re.fullmatch(r"(http://\S+/)\n", child.stdout.readline())[1]
 
 
+@pytest.mark.slow
 def test_it_serves_until_ctrl_c_and_ends_in_peace(process, tiny_run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

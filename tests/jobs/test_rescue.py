@@ -141,6 +141,7 @@ def test_one_run_at_a_time(ayneh, tmp_path, tiny):
         Config(rescue=-1)
 
 
+@pytest.mark.slow
 def test_the_diagnosis_and_the_board_tell_of_the_rescues(ayneh, tmp_path, tiny, falls_ill):
     flags = (*FLAGS, "--keep.tensorboard")
     assert ayneh("train", "digits", *tiny, *flags, "--out", tmp_path / "run")[0] == 0

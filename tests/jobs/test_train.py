@@ -76,6 +76,7 @@ def test_a_run_can_grow_and_is_then_what_a_longer_run_would_be(ayneh, tmp_path, 
 ENDLESS = 1_000_000  # epochs: the run cannot be over before it is stopped
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_says_how_to_go_on(process, ayneh, tmp_path, tiny, wait_until):
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     args = ["train", "digits", *tiny, "--data.limit", 1297, "--keep.sample-epochs", 12]

@@ -50,6 +50,7 @@ def test_a_probe_is_plain_json_with_its_protocol_and_n(run, probed):
     assert probed["dimension"]["mle_10"]["n"] == 128
 
 
+@pytest.mark.slow
 def test_the_page_s_figures_are_one_svg_each_and_the_same_each_time(probed):
     drawn = probe.figures(probed)
     assert len({title for title, _ in drawn}) == 7
@@ -154,6 +155,7 @@ def test_a_fall_is_from_the_largest_to_the_last():
 # -- the verb ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_verb_probes_says_and_shows(tmp_path, tiny, ayneh):
     run = tmp_path / "run"
     ayneh("train", "digits", *tiny, "--epochs", 1, "--out", run)

@@ -64,6 +64,7 @@ def test_the_interval_of_cliffs_delta_covers():
     assert 0.92 <= hits / 400 <= 0.99
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(numbers.map(lambda some: some[:7]))
 def test_rank_tests_are_symmetric_and_see_ranks_alone(a):

@@ -121,6 +121,7 @@ def test_words_of_failed_runs_of_large_numbers_and_of_constants():
     assert "equivalence, Holm-adjusted p = 0." in same.words
 
 
+@pytest.mark.slow
 def test_the_family_is_corrected_together():
     chance = np.random.default_rng(6)
     a, b = chance.normal(1, 0.5, 8) + 10, chance.normal(0, 0.5, 8) + 10

@@ -258,6 +258,7 @@ def test_nothing_is_written_outside_of_the_study_s_folder(tmp_path, two, name):
     assert len(results(Ledger.open(folder))) == 2
 
 
+@pytest.mark.slow
 def test_a_report_shows_names_of_any_script_as_text(tmp_path, two):
     pytest.importorskip("matplotlib")
     names = ["<script>alert(1)</script>", "نرخ کم", "🙂 \"quoted\" & 'so'", "$\\frac"]

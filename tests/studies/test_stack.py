@@ -39,6 +39,7 @@ def same(one, other):
     return one[:2] == other[:2] and all(torch.equal(one[2][name], other[2][name]) for name in one[2])
 
 
+@pytest.mark.slow
 def test_a_run_in_a_stack_of_different_arms_is_the_run_that_is_played_alone(tmp_path, tiny_values):
     study = from_dict(tiny_values | {"factors": {}, "arms": DIFFERENT}, "tiny")
     (group,) = study.groups()
@@ -73,6 +74,7 @@ def test_a_share_that_is_stopped_goes_on_to_the_same_end(tmp_path, tiny_values, 
         assert same(ended(tmp_path / "whole", run), ended(tmp_path / "parts", run))
 
 
+@pytest.mark.slow
 def test_replicas_with_different_checkpoints_go_on_from_the_last_one_they_share(tmp_path, tiny, monkeypatch):
     monkeypatch.setattr(stack, "CHECKPOINT_S", 0.0)
     (group,) = tiny.groups()
