@@ -66,6 +66,7 @@ def test_mirror(name, works, old):
     assert (folder / "mirror.png").is_file()
 
 
+@pytest.mark.slow
 def test_diagnose_shows_its_findings_and_the_probe_of_then(works, old):
     folder = old("run")
     out = works("diagnose", folder)

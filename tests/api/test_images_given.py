@@ -185,6 +185,7 @@ def test_verbs_that_need_no_images_work_and_the_others_say_what_to_do(request, f
     assert verb("train", "digits", "--data.name", "memory:my-digits-1", "--out", tmp_path / "b")[0] == 2
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_the_images_given_again_or_saved_and_to_the_same_bits(request, config, folder, tmp_path):
     from safetensors.torch import load_file
 
@@ -237,6 +238,7 @@ def test_images_show_themselves_and_are_saved_as_they_were(tmp_path):
         images.save(tmp_path / "a.png")
 
 
+@pytest.mark.slow
 def test_images_without_a_judge_name_what_trains_it_and_then_they_are_scored(config, tmp_path):
     many = load("digits", "train", limit=300)
     images = ayneh.images((many.pixels, many.labels), test=0.3)

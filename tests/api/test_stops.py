@@ -30,6 +30,7 @@ def started(folder, script, *args):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGINT"), reason="needs signals")
 def test_an_interrupt_ends_the_training_with_the_run_saved_and_usable(tmp_path, wait_until):
     child = started(tmp_path, SCRIPT, str(tmp_path / "run"))

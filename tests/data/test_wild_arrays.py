@@ -786,6 +786,7 @@ def test_parquet_of_plain_bytes_in_colour_and_grey(tmp_path: Path) -> None:
     assert images.names == ("a", "b")
 
 
+@pytest.mark.slow
 def test_shards_in_a_folder_are_one_set_with_its_halves(tmp_path: Path) -> None:
     for i in range(2):
         parquet(tmp_path / f"data/train-0000{i}-of-00002.parquet", GREY[i * 10 :][:10], label=CLASSES[i * 10 :][:10])
@@ -844,6 +845,7 @@ def test_parquet_that_holds_no_pictures_is_refused(tmp_path: Path, rows: list, c
     assert words in refusal(parquet(tmp_path / "a.parquet", rows, **columns))
 
 
+@pytest.mark.slow
 def test_parquet_files_that_are_damaged_or_too_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peak: Callable[[Callable[[], object]], int]
 ) -> None:

@@ -49,6 +49,7 @@ def test_two_windows_are_at_two_ports(run):
         assert one.port != other.port
 
 
+@pytest.mark.slow
 def test_a_page_of_a_notebook_shows_it_in_a_frame_and_no_other_does(run, monkeypatch, chromium):
     monkeypatch.setattr(room.notebook, "in_kernel", lambda: True)
     with run.explore() as window, hosted(window._repr_html_()) as port:

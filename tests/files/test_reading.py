@@ -209,6 +209,7 @@ def test_a_damaged_report_is_named(own_run, name, content, words):
     assert words in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_damaged_probe_is_a_sentence_on_the_page(ayneh, own_run):
     for content in ('{"epochs": 3}', '{"epochs": [{"arms": []}]}', "{"):
         (own_run / "probe.json").write_text(content, encoding="utf-8")

@@ -40,6 +40,7 @@ def page(folder, replica=""):
     return text
 
 
+@pytest.mark.slow
 def test_an_ill_run_is_told_with_evidence_and_a_command(ayneh, recorded):
     folder = recorded("u01")
     status, out, err = ayneh("diagnose", folder)
@@ -57,6 +58,7 @@ def test_an_ill_run_is_told_with_evidence_and_a_command(ayneh, recorded):
     assert text.count('class="finding severe"') == 4
 
 
+@pytest.mark.slow
 def test_a_healthy_run_is_quiet(ayneh, recorded):
     folder = recorded("healthy-mlp")
     status, out, _ = ayneh("diagnose", folder)
@@ -169,6 +171,7 @@ def test_what_is_no_run_is_refused(ayneh, tmp_path):
     assert status == 2
 
 
+@pytest.mark.slow
 def test_a_net_of_ones_own_is_diagnosed_as_far_as_it_is_known(ayneh, tmp_path):
     folder = Path(shutil.copytree(RECORDS.parent.parent / "old" / "run", tmp_path / "run"))
     head = json.loads((folder / "config.json").read_text())

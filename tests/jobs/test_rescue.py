@@ -112,6 +112,7 @@ def test_a_rescued_run_that_is_stopped_goes_on_as_if_it_had_not_been(ayneh, tmp_
     assert [timeless(line) for line in cut] == [timeless(line) for line in whole]
 
 
+@pytest.mark.slow
 def test_a_stop_does_not_move_the_next_healthy_checkpoint(ayneh, tmp_path, tiny, falls_ill, monkeypatch):
     monkeypatch.setattr(journal, "APART_LOOKS", 3)
     falls_ill.rescued = True  # healthy to the end

@@ -221,6 +221,7 @@ def test_tensorboard_writes_the_same_numbers(ayneh, tmp_path, tiny):
     assert written("scores/fd/0") == pytest.approx(scored)
 
 
+@pytest.mark.slow
 def test_scores_follow_the_training_and_the_best_checkpoint_is_kept(ayneh, tmp_path):
     """The scores in metrics.jsonl are those of the checkpoints, and a resumed run remembers the best."""
     run = tmp_path / "run"

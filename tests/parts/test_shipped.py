@@ -173,6 +173,7 @@ def test_replicas_whose_part_cannot_be_sent_play_in_this_process(monkeypatch):
     assert "The loss 'locked' cannot be sent to a worker process" in stacks.kept_here(match("locked"))
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_in_a_worker_is_one_sentence(monkeypatch):
     from ayneh.config import Config, Net
     from ayneh.engine import stacks

@@ -41,6 +41,7 @@ def test_what_was_written_is_read(small):
     assert all(found.tensors[name].equal(x) for name, x in TENSORS.items())
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_anywhere_is_found(small):
     """One bit of each byte of the file."""
     blob, expected = small.read_bytes(), content(small)

@@ -174,6 +174,7 @@ def test_power_is_that_of_simulated_t_tests(n, size, alpha, paired):
     assert power(n, size, alpha, paired) == pytest.approx((p < alpha).mean(), abs=0.01)
 
 
+@pytest.mark.slow
 def test_power_rises_with_n_and_is_never_nan():
     """SciPy's noncentral t is NaN for some of these n, and seeds were counted up to several times too high by it."""
     for size in np.geomspace(0.02, 3, 12):

@@ -53,6 +53,7 @@ def test_verdicts_and_their_figures():
 MIRRORED = {"better": "worse", "worse": "better", "higher": "lower", "lower": "higher"}
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),

@@ -60,6 +60,7 @@ def test_a_study_plays_the_very_game_that_train_plays(tmp_path, tiny):
     assert all(torch.equal(value, weights[name]) for name, value in match.named(state).items())
 
 
+@pytest.mark.slow
 def test_a_share_that_is_stopped_goes_on_to_the_same_end(tmp_path, tiny_values, monkeypatch):
     monkeypatch.setattr(stack, "CHECKPOINT_S", 0.0)
     tiny = from_dict(tiny_values | {"set": tiny_values["set"] | {"keep": {"tick_steps": 2}}}, "tiny")
