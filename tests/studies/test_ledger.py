@@ -128,6 +128,8 @@ def finished(tmp_path, two) -> Ledger:
     [
         ("outcome.json", lambda path: path.write_text('{"wall_s": 3'), "The run counts as not ended"),
         ("outcome.json", lambda path: path.write_text('{"wall_s": "x"}'), "The run counts as not ended"),
+        ("outcome.json", lambda path: path.write_text(path.read_text().replace('"classes": 10', '"classes": [10]')),
+         "The run counts as not ended"),
         ("outcome.json", lambda path: path.write_bytes(b"\xff\x00"), "The run counts as not ended"),
         ("outcome.json", lambda path: path.write_text(path.read_text().replace('"diverged"', '"diverge"')),
          "diverged is missing). It is not counted"),

@@ -46,6 +46,7 @@ class Outcome:
     wall_s: float = 0.0
     diverged: dict[str, Any] | None = None
     swaps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    classes: int | None = None
 
 
 Measured = list[float | None]  # an entry for each replica
