@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ayneh.engine.trial import try_dis, try_gen, try_nets
+from ayneh.engine.trial import try_dis, try_gen
 from ayneh.errors import UserError
 from ayneh.game.inside import OwnDiscriminator, seeded
 from ayneh.game.own import OwnPair, check
@@ -140,9 +140,9 @@ def test_a_number_that_is_no_buffer_is_named(capsys):
 def test_what_a_trial_finds_out():
     maps = nn.Sequential(nn.ConvTranspose2d(6, 3, 8), nn.BatchNorm2d(3), nn.Tanh())
     dis = nn.Sequential(nn.Flatten(), nn.Linear(192, 1), nn.Dropout(0.1))
-    trial = try_nets(maps, dis, 3, 6)
-    assert (trial.gen.shape, trial.gen.spatial, trial.gen.chance) == ((3, 8, 8), True, False)
-    assert (trial.dis.output, trial.dis.chance, trial.dis.together) == ("logit", True, False)
+    g, d = try_gen(maps, 6, 3), try_dis(dis, (3, 8, 8))
+    assert (g.shape, g.spatial, g.chance) == ((3, 8, 8), True, False)
+    assert (d.output, d.chance, d.together) == ("logit", True, False)
     assert try_dis(nn.Sequential(nn.Conv2d(1, 1, 8), nn.BatchNorm2d(1)), (1, 8, 8)).together
     assert maps[1].num_batches_tracked == 0
 

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ayneh.config import Config
-from ayneh.engine.match import init_of, nets_of
 from ayneh.engine.noise import FIXED, derive
-from ayneh.engine.players import started
+from ayneh.engine.players import init_of, net_of, started
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.game.layers import standing_statistics
@@ -69,15 +68,16 @@ def critic_of(
     replica: int,
     trained: bool = True,
     reals: Tensor | None = None,
+    sampler: Sampler | None = None,
 ) -> Critic:
-    """The critic of one replica of a checkpoint, on the CPU, without data; `sampler_of` makes the generator's sampler.
+    """The critic of one replica of a checkpoint, on the CPU, without data.
 
     ``critic.dis`` is the plain module (image -> logit, with ``dis.features`` and ``dis.head``). Not ``trained``: a
     control, D with the weights that this replica started from and statistics of the same images. ``reals``: see
-    `Critic`. Raises UserError if there is no such replica.
+    `Critic`. ``sampler``: this replica's (None: that of `sampler_of`). Raises UserError if there is no such replica.
     """
-    sampler = sampler_of(config, image_shape, tensors, replica)
-    _, net = nets_of(sampler.config, image_shape, torch.device("cpu"))
+    sampler = sampler or sampler_of(config, image_shape, tensors, replica)
+    net = net_of("dis", sampler.config, image_shape, torch.device("cpu"))
     if trained:
         row = net.pack(net.weights_in(tensors, "dis", config.seeds))[replica]
         memory = net.of(net.restored(tensors, config.seeds, row), replica)

@@ -151,10 +151,7 @@ def distance(ours: State, theirs: State, start: State | None = None) -> float:
     """
     all_gaps = [0.0]
     for name, value in theirs.items():
-        mine, value = (
-            ours[name].reshape(len(value), -1),
-            value.reshape(len(value), -1),
-        )  # of nets of one's own, buffers have any shape
+        mine, value = (x.reshape(len(value), -1) for x in (ours[name], value))  # buffers of one's own have any shape
         if not value.is_floating_point():
             all_gaps.append(0.0 if torch.equal(mine, value) else math.inf)
             continue

@@ -16,14 +16,8 @@ from ayneh.engine.device import choose_precision, keep_freed_memory
 from ayneh.engine.hyper import HYPER, courses_of
 from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
 from ayneh.engine.own_net import OwnNet
-from ayneh.engine.players import (
-    init_of,
-    nets_of,
-    refuse_own_too_large,
-    refuse_too_large,
-    size_of,
-    started,
-)
+from ayneh.engine.players import init_of, nets_for, started
+from ayneh.engine.players import nets_of as nets_of  # the cards of exports import it from here
 from ayneh.engine.replicas import Net, tensor_in
 from ayneh.errors import UserError
 from ayneh.game.own_prior import Own
@@ -66,13 +60,10 @@ class Match:
             raise UserError(
                 f"A step takes {self.images_per_step} images and the data set has {n}: choose a smaller --batch."
             )
-        self.size = size_of(one, channels, height)
-        self.image_shape = (channels, self.size, self.size)
         self.dtype, _ = choose_precision(one.precision, device)
         reads = any(c.rules.mirror_weight > 0 for c in replicas)
-        refuse_too_large(one, len(replicas), self.image_shape, device)
-        self.gen, self.dis = nets_of(one, self.image_shape, device, reads)
-        refuse_own_too_large(one, len(replicas), (self.gen, self.dis), device)
+        self.gen, self.dis, self.size = nets_for(one, len(replicas), channels, height, device, reads)
+        self.image_shape = (channels, self.size, self.size)
         self.init = init_of(one)
         self.game = Game(
             gen=self.gen,
@@ -89,7 +80,7 @@ class Match:
             raise UserError(f"The {one.rules.loss} loss has no labels to smooth; set --rules.label-smoothing 0.")
         for c in replicas if reads else ():
             _need_variance(c)
-        memory = [f"_{name}" for name in self.game.optimiser.init(torch.zeros(1, 1))]
+        memory = [f"_{name}" for name in self.game.remembered]
         self.state_keys = [*(f"{who}{end}" for who in ("gen", "dis") for end in ("", *memory, "_t")), "ema"]
         self.pixels = pixels.to(device)
         if device.type == "cpu":

@@ -29,7 +29,7 @@ Seeds = Sequence[int]  # one for each replica
 
 
 class OwnNet(Net):
-    """A net of one's own as ``who``: "gen" or "dis". ``net(theta, x)`` runs it as it was built."""
+    """A net of one's own as ``who``: "gen" or "dis"."""
 
     module: Player
     channels_last = False  # what comes out would be so, too, and .view(len(x), -1) would fail
@@ -55,10 +55,6 @@ class OwnNet(Net):
         for layer in self.shell.modules():
             if isinstance(layer, nn.RNNBase):  # it keeps its weights in a list of its own, too
                 layer.register_forward_pre_hook(_gather_weights)
-
-    def __call__(self, theta: Tensor, x: Tensor, **options: Any) -> Tensor:
-        """As `Net`, with the buffers that it was built with; nothing is kept of what they become."""
-        return self.play(theta, x, self.first(len(theta), theta), [FIXED_SEED] * len(theta))[0]
 
     def play(self, theta: Tensor, x: Tensor, state: State, seeds: Seeds | None) -> tuple[Tensor, State]:
         """theta (R, P), x (R, B, ...) -> output (R, B, ...), and what the net remembers then, by the state's names.

@@ -16,17 +16,18 @@ from ayneh.engine.device import choose_precision
 from ayneh.engine.memory import ACTIVATIONS, COPIES, game_bytes, refuse_over
 from ayneh.engine.own_net import OwnNet
 from ayneh.engine.replicas import Net
-from ayneh.engine.trial import try_gen, try_nets
+from ayneh.engine.trial import try_dis, try_gen
 from ayneh.errors import UserError, pick
 from ayneh.game import nets
-from ayneh.game.inside import OUTPUTS, OwnDiscriminator, OwnGenerator, seeded
+from ayneh.game.inside import OUTPUTS, OwnDiscriminator, OwnGenerator, Player, seeded
 from ayneh.game.nets import INITS, First, Pair, Spec, make_nets
-from ayneh.game.own import AS_IS, WORDS, OwnPair
+from ayneh.game.own import AS_IS, OwnPair
 from ayneh.parts.registry import table
 from ayneh.terminal.text import warn_once
 
 ALIGNED = 64  # numbers: some of cuDNN's and cuBLAS's kernels take only weights at multiples of 16 bytes or more
 TEMPLATE = 0  # the seed of the modules that weights are filled into
+ADVICE = "make the largest of these numbers smaller"
 TAKEN = ("name", "init", "dis_output")  # settings of nets that a pair of one's own takes
 
 
@@ -74,23 +75,34 @@ def nets_of(
     ``reads``: whether D has a reader of z (None: if the config weighs it).
     """
     pair, (_, autocast) = pair_of(config), choose_precision(config.precision, device)
-    if isinstance(pair, OwnPair):  # aligned on a CPU, too: some of its sums depend on where a weight lies
-        return _own_nets(config, pair, image_shape, autocast, ALIGNED)
+    if isinstance(pair, OwnPair):
+        return _own_net(config, pair, "gen", image_shape, device), _own_net(config, pair, "dis", image_shape, device)
     align = ALIGNED if device.type == "cuda" else 1
     gen, dis = make_nets(config.net.name, spec_of(config, image_shape, reads))
     return Net(gen, autocast, align), Net(dis, autocast, align)
 
 
-def _own_nets(
-    config: Config, pair: OwnPair, image_shape: tuple[int, int, int], autocast: torch.dtype | None, align: int
-) -> tuple[Net, Net]:
-    build = {who: partial(built, config, pair, who, image_shape) for who in WORDS}
-    gen, dis = (build[who](TEMPLATE) for who in WORDS)
-    trial = try_nets(gen, dis, image_shape[0], config.prior.dim, config.net.dis_output)
-    return (
-        OwnNet("gen", OwnGenerator(gen, trial.gen.spatial), build["gen"], trial.gen, autocast, align),
-        OwnNet("dis", OwnDiscriminator(dis, trial.dis.output), build["dis"], trial.dis, autocast, align),
-    )
+def net_of(who: str, config: Config, image_shape: tuple[int, int, int], device: torch.device) -> Net:
+    """One of `nets_of`, "gen" or "dis"; the other of a pair of one's own is neither built nor tried."""
+    pair = pair_of(config)
+    if isinstance(pair, OwnPair):
+        return _own_net(config, pair, who, image_shape, device)
+    return nets_of(config, image_shape, device)[who == "dis"]
+
+
+def _own_net(
+    config: Config, pair: OwnPair, who: str, image_shape: tuple[int, int, int], device: torch.device
+) -> OwnNet:
+    build, (_, autocast) = partial(built, config, pair, who, image_shape), choose_precision(config.precision, device)
+    module = build(TEMPLATE)
+    player: Player
+    if who == "gen":
+        tried = try_gen(module, config.prior.dim, image_shape[0])
+        player = OwnGenerator(module, tried.spatial)
+    else:
+        tried = try_dis(module, image_shape, config.net.dis_output)
+        player = OwnDiscriminator(module, tried.output)
+    return OwnNet(who, player, build, tried, autocast, ALIGNED)  # on a CPU, too: some sums depend on where a weight is
 
 
 def built(config: Config, pair: OwnPair, who: str, image_shape: tuple[int, int, int], seed: int) -> nn.Module:
@@ -109,16 +121,22 @@ def built(config: Config, pair: OwnPair, who: str, image_shape: tuple[int, int, 
     return net.train().to(torch.float64 if config.precision == "float64" else torch.float32)
 
 
-def size_of(config: Config, channels: int, side: int) -> int:
-    """Pixels a side of the game's images, for data with this many channels and pixels. Raises UserError."""
+def nets_for(
+    config: Config, replicas: int, channels: int, side: int, device: torch.device, reads: bool
+) -> tuple[Net, Net, int]:
+    """(G, D, pixels a side of the game's images) for data with this many channels and pixels; ``reads``: see `nets_of`.
+
+    Raises UserError where the data do not fit the nets, or the game of so many replicas the memory of the machine.
+    """
     pair, asked = pair_of(config), config.data.pad_to
     if not isinstance(pair, OwnPair):
         size = asked or pair.padded_size(side)
         if size < side:
             raise UserError(f"--data.pad-to is {size}, but the images are {side} pixels a side already.")
-        return size
-    gen = built(config, pair, "gen", (channels, side, side), TEMPLATE)
-    size = try_gen(gen, config.prior.dim, channels).shape[-1]
+        _refuse_too_large(config, pair, replicas, (channels, size, size), device)
+        return *nets_of(config, (channels, size, size), device, reads), size
+    gen = _own_net(config, pair, "gen", (channels, side, side), device)
+    size = gen.tried.shape[-1]
     if asked not in (None, size):
         raise UserError(f"--data.pad-to is {asked}, but G draws images of {size} pixels a side: leave it out.")
     if size < side:
@@ -126,7 +144,9 @@ def size_of(config: Config, channels: int, side: int) -> int:
             f"G draws images of {size}x{size} pixels, and those of the data have {side}x{side}: resize them with "
             f"--data.resize {size}, or give G another size."
         )
-    return size
+    dis = _own_net(config, pair, "dis", (channels, size, size), device)
+    _refuse_own_too_large(config, replicas, (gen, dis), device)
+    return gen, dis, size
 
 
 def spec_of(config: Config, image_shape: tuple[int, int, int], reads: bool | None = None) -> Spec:
@@ -146,29 +166,26 @@ def spec_of(config: Config, image_shape: tuple[int, int, int], reads: bool | Non
     )
 
 
-def refuse_too_large(config: Config, replicas: int, image_shape: tuple[int, int, int], device: torch.device) -> None:
-    """Raise UserError if a game of this config would not fit into the memory of the machine."""
-    penalty, pair = config.rules.penalty != "none", pair_of(config)
-    size = image_shape[-1]
-    if isinstance(pair, OwnPair):
-        return  # once they are built and tried
+def _refuse_too_large(
+    config: Config, pair: Pair, replicas: int, image_shape: tuple[int, int, int], device: torch.device
+) -> None:
+    penalty, size = config.rules.penalty != "none", image_shape[-1]
     needed = game_bytes(config.net.name, spec_of(config, image_shape), config.batch, replicas, device, penalty)
     what = (
         f"{config.net.name} nets (--net.width {config.net.width or pair.width:,}, --prior.dim "
         f"{config.prior.dim:,}) for images of {size}x{size} pixels, --batch {config.batch:,}, {replicas:,} at a time,"
     )
-    refuse_over(needed, device, what, "make the largest of these numbers smaller")
+    refuse_over(needed, device, what, ADVICE)
 
 
-def refuse_own_too_large(config: Config, replicas: int, both: tuple[Net, Net], device: torch.device) -> None:
-    """`refuse_too_large` for nets of one's own, by what the trial has counted."""
-    own = [net for net in both if isinstance(net, OwnNet)]
-    weights = sum(sum(net.sizes) for net in own)
-    outputs = config.batch * sum(net.tried.outputs for net in own)
+def _refuse_own_too_large(config: Config, replicas: int, both: tuple[OwnNet, OwnNet], device: torch.device) -> None:
+    """By what their trials have counted."""
+    weights = sum(sum(net.sizes) for net in both)
+    outputs = config.batch * sum(net.tried.outputs for net in both)
     at_once = replicas if device.type != "cpu" else 1
     needed = 4.0 * (weights * replicas * COPIES + outputs * at_once * ACTIVATIONS)
     what = f"{config.net.name} nets ({weights:,} weights), --batch {config.batch:,}, {replicas:,} at a time,"
-    refuse_over(needed, device, what, "make the largest of these numbers smaller")
+    refuse_over(needed, device, what, ADVICE)
 
 
 def refuse_before_reading(config: Config, device: torch.device) -> None:
@@ -179,7 +196,7 @@ def refuse_before_reading(config: Config, device: torch.device) -> None:
     pair = pair_of(config)
     if not isinstance(pair, OwnPair) and (side := config.data.pad_to or config.data.resize):
         size = max(side, pair.padded_size(config.data.resize or 1))
-        refuse_too_large(config, config.seeds, (1, size, size), device)
+        _refuse_too_large(config, pair, config.seeds, (1, size, size), device)
 
 
 def started(

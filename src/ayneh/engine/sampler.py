@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from ayneh.config import Config
-from ayneh.engine.match import Match, nets_of, prior_of
+from ayneh.engine.match import Match, prior_of
 from ayneh.engine.noise import FIXED, derive, generator
+from ayneh.engine.players import net_of
 from ayneh.engine.replicas import Memory, Net
 from ayneh.errors import UserError
 from ayneh.game.frame import levels
@@ -71,7 +72,7 @@ def sampler_of(
     if not 0 <= replica < config.seeds:
         raise UserError(f"--replica is {replica}; the run has {config.seeds}, counted from 0.")
     config = replace(config, precision="float32")  # the run may have been trained on a device with another
-    gen, _ = nets_of(config, image_shape, torch.device("cpu"))
+    gen = net_of("gen", config, image_shape, torch.device("cpu"))
     row = gen.pack(gen.weights_in(tensors, "ema", config.seeds))[replica]
     memory = gen.of(gen.restored(tensors, config.seeds, row), replica)
     return Sampler(gen, row, replace(config, seed=config.seed + replica, seeds=1), memory)

@@ -34,25 +34,11 @@ class Tried:
     together: bool = False  # an output depends on the others of its batch
 
 
-@dataclass(frozen=True)
-class Trial:
-    """What a trial has found out about a pair."""
+def try_gen(net: nn.Module, z_dim: int, channels: int) -> Tried:
+    """Try G on latents of length ``z_dim``, for data with so many channels.
 
-    gen: Tried
-    dis: Tried
-
-
-def try_nets(gen: nn.Module, dis: nn.Module, channels: int | None, z_dim: int, output: str = "auto") -> Trial:
-    """Try both nets. channels: of the data (None: as G draws); output: of D, one of `game.inside.OUTPUTS`.
-
-    Raises UserError, in one sentence, for nets that cannot play; prints what a user should know.
+    Raises UserError, in one sentence, for a net that cannot play; prints what a user should know.
     """
-    tried = try_gen(gen, z_dim, channels)
-    return Trial(tried, try_dis(dis, tried.shape, output))
-
-
-def try_gen(net: nn.Module, z_dim: int, channels: int | None = None) -> Tried:
-    """Try G on latents of length ``z_dim``. Raises UserError."""
     z = torch.randn(BATCH, z_dim, generator=torch.Generator().manual_seed(FIXED_SEED), dtype=_floats(net))
     run, failed = None, None
     for spatial in (False, True):
@@ -70,7 +56,7 @@ def try_gen(net: nn.Module, z_dim: int, channels: int | None = None) -> Tried:
             f"G returns {_shape(out)} for {BATCH} latents; it must return images, ({BATCH}, channels, side, side), the "
             "same number of pixels each way."
         )
-    if channels is not None and out.shape[1] != channels:
+    if out.shape[1] != channels:
         raise UserError(
             f"G draws images with {out.shape[1]} channels ({_shape(out)} for {BATCH} latents), and those of the data "
             f"have {channels}: give G {channels} output channels."
@@ -97,7 +83,7 @@ def try_gen(net: nn.Module, z_dim: int, channels: int | None = None) -> Tried:
 
 
 def try_dis(net: nn.Module, image_shape: tuple[int, ...], output: str = "auto") -> Tried:
-    """Try D on images of this shape (C, S, S). Raises UserError."""
+    """Try D on images of this shape (C, S, S), as `try_gen`. output: one of `game.inside.OUTPUTS`."""
     chance = torch.Generator().manual_seed(FIXED_SEED)
     x = torch.rand(BATCH, *image_shape, generator=chance, dtype=_floats(net)) * 2 - 1
     run = _Run("dis", net, x)

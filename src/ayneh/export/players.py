@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ayneh.config import from_dict
 from ayneh.engine.critic import critic_of
-from ayneh.engine.match import nets_of
+from ayneh.engine.players import nets_of
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import UserError, brief
 from ayneh.export.contract import refuse_unknown_nets
@@ -30,6 +30,7 @@ from ayneh.game.frame import put, scale
 from ayneh.game.inside import Player
 from ayneh.game.layers import Linear
 from ayneh.game.nets import Discriminator
+from ayneh.game.own import copied
 from ayneh.loading.folder import contract_of, net_of, read_about, refuse_other
 from ayneh.record.checkpoint import Checkpoint
 
@@ -93,8 +94,8 @@ def players_of(checkpoint: Checkpoint, replica: int, pixels: Tensor | None) -> t
     reals = None
     if pixels is not None and len(pixels) >= batch:
         reals = chosen(pixels, max(STANDING_LATENTS, batch), checkpoint.image_shape[-1])
-    critic = critic_of(*place, reals=reals)
     sampler = encoder.sampler
+    critic = critic_of(*place, reals=reals, sampler=sampler)
     moments = sampler.prior.moments(sampler.config.prior.dim)
     by = f"{STANDING_LATENTS:,} images of its own generator"
     if reals is not None:
@@ -112,18 +113,16 @@ def built(about: About, tensors: Mapping[str, Mapping[str, Tensor]]) -> Players:
     """The nets from the config.json of an export and their tensors. Raises RuntimeError if these do not fit."""
     config, images = from_dict(about["config"], "config.json"), about["images"]
     shape = (images["channels"], images["size"], images["size"])
-    found = {}
-    for name, weights in tensors.items():
-        pair = nets_of(config, shape, torch.device("cpu"))
-        module = pair[0 if name == "generator" else 1].module
-        fill(module, weights)
-        found[name] = module.eval()
+    gen, dis = (net.module for net in nets_of(config, shape, torch.device("cpu")))
+    found = {"generator": gen, "discriminator": dis, "encoder": copied(dis)}
+    for name, module in found.items():
+        fill(module.eval(), tensors[name])
     moments = tuple(
         math.nan if about["latents"][name] is None else about["latents"][name] for name in ("mean", "variance")
     )
     dis, encoder = (cast(Discriminator, found[name]) for name in ("discriminator", "encoder"))
     by = about["nets"]["discriminator"]["statistics"]
-    return Players(found["generator"], dis, encoder, cast(tuple[float, float], moments), by)
+    return Players(gen, dis, encoder, cast(tuple[float, float], moments), by)
 
 
 def inner(module: nn.Module) -> nn.Module:

@@ -85,7 +85,7 @@ def kind_of(module: nn.Module) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Why the exporter failed, in a line: its first cause, of which the others are told."""
+    """Why the exporter failed, in a line: the error that came first; those around it name its place."""
     while error.__cause__ is not None:
         error = error.__cause__
     return brief(error)

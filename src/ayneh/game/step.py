@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -46,6 +47,11 @@ class Game:
     decays: bool = False  # whether a replica has a weight decay
     read: Apply | None = None  # images -> (R, B, 1 + Z): the logit, then z as D reads it (None: D does not read z)
     inside: Mapping[str, Inside] = field(default_factory=dict)  # "gen", "dis": nets that remember or draw, if they may
+
+    @cached_property
+    def remembered(self) -> tuple[str, ...]:
+        """The names of what the optimiser remembers."""
+        return tuple(self.optimiser.init(torch.zeros(1, 1)))
 
 
 def step(
@@ -147,7 +153,7 @@ def descend(game: Game, state: State, who: str, theta: Tensor, loss: Tensor, hyp
     (grad,) = torch.autograd.grad(loss.sum(), theta)  # a replica's loss depends on its own row of theta alone
     theta = theta.detach()
     t = state[f"{who}_t"] = state[f"{who}_t"] + 1
-    memory = {name: state[f"{who}_{name}"] for name in game.optimiser.init(theta[:, :1])}
+    memory = {name: state[f"{who}_{name}"] for name in game.remembered}
     numbers = {**hyper, "lr": hyper[f"lr_{who}"], "eps": game.eps, "decays": game.decays}
     state[who], memory = game.optimiser.update(theta, grad, memory, t, numbers)
     state.update({f"{who}_{name}": value for name, value in memory.items()})

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ayneh.config import Config, Rules
-from ayneh.engine.match import Match, nets_of
+from ayneh.engine.match import Match
 from ayneh.engine.noise import FIXED, derive, generator
 from ayneh.engine.own_net import OwnNet
 from ayneh.engine.replicas import Memory
@@ -106,18 +106,18 @@ class Probe:
         Raises UserError for an unknown arm and where there are too few images.
         """
         self.sampler, self.plan = sampler, plan or Plan()
-        with torch.no_grad():
-            channels, side, _ = sampler.gen(sampler.latents("probe shape", 2)).shape[1:]
-        _, dis = nets_of(sampler.config, (channels, side, side), sampler.device)
-        self.reads_batches = any(isinstance(layer, _BatchNorm) for layer in dis.module.modules())
-        self.reads_batches |= isinstance(dis, OwnNet) and dis.tried.together
         arms = {name: pick(ARMS, name, "arm of the probe") for name in self.plan.arms}
-        self.arms = {name: arm for name, arm in arms.items() if arm.together or self.reads_batches}
+        with torch.no_grad():
+            side = sampler.gen(sampler.latents("probe shape", 2)).shape[-1]
         seed = derive(sampler.config.seed, FIXED, "probe")  # another D than the run's
         real, other = _halves(train, seed, "training")
+        self.twin = Match([self._config(seed, side, len(real), ARMS["plain"])], other, sampler.device)
+        dis = self.twin.dis
+        self.reads_batches = any(isinstance(layer, _BatchNorm) for layer in dis.module.modules())
+        self.reads_batches |= isinstance(dis, OwnNet) and dis.tried.together
+        self.arms = {name: arm for name, arm in arms.items() if arm.together or self.reads_batches}
         configs = [self._config(seed, side, len(real), arm) for arm in self.arms.values()]
         self.match = Match(configs, real, sampler.device)
-        self.twin = Match(configs[:1], other, sampler.device)
         self.held_real, self.held_other = (side[: self.plan.images] for side in _halves(test, seed, "test"))
         self.batch = configs[0].batch
         for parameter in sampler.gen.parameters():
