@@ -68,7 +68,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
     from ayneh.record.record import RESCUES, Record
     from ayneh.terminal.progress import Terminal
     from ayneh.training import begin
-    from ayneh.training.fit import fit
+    from ayneh.training.fit import Fit
     from ayneh.training.scorer import Scorer
 
     torch.set_num_threads(1)
@@ -79,7 +79,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
         base, epochs=EPOCHS, seed=seed, rescue=rescue, net=Net(net, width=NETS[net]), keep=keep, device="cpu"
     )
     harm, advance, left = HARMS[name], Inline.advance, HARMS[name].steps
-    match, _ = begin.lay_out(config, "cpu", 1)
+    match, origin = begin.lay_out(config, "cpu", 1)
     start, pixels = HARMED_EPOCH * match.steps_per_epoch, match.pixels
 
     def harmed(stack: Inline, n: int) -> Any:
@@ -99,7 +99,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
         record = Record.create(folder, config, {"device": "cpu", "threads": 1, "workers": 0})
         broke = ""
         try:
-            fit(record, config, match, None, Terminal(quiet=True))
+            Fit(record, config, match, None, Terminal(quiet=True), origin).to_its_end()
         except Exception as error:
             broke = str(error)
     finally:

@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from ayneh.parts.registry import add as add
     from ayneh.training.init_from import InitFrom as InitFrom
 
-_AT = {  # name -> the module that has it, imported when the name is first used
+_AT = {  # name, in the order of use -> the module that has it, imported when the name is first used
     "train": "ayneh.api.train",
     "open": "ayneh.api.opening",
     "images": "ayneh.api.images",
@@ -88,9 +88,9 @@ _AT = {  # name -> the module that has it, imported when the name is first used
     "Study": "ayneh.api.study",
     "open_study": "ayneh.api.results",
     "add": "ayneh.parts.registry",
-    "load": "ayneh.loading.model",
     "Metric": "ayneh.judge.own",
     "Symptom": "ayneh.doctor.own",
+    "load": "ayneh.loading.model",
     "Config": "ayneh.config",
     "Run": "ayneh.api.run",
     "Images": "ayneh.api.images",
@@ -100,23 +100,17 @@ _AT = {  # name -> the module that has it, imported when the name is first used
     "Comparison": "ayneh.api.compare",
     "Results": "ayneh.api.results",
     "Verdict": "ayneh.api.results",
+    "UserError": "ayneh.errors",
+    "Stopped": "ayneh.errors",
     "Loss": "ayneh.game.losses",
     "Penalty": "ayneh.game.penalties",
     "Prior": "ayneh.game.own_prior",
     "Augmentation": "ayneh.game.augment",
     "Optimiser": "ayneh.game.optimiser",
     "InitFrom": "ayneh.training.init_from",
-    "UserError": "ayneh.errors",
-    "Stopped": "ayneh.errors",
 }
 
-__all__ = [  # noqa: RUF022 - in the order of use
-    "train", "open", "images", "preset", "play", "compare", "Study", "open_study", "add",
-    "Metric", "Symptom", "load",
-    "Config", "Run", "Images", "Checkpoint", "Moment", "Score", "Comparison", "Results", "Verdict",
-    "UserError", "Stopped",
-    "Loss", "Penalty", "Prior", "Augmentation", "Optimiser", "InitFrom",
-]  # fmt: skip
+__all__ = list(_AT)
 
 
 if not TYPE_CHECKING:  # a type checker would take every name for one of this module

@@ -40,8 +40,9 @@ def evaluate(
 ) -> Report:
     """The judge's report on images of a run's checkpoint, drawn from the run's prior, without their frame.
 
-    epoch: None for the newest checkpoint; n: images (10,000; of stacked-mnist 26,000); inception: also FID; judges:
-    by data, those made before; a new one is added; moved: where the run's images are now.
+    It is written into the run folder as evaluation.json. epoch: None for the newest checkpoint; n: images (10,000; of
+    stacked-mnist 26,000); inception: also FID; judges: by data, those made before; a new one is added; moved: where the
+    run's images are now.
     """
     import torch
 
@@ -68,21 +69,7 @@ def evaluate(
         say(f"{record.folder}: drawing {total} images")
         report = _judged(judge, judge.unframed(torch.cat(list(draw(0, total)))), inception, say)
         report = _advised(replace(report, notes=_changed(checkpoint, judge)), data)
-    return replace(report, run=str(record.folder), step=checkpoint.step, replica=replica)
-
-
-def evaluated(
-    record: Record,
-    epoch: int | None = None,
-    replica: int = 0,
-    n: int | None = None,
-    inception: bool = False,
-    judges: Judges | None = None,
-    say: Say = silent,
-    moved: str | None = None,
-) -> Report:
-    """The report of `evaluate`, written into the run folder as evaluation.json."""
-    report = evaluate(record, epoch, replica, n, inception, judges, say, moved)
+    report = replace(report, run=str(record.folder), step=checkpoint.step, replica=replica)
     record.write_report("evaluation", plain(report), epoch, replica)
     return report
 

@@ -16,6 +16,12 @@ BYTES = load("digits", "train", limit=152).pixels  # uint8 (152, 1, 8, 8)
 LABELS = load("digits", "train", limit=152).labels
 
 
+@pytest.fixture
+def config(config):
+    """The settings without their limit, which images without one would take."""
+    return config.changed({"data.limit": None})
+
+
 class Pairs(Dataset):
     """A data set of PyTorch: (image, label) by index, without an end to its iteration but its length."""
 
@@ -223,6 +229,16 @@ def test_a_run_on_a_file_is_the_run_on_the_array(config, tmp_path):
     ]
     assert np.array_equal(runs[0].sample(5), runs[1].sample(5))
     assert np.array_equal(runs[0].metrics["loss_g"], runs[1].metrics["loss_g"])
+
+
+def test_images_without_a_limit_take_that_of_the_settings(config):
+    from ayneh.api.train import with_images
+
+    limited = config.changed({"data.limit": 40, "data.pad_to": 32})
+    for source, wanted in ((BYTES, (40, 32)), (ayneh.images(BYTES, limit=9, pad_to=16), (9, 16))):
+        data = with_images(limited, source)[0].data
+        assert (data.limit, data.pad_to) == wanted
+    assert with_images(config, BYTES)[0].data.limit is None
 
 
 def test_images_show_themselves_and_are_saved_as_they_were(tmp_path):

@@ -71,6 +71,7 @@ def test_scores_are_those_of_the_verb_and_of_the_file(ayneh_verb, own_run):
     assert (fd.protocol, fd.n) == ("fd_100_digits_test", 100)
     assert json.loads((own_run / "evaluation.json").read_text())["scores"] == theirs
     assert "fd_100_digits_test" in scores._repr_html_()
+    assert repr(fd).endswith(f"floor={fd.floor!r}, protocol='fd_100_digits_test', n=100)")
     with pytest.raises(ayneh.UserError, match="no score of this report called 'df'. Did you mean 'fd'"):
         scores["df"]
 
@@ -236,6 +237,12 @@ def test_a_diagnosis_is_the_page_of_the_verb(ayneh_verb, own_run, tmp_path):
     assert found.verdict in repr(found)
     assert "srcdoc" in found._repr_html_()
     assert "<style" not in found._repr_html_()  # it is escaped, and stays within its frame
+
+
+def test_a_page_without_a_browser_does_not_end_a_script(own_run, monkeypatch, capsys):
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    ayneh.open(own_run).diagnose().show()
+    assert capsys.readouterr().err == f"No browser was found here: open {own_run / 'diagnosis.html'} elsewhere.\n"
 
 
 def test_what_a_cell_shows_and_a_line(tiny_run, config, tmp_path):

@@ -303,6 +303,6 @@ def test_a_plan_says_what_a_study_would_take_and_leaves_the_threads(config):
         torch.set_num_threads(1)
     assert plan.runs == 6
     assert plan.minutes > 0
-    assert "2 arms, 6 runs in 1 groups" in plan.words
+    assert "2 arms, 6 runs in 1 group, " in plan.words
     assert plan.table[0]["runs"] == "6"
     assert "<table>" in plan._repr_html_()

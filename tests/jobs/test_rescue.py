@@ -63,7 +63,7 @@ def test_back_to_the_last_healthy_moment_with_other_noise_and_everything_written
     (rescue,) = record.report("rescues")["rescues"]
     assert (rescue["at_step"], rescue["to_step"], rescue["images"]) == (24, 16, 256)
     assert "Back to step 16 (epoch 3), 256 images given up; changed: other noise" in err
-    assert "rescued 1 times; 2.0 more epochs were played and given up" in out
+    assert "rescued 1 time; 2.0 more epochs were played and given up" in out
     lines = record.lines()
     assert [line["step"] for line in lines] == [4, 8, 12, 16, 20, 24, 28, 32]
     assert [line["images"] for line in lines] == [128, 256, 384, 512, 896, 1024, 1152, 1280]  # the way back counts

@@ -67,7 +67,7 @@ def test_resume_says_that_a_run_is_finished(ayneh, tmp_path, tiny):
     assert ayneh("train", "digits", *tiny, "--epochs", 1, "--out", run)[0] == 0
     status, _, err = ayneh("resume", run)
     assert status == 0
-    assert "finished already, after 1 epochs" in err
+    assert "finished already, after 1 epoch;" in err
     assert "going on" not in err
     status, _, err = ayneh("resume", run, "--epochs", 2)
     assert status == 0

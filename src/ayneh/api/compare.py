@@ -5,11 +5,11 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ayneh import scoring
 from ayneh.api.run import Run
-from ayneh.api.scores import Scores
+from ayneh.api.scores import Scores, written
 from ayneh.api.scores import table as table_html
 from ayneh.errors import UserError, in_a_sentence, unknown
 from ayneh.terminal.progress import Terminal
@@ -89,7 +89,7 @@ def compare(
     reports = {}
     for label, run in zip(labels, opened, strict=True):
         record = run.with_its_nets()  # two runs may have different nets of one name
-        reports[label] = scoring.evaluated(record, epoch, replica, n, inception, judges, say)
+        reports[label] = scoring.evaluate(record, epoch, replica, n, inception, judges, say)
     return Comparison(reports)
 
 
@@ -108,7 +108,7 @@ def tables_of(reports: Mapping[str, Report]) -> list[tuple[tuple[str, ...], list
         for protocol, scores in rows.items():
             floors = [score.floor for score in scores.values() if score.floor is not None]
             cells = [_cell(scores[label]) if label in scores else "" for label in group]
-            table.append((protocol, *cells, _number(floors[0]) if floors else ""))
+            table.append((protocol, *cells, written(floors[0]) if floors else ""))
         tables.append((("score", *group, "floor"), table))
     return tables
 
@@ -119,10 +119,6 @@ def words_of(reports: Mapping[str, Report]) -> list[str]:
     return [*said, *scoring.compare(reports)]
 
 
-def _cell(score: Any) -> str:
-    ends = f" [{', '.join(map(_number, score.interval))}]" if score.interval else ""
-    return _number(score.value) + ends + (f" p={score.p:.2g}" if score.p is not None else "")
-
-
-def _number(value: float | None) -> str:
-    return "cannot tell" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+def _cell(score: Score) -> str:
+    ends = f" [{', '.join(map(written, score.interval))}]" if score.interval else ""
+    return (written(score.value) or "cannot tell") + ends + (f" p={score.p:.2g}" if score.p is not None else "")

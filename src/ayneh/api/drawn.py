@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import numpy as np
 from ayneh.api.pictures import Animation, Picture
 from ayneh.errors import UserError
 from ayneh.files.whole import atomically
-from ayneh.pages.sheet import read_picture
+from ayneh.pages.sheet import data_address, read_picture
 from ayneh.pictures import animated, grid, png
 from ayneh.record.visited import Visited
 from ayneh.terminal.progress import Terminal
@@ -54,8 +53,7 @@ def animation_of(record: Visited, replica: int, milliseconds: int) -> Animation:
 
 def as_html(picture: Picture, words: str) -> str:
     """A picture with a line below it."""
-    data = base64.b64encode(picture._repr_png_()).decode()
-    return f'<img src="data:image/png;base64,{data}"><p>{html.escape(words)}</p>'
+    return f'<img src="{data_address(picture.image)}"><p>{html.escape(words)}</p>'
 
 
 def save_set(path: Path, whole: Whole | None, train: Read, test: Read) -> Path:

@@ -6,13 +6,14 @@ import base64
 import html
 import io
 import os
-import sys
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ayneh.errors import UserError
 from ayneh.files.whole import atomically
+from ayneh.terminal import notebook
+from ayneh.terminal.text import warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,8 +94,8 @@ class Curves:
 class Page:
     """A page of HTML: in a frame in a notebook; elsewhere ``show()`` opens it in a browser; ``save("x.html")``."""
 
-    def __init__(self, html: str, path: Path | None = None) -> None:
-        """html: the whole page; path: where it is written, if it is."""
+    def __init__(self, html: str, path: Path) -> None:
+        """html: the whole page; path: where it is written."""
         self.html, self.path = html, path
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -102,30 +103,21 @@ class Page:
         return _write(Path(path), self.html.encode(), (".html", ".htm"), "A page")
 
     def show(self) -> None:
-        """Show it: in a notebook below the cell, elsewhere in a browser. Raises UserError if there is none."""
-        if shown_in_notebook(self):
-            return
-        if self.path is None:
-            raise UserError("This page is in no file yet: write it by .save('page.html').")
-        if not webbrowser.open(self.path.resolve().as_uri()):
-            raise UserError(f"No browser was found here: open {self.path} elsewhere.")
+        """Show it: in a notebook below the cell, elsewhere in a browser; without one a line on stderr has the path."""
+        if not shown_in_notebook(self) and not webbrowser.open(self.path.resolve().as_uri()):
+            warn(f"No browser was found here: open {self.path} elsewhere.")
 
     def _repr_html_(self) -> str:
         page = html.escape(self.html, quote=True)  # in a frame of its own, so that its style stays within it
         return f'<iframe srcdoc="{page}" style="width: 100%; height: {HEIGHT}px; border: 0"></iframe>'
 
     def __repr__(self) -> str:
-        return f"Page({self.path or f'{len(self.html):,} characters of HTML'})"
+        return f"Page({self.path})"
 
 
 def shown_in_notebook(thing: object) -> bool:
     """Display a thing below the cell; False outside of a notebook."""
-    if "IPython" not in sys.modules:
-        return False
-    from IPython.core.getipython import get_ipython
-
-    shell = get_ipython()
-    if shell is None or not hasattr(shell, "kernel"):
+    if not notebook.in_kernel():
         return False
     from IPython.display import display
 

@@ -148,7 +148,7 @@ class Run:
         from ayneh import scoring
         from ayneh.api.scores import Scores
 
-        return Scores(scoring.evaluated(self.with_its_nets(), epoch, replica, n, inception, say=Terminal(quiet).say))
+        return Scores(scoring.evaluate(self.with_its_nets(), epoch, replica, n, inception, say=Terminal(quiet).say))
 
     # -- what it makes ---------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from ayneh.errors import unknown
 
 if TYPE_CHECKING:
     from ayneh.judge.report import Report
+    from ayneh.judge.scores import Score as Measured
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class Score:
     def __float__(self) -> float:
         return float("nan") if self.value is None else self.value
 
+    def __repr__(self) -> str:
+        given = [f"{name}={one!r}" for name, one in vars(self).items() if one is not None or name == "value"]
+        return f"Score({', '.join(given)})"
+
 
 class Scores(Mapping[str, Score]):
     """Scores by short names: ``scores["fd"]``, by another net than the leading one ``scores["fd@cnn-1"]``.
@@ -50,7 +55,7 @@ class Scores(Mapping[str, Score]):
     def __init__(self, report: Report) -> None:
         """report: the judge's."""
         self._report = report
-        self._scores = {name: _score(score.as_dict()) for name, score in report.scores.items()}
+        self._scores = {name: _score(score) for name, score in report.scores.items()}
 
     @property
     def words(self) -> list[str]:
@@ -90,11 +95,11 @@ class Scores(Mapping[str, Score]):
         return self._scores.get(name, default)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={_written(one.value)}" for name, one in self._scores.items())
+        shown = ", ".join(f"{name}={written(one.value)}" for name, one in self._scores.items())
         return f"Scores(n={self.n}, {shown})"
 
     def _repr_html_(self) -> str:
-        rows = [(one.protocol, _written(one.value), _span(one), _written(one.floor)) for one in self._scores.values()]
+        rows = [(one.protocol, written(one.value), _span(one), written(one.floor)) for one in self._scores.values()]
         return table(("score", "value", "95 %", "floor"), rows) + "".join(
             f"<p>{html.escape(words)}</p>" for words in self.words
         )
@@ -107,22 +112,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _score(values: Mapping[str, Any]) -> Score:
-    return Score(
-        value=values["value"],
-        low=values.get("low"),
-        high=values.get("high"),
-        floor=values.get("floor"),
-        protocol=str(values.get("protocol")),
-        p=values.get("p"),
-        n=values["n"],
-        warning=values.get("warning"),
-    )
+def written(value: float | None) -> str:
+    """A score's number in a table; empty if it has none."""
+    return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _score(score: Measured) -> Score:
+    low, high = score.interval or (None, None)
+    return Score(score.value, low, high, score.floor, str(score.protocol), score.p, score.n, score.warning)
 
 
 def _span(score: Score) -> str:
-    return "" if score.low is None or score.high is None else f"{_written(score.low)} to {_written(score.high)}"
-
-
-def _written(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return "" if score.low is None or score.high is None else f"{written(score.low)} to {written(score.high)}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ayneh.api.images import Images
     from ayneh.api.results import Results
     from ayneh.api.table import Table
-    from ayneh.studies.design import Study as Design
 
 Changes = Mapping[str, Any]
 
@@ -175,14 +174,15 @@ class Study:
             raise UserError(f"engine is {engine!r}; it is 'local' or 'ray'.")
         folder = Path(out) if out is not None else Path("runs") / f"study-{file_name(self.name)}"
         terminal, design = Terminal(quiet), replace(self._design, budget_minutes=budget_minutes)
-        copies = {}
+        prepare: Callable[[], object] = lambda: None  # noqa: E731
         if held := self._held():
             place = folder / f"{held.name.partition(':')[2]}.npz"
-            copies, design = {place: held}, _reading(design, place)
+            design = replace(design, set={**design.set, "data.name": f"file:{place.absolute()}"})
+            prepare = lambda: _write(held, place, terminal)  # noqa: E731
         try:
             play_in(
                 folder, design, terminal, workers=workers, engine=engine, address=address,
-                device=device or self._usual_device(), prepare=lambda: _write(copies, terminal),
+                device=device or self._usual_device(), prepare=prepare,
             )  # fmt: skip
         except Interrupted as stopped:
             print(f"{stopped.where}: study.run({typed_as(folder)!r}) goes on.", file=sys.stderr)
@@ -218,8 +218,6 @@ def _ask(one: Any) -> dict[str, str]:
     """A comparison as a study file has it."""
     if isinstance(one, Mapping):
         return dict(one)
-    if is_dataclass(one) and not isinstance(one, type):
-        return asdict(one)
     parts = list(one) if isinstance(one, list | tuple) else []
     if len(parts) not in (2, 3) or not all(isinstance(part, str) for part in parts):
         raise UserError(f'asks has {one!r}; a comparison is ("arm", "reference") or ("arm", "reference", "question").')
@@ -245,17 +243,9 @@ def _plain(value: Any, where: str) -> Any:
     return value
 
 
-def _reading(design: Design, place: Path) -> Design:
-    """The study with its images in this file, where before they were in memory."""
-    return replace(design, set={**design.set, "data.name": f"file:{place.absolute()}"})
-
-
-def _write(copies: Mapping[Path, Images], terminal: Terminal) -> None:
-    """Write images that are in memory into the study's folder, where they are not yet."""
-    for place, images in copies.items():
-        if not place.exists():
-            images.save(place)
-            size = place.stat().st_size / 1e6
-            terminal.say(
-                f"{place}: a copy of the images in memory ({size:.1f} MB), which workers and later commands read"
-            )
+def _write(images: Images, place: Path, terminal: Terminal) -> None:
+    """Write images that are in memory into the study's folder, if they are not there yet."""
+    if not place.exists():
+        images.save(place)
+        size = place.stat().st_size / 1e6
+        terminal.say(f"{place}: a copy of the images in memory ({size:.1f} MB), which workers and later commands read")

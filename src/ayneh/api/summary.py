@@ -21,8 +21,8 @@ def summary_of(run: Run) -> str:
         parts.append(as_html(picture, picture.title))
     except UserError as error:
         parts.append(f"<p>{html.escape(str(error))}</p>")
-    if run.metrics:
-        parts.append(f'<div style="max-width: 640px">{curves_of(run.metrics, (), 0, PANELS[:1]).svg}</div>')
-        found = run.findings
-        parts += [f"<p>{html.escape(str(one))}</p>" for one in found] or ["<p>The doctor finds nothing.</p>"]
+    if metrics := run.metrics:
+        parts.append(f'<div style="max-width: 640px">{curves_of(metrics, (), 0, PANELS[:1]).svg}</div>')
+        found = [f"<p>{html.escape(str(one))}</p>" for one in run.findings]
+        parts += found or ["<p>The doctor finds nothing.</p>"]
     return "".join(parts)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from ayneh.api.scores import table as table_html
-from ayneh.errors import extra
+from ayneh.errors import extra, unknown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -28,8 +28,6 @@ class Table(Sequence[Mapping[str, Any]]):
 
     def column(self, name: str) -> list[Any]:
         """The values of a column, None in rows that lack it. Raises UserError for an unknown name."""
-        from ayneh.errors import unknown
-
         if name not in self.columns:
             raise unknown("column", name, self.columns)
         return [row.get(name) for row in self._rows]

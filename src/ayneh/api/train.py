@@ -38,7 +38,8 @@ def train(
 
     Args:
         config: the settings, or the name of a preset.
-        images: what to learn from, as `ayneh.images` takes them; they replace the settings' own ``data``.
+        images: what to learn from, as `ayneh.images` takes them; they replace the settings' own ``data``, but for
+            its ``limit`` and ``pad_to`` where they have none.
         nets: a pair of one's own, ``(Gen, Dis)`` or ``((Gen, {"width": 32}), (Dis, {}))``: z (B, Z) -> (B, C, S, S) in
             [-1, 1]; images -> (B,) or (B, 1).
         parts: files or modules that call `ayneh.add`, loaded before; what was added in Python already is there.
@@ -100,8 +101,8 @@ def with_images(config: Config, images: Any) -> tuple[Config, Images | None]:
     if images is None:
         return config, None
     given = understood(images)
-    data = given.data if given.data.pad_to is not None else replace(given.data, pad_to=config.data.pad_to)
-    return replace(config, data=data), given
+    kept = {name: getattr(config.data, name) for name in ("limit", "pad_to") if getattr(given.data, name) is None}
+    return replace(config, data=replace(given.data, **kept)), given
 
 
 def resumed(

@@ -67,7 +67,7 @@ def evaluate(
     moved = data if images is None else None
     for run in runs:
         record = Record.open(run)
-        reports[str(run)] = scoring.evaluated(record, epoch, replica, n, inception, judges, terminal.say, moved)
+        reports[str(run)] = scoring.evaluate(record, epoch, replica, n, inception, judges, terminal.say, moved)
     if images is not None:
         source = read.of(data) if data else _data_of_first(runs)
         if read.resize is not None:

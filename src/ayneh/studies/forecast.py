@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +15,8 @@ from ayneh.studies.progress import cores
 from ayneh.studies.results import check_outcomes
 from ayneh.studies.schedule import Measured, measure
 from ayneh.studies.stack import images_of, swapped_prior
+from ayneh.terminal.text import counted
+from ayneh.training.begin import same_threads
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,11 @@ def rows_of(cost: Forecast) -> list[tuple[str, ...]]:
 
 def words_of(study: Study, cost: Forecast) -> str:
     """All groups together in a sentence."""
-    processes = "processes" if cost.device == "cpu" else "process"
+    processes = "process" if cost.workers == 1 else "processes"
+    arms, groups = counted(len(study.cells()), "arm"), counted(len(cost.parts), "group")
     return (
-        f"{len(study.cells())} arms, {cost.runs} runs in {len(cost.parts)} groups, {cost.images:,} images: about "
-        f"{cost.minutes:.0f} minutes with {cost.workers} {processes} on {cost.device}"
+        f"{arms}, {counted(cost.runs, 'run')} in {groups}, {cost.images:,} images: about {cost.minutes:.0f} minutes "
+        f"with {cost.workers} {processes} on {cost.device}"
     )
 
 
@@ -108,29 +110,16 @@ def forecast(
     """
     for data in dict.fromkeys(run.config.data for run in study.runs()):
         say(images_of(data).understood)
-    with _one_thread(device):
-        return _forecast(study, workers, device, left)
-
-
-def _forecast(study: Study, workers: int, device: str, left: Collection[Run] | None) -> Forecast:
     groups, looks = study.groups(), len(study.look_epochs())
     places = {run.place for run in (study.runs() if left is None else left)}
     parts = []
-    for name, group in zip(group_names(groups), groups, strict=True):
-        cost, runs = measure(study, group, device), [run for run in group if run.place in places]
-        parts.append(Part(name, runs, cost, len(runs) * cost.run_s(looks) / workers / 60))
+    with same_threads():
+        if device == "cpu":
+            torch.set_num_threads(1)  # as in the workers
+        for name, group in zip(group_names(groups), groups, strict=True):
+            cost, runs = measure(study, group, device), [run for run in group if run.place in places]
+            parts.append(Part(name, runs, cost, len(runs) * cost.run_s(looks) / workers / 60))
     return Forecast(parts, workers, device)
-
-
-@contextmanager
-def _one_thread(device: str) -> Iterator[None]:
-    """On a CPU steps are measured with one thread, as the workers have; afterwards there are as many as before."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1 if device == "cpu" else threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def refuse_over_budget(study: Study, cost: Forecast) -> None:

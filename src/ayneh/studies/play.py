@@ -13,6 +13,7 @@ from ayneh.studies.local import run_here, run_in_processes
 from ayneh.studies.progress import LiveTable, tell
 from ayneh.studies.schedule import cut
 from ayneh.terminal.progress import Interrupt, Terminal
+from ayneh.terminal.text import counted
 
 
 def play_in(
@@ -36,7 +37,8 @@ def play_in(
     with Ledger.playing(folder, asked) as ledger:
         tell(ledger)
         prepare()
-        terminal.say(f"{ledger.folder}: measuring {len(asked.groups())} groups of {len(ledger.runs)} runs")
+        groups, runs = counted(len(asked.groups()), "group"), counted(len(ledger.runs), "run")
+        terminal.say(f"{ledger.folder}: measuring {groups} of {runs}")
         cost = forecast(ledger.study, workers, device, ledger.unfinished(), terminal.say)
         tell(ledger)
         refuse_over_budget(asked, cost)

@@ -27,6 +27,11 @@ def plain(words: object, lines: bool = False) -> str:
     return CONTROL.sub(lambda found: _shown(found[0], lines), text)
 
 
+def counted(number: int, what: str) -> str:
+    """ "1 group", "2 groups"."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def warn(words: str) -> None:
     """Print a sentence on stderr, without what could control a terminal."""
     print(plain(words), file=sys.stderr)

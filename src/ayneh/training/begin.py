@@ -18,7 +18,7 @@ from ayneh.record.head import Origin
 from ayneh.record.record import Record
 from ayneh.record.standing import lost
 from ayneh.terminal.progress import Terminal
-from ayneh.terminal.text import warn_once
+from ayneh.terminal.text import counted, warn_once
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.engine.match import Match
@@ -56,7 +56,7 @@ def begin(
 
     from ayneh.engine.device import describe
     from ayneh.engine.stacks import choose_workers, kept_here
-    from ayneh.training.fit import fit
+    from ayneh.training.fit import Fit
     from ayneh.training.init_from import read, write
 
     refuse_taken(folder, config, overwrite)  # before the images are read; and again once the lock is held
@@ -70,7 +70,7 @@ def begin(
     state, noted = read(init, match) if init else ({}, None)
     with begun(folder, config, engine, overwrite, about(config.data), noted) as record:
         first = write(record, match, state, origin) if init else None
-        return origin, fit(record, record.config(), match, first, terminal, origin, callbacks)
+        return origin, Fit(record, record.config(), match, first, terminal, origin, callbacks).to_its_end()
 
 
 def go_on(
@@ -91,7 +91,7 @@ def go_on(
     Raises as `begin`.
     """
     from ayneh.doctor import rescue
-    from ayneh.training.fit import fit
+    from ayneh.training.fit import Fit
 
     run = record.folder
     with record.locked(), same_threads():
@@ -117,7 +117,7 @@ def go_on(
         if engine != record.engine():
             record.set_engine(engine)
         terminal.say(f"{run}: {_from_where(record, checkpoint, match, config)}")
-        return fit(record, config, match, checkpoint, terminal, origin, callbacks)
+        return Fit(record, config, match, checkpoint, terminal, origin, callbacks).to_its_end()
 
 
 def _as_now(config: Config, now: Config) -> Config:
@@ -217,5 +217,5 @@ def _from_where(record: Record, checkpoint: Checkpoint | None, match: Match, con
     if step < config.epochs * match.steps_per_epoch:
         return f"going on from step {step}"
     if record.checkpoints.whole(epoch_name(last), step):
-        return f"finished already, after {config.epochs} epochs; a larger --epochs trains it further"
+        return f"finished already, after {counted(config.epochs, 'epoch')}; a larger --epochs trains it further"
     return f"writing what is missing of its last epoch, {last}"

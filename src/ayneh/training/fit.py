@@ -20,6 +20,7 @@ from ayneh.record.checkpoint import INTERRUPTED, Checkpoint
 from ayneh.record.head import Origin
 from ayneh.record.record import RESCUES, Record
 from ayneh.terminal.progress import Clock, Interrupt, Terminal
+from ayneh.terminal.text import counted
 from ayneh.training.callbacks import Callbacks, chosen
 from ayneh.training.journal import Journal, Now, usual
 from ayneh.training.play import Play
@@ -27,43 +28,6 @@ from ayneh.training.scorer import Scorer, reason_of
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def fit(
-    record: Record,
-    config: Config,
-    match: Match,
-    checkpoint: Checkpoint | None,
-    terminal: Terminal,
-    origin: Origin,
-    callbacks: Mapping[str, Any] | None = None,
-) -> list[str]:
-    """Play a run to its last epoch, from a checkpoint or (None) from its first step, into its folder.
-
-    match: of the config as it was asked for; origin: its images; callbacks: by name, beside those that the config
-    names. Returns sentences: how long it took, where the pictures are. Raises Interrupted where the run was
-    interrupted, Stopped where it broke down, found the disk full or a callback raised; what was saved stays.
-    """
-    run = Fit(record, config, match, checkpoint, terminal, origin, callbacks or {})
-    try:
-        with Interrupt() as interrupt, terminal.bar(run.total, run.step) as move:
-            run.play.settle()
-            while run.step < run.total or run.wants_rescue():
-                run.on(interrupt.caught, move)
-        words = run.end()
-        if failure := run.callbacks.failure:
-            raise Stopped(f"{failure} The run is finished, and saved.")
-        return words
-    except (UserError, Stopped):
-        raise
-    except (Exception, SystemExit) as error:
-        own = failed_inside(error)
-        if not own and not isinstance(error, Diverged | WorkerDied | OSError):
-            raise
-        raise Stopped(_what_happened(error, record, run.step, own)) from error
-    finally:
-        run.play.stack.close()
-        run.callbacks.close()
 
 
 def _what_happened(error: BaseException, record: Record, step: int, own: str) -> str:
@@ -98,7 +62,7 @@ def _what_happened(error: BaseException, record: Record, step: int, own: str) ->
 
 
 class Fit:
-    """A run and its rescues."""
+    """A run from a checkpoint, or (None) from its first step, to its last epoch, with its rescues."""
 
     def __init__(
         self,
@@ -108,10 +72,14 @@ class Fit:
         checkpoint: Checkpoint | None,
         terminal: Terminal,
         origin: Origin,
-        callbacks: Mapping[str, Any],
+        callbacks: Mapping[str, Any] | None = None,
     ) -> None:
+        """match: of the config as it was asked for; origin: its images; callbacks: by name, beside those of the config.
+
+        Raises UserError for a callback that is none.
+        """
         self.record, self.config, self.asked, self.terminal, self.origin = record, config, match, terminal, origin
-        self.given = {**chosen(config), **callbacks}
+        self.given = {**chosen(config), **(callbacks or {})}
         self.total = config.epochs * match.steps_per_epoch
         self.rescues = rescue.of(record)
         self.clock = Clock()
@@ -122,6 +90,32 @@ class Fit:
     def step(self) -> int:
         """Steps played so far."""
         return self.play.stack.step
+
+    def to_its_end(self) -> list[str]:
+        """Play the run into its folder; sentences: how long it took, where the pictures are.
+
+        Raises Interrupted where the run was interrupted, Stopped where it broke down, found the disk full or a callback
+        raised; what was saved stays.
+        """
+        try:
+            with Interrupt() as interrupt, self.terminal.bar(self.total, self.step) as move:
+                self.play.settle()
+                while self.step < self.total or self.wants_rescue():
+                    self.on(interrupt.caught, move)
+            words = self.end()
+            if failure := self.callbacks.failure:
+                raise Stopped(f"{failure} The run is finished, and saved.")
+            return words
+        except (UserError, Stopped):
+            raise
+        except (Exception, SystemExit) as error:
+            own = failed_inside(error)
+            if not own and not isinstance(error, Diverged | WorkerDied | OSError):
+                raise
+            raise Stopped(_what_happened(error, self.record, self.step, own)) from error
+        finally:
+            self.play.stack.close()
+            self.callbacks.close()
 
     def on(self, interrupted: Callable[[], bool], move: Callable[..., None]) -> None:
         """Play until the last epoch is done, the run is interrupted (Stopped), or a rescue has taken it back."""
@@ -159,13 +153,12 @@ class Fit:
             frames = frames_of(self.record, r, seeds, self.terminal.say)
             if frames:  # the pictures of a finished run may have been deleted
                 save_animation(self.record.animation_path(r, seeds), frames, milliseconds=150)
-        played = f"{self.config.epochs} {'epoch' if self.config.epochs == 1 else 'epochs'}"
-        words = [f"{self.record.folder}: {played} in {self.clock.seconds():.0f} s"]
+        words = [f"{self.record.folder}: {counted(self.config.epochs, 'epoch')} in {self.clock.seconds():.0f} s"]
         if self.rescues:
             steps = sum(one.images for one in self.rescues) / self.play.match.images_per_step
             words.append(
-                f"rescued {len(self.rescues)} times; {steps / self.play.match.steps_per_epoch:.1f} more epochs were "
-                f"played and given up: {RESCUES}.json"
+                f"rescued {counted(len(self.rescues), 'time')}; {steps / self.play.match.steps_per_epoch:.1f} more "
+                f"epochs were played and given up: {RESCUES}.json"
             )
         self.callbacks.end(self.total)
         return [*words, f"pictures: {self.record.samples}"]
@@ -178,7 +171,7 @@ class Fit:
             match = Match(replicas, match.pixels, match.device, rescues=len(self.rescues))
         self.journal = Journal(
             self.record, self.config, range(self.config.seeds), usual(self.config), match.steps_per_epoch, step,
-            self.rescues, self._scorer(step), None, self.terminal.say, self.origin,
+            self.rescues, self._scorer(step), self.terminal.say, self.origin,
             checkpoint.line if checkpoint else None,
         )  # fmt: skip
         self.journal.say_often = self.terminal.say_often

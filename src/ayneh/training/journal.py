@@ -95,7 +95,6 @@ class Journal:
         step: int = 0,
         rescues: Sequence[Rescue] = (),
         scorer: Scorer | None = None,
-        callbacks: Callbacks | None = None,
         say: Callable[[str], None] = lambda words: None,
         origin: Origin | None = None,
         line: dict[str, Any] | None = None,
@@ -106,7 +105,8 @@ class Journal:
         the checkpoint after ``step`` holds.
         """
         self.record, self.config, self.rows, self.habits = record, config, rows, habits
-        self.steps_per_epoch, self.scorer, self.callbacks, self.say = steps_per_epoch, scorer, callbacks, say
+        self.steps_per_epoch, self.scorer, self.say = steps_per_epoch, scorer, say
+        self.callbacks: Callbacks | None = None
         self.say_often: Callable[..., None] = lambda words, *often: say(words)  # (words, epoch, epochs, lines an epoch)
         self.origin = origin
         self.fallen: Diverged | None = None
