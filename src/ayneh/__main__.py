@@ -76,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (Exception, SystemExit) as error:
-        if isinstance(error, SystemExit) and not _of_own_parts(error):  # of --help, and of a command line refused
+    except BaseException as error:
+        if not isinstance(error, Exception) and not _of_own_parts(error):  # of --help, and of a command line refused
             raise
         if os.environ.get("AYNEH_DEBUG"):
             traceback.print_exc()

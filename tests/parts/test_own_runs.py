@@ -187,7 +187,13 @@ def test_resume_with_changed_parts_notes_the_source_of_today_and_keeps_the_forme
     assert ayneh("resume", own / "run", "--epochs", "3", "--changed-parts", *flags(own))[0] == 0
     loss = json.loads((own / "run" / "config.json").read_text())["parts"][0]
     assert loss["sha256"] == sha256_of(LOSS)
-    assert loss["changed"] == [{"sha256": sha256_of(LOSS + "# another line\n"), "copy": "parts/my_parts-2.py"}]
+    assert loss["changed"] == [
+        {
+            "sha256": sha256_of(LOSS + "# another line\n"),
+            "copy": "parts/my_parts-2.py",
+            "beside": {"mine_beside.py": sha256_of(BESIDE)},
+        }
+    ]
     assert (own / "run" / "parts" / "my_parts.py").read_text() == LOSS
     assert (own / "run" / "parts" / "my_parts-2.py").read_text() == LOSS + "# another line\n"
     assert ayneh("resume", own / "run", "--epochs", "4", "--quiet", *flags(own))[::2] == (0, "")
@@ -195,6 +201,34 @@ def test_resume_with_changed_parts_notes_the_source_of_today_and_keeps_the_forme
     unload()
     code, _, err = ayneh("resume", own / "run", "--epochs", "5", *flags(own))
     assert (code, "whose source is another now" in err) == (2, True)
+
+
+def test_also_a_second_change_of_a_file_beside_it_is_noticed_and_copied(own, ayneh):
+    for n in (2, 3):
+        (own / "mine_beside.py").write_text(f"{BESIDE}# {n}\n")
+        unload()
+        assert ayneh("resume", own / "run", *flags(own))[0] == 2
+        assert ayneh("resume", own / "run", "--changed-parts", "--quiet", *flags(own))[0] == 0
+        assert (own / "run" / "parts" / f"mine_beside-{n}.py").read_text() == f"{BESIDE}# {n}\n"
+    assert (own / "run" / "parts" / "mine_beside.py").read_text() == BESIDE
+
+
+def test_each_source_has_a_copy_whatever_its_file_is_called(tmp_path):
+    from ayneh.config import Config, Rules
+    from ayneh.parts.origin import Source
+    from ayneh.parts.registry import add, from_source
+    from ayneh.record.record import Record
+
+    long = "نام" * 60 + ".py"  # 363 bytes
+    texts = {"a/b.py": "b = 1", "a-b.py": "b = 2", long: "b = 3", f"x{long}": "b = 4"}
+    source = Source("mine", tmp_path / "a-b.py", "b = 5")
+    source.neighbours = {f"module{i}": one for i, one in enumerate(texts.items())}
+    with from_source(source):
+        add("schedule", "mine", abs)
+    Record.create(tmp_path / "run", Config(rules=Rules(gamma_schedule="mine")), {"device": "cpu"})
+    copies = {path.name: path.read_text() for path in (tmp_path / "run" / "parts").iterdir()}
+    assert {"a-b.py": "b = 1", "a-b-2.py": "b = 2", "a-b-3.py": "b = 5"}.items() < copies.items()
+    assert sorted(copies.values()) == [f"b = {n}" for n in range(1, 6)]
 
 
 def test_a_file_that_no_longer_adds_the_part_is_named(own, ayneh):
@@ -328,7 +362,8 @@ def test_a_function_of_the_user_s_is_not_called_because_a_run_folder_names_it(tm
 
 
 @pytest.mark.parametrize(
-    "raised", ["SystemExit(0)", "ValueError('odd')", "RecursionError('deep')", "OSError(28, 'full')"]
+    "raised",
+    ["SystemExit(0)", "ValueError('odd')", "RecursionError('deep')", "OSError(28, 'full')", "GeneratorExit('odd')"],
 )
 def test_a_loss_that_fails_in_the_middle_of_a_game_is_one_sentence_and_its_run_goes_on(ayneh, tmp_path, raised):
     """In particular one that ends the process, which would look like a run that is done."""

@@ -277,3 +277,37 @@ def test_replicas_in_processes_have_the_bits_of_those_in_this_one(folder, tmp_pa
     last = "checkpoints/epoch-0000.safetensors"
     ours, theirs = (load_file(tmp_path / str(workers) / last) for workers in (0, 2))
     assert all(ours[name].equal(theirs[name]) for name in theirs if name.startswith(("gen", "dis", "ema")))
+
+
+FAILS = """import multiprocessing
+import ayneh
+
+calls = []
+
+def dis(real, fake):
+    calls.append(1)
+    if multiprocessing.parent_process() and len(calls) > 15:  # not on its trial
+        raise {raised}
+    return (1 - real).relu() + (1 + fake).relu()
+
+ayneh.add("loss", "mine", ayneh.Loss(dis, gen=lambda fake: -fake))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("raised", ["ZeroDivisionError('odd')", "GeneratorExit('odd')"])
+def test_a_part_that_fails_in_another_process_is_one_sentence_with_its_line(tmp_path, ayneh, monkeypatch, raised):
+    from ayneh.engine import stacks
+
+    monkeypatch.setattr(stacks, "choose_workers", lambda match, steps: 2)
+    parts, study = tmp_path / "fails.py", tmp_path / "study.toml"
+    parts.write_text(FAILS.format(raised=raised))
+    study.write_text(STUDY.replace("epochs = 1", "epochs = 9"))
+    said = f": {raised.partition('(')[0]}: odd ({parts}:9). Correct it."
+    flags = ["--seeds", 2, "--epochs", 9, "--rules.loss", "mine", "--parts", parts]
+    code, _, err = ayneh("train", "digits", *TINY[2:], *flags, "--out", tmp_path / "run")
+    assert code == 1
+    assert f"A part of your own failed after step 8{said} `ayneh resume " in err
+    code, _, err = ayneh("study", "run", study, "--out", tmp_path / "out", "--workers", 2, "--parts", parts)
+    assert code == 2
+    assert f"A part of your own failed{said}" in err

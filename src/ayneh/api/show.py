@@ -22,7 +22,7 @@ def show(record: Visited) -> None:
         whose = {"gen": "G's weights", "dis": "D's weights"}.get(begun.players, "weights")
         more = " with the optimiser's memory" if begun.optimizer else ""
         say(f"began with: {whose} of {begun.run}, step {begun.step:,}{more}", whole=True)
-    if own := [f"{noted.words()} (SHA-256 {noted.latest()[:12]})" for noted in record.parts.noted()]:
+    if own := [f"{noted.words()} (SHA-256 {noted.latest().sha256[:12]})" for noted in record.parts.noted()]:
         say(f"parts of its own: {', '.join(own)}", whole=True)
     if not lines:
         say("no step is written yet")

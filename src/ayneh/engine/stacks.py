@@ -25,6 +25,7 @@ from ayneh.engine.inline import Inline, Stack
 from ayneh.engine.match import Match
 from ayneh.errors import UserError, brief
 from ayneh.game.step import State
+from ayneh.parts.calling import in_a_worker
 from ayneh.parts.shipped import Shipped, pack, unpack
 from ayneh.terminal.progress import ENDS, sheltered
 
@@ -123,7 +124,8 @@ def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: St
             inline.step, n = pipe.recv()
             answer: Any
             try:
-                measures = inline.advance(n)
+                with in_a_worker():
+                    measures = inline.advance(n)
                 for name, value in share.items():
                     value.copy_(inline.state[name])
                 answer = {name: value.numpy() for name, value in measures.items()}

@@ -253,7 +253,7 @@ def _settings(config: Config) -> str:
 
 def _own_parts(record: Record) -> list[str]:
     """The parts of one's own that the run was trained with, and where their code is; nothing where it has none."""
-    rows = [(foreign(noted.words()), f"`{foreign(noted.latest())}`") for noted in record.parts.noted()]
+    rows = [(foreign(noted.words()), f"`{foreign(noted.latest().sha256)}`") for noted in record.parts.noted()]
     if not rows:
         return []
     words = "This run was trained with parts that are not ayneh's. The code of these is not in this folder."

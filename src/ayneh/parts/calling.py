@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ayneh.errors import brief, line_of
+from ayneh.errors import Sentence, brief, line_of
 
 
 def what_happened(error: BaseException) -> str:
@@ -16,11 +16,19 @@ def what_happened(error: BaseException) -> str:
     return f"{type(error).__name__}: {brief(error)}" + (f" ({place})" if place else "")
 
 
+class PartFailed(RuntimeError):
+    """Code of a user's own failed in another process: its words are those of `failed_inside` there."""
+
+
 def failed_inside(error: BaseException) -> str:
     """ "ZeroDivisionError: division by zero (mine.py:12)" of an error in a file with parts; else empty.
 
-    Also of SystemExit, which would end the process without a word.
+    Also of SystemExit, which would end the process without a word, and of others that are no Exception.
     """
+    if isinstance(error, PartFailed):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return ""
     from ayneh.parts.loading import loaded
     from ayneh.parts.registry import every
 
@@ -29,6 +37,19 @@ def failed_inside(error: BaseException) -> str:
     files |= {str(one.file.parent / file) for one in sources if one.file for file, _ in one.neighbours.values()}
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     return f"{type(error).__name__}: {brief(error)} ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+
+
+@contextmanager
+def in_a_worker() -> Iterator[None]:
+    """In a process whose errors another one gets, without their traceback: one in a file with parts is a PartFailed."""
+    try:
+        yield
+    except Sentence:
+        raise
+    except BaseException as error:
+        if own := failed_inside(error):
+            raise PartFailed(own) from None
+        raise
 
 
 @contextmanager

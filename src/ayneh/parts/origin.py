@@ -42,6 +42,11 @@ class Source:
         """Of the text, with line ends as on Unix: the same file has one hash on every system."""
         return sha256_of(self.text)
 
+    @property
+    def beside(self) -> dict[str, str]:
+        """File that it imported from its own folder -> the SHA-256 of its source."""
+        return {file: sha256_of(text) for file, text in self.neighbours.values()}
+
 
 def joined(*sources: Source) -> Source:
     """One source of several; its module and file are those of the first."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ayneh.parts.loading import PREFIX, Loaded, loaded
+from ayneh.parts.origin import UNNAMED
 from ayneh.parts.registry import Part, add, every, from_source
 
 NAMED = {  # field of a config, by its dotted name -> the kind of part that it names
@@ -94,6 +95,6 @@ def _plain(arguments: Mapping[str, Any]) -> bool:
 def flag_of(part: Part) -> str:
     """What is given with --parts for it: a file, a module; empty for what has neither."""
     source = part.source
-    if source.package or source.module in ("__main__", "__mp_main__") or not source.file:
+    if source.package or source.module in UNNAMED or not source.file:
         return ""
     return source.file.name if source.module.startswith(PREFIX) or not source.named else source.module

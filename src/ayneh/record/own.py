@@ -7,18 +7,19 @@ which has not been loaded says which file has to be named with --parts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ayneh.config import Config, flatten
 from ayneh.errors import UserError
 from ayneh.files.reading import typed
-from ayneh.files.whole import atomically, write_json
+from ayneh.files.whole import atomically, size_of, write_json
 from ayneh.parts.loading import PREFIX, loaded
-from ayneh.parts.origin import sha256_of
+from ayneh.parts.origin import UNNAMED, Source
 from ayneh.parts.registry import KINDS, Part, every, own
 from ayneh.parts.used import adopt, flag_of, objects_of, used
 from ayneh.terminal.text import warn_once
@@ -29,11 +30,14 @@ FOR_NETS = ("net", "prior")  # what a checkpoint's nets need to draw images
 
 
 @dataclass(frozen=True)
-class Later:
-    """Another source, with which a run was resumed."""
+class Text:
+    """A source with which a run was trained."""
 
     sha256: str
     copy: str = ""
+    """The copy of it, relative to the run folder."""
+    beside: dict[str, str] = field(default_factory=dict)
+    """File that it imported from its own folder -> SHA-256."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +47,19 @@ class Noted:
     kind: str
     name: str
     sha256: str
+    copy: str = ""
+    beside: dict[str, str] = field(default_factory=dict)
+    """As `Text`: of the source with which the run began."""
     module: str = ""
     file: str = ""
     """The name of its file."""
     flag: str = ""
     """What was named with --parts, or can be."""
     package: str = ""
-    copy: str = ""
-    """The copy of its source, relative to the run folder."""
-    beside: dict[str, str] = field(default_factory=dict)
-    """File that it imported from its own folder -> SHA-256."""
     objects: list[str] = field(default_factory=list)
     arguments: dict[str, Any] = field(default_factory=dict)
-    changed: list[Later] = field(default_factory=list)
+    changed: list[Text] = field(default_factory=list)
+    """Other sources, with which it was resumed."""
 
     def words(self) -> str:
         """ "the loss 'mine' of my_parts.py"."""
@@ -78,17 +82,21 @@ class Noted:
             specs.append(f"{self.flag}:{name}" + (f"({given})" if given else ""))
         return ["--nets", *specs]
 
-    def latest(self) -> str:
-        """The SHA-256 of the source that the run was trained with at last."""
-        return self.changed[-1].sha256 if self.changed else self.sha256
+    def latest(self) -> Text:
+        """The source that the run was trained with at last."""
+        return self.changed[-1] if self.changed else Text(self.sha256, self.copy, self.beside)
 
-    def is_of(self, part: Part) -> bool:
-        """Whether the part has the source that the run was trained with at last."""
-        source, sha256 = part.source, self.latest()
-        beside = {file: sha256_of(text) for file, text in source.neighbours.values()}
-        if sha256 != source.sha256:
-            return sha256 in beside.values()  # its own file may be one that the file named now imports
-        return self.changed != [] or all(beside.get(file, known) == known for file, known in self.beside.items())
+    def changed_now(self) -> Part | None:
+        """The part of this name that is loaded, if its source is another than the latest."""
+        part = next((part for part in every() if (part.kind, part.name) == (self.kind, self.name)), None)
+        return None if part is None or self.is_of(part.source) else part
+
+    def is_of(self, source: Source) -> bool:
+        """Whether it is the source that the run was trained with at last."""
+        latest, beside = self.latest(), source.beside
+        if latest.sha256 != source.sha256:
+            return latest.sha256 in beside.values()  # its own file may be one that the file named now imports
+        return all(beside.get(file, known) == known for file, known in latest.beside.items())
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,7 @@ class OwnParts:
 
     def _copy(self, noted: Noted) -> str:
         """The path of its copy; empty if there is none, or the name is none that is written here."""
-        place = noted.changed[-1].copy if noted.changed else noted.copy
+        place = noted.latest().copy
         fine = re.fullmatch(rf"{COPIES}/{COPY}", place) and (self.folder / place).is_file()
         return str(self.folder / place) if fine else ""
 
@@ -147,12 +155,11 @@ class OwnParts:
                 warn_once(f"{words}: its results may differ.")
 
     def _changes(self) -> list[str]:
-        ours = {(part.kind, part.name): part for part in every()}
         return [
             f"{self.folder} was trained with {noted.words()}, whose source is another now"
             + (f" (as it was: {copy})" if (copy := self._copy(noted)) else "")
             for noted in self.noted()
-            if (part := ours.get((noted.kind, noted.name))) and not noted.is_of(part)
+            if noted.changed_now()
         ]
 
     def refuse_changed(self, advice: str = "go on with this one by --changed-parts") -> None:
@@ -162,29 +169,38 @@ class OwnParts:
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    def of(self, config: Config) -> list[dict[str, Any]]:
-        """What config.json is to note of the parts that this config uses. Nothing is written."""
-        return [_note(part, name) for part, name in _named(used(flatten(config)), set())]
+    def notes(self, parts: Sequence[Part]) -> list[dict[str, Any]]:
+        """What config.json is to have of the parts that the run uses. Nothing is written."""
+        copies = self._copies(parts)
+        return [_note(part, copies) for part in parts]
 
-    def write_copies(self, config: Config) -> None:
-        """Copy the sources of the parts that this config uses; a copy that is there stays."""
-        for part, name in _named(used(flatten(config)), set()):
-            self._write(name, part)
+    def write_copies(self, parts: Sequence[Part]) -> dict[str, str]:
+        """Copy the sources of these parts; a copy that is there stays. Returns each source with its copy's name."""
+        folder, copies = self.folder / COPIES, self._copies(parts)
+        if copies and folder.is_symlink():
+            raise UserError(f"{folder} is a link, and copies of sources are written there: remove it.")
+        for text, name in copies.items():
+            if not (folder / name).exists():
+                folder.mkdir(exist_ok=True)
+                with atomically(folder / name) as opened:
+                    opened.write(_encoded(text))
+        return copies
 
-    def accepted(self) -> list[dict[str, Any]]:
-        """What config.json is to note now that the run goes on with the sources of today, whose copies are written."""
-        ours = {(part.kind, part.name): part for part in every()}
-        notes = []
-        for noted in self.noted():
-            values = asdict(noted)
-            part = ours.get((noted.kind, noted.name))
-            if part and not noted.is_of(part):
-                taken = {path.name for path in (self.folder / COPIES).glob("*")}
-                ((_, name),) = _named([part], taken)
-                self._write(name, part)
-                values["changed"].append({"sha256": part.source.sha256, "copy": f"{COPIES}/{name}" if name else ""})
-            notes.append(_brief(values))
-        return notes
+    def _copies(self, parts: Sequence[Part]) -> dict[str, str]:
+        """Source -> the name of its copy: one of its own for each, also beside those that are there."""
+        sources = [one for part in parts for one in part.source.neighbours.values()]
+        sources += [(_file_of(part), part.source.text) for part in parts if part.source.readable]
+        names: dict[str, str] = {}
+        for file, text in sources:
+            if text not in names:
+                free = (name for name in _file_names(file) if name not in names.values() and self._may_be(name, text))
+                names[text] = next(free)
+        return names
+
+    def _may_be(self, name: str, text: str) -> bool:
+        """Whether there is no file of this name, or it is the copy of this source."""
+        path, content = self.folder / COPIES / name, _encoded(text)
+        return not path.exists() or (size_of(path) == len(content) and path.is_file() and path.read_bytes() == content)
 
     def ready(self, config: Config, changed: bool, callbacks: bool = True) -> None:
         """Before the run is trained further: raise UserError if a part of one's own is missing, or has another source.
@@ -194,69 +210,61 @@ class OwnParts:
         """
         self.need(*(kind for kind in KINDS if callbacks or kind != "callback"))
         if changed:
-            write_json(self.folder / "config.json", self._head() | {"parts": self.accepted()})
+            accepted = [self._accepted(noted) for noted in self.noted()]
+            write_json(self.folder / "config.json", self._head() | {"parts": accepted})
         self.refuse_changed()
-        self.write_copies(config)
+        self.write_copies(used(flatten(config)))
 
-    def _write(self, name: str, part: Part) -> None:
-        folder = self.folder / COPIES
-        if folder.is_symlink():
-            raise UserError(f"{folder} is a link, and copies of sources are written there: remove it.")
-        texts = {name: part.source.text} if name else {}
-        texts |= {_file_name(file): text for file, text in part.source.neighbours.values()}
-        for file, text in texts.items():
-            if not (folder / file).exists():
-                folder.mkdir(exist_ok=True)
-                with atomically(folder / file) as opened:
-                    opened.write(text.encode(errors="surrogatepass"))
+    def _accepted(self, noted: Noted) -> dict[str, Any]:
+        """What config.json is to have of this part now that the run goes on with the source of today."""
+        values = asdict(noted)
+        if part := noted.changed_now():
+            values["changed"].append(_text(part.source, self.write_copies([part])))
+        return _brief(values)
 
 
 def notes_of(config: Config) -> list[Noted]:
     """What a run with this config notes of its parts of one's own."""
-    values = {"parts": [_note(part, "") for part in used(flatten(config))]}
+    values = {"parts": [_note(part, {}) for part in used(flatten(config))]}
     return typed(values, Head, "config.json").parts
 
 
-def _named(parts: list[Part], taken: set[str]) -> list[tuple[Part, str]]:
-    """Each part with the name of the copy of its source: one of its own for each text; "" where there is no source."""
-    names: dict[str, str] = {}  # text -> name
-    for part in parts:
-        names |= {text: _file_name(file) for file, text in part.source.neighbours.values()}
-    for part in parts:
-        source = part.source
-        if source.readable and source.text not in names:
-            plain = source.file if source.file and source.module != "__main__" else None
-            first = _file_name(plain.name if plain else f"{part.kind}-{part.name}.py")
-            name, number = first, 1
-            while name in names.values() or name in taken:
-                number += 1
-                name = f"{first.removesuffix('.py')}-{number}.py"
-            names[source.text] = name
-    return [(part, names.get(part.source.text, "")) for part in parts]
+def _file_of(part: Part) -> str:
+    """The file that the copy of its source is named after."""
+    file = part.source.file
+    return file.name if file and part.source.module not in UNNAMED else f"{part.kind}-{part.name}.py"
 
 
-def _file_name(path: str) -> str:
-    name = re.sub(r"[^\w.+-]", "-", path)[-100:]
-    return name if name.endswith(".py") else f"{name}.py"
+def _file_names(path: str) -> Iterator[str]:
+    """mine.py, mine-2.py, mine-3.py, ...: names for a copy of this file."""
+    letters = re.sub(r"[^\w.+-]", "-", path).removesuffix(".py").encode()
+    stem = letters[-100:].decode(errors="ignore")  # most file systems take 255 bytes
+    return (f"{stem}{f'-{n}' if n > 1 else ''}.py" for n in count(1))
 
 
-def _note(part: Part, copy: str) -> dict[str, Any]:
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
+
+
+def _text(source: Source, copies: Mapping[str, str]) -> dict[str, Any]:
+    copy = copies.get(source.text)
+    return _brief({"sha256": source.sha256, "copy": copy and f"{COPIES}/{copy}", "beside": source.beside})
+
+
+def _note(part: Part, copies: Mapping[str, str]) -> dict[str, Any]:
     source, objects = part.source, objects_of(part)
-    return _brief(
-        {
-            "kind": part.kind,
-            "name": part.name,
-            "sha256": source.sha256,
-            "module": "" if source.module.startswith(PREFIX) else source.module,
-            "file": source.file.name if source.file else "",
-            "flag": flag_of(part),
-            "package": source.package,
-            "copy": f"{COPIES}/{copy}" if copy else "",
-            "beside": {file: sha256_of(text) for file, text in source.neighbours.values()},
-            "objects": objects,
-            "arguments": dict(part.arguments) if objects else {},
-        }
-    )
+    values = {
+        "kind": part.kind,
+        "name": part.name,
+        **_text(source, copies),
+        "module": "" if source.module.startswith(PREFIX) else source.module,
+        "file": source.file.name if source.file else "",
+        "flag": flag_of(part),
+        "package": source.package,
+        "objects": objects,
+        "arguments": dict(part.arguments) if objects else {},
+    }
+    return _brief(values)
 
 
 def _brief(values: Mapping[str, Any]) -> dict[str, Any]:

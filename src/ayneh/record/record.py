@@ -42,13 +42,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
-from ayneh.config import Config, from_dict, to_dict
+from ayneh.config import Config, flatten, from_dict, to_dict
 from ayneh.errors import UserError
 from ayneh.files import older
 from ayneh.files.inside import refuse_links
 from ayneh.files.lines import append_lines, mended_lines, read_lines, write_lines
 from ayneh.files.reading import formatted, json_in, typed
 from ayneh.files.whole import held, locked, sweep, write_json
+from ayneh.parts.used import used
 from ayneh.record import aside
 from ayneh.record.checkpoint import Checkpoint, Checkpoints, epoch_name, number_in, numbered
 from ayneh.record.forms import Begun, Engine, Event, Line, Outcome
@@ -95,10 +96,10 @@ class Record:
         record, config = cls(folder), replace(config, data=config.data.anchored())
         folder.mkdir(parents=True, exist_ok=True)
         values = {"format": FORMAT, "ayneh": __version__, "config": to_dict(config), "engine": engine}
-        parts = record.parts.of(config)
-        values |= ({"images": images} if images else {}) | ({"init_from": init_from} if init_from else {})
-        write_json(record._config, values | ({"parts": parts} if parts else {}))
-        record.parts.write_copies(config)
+        parts = used(flatten(config))
+        more = {"images": images, "init_from": init_from, "parts": record.parts.notes(parts)}
+        write_json(record._config, values | {name: value for name, value in more.items() if value})
+        record.parts.write_copies(parts)
         for place in (record.samples, record.checkpoints.folder):
             place.mkdir(exist_ok=True)
         return record

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from ayneh.errors import Stopped
+from ayneh.parts.calling import in_a_worker
 from ayneh.parts.shipped import Shipped, unpack
 from ayneh.studies.design import Run, Study
 from ayneh.studies.stack import parts_of, play
@@ -86,7 +87,8 @@ def run_in_processes(
 def play_in_worker(share: list[Run], folder: Path, study: Study, parts: Shipped) -> bool:
     """`play` in a worker, until the parent sets the event."""
     unpack(parts)
-    return play(share, folder, study, "cpu", lambda: _stop is not None and _stop.is_set())
+    with in_a_worker():
+        return play(share, folder, study, "cpu", lambda: _stop is not None and _stop.is_set())
 
 
 def _begin(event: Event) -> None:

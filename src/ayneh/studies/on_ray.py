@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ayneh.errors import Stopped, UserError, brief, extra
 from ayneh.files.whole import atomically
+from ayneh.parts.calling import PartFailed, in_a_worker
 from ayneh.parts.shipped import Shipped, unpack
 from ayneh.record.record import OUTCOME
 from ayneh.studies.design import Run, Study
@@ -51,7 +52,7 @@ def run_on_ray(
                     ray.cancel(reference, force=True)
                 return
     except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, UserError | Stopped):
+        if isinstance(error.cause, UserError | Stopped | PartFailed):
             raise error.cause from None
         raise
     except ray.exceptions.RayError as error:
@@ -68,7 +69,7 @@ def play_far(share: list[Run], study: Study, device: str, parts: Shipped) -> Fil
 
     torch.set_num_threads(1)
     unpack(parts)
-    with tempfile.TemporaryDirectory() as folder:
+    with in_a_worker(), tempfile.TemporaryDirectory() as folder:
         play(share, Path(folder), study, device)
         paths = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".lock"]
         return {str(path.relative_to(folder)): path.read_bytes() for path in paths}

@@ -108,7 +108,7 @@ class Fit:
             return words
         except (UserError, Stopped):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             own = failed_inside(error)
             if not own and not isinstance(error, Diverged | WorkerDied | OSError):
                 raise
