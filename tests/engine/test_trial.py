@@ -188,6 +188,12 @@ def test_a_sigmoid_is_undone_exactly_and_has_the_gradients_of_its_loss(after):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
 
 
+def test_the_logarithm_of_a_sigmoid_is_undone_too():
+    net, x = Fn(lambda y: F.logsigmoid(y[:, :1]).squeeze(1)), torch.randn(4, 1, 8, 8)
+    assert try_dis(net, (1, 8, 8)).output == "sigmoid"
+    assert torch.equal(F.logsigmoid(OwnDiscriminator(net, "sigmoid")(x)), net(x))
+
+
 def test_a_logit_does_not_saturate_where_the_probability_does():
     net = Fn(lambda y: 200 + torch.sigmoid(y[:, 0] * 0 + 200) * 0)
     assert try_dis(Fn(lambda y: torch.sigmoid(200 + y[:, 0])), (1, 8, 8)).output == "sigmoid"

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ayneh.errors import UserError
-from ayneh.export.chance import Means, draws_in
+from ayneh.export.chance import Means
 from ayneh.export.onnx import difference, to_onnx
 from ayneh.export.operations import Outside, folded, lower
 from ayneh.game.layers import BatchNorm, standing_statistics
@@ -66,10 +66,10 @@ def test_a_net_outside_the_table_is_what_pytorch_computes(case, capfd):
         x = torch.randn(n, *takes)
         if n == 1 and case == "the spread of a batch":
             continue
-        with torch.no_grad(), Means():
+        with torch.no_grad(), Means() as means:
             y = net(x)
         assert difference(model, x, {"y": y}) < 1e-5
-    assert draws_in(net, x) == draws
+        assert means.draws == draws
     read = onnx.load_from_string(model)
     assert {p.key: p.value for p in read.metadata_props} == {"a": "b"}
     assert b"site-packages" not in model
@@ -99,13 +99,25 @@ def test_what_the_exporter_refuses_is_one_sentence(line, why, capfd):
 
 def test_draws_without_a_mean_cannot_be_compared():
     net = Line(lambda x: x[torch.randperm(x.shape[0])])
-    with pytest.raises(UserError, match="draws by randperm"):
-        draws_in(net, torch.randn(3, 4))
+    with pytest.raises(UserError, match="draws by randperm"), torch.no_grad(), Means():
+        net(torch.randn(3, 4))
 
 
-def test_a_net_s_draws_are_counted_and_its_chance_stays_as_it_is():
-    net, before = Line(lambda x: x + torch.randn_like(x) + torch.rand(1)).train(), torch.get_rng_state()
-    assert draws_in(net, torch.zeros(2, 4)) == 2
-    assert torch.equal(torch.get_rng_state(), before)
-    with torch.no_grad(), Means():
+def test_a_net_s_draws_are_counted_and_give_their_means():
+    net = Line(lambda x: x + torch.randn_like(x) + torch.rand(1))
+    with torch.no_grad(), Means() as means:
         assert torch.equal(net(torch.zeros(2, 4)), net.linear(torch.zeros(2, 4)) + 0.5)
+    assert means.draws == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [lambda x: F.scaled_dot_product_attention(x, x, x), F.rrelu, lambda x: F.dropout(x, 0.5, training=False)],
+    ids=["attention", "rrelu", "dropout"],
+)
+def test_what_does_not_draw_in_eval_mode_is_no_draw(line):
+    net, x = Line(line).eval(), torch.randn(1, 3, 4)
+    with torch.no_grad(), Means() as means:
+        y = net(x)
+    assert means.draws == 0
+    assert torch.equal(y, net(x))

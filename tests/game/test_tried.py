@@ -51,6 +51,8 @@ def same_bits(one: Config, other: Config) -> None:
 def test_a_loss_of_ones_own_plays_the_same_bits_as_the_built_in_one():
     add("loss", "mine", Loss(dis=lambda real, fake: F.relu(1 - real) + F.relu(1 + fake), gen=lambda fake: -fake))
     same_bits(with_rules(loss="mine"), with_rules(loss="hinge"))
+    add("loss", "in-c", Loss(hinge_dis, torch.neg))  # which has no signature that can be read
+    same_bits(with_rules(loss="in-c"), with_rules(loss="hinge"))
     add("loss", "pairs", Loss(relativistic_dis, relativistic_gen, gen_needs_real=True))
     same_bits(with_rules(loss="pairs"), with_rules(loss="relativistic"))
 
@@ -104,7 +106,7 @@ def test_a_loss_has_numbers_that_the_settings_give():
         (hinge_dis, lambda fake: -fake.detach(), "does not depend on D's logits"),
         (hinge_dis, lambda real, fake: real - fake, "gen gets the real logits with gen_needs_real=True alone"),
         (lambda fake: fake, lambda fake: -fake, "failed on its trial call"),
-        (lambda real, fake: 1 / 0, lambda fake: -fake, r"\(ZeroDivisionError: division by zero\)"),
+        (lambda real, fake: 1 / 0, lambda fake: -fake, r"\(ZeroDivisionError: division by zero \(.*test_tried\.py:\d+\)\)"),
     ],
 )  # fmt: skip
 def test_a_loss_that_gives_no_number_for_each_image_is_refused_in_a_sentence(dis, gen, said):
@@ -135,7 +137,7 @@ def test_a_penalty_of_ones_own_plays_the_same_bits_as_the_built_in_one():
         (lambda logits, real, fake, draws: logits(real).mean(), r"gave \(\): it must give a penalty for each image"),
         (lambda logits, real, fake, draws: logits(real).detach(), "does not depend on D's weights"),
         (lambda logits, real, fake, draws: logits(real) * logits(fake).mean(), "mixes the replicas"),
-        (lambda logits, real, fake, draws: draws["mix"], r"failed on its trial call \(KeyError: 'mix'\)"),
+        (lambda logits, real, fake, draws: draws["mix"], r"failed on its trial call \(KeyError: 'mix' "),
         (lambda logits, real, fake, draws: logits(real) / 0, "not finite"),
     ],
 )

@@ -38,15 +38,14 @@ def loss_of(config: Config) -> Loss:
     return found if _built_in("loss", name, LOSSES, numbers) else tried.loss(name, found, config.batch, numbers)
 
 
-def penalty_of(config: Config, image_shape: tuple[int, int, int] | None = None) -> Penalty | None:
-    """This config's penalty on D's gradient; None if it has none. image_shape: of a trial (None: no trial)."""
+def penalty_of(config: Config, image_shape: tuple[int, int, int]) -> Penalty | None:
+    """This config's penalty on D's gradient; None if it has none."""
     name, numbers = config.rules.penalty, config.rules.numbers_of("penalty")
     if name == NONE:
         return None
     found = pick(table("penalty", PENALTIES), name, "penalty")
-    if _built_in("penalty", name, PENALTIES, numbers) or image_shape is None:
-        return found
-    return tried.penalty(name, found, image_shape, numbers)
+    built_in = _built_in("penalty", name, PENALTIES, numbers)
+    return found if built_in else tried.penalty(name, found, image_shape, numbers)
 
 
 def augmentation_of(config: Config, image_shape: tuple[int, int, int]) -> Augmentation | None:

@@ -6,18 +6,30 @@ left must agree. Draws without a mean, as a permutation, cannot be compared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ayneh.errors import UserError
 
 CONSTANTS = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 SAME = ("Bernoulli", "Dropout")  # whose mean is what they take
+
+
+MEANS: dict[str, Callable[[Mapping[str, Any]], Any]] = {  # function of ATen -> the mean of its draws, by its arguments
+    "randn": lambda given: 0.0,
+    "randn_like": lambda given: 0.0,
+    "rand": lambda given: 0.5,
+    "rand_like": lambda given: 0.5,
+    "uniform_": lambda given: (given["from"] + given["to"]) / 2,
+    "normal": lambda given: given["mean"],
+    "normal_": lambda given: given["mean"],
+    "bernoulli": lambda given: given.get("p", given["self"]),
+    "bernoulli_": lambda given: given["p"],
+}
 
 
 class Means(TorchDispatchMode):
@@ -30,57 +42,21 @@ class Means(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        given = dict(kwargs or {})
-        if torch.Tag.nondeterministic_seeded not in func.tags or not _draws(func, args, given):
-            return func(*args, **given)
+        y = func(*args, **(kwargs or {}))
+        if torch.Tag.nondeterministic_seeded not in func.tags:
+            return y
+        takes = func._schema.arguments
+        given = {one.name: one.default_value for one in takes if one.has_default_value()}
+        given |= dict(zip((one.name for one in takes), args, strict=False)) | dict(kwargs or {})
+        if given.get("training") is False or given.get("dropout_p") == 0:  # rrelu in eval mode, attention
+            return y
         self.draws += 1
-        name = func.overloadpacket.__name__
-        if name in ("native_dropout", "dropout"):
-            return (args[0].clone(), torch.ones_like(args[0], dtype=torch.bool))[: 2 if name != "dropout" else None]
-        y = func(*args, **given)
-        if (mean := _mean(name, list(args[1:] if name.endswith("_") else args), given)) is not None:
-            return y.copy_(mean) if isinstance(mean, Tensor) else y.fill_(mean)
-        raise UserError(
-            f"A net that draws by {name} cannot be compared with its graph, since these draws have no mean: export it "
-            "--to safetensors."
-        )
-
-
-def _draws(func: Any, args: Sequence[Any], given: Mapping[str, Any]) -> bool:
-    """Whether a call that may draw does: dropout in eval mode does not."""
-    if func.overloadpacket.__name__ in ("native_dropout", "dropout"):
-        train = args[2] if len(args) > 2 else given.get("train", True)
-        return bool(train)
-    return True
-
-
-def _mean(name: str, given: list[Any], named: Mapping[str, Any]) -> Any:
-    """The mean of a draw by this function of ATen, a number or a tensor; None if it has none that is known here."""
-
-    def argument(key: str, place: int, usual: float) -> Any:
-        return named.get(key, given[place] if len(given) > place else usual)
-
-    if name in ("randn", "randn_like"):
-        return 0.0
-    if name in ("rand", "rand_like"):
-        return 0.5
-    if name == "uniform_":
-        return (argument("from", 0, 0.0) + argument("to", 1, 1.0)) / 2
-    if name in ("normal_", "normal"):
-        return argument("mean", 0, 0.0)
-    if name == "bernoulli_":
-        return argument("p", 0, 0.5)
-    if name == "bernoulli":
-        return argument("p", 1, 0.0) if "p" in named or len(given) > 1 else given[0]
-    return None
-
-
-@torch.no_grad()
-def draws_in(module: nn.Module, x: Tensor) -> int:
-    """How many random draws a module makes for these inputs; its buffers and PyTorch's own chance stay as they are."""
-    with torch.random.fork_rng(devices=[]), Means() as means:
-        module(x)
-    return means.draws
+        if (mean := MEANS.get(func.overloadpacket.__name__)) is None:
+            raise UserError(
+                f"A net that draws by {func.overloadpacket.__name__} cannot be compared with its graph, since these "
+                "draws have no mean: export it --to safetensors."
+            )
+        return y.copy_(torch.as_tensor(mean(given), dtype=y.dtype))
 
 
 def without_chance(model: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -62,18 +62,11 @@ class Player(nn.Module):
         self.net = net
         self.seed: int | None = None  # of the chance inside for the next call; None: the net draws nothing
 
-    def chance(self, x: Tensor) -> Any:
-        """The context of a call."""
-        return seeded(FIXED_SEED if self.seed is None else self.seed, x.device)
-
     def used(self, x: Tensor) -> Tensor:
         """The module's output, its chance from ``seed``."""
-        if self.seed is None:
+        with nullcontext() if self.seed is None else seeded(self.seed, x.device):
             out: Tensor = self.net(x)
-            return out
-        with self.chance(x):
-            result: Tensor = self.net(x)
-        return result
+        return out
 
 
 class OwnGenerator(Player):
@@ -157,7 +150,9 @@ class BeforeLast(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-SIGMOIDS: set[Callable[..., Any]] = {torch.sigmoid, Tensor.sigmoid, nn.functional.sigmoid, torch.special.expit}
+SIGMOIDS: set[Callable[..., Any]] = {  # and its logarithm: what goes into either is the logit
+    torch.sigmoid, Tensor.sigmoid, nn.functional.sigmoid, torch.special.expit, nn.functional.logsigmoid,
+}  # fmt: skip
 IN_PLACE: set[Callable[..., Any]] = {torch.sigmoid_, Tensor.sigmoid_}
 SHAPES: set[Callable[..., Any]] = {  # change the shape of a tensor, not its numbers
     torch.squeeze, Tensor.squeeze, torch.flatten, Tensor.flatten, torch.reshape, Tensor.reshape, Tensor.view,

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from ayneh.errors import UserError
+from ayneh.parts.calling import what_happened
 from ayneh.parts.registry import Part
 
 MEASURED = 2**20  # numbers drawn to measure the moments of a prior that names none
@@ -110,8 +111,7 @@ class Own:
         except UserError:
             raise
         except Exception as error:  # whatever a part of one's own raises
-            words = str(error).strip().partition("\n")[0] or "no reason is given"
-            raise UserError(f"The prior {self.name!r}: {what} failed ({type(error).__name__}: {words}).") from error
+            raise UserError(f"The prior {self.name!r}: {what} failed ({what_happened(error)}).") from error
 
 
 def check(name: str, value: Any, arguments: Mapping[str, Any]) -> None:
@@ -138,4 +138,4 @@ def made_of(part: Part, numbers: Mapping[str, float]) -> Own:
         raise
     except Exception as error:
         given = ", ".join(f"{key}={value:g}" for key, value in numbers.items())
-        raise UserError(f"The prior {part.name!r} cannot be made with ({given}): {error}.") from error
+        raise UserError(f"The prior {part.name!r} cannot be made with ({given}): {what_happened(error)}.") from error

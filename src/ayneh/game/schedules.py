@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ayneh.errors import UserError, pick
+from ayneh.parts.calling import what_happened
 from ayneh.parts.registry import Part, table
 
 Course = Callable[[float], tuple[float, float]]  # images seen -> weights of the value at the start and at the end
@@ -97,8 +98,8 @@ def _own(part: Part) -> Callable[[Spans], Course]:
             found = float(part.value(seen))
         except Exception as error:
             raise UserError(
-                f"The schedule {part.name!r} failed after {seen:,.0f} images ({type(error).__name__}: {error}): it is "
-                "called with the images seen and must return a number."
+                f"The schedule {part.name!r} failed after {seen:,.0f} images ({what_happened(error)}): it is called with "
+                "the images seen and must return a number."
             ) from error
         if not 0 <= found < math.inf:
             raise UserError(

@@ -20,6 +20,7 @@ from ayneh.game.augment import Augmentation
 from ayneh.game.losses import Loss
 from ayneh.game.optimiser import Optimiser
 from ayneh.game.penalties import Penalty
+from ayneh.parts.calling import what_happened
 
 TYPES = {"loss": Loss, "penalty": Penalty, "augmentation": Augmentation, "optimiser": Optimiser}
 FUNCTIONS = {"loss": ("dis", "gen"), "penalty": ("fn",), "augmentation": ("fn",), "optimiser": ("init", "update")}
@@ -53,15 +54,14 @@ check_loss, check_penalty, check_augmentation, check_optimiser = (partial(check,
 # -- one trial for each kind -------------------------------------------------------------------------------------------
 
 
-def loss(name: str, mine: Loss, batch: int, numbers: Numbers | None = None) -> Loss:
+def loss(name: str, mine: Loss, batch: int, numbers: Numbers) -> Loss:
     """A loss that is called as the built-in ones are: with logits (R, B) of all replicas, and with ``smooth``.
 
     One's own functions may take (real, fake) and (fake) alone, and logits (B,) of one replica; ``numbers`` are given to
     those that take them by name. Raises UserError for what gives no loss for each image.
     """
     what = f"The loss {name!r}"
-    given = _numbers(what, (mine.dis, mine.gen), numbers or {})
-    dis, gen = (partial(fn, **of) if of else fn for fn, of in zip((mine.dis, mine.gen), given, strict=True))
+    dis, gen = _given(what, (mine.dis, mine.gen), numbers)
     takes_smooth, takes_real = _places(mine.dis) >= 3, _places(mine.gen) >= 2
     if mine.gen_needs_real and not takes_real:
         raise UserError(f"{what} has gen_needs_real=True: its gen must take (real, fake).")
@@ -79,11 +79,10 @@ def loss(name: str, mine: Loss, batch: int, numbers: Numbers | None = None) -> L
     return Loss(ready_dis, ready_gen, mine.gen_needs_real, mine.smooths)
 
 
-def penalty(name: str, mine: Penalty, image_shape: tuple[int, int, int], numbers: Numbers | None = None) -> Penalty:
+def penalty(name: str, mine: Penalty, image_shape: tuple[int, int, int], numbers: Numbers) -> Penalty:
     """A penalty after a trial on images (2, 3, C, S, S), with the numbers that it takes by name."""
     what = f"The penalty {name!r}"
-    (given,) = _numbers(what, (mine.fn,), numbers or {})
-    fn = partial(mine.fn, **given) if given else mine.fn
+    (fn,) = _given(what, (mine.fn,), numbers)
     chance = torch.Generator().manual_seed(0)
     shape = (2, 3, *image_shape)
     theta = torch.randn(2, 1, *image_shape, generator=chance).requires_grad_()
@@ -97,32 +96,23 @@ def penalty(name: str, mine: Penalty, image_shape: tuple[int, int, int], numbers
             torch.full(shape, level)[rows].requires_grad_(side in mine.at)
             for level, side in ((-0.5, "real"), (0.1, "fake"))
         )
-        return fn(logits, real, fake, {key: draws[key] for key in mine.draws})
+        found: Tensor = fn(logits, real, fake, {key: draws[key] for key in mine.draws})
+        return found
 
-    both, alone = (_tried(what, called, rows) for rows in (slice(0, 2), slice(0, 1)))
-    _need_shape(what, both, shape[:2], "a penalty for each image, (R, B)")
-    if not torch.allclose(both[:1], alone, rtol=1e-4, atol=1e-6):
-        raise UserError(f"{what} mixes the replicas of a stack: its first axis is the replica, and none may affect it.")
-    if not both.requires_grad:
+    if not _apart(what, called, shape[:2], "a penalty for each image, (R, B)").requires_grad:
         raise UserError(f"{what} does not depend on D's weights: take D's slope with create_graph=True.")
     return mine._replace(fn=fn)
 
 
-def augmentation(
-    name: str, mine: Augmentation, image_shape: tuple[int, int, int], numbers: Numbers | None = None
-) -> Augmentation:
+def augmentation(name: str, mine: Augmentation, image_shape: tuple[int, int, int], numbers: Numbers) -> Augmentation:
     """An augmentation after a trial on images (2, 3, C, S, S), with the numbers that it takes by name."""
     what = f"The augmentation {name!r}"
-    (given,) = _numbers(what, (mine.fn,), numbers or {})
-    fn = partial(mine.fn, **given) if given else mine.fn
+    (fn,) = _given(what, (mine.fn,), numbers)
     chance = torch.Generator().manual_seed(0)
     x = torch.rand(2, 3, *image_shape, generator=chance).mul(2).sub(1).requires_grad_()
     u, strength = torch.rand(2, 3, mine.draws, generator=chance), torch.full((2, 1, 1, 1, 1), 0.5)
-    both, alone = (_tried(what, fn, x[:r], u[:r], strength[:r]) for r in (2, 1))
-    _need_shape(what, both, x.shape, "images like those that it gets")
-    if not torch.allclose(both[:1], alone, rtol=1e-4, atol=1e-6):
-        raise UserError(f"{what} mixes the replicas of a stack: its first axis is the replica, and none may affect it.")
-    if not both.requires_grad:
+    found = _apart(what, lambda rows: fn(x[rows], u[rows], strength[rows]), x.shape, "images like those that it gets")
+    if not found.requires_grad:
         raise UserError(f"{what} cuts the gradient off: G learns through it, so that it must be differentiable in x.")
     return mine._replace(fn=fn)
 
@@ -184,14 +174,23 @@ def _by_rows(what: str, fn: Callable[..., Tensor], given: tuple[Any, ...], batch
     return fn if same else rows
 
 
+def _apart(what: str, fn: Callable[[slice], Tensor], shape: tuple[int, ...], wanted: str) -> Tensor:
+    """What it gives for both replicas. Raises UserError unless it gives the same for the first one alone."""
+    both, alone = (_tried(what, fn, slice(0, r)) for r in (2, 1))
+    _need_shape(what, both, shape, wanted)
+    if not torch.allclose(both[:1], alone, rtol=1e-4, atol=1e-6):
+        raise UserError(f"{what} mixes the replicas of a stack: its first axis is the replica, and none may affect it.")
+    found: Tensor = both
+    return found
+
+
 def _tried(what: str, fn: Callable[..., Any], *args: Any, hint: str = "") -> Any:
     try:
         return fn(*args)
     except UserError:
         raise
     except Exception as error:  # whatever a part of one's own raises
-        words = str(error).strip().partition("\n")[0] or "no reason is given"
-        raise UserError(f"{what} failed on its trial call ({type(error).__name__}: {words}){hint}.") from error
+        raise UserError(f"{what} failed on its trial call ({what_happened(error)}){hint}.") from error
 
 
 def _need_shape(what: str, found: Any, shape: tuple[int, ...], wanted: str) -> None:
@@ -207,24 +206,30 @@ def _first_bad(found: Tensor) -> float:
     return float(found.detach()[~found.isfinite()].flatten()[0])
 
 
-def _numbers(what: str, functions: tuple[Callable[..., Any], ...], numbers: Numbers) -> list[dict[str, float]]:
-    """Of the numbers, those that each function takes by name. Raises UserError for one that none takes."""
-    takes = [
-        {p.name for p in inspect.signature(fn).parameters.values() if p.kind is p.KEYWORD_ONLY} for fn in functions
-    ]
+def _given(what: str, functions: tuple[Callable[..., Any], ...], numbers: Numbers) -> list[Callable[..., Any]]:
+    """The functions, each with those numbers that it takes by name. Raises UserError for one that none takes."""
+    takes = [{p.name for p in _parameters(fn) if p.kind is p.KEYWORD_ONLY} for fn in functions]
     for key in numbers:
         if not any(key in names for names in takes):
             there = ", ".join(sorted(set().union(*takes))) or "none (write them after a * in its function)"
             raise UserError(f"{what} has no number {key!r}; it has {there}.")
-    return [{key: value for key, value in numbers.items() if key in names} for names in takes]
+    given = [{key: value for key, value in numbers.items() if key in names} for names in takes]
+    return [partial(fn, **of) if of else fn for fn, of in zip(functions, given, strict=True)]
 
 
 def _places(fn: Callable[..., Any]) -> int:
     """The arguments that a function takes by their place."""
-    kinds = [p.kind for p in inspect.signature(fn).parameters.values()]
+    kinds = [p.kind for p in _parameters(fn)]
     if inspect.Parameter.VAR_POSITIONAL in kinds:
         return 99
     return sum(kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)
+
+
+def _parameters(fn: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(fn).parameters.values())
+    except ValueError:  # of functions written in C, as torch.neg, they cannot be read
+        return []
 
 
 def _short(value: Any) -> str:
