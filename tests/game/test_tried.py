@@ -106,7 +106,7 @@ def test_a_loss_has_numbers_that_the_settings_give():
         (hinge_dis, lambda fake: -fake.detach(), "does not depend on D's logits"),
         (hinge_dis, lambda real, fake: real - fake, "gen gets the real logits with gen_needs_real=True alone"),
         (lambda fake: fake, lambda fake: -fake, "failed on its trial call"),
-        (lambda real, fake: 1 / 0, lambda fake: -fake, r"\(ZeroDivisionError: division by zero \(.*test_tried\.py:\d+\)\)"),
+        (lambda real, fake: 1 / 0, lambda fake: -fake, r"ZeroDivisionError: .* \(.*test_tried\.py:\d+\)\)"),
     ],
 )  # fmt: skip
 def test_a_loss_that_gives_no_number_for_each_image_is_refused_in_a_sentence(dis, gen, said):

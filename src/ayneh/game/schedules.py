@@ -98,8 +98,8 @@ def _own(part: Part) -> Callable[[Spans], Course]:
             found = float(part.value(seen))
         except Exception as error:
             raise UserError(
-                f"The schedule {part.name!r} failed after {seen:,.0f} images ({what_happened(error)}): it is called with "
-                "the images seen and must return a number."
+                f"The schedule {part.name!r} failed after {seen:,.0f} images ({what_happened(error)}): it is called "
+                "with the images seen and must return a number."
             ) from error
         if not 0 <= found < math.inf:
             raise UserError(
