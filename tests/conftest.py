@@ -41,7 +41,7 @@ def pytest_addoption(parser):
     parser.addoption("--attack-table", help="the file to write what tests/attack counted into")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> list[str]:
     """Flags of a run of four small steps an epoch."""
     return TINY
@@ -56,16 +56,33 @@ def own_cache(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def own_parts():
+def own_parts(unload):
     """A part that a test adds is gone after it."""
     from ayneh.parts.loading import loaded
-    from ayneh.parts.registry import every, forget
+    from ayneh.parts.registry import every
 
-    before, files = every(), set(loaded)
+    parts, files = every(), set(loaded)
     yield
-    forget([part for part in every() if part not in before])
-    for name in set(loaded) - files:
-        del loaded[name]
+    unload(parts, files)
+
+
+@pytest.fixture(scope="session")
+def unload():
+    """``unload()``: as in a new process, no part is there and no file with parts is loaded, but for those given."""
+
+    def taken_out(but=(), but_files=()) -> None:
+        from ayneh.parts import shipped
+        from ayneh.parts.loading import loaded
+        from ayneh.parts.registry import every, forget
+
+        forget([part for part in every() if part not in but])
+        shipped._unpacked.clear()
+        for name in set(loaded) - set(but_files):
+            rooms = {name, *(module.partition(".")[0] for module in loaded.pop(name).source.neighbours)}
+            for module in [module for module in sys.modules if module.partition(".")[0] in rooms]:
+                del sys.modules[module]
+
+    return taken_out
 
 
 @pytest.fixture(autouse=True)

@@ -18,17 +18,7 @@ TINY = {
 }
 
 
-@pytest.fixture(autouse=True)
-def own_parts():
-    """Parts that a test adds are gone after it."""
-    from ayneh.parts.registry import every, forget
-
-    before = every()
-    yield
-    forget(part for part in every() if part not in before)
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config():
     """Settings of two epochs of four small steps, as `tiny` on the command line."""
     return ayneh.preset("digits").changed(TINY)

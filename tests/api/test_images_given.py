@@ -2,6 +2,7 @@
 
 import gc
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -163,12 +164,19 @@ def test_what_is_not_clear_is_refused_in_one_sentence(source, how, words):
 # -- a run on them -----------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def made(config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("given") / "run"
+    run = ayneh.train(config, ayneh.images((BYTES, LABELS), name="my digits"), out=folder, quiet=True)
+    assert "Try: ayneh" not in run.findings[0].to_do  # no command could name these images
+    return folder
+
+
 @pytest.fixture
-def folder(config, tmp_path):
+def folder(made, tmp_path):
     """A run on images that nothing holds any more."""
-    ayneh.train(config, ayneh.images((BYTES, LABELS), name="my digits"), out=tmp_path / "run", quiet=True)
     gc.collect()
-    return tmp_path / "run"
+    return shutil.copytree(made, tmp_path / "run")
 
 
 def test_a_run_notes_what_its_images_were(folder):
@@ -183,10 +191,13 @@ def test_verbs_that_need_no_images_work_and_the_others_say_what_to_do(request, f
     verb = request.getfixturevalue("ayneh")
     for args in (("show", folder), ("sample", folder, "--out", tmp_path / "a.npz"), ("diagnose", folder)):
         assert verb(*args)[0] == 0
-    for args in (("resume", folder, "--epochs", 3), ("evaluate", folder)):
+    for args in (
+        ("resume", folder, "--epochs", 3), ("evaluate", folder), ("mirror", folder), ("judge", "train", folder),
+    ):  # fmt: skip
         status, _, err = verb(*args)
         assert status == 2
         assert "was trained on images that were given from Python (memory:my-digits-" in err
+        assert "images.save(" in err
         assert err.count("\n") == 1
     assert verb("train", "digits", "--data.name", "memory:my-digits-1", "--out", tmp_path / "b")[0] == 2
 

@@ -6,9 +6,11 @@ import ayneh
 
 
 def test_a_run_a_path_and_an_init_from_begin_with_the_same_weights(tiny_run, tmp_path):
-    config = ayneh.open(tiny_run).config.changed({"epochs": 1, "seed": 9})
-    firsts = []
-    for k, init in enumerate((tiny_run, ayneh.open(tiny_run), ayneh.InitFrom(tiny_run, epoch=2))):
-        run = ayneh.train(config, out=tmp_path / str(k), init_from=init, quiet=True)
-        firsts.append(run.at(0).state)
-    assert all(torch.equal(first[name], firsts[0][name]) for first in firsts for name in firsts[0])
+    run = ayneh.open(tiny_run)
+    theirs = run.at(2).state
+    for k, init in enumerate((tiny_run, run, ayneh.InitFrom(tiny_run, epoch=2))):
+        begun = ayneh.train(run.config.changed(epochs=1, seed=9), out=tmp_path / str(k), init_from=init, quiet=True)
+        first = begun._record.checkpoints.initial().tensors
+        taken = [name for name in first if name.partition("/")[0] in ("gen", "dis", "ema")]
+        assert taken
+        assert all(torch.equal(first[name], theirs[name]) for name in taken)

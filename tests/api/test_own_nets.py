@@ -66,7 +66,7 @@ def test_a_loop_of_ones_own_plays_own_nets(config):
         ((Gen, 3), "one of them is 3 (int)"),
         ((Gen, (Dis, 3)), "the arguments of one are 3 (int)"),
         ((Gen, (Dis, {"breadth": 3})), "breadth"),
-        ((Dis, Dis), ""),
+        ((Dis, Dis), "G failed on (4, 8), at its layer net.1 (Linear)"),
     ],
 )
 def test_nets_that_cannot_play_are_refused_in_one_sentence(config, nets, words, tmp_path):

@@ -22,9 +22,10 @@ def same(a, b):
     return a.keys() == b.keys() and all(a[name].equal(b[name]) for name in a)
 
 
-@pytest.fixture
-def trained(config, tmp_path):
-    return ayneh.train(config, out=tmp_path / "run", quiet=True)
+@pytest.fixture(scope="module")
+def trained(config, tmp_path_factory):
+    """A finished run of two epochs, for tests that only read it."""
+    return ayneh.train(config, out=tmp_path_factory.mktemp("python") / "run", quiet=True)
 
 
 # -- the same as the verbs ---------------------------------------------------------------------------------------------
@@ -39,11 +40,12 @@ def test_training_comes_to_the_weights_and_the_metrics_of_the_verb(ayneh_verb, t
     )
 
 
-def test_a_run_gone_on_with_comes_to_the_weights_of_one_that_was_not_cut(config, trained, tmp_path):
+def test_a_run_gone_on_with_comes_to_the_weights_of_one_that_was_not_cut(config, tmp_path):
+    run = ayneh.train(config, out=tmp_path / "run", quiet=True)
     whole = ayneh.train(config.changed(epochs=4), out=tmp_path / "whole", quiet=True)
-    assert trained.resume(epochs=4, quiet=True) is trained
-    assert (trained.finished, trained.epoch, trained.step) == (True, 3, 16)
-    assert same(weights(trained.folder, 3), weights(whole.folder, 3))
+    assert run.resume(epochs=4, quiet=True) is run
+    assert (run.finished, run.epoch, run.step) == (True, 3, 16)
+    assert same(weights(run.folder, 3), weights(whole.folder, 3))
 
 
 def test_samples_are_those_of_the_verb(ayneh_verb, tiny_run, tmp_path):

@@ -10,16 +10,7 @@ from ayneh.config import Config
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.symptoms import SYMPTOMS, symptoms
 from ayneh.errors import UserError
-from ayneh.parts import loading
-from ayneh.parts.registry import every, forget
 from ayneh.record.record import Record
-
-
-@pytest.fixture(autouse=True)
-def no_other_parts():
-    before = every()
-    yield
-    forget([part for part in every() if part not in before])
 
 
 def lines(values, name="mean_loss_d"):
@@ -134,7 +125,7 @@ ayneh.add("finding", "too bright", ayneh.Symptom(
 
 
 @pytest.mark.slow
-def test_it_is_live_in_diagnose_and_on_the_page(request, tmp_path, tiny):
+def test_it_is_live_in_diagnose_and_on_the_page(request, tmp_path, tiny, unload):
     verb = request.getfixturevalue("ayneh")
     parts, run = tmp_path / "parts.py", tmp_path / "run"
     parts.write_text(PARTS)
@@ -150,8 +141,7 @@ def test_it_is_live_in_diagnose_and_on_the_page(request, tmp_path, tiny):
     assert status == 0, err
     assert "The samples are too bright. Brightest pixels: " in out.replace("\n", " ")
     assert "the samples are too bright" in (run / "diagnosis.html").read_text().lower()
-    forget([part for part in every() if part.name == "too bright"])
-    loading.loaded.clear()
+    unload()
     status, out, err = verb("diagnose", run)
     assert status == 0, err
     assert "cannot be judged: " in out

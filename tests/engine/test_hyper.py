@@ -10,7 +10,7 @@ from ayneh.config import Config, Net, Optimizer, Prior, Rules, changed, flatten
 from ayneh.engine.hyper import HYPER, SHARED, structure
 from ayneh.engine.match import Match
 from ayneh.game.augment import Augmentation
-from ayneh.parts.registry import add, forget
+from ayneh.parts.registry import add
 
 CPU = torch.device("cpu")
 BASE = Config(
@@ -91,9 +91,7 @@ NEEDS = {  # what both replicas have, so that the field is read
 
 @pytest.fixture(autouse=True)
 def brighter():
-    part = add("augmentation", "brighter", BRIGHTER)
-    yield
-    forget([part])
+    add("augmentation", "brighter", BRIGHTER)
 
 
 def pair(leaf: str) -> list[Config]:

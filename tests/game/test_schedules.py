@@ -11,16 +11,10 @@ from ayneh.doctor.rescue import Rescue, treated
 from ayneh.engine.match import Match
 from ayneh.errors import UserError
 from ayneh.game.schedules import SHAPES, Spans, course
-from ayneh.parts.registry import add, every, forget
+from ayneh.parts.registry import add
 
 CPU = torch.device("cpu")
 SMALL = Config(epochs=4, batch=16, prior=Prior(dim=4), net=Net("mlp", width=4), precision="float64")
-
-
-@pytest.fixture(autouse=True)
-def no_parts():
-    yield
-    forget(every())
 
 
 def match_of(*configs: Config) -> Match:

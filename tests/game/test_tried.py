@@ -14,16 +14,10 @@ from ayneh.game.augment import Augmentation
 from ayneh.game.losses import Loss, hinge_dis, relativistic_dis, relativistic_gen
 from ayneh.game.optimiser import OPTIMISERS, Optimiser
 from ayneh.game.penalties import Penalty
-from ayneh.parts.registry import add, every, forget
+from ayneh.parts.registry import add
 
 CPU = torch.device("cpu")
 SMALL = Config(batch=8, seeds=2, prior=Prior(dim=4), net=Net("mlp", width=4))
-
-
-@pytest.fixture(autouse=True)
-def no_parts():
-    yield
-    forget(every())
 
 
 def played(config: Config, steps: int = 3) -> dict[str, torch.Tensor]:

@@ -2,40 +2,26 @@
 
 import shlex
 
-import pytest
-
 from ayneh.config import flatten
 from ayneh.doctor.cures import argv
-from ayneh.parts import loading
 from ayneh.parts.origin import sha256_of
-from ayneh.parts.registry import every, forget
 from ayneh.record.record import Record
 
 LOSS = """import ayneh
 
 ayneh.add("loss", "shown", ayneh.Loss(lambda real, fake, smooth: fake - real, lambda real, fake: -fake))
 """
-TINY = [
-    *("digits", "--data.resize", "8", "--data.limit", "64", "--batch", "32", "--net.width", "4", "--prior.dim", "8"),
-    *("--rules.ema-halflife-images", "0", "--keep.score-epochs", "0", "--epochs", "1", "--quiet"),
-]
 
 
-@pytest.fixture(autouse=True)
-def nothing_loaded():
-    yield
-    forget(every())
-    loading.loaded.clear()
-
-
-def test_show_and_a_card_name_the_parts_and_show_the_weights(ayneh, tmp_path):
+def test_show_and_a_card_name_the_parts_and_show_the_weights(ayneh, tiny, tmp_path):
+    train = ["train", "digits", *tiny, "--epochs", 1, "--quiet"]
     (tmp_path / "my_loss.py").write_text(LOSS)
     parts, first, second = ["--parts", tmp_path / "my_loss.py"], tmp_path / "first", tmp_path / "second"
-    assert ayneh("train", *TINY, "--out", first)[0] == 0
-    begun = [*TINY, "--out", second, "--init-from", first, "--init-players", "gen", "--rules.loss", "shown"]
-    assert ayneh("train", *begun, *parts)[0] == 0
+    assert ayneh(*train, "--out", first)[0] == 0
+    begun = ["--out", second, "--init-from", first, "--init-players", "gen", "--rules.loss", "shown"]
+    assert ayneh(*train, *begun, *parts)[0] == 0
     _, out, _ = ayneh("show", second)
-    assert f"began with: G's weights of {first}, step 2" in " ".join(out.split())
+    assert f"began with: G's weights of {first}, step 4" in " ".join(out.split())
     assert f"the loss 'shown' of my_loss.py (SHA-256 {sha256_of(LOSS)[:12]})" in " ".join(out.split())
     assert "parts of its own" not in ayneh("show", first)[1]
     assert ayneh("export", second, "--to", "safetensors", *parts)[0] == 0

@@ -17,15 +17,8 @@ from ayneh.judge.features import shipped
 from ayneh.judge.frechet import distance
 from ayneh.judge.metrics import METRICS, metrics
 from ayneh.judge.verdict import Judge
-from ayneh.parts.registry import every, forget
+from ayneh.parts.registry import every
 from ayneh.record.record import Record
-
-
-@pytest.fixture(autouse=True)
-def no_other_parts():
-    before = every()
-    yield
-    forget([part for part in every() if part not in before])
 
 
 @pytest.fixture

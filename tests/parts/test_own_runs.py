@@ -7,15 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ayneh.parts import loading
+from ayneh.errors import UserError
 from ayneh.parts.origin import sha256_of
-from ayneh.parts.registry import every, forget
 
-TINY = [
-    *("digits", "--data.resize", "8", "--data.limit", "128", "--batch", "32", "--net.width", "4", "--prior.dim", "8"),
-    *("--rules.ema-halflife-images", "0", "--keep.score-epochs", "0", "--keep.sample-epochs", "1"),
-    *("--keep.checkpoint-epochs", "1", "--quiet"),
-]
 LOSS = """import ayneh
 from ayneh.game.losses import Loss
 from mine_beside import halves
@@ -43,23 +37,8 @@ ayneh.add("prior", "wide", Wide)
 '''
 
 
-def unload():
-    """As in a new process: nothing is loaded."""
-    forget(every())
-    loading.loaded.clear()
-    for name in [name for name in sys.modules if name.startswith("ayneh_parts_") or name == "mine_beside"]:
-        del sys.modules[name]
-
-
-@pytest.fixture(autouse=True)
-def unloaded():
-    unload()
-    yield
-    unload()
-
-
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
+def made(tmp_path_factory, tiny, unload) -> Path:
     """A folder with parts, and a run of two epochs that was trained with them."""
     from ayneh.__main__ import main
 
@@ -69,15 +48,21 @@ def made(tmp_path_factory) -> Path:
     (folder / "wide.py").write_text(PRIOR)
     flags = ["--parts", str(folder / "my_parts.py"), f"--parts={folder / 'wide.py'}"]
     named = ["--rules.loss", "mine", "--prior.name", "wide"]
-    main(["train", *TINY, *flags, *named, "--epochs", "2", "--out", str(folder / "run")])
+    main(["train", "digits", *tiny, "--quiet", *flags, *named, "--epochs", "2", "--out", str(folder / "run")])
+    unload()
     return folder
 
 
 @pytest.fixture
-def own(made, tmp_path, monkeypatch) -> Path:
-    """A copy of it, in which nothing is loaded."""
-    unload()
+def own(made, tmp_path) -> Path:
+    """A copy of it."""
     return Path(shutil.copytree(made, tmp_path / "own"))
+
+
+@pytest.fixture
+def train(ayneh, tiny):
+    """``train("--epochs", 2, ...)``: a tiny run on digits."""
+    return lambda *args: ayneh("train", "digits", *tiny, "--quiet", *args)
 
 
 def flags(folder: Path) -> list[str]:
@@ -147,10 +132,10 @@ def test_a_loss_is_not_needed_to_draw_images(own, ayneh):
     assert (code, err) == (0, "")
 
 
-def test_resume_goes_on_bit_for_bit(own, ayneh):
+def test_resume_goes_on_bit_for_bit(own, ayneh, train):
     assert ayneh("resume", own / "run", "--epochs", "3", *flags(own))[0] == 0
     tail = ["--rules.loss", "mine", "--prior.name", "wide", "--epochs", "3", "--out", own / "whole"]
-    assert ayneh("train", *TINY, *flags(own), *tail)[0] == 0
+    assert train(*flags(own), *tail)[0] == 0
     last = "checkpoints/epoch-0002.safetensors"
     from safetensors.torch import load_file
 
@@ -165,7 +150,7 @@ def test_line_ends_do_not_change_a_part(own, ayneh):
 
 
 @pytest.mark.parametrize("changed", ["my_parts.py", "mine_beside.py"])
-def test_another_source_is_a_warning_and_resume_refuses(own, ayneh, changed, monkeypatch):
+def test_another_source_is_a_warning_and_resume_refuses(own, ayneh, changed):
     text = (own / changed).read_text()
     (own / changed).write_text(text + "# another line\n")
     code, _, err = ayneh("show", own / "run", *flags(own))
@@ -182,7 +167,7 @@ def test_another_source_is_a_warning_and_resume_refuses(own, ayneh, changed, mon
     assert json.loads((own / "run" / "config.json").read_text())["config"]["epochs"] == 2
 
 
-def test_resume_with_changed_parts_notes_the_source_of_today_and_keeps_the_former(own, ayneh, monkeypatch):
+def test_resume_with_changed_parts_notes_the_source_of_today_and_keeps_the_former(own, ayneh, unload):
     (own / "my_parts.py").write_text(LOSS + "# another line\n")
     assert ayneh("resume", own / "run", "--epochs", "3", "--changed-parts", *flags(own))[0] == 0
     loss = json.loads((own / "run" / "config.json").read_text())["parts"][0]
@@ -203,7 +188,7 @@ def test_resume_with_changed_parts_notes_the_source_of_today_and_keeps_the_forme
     assert (code, "whose source is another now" in err) == (2, True)
 
 
-def test_also_a_second_change_of_a_file_beside_it_is_noticed_and_copied(own, ayneh):
+def test_also_a_second_change_of_a_file_beside_it_is_noticed_and_copied(own, ayneh, unload):
     for n in (2, 3):
         (own / "mine_beside.py").write_text(f"{BESIDE}# {n}\n")
         unload()
@@ -276,12 +261,12 @@ def test_notes_that_are_damaged_are_one_sentence(own, ayneh, parts):
     assert err.count("\n") == 1
 
 
-def test_overwrite_removes_the_former_run_s_copies(own, ayneh):
-    assert ayneh("train", *TINY, "--epochs", "1", "--out", own / "run", "--overwrite")[0] == 0
+def test_overwrite_removes_the_former_run_s_copies(own, train):
+    assert train("--epochs", "1", "--out", own / "run", "--overwrite")[0] == 0
     assert not (own / "run" / "parts").exists()
 
 
-def test_a_part_of_this_process_has_its_source_copied_though_it_has_no_file(tmp_path):
+def test_a_part_of_this_process_has_its_source_copied_though_it_has_no_file(tmp_path, unload):
     from ayneh.config import Config, Rules
     from ayneh.parts.registry import add
     from ayneh.record.record import Record
@@ -293,9 +278,7 @@ def test_a_part_of_this_process_has_its_source_copied_though_it_has_no_file(tmp_
     record = Record.create(tmp_path / "run", config, {"device": "cpu"})
     (noted,) = record.parts.noted()
     assert (noted.flag, noted.copy) == ("", "")  # its source is not to be had
-    forget(every())
-    from ayneh.errors import UserError
-
+    unload()
     with pytest.raises(UserError, match="which came from a notebook or a script: add it again by"):
         record.parts.need()
 
@@ -324,12 +307,11 @@ def mark(path, **given):
 """
 
 
-def test_nets_named_on_the_command_line_are_found_again_by_their_file_alone(tmp_path, ayneh):
+def test_nets_named_on_the_command_line_are_found_again_by_their_file_alone(tmp_path, ayneh, train, unload):
     path, run = tmp_path / "my_nets.py", tmp_path / "run"
     path.write_text(NETS)
-    settings = [word for word in TINY if word not in ("--net.width", "4")]
     nets = ["--nets", f"{path}:Gen(width=5)", f"{path}:Dis"]
-    code, _, err = ayneh("train", *settings, *nets, "--epochs", "1", "--out", run)
+    code, _, err = train(*nets, "--epochs", "1", "--out", run)
     assert code == 0, err
     (noted,) = json.loads((run / "config.json").read_text())["parts"]
     assert (noted["name"], noted["objects"]) == ("Gen+Dis", ["Gen", "Dis"])
@@ -345,12 +327,11 @@ def test_nets_named_on_the_command_line_are_found_again_by_their_file_alone(tmp_
     assert ayneh("resume", run, "--epochs", "2", "--parts", path)[0] == 0
 
 
-def test_a_function_of_the_user_s_is_not_called_because_a_run_folder_names_it(tmp_path, ayneh):
+def test_a_function_of_the_user_s_is_not_called_because_a_run_folder_names_it(tmp_path, ayneh, train, unload):
     path, run, marker = tmp_path / "my_nets.py", tmp_path / "run", tmp_path / "marker"
     path.write_text(NETS)
-    settings = [word for word in TINY if word not in ("--net.width", "4")]
     nets = ["--nets", f"{path}:Gen", f"{path}:Dis"]
-    assert ayneh("train", *settings, *nets, "--epochs", "1", "--out", run)[0] == 0
+    assert train(*nets, "--epochs", "1", "--out", run)[0] == 0
     unload()
     head = json.loads((run / "config.json").read_text())
     head["parts"][0] |= {"objects": ["mark", "Dis"], "arguments": {"gen_args": {"path": str(marker)}, "dis_args": {}}}
@@ -365,7 +346,7 @@ def test_a_function_of_the_user_s_is_not_called_because_a_run_folder_names_it(tm
     "raised",
     ["SystemExit(0)", "ValueError('odd')", "RecursionError('deep')", "OSError(28, 'full')", "GeneratorExit('odd')"],
 )
-def test_a_loss_that_fails_in_the_middle_of_a_game_is_one_sentence_and_its_run_goes_on(ayneh, tmp_path, raised):
+def test_a_loss_that_fails_in_the_middle_of_a_game_is_one_sentence_and_its_run_goes_on(ayneh, train, tmp_path, raised):
     """In particular one that ends the process, which would look like a run that is done."""
     text = f"""import os
 import ayneh
@@ -384,8 +365,8 @@ ayneh.add("callback", "breaks", tick)
 """
     (tmp_path / "mine.py").write_text(text)
     parts, run = ["--parts", tmp_path / "mine.py"], tmp_path / "run"
-    status, _, err = ayneh("train", *TINY, *parts, "--rules.loss", "mine", "--epochs", 2, "--callbacks", "breaks",
-                           "--out", run)  # fmt: skip
+    flags = [*parts, "--rules.loss", "mine", "--epochs", 2, "--callbacks", "breaks"]
+    status, _, err = train(*flags, "--out", run)
     assert status == 1
     assert f"A part of your own failed after step 4: {raised.partition('(')[0]}: " in err
     assert f"({tmp_path / 'mine.py'}:6). Correct it. `ayneh resume" in err

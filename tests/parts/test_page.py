@@ -3,19 +3,9 @@
 import re
 from pathlib import Path
 
-import pytest
-
-from ayneh.parts.registry import every, forget
 from ayneh.record.record import Record
 
 PAGE = Path(__file__).parents[2] / "docs" / "parts.md"
-
-
-@pytest.fixture(autouse=True)
-def no_other_parts():
-    before = every()
-    yield
-    forget([part for part in every() if part not in before])
 
 
 def test_metrics_findings_and_callbacks_of_the_page_work(ayneh, tmp_path, tiny):

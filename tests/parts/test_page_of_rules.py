@@ -8,16 +8,9 @@ import torch
 
 import ayneh
 from ayneh.engine.match import Match, replicas_of
-from ayneh.parts.registry import every, forget
 
 PAGE = Path(__file__).parents[2] / "docs" / "parts.md"
 RULES = ("Loss", "Penalty", "Prior", "Augmentation", "Optimiser", "Schedule")
-
-
-@pytest.fixture(autouse=True)
-def no_parts():
-    yield
-    forget(every())
 
 
 @pytest.mark.parametrize("kind", RULES)

@@ -2,8 +2,6 @@
 
 import pytest
 
-from ayneh.parts import loading
-from ayneh.parts.registry import every, forget
 from ayneh.record.record import Record
 
 PARTS = """
@@ -26,19 +24,9 @@ ayneh.add("prior", "ring", Ring)
 """
 
 
-@pytest.fixture(autouse=True)
-def no_parts():
-    yield
-    unload()
-
-
-def unload():
-    """As in a new process."""
-    forget(every())
-    loading.loaded.clear()
-
-
-def test_a_run_with_every_rule_of_ones_own_is_trained_resumed_and_sampled_with_its_file_alone(ayneh, tiny, tmp_path):
+def test_a_run_with_every_rule_of_ones_own_is_trained_resumed_and_sampled_with_its_file_alone(
+    ayneh, tiny, tmp_path, unload
+):
     parts, run = tmp_path / "my_rules.py", tmp_path / "run"
     parts.write_text(PARTS)
     flags = ["--optimizer.name", "plain", "--optimizer.schedule", "halving", "--rules.augmentation", "brighter",
@@ -60,7 +48,7 @@ def test_a_run_with_every_rule_of_ones_own_is_trained_resumed_and_sampled_with_i
 
 @pytest.mark.parametrize("form", ["onnx", "safetensors"])
 def test_an_export_of_a_prior_of_ones_own_generates_from_given_z_and_says_that_it_cannot_draw(
-    ayneh, tiny, tmp_path, form
+    ayneh, tiny, tmp_path, unload, form
 ):
     import numpy as np
 

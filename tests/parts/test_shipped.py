@@ -3,7 +3,6 @@
 import json
 import pickle
 import shutil
-import sys
 import threading
 
 import pytest
@@ -12,10 +11,9 @@ from safetensors.torch import load_file
 
 from ayneh.errors import UserError
 from ayneh.game.losses import Loss
-from ayneh.parts import loading, shipped
 from ayneh.parts.loading import add_nets, load
-from ayneh.parts.registry import add, every, forget, own
-from ayneh.parts.shipped import Shipped, pack, unpack
+from ayneh.parts.registry import add, own
+from ayneh.parts.shipped import File, Shipped, pack, unpack
 
 LOSS = """import ayneh
 import torch
@@ -48,21 +46,6 @@ class Dis(nn.Module):
 """
 
 
-def as_in_a_new_process():
-    forget(every())
-    loading.loaded.clear()
-    shipped._unpacked.clear()
-    for name in [name for name in sys.modules if name.startswith(("ayneh_parts_", "ship_"))]:
-        del sys.modules[name]
-
-
-@pytest.fixture(autouse=True)
-def unloaded():
-    as_in_a_new_process()
-    yield
-    as_in_a_new_process()
-
-
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "parts of mine"
@@ -77,14 +60,19 @@ def folder(tmp_path):
     return folder
 
 
-def arrived(sent: Shipped) -> None:
-    """What another process makes of it."""
-    blob = pickle.dumps(sent)
-    as_in_a_new_process()
-    unpack(pickle.loads(blob))
+@pytest.fixture
+def arrived(unload):
+    """``arrived(sent)``: what another process makes of it."""
+
+    def arrive(sent: Shipped) -> None:
+        blob = pickle.dumps(sent)
+        unload()
+        unpack(pickle.loads(blob))
+
+    return arrive
 
 
-def test_a_file_arrives_as_it_was_loaded_whatever_its_folder_holds_by_now(folder):
+def test_a_file_arrives_as_it_was_loaded_whatever_its_folder_holds_by_now(folder, arrived):
     load(str(folder / "my_parts.py"))
     before = own("loss", "mine")
     sent = pack([{"rules.loss": "mine"}])
@@ -105,7 +93,7 @@ def test_only_what_the_settings_name_is_sent(folder):
     assert pack([{"rules.loss": "hinge"}]) == Shipped()
 
 
-def test_a_pair_named_on_the_command_line_arrives(folder):
+def test_a_pair_named_on_the_command_line_arrives(folder, arrived):
     add_nets(f"{folder / 'nets.py'}:Gen(width=5)", f"{folder / 'nets.py'}:Dis")
     arrived(pack([{"net.name": "Gen+Dis"}]))
     part = own("net", "Gen+Dis")
@@ -116,7 +104,7 @@ def test_a_pair_named_on_the_command_line_arrives(folder):
 
 
 @pytest.mark.parametrize("far", [False, True])
-def test_what_was_added_by_hand_arrives_by_its_code(far):
+def test_what_was_added_by_hand_arrives_by_its_code(arrived, far):
     space = {"__name__": "__main__"}
     exec("factor = 3\ndef dis(real, fake, smooth):\n    return fake * factor\n", space)
     add("loss", "typed", Loss(space["dis"], lambda real, fake: -fake))
@@ -126,7 +114,7 @@ def test_what_was_added_by_hand_arrives_by_its_code(far):
     assert part.value.dis(None, torch.ones(1, 1), 0.0).item() == 3
 
 
-def test_a_module_of_the_user_s_goes_by_its_code_to_another_machine(folder, monkeypatch):
+def test_a_module_of_the_user_s_goes_by_its_code_to_another_machine(folder, arrived, monkeypatch):
     (folder / "ship_module.py").write_text("def gen(real, fake):\n    return fake * 7\n")
     monkeypatch.syspath_prepend(folder)
     import ship_module
@@ -152,7 +140,7 @@ def test_a_part_that_cannot_be_sent_is_one_sentence():
 
 
 def test_replicas_whose_part_cannot_be_sent_play_in_this_process(monkeypatch):
-    from ayneh.config import Config, Rules
+    from ayneh.config import Config, Net, Rules
     from ayneh.engine import stacks
     from ayneh.engine.match import Match, replicas_of
 
@@ -162,8 +150,6 @@ def test_replicas_whose_part_cannot_be_sent_play_in_this_process(monkeypatch):
     monkeypatch.setattr(stacks, "_seconds", lambda match: 1e9 if len(match.replicas) > 1 else 1.0)
 
     def match(loss):
-        from ayneh.config import Net
-
         config = Config(seeds=2, batch=4, net=Net("mlp", width=4), rules=Rules(loss=loss))
         return Match(replicas_of(config), torch.zeros(8, 1, 8, 8, dtype=torch.uint8), torch.device("cpu"))
 
@@ -178,7 +164,6 @@ def test_a_part_that_fails_in_a_worker_is_one_sentence(monkeypatch):
     from ayneh.config import Config, Net
     from ayneh.engine import stacks
     from ayneh.engine.match import Match, replicas_of
-    from ayneh.parts.shipped import File, Shipped
 
     bad = File("ayneh_parts_bad", "/nowhere/bad.py", "import ayneh\nopen('/nowhere/at/all')\n", ())
     monkeypatch.setattr(stacks, "pack", lambda settings: Shipped((bad,), ()))
@@ -217,8 +202,15 @@ batch = 32
 """
 
 
+@pytest.fixture
+def train(ayneh, tiny):
+    """``train(...)``: an epoch of perceptrons by the loss of these tests, as the study plays it."""
+    flags = ["--epochs", 1, "--net.name", "mlp", "--rules.loss", "mine", "--quiet"]
+    return lambda *args: ayneh("train", "digits", *tiny, *flags, *args)
+
+
 @pytest.mark.slow
-def test_a_study_with_a_part_on_two_workers_has_the_bits_of_runs_alone(folder, tmp_path, ayneh):
+def test_a_study_with_a_part_on_two_workers_has_the_bits_of_runs_alone(folder, tmp_path, ayneh, train, unload):
     (tmp_path / "study.toml").write_text(STUDY)
     flags = ["--parts", folder / "my_parts.py"]
     code, _, err = ayneh("study", "run", tmp_path / "study.toml", "--out", tmp_path / "out", "--workers", 2, *flags)
@@ -230,15 +222,14 @@ def test_a_study_with_a_part_on_two_workers_has_the_bits_of_runs_alone(folder, t
         assert [noted["name"] for noted in head["parts"]] == ["mine"]
         (theirs,) = (run / "checkpoints").glob("epoch-*.safetensors")
         alone = tmp_path / run.name
-        settings = ["--rules.loss", "mine", "--seed", head["config"]["seed"], "--out", alone]
-        code, _, err = ayneh("train", "digits", *TINY, *settings, *flags)
+        code, _, err = train(*flags, "--seed", head["config"]["seed"], "--out", alone)
         assert code == 0, err
         ours, theirs = load_file(alone / "checkpoints" / theirs.name), load_file(theirs)
         weights = {name for name in theirs if name.startswith(("gen", "dis", "ema"))}
         assert weights
         assert all(ours[name].equal(theirs[name]) for name in weights)
     (folder / "my_parts.py").write_text(LOSS + "# changed\n")
-    as_in_a_new_process()
+    unload()
     code, _, err = ayneh("study", "run", tmp_path / "study.toml", "--out", tmp_path / "out", *flags)
     assert code == 2
     assert "whose source is another now" in err
@@ -246,31 +237,15 @@ def test_a_study_with_a_part_on_two_workers_has_the_bits_of_runs_alone(folder, t
     assert ayneh("study", "report", tmp_path / "out")[0] == 0
 
 
-TINY = [
-    *("--epochs", "1", "--batch", "32", "--data.resize", "8", "--data.limit", "128", "--net.width", "4"),
-    *(
-        "--net.name",
-        "mlp",
-        "--prior.dim",
-        "8",
-        "--rules.ema-halflife-images",
-        "0",
-        "--keep.score-epochs",
-        "0",
-        "--quiet",
-    ),
-]
-
-
 @pytest.mark.slow
-def test_replicas_in_processes_have_the_bits_of_those_in_this_one(folder, tmp_path, ayneh, monkeypatch):
+def test_replicas_in_processes_have_the_bits_of_those_in_this_one(folder, tmp_path, train, monkeypatch):
     from ayneh.engine import stacks
 
-    flags = ["--parts", folder / "my_parts.py", "--seeds", 2, "--rules.loss", "mine"]
+    flags = ["--parts", folder / "my_parts.py", "--seeds", 2]
     heads = {}
     for workers in (0, 2):
         monkeypatch.setattr(stacks, "choose_workers", lambda match, steps, n=workers: n)
-        code, _, err = ayneh("train", "digits", *TINY, *flags, "--out", tmp_path / str(workers))
+        code, _, err = train(*flags, "--out", tmp_path / str(workers))
         assert code == 0, err
         heads[workers] = json.loads((tmp_path / str(workers) / "config.json").read_text())["engine"]["workers"]
     assert heads == {0: 0, 2: 2}
@@ -296,7 +271,9 @@ ayneh.add("loss", "mine", ayneh.Loss(dis, gen=lambda fake: -fake))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("raised", ["ZeroDivisionError('odd')", "GeneratorExit('odd')"])
-def test_a_part_that_fails_in_another_process_is_one_sentence_with_its_line(tmp_path, ayneh, monkeypatch, raised):
+def test_a_part_that_fails_in_another_process_is_one_sentence_with_its_line(
+    tmp_path, ayneh, train, monkeypatch, raised
+):
     from ayneh.engine import stacks
 
     monkeypatch.setattr(stacks, "choose_workers", lambda match, steps: 2)
@@ -304,8 +281,7 @@ def test_a_part_that_fails_in_another_process_is_one_sentence_with_its_line(tmp_
     parts.write_text(FAILS.format(raised=raised))
     study.write_text(STUDY.replace("epochs = 1", "epochs = 9"))
     said = f": {raised.partition('(')[0]}: odd ({parts}:9). Correct it."
-    flags = ["--seeds", 2, "--epochs", 9, "--rules.loss", "mine", "--parts", parts]
-    code, _, err = ayneh("train", "digits", *TINY[2:], *flags, "--out", tmp_path / "run")
+    code, _, err = train("--seeds", 2, "--epochs", 9, "--parts", parts, "--out", tmp_path / "run")
     assert code == 1
     assert f"A part of your own failed after step 8{said} `ayneh resume " in err
     code, _, err = ayneh("study", "run", study, "--out", tmp_path / "out", "--workers", 2, "--parts", parts)

@@ -8,7 +8,7 @@ import ayneh
 from ayneh.config import Config, Net, Prior
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.stacks import Inline, Processes
-from ayneh.parts.registry import add, every, forget
+from ayneh.parts.registry import add
 
 
 class Gen(nn.Module):
@@ -36,8 +36,6 @@ class Dis(nn.Module):
 @pytest.fixture(autouse=True)
 def nets():
     add("net", "remembering", (Gen, Dis))
-    yield
-    forget([part for part in every() if part.name == "remembering"])
 
 
 def small(**others):
