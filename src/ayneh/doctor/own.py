@@ -16,7 +16,7 @@ from ayneh.doctor.findings import SEVERITIES, Cure, Severity
 from ayneh.doctor.findings import Symptom as Entry
 from ayneh.errors import UserError
 from ayneh.files.reading import shown
-from ayneh.parts.calling import sheltered, what_happened
+from ayneh.parts.calling import settings_kept, what_happened
 from ayneh.terminal.text import warn_once
 
 
@@ -151,7 +151,7 @@ class _Measure:
         if self.problem:
             return math.nan
         try:
-            with sheltered(), np.errstate(all="ignore"):
+            with settings_kept(), np.errstate(all="ignore"):
                 found = self.function(*(one.copy() for one in series))
             if found is None or isinstance(found, bool | str | bytes):
                 raise TypeError(f"it returned {shown(found)} instead of a number")

@@ -139,7 +139,6 @@ def metrics() -> Mapping[str, Metric]:
 def _made(part: parts.Part) -> Metric:
     """A metric of one's own as an entry of METRICS."""
     one = own.metric_of(part.value)
-    assert one.needs is not None
     return Metric(
         partial(own.measure, part.name, one), tuple(own.NEEDS[need] for need in one.needs), one.better,
         one.title or part.name, one.words, quick=one.quick, scale=one.scale,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ayneh.errors import UserError, unknown
 from ayneh.files.reading import shown
-from ayneh.parts.calling import same_draws, sheltered, what_happened
+from ayneh.parts.calling import same_draws, settings_kept, what_happened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,7 +61,7 @@ class Metric:
     """
 
     function: Callable[..., Any]
-    needs: tuple[str, ...] | None = None
+    needs: tuple[str, ...] = ()
     better: Better = "floor"
     title: str = ""
     words: str = ""
@@ -72,8 +72,7 @@ class Metric:
     def __post_init__(self) -> None:
         if not callable(self.function):
             raise UserError(f"The function of a metric is {shown(self.function)}; it must be a function.")
-        needs = _parameters(self.function) if self.needs is None else self.needs
-        needs = (needs,) if isinstance(needs, str) else tuple(needs)
+        needs = (self.needs,) if isinstance(self.needs, str) else tuple(self.needs) or _parameters(self.function)
         for need in needs:
             if need not in NEEDS:
                 raise unknown("input of a metric", need, NEEDS)
@@ -120,8 +119,7 @@ def measure(name: str, metric: Metric, *values: Tensor) -> Score:
     from ayneh.judge.scores import Score, cannot_tell
     from ayneh.judge.statistics import mean_interval
 
-    assert metric.needs is not None
-    n = next((len(x) for need, x in zip(metric.needs, values, strict=True) if not _is_real(need)), len(values[0]))
+    n = next(len(x) for need, x in zip(metric.needs, values, strict=True) if not _is_real(need))
     try:
         found = _called(metric, values)
     except Exception as error:
@@ -136,7 +134,7 @@ def measure(name: str, metric: Metric, *values: Tensor) -> Score:
 
 
 def _called(metric: Metric, values: tuple[Tensor, ...]) -> Any:
-    with sheltered(), same_draws():
+    with settings_kept(), same_draws():
         return metric.function(*(value.clone() for value in values))  # which a function may change
 
 
@@ -178,7 +176,6 @@ def _interval(metric: Metric, values: tuple[Tensor, ...], whole: float) -> tuple
 
     if min(map(len, values)) < 2 * GROUPS:
         return None
-    assert metric.needs is not None
     parts = [
         shuffled(value, 0 if _is_real(need) else 1).tensor_split(GROUPS)
         for need, value in zip(metric.needs, values, strict=True)

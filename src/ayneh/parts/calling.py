@@ -53,7 +53,7 @@ def in_a_worker() -> Iterator[None]:
 
 
 @contextmanager
-def sheltered() -> Iterator[None]:
+def settings_kept() -> Iterator[None]:
     """Around it: PyTorch's switch for gradients, its number of threads and its type of numbers are the same after."""
     import torch
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ayneh.config import Config
 from ayneh.errors import Stopped, UserError, brief, pick
 from ayneh.files.reading import shown, typed
-from ayneh.parts.calling import sheltered, what_happened
+from ayneh.parts.calling import settings_kept, what_happened
 from ayneh.parts.registry import table
 from ayneh.record.record import CALLBACKS as NAME
 from ayneh.record.record import Record
@@ -106,7 +106,7 @@ class Callbacks:
             mark = self.marks[name]
             if start := getattr(one, "on_start", None):
                 try:
-                    with sheltered():
+                    with settings_kept():
                         start(self.run(), mark.tick, mark.memory)
                 except (UserError, Stopped):
                     raise
@@ -149,7 +149,7 @@ class Callbacks:
             if call is None:
                 continue
             try:
-                with sheltered():
+                with settings_kept():
                     how(call)
             except (Exception, SystemExit) as error:
                 what = str(error).rstrip(".") if isinstance(error, Stopped) else what_happened(error)
@@ -197,7 +197,7 @@ def _made(name: str, one: Any) -> Any:
 def _close(name: str, one: Any) -> None:
     """Close a callback; what it raises is said."""
     try:
-        with sheltered():
+        with settings_kept():
             getattr(one, "close", lambda: None)()
     except (Exception, SystemExit) as error:
         warn(f"The callback {name!r} could not be closed: {what_happened(error)}.")
