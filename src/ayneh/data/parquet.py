@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,14 @@ ROWS = 100  # unpacked at a time
 TRY = """
 import sys
 from pyarrow import parquet
-_, path, rows, most = sys.argv
-file = parquet.ParquetFile(path)
-groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-columns = [group.column(j) for group in groups for j in range(group.num_columns)]
-if sum(max(0, column.total_uncompressed_size) for column in columns) <= int(most):  # else it is refused or trusted
-    for batch in file.iter_batches(int(rows)):
-        pass
+_, rows, most, *paths = sys.argv
+for path in paths:
+    file = parquet.ParquetFile(path)
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    columns = [group.column(j) for group in groups for j in range(group.num_columns)]
+    if sum(max(0, column.total_uncompressed_size) for column in columns) <= int(most):  # else it is refused or trusted
+        for batch in file.iter_batches(int(rows)):
+            pass
 """
 MOST_SHARDS = 1_000
 
@@ -74,6 +75,7 @@ def read_parquet(path: Path, size: int | None, background: str, flag: str) -> Ra
     sides, notes = _sides(files, path)
     halves: dict[str, Shards] = {}
     columns: Columns | None = None
+    _try(sides)
     for file, side in sides.items():
         columns = _read(file, halves.setdefault(side, Shards()), size, background, flag)
     if columns is None or not any(half.images for half in halves.values()):
@@ -110,10 +112,9 @@ def _half(place: Path) -> str:
 
 
 def _read(path: Path, to: Shards, size: int | None, background: str, flag: str) -> Columns:
-    with extra("parquet", "Reading Parquet files"):
-        from pyarrow import parquet
+    from pyarrow import parquet
+
     below = colour_of(background, flag)
-    _try(path)
     with reading(path, KIND), parquet.ParquetFile(path) as file:
         columns = _columns(path, file.schema_arrow)
         wanted = [f"{columns.images}.bytes" if columns.within else columns.images]
@@ -134,10 +135,16 @@ def _read(path: Path, to: Shards, size: int | None, background: str, flag: str) 
     return columns
 
 
-def _try(path: Path) -> None:
-    """Read a file in a process of its own: some damage makes Arrow end its process."""
-    with reading(path, KIND):
-        run_apart(TRY, path, str(ROWS), str(MOST_BYTES))
+def _try(files: Iterable[Path]) -> None:
+    """Read the files in a process of their own: some damage makes Arrow end its process."""
+    with extra("parquet", "Reading Parquet files"):
+        import pyarrow.parquet  # noqa: F401
+    try:
+        run_apart(TRY, str(ROWS), str(MOST_BYTES), *files)
+    except ValueError:
+        for file in files:  # which of them it was
+            with reading(file, KIND):
+                run_apart(TRY, str(ROWS), str(MOST_BYTES), file)
 
 
 def _check_size(path: Path, metadata: Any, wanted: list[str]) -> None:
