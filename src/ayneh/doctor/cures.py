@@ -128,16 +128,11 @@ def argv(config: Config, changes: Mapping[str, Any], parts: Sequence[Noted] | No
     if config.data.name.startswith(f"{MEMORY}:") or None in given:
         return [f"ayneh.train(run.config.changed({dict(changes)!r}))"]
     flags = list(dict.fromkeys(tuple(one) for one in given if one))
-    own = any(one[0] == "--nets" for one in flags)  # these name the nets; what is set of ayneh's has no use
     wanted = flatten(config) | dict(changes)
+    if any(one[0] == "--nets" for one in flags):  # which names the nets; of what is set of ayneh's two have a use
+        wanted = {k: v for k, v in wanted.items() if not k.startswith("net.") or k in ("net.init", "net.dis_output")}
     presets = {name: flatten(preset.config) for name, preset in PRESETS.items()}
-    gaps = {
-        name: {k: v for k, v in wanted.items() if usual[k] != v and not (own and k.startswith("net."))}
-        for name, usual in presets.items()
-    }
-    if own:  # of the settings of nets these two are left
-        for gap in gaps.values():
-            gap |= {k: wanted[k] for k in ("net.init", "net.dis_output") if wanted[k] != flatten(Config())[k]}
+    gaps = {name: {k: v for k, v in wanted.items() if usual[k] != v} for name, usual in presets.items()}
     preset = min(gaps, key=lambda name: len(gaps[name]))
     words = ["ayneh", "train", preset, *(part for name, value in gaps[preset].items() for part in _flag(name, value))]
     return [*words, *(word for one in flags for word in one)]

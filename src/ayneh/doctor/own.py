@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from ayneh.doctor.findings import SEVERITIES, Cure, Severity
 from ayneh.doctor.findings import Symptom as Entry
 from ayneh.errors import UserError
 from ayneh.files.reading import shown
-from ayneh.parts.calling import settings_kept, what_happened
+from ayneh.parts.calling import parameters_of, settings_kept, what_happened
 from ayneh.terminal.text import warn_once
 
 
@@ -76,13 +75,11 @@ class Symptom:
         if self.severity not in SEVERITIES:
             raise UserError(f"severity of a symptom is {self.severity!r}; it must be one of: {', '.join(SEVERITIES)}.")
         changed(Config(), self.changes, "changes of a symptom")
-        needs = self.needs
+        measure, needs = self.measure, self.needs
         if needs is None:
-            needs = (
-                (self.measure,) if isinstance(self.measure, str) else tuple(inspect.signature(self.measure).parameters)
-            )
+            needs = (measure,) if isinstance(measure, str) else tuple(one.name for one in parameters_of(measure))
         if not needs:
-            raise UserError("The function of a symptom has no parameters: name the series that it takes.")
+            raise UserError("The function of a symptom names no parameters: give the series that it takes as needs.")
         object.__setattr__(self, "needs", (needs,) if isinstance(needs, str) else tuple(needs))
         try:
             _evidence(self.evidence)

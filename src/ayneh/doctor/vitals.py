@@ -102,7 +102,6 @@ class Side:
         flat = fake.flatten(1)
         spread = total_variance(fake)
         now = levels(fake.float().nan_to_num(-1.0))
-        low, high = fake.flatten(1).amin(1).mean(), fake.flatten(1).amax(1).mean()
         signs = {
             "spread": spread / self.real_variance,
             "alike": nearest_other(torch.cdist(flat, flat)) / self.usual_alike,
@@ -111,8 +110,8 @@ class Side:
             "drift": fake.new_tensor(math.nan) if before is None else moved(before, now) / spread,
             "dead_gen": dead_gen,
             "dead_dis": dead_dis,
-            "low": low,
-            "high": high,
+            "low": flat.amin(1).mean(),
+            "high": flat.amax(1).mean(),
             "mean": fake.mean(),
             "data_low": self.real.flatten(1).amin(1).mean(),
             "data_high": self.real.flatten(1).amax(1).mean(),

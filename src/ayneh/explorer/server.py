@@ -94,23 +94,17 @@ def server_of(
 ) -> uvicorn.Server:
     """The server of these runs at this socket; framed, behind: as of `Guard`."""
     limits = limits or Limits()
+    port = listening.getsockname()[1]
     config = uvicorn.Config(
-        make_app(library, host, listening.getsockname()[1], limits.head_bytes, framed, behind),
+        Guard(make_app(library), host, port, limits.head_bytes, framed, behind),
         http=connections(limits), h11_max_incomplete_event_size=limits.head_bytes, lifespan="off",
         log_level="critical", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=1,
     )  # fmt: skip
     return uvicorn.Server(config)
 
 
-def make_app(
-    library: Library,
-    host: str,
-    port: int,
-    head_bytes: int = Limits.head_bytes,
-    framed: bool = False,
-    behind: tuple[str, ...] = (),
-) -> ASGIApp:
-    """The ASGI application for these runs, which answers to the names of ``host`` at ``port`` alone."""
+def make_app(library: Library) -> ASGIApp:
+    """The ASGI application for these runs, to be used behind a `Guard`."""
     files = {f"/page/{name}": (body, {"Content-Type": kind}) for name, (body, kind) in page_files().items()}
     files |= {
         "/": files["/page/index.html"],
@@ -144,7 +138,7 @@ def make_app(
         Route(place + "/picture", picture),
         Route(place + "/{part}", part),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS), host, port, head_bytes, framed, behind)
+    return Starlette(routes=routes, exception_handlers=HANDLERS)
 
 
 def numbers(request: Request) -> tuple[int, int, int]:

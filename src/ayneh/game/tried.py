@@ -20,7 +20,7 @@ from ayneh.game.augment import Augmentation
 from ayneh.game.losses import Loss
 from ayneh.game.optimiser import Optimiser
 from ayneh.game.penalties import Penalty
-from ayneh.parts.calling import what_happened
+from ayneh.parts.calling import parameters_of, what_happened
 
 TYPES = {"loss": Loss, "penalty": Penalty, "augmentation": Augmentation, "optimiser": Optimiser}
 FUNCTIONS = {"loss": ("dis", "gen"), "penalty": ("fn",), "augmentation": ("fn",), "optimiser": ("init", "update")}
@@ -208,7 +208,7 @@ def _first_bad(found: Tensor) -> float:
 
 def _given(what: str, functions: tuple[Callable[..., Any], ...], numbers: Numbers) -> list[Callable[..., Any]]:
     """The functions, each with those numbers that it takes by name. Raises UserError for one that none takes."""
-    takes = [{p.name for p in _parameters(fn) if p.kind is p.KEYWORD_ONLY} for fn in functions]
+    takes = [{p.name for p in parameters_of(fn) if p.kind is p.KEYWORD_ONLY} for fn in functions]
     for key in numbers:
         if not any(key in names for names in takes):
             there = ", ".join(sorted(set().union(*takes))) or "none (write them after a * in its function)"
@@ -219,17 +219,10 @@ def _given(what: str, functions: tuple[Callable[..., Any], ...], numbers: Number
 
 def _places(fn: Callable[..., Any]) -> int:
     """The arguments that a function takes by their place."""
-    kinds = [p.kind for p in _parameters(fn)]
+    kinds = [p.kind for p in parameters_of(fn)]
     if inspect.Parameter.VAR_POSITIONAL in kinds:
         return 99
     return sum(kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)
-
-
-def _parameters(fn: Callable[..., Any]) -> list[inspect.Parameter]:
-    try:
-        return list(inspect.signature(fn).parameters.values())
-    except ValueError:  # of functions written in C, as torch.neg, they cannot be read
-        return []
 
 
 def _short(value: Any) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ayneh.errors import Sentence, brief, line_of
 
@@ -50,6 +52,14 @@ def in_a_worker() -> Iterator[None]:
         if own := failed_inside(error):
             raise PartFailed(own) from None
         raise
+
+
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Its parameters; none of a function in C, such as torch.neg, where they cannot be read."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except ValueError:
+        return []
 
 
 @contextmanager
