@@ -79,7 +79,7 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
         base, epochs=EPOCHS, seed=seed, rescue=rescue, net=Net(net, width=NETS[net]), keep=keep, device="cpu"
     )
     harm, advance, left = HARMS[name], Inline.advance, HARMS[name].steps
-    match, origin = begin.lay_out(config, "cpu", 1)
+    match, origin, _ = begin.lay_out(config, "cpu", 1)
     start, pixels = HARMED_EPOCH * match.steps_per_epoch, match.pixels
 
     def harmed(stack: Inline, n: int) -> Any:

@@ -84,11 +84,10 @@ def is_here(data: Data) -> bool:
     return not data.name.startswith(f"{MEMORY}:") or held(data.name) is not None
 
 
-def about(data: Data) -> dict[str, str] | None:
+def about(data: Data, images: Images) -> dict[str, str] | None:
     """What config.json notes of images that were given from Python; None of others, which can be read again."""
     if not data.name.startswith(f"{MEMORY}:"):
         return None
-    images = read_images(data)
     return {"fingerprint": images.fingerprint, "understood": images.understood}
 
 

@@ -34,6 +34,7 @@ def test_a_comparison_is_that_of_the_command_line(pair, request):
     assert "fd_200_digits_test" in shown
     with pytest.raises(UserError, match="runs/none"):
         found["runs/none"]
+    assert found.get("runs/none") is None
 
 
 def test_what_was_judged_in_different_ways_is_not_compared(pair, tiny, tmp_path):

@@ -54,7 +54,7 @@ def test_the_untrained_control_is_the_d_that_the_run_started_with(tiny_run):
     from ayneh.training.begin import lay_out
 
     checkpoint = Record.open(tiny_run).checkpoints.at_epoch(None)
-    match, _ = lay_out(checkpoint.config, "cpu")
+    match, *_ = lay_out(checkpoint.config, "cpu")
     first = match.named(match.start())
     control = critic_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 1, trained=False)
     for name, value in control.dis.named_parameters():

@@ -68,7 +68,7 @@ def test_one_player_alone_with_its_memory_of_an_earlier_epoch(begin, tiny_run):
     from ayneh.engine.match import replicas_of
     from ayneh.training.begin import lay_out
 
-    match, _ = lay_out(usual.config, "cpu")
+    match, *_ = lay_out(usual.config, "cpu")
     fresh = match.named(match.start())
     assert [config.seed for config in replicas_of(usual.config)] == [7, 8]
     assert all(torch.equal(first[name], fresh[name]) for name in keys(first, "dis", "dis_m", "dis_v", "dis_t"))
@@ -81,7 +81,7 @@ def test_with_the_optimiser_the_next_step_is_that_of_the_other_run(ayneh, tiny, 
 
     assert ayneh("train", "digits", *tiny, "--epochs", 1, "--quiet", "--out", tmp_path / "a")[0] == 0
     kept = read_checkpoint(tmp_path / "a" / "checkpoints" / "epoch-0000.safetensors")
-    match, _ = lay_out(kept.config, "cpu")
+    match, *_ = lay_out(kept.config, "cpu")
     state, _ = read(InitFrom(tmp_path / "a", optimizer=True), match)
     ours, _ = match.play(match.restored(state), 4)
     theirs, _ = match.play(match.restored(kept.tensors), 4)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ayneh import scoring
+from ayneh.api.named import Named
 from ayneh.api.run import Run
 from ayneh.api.scores import Scores, written
 from ayneh.api.scores import table as table_html
-from ayneh.errors import UserError, in_a_sentence, unknown
+from ayneh.errors import UserError, in_a_sentence
 from ayneh.terminal.progress import Terminal
 
 if TYPE_CHECKING:
@@ -19,17 +20,19 @@ if TYPE_CHECKING:
     from ayneh.judge.scores import Score
 
 
-class Comparison(Mapping[str, Scores]):
+class Comparison(Named[Scores]):
     """Scores by run: ``comparison["runs/a"]["fd"]``; ``words`` says which is best, and what cannot be compared.
 
     In a notebook it is a table with a row for each score and a column for each run, of each judge one. An unknown run
     raises UserError with the nearest one.
     """
 
+    _what = "run of this comparison"
+
     def __init__(self, reports: Mapping[str, Report]) -> None:
         """reports: by the runs' folders."""
+        super().__init__({label: Scores(report) for label, report in reports.items()})
         self._reports = dict(reports)
-        self._scores = {label: Scores(report) for label, report in reports.items()}
 
     @property
     def words(self) -> list[str]:
@@ -37,19 +40,7 @@ class Comparison(Mapping[str, Scores]):
         return words_of(self._reports)
 
     def __getitem__(self, run: str | os.PathLike[str]) -> Scores:
-        label = os.fspath(run)
-        if label not in self._scores:
-            raise unknown("run of this comparison", label, self._scores)
-        return self._scores[label]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._scores)
-
-    def __len__(self) -> int:
-        return len(self._scores)
-
-    def __contains__(self, run: object) -> bool:
-        return run in self._scores
+        return super().__getitem__(os.fspath(run))
 
     def __repr__(self) -> str:
         return "\n".join([f"Comparison({', '.join(self)})", *(f"  {words}" for words in self.words)])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ayneh.errors import extra, unknown
+from ayneh.api.named import Named
+from ayneh.errors import extra
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -18,7 +19,7 @@ WHOLE = ("epoch", "step", "images", "images_given_up")  # columns of integers
 ALL = (*WHOLE, "images_per_s", "wall_s")  # columns of a whole line, and not of a replica
 
 
-class Metrics(Mapping[str, NDArray[Any]]):
+class Metrics(Named[NDArray[Any]]):
     """What training measured: ``metrics["loss_d"]`` is a float64 array (lines,), of several replicas (lines, R).
 
     A line is written every `keep.tick_steps` steps and at an epoch's end. ``epoch`` (from 0), ``step`` and ``images``
@@ -34,10 +35,12 @@ class Metrics(Mapping[str, NDArray[Any]]):
     True
     """
 
+    _what = "measure of this run"
+
     def __init__(self, lines: Sequence[Mapping[str, Any]], replicas: int) -> None:
         """lines: of metrics.jsonl; replicas: R."""
+        super().__init__(dict.fromkeys(name for line in lines for name in _names(line)))
         self._lines, self._replicas = lines, replicas
-        self._names = dict.fromkeys(name for line in lines for name in _names(line))
 
     @property
     def steps(self) -> NDArray[np.int64]:
@@ -49,9 +52,7 @@ class Metrics(Mapping[str, NDArray[Any]]):
         """The epoch of each line, from 0, (lines,)."""
         return self._whole("epoch")
 
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        if name not in self._names:
-            raise unknown("measure of this run", name, self._names)
+    def _of(self, name: str) -> NDArray[Any]:
         if name in WHOLE:
             return self._whole(name)
         if name in ALL:
@@ -62,19 +63,6 @@ class Metrics(Mapping[str, NDArray[Any]]):
             if isinstance(values, list) and len(values) == self._replicas:
                 row[:] = [np.nan if (number := _number(one)) is None else number for one in values]
         return rows[:, 0] if self._replicas == 1 else rows
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The column of this name, or ``default`` where the run has none."""
-        return self[name] if name in self._names else default
 
     def frame(self) -> DataFrame:
         """All columns as a pandas DataFrame: a row for each line and replica; of several replicas "replica" says which.

@@ -129,7 +129,7 @@ def _moments(config: Config, every: int, given: object) -> Iterator[Moment]:
     from ayneh.training.begin import lay_out
 
     with in_a_sentence():
-        match, _ = lay_out(config, config.device)
+        match, *_ = lay_out(config, config.device)
         stack, meter = stack_of(match, match.start(), 0), Meter()
     try:
         for progress in run(match, stack, meter, config.epochs, every):

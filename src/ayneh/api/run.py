@@ -104,7 +104,7 @@ class Run:
         return Metrics(self._record.lines(), self.config.seeds)
 
     def curves(self, *names: str, replica: int = 0) -> Curves:
-        """The metrics of these names over the steps, a panel each; by default losses, D's probabilities, gradients.
+        """The metrics of these names over the steps, a panel each (default: losses, probabilities, gradients, variety, fd).
 
         Raises UserError for an unknown name or replica.
         """

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ayneh.errors import unknown
+from ayneh.api.named import Named
 
 if TYPE_CHECKING:
     from ayneh.judge.report import Report
@@ -46,16 +46,18 @@ class Score:
         return f"Score({', '.join(given)})"
 
 
-class Scores(Mapping[str, Score]):
+class Scores(Named[Score]):
     """Scores by short names: ``scores["fd"]``, by another net than the leading one ``scores["fd@cnn-1"]``.
 
     In a notebook it is shown as a table. An unknown name raises UserError with the nearest one.
     """
 
+    _what = "score of this report"
+
     def __init__(self, report: Report) -> None:
         """report: the judge's."""
+        super().__init__({name: _score(score) for name, score in report.scores.items()})
         self._report = report
-        self._scores = {name: _score(score) for name, score in report.scores.items()}
 
     @property
     def words(self) -> list[str]:
@@ -76,30 +78,12 @@ class Scores(Mapping[str, Score]):
         """The whole report as plain values, as evaluation.json has it."""
         return self._report.as_dict()
 
-    def __getitem__(self, name: str) -> Score:
-        if name not in self._scores:
-            raise unknown("score of this report", name, self._scores)
-        return self._scores[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._scores)
-
-    def __len__(self) -> int:
-        return len(self._scores)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._scores
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The score of this name, or ``default`` where the report has none."""
-        return self._scores.get(name, default)
-
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={written(one.value)}" for name, one in self._scores.items())
+        shown = ", ".join(f"{name}={written(one.value)}" for name, one in self.items())
         return f"Scores(n={self.n}, {shown})"
 
     def _repr_html_(self) -> str:
-        rows = [(one.protocol, written(one.value), _span(one), written(one.floor)) for one in self._scores.values()]
+        rows = [(one.protocol, written(one.value), _span(one), written(one.floor)) for one in self.values()]
         return table(("score", "value", "95 %", "floor"), rows) + "".join(
             f"<p>{html.escape(words)}</p>" for words in self.words
         )

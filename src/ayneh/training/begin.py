@@ -60,7 +60,7 @@ def begin(
     from ayneh.training.init_from import read, write
 
     refuse_taken(folder, config, overwrite)  # before the images are read; and again once the lock is held
-    match, origin = lay_out(config, config.device, say=terminal.say)
+    match, origin, given = lay_out(config, config.device, say=terminal.say)
     workers = choose_workers(match, config.epochs * match.steps_per_epoch)
     how = f"{workers} processes" if workers else "one process"
     if not workers and (why := kept_here(match)):
@@ -68,7 +68,7 @@ def begin(
     terminal.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
     engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
     state, noted = read(init, match) if init else ({}, None)
-    with begun(folder, config, engine, overwrite, about(config.data), noted) as record:
+    with begun(folder, config, engine, overwrite, given, noted) as record:
         first = write(record, match, state, origin) if init else None
         return origin, Fit(record, record.config(), match, first, terminal, origin, callbacks).to_its_end()
 
@@ -109,11 +109,11 @@ def go_on(
             raise UserError(f"--epochs is {epochs}, but this run has {config.epochs} already: give a larger number.")
         config = elsewhere(replace(config, epochs=epochs or config.epochs))
         engine = _engine(record, config, device, terminal)
-        match, origin = lay_out(config, engine["device"], engine["threads"], run, terminal.say)
+        match, origin, noted = lay_out(config, engine["device"], engine["threads"], run, terminal.say)
         if checkpoint:
             _refuse_other_images(record, checkpoint, match, origin)
         if config != record.config():
-            record.set_config(config, about(config.data))
+            record.set_config(config, noted)
         if engine != record.engine():
             record.set_engine(engine)
         terminal.say(f"{run}: {_from_where(record, checkpoint, match, config)}")
@@ -172,8 +172,8 @@ def _engine(record: Record, config: Config, device: str | None, terminal: Termin
 
 def lay_out(
     config: Config, device: str, threads: int | None = None, run: Path | None = None, say: Say = silent
-) -> tuple[Match, Origin]:
-    """The config's match on its data, on this device, and what its data are.
+) -> tuple[Match, Origin, dict[str, str] | None]:
+    """The config's match on its data, on this device, what its data are, and what config.json notes of them.
 
     run: the folder, for an error message; say: gets what was read.
 
@@ -193,7 +193,7 @@ def lay_out(
     images = read_images(config.data, run=run)
     match = Match(replicas_of(config), images.pixels, chosen)
     say(images.understood)  # not before: a refusal is one line
-    return match, origin_of(config.data, images)
+    return match, origin_of(config.data, images), about(config.data, images)
 
 
 def _refuse_other_images(record: Record, checkpoint: Checkpoint, match: Match, origin: Origin) -> None:

@@ -16,8 +16,9 @@ not show them a line again that they have seen; only a kill while one works may 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ayneh.config import Config
@@ -75,7 +76,7 @@ def check(name: str, value: Any, arguments: Mapping[str, Any]) -> None:
         )
 
 
-def named(objects: Iterator[Any] | tuple[Any, ...] | list[Any]) -> dict[str, Any]:
+def named(objects: Iterable[Any]) -> dict[str, Any]:
     """Callbacks given as objects, by names made from their functions or classes."""
     found: dict[str, Any] = {}
     for one in objects:
@@ -99,7 +100,6 @@ class Callbacks:
         Raises UserError for an object that is no callback, and for one that cannot start.
         """
         self.record, self.failure = record, ""
-        self._run: ayneh.Run | None = None
         self.objects = {name: _made(name, one) for name, one in given.items()}
         self.marks, self.rescues = self._read(step, *rescued) if given else {}, rescued[0]
         for name, one in self.objects.items():
@@ -107,7 +107,7 @@ class Callbacks:
             if start := getattr(one, "on_start", None):
                 try:
                     with settings_kept():
-                        start(self.run(), mark.tick, mark.memory)
+                        start(self.run, mark.tick, mark.memory)
                 except (UserError, Stopped):
                     raise
                 except (Exception, SystemExit) as error:
@@ -115,13 +115,12 @@ class Callbacks:
         if given:
             self._write()
 
+    @cached_property
     def run(self) -> ayneh.Run:
         """The run as a person's code sees it."""
-        if self._run is None:
-            import ayneh
+        import ayneh
 
-            self._run = ayneh.open(self.record.folder)
-        return self._run
+        return ayneh.open(self.record.folder)
 
     def tick(self, line: Mapping[str, Any]) -> None:
         """A line of metrics is written."""
@@ -129,11 +128,11 @@ class Callbacks:
 
     def epoch(self, line: Mapping[str, Any]) -> None:
         """An epoch has ended, and all that is due is written."""
-        self._each("on_epoch", "epoch", line["step"], lambda call: call(copy.deepcopy(dict(line)), self.run()))
+        self._each("on_epoch", "epoch", line["step"], lambda call: call(copy.deepcopy(dict(line)), self.run))
 
     def end(self, step: int) -> None:
         """The run has ended."""
-        self._each("on_end", "end", step, lambda call: call(self.run()))
+        self._each("on_end", "end", step, lambda call: call(self.run))
 
     def close(self) -> None:
         """The process leaves the run. What a callback raises here is said, and nothing is lost by it."""
