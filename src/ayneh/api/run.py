@@ -104,9 +104,10 @@ class Run:
         return Metrics(self._record.lines(), self.config.seeds)
 
     def curves(self, *names: str, replica: int = 0) -> Curves:
-        """The metrics of these names over the steps, a panel each (default: losses, probabilities, gradients, variety, fd).
+        """The metrics of these names over the steps, a panel each.
 
-        Raises UserError for an unknown name or replica.
+        By default losses, D's probabilities, gradients, variety and Fréchet distance. Raises UserError for an unknown
+        name or replica.
         """
         from ayneh.api.curves import curves_of
 
