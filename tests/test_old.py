@@ -142,11 +142,14 @@ def test_exported_weights_make_the_same_images():
     assert float(encoded["z"].sum()) == pytest.approx(-4.0813, abs=1e-2)
 
 
+def test_a_study_is_whole(works, old):
+    assert "4 of 4 runs done; 0 being played now" in works("study", "status", old("study"))
+
+
 @pytest.mark.slow
 def test_a_study_is_reported_and_has_nothing_left_to_play(works, old, tmp_path):
     folder = old("study")
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("runs/**/*") if path.is_file()}
-    assert "4 of 4 runs done; 0 being played now" in works("study", "status", folder)
     report = works("study", "report", folder)
     assert "equivalent within 10 % on fd: median 161 against 161" in report
     asked = json.loads((folder / "study.json").read_text())["study"]

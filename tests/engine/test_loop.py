@@ -48,12 +48,12 @@ def test_stopping_leaves_the_loop_where_it_stands():
     assert stack.step == 3
 
 
-@pytest.mark.slow
-def test_processes_carry_a_stack_as_one_process_does():
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_processes_carry_a_stack_as_one_process_does(workers):
     config = replace(SMALL, seeds=3, rules=Rules(penalty="r1"))
     match = Match(replicas_of(config), pixels(), CPU)
     inline = Inline(match, match.start(), 0)
-    processes = Processes(match, match.start(), 0, workers=2)
+    processes = Processes(match, match.start(), 0, workers)
     try:
         for n in (1, 4, 2):
             ours, theirs = inline.advance(n), processes.advance(n)

@@ -95,7 +95,6 @@ def test_half_precision_is_read_as_numpy_writes_it(desk):
     assert [float(x.replace("Infinity", "inf")) for x in found] == values.astype(float).tolist()
 
 
-@pytest.mark.slow
 def test_the_browsers_nets_agree_with_pytorch(page, served, tiny_run, opened):
     from ayneh.data.sources import load
 

@@ -40,7 +40,6 @@ def page(folder, replica=""):
     return text
 
 
-@pytest.mark.slow
 def test_an_ill_run_is_told_with_evidence_and_a_command(ayneh, recorded):
     folder = recorded("u01")
     status, out, err = ayneh("diagnose", folder)

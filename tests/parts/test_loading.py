@@ -9,6 +9,7 @@ from ayneh.errors import UserError
 from ayneh.parts import loading, packages
 from ayneh.parts.loading import add_nets, load
 from ayneh.parts.registry import every, own, table
+from ayneh.parts.shipped import Shipped, pack
 
 GOOD = '''"""My parts."""
 import ayneh
@@ -68,6 +69,12 @@ def test_a_name_in_the_current_folder_is_a_file_and_not_a_module(good, monkeypat
         load("my_parts")
 
 
+def test_a_neighbour_that_another_file_has_imported_already_counts_too(good, tmp_path):
+    load(str(good))
+    (tmp_path / "more.py").write_text("import beside\n")
+    assert load(str(tmp_path / "more.py")).source.neighbours == {"beside": ("beside.py", BESIDE)}
+
+
 def test_two_files_with_namesakes_beside_them_are_refused(good, tmp_path):
     load(str(good))
     other = tmp_path / "other"
@@ -114,6 +121,13 @@ def test_of_a_file_that_fails_in_its_middle_no_part_stays(tmp_path):
     path.write_text("import ayneh\nayneh.add('init', 'first', print)\n1 / 0\n")
     with pytest.raises(UserError, match="line 3: ZeroDivisionError"):
         load(str(path))
+    assert every() == []
+
+
+def test_an_interrupt_while_a_file_is_loaded_is_one(tmp_path):
+    (tmp_path / "long.py").write_text("import ayneh\nayneh.add('init', 'first', print)\nraise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        load(str(tmp_path / "long.py"))
     assert every() == []
 
 
@@ -205,6 +219,7 @@ def test_a_package_s_parts_are_found_when_nothing_else_has_the_name(tmp_path, mo
     part = own("init", "packed")
     assert part is not None
     assert (part.source.package, part.source.module) == ("lab_pack 1.2", "lab_pack")
+    assert pack([{"net.init": "packed"}]) == Shipped()  # a worker process finds it as this one did
 
 
 def test_a_function_that_a_package_names_is_called(tmp_path, monkeypatch):
@@ -220,6 +235,8 @@ def test_a_broken_package_is_one_warning(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(tmp_path)
     names = table("init", {})
     assert "well" in names
+    assert "no such" not in names
+    monkeypatch.syspath_prepend(tmp_path / "another")  # packages are looked for again, and this one is not tried again
     assert "no such" not in names
     said = capsys.readouterr().err
     assert said.count("The parts of the package lab_ill 1.2 are left out, since they cannot be loaded (ZeroDiv") == 1

@@ -1,6 +1,10 @@
 """`add` and `table`: what is taken, what is refused, what replaces what."""
 
+from functools import partial
+
 import pytest
+import torch
+from torch import nn
 
 from ayneh.config import Config, Prior
 from ayneh.engine.match import prior_of
@@ -17,6 +21,10 @@ def mean_gen(real, fake):
 
 class Wide(Normal):
     name = "wide"
+
+
+class Gives(nn.Module):
+    def it(self): ...
 
 
 def test_a_part_stands_beside_the_built_in_ones():
@@ -68,6 +76,12 @@ def test_a_name_that_is_not_allowed_is_refused(name):
         add("loss", name, mean_gen)
 
 
+def test_a_data_set_has_no_colon_in_its_name():
+    assert add("net", "a:b", (hinge_dis, mean_gen)).name == "a:b"
+    with pytest.raises(UserError, match="it must have no colon, which is for folder:PATH"):
+        add("data", "a:b", mean_gen)
+
+
 def test_an_unknown_kind_names_the_nearest():
     with pytest.raises(UserError, match="There is no kind of part called 'optimizer'. Did you mean 'optimiser'"):
         add("optimizer", "mine", mean_gen)
@@ -79,6 +93,13 @@ def test_a_part_has_the_source_of_its_file():
     source = add("loss", "mine", Loss(hinge_dis, mean_gen)).source
     assert (source.text, source.readable) == (text, True)
     assert source.sha256 == sha256_of(text.replace("\n", "\r\n"))
+    assert source.file is not None
+    assert source.file.name == "test_registry.py"
+
+
+@pytest.mark.parametrize("value", [partial(mean_gen, 1), Gives().it, [{"a": mean_gen}], nn.Sequential(Gives())])
+def test_the_source_of_what_holds_the_user_s_code_is_that_of_the_code(value):
+    source = add("init", "mine", value).source
     assert source.file is not None
     assert source.file.name == "test_registry.py"
 
@@ -114,9 +135,8 @@ def test_code_without_source_is_known_by_what_python_made_of_it():
 
 
 def test_an_object_of_a_library_is_known_by_its_words():
-    from torch import nn
-
     one, other = (add("net", "mine", (nn.Linear(2, n), nn.Linear(2, 2))).source for n in (3, 4))
     assert "out_features=3" in one.text
+    assert add("init", "mine", torch.Generator()).source.text == "Generator"  # without its address in memory
     assert not one.readable
     assert one.sha256 != other.sha256
