@@ -337,9 +337,18 @@ def test_initial_weights_are_the_constructors_own_under_the_seed_or_those_of_an_
     ours = match.gen.unpack(state["gen"][0])
     for name, p in theirs.named_parameters():
         assert torch.equal(ours[name], p.detach().double())
-    he = match_of(replace(MINE, net=Settings("mine", init="dcgan"))).start()["dis"][0]
-    weights = match.dis.unpack(he)["first.parametrizations.weight.original"]
+    drawn = match_of(replace(MINE, net=Settings("mine", init="dcgan"), seeds=2))
+    first, _ = drawn.start()["dis"], torch.rand(3)
+    weights = match.dis.unpack(first[0])["first.parametrizations.weight.original"]
     assert weights.std() < 0.03  # N(0, 0.02^2) in the weight that is trained
+    assert torch.equal(drawn.start()["dis"], first)
+    assert not torch.equal(*first)
+
+
+def test_a_net_that_is_another_one_under_another_seed_is_refused(named):
+    named(lambda: Gen(int(torch.randint(2, 9, ()))), Dis)
+    with pytest.raises(UserError, match="other weights under another seed: it must be built the same each time"):
+        match_of(replace(MINE, seeds=8)).start()
 
 
 def test_lazy_layers_get_their_sizes_from_the_game(named):
