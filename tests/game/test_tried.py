@@ -244,6 +244,9 @@ def test_a_prior_of_ones_own_plays_the_same_bits_and_its_moments_are_measured():
     assert mean == pytest.approx(0.5, abs=0.02)
     assert variance == pytest.approx(4, rel=0.02)
     assert prior.describe() == "mine"
+    assert prior_of(with_prior(name="mine", mean=0.5, std=2.0)) is prior  # its moments are not measured again
+    add("prior", "mine", Shifted)
+    assert prior_of(with_prior(name="mine", mean=0.5, std=2.0)) is not prior
     a, b = prior.sample(2, 4, torch.Generator().manual_seed(1))
     path = prior.interpolate(a, b, torch.linspace(0, 1, 5))
     assert torch.equal(path[0], a)

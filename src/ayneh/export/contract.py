@@ -22,6 +22,7 @@ from ayneh.engine.match import prior_of
 from ayneh.engine.players import pair_of
 from ayneh.errors import UserError
 from ayneh.game.own import OwnPair, name_of
+from ayneh.game.own_prior import Own
 from ayneh.loading.folder import FORMAT
 from ayneh.parts.registry import own
 from ayneh.record.checkpoint import Checkpoint
@@ -92,12 +93,11 @@ def latents_of(config: Config) -> dict[str, Any]:
     """The latent contract: the prior with all its numbers, its moments (None: there is none), its formulas."""
     prior, dim, name = prior_of(config), config.prior.dim, config.prior.name
     mean, variance = (x if math.isfinite(x) else None for x in prior.moments(dim))
-    own = not dataclasses.is_dataclass(prior)
-    numbers = {} if own else dataclasses.asdict(prior)  # type: ignore[call-overload]  # every built-in one is one
+    numbers: dict[str, Any] = dataclasses.asdict(prior) if dataclasses.is_dataclass(prior) else {}
     if name == "sphere" and numbers["radius"] is None:
         numbers["radius"] = math.sqrt(dim)
     law = {"prior": name, "law": prior.describe(), "numbers": numbers, "dim": dim, "mean": mean, "variance": variance}
-    if own:
+    if isinstance(prior, Own):
         return law | {"own": True, "sample": OWN, "interpolate": OWN}
     return law | {"sample": SAMPLES[name], "interpolate": PATHS[name]}
 
@@ -140,8 +140,8 @@ def about_of(record: Record, checkpoint: Checkpoint, replica: int, form: str, im
 
 def own_nets(config: Config) -> dict[str, Any]:
     """{"own_nets": where the code of nets of one's own is, and how they are built}; empty for ayneh's nets."""
-    pair, part = pair_of(config), own("net", config.net.name)
-    if not isinstance(pair, OwnPair) or part is None:
+    pair = pair_of(config)
+    if not isinstance(pair, OwnPair) or (part := own("net", config.net.name)) is None:
         return {}
     source = part.source
     place = {"file": source.file.name if source.file else source.module, "sha256": source.sha256}

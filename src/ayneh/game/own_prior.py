@@ -125,8 +125,12 @@ def check(name: str, value: Any, arguments: Mapping[str, Any]) -> None:
         raise UserError(f"A prior takes no arguments, and {name!r} is given {', '.join(arguments)}: leave them out.")
 
 
-def made_of(part: Part, numbers: Mapping[str, float]) -> Own:
-    """The prior of one's own with these numbers of a config. Raises UserError for one that it does not take."""
+@cache
+def made_of(part: Part, **numbers: float) -> Own:
+    """The prior of one's own with these numbers of a config. Raises UserError for one that it does not take.
+
+    It is made once: to measure its moments takes as long as some steps.
+    """
     takes = list(inspect.signature(part.value).parameters) if isinstance(part.value, type) else []
     for key in sorted(numbers.keys() - takes):
         raise UserError(f"The prior {part.name!r} has no {key}: it takes {', '.join(takes) or 'no numbers'}.")

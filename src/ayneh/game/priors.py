@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Protocol, cast
 
 import torch
@@ -14,7 +15,7 @@ from torch import Generator, Tensor
 from ayneh.errors import UserError, pick
 from ayneh.game.own_prior import made_of
 from ayneh.game.paths import path
-from ayneh.parts.registry import own, table
+from ayneh.parts.registry import table
 
 
 class Prior(Protocol):
@@ -268,11 +269,10 @@ def make_prior(name: str, **numbers: float | None) -> Prior:
     Raises UserError for an unknown name, a number that this prior does not have or a value that it does not take.
     """
     given = {key: value for key, value in numbers.items() if value is not None}
-    if part := own("prior", name):
-        return cast(Prior, made_of(part, given))
-    prior = pick(table("prior", PRIORS), name, "prior")
+    made = table("prior", PRIORS, lambda part: cast(Callable[..., Prior], partial(made_of, part)))
+    prior = pick(made, name, "prior")
     takes = list(inspect.signature(prior).parameters)
-    for key in sorted(given.keys() - takes):
+    for key in sorted(given.keys() - takes) if name in PRIORS else ():
         raise UserError(f"The prior {name!r} has no {key}: it takes {', '.join(takes)}.")
     return prior(**given)
 

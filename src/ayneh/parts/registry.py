@@ -46,9 +46,9 @@ KINDS: dict[str, Kind] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
-    """One part of one's own."""
+    """One part of one's own, equal to itself alone: one that is added again is another."""
 
     kind: str
     name: str
