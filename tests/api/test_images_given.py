@@ -17,7 +17,7 @@ BYTES = load("digits", "train", limit=152).pixels  # uint8 (152, 1, 8, 8)
 LABELS = load("digits", "train", limit=152).labels
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(config):
     """The settings without their limit, which images without one would take."""
     return config.changed({"data.limit": None})

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ayneh.config import Config
-    from ayneh.engine.sampler import Sampler
     from ayneh.record.checkpoint import Checkpoint as Kept
 
 
@@ -68,12 +67,6 @@ class Checkpoint:
             kept = self._kept
             critic = critic_of(kept.config, kept.image_shape, kept.tensors, self.replica)
             return critic.sampler.gen, critic.dis
-
-    def sampler(self) -> Sampler:
-        """The generator with draws of its prior."""
-        from ayneh.engine.sampler import sampler_of
-
-        return sampler_of(self._kept.config, self._kept.image_shape, self._kept.tensors, self.replica)
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.path)!r}, step {self.step:,})"

@@ -38,7 +38,6 @@ def hold(
     parts: Sequence[Part],
     label: str,
     names: Sequence[str] | None = None,
-    notes: Sequence[str] = (),
     share: float | None = None,
     range: tuple[float, float] | None = None,
     background: str = "black",
@@ -51,7 +50,7 @@ def hold(
     Raises UserError where the meaning of an array is not clear.
     """
     check_size(str(WHERE), sum(part.images.nbytes for part in parts))
-    raw = Raw(tuple(parts), tuple(names) if names else None, tuple(notes))
+    raw = Raw(tuple(parts), tuple(names) if names else None)
     whole = whole_of(raw, Reading(WHERE, None, None, share, range, background, by_position, flag=""))
     word = re.sub(r"[^\w.]+", "-", label).strip("-") or "images"
     name = f"{MEMORY}:{word}-{_hash(whole)[:8]}"

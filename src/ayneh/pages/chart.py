@@ -27,10 +27,10 @@ class Panel:
     log: bool = False
 
 
-def charts(steps: np.ndarray, panels: Sequence[Panel], what: str = "steps") -> str:
+def charts(steps: np.ndarray, panels: Sequence[Panel]) -> str:
     """Panels one above another as one SVG file. steps: (T,), ascending; those without a number are left out."""
     shown = [panel for panel in panels if any(np.isfinite(series).any() for series in panel.series.values())]
-    parts = [_panel(panel, steps, HEIGHT * k, what) for k, panel in enumerate(shown)]
+    parts = [_panel(panel, steps, HEIGHT * k) for k, panel in enumerate(shown)]
     height = HEIGHT * max(1, len(shown))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
@@ -42,7 +42,7 @@ def _empty() -> str:
     return f'<text x="{LEFT}" y="{TOP}" fill="{INK}">nothing is written yet</text>'
 
 
-def _panel(panel: Panel, steps: np.ndarray, down: int, what: str) -> str:
+def _panel(panel: Panel, steps: np.ndarray, down: int) -> str:
     series = {name: values for name, values in panel.series.items() if np.isfinite(values).any()}
     every = np.concatenate([values[np.isfinite(values)] for values in series.values()])
     log = panel.log and bool((every > 0).any())
@@ -69,7 +69,7 @@ def _panel(panel: Panel, steps: np.ndarray, down: int, what: str) -> str:
         drawn.append(
             f'<text x="{x(tick):.1f}" y="{HEIGHT - BOTTOM + 14}" fill="{INK}" text-anchor="middle">{tick:,.0f}</text>'
         )
-    drawn.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 2}" fill="{INK}" text-anchor="end">{what}</text>')
+    drawn.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 2}" fill="{INK}" text-anchor="end">steps</text>')
     at = LEFT
     for k, (name, values) in enumerate(series.items()):
         colour, dash = COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)]

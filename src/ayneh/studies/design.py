@@ -203,6 +203,10 @@ class Study:
 
     def groups(self) -> list[list[Run]]:
         """The runs that may share a stack: they differ in seeds, priors and numbers alone."""
+        return self._groups
+
+    @cached_property
+    def _groups(self) -> list[list[Run]]:
         # Random numbers that one arm of a group needs are drawn for all its runs; the others do not use them.
         return list(grouped(self.runs(), lambda run: repr(structure(run.config))).values())
 
