@@ -87,9 +87,9 @@ def facts_of(config: Config) -> Facts:
     from ayneh.game.nets import NETS, Pair
 
     facts = flatten(config)
-    players = NETS.get(config.net.name)
-    facts["net.gen_norm"] = config.net.gen_norm or (players.gen_norm if isinstance(players, Pair) else None)
-    facts["net.dis_norm"] = config.net.dis_norm or (players.dis_norm if isinstance(players, Pair) else None)
+    if isinstance(pair := NETS.get(config.net.name), Pair):
+        facts["net.gen_norm"] = config.net.gen_norm or pair.gen_norm
+        facts["net.dis_norm"] = config.net.dis_norm or pair.dis_norm
     mean, variance = prior_of(config).moments(config.prior.dim)
     square = mean**2 + variance  # |z|^2 / dim; the part mean^2 is common to all draws
     facts["parallel"] = mean**2 / square if math.isfinite(square) and square > 0 else 0.0

@@ -1,6 +1,6 @@
-"""Nets of one's own, tried on a few latents and images before a game is laid out with them: what does not fit is said.
+"""Nets of one's own, tried on a few latents and images before a game: what does not fit is one sentence.
 
-The trial runs on the CPU, on copies, under seeds of its own: neither the nets nor anybody's generator is changed.
+The trial runs on the CPU, on copies, under seeds of its own: the nets and the user's generators stay as they are.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Own:
 
     def sample(self, n: int, dim: int, generator: Generator) -> Tensor:
         """As `game.priors.Prior.sample`. Raises UserError for what is not (n, dim)."""
-        z = self._ask("sample", n, dim, generator)
+        z = self._called("sample", n, dim, generator)
         if not isinstance(z, Tensor) or z.shape != (n, dim):
             found = tuple(z.shape) if isinstance(z, Tensor) else f"{z!r}"[:80]
             raise UserError(f"The prior {self.name!r} gave {found} for n={n} and dim={dim}: it must give ({n}, {dim}).")
@@ -71,12 +71,12 @@ class Own:
 
     def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
         """As `game.priors.Prior.interpolate`."""
-        found: Tensor = self._ask("interpolate", a, b, t)
+        found: Tensor = self._called("interpolate", a, b, t)
         return found.to(a)
 
     def describe(self) -> str:
         """The law in short; the part's name, if it has no words of its own."""
-        words = self._ask("describe")
+        words = self._called("describe")
         return str(words) if words != type(self.law).__name__ else self.name
 
     def try_out(self, dim: int) -> None:
@@ -91,7 +91,7 @@ class Own:
             )
 
     def _moments(self, dim: int) -> tuple[float, float]:
-        found = self._ask("moments", dim)
+        found = self._called("moments", dim)
         if found is None:
             z = self.sample(max(1000, MEASURED // dim), dim, torch.Generator().manual_seed(0)).double()
             return float(z.mean()), float(z.var())
@@ -103,7 +103,7 @@ class Own:
             raise UserError(f"The prior {self.name!r} has the variance {variance:g}: it must be at least 0.")
         return mean, variance
 
-    def _ask(self, what: str, *args: Any) -> Any:
+    def _called(self, what: str, *args: Any) -> Any:
         try:
             if (method := getattr(self.law, what, None)) is not None:
                 return method(*args)

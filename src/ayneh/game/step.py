@@ -68,13 +68,13 @@ def step(
     for image, draw in zip(reals, draws["dis"], strict=True):
         real = scale(put(image, game.size), gen.dtype)  # (R, B, C, H, W) in [-1, 1]
         z = draw["z"]
-        fake = ask(game, state, "gen", gen, z, draw, "z")
+        fake = output(game, state, "gen", gen, z, draw, "z")
         measures |= update_dis(game, state, real, fake.detach(), draw, hyper)
     for draw in draws["gen"]:
         if "z" in draw:  # from its second update on, G draws new fakes
             gen = state["gen"].detach().requires_grad_()
             z = draw["z"]
-            fake = ask(game, state, "gen", gen, z, draw, "z")
+            fake = output(game, state, "gen", gen, z, draw, "z")
         measures |= update_gen(game, state, gen, real, fake, z, draw, hyper)
     return state, measures
 
@@ -85,7 +85,7 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
     at = game.penalty.at if game.penalty else ()  # the batches at whose images the penalty takes D's slope
     real = distort(real, draw["real"], hyper, game.augmentation).detach().requires_grad_("real" in at)
     fake = distort(fake, draw["fake"], hyper, game.augmentation).detach().requires_grad_("fake" in at)
-    real_logits = ask(game, state, "dis", dis, real, draw, "real")  # (R, B)
+    real_logits = output(game, state, "dis", dis, real, draw, "real")  # (R, B)
     fake_logits, misread_z = logits_and_misread(game, state, dis, fake, draw["z"], draw, hyper)  # (R, B), (R,)
     loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
     measures = {
@@ -98,7 +98,7 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
         def logits(x: Tensor) -> Tensor:  # D runs once on each image, for the loss and for the slope
             if x is real or x is fake:
                 return real_logits if x is real else fake_logits
-            return ask(game, state, "dis", dis, x, draw, "penalty")
+            return output(game, state, "dis", dis, x, draw, "penalty")
 
         penalty = game.penalty.fn(logits, real, fake, draw["penalty"]).mean(1)
         measures["penalty"] = penalty
@@ -120,7 +120,7 @@ def update_gen(
     real_logits = None  # (R, B)
     if game.loss.gen_needs_real:
         shown = distort(real, draw["real"], hyper, game.augmentation)
-        real_logits = ask(game, state, "dis", dis, shown, draw, "real")
+        real_logits = output(game, state, "dis", dis, shown, draw, "real")
     loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
     whole = loss if misread_z is None else loss + hyper["mirror_weight_gen"][:, 0] * misread_z
     grad = descend(game, state, "gen", gen, whole, hyper)
@@ -129,7 +129,7 @@ def update_gen(
     return {"loss_g": loss.detach(), "grad_g": grad}
 
 
-def ask(game: Game, state: State, who: str, theta: Tensor, x: Tensor, draw: Draws, call: str) -> Tensor:
+def output(game: Game, state: State, who: str, theta: Tensor, x: Tensor, draw: Draws, call: str) -> Tensor:
     """The output of ``who`` ("gen" or "dis") for x. What a net remembers (running statistics) goes into ``state``."""
     if who not in game.inside:
         return (game.gen if who == "gen" else game.dis)(theta, x)
@@ -143,7 +143,7 @@ def logits_and_misread(
 ) -> tuple[Tensor, Tensor | None]:
     """D's logits of G(z), (R, B), and the share of z that it misreads, (R,), or None where it does not read z."""
     if game.read is None:
-        return ask(game, state, "dis", dis, fake, draw, "fake"), None
+        return output(game, state, "dis", dis, fake, draw, "fake"), None
     both = game.read(dis, fake)  # (R, B, 1 + Z)
     return both[..., 0], misread(both[..., 1:], z, hyper["z_mean"], hyper["z_std"]).mean(1)
 

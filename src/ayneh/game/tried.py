@@ -24,7 +24,7 @@ from ayneh.parts.calling import parameters_of, what_happened
 
 TYPES = {"loss": Loss, "penalty": Penalty, "augmentation": Augmentation, "optimiser": Optimiser}
 FUNCTIONS = {"loss": ("dis", "gen"), "penalty": ("fn",), "augmentation": ("fn",), "optimiser": ("init", "update")}
-DRAWS = ("mix", "perturb")  # what a penalty may ask for
+DRAWS = ("mix", "perturb")  # that a penalty may need
 MEMORY = re.compile(r"(?!t$|buffers$)[a-z][a-z0-9]*")
 Numbers = Mapping[str, float]
 
