@@ -82,6 +82,10 @@ def test_callbacks_see_each_line_and_are_kept_when_the_run_goes_on(config, tmp_p
     assert seen == run.metrics.steps.tolist()
     run.resume(epochs=4, quiet=True)
     assert seen == run.metrics.steps.tolist()
+    others = []
+    run.resume(epochs=5, callbacks=[lambda line: others.append(line["step"])], quiet=True)
+    run.resume(epochs=6, quiet=True)
+    assert seen + others == run.metrics.steps.tolist()
     with pytest.raises(ayneh.UserError, match="tensorbord"):
         ayneh.train(config, callbacks=["tensorbord"], out=tmp_path / "other", quiet=True)
 

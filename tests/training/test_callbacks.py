@@ -148,12 +148,14 @@ def test_what_a_callback_changes_does_not_reach_the_training(ayneh, tmp_path, ti
         torch.set_grad_enabled(False)
         torch.set_default_dtype(torch.float64)
 
-    offer(meddles=meddles)
-    for name, flags in (("plain", []), ("watched", ["--callbacks", "meddles"])):
+    seen = []
+    offer(meddles=meddles, after=lambda line: seen.append(line["loss_d"][0]))
+    for name, flags in (("plain", []), ("watched", ["--callbacks", "meddles", "after"])):
         status, _, err = ayneh("train", "digits", *tiny, *TICKS, "--epochs", 2, *flags, "--out", tmp_path / name)
         assert status == 0, err
     assert same(tensors(tmp_path / "plain"), tensors(tmp_path / "watched"))
     assert told(tmp_path / "plain") == told(tmp_path / "watched")
+    assert seen == [line["loss_d"][0] for line in told(tmp_path / "plain")]  # each has a copy of its own
 
 
 def test_what_is_no_callback_is_refused_before_anything_is_written(ayneh, tmp_path, tiny, offer):

@@ -74,6 +74,14 @@ def test_one_player_alone_with_its_memory_of_an_earlier_epoch(begin, tiny_run):
     assert all(torch.equal(first[name], fresh[name]) for name in keys(first, "dis", "dis_m", "dis_v", "dis_t"))
 
 
+def test_d_alone_leaves_g_and_its_average_as_they_begin(begin, tiny_run):
+    status, err, new = begin("--init-from", tiny_run, "--init-players", "dis")
+    assert (status, err) == (0, "")
+    first, theirs = state_of(new, "initial"), state_of(tiny_run, "epoch-0002")
+    assert all(torch.equal(first[name], theirs[name]) for name in keys(first, "dis"))
+    assert all(torch.equal(first[f"ema{name[3:]}"], first[name]) for name in keys(first, "gen"))
+
+
 def test_with_the_optimiser_the_next_step_is_that_of_the_other_run(ayneh, tiny, tmp_path):
     """To the bit, for the same images and draws."""
     from ayneh.training.begin import lay_out
