@@ -115,14 +115,15 @@ def test_a_second_stale_export_has_a_number(former):
 def test_a_new_run_that_ends_before_its_first_checkpoint_gives_the_former_back(ayneh, former, tiny, monkeypatch):
     before = content(former)
 
-    def breaks_down(record, config, *_):
+    def breaks_down(self):
+        record = self.record
         assert record.config().epochs == 1
         assert not record.lines()
         (record.samples / "epoch-0000.png").write_bytes(b"new")
         record.append({"step": 1, "epoch": 0, "images": 1})
         raise Stopped("The game broke down.")
 
-    monkeypatch.setattr(fit, "fit", breaks_down)
+    monkeypatch.setattr(fit.Fit, "to_its_end", breaks_down)
     status, _, err = ayneh("train", "digits", *tiny, "--epochs", 1, "--out", former, "--overwrite")
     assert status == 1
     assert "The game broke down." in err

@@ -37,7 +37,7 @@ def played(tmp_path_factory):
 def test_plan_tells_what_it_would_take_and_plays_nothing(tmp_path, file, ayneh):
     status, out, _ = ayneh("study", "plan", file, "--seeds", "4", "--workers", "2")
     assert status == 0
-    assert "2 arms, 8 runs in 1 groups" in out.replace("\n", " ")
+    assert "2 arms, 8 runs in 1 group," in out.replace("\n", " ")
     assert "3,072 images" in out.replace("\n", " ")  # 8 runs of 3 epochs of 4 batches of 32
     assert list(tmp_path.iterdir()) == [file]
 
