@@ -2,9 +2,10 @@
 
 Each row is one start: its preset, its seed (from 10,000 on, which no published run has) and the vital signs after 400
 steps (docs/doctor.md). A start is lost if few of 128 training images have a sample nearby (``coverage`` below LOST), or
-if the samples have less than half of the data's spread. For `fast` the bound is that of docs/findings/speed.md; after 400 steps of `digits`
-eight seeds that are not counted here (9000 to 9007) had 0.45 to 0.54, so that its bound is half of that. Rows that the file has already are kept, so that a run goes on
-where it was stopped. At the end it prints the counts with their upper bounds (one-sided, Clopper-Pearson, 95 %).
+if the samples have less than half of the data's spread. For `fast` the bound is that of docs/findings/speed.md; after
+400 steps of `digits` eight seeds that are not counted here (9000 to 9007) had 0.45 to 0.54, so that its bound is half
+of that. Rows that the file has already are kept: a run goes on where it was stopped. At the end it prints the counts
+with their upper bounds (one-sided, Clopper-Pearson, 95 %).
 Needs AYNEH_DATA or a download of MNIST.
 """
 
