@@ -21,7 +21,7 @@ class Data:
     """The real images."""
 
     name: str = "digits"
-    """digits (embedded), mnist, fashion-mnist, kmnist, stacked-mnist, folder:PATH or file:PATH."""
+    """digits (embedded), mnist, fashion-mnist, kmnist, stacked-mnist, hoda, folder:PATH or file:PATH."""
     resize: Annotated[int | None, Range(1, MOST_SIDE)] = None
     """Resize every image to this many pixels a side when loading (default: keep its size)."""
     pad_to: Annotated[int | None, Range(1, MOST_SIDE)] = None

@@ -19,7 +19,7 @@ from ayneh.files.whole import cache_folder
 from ayneh.record.head import Origin
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
-    from ayneh.data.sources import Images
+    from ayneh.data.images import Images
     from ayneh.judge.features import FeatureNet
     from ayneh.judge.verdict import Judge
 

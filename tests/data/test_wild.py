@@ -20,8 +20,9 @@ from PIL import Image
 
 from ayneh.data import bounded, unpack
 from ayneh.data import picture as picture_module
+from ayneh.data.images import Images
 from ayneh.data.scan import scan
-from ayneh.data.sources import Images, load
+from ayneh.data.sources import load
 from ayneh.data.split import digest, held_out
 from ayneh.dataset import Data
 from ayneh.errors import UserError

@@ -21,7 +21,8 @@ from scipy.io import savemat
 from ayneh.data import arrays as arrays_module
 from ayneh.data import bounded
 from ayneh.data.arrays import read
-from ayneh.data.sources import Images, load
+from ayneh.data.images import Images
+from ayneh.data.sources import load
 from ayneh.errors import UserError
 
 CHANCE = np.random.RandomState(0)

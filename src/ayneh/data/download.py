@@ -1,4 +1,4 @@
-"""Where IDX files are: in $AYNEH_DATA, in the cache, or on public mirrors, from which they are downloaded once."""
+"""Where a named set's files are: in $AYNEH_DATA, in the cache, or on public mirrors, from which they come once."""
 
 from __future__ import annotations
 
@@ -79,12 +79,10 @@ def locate(name: str, file: str) -> Path:
     (<name> in $AYNEH_CACHE or in the user's cache folder), then downloads into the cache and checks the MD5.
     Raises UserError if no mirror has the right file, or if the cache cannot be written.
     """
-    cache = cache_folder() / name
-    own = os.environ.get("AYNEH_DATA")
-    folders = [Path(own) / name, cache] if own else [cache]
-    found = _find([*(_places(Path(own), name) if own else []), cache], file)
+    found = kept(name, file)
     if found is not None:
         return found
+    cache, folders = cache_folder() / name, places_of(name)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache.parent / f".{name}.lock"):  # of two processes the second takes what the first fetched
@@ -102,6 +100,21 @@ def locate(name: str, file: str) -> Path:
             "or take the data set 'digits', which works offline."
         )
     return path
+
+
+def kept(name: str, file: str) -> Path | None:
+    """The path of one file of the set ``name``, plain or gzipped, in $AYNEH_DATA or the cache; None if it is in none.
+
+    As `locate`, without a download.
+    """
+    own = os.environ.get("AYNEH_DATA")
+    return _find([*(_places(Path(own), name) if own else []), cache_folder() / name], file)
+
+
+def places_of(name: str) -> list[Path]:
+    """The folders in which a set's files are looked for first: its own in $AYNEH_DATA, and in the cache."""
+    own = os.environ.get("AYNEH_DATA")
+    return [*([Path(own) / name] if own else []), cache_folder() / name]
 
 
 def _find(folders: list[Path], file: str) -> Path | None:

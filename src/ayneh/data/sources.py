@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,68 +18,17 @@ from ayneh.data.download import locate
 from ayneh.data.folder import read_folder
 from ayneh.data.found import Found
 from ayneh.data.held import part_of
+from ayneh.data.hoda import read_hoda
 from ayneh.data.idx import read_pair
+from ayneh.data.images import Images
 from ayneh.data.resize import resized
 from ayneh.data.split import DIVISIONS, SPLITS, limited, shuffled
-from ayneh.data.words import LONGEST_PATH, counted, printable
+from ayneh.data.words import printable
 from ayneh.dataset import FILES, MEMORY, MOST_SIDE, share_of
 from ayneh.errors import UserError, unknown
-from ayneh.files.sealed import fingerprint_of
 from ayneh.parts.registry import table
 
-
-@dataclass(frozen=True)
-class Images:
-    """A split of a data set: pixels uint8 (N, C, H, W); labels int64 (N,) in 0..classes-1, or None."""
-
-    pixels: Tensor
-    labels: Tensor | None
-    name: str
-    split: str
-    classes: int | None
-    licence: str
-    names: tuple[str, ...] | None = None
-    """The classes' names, in the order of the labels; None where they have none."""
-    found: Found | None = None
-    """What a reader of files found; None for a named data set."""
-    whole: int | None = None
-    """Images of the split before a limit; None: as many as there are."""
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 over shape and pixels, in hexadecimal digits."""
-        return fingerprint_of(self.pixels)
-
-    @property
-    def understood(self) -> str:
-        """The set in one line: how many images are for what, their size, their classes, what was left out."""
-        n, channels, height, width = self.pixels.shape
-        whole = n if self.whole is None else self.whole
-        divided = self.found is not None and self.split != "all"
-        counts = self.found.counts() if self.found and divided else f"{whole:,} {WHAT_FOR[self.split]}"
-        words = [f"{printable(self.name, LONGEST_PATH)}: {counts}"]
-        if n < whole:
-            words.append(f"a random {n:,} of the {whole:,} are taken")
-        words.append(f"{width}x{height}, {counted(channels, 'channel')}")
-        if self.classes:
-            names = self.names or tuple(map(str, range(self.classes)))
-            shown = ", ".join(names[:SHOWN] + ("...",) * (len(names) > SHOWN))
-            words.append(f"{self.classes:,} {'class' if self.classes == 1 else 'classes'} ({shown}){self._each()}")
-        elif self.found:
-            words.append("no labels")
-        return "; ".join([*words, *(self.found.notes if self.found else ())])
-
-    def _each(self) -> str:
-        """ " of 12 to 31 images": the smallest and the largest class, where a limit has changed them."""
-        if self.labels is None or self.whole is None:
-            return ""
-        counts = self.labels.bincount(minlength=self.classes or 0)
-        return f" of {int(counts.min()):,} to {int(counts.max()):,} images"
-
-
 TRAINS = "--data."  # what begins the flags of the verbs that read one set
-SHOWN = 4  # names of classes in the line
-WHAT_FOR = {"train": "to train", "test": "to test", "all": "in all"}
 
 
 def load(
@@ -259,6 +208,14 @@ def stacked_mnist(split: str) -> Images:
     return Images(pixels, labels, "stacked-mnist", split, 1000, "CC BY-SA 3.0")
 
 
+def hoda(split: str) -> Images:
+    """Handwritten Persian digits, 28x28 (Khosravi & Kabir 2007): 20,000 to test, 60,000 or 22,352 to train."""
+    halves = [read_hoda(half) for half in PARTS_OF[split]]
+    pixels, labels = (torch.from_numpy(np.concatenate([half[k] for half in halves])) for k in (0, 1))
+    notes = tuple(note for half in halves for note in half[2])
+    return Images(pixels, labels, "hoda", split, 10, "free for research and non-commercial use", notes=notes)
+
+
 PARTS_OF = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 IDX_PREFIX = {"train": "train", "test": "t10k"}
 
@@ -278,4 +235,5 @@ SOURCES: dict[str, Callable[[str], Images]] = {  # split -> Images
     "digits": digits,
     **{name: partial(idx_set, name) for name in IDX_LICENCES},
     "stacked-mnist": stacked_mnist,
+    "hoda": hoda,
 }

@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import save
 from torch import Tensor
 
-from ayneh.data.sources import Images
+from ayneh.data.images import Images
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images

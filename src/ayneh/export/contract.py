@@ -17,7 +17,7 @@ from typing import Any
 from torch import nn
 
 from ayneh.config import Config, to_dict
-from ayneh.data.sources import Images
+from ayneh.data.images import Images
 from ayneh.engine.match import prior_of
 from ayneh.engine.players import pair_of
 from ayneh.errors import UserError
@@ -61,9 +61,13 @@ LICENCES = {
         "zalando-datasets/fashion_mnist",
     ),
     "kmnist": Licence("cc-by-sa-4.0", "CC BY-SA 4.0", "Clanuwat et al. 2018, codh.rois.ac.jp/kmnist"),
+    "hoda": Licence(
+        "other", "free for research and non-commercial use",
+        "Khosravi & Kabir 2007, Pattern Recognition Letters 28, doi:10.1016/j.patrec.2006.12.022",
+    ),
 }  # fmt: skip
 YOURS = Licence("other", "unknown: the images are the user's own files", "ayneh reads no licence from files")
-SIDES = {"digits": 8, "mnist": 28, "fashion-mnist": 28, "kmnist": 28, "stacked-mnist": 28}  # pixels, before a resize
+SIDES = {"digits": 8} | dict.fromkeys(("mnist", "fashion-mnist", "kmnist", "stacked-mnist", "hoda"), 28)  # pixels
 
 SAMPLES = {  # prior -> the formula of a coordinate of z, or of all
     "normal": "each coordinate mean + std * g, g ~ N(0, 1)",

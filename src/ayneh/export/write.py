@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from ayneh.data.sources import Images
+from ayneh.data.images import Images
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import Stopped, UserError, pick
 from ayneh.evaluation import read_images

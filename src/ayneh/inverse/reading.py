@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ayneh.data.sources import Images
+from ayneh.data.images import Images
 from ayneh.engine.critic import Critic, critic_of
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ayneh.config import Config, Data, differences, flatten
-from ayneh.data.sources import Images
+from ayneh.data.images import Images
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
 from ayneh.engine.sampler import sampler_in
