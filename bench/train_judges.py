@@ -19,8 +19,8 @@ from ayneh.files.sealed import fingerprint_of
 from ayneh.judge import features, training
 from ayneh.judge.features import FeatureNet
 
-CLASSIFIER_EPOCHS = {"mnist": 10, "digits": 150, "hoda": 20}
-ENCODER_EPOCHS = {"mnist": 6, "hoda": 12}
+CLASSIFIER_EPOCHS = {"mnist": 10, "digits": 150, "hoda": 12}
+ENCODER_EPOCHS = {"mnist": 6, "hoda": 8}
 
 
 def labelled(images: Images) -> tuple[torch.Tensor, torch.Tensor]:

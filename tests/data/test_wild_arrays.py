@@ -319,6 +319,23 @@ def test_labels_that_are_none_are_refused(tmp_path: Path, labels: np.ndarray, wo
     assert words in refusal(tmp_path / "a.npz")
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (np.array([0, 1, 5])[CLASSES], "the labels skip numbers: the classes are numbered 0 to 2 and called 0, 1, 5"),
+        (CLASSES + 1, "the labels do not begin at 0: the classes are numbered 0 to 2 and called 1, 2, 3"),
+        (CLASSES, None),
+        (np.eye(3)[CLASSES], None),
+        (np.array(["0", "1", "5"])[CLASSES], None),
+    ],
+)
+def test_labels_that_skip_numbers_are_said(tmp_path: Path, labels: np.ndarray, words: str | None) -> None:
+    np.savez(tmp_path / "a.npz", images=GREY, labels=labels)
+    images = of(tmp_path / "a.npz")
+    assert images.labels.tolist() == CLASSES.tolist()
+    assert words in images.understood if words else "the labels" not in images.understood
+
+
 def test_a_number_for_each_image_is_no_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ayneh.data.labels.MOST_CLASSES", 20)
     np.savez(tmp_path / "a.npz", images=GREY, labels=np.arange(30))

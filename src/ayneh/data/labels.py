@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ayneh.data.words import printable
+from ayneh.data.words import few, printable
 from ayneh.errors import UserError
 
 Array = np.ndarray
@@ -49,7 +49,15 @@ def labels_of(parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | No
         return Labels(None, None, (f"all labels are {printable(str(values[0]))}, so they are not used",))
     ends = np.cumsum([len(array) for array in flat])[:-1]
     names = tuple(printable(_name(value, named), 40) for value in values.tolist())
-    return Labels(np.split(index.astype(np.int64), ends), names)
+    return Labels(np.split(index.astype(np.int64), ends), names, _gaps(values, names))
+
+
+def _gaps(values: Array, names: tuple[str, ...]) -> tuple[str, ...]:
+    """A note where the labels are not 0, 1, ..., K-1: their classes are, and are called by the labels."""
+    if values.dtype.kind != "i" or np.array_equal(values, np.arange(len(values))):
+        return ()
+    skipped = "do not begin at 0" if values[-1] - values[0] == len(values) - 1 else "skip numbers"
+    return (f"the labels {skipped}: the classes are numbered 0 to {len(values) - 1} and called {few(names)}",)
 
 
 def _name(value: object, named: Sequence[str] | None) -> str:
