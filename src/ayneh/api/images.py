@@ -69,9 +69,7 @@ class Images:
     @property
     def classes(self) -> tuple[str, ...] | None:
         """The classes' names, in the order of the labels; None where there are none."""
-        if not self._train.classes:
-            return None
-        return self._train.names or tuple(map(str, range(self._train.classes)))
+        return self._train.called
 
     @property
     def understood(self) -> str:

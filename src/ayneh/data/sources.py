@@ -205,7 +205,7 @@ def stacked_mnist(split: str) -> Images:
         triples = torch.from_numpy(np.random.RandomState(0).randint(0, n, (n, 3), np.int64))
         parts.append((pixels[:, 0][triples], labels[triples] @ torch.tensor([100, 10, 1])))
     pixels, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))  # (N, 3, 28, 28), (N,)
-    return Images(pixels, labels, "stacked-mnist", split, 1000, "CC BY-SA 3.0")
+    return Images(pixels, labels, "stacked-mnist", split, 1000, "CC BY-SA 3.0", parts=(10, 10, 10))
 
 
 def hoda(split: str) -> Images:

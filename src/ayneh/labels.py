@@ -1,0 +1,67 @@
+"""The classes of a labelled run: their names, in the order of their numbers, and their shares of the images."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ayneh.errors import UserError
+
+SHOWN = 20  # names in a message, at most
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The classes 0..K-1 of the images that a run learns from. UserError for what does not fit together.
+
+    >>> labels = Labels(("cat", "dog"), (0.25, 0.75))
+    >>> labels.count, labels.number("dog"), labels.numbers(["1", "cat"])
+    (2, 1, [1, 0])
+    """
+
+    names: tuple[str, ...]
+    """In the order of the classes' numbers."""
+    shares: tuple[float, ...]
+    """Of the training images; 0 where a class has none of them."""
+    parts: tuple[int, ...] = ()
+    """(10, 10, 10) where a class is a combination, whose last part changes fastest, as digits do; else (K,)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", self.parts or (len(self.names),))
+        if not self.names or len(self.shares) != len(self.names) or math.prod(self.parts) != len(self.names):
+            raise UserError(
+                f"The labels have {len(self.names)} names, {len(self.shares)} shares and the parts {self.parts}; there "
+                "must be a share for each name, and as many names as the parts have combinations."
+            )
+        if not all(0 <= share <= 1 for share in self.shares) or abs(sum(self.shares) - 1) > 1e-6:
+            raise UserError(
+                f"The shares of the classes sum to {sum(self.shares):g}; they must be numbers that sum to 1."
+            )
+
+    @property
+    def count(self) -> int:
+        """K, the number of classes."""
+        return len(self.names)
+
+    def number(self, text: str) -> int:
+        """The number of the class that ``text`` names, or whose number it is; a name comes first.
+
+        Raises UserError for a class that does not exist, with the nearest name and all of them.
+        """
+        text = str(text)
+        if text in self.names:
+            return self.names.index(text)
+        if text.isdecimal() and int(text) < self.count:
+            return int(text)
+        near = difflib.get_close_matches(text, self.names, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        shown = ", ".join(self.names[:SHOWN]) + (", ..." if self.count > SHOWN else "")
+        raise UserError(
+            f"There is no class {text!r}.{hint} There are {self.count} (numbers 0 to {self.count - 1}): {shown}."
+        )
+
+    def numbers(self, texts: Iterable[str]) -> list[int]:
+        """The numbers of several classes, as `number`."""
+        return [self.number(text) for text in texts]
