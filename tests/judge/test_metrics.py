@@ -7,7 +7,7 @@ import pytest
 from ayneh.data.sources import load
 from ayneh.judge.features import shipped
 from ayneh.judge.inputs import Inputs
-from ayneh.judge.metrics import METRICS, table
+from ayneh.judge.metrics import LABELLED, METRICS, table
 from ayneh.judge.scores import metric_of, protocol
 from ayneh.judge.training import random_net
 from ayneh.judge.verdict import Judge
@@ -31,11 +31,21 @@ def test_the_page_shows_the_table():
     assert table() in (DOCS / "metrics.md").read_text()
 
 
-def test_a_report_has_every_metric_by_the_lead_and_those_of_every_net_by_the_others(judge, digits):
+@pytest.fixture(scope="module")
+def labelled(digits):
+    """A judge of images with labels, which are asked for."""
+    nets, labels = {"digits-cnn-0": shipped("digits-cnn-0")}, load("digits", "train").labels
+    names = tuple("0123456789")
+    return Judge("digits", nets, digits[:150], digits[150:300], None, labels[150:300], labels[:150], names)
+
+
+def test_a_report_has_every_metric_by_the_lead_and_those_of_every_net_by_the_others(judge, labelled, digits):
+    labels = load("digits", "train").labels
+    assert labelled.evaluate(digits[300:420], asked=labels[300:420]).scores.keys() == METRICS.keys()
     scores = judge.evaluate(digits[300:420]).scores
     of = {at: {metric_of(name) for name in scores if name.partition("@")[2] == at} for at in ("", "cnn-1", "random")}
-    assert of[""] == METRICS.keys()
-    assert of["cnn-1"] == {name for name, metric in METRICS.items() if metric.every_net}
+    assert of[""] == METRICS.keys() - set(LABELLED)
+    assert of["cnn-1"] == {name for name, metric in METRICS.items() if metric.every_net} - set(LABELLED)
     assert of["random"] == {"fd"}  # it has no classes
     for name, score in scores.items():
         metric, _, net = name.partition("@")
@@ -43,8 +53,10 @@ def test_a_report_has_every_metric_by_the_lead_and_those_of_every_net_by_the_oth
         assert METRICS[metric].floor in (None, score.floor)
 
 
-def test_the_quick_scores_are_those_that_say_so_by_the_lead(judge, digits):
-    assert judge.quick(digits[300:420]).keys() == {name for name, metric in METRICS.items() if metric.quick}
+def test_the_quick_scores_are_those_that_say_so_by_the_lead(judge, labelled, digits):
+    quick = {name for name, metric in METRICS.items() if metric.quick}
+    assert judge.quick(digits[300:420]).keys() == quick - set(LABELLED)
+    assert labelled.quick(digits[300:420], load("digits", "train").labels[300:420]).keys() == quick
 
 
 def test_some_metrics_can_be_asked_for_alone(judge, digits):
@@ -57,12 +69,12 @@ def test_an_encoder_as_the_lead_has_no_classes_to_speak_of(digits):
     report = judge.evaluate(digits[200:300])
     needing_classes = {"counts", "data_counts", "probabilities", "labels"}
     without = {name for name, metric in METRICS.items() if not needing_classes & set(metric.needs)}
-    assert report.scores.keys() == without
+    assert report.scores.keys() == without - set(LABELLED)
     assert (report.histogram, report.disagreements, judge.classes) == (None, (), 0)
 
 
 def test_needs_are_what_inputs_have():
-    known = {name for name in dir(Inputs) if not name.startswith("_")} | {"fakes", "test"}
+    known = {name for name in dir(Inputs) if not name.startswith("_")} | {"fakes", "test", "asked"}
     assert {need for metric in METRICS.values() for need in metric.needs} <= known
 
 

@@ -10,6 +10,7 @@ from ayneh.judge.features import FeatureNet
 from ayneh.judge.stacked import (
     UNIFORM,
     count_modes,
+    evaluate,
     mode_count,
     mode_kl,
     mode_kl_corrected,
@@ -68,6 +69,29 @@ def test_channels_are_hundreds_tens_and_ones_and_streams_add_up():
     assert modes_of(net, images).tolist() == [123, 90, 123]
     counts = count_modes(net, iter([images[:1], images[1:]]))
     assert (counts[123], counts[90], counts.sum()) == (2, 1, 3)
+
+
+def test_triples_and_digits_that_were_asked_for_are_counted():
+    """1,2,3 came; 123 (all right), 129 (two of three) and 777 (none) were asked for."""
+    digits = torch.tensor([[1, 2, 3]] * 3, dtype=torch.uint8)[:, :, None, None] * 20
+    images, asked = digits.expand(-1, -1, 8, 8), torch.tensor([123, 129, 777])
+    real = (torch.arange(10, dtype=torch.uint8) * 20)[:, None, None, None].expand(-1, 1, 8, 8)
+    labels = torch.arange(10)
+    labels[9] = 8  # of ten real digits the net misreads one
+    sets = Brightness(), lambda first, last: iter(images[first:last].split(2)), 3, torch.arange(10), (real, labels)
+    report = evaluate(*sets, asked)
+    triples, single = report.scores["class_accuracy"], report.scores["digit_accuracy"]
+    assert (triples.value, triples.n, triples.protocol) == (1 / 3, 3, "class_accuracy_3_stackedmnist_test")
+    assert triples.floor == pytest.approx(0.9**3)
+    assert (single.value, single.floor) == (pytest.approx(5 / 9), 0.9)
+    assert single.interval[0] < 5 / 9 < single.interval[1]
+    assert report.by_class.confusion[7] == (0, 1, 1, 1, 0, 0, 0, 0, 0, 0)
+    words = " ".join(report.words())
+    assert "by channel: 66.67%, 66.67%, 33.33%" in words
+    assert "in 55.56% of 9 digits" in words
+    plain = evaluate(*sets)
+    assert plain.by_class is None
+    assert {name: report.scores[name] for name in plain.scores} == plain.scores
 
 
 def test_grey_images_are_refused():

@@ -1,4 +1,4 @@
-"""Metrics of classes: how the classifier's counts of the fakes differ from those of the data, and its confidence."""
+"""Metrics of classes: the classifier's counts beside the data's, its confidence, and the classes asked for."""
 
 from __future__ import annotations
 
@@ -78,6 +78,57 @@ def low_confidence(probabilities: Tensor) -> Score:
         return cannot_tell(0, "There are no images to classify.")
     unsure = int((probabilities.amax(1) < CONFIDENT).sum())
     return Score(unsure / n, n, wilson(unsure, n))
+
+
+def confusion(asked: Tensor, found: Tensor, classes: int) -> Tensor:
+    """Images by the class asked for and the class found in them: two int64 (N,) -> (K, K), a row for each asked."""
+    return torch.bincount(asked * classes + found, minlength=classes**2).view(classes, classes)
+
+
+def class_accuracy(table: Tensor) -> Score:
+    """Share of images in which the classifier finds the class that was asked for, from `confusion` (K, K)."""
+    n, right = int(table.sum()), int(table.trace())
+    if n == 0:
+        return cannot_tell(0, "There are no images to classify.")
+    return Score(right / n, n, wilson(right, n))
+
+
+def accuracy_of_real(asked: Tensor, table: Tensor) -> Score | None:
+    """What `class_accuracy` is for real images of the classes asked for, in their shares; asked: images of each (K,).
+
+    table: `confusion` of real images by their labels. Its interval is Wilson's for as many images as give a mean with
+    these shares the same variance. None where a class that was asked for has no real image.
+    """
+    real, wanted = table.sum(1).double(), asked > 0
+    if not bool(wanted.any()) or bool((real[wanted] == 0).any()):
+        return None
+    shares = asked[wanted].double() / asked.sum()
+    right = table.diagonal()[wanted].double() / real[wanted]
+    value, n = float((shares * right).sum()), round(float(1 / (shares.square() / real[wanted]).sum()))
+    return Score(value, n, wilson(round(value * n), n))
+
+
+def share_right(table: Tensor) -> float:
+    """The share on the diagonal of `confusion` (K, K)."""
+    return int(table.trace()) / int(table.sum())
+
+
+def right(table: Tensor | None) -> tuple[float | None, ...] | None:
+    """The same of each row, None for one without images; None of no table."""
+    if table is None:
+        return None
+    return tuple(int(row[k]) / int(row.sum()) if int(row.sum()) else None for k, row in enumerate(table))
+
+
+def rows(table: Tensor | None) -> tuple[tuple[int, ...], ...] | None:
+    """A table as plain numbers; None of none."""
+    return None if table is None else tuple(tuple(row) for row in table.tolist())
+
+
+def by_chance(table: Tensor) -> float:
+    """What `class_accuracy` would be if the images had nothing to do with the classes asked for; table (K, K)."""
+    shares = table.double() / table.sum()
+    return float((shares.sum(0) * shares.sum(1)).sum())
 
 
 def _kl(q: np.ndarray, p: np.ndarray) -> float:

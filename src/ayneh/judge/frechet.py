@@ -31,7 +31,7 @@ def frechet(real: Tensor, fake: Tensor) -> Score:
 
     The interval is for the value at this N: a jackknife over both sets.
     """
-    found = _measured(real, fake)
+    found = measured(real, fake)
     if found.value is None or found.error is None:
         return Score(found.value, len(fake), warning=found.warning)
     low, high = normal_interval(found.value, found.error)
@@ -44,14 +44,14 @@ def frechet_infinite(real: Tensor, fake: Tensor) -> Score:
     Leaving out a twentieth of *both* sets shows the slope in 1/N of both biases; the line is followed to
     1/N = 0. Sets from one distribution score about zero, on either side of it.
     """
-    found = _measured(real, fake)
+    found = measured(real, fake)
     if found.unbiased is None or found.error is None:
         return Score(None, len(fake), warning=found.warning)
     interval = normal_interval(found.unbiased, found.error)
     return Score(found.unbiased, len(fake), interval, warning=found.warning)
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """Value, value without bias, standard error; the warning says why one is None."""
 
     value: float | None = None
@@ -60,11 +60,12 @@ class _Found(NamedTuple):
     warning: str | None = None
 
 
-def _measured(real: Tensor, fake: Tensor) -> _Found:
+def measured(real: Tensor, fake: Tensor) -> Found:
+    """The distance of features (N, F), (M, F), with and without its bias, and its standard error by a jackknife."""
     real, fake = checked(real, "real images"), checked(fake, "fakes")
     n, f = min(len(real), len(fake)), real.shape[1]
     if n < 2:
-        return _Found(warning=f"A covariance needs at least 2 images in each set; there are {n}.")
+        return Found(warning=f"A covariance needs at least 2 images in each set; there are {n}.")
     warning = None
     if n <= f:
         warning = f"{n} images cannot fill {f} features: the covariance is singular and the distance far too high."
@@ -74,9 +75,9 @@ def _measured(real: Tensor, fake: Tensor) -> _Found:
     value = distance(*real_parts.gaussian(), *fake_parts.gaussian())
     if n < 2 * GROUPS:
         few = f"{n} images are too few for an interval, which needs {2 * GROUPS}."
-        return _Found(value, warning=warning or few)
+        return Found(value, warning=warning or few)
     without = [distance(*real_parts.gaussian(i), *fake_parts.gaussian(i)) for i in range(GROUPS)]
-    return _Found(value, *jackknife(value, without), warning)
+    return Found(value, *jackknife(value, without), warning)
 
 
 class _Parts:

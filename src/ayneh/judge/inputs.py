@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ayneh.files.sealed import fingerprint_of
-from ayneh.judge import classes, neighbours
+from ayneh.judge import classes, neighbours, within
 from ayneh.judge.features import FeatureNet, Seen, see
 from ayneh.judge.scores import Score, shuffled
 from ayneh.judge.shelf import Shelf
+from ayneh.judge.within import Labelled, OfClasses
 
 VERSION = 4  # of the cache: raise it when the meaning of a metric or the form of a floor changes
 BINNED = 10_000  # training images behind NDB's bins
@@ -21,10 +22,22 @@ NEAREST = 2_000  # images whose nearest training image is looked for
 
 
 class Reference:
-    """A data set and the nets of its panel, the leading one first; pixels uint8 (N, C, S, S)."""
+    """A data set and the nets of its panel, the leading one first; pixels uint8 (N, C, S, S).
 
-    def __init__(self, nets: dict[str, FeatureNet], train: Tensor, test: Tensor, cache: Path | None) -> None:
+    labels: of the training images and of the test images, int64 (N,); names: of the classes.
+    """
+
+    def __init__(
+        self,
+        nets: dict[str, FeatureNet],
+        train: Tensor,
+        test: Tensor,
+        cache: Path | None,
+        labels: tuple[Tensor | None, Tensor | None] = (None, None),
+        names: tuple[str, ...] | None = None,
+    ) -> None:
         self.nets, self.train, self.test = nets, train, test
+        (self.train_labels, self.test_labels), self.names = labels, names
         self.lead = next(iter(nets))
         self.fingerprint = fingerprint_of(train)  # as runs keep it of their images
         self.shelf = Shelf(cache, _key(nets, self.fingerprint + fingerprint_of(test)))
@@ -40,6 +53,12 @@ class Reference:
             raise ValueError(f"{net} has no classes.")
         with torch.inference_mode():
             return head(self.features(net).float()).argmax(1)
+
+    def confusion(self, net: str) -> Tensor | None:
+        """Test images by their label and by the class that the net predicts (K, K); None without labels."""
+        if self.test_labels is None or self.names is None:
+            return None
+        return classes.confusion(self.test_labels, self.classes(net), len(self.names))
 
     def counts(self, net: str) -> Tensor:
         """Test images by the class that the net predicts (K,): its errors then affect fakes and data alike."""
@@ -60,6 +79,11 @@ class Reference:
         """``n`` training images, at most half of them, which stand for the fakes of a perfect generator."""
         return self.shuffled_train[len(self.train) - min(n, len(self.train) // 2) :]
 
+    def play_labels(self, n: int) -> Tensor | None:
+        """The labels of `play_fakes`."""
+        labels = self.train_labels
+        return None if labels is None else shuffled(labels, 4)[len(labels) - len(self.play_fakes(n)) :]
+
     @cached_property
     def held_out(self) -> Tensor:
         """Distances of up to 2,000 test images to the nearest training image, by pixels."""
@@ -71,10 +95,14 @@ class Reference:
 
 
 class Inputs:
-    """The inputs of `METRICS`, for fakes uint8 (M, C, S, S) and one net; those of classes may be None."""
+    """The inputs of `METRICS`, for fakes uint8 (M, C, S, S) and one net; those of classes may be None.
 
-    def __init__(self, reference: Reference, net: str, fakes: Tensor) -> None:
+    asked: the class that was asked for of each fake, int64 (M,); None where none was.
+    """
+
+    def __init__(self, reference: Reference, net: str, fakes: Tensor, asked: Tensor | None = None) -> None:
         self.reference, self.net, self.fakes, self.test = reference, net, fakes, reference.test
+        self.asked = asked
 
     @cached_property
     def _seen(self) -> Seen:
@@ -114,6 +142,33 @@ class Inputs:
     def data_counts(self) -> Tensor | None:
         """Test images by most probable class, (K,)."""
         return None if self.probabilities is None else self.reference.counts(self.net)
+
+    @property
+    def confusion(self) -> Tensor | None:
+        """Fakes by the class asked for and by their most probable class (K, K); None where these are others."""
+        found, names = self.labels, self.reference.names
+        if self.asked is None or found is None or names is None or len(names) != self.reference.nets[self.net].classes:
+            return None
+        return classes.confusion(self.asked, found, len(names))
+
+    @cached_property
+    def fd_of_classes(self) -> OfClasses | None:
+        """The Fréchet distance of each class that was asked for from its test images."""
+        of, names = self.reference, self.reference.names
+        if self.asked is None or of.test_labels is None or names is None:
+            return None
+        most = None if of.train_labels is None else torch.bincount(of.train_labels, minlength=len(names))
+        return within.frechet_of_classes(
+            Labelled(self.real, of.test_labels), Labelled(self.fake, self.asked), names, most
+        )
+
+    @cached_property
+    def spread_of_classes(self) -> OfClasses | None:
+        """The spread of each class that was asked for as a share of that of its test images."""
+        labels, names = self.reference.test_labels, self.reference.names
+        if self.asked is None or labels is None or names is None:
+            return None
+        return within.spread_of_classes(Labelled(self.test, labels), Labelled(self.fakes, self.asked), names)
 
     @cached_property
     def manifold(self) -> dict[str, Score]:

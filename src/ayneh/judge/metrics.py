@@ -12,7 +12,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Literal
 
-from ayneh.judge import classes, diversity, neighbours, own
+from ayneh.judge import classes, diversity, neighbours, own, within
 from ayneh.judge.frechet import frechet, frechet_infinite
 from ayneh.judge.kernel import kid
 from ayneh.judge.scores import Score
@@ -94,6 +94,31 @@ METRICS = {
         "share of images whose best class has a probability below 0.9; some real images have, too", "noise, see below",
         every_net=True, quick=True, scale="difference",
     ),
+    "class_accuracy": Metric(
+        classes.class_accuracy, ("confusion",), "higher", "share that shows the class asked for",
+        "share of the images in which the classifier finds the class that was asked for: one in K if G ignores it",
+        "looks, variety", every_net=True, quick=True, scale="difference",
+    ),
+    "fd_within_class": Metric(
+        within.mean, ("fd_of_classes",), "lower", "Fréchet distance within classes",
+        "the Fréchet distance of each class's fakes from the test images of that class, of as many images of every "
+        "class (the number in its name): the mean over classes", "copies; one class of many",
+    ),
+    "fd_worst_class": Metric(
+        partial(within.worst, max), ("fd_of_classes",), "lower", "largest Fréchet distance of a class",
+        "the same of the worst class", "copies",
+    ),
+    "spread_within_class": Metric(
+        within.mean, ("spread_of_classes",), "higher", "variety within classes as a share of the data's",
+        "`spread` of each class's fakes against the test images of that class: the mean over classes",
+        "noise, which raises it; one class of many", quick=True, scale="ratio",
+    ),
+    "spread_worst_class": Metric(
+        partial(within.worst, min), ("spread_of_classes",), "higher",
+        "least variety of a class as a share of the data's",
+        "the same of the class with the least spread: 0 where its images are all alike", "noise, which raises it",
+        quick=True, scale="ratio",
+    ),
     "ndb": Metric(
         diversity.ndb, ("binned", "fake"), "lower", "bins filled differently",
         "share of 100 k-means bins that are filled differently (Richardson & Weiss 2018): about 0.05 for real images",
@@ -128,6 +153,16 @@ METRICS = {
         "share of fakes nearer to the training set than 99.9 % of the test images", floor=0.001,
     ),
 }  # fmt: skip
+
+
+ASKED = {"asked", "confusion", "fd_of_classes", "spread_of_classes"}  # needs that images of an unlabelled run lack
+LABELLED = [name for name, metric in METRICS.items() if ASKED & set(metric.needs)]  # the scores of a labelled run alone
+
+
+def labelled(name: str) -> bool:
+    """Whether this is a metric, built in or one's own, that images have only where classes were asked for."""
+    found = metrics().get(name)
+    return found is not None and bool(ASKED & set(found.needs))
 
 
 def metrics() -> Mapping[str, Metric]:

@@ -21,6 +21,7 @@ NEEDS = {  # what a function takes -> the attribute of `judge.inputs.Inputs`
     "images": "fakes",
     "features": "fake",
     "labels": "labels",
+    "asked": "asked",
     "probabilities": "probabilities",
     "real_images": "test",
     "real_features": "real",
@@ -40,8 +41,9 @@ class Metric:
         needs: what it is called with, in order (default: the names of its parameters). ``images``: the generated ones,
             uint8 (N, C, S, S), without the frame of training; ``features``: theirs by the judge's leading net,
             float64 (N, F); ``labels``: the most probable class of each, int64 (N,); ``probabilities``: of the classes,
-            float64 (N, K); ``real_images`` and ``real_features``: those of the test images, (M, C, S, S) and (M, F).
-            All are tensors. Without classes, a metric that needs labels or probabilities is left out.
+            float64 (N, K); ``asked``: the class that was asked for of each, int64 (N,); ``real_images`` and
+            ``real_features``: those of the test images, (M, C, S, S) and (M, F). All are tensors. Without classes, a
+            metric that needs labels or probabilities is left out, and one that needs asked in a run without labels.
         better: "lower" or "higher", or "floor": the nearer to what real images score, the better.
         title: what sentences call it (default: its name).
         words: what it is.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ayneh.judge.asked import ByClass
 from ayneh.judge.scores import Score
 
 TRUSTED = 0.98  # of a classifier's own accuracy; below it, the classes that it gives to images are doubtful
@@ -48,6 +49,7 @@ class Report:
     collapse: tuple[str, ...] = ()  # which metrics call the images collapsed
     disagreements: tuple[str, ...] = ()  # of the classifiers
     histogram: dict[str, list[int]] | None = None  # images per class: "fakes" and "test"
+    by_class: ByClass | None = None  # of a labelled run: what came of each class that was asked for
     classifier_error_of_a_triple: float | None = None  # of stacked digits
     judge: str | None = None  # a hash of the nets and real images: reports with another are not comparable
     size: int | None = None  # pixels a side of the images as they were judged
@@ -60,6 +62,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the fields that are set."""
         fields = asdict(self) | {"scores": {name: score.as_dict() for name, score in self.scores.items()}}
+        fields["by_class"] = self.by_class and self.by_class.as_dict()
         order = dict.fromkeys(("run", "step", "replica", *fields))
         return {name: fields[name] for name in order if fields[name] is not None}
 
@@ -67,6 +70,7 @@ class Report:
         """Sentences: how the images were read, collapse, disagreements, and each warning with its scores."""
         said = [*self.notes, *([self.reading.words()] if self.reading else [])]
         said += [f"collapsed by {sign}" for sign in self.collapse]
+        said += self.by_class.words() if self.by_class else []
         if self.classifier_error_of_a_triple is not None:
             said.append(f"the classifier misreads {self.classifier_error_of_a_triple:.2%} of triples")
         warned: dict[str, list[str]] = {}
@@ -94,4 +98,6 @@ def collapse(scores: dict[str, Score]) -> tuple[str, ...]:
         signs.append(f"coverage: {coverage}, with as little recall")
     if "support" in scores and scores["support"].interval and (few := fell("support", 0.2)):
         signs.append(f"birthday test: a support of {few}")
+    if little := fell("spread_worst_class", 0.5):
+        signs.append(f"variety within class {scores['spread_worst_class'].of_class}: {little} in their worst class")
     return tuple(signs)

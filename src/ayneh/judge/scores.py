@@ -25,6 +25,7 @@ class Score:
     protocol: str | None = None  # what was measured on how many images against what, see `protocol`
     floor: float | None = None  # what real images score by the same protocol
     floor_interval: tuple[float, float] | None = None  # 95 %
+    of_class: str | None = None  # the class whose number it is, of the worst class
 
     def as_dict(self) -> Plain:
         """For JSON: the fields that are set, an interval as its two ends."""
@@ -32,6 +33,7 @@ class Score:
         floor_low, floor_high = self.floor_interval or (None, None)
         optional: Plain = {"protocol": self.protocol, "low": low, "high": high, "p": self.p, "warning": self.warning}
         optional |= {"floor": self.floor, "floor_low": floor_low, "floor_high": floor_high}
+        optional |= {"of_class": self.of_class}
         return {"value": self.value, "n": self.n} | {k: v for k, v in optional.items() if v is not None}
 
 

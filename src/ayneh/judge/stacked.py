@@ -1,4 +1,4 @@
-"""Metrics of Stacked MNIST: three digits in three channels, 1000 modes, and the KL of their shares."""
+"""Metrics of Stacked MNIST: three digits in three channels, 1000 modes, the KL of their shares, digits asked for."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from ayneh.errors import UserError
+from ayneh.judge.asked import ByClass
+from ayneh.judge.classes import class_accuracy, confusion, right, rows, share_right
 from ayneh.judge.features import FeatureNet, see
 from ayneh.judge.report import Report
 from ayneh.judge.scores import Score, cannot_tell, protocol
-from ayneh.judge.statistics import normal_interval
+from ayneh.judge.statistics import normal_interval, wilson
 from ayneh.judge.training import accuracy
 
 STACKED = "stacked-mnist"
@@ -23,16 +25,24 @@ Digits = tuple[Tensor, Tensor]  # pixels (N, 1, H, W) uint8, labels (N,)
 
 
 def evaluate(
-    net: FeatureNet, draw: Callable[[int, int], Iterable[Tensor]], n: int, train: Tensor, test: Digits
+    net: FeatureNet,
+    draw: Callable[[int, int], Iterable[Tensor]],
+    n: int,
+    train: Tensor,
+    test: Digits,
+    asked: Tensor | None = None,
 ) -> Report:
-    """Modes and plug-in KL at 26,000 images, KL without bias at all ``n``, in memory that does not grow with n.
+    """Modes and plug-in KL at 26,000 images, KL without bias at all ``n``, in memory that hardly grows with n.
 
-    draw(first, last): the images from number ``first`` to ``last`` - 1 in batches; train: MNIST's training labels.
+    draw(first, last): the images from number ``first`` to ``last`` - 1 in batches; train: MNIST's training labels;
+    asked: the numbers 0..999 that were asked for, int64 (n,), of a labelled run: the report then has the share of
+    triples that are those asked for, and of digits.
     """
     truth = product_shares(torch.bincount(train, minlength=10))
-    at = min(n, PLUG_IN)
-    first = count_modes(net, draw(0, at))
-    counts = first + count_modes(net, draw(at, n))
+    at, came = min(n, PLUG_IN), None if asked is None else Came(asked)
+    each = None if came is None else came.add
+    first = count_modes(net, draw(0, at), each)
+    counts = first + count_modes(net, draw(at, n), each)
     mean, deviation = perfect_sampler(truth, UNIFORM, at)
     scores = {
         "modes": replace(mode_count(first), protocol=protocol("modes", at, STACKED, "")),
@@ -44,8 +54,56 @@ def evaluate(
             mode_kl_corrected(counts, truth), protocol=protocol("kl_corrected", n, STACKED, "train"), floor=0.0
         ),
     }  # fmt: skip
-    error = 1 - accuracy(net, *test) ** 3
-    return Report(STACKED, n, (LEAD,), scores, classifier_error_of_a_triple=error)
+    report = Report(STACKED, n, (LEAD,), scores, classifier_error_of_a_triple=1 - accuracy(net, *test) ** 3)
+    return report if came is None else came.told(report, confusion(test[1], read(net, test[0]), 10))
+
+
+def read(net: FeatureNet, images: Tensor) -> Tensor:
+    """The digit that ``net`` reads in each image: (N, 1, H, W) uint8 -> (N,) int64."""
+    probabilities = see(net, images).probabilities
+    assert probabilities is not None  # it is a classifier
+    return probabilities.argmax(1)
+
+
+class Came:
+    """Which digits came of those that were asked for, over a stream of images."""
+
+    def __init__(self, asked: Tensor) -> None:
+        """asked: the numbers 0..999 of all images of the stream, in its order."""
+        self.asked, self.n, self.triples = asked, 0, 0  # images so far, and those with all three digits right
+        self.places = torch.zeros(3, 10, 10, dtype=torch.int64)  # by channel, digit asked for, digit found
+
+    def add(self, found: Tensor) -> None:
+        """found: the numbers of the next images (N,)."""
+        asked = self.asked[self.n : self.n + len(found)]
+        self.n += len(found)
+        self.triples += int((asked == found).sum())
+        for place, unit in enumerate((100, 10, 1)):
+            self.places[place] += confusion(asked // unit % 10, found // unit % 10, 10)
+
+    def told(self, report: Report, real: Tensor) -> Report:
+        """The report with what came of the digits that were asked for; real: `confusion` of real digits."""
+        table = self.places.sum(0)
+        each = ", ".join(f"{share_right(place):.2%}" for place in self.places)
+        by_class = ByClass(
+            tuple(map(str, range(10))), tuple(table.sum(1).tolist()), LEAD, rows(table), rows(real), right(table),
+            right(real), of="digits", notes=(f"Digits that are those asked for, by channel: {each}.",),
+        )  # fmt: skip
+        return replace(report, scores=report.scores | self.scores(real), by_class=by_class)
+
+    def scores(self, real: Tensor) -> dict[str, Score]:
+        """The shares of triples, and of digits, that are those asked for."""
+        read, ends = share_right(real), class_accuracy(real).interval
+        scores = {
+            "class_accuracy": replace(
+                Score(self.triples / self.n, self.n, wilson(self.triples, self.n)),
+                floor=read**3, floor_interval=ends and (ends[0] ** 3, ends[1] ** 3),
+            ),
+            "digit_accuracy": replace(
+                class_accuracy(self.places.sum(0)), n=self.n, floor=read, floor_interval=ends
+            ),
+        }  # fmt: skip
+        return {name: replace(one, protocol=protocol(name, one.n, STACKED)) for name, one in scores.items()}
 
 
 def modes_of(net: FeatureNet, images: Tensor) -> Tensor:
@@ -54,16 +112,20 @@ def modes_of(net: FeatureNet, images: Tensor) -> Tensor:
         raise UserError(f"Stacked digits have three channels (N, 3, H, W); got {tuple(images.shape)}.")
     if net.classes != 10:
         raise UserError(f"Stacked digits are read by a classifier of ten digits; this one has {net.classes} classes.")
-    probabilities = see(net, images.reshape(-1, 1, *images.shape[2:])).probabilities
-    assert probabilities is not None  # ten classes were checked above
-    return probabilities.argmax(1).view(-1, 3) @ torch.tensor([100, 10, 1])
+    return read(net, images.reshape(-1, 1, *images.shape[2:])).view(-1, 3) @ torch.tensor([100, 10, 1])
 
 
-def count_modes(net: FeatureNet, batches: Iterable[Tensor]) -> Tensor:
-    """Images per mode over a stream of batches, in memory that does not grow: -> (1000,) int64."""
+def count_modes(net: FeatureNet, batches: Iterable[Tensor], each: Callable[[Tensor], None] | None = None) -> Tensor:
+    """Images per mode over a stream of batches, in memory that does not grow: -> (1000,) int64.
+
+    each: gets the modes (N,) of each batch.
+    """
     counts = torch.zeros(1000, dtype=torch.int64)
     for images in batches:
-        counts += torch.bincount(modes_of(net, images), minlength=1000)
+        found = modes_of(net, images)
+        counts += torch.bincount(found, minlength=1000)
+        if each is not None:
+            each(found)
     return counts
 
 

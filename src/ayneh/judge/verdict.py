@@ -17,15 +17,16 @@ from torch import Tensor
 from ayneh.errors import UserError
 from ayneh.files.sealed import fingerprint_of
 from ayneh.game.frame import take
+from ayneh.judge import asked as asked_for
 from ayneh.judge.features import FeatureNet, see
 from ayneh.judge.inputs import Inputs, Reference
-from ayneh.judge.metrics import METRICS, metrics
+from ayneh.judge.metrics import LABELLED, METRICS, metrics
 from ayneh.judge.report import Reading, Report, collapse
 from ayneh.judge.scores import Plain, Score, named, protocol, shuffled
 from ayneh.parts.registry import Part, own
 
 LEAST = 20  # images, of which a score says something
-MEASURED = [name for name, metric in METRICS.items() if metric.floor is None]  # those with measured floors
+MEASURED = [name for name, m in METRICS.items() if m.floor is None and name not in LABELLED]  # floors for all images
 
 
 class Judge:
@@ -39,15 +40,18 @@ class Judge:
         test: Tensor,
         cache: Path | None = None,
         labels: Tensor | None = None,
+        train_labels: Tensor | None = None,
+        names: tuple[str, ...] | None = None,
     ) -> None:
-        """labels: of the test images, (N,)."""
+        """labels: of the test images, (N,), and of the training images; names: of the classes, by their numbers."""
         if min(len(train), len(test)) < LEAST:
             raise UserError(
                 f"{data} has {len(train)} training and {len(test)} test images, as it is read here; a judge needs "
                 f"{LEAST} of each: take a larger --data.limit, hold out more with --data.test, or add images."
             )
-        self.data, self.reference, self.labels = data, Reference(nets, train, test, cache), labels
-        self._floors_of: dict[tuple[int, str], tuple[Part | None, dict[str, Plain]]] = {}
+        self.data, self.labels = data, labels
+        self.reference = Reference(nets, train, test, cache, (train_labels, labels), names)
+        self._floors_of: dict[tuple[int, str, bool], tuple[Part | None, dict[str, Plain]]] = {}
         self.lead, *others = nets
         self.short = {self.lead: ""} | {net: net.removeprefix(f"{data}-") for net in others}  # as scores name them
 
@@ -109,15 +113,21 @@ class Judge:
         own = found if net.accuracy is None and net.size == size else net.accuracy
         return Reading(self.lead, size, found, net.size, own)
 
-    def evaluate(self, images: Tensor, say: Callable[[str], None] = lambda _: None) -> Report:
+    def evaluate(
+        self, images: Tensor, say: Callable[[str], None] = lambda _: None, asked: Tensor | None = None
+    ) -> Report:
         """Every metric of images uint8 (N, C, S, S) with its floor, and sentences on them.
 
         Of more images than the test split has, a fixed random choice of that number is judged. They are of the data's
-        size, without a frame.
+        size, without a frame. asked: the class that was asked for of each, int64 (N,); None for an unlabelled run.
         """
         fakes = self.chosen(images)
         say(f"judging {len(fakes)} images against {len(self.reference.test)} test images of {self.data}")
-        inputs, floors = self._inputs(fakes), self._floors(len(fakes), say)
+        inputs = self._inputs(images, asked)
+        floors, by_class = self._floors(len(fakes), say, asked is not None), None
+        if asked is not None:
+            real = asked_for.floors(inputs, self.short)
+            floors, by_class = floors | real.scores, asked_for.by_class(inputs[self.lead], real)
         scores = {name: _beside(score, floors.get(name, {})) for name, score in self._scores(inputs).items()}
         counts, data = inputs[self.lead].counts, inputs[self.lead].data_counts
         return Report(
@@ -131,20 +141,28 @@ class Judge:
             size=self.side,
             reading=self.reading(),
             histogram=None if counts is None or data is None else {"fakes": counts.tolist(), "test": data.tolist()},
+            by_class=by_class,
         )
 
-    def scores(self, images: Tensor, names: Iterable[str] | None = None) -> dict[str, Score]:
-        """These metrics (None: all), without floors."""
-        return self._scores(self._inputs(self.chosen(images)), names)
+    def scores(
+        self, images: Tensor, names: Iterable[str] | None = None, asked: Tensor | None = None
+    ) -> dict[str, Score]:
+        """These metrics (None: all), without floors; ``asked`` is that of `evaluate`."""
+        return self._scores(self._inputs(images, asked), names)
 
-    def quick(self, images: Tensor) -> dict[str, Score]:
+    def quick(self, images: Tensor, asked: Tensor | None = None) -> dict[str, Score]:
         """The scores of the leading net that are cheap enough to follow a training run, of the run's framed images."""
-        fakes = self.chosen(self.unframed(images))
         quick = [name for name, metric in metrics().items() if metric.quick]
-        return self._scores({self.lead: Inputs(self.reference, self.lead, fakes)}, quick)
+        return self._scores(self._inputs(self.unframed(images), asked, [self.lead]), quick)
 
-    def _inputs(self, fakes: Tensor) -> dict[str, Inputs]:
-        return {net: Inputs(self.reference, net, fakes) for net in self.short}
+    def _inputs(
+        self, images: Tensor, asked: Tensor | None = None, nets: Iterable[str] | None = None
+    ) -> dict[str, Inputs]:
+        """The inputs of metrics by each of these nets (None: all), for the images that are judged."""
+        fakes = self.chosen(images)
+        if asked is not None:
+            asked = shuffled(asked_for.checked(asked, len(images), self.reference), 2)[: len(fakes)]  # as `chosen` does
+        return {net: Inputs(self.reference, net, fakes, asked) for net in (self.short if nets is None else nets)}
 
     def _scores(self, inputs: Mapping[str, Inputs], names: Iterable[str] | None = None) -> dict[str, Score]:
         """By short name; metrics of classes are left out for a net that has none. names: None for all metrics."""
@@ -161,30 +179,32 @@ class Judge:
                     scores[named(name, at)] = replace(score, protocol=protocol(name, score.n, self.data, net=at))
         return scores
 
-    def _floors(self, n: int, say: Callable[[str], None]) -> dict[str, Plain]:
+    def _floors(self, n: int, say: Callable[[str], None], labelled: bool) -> dict[str, Plain]:
         """The scores of ``n`` training images (at most half of them) in the place of fakes."""
 
         def make() -> dict[str, Plain]:
             say("measuring the floors, once for this data set and sample size")
-            scores = self._scores(self._inputs(self.reference.play_fakes(n)), MEASURED)
+            played = self.reference.play_fakes(n)
+            scores = self._scores({net: Inputs(self.reference, net, played) for net in self.short}, MEASURED)
             fixed: dict[str, Plain] = {name: {"value": m.floor} for name, m in METRICS.items() if m.floor is not None}
             return {name: score.as_dict() for name, score in scores.items()} | fixed
 
-        return self.reference.shelf.table(f"floors-{n}", make) | self._own_floors(n)
+        return self.reference.shelf.table(f"floors-{n}", make) | self._own_floors(n, labelled)
 
-    def _own_floors(self, n: int) -> dict[str, Plain]:
-        """The same of metrics of one's own. They are kept in memory alone, since a function may change."""
+    def _own_floors(self, n: int, labelled: bool) -> dict[str, Plain]:
+        """The same of metrics of one's own. They are kept in memory alone, since a function may change.
+
+        labelled: the labels of the training images stand for the classes asked for.
+        """
         found: dict[str, Plain] = {}
         inputs: dict[str, Inputs] = {}
         for name in (name for name in metrics() if name not in METRICS):
-            part = own("metric", name)
-            if (n, name) not in self._floors_of or self._floors_of[n, name][0] is not part:
-                inputs = inputs or {self.lead: Inputs(self.reference, self.lead, self.reference.play_fakes(n))}
-                self._floors_of[n, name] = (
-                    part,
-                    {k: score.as_dict() for k, score in self._scores(inputs, [name]).items()},
-                )
-            found |= self._floors_of[n, name][1]
+            part, key = own("metric", name), (n, name, labelled)
+            if key not in self._floors_of or self._floors_of[key][0] is not part:
+                played, labels = self.reference.play_fakes(n), self.reference.play_labels(n) if labelled else None
+                inputs = inputs or {self.lead: Inputs(self.reference, self.lead, played, labels)}
+                self._floors_of[key] = part, {k: score.as_dict() for k, score in self._scores(inputs, [name]).items()}
+            found |= self._floors_of[key][1]
         return found
 
     def _disagreements(self, scores: dict[str, Score]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ayneh.errors import UserError, brief, pick, typed_as
 from ayneh.files.whole import atomically
-from ayneh.judge.metrics import METRICS, Metric, metrics
+from ayneh.judge.metrics import METRICS, Metric, labelled, metrics
 from ayneh.record.visited import Visited
 from ayneh.studies.design import Run
 from ayneh.studies.ledger import Ledger
@@ -172,12 +172,17 @@ def outcome_named(name: str) -> Outcome:
 def rows(found: Sequence[Result]) -> list[dict[str, Any]]:
     """A flat row for each run: arm, seed, failure, every outcome and score."""
     table, names = [], outcomes()
+    names = {name: one for name, one in names.items() if not labelled(name) or _has(found, name)}
     for result in found:
         row: dict[str, Any] = {"arm": result.run.arm, "seed": result.run.seed, "failure": result.failure() or ""}
         row |= {name: result.value(name) for name in names}
         row |= {f"fd_swap_{name}": result.value(f"fd_swap_{name}") for name in result.end["swaps"]}
         table.append(row)
     return table
+
+
+def _has(found: Sequence[Result], outcome: str) -> bool:
+    return any(result.value(outcome) is not None for result in found)
 
 
 def write_tables(ledger: Ledger, found: Sequence[Result]) -> list[str]:
