@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ayneh.errors import UserError
 
 SHOWN = 20  # names in a message, at most
+LONGEST = 20  # digits of a class's number
 
 
 @dataclass(frozen=True)
@@ -48,20 +49,29 @@ class Labels:
     def number(self, text: str) -> int:
         """The number of the class that ``text`` names, or whose number it is; a name comes first.
 
+        A name that is a number is meant by every way of writing it: 7, 007 and ۷ are one class. Where all names are
+        numbers, as of labels 0, 1 and 5, they alone say which class is meant: there is no class 2.
         Raises UserError for a class that does not exist, with the nearest name and all of them.
         """
-        text = str(text)
+        text = str(text).strip()
         if text in self.names:
             return self.names.index(text)
-        if text.isdecimal() and int(text) < self.count:
-            return int(text)
+        called = {int(name): k for k, name in enumerate(self.names) if _is_number(name)}
+        if _is_number(text) and (value := int(text)) in called:
+            return called[value]
+        if _is_number(text) and value < self.count and len(called) < self.count:
+            return value
         near = difflib.get_close_matches(text, self.names, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         shown = ", ".join(self.names[:SHOWN]) + (", ..." if self.count > SHOWN else "")
-        raise UserError(
-            f"There is no class {text!r}.{hint} There are {self.count} (numbers 0 to {self.count - 1}): {shown}."
-        )
+        numbers = "" if len(called) == self.count else f" (numbers 0 to {self.count - 1})"
+        raise UserError(f"There is no class {text[:60]!r}.{hint} There are {self.count}{numbers}: {shown}.")
 
     def numbers(self, texts: Iterable[str]) -> list[int]:
         """The numbers of several classes, as `number`."""
         return [self.number(text) for text in texts]
+
+
+def _is_number(text: str) -> bool:
+    """Whether int() takes it: digits of any script, and no more than a label has."""
+    return text.isdecimal() and len(text) <= LONGEST
