@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ayneh.bounds import HUGE, SPAN, Range
-from ayneh.errors import UserError
+from ayneh.errors import UserError, pick
 
+UNLABELLED = "none"
+LABELS = ("none", "concat", "projection", "auxiliary")
+CLASSES = ("data", "even")
 NUMBERED = ("loss", "penalty", "augmentation")  # kinds of parts that have numbers of their own
 
 
@@ -64,6 +67,17 @@ class Rules:
     """Weight in both losses of 1 - R^2, the share of z's variance that D does not read back from G(z) (0: not read)."""
     mirror_weight_gen: Annotated[float | None, Range(0, HUGE)] = None
     """The same weight in G's loss alone (default: mirror_weight)."""
+    labels: str = "none"
+    """How the game has labels: none, concat (D sees the class), projection (it adds to D's logit), auxiliary (read)."""
+    classes: str = "data"
+    """The classes of fakes: drawn from the shares of the data, or even."""
+    label_weight: Annotated[float, Range(0, HUGE)] = 1.0
+    """auxiliary: weight in both losses of what D's class head misreads."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the game has labels."""
+        return self.labels != UNLABELLED
 
     def numbers_of(self, kind: str) -> dict[str, float]:
         """Those of `numbers` that are of this kind of part. Raises UserError for what is no number."""
@@ -120,8 +134,10 @@ class Optimizer:
 
 
 def refuse(rules: Rules, optimizer: Optimizer) -> None:
-    """Raise UserError for a schedule without its images, or with its end in the warm-up, and for what is no number."""
+    """Raise UserError for a schedule without its images, or with its end in the warm-up, and for unknown names."""
     rules.numbers_of("")
+    pick(dict.fromkeys(LABELS), rules.labels, "way of having labels (--rules.labels)")
+    pick(dict.fromkeys(CLASSES), rules.classes, "way of drawing classes (--rules.classes)")
     for flag, shape, images, warmup in (
         ("optimizer.decay-images", optimizer.schedule, optimizer.decay_images, optimizer.warmup_images),
         ("rules.gamma-images", rules.gamma_schedule, rules.gamma_images, rules.gamma_warmup_images),

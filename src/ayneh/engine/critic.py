@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from ayneh.config import Config
 from ayneh.engine.noise import FIXED, derive
-from ayneh.engine.players import init_of, net_of, started
+from ayneh.engine.players import init_of, net_of, started, takes_class
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler, sampler_of
 from ayneh.errors import UserError
+from ayneh.game.conditional import code, log_shares
+from ayneh.game.inside import Player
 from ayneh.game.layers import standing_statistics
 from ayneh.game.nets import Discriminator
+from ayneh.labels import Labels
 
 
 class Critic:
@@ -26,39 +29,103 @@ class Critic:
     statistics over batches of ``reals`` as well are better (docs/export.md).
     """
 
-    def __init__(self, dis: nn.Module, sampler: Sampler, reals: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        dis: nn.Module,
+        sampler: Sampler,
+        reals: Tensor | None = None,
+        real_classes: Tensor | None = None,
+    ) -> None:
         """dis: a module with this replica's weights; sampler: of this replica's generator.
 
         reals: images (N, C, S, S) in [-1, 1], one batch or more: their whole batches and as many generated ones are
-        averaged over.
+        averaged over. real_classes: theirs, int64 (N,), needed where D takes classes.
         """
         batch = sampler.config.batch
+        self.dis, self.sampler = cast(Discriminator, dis), sampler
         n = STANDING_LATENTS if reals is None else min(len(reals), max(STANDING_LATENTS, batch)) // batch * batch
         images = sampler.images("critic", n).to(sampler.device, sampler.dtype)
         sides = [images] if reals is None else [images, reals[:n].to(images)]
-        standing_statistics(dis, [part for side in sides for part in side.split(batch)])
-        self.dis, self.sampler = cast(Discriminator, dis), sampler
+        batches: list[Any] = [part for side in sides for part in side.split(batch)]
+        if self.takes_class:
+            classes = [sampler.classes("critic", n)]
+            classes += [] if reals is None else [self._needed(real_classes)[:n]]
+            parts = [part.to(sampler.device) for side in classes for part in side.split(batch)]
+            batches = list(zip(batches, parts, strict=True))
+        standing_statistics(dis, batches)
 
-    def features(self, x: Tensor) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, F) on the CPU
-        """The numbers from which D computes its logit: F is prior.dim for the mirror nets (128 in the report)."""
-        return self._through(lambda part: self.dis.features(part).flatten(1), x)
+    @property
+    def takes_class(self) -> bool:
+        """Whether D is D(x, y)."""
+        return self.sampler.labels is not None and takes_class(self.sampler.config, "dis")
 
-    def latents(self, x: Tensor) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, Z) on the CPU
-        """The z that D reads in each image, in the prior's own units. Raises UserError if D was not trained to."""
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, F) on the CPU
+        """The numbers from which D computes its logit: F is prior.dim for the mirror nets (128 in the report).
+
+        y: int64 (N,), where the features take the class (--rules.labels concat); `needs_class` says so.
+        """
+        return self._through(self._features, x, self._needed(y) if self.needs_class else None)
+
+    @property
+    def needs_class(self) -> bool:
+        """Whether D's features depend on the class that D is told, which of ayneh's own are those with concat."""
+        return self.takes_class and (self.sampler.config.rules.labels == "concat" or isinstance(self.dis, Player))
+
+    def _features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        features: Tensor = self.dis.features(x) if y is None else self.dis.features(x, y)
+        return features.flatten(1)
+
+    def latents(self, x: Tensor, y: Tensor | None = None) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, Z) on the CPU
+        """The z that D reads in each image, in the prior's own units; y as for `features`.
+
+        Raises UserError if D was not trained to.
+        """
         if (reader := self.dis.reader) is None:
             raise UserError("This run's D has no reader of z: it was trained without --rules.mirror-weight.")
         mean, variance = self.sampler.prior.moments(self.sampler.config.prior.dim)
-        read = self._through(lambda part: reader(self.dis.features(part).flatten(1)), x)
+        y = self._needed(y) if self.needs_class else None
+        read = self._through(lambda *part: reader(self._features(*part)), x, y)
         return mean + variance**0.5 * read
 
-    def logits(self, x: Tensor) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N,) on the CPU
-        """D's logit of each image, positive where the image looks real to D."""
-        return self._through(self.dis, x)
+    def logits(self, x: Tensor, y: Tensor | None = None) -> Tensor:  # (N, C, S, S) in [-1, 1], int64 (N,) -> (N,)
+        """D's logit of each image on the CPU, positive where the image looks real to D (as one of the class y).
+
+        Raises UserError without y where D takes the class.
+        """
+        return self._through(self.dis, x, self._needed(y) if self.takes_class else None)
+
+    def read_class(self, x: Tensor) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, K) on the CPU
+        """Log-probabilities of the classes that D reads in each image.
+
+        Of an auxiliary game they are those of its class head. Where D takes the class (concat, projection) they are the
+        log-softmax over y of the logits D(x, y): which class D prefers for the image, and no calibrated posterior.
+        Raises UserError in a run without labels.
+        """
+        if (labels := self.sampler.labels) is None:
+            raise UserError("This run has no labels: its D reads no classes.")
+        if self.takes_class:
+            each = [self.logits(x, torch.full((len(x),), k)) for k in range(labels.count)]
+            return torch.stack(each, 1).log_softmax(1)
+        parts = (labels.count,) if isinstance(self.dis, Player) else labels.parts
+        read = self._through(lambda part: self.dis(part, classify=True)[:, 1:], x)
+        every = code(torch.arange(labels.count), parts).to(read)  # (K, sum of parts)
+        return log_shares(read, parts) @ every.T
+
+    def _needed(self, y: Tensor | None) -> Tensor:
+        """The classes. Raises UserError where they are not given."""
+        if y is None:
+            raise UserError("This run's D takes the class of each image (--rules.labels): give the classes, too.")
+        return y
 
     @torch.no_grad()
-    def _through(self, part_of: Callable[[Tensor], Tensor], x: Tensor, batch: int = 256) -> Tensor:
-        place = self.sampler
-        return torch.cat([part_of(part.to(place.device, place.dtype)).float().cpu() for part in x.split(batch)])
+    def _through(self, part_of: Callable[..., Tensor], x: Tensor, y: Tensor | None = None, batch: int = 256) -> Tensor:
+        place, parts = self.sampler, [x.split(batch)]
+        parts += [] if y is None else [y.split(batch)]
+        found = []
+        for part, *classes in zip(*parts, strict=True):
+            given = [one.to(place.device, torch.int64) for one in classes]
+            found.append(part_of(part.to(place.device, place.dtype), *given).float().cpu())
+        return torch.cat(found)
 
 
 def critic_of(
@@ -69,15 +136,18 @@ def critic_of(
     trained: bool = True,
     reals: Tensor | None = None,
     sampler: Sampler | None = None,
+    labels: Labels | None = None,
+    real_classes: Tensor | None = None,
 ) -> Critic:
     """The critic of one replica of a checkpoint, on the CPU, without data.
 
     ``critic.dis`` is the plain module (image -> logit, with ``dis.features`` and ``dis.head``). Not ``trained``: a
     control, D with the weights that this replica started from and statistics of the same images. ``reals``: see
-    `Critic`. ``sampler``: this replica's (None: that of `sampler_of`). Raises UserError if there is no such replica.
+    `Critic`, with ``real_classes``. ``sampler``: this replica's (None: that of `sampler_of`, for which ``labels`` are
+    those of the checkpoint). Raises UserError if there is no such replica.
     """
-    sampler = sampler or sampler_of(config, image_shape, tensors, replica)
-    net = net_of("dis", sampler.config, image_shape, torch.device("cpu"))
+    sampler = sampler or sampler_of(config, image_shape, tensors, replica, labels)
+    net = net_of("dis", sampler.config, image_shape, torch.device("cpu"), sampler.labels)
     if trained:
         row = net.pack(net.weights_in(tensors, "dis", config.seeds))[replica]
         memory = net.of(net.restored(tensors, config.seeds, row), replica)
@@ -85,4 +155,4 @@ def critic_of(
         seeds = [derive(sampler.config.seed, FIXED, "init dis")]
         (row,), start = started(net, seeds, init_of(sampler.config), sampler.device, sampler.dtype)
         memory = net.of(start, 0)
-    return Critic(net.filled(row, memory), sampler, reals)
+    return Critic(net.filled(row, memory), sampler, reals, real_classes)

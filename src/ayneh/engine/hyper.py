@@ -140,6 +140,7 @@ HYPER = {
     # Where these are above 0, D has a reader of z, which is more weights in its checkpoints.
     "mirror_weight": Number(("rules.mirror_weight",), structural=True),
     "mirror_weight_gen": Number(("rules.mirror_weight_gen", "rules.mirror_weight"), structural=True),
+    "label_weight": Number(("rules.label_weight",)),
     "z_mean": Number(_LAW, compute=lambda c: _z_moments(c)[0]),
     "z_std": Number(_LAW, compute=lambda c: _z_moments(c)[1] ** 0.5),
 }

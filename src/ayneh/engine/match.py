@@ -5,24 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from ayneh.config import Config
 from ayneh.engine.chosen import rules_of
+from ayneh.engine.classes import Labelled, checked, ends_of, pairing
 from ayneh.engine.device import choose_precision, keep_freed_memory
 from ayneh.engine.hyper import HYPER, courses_of
 from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
 from ayneh.engine.own_net import OwnNet
-from ayneh.engine.players import init_of, nets_for, started
+from ayneh.engine.players import init_of, nets_for, started, takes_class
 from ayneh.engine.players import nets_of as nets_of  # the cards of exports import it from here
 from ayneh.engine.replicas import Net, tensor_in
 from ayneh.errors import UserError
 from ayneh.game.own_prior import Own
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
+from ayneh.labels import Labels
 
 OTHERS = ("meter/", "vitals/")  # tensors of a checkpoint that are not of the state
 DIS_CALLS = {"z": "gen", "real": "dis", "fake": "dis", "penalty": "dis"}  # of nets in an update of D: which net
@@ -42,12 +43,23 @@ def prior_of(config: Config) -> Prior:
 class Match:
     """R replicas of one game; they may differ in seed, prior and the numbers of `HYPER`, not in structure."""
 
-    def __init__(self, replicas: Sequence[Config], pixels: Tensor, device: torch.device, rescues: int = 0) -> None:
-        """pixels: uint8 (N, C, h, w), square; rescues: see `Chance`.
+    def __init__(
+        self,
+        replicas: Sequence[Config],
+        pixels: Tensor,
+        device: torch.device,
+        rescues: int = 0,
+        labelled: Labelled | None = None,
+    ) -> None:
+        """pixels: uint8 (N, C, h, w), square; rescues: see `Chance`; labelled: the images' classes, of which a game
+        without labels makes nothing.
 
         Raises UserError where the config does not fit the nets or the data.
         """
         one, self.replicas, self.device = replicas[0], replicas, device
+        self.labels: Tensor | None
+        self.classes: Labels | None
+        self.labels, self.classes = checked(one, pixels, labelled)
         (n, channels, height, width) = pixels.shape
         if height != width:
             raise UserError(
@@ -62,7 +74,7 @@ class Match:
             )
         self.dtype, _ = choose_precision(one.precision, device)
         reads = any(c.rules.mirror_weight > 0 for c in replicas)
-        self.gen, self.dis, self.size = nets_for(one, len(replicas), channels, height, device, reads)
+        self.gen, self.dis, self.size = nets_for(one, len(replicas), channels, height, device, reads, self.classes)
         self.image_shape = (channels, self.size, self.size)
         self.init = init_of(one)
         self.game = Game(
@@ -73,7 +85,9 @@ class Match:
             averages=any(c.rules.ema_halflife_images for c in replicas),
             eps=one.optimizer.eps,
             decays=any(c.optimizer.weight_decay for c in replicas),
-            read=partial(self.dis, read=True) if reads else None,
+            reads=one.prior.dim if reads else 0,
+            labelled=tuple(who for who in ("gen", "dis") if self.classes and takes_class(one, who)),
+            parts=self._parts_read(one),
             inside={who: net.play for who, net in self.players.items() if isinstance(net, OwnNet)},
         )
         if any(c.rules.label_smoothing for c in replicas) and not self.game.loss.smooths:
@@ -83,6 +97,9 @@ class Match:
         memory = [f"_{name}" for name in self.game.remembered]
         self.state_keys = [*(f"{who}{end}" for who in ("gen", "dis") for end in ("", *memory, "_t")), "ema"]
         self.pixels = pixels.to(device)
+        self.labels = None if self.labels is None else self.labels.to(device)
+        self.pairs = pairing(self.game, one)
+        self._ends = ends_of(self.classes, one.rules.classes).to(device) if self.classes else None
         if device.type == "cpu":
             keep_freed_memory()
         priors = [prior_of(c) for c in replicas]
@@ -97,6 +114,17 @@ class Match:
             name: torch.tensor([[number.value(c)] for c in replicas], dtype=self.dtype, device=device)  # (R, 1)
             for name, number in HYPER.items()
         }
+
+    @property
+    def labelled(self) -> Labelled | None:
+        """The images' classes in a labelled game, as another match takes them."""
+        return None if self.labels is None or self.classes is None else (self.labels, self.classes)
+
+    def _parts_read(self, one: Config) -> tuple[int, ...]:
+        """The parts of the classes that D's class head reads."""
+        if not self.classes or one.rules.labels != "auxiliary":
+            return ()
+        return (self.classes.count,) if isinstance(self.dis, OwnNet) else self.classes.parts
 
     @property
     def players(self) -> dict[str, Net]:
@@ -161,22 +189,32 @@ class Match:
 
     def reals(self, i: int) -> list[Tensor]:
         """The real batches of step i, uint8 (R, B, C, h, w) each: the next rows of this epoch's permutation."""
+        return [self.pixels[rows] for rows in self._rows(i)]
+
+    def _rows(self, i: int) -> list[Tensor]:
+        """The numbers of the images in each real batch of step i, (R, B)."""
         epoch, within = divmod(i, self.steps_per_epoch)
         order = self.chance.order(epoch, len(self.pixels))  # (R, N)
         batch = self.replicas[0].batch
         first = within * self.images_per_step
-        return [
-            self.pixels[order[:, first + k * batch : first + (k + 1) * batch]]
-            for k in range(self.replicas[0].rules.dis_steps)
-        ]
+        return [order[:, first + k * batch : first + (k + 1) * batch] for k in range(self.replicas[0].rules.dis_steps)]
+
+    def _classes(self, i: int, purpose: str, rows: Tensor) -> Draws:
+        """The classes of the real batch of these rows and of the fakes beside it; empty in a game without labels."""
+        if self.labels is None or self._ends is None:
+            return {}
+        real = self.labels[rows]  # (R, B)
+        fake = real if self.pairs else self.chance.classes(i, f"{purpose} y", rows.shape[1], self._ends)
+        return {"y": {"real": real, "fake": fake}}
 
     def draws(self, i: int) -> dict[str, list[Draws]]:
-        """The random numbers of step i, for each update: latents, dropped pixels, noise, shifts."""
-        one = self.replicas[0]
+        """What step i takes for each update beside the images: latents, classes, dropped pixels, noise, shifts."""
+        one, rows = self.replicas[0], self._rows(i)
         dis: list[Draws] = []
         for k in range(one.rules.dis_steps):
             draw: Draws = {side: self._distortion(i, f"dis {k} {side}") for side in ("real", "fake")}
             draw["z"] = self.chance.z(i, f"dis {k} z", one.batch)
+            draw |= self._classes(i, f"dis {k}", rows[k])
             if self.game.penalty:
                 shapes = {"mix": (one.batch,), "perturb": (one.batch, *self.image_shape)}
                 draw["penalty"] = {
@@ -190,6 +228,7 @@ class Match:
                 draw["real"] = self._distortion(i, f"gen {k} real")
             if k:
                 draw["z"] = self.chance.z(i, f"gen {k} z", one.batch)
+                draw |= self._classes(i, f"gen {k}", rows[-1])
             gen.append(draw | self._inside(i, f"gen {k}", GEN_CALLS))
         return {"dis": dis, "gen": gen}
 

@@ -56,16 +56,25 @@ class OwnNet(Net):
             if isinstance(layer, nn.RNNBase):  # it keeps its weights in a list of its own, too
                 layer.register_forward_pre_hook(_gather_weights)
 
-    def play(self, theta: Tensor, x: Tensor, state: State, seeds: Seeds | None) -> tuple[Tensor, State]:
+    def play(
+        self,
+        theta: Tensor,
+        x: Tensor,
+        state: State,
+        seeds: Seeds | None,
+        y: Tensor | None = None,
+        **options: Any,
+    ) -> tuple[Tensor, State]:
         """theta (R, P), x (R, B, ...) -> output (R, B, ...), and what the net remembers then, by the state's names.
 
-        state: with what it remembers; seeds: of what it draws in this call (None: it draws nothing).
+        state: with what it remembers; seeds: of what it draws in this call (None: it draws nothing); y: the classes of
+        x, int64 (R, B), for a net that takes them; options: of the player's forward.
         """
         with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
             if self.stacks and len(theta) > 1 and not _is_cpu(theta):
                 try:
-                    y, after = self._stacked(theta, x, state)
-                    return y.to(theta.dtype), after
+                    out, after = self._stacked(theta, x, state, y, options)
+                    return out.to(theta.dtype), after
                 except Exception as error:  # whatever vmap refuses, or a bug of the module's, which the rows show too
                     self.stacks = False
                     warn_once(
@@ -75,26 +84,36 @@ class OwnNet(Net):
             outs, memories = [], []
             for r, (row, one) in enumerate(zip(theta.unbind(), x.unbind(), strict=True)):
                 memory = self.of(state, r)
-                outs.append(self.forward(row, one, memory, seeds[r] if seeds else None))
+                seed, classes = seeds[r] if seeds else None, None if y is None else y[r]
+                outs.append(self.forward(row, one, memory, seed, classes, **options))
                 memories.append(memory)
         return torch.stack(outs).to(theta.dtype), self.kept(memories)
 
-    def _stacked(self, theta: Tensor, x: Tensor, state: State) -> tuple[Tensor, State]:
+    def _stacked(
+        self, theta: Tensor, x: Tensor, state: State, y: Tensor | None, options: dict[str, Any]
+    ) -> tuple[Tensor, State]:
         memory = {name: state[self.key + name] for name in self.memory}
 
-        def one(row: Tensor, x: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        def one(row: Tensor, x: Tensor, memory: Memory, y: Tensor | None = None) -> tuple[Tensor, Memory]:
             memory = dict(memory)
-            return self.forward(row, x, memory), memory
+            return self.forward(row, x, memory, y=y, **options), memory
 
-        y, after = vmap(one)(theta, x, memory)
-        return y, {self.key + name: value for name, value in after.items()}
+        out, after = vmap(one)(theta, x, memory, *(() if y is None else (y,)))
+        return out, {self.key + name: value for name, value in after.items()}
 
     def forward(
-        self, row: Tensor, x: Tensor, memory: Memory | None = None, seed: int | None = None, **options: Any
+        self,
+        row: Tensor,
+        x: Tensor,
+        memory: Memory | None = None,
+        seed: int | None = None,
+        y: Tensor | None = None,
+        **options: Any,
     ) -> Tensor:
-        """One replica: row (P,), x (B, ...) -> (B, ...). ``memory`` then has what the net remembers after the call.
+        """One replica: row (P,), x (B, ...), y (B,) -> (B, ...).
 
-        The tensors that were in it stay as they are. None: as the net was built.
+        ``memory`` then has what the net remembers after the call. The tensors that were in it stay. None: as
+        the net was built.
         """
         memory = self.of(self.first(1, row), 0) if memory is None else memory
         if self.device != row.device:
@@ -104,7 +123,7 @@ class OwnNet(Net):
         self.shell.seed = (FIXED_SEED if seed is None else seed) if self.draws else None
         values = {f"net.{name}": value for name, value in (values | self.unpack(row)).items()}
         try:
-            y: Tensor = functional_call(self.shell, values, (x,))
+            out: Tensor = functional_call(self.shell, values, (x,) if y is None else (x, y), options)
         except Exception as error:
             if of_memory(error):
                 raise
@@ -113,7 +132,7 @@ class OwnNet(Net):
                 f"{type(error).__name__}: {brief(error)}."
             ) from error
         memory.update({name: values[f"net.{name}"].detach() for name in self.memory})
-        return y
+        return out
 
     def first(self, replicas: int, like: Tensor) -> State:
         """What it remembers as it was built, by the state's names, on the device of ``like`` and in its floats."""

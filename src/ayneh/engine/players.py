@@ -22,7 +22,9 @@ from ayneh.game import nets
 from ayneh.game.inside import OUTPUTS, OwnDiscriminator, OwnGenerator, Player, seeded
 from ayneh.game.nets import INITS, First, Pair, Spec, make_nets
 from ayneh.game.own import AS_IS, OwnPair
+from ayneh.labels import Labels
 from ayneh.parts.registry import table
+from ayneh.rules import UNLABELLED
 from ayneh.terminal.text import warn_once
 
 ALIGNED = 64  # numbers: some of cuDNN's and cuBLAS's kernels take only weights at multiples of 16 bytes or more
@@ -68,39 +70,51 @@ def _leave(net: nn.Module) -> None:
 
 
 def nets_of(
-    config: Config, image_shape: tuple[int, int, int], device: torch.device, reads: bool | None = None
+    config: Config,
+    image_shape: tuple[int, int, int],
+    device: torch.device,
+    reads: bool | None = None,
+    labels: Labels | None = None,
 ) -> tuple[Net, Net]:
     """(G, D) of this config for images of (C, S, S), without weights. Raises UserError for what they do not take.
 
-    ``reads``: whether D has a reader of z (None: if the config weighs it).
+    ``reads``: whether D has a reader of z (None: if the config weighs it); ``labels``: the classes of a labelled game.
     """
     pair, (_, autocast) = pair_of(config), choose_precision(config.precision, device)
     if isinstance(pair, OwnPair):
-        return _own_net(config, pair, "gen", image_shape, device), _own_net(config, pair, "dis", image_shape, device)
+        both = [_own_net(config, pair, who, image_shape, device, labels) for who in ("gen", "dis")]
+        return both[0], both[1]
     align = ALIGNED if device.type == "cuda" else 1
-    gen, dis = make_nets(config.net.name, spec_of(config, image_shape, reads))
+    gen, dis = make_nets(config.net.name, spec_of(config, image_shape, reads, labels))
     return Net(gen, autocast, align), Net(dis, autocast, align)
 
 
-def net_of(who: str, config: Config, image_shape: tuple[int, int, int], device: torch.device) -> Net:
+def net_of(
+    who: str, config: Config, image_shape: tuple[int, int, int], device: torch.device, labels: Labels | None = None
+) -> Net:
     """One of `nets_of`, "gen" or "dis"; the other of a pair of one's own is neither built nor tried."""
     pair = pair_of(config)
     if isinstance(pair, OwnPair):
-        return _own_net(config, pair, who, image_shape, device)
-    return nets_of(config, image_shape, device)[who == "dis"]
+        return _own_net(config, pair, who, image_shape, device, labels)
+    return nets_of(config, image_shape, device, labels=labels)[who == "dis"]
 
 
 def _own_net(
-    config: Config, pair: OwnPair, who: str, image_shape: tuple[int, int, int], device: torch.device
+    config: Config,
+    pair: OwnPair,
+    who: str,
+    image_shape: tuple[int, int, int],
+    device: torch.device,
+    labels: Labels | None = None,
 ) -> OwnNet:
     build, (_, autocast) = partial(built, config, pair, who, image_shape), choose_precision(config.precision, device)
     module = build(TEMPLATE)
     player: Player
     if who == "gen":
-        tried = try_gen(module, config.prior.dim, image_shape[0])
+        tried = try_gen(module, config.prior.dim, image_shape[0], _ways(config, labels))
         player = OwnGenerator(module, tried.spatial)
     else:
-        tried = try_dis(module, image_shape, config.net.dis_output)
+        tried = try_dis(module, image_shape, config.net.dis_output, _ways(config, labels))
         player = OwnDiscriminator(module, tried.output)
     return OwnNet(who, player, build, tried, autocast, ALIGNED)  # on a CPU, too: some sums depend on where a weight is
 
@@ -121,10 +135,26 @@ def built(config: Config, pair: OwnPair, who: str, image_shape: tuple[int, int, 
     return net.train().to(torch.float64 if config.precision == "float64" else torch.float32)
 
 
+def takes_class(config: Config, who: str) -> bool:
+    """Whether G or D ("gen", "dis") of a labelled game takes the class: an auxiliary game's D reads it instead."""
+    return config.rules.labelled and (who == "gen" or config.rules.labels != "auxiliary")
+
+
+def _ways(config: Config, labels: Labels | None) -> tuple[str, int]:
+    """How the game has labels, and how many classes; ("none", 0) without."""
+    return (UNLABELLED, 0) if labels is None else (config.rules.labels, labels.count)
+
+
 def nets_for(
-    config: Config, replicas: int, channels: int, side: int, device: torch.device, reads: bool
+    config: Config,
+    replicas: int,
+    channels: int,
+    side: int,
+    device: torch.device,
+    reads: bool,
+    labels: Labels | None = None,
 ) -> tuple[Net, Net, int]:
-    """(G, D, pixels a side of the game's images) for data with this many channels and pixels; ``reads``: see `nets_of`.
+    """(G, D, pixels a side of the game's images) for data with this many channels and pixels; the rest: see `nets_of`.
 
     Raises UserError where the data do not fit the nets, or the game of so many replicas the memory of the machine.
     """
@@ -133,9 +163,9 @@ def nets_for(
         size = asked or pair.padded_size(side)
         if size < side:
             raise UserError(f"--data.pad-to is {size}, but the images are {side} pixels a side already.")
-        _refuse_too_large(config, pair, replicas, (channels, size, size), device)
-        return *nets_of(config, (channels, size, size), device, reads), size
-    gen = _own_net(config, pair, "gen", (channels, side, side), device)
+        _refuse_too_large(config, pair, replicas, (channels, size, size), device, labels)
+        return *nets_of(config, (channels, size, size), device, reads, labels), size
+    gen = _own_net(config, pair, "gen", (channels, side, side), device, labels)
     size = gen.tried.shape[-1]
     if asked not in (None, size):
         raise UserError(f"--data.pad-to is {asked}, but G draws images of {size} pixels a side: leave it out.")
@@ -144,13 +174,15 @@ def nets_for(
             f"G draws images of {size}x{size} pixels, and those of the data have {side}x{side}: resize them with "
             f"--data.resize {size}, or give G another size."
         )
-    dis = _own_net(config, pair, "dis", (channels, size, size), device)
+    dis = _own_net(config, pair, "dis", (channels, size, size), device, labels)
     _refuse_own_too_large(config, replicas, (gen, dis), device)
     return gen, dis, size
 
 
-def spec_of(config: Config, image_shape: tuple[int, int, int], reads: bool | None = None) -> Spec:
-    """The settings of this config's nets; ``reads`` as for `nets_of`."""
+def spec_of(
+    config: Config, image_shape: tuple[int, int, int], reads: bool | None = None, labels: Labels | None = None
+) -> Spec:
+    """The settings of this config's nets; ``reads`` and ``labels`` as for `nets_of`."""
     (channels, size, _), net = image_shape, config.net
     return Spec(
         z_dim=config.prior.dim,
@@ -163,14 +195,25 @@ def spec_of(config: Config, image_shape: tuple[int, int, int], reads: bool | Non
         first=First(net.gen_first_norm, net.gen_offset, net.gen_offset_gain),
         features=net.features,
         reads=config.rules.mirror_weight > 0 if reads is None else reads,
+        labels=config.rules.labels if labels else None,
+        parts=labels.parts if labels else (),
+        gen_labels=net.gen_labels,
+        label_dim=net.label_dim,
     )
 
 
 def _refuse_too_large(
-    config: Config, pair: Pair, replicas: int, image_shape: tuple[int, int, int], device: torch.device
+    config: Config,
+    pair: Pair,
+    replicas: int,
+    image_shape: tuple[int, int, int],
+    device: torch.device,
+    labels: Labels | None = None,
 ) -> None:
     penalty, size = config.rules.penalty != "none", image_shape[-1]
-    needed = game_bytes(config.net.name, spec_of(config, image_shape), config.batch, replicas, device, penalty)
+    needed = game_bytes(
+        config.net.name, spec_of(config, image_shape, labels=labels), config.batch, replicas, device, penalty
+    )
     what = (
         f"{config.net.name} nets (--net.width {config.net.width or pair.width:,}, --prior.dim "
         f"{config.prior.dim:,}) for images of {size}x{size} pixels, --batch {config.batch:,}, {replicas:,} at a time,"

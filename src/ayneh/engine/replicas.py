@@ -17,12 +17,15 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from ayneh.errors import UserError
+from ayneh.game import conditional
 
 Memory = dict[str, Tensor]  # what one replica of a net of one's own remembers, by the names of its buffers
 
 
 class Net:
     """A module whose weights are an argument: `net(theta, x)` runs row r of theta on row r of x.
+
+    `net(theta, x, y)` runs it on row r of the classes y as well.
 
     ayneh's own nets remember nothing and draw nothing; `engine.own_net.OwnNet` is for those that do.
     """
@@ -43,32 +46,41 @@ class Net:
         self.shell = copy.deepcopy(module)  # has no parameters: each call puts views of theta in their places
         self.places = _take_out_parameters(self.shell)
 
-    def __call__(self, theta: Tensor, x: Tensor, **options: Any) -> Tensor:
-        """theta (R, P), x (R, B, ...) -> (R, B, ...); options are those of the module's forward."""
+    def __call__(self, theta: Tensor, x: Tensor, y: Tensor | None = None, **options: Any) -> Tensor:
+        """theta (R, P), x (R, B, ...), int64 (R, B) -> (R, B, ...); options are those of the module's forward."""
+        given = (x,) if y is None else (x, y)
         with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
             if len(theta) == 1:
-                y = self.forward(theta[0], x[0], **options)[None]
+                out = self._of_row(theta[0], *(rows[0] for rows in given), **options)[None]
             elif theta.device.type == "cpu":
-                y = torch.stack(
-                    [self.forward(row, one, **options) for row, one in zip(theta.unbind(), x.unbind(), strict=True)]
-                )
+                each = zip(theta.unbind(), *(rows.unbind() for rows in given), strict=True)
+                out = torch.stack([self._of_row(*rows, **options) for rows in each])
             else:
-                y = vmap(lambda row, one: self.forward(row, one, **options))(theta, x)
-        return y.to(theta.dtype)
+                out = vmap(lambda *rows: self._of_row(*rows, **options))(theta, *given)
+        return out.to(theta.dtype)
+
+    def _of_row(self, row: Tensor, x: Tensor, y: Tensor | None = None, **options: Any) -> Tensor:
+        return self.forward(row, x, y=y, **options)
 
     def forward(
-        self, row: Tensor, x: Tensor, memory: Memory | None = None, seed: int | None = None, **options: Any
+        self,
+        row: Tensor,
+        x: Tensor,
+        memory: Memory | None = None,
+        seed: int | None = None,
+        y: Tensor | None = None,
+        **options: Any,
     ) -> Tensor:
-        """One replica: row (P,), x (B, ...) -> (B, ...). What it remembers and draws: see `OwnNet.forward`.
+        """One replica: row (P,), x (B, ...), y (B,) -> (B, ...). What it remembers and draws: see `OwnNet.forward`.
 
         What `torch.func.functional_call` does, without its bookkeeping, which takes longer than a small layer.
         """
         for (owner, name), value in zip(self.places, self.unpack(row).values(), strict=True):
             setattr(owner, name, value)
-        y: Tensor = self.shell(x, **options)
+        out: Tensor = self.shell(x, **options) if y is None else self.shell(x, y, **options)
         for owner, name in self.places:
             setattr(owner, name, None)  # so that the graph of this call can be freed
-        return y
+        return out
 
     def unpack(self, theta: Tensor) -> dict[str, Tensor]:
         """(..., P) -> the named parameters, each (..., *shape): views, not copies.
@@ -165,5 +177,6 @@ def init_rows(net: Net, seeds: Sequence[int], init: Callable[[nn.Module], None])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             init(module)
+            conditional.start(module)
         rows.append(net.pack({name: p.detach() for name, p in module.named_parameters()}))
     return torch.stack(rows)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from ayneh.config import Config
+from ayneh.engine.classes import ends_of
 from ayneh.engine.match import Match, prior_of
 from ayneh.engine.noise import FIXED, derive, generator
 from ayneh.engine.players import net_of
@@ -18,6 +19,7 @@ from ayneh.game.frame import levels
 from ayneh.game.inside import Player
 from ayneh.game.layers import standing_statistics
 from ayneh.game.step import State
+from ayneh.labels import Labels
 
 BATCH = 256  # images at a time
 STANDING_LATENTS = 2048  # enough that the averaged mean of a unit is known to 2 % of its deviation
@@ -26,53 +28,96 @@ STANDING_LATENTS = 2048  # enough that the averaged mean of a unit is known to 2
 class Sampler:
     """One replica's generator as a plain module in eval mode, with the batch statistics of the replica's prior."""
 
-    def __init__(self, net: Net, row: Tensor, config: Config, memory: Memory | None = None) -> None:
-        """row: the weights, (P,); config: that of this replica; memory: what its net remembers (None: at the start)."""
-        self.config, self.device, self.dtype = config, row.device, row.dtype
+    def __init__(
+        self, net: Net, row: Tensor, config: Config, memory: Memory | None = None, labels: Labels | None = None
+    ) -> None:
+        """row: the weights, (P,); config: that of this replica; memory: what its net remembers (None: at the start).
+
+        labels: the classes of a labelled run, whose G, ``gen(z, y)``, takes them.
+        """
+        self.config, self.device, self.dtype, self.labels = config, row.device, row.dtype, labels
         self.prior = prior_of(config)
         z = self.latents("standing", STANDING_LATENTS)
-        self.gen = standing_statistics(net.filled(row, memory), z.split(config.batch))
+        batches: Iterable[Tensor | tuple[Tensor, ...]] = z.split(config.batch)
+        if labels:
+            y = self.classes("standing", STANDING_LATENTS).to(self.device)
+            batches = zip(z.split(config.batch), y.split(config.batch), strict=True)
+        self.gen = standing_statistics(net.filled(row, memory), batches)
 
     def latents(self, purpose: str, n: int) -> Tensor:
         """n latents, (n, Z): always the same for this purpose and n."""
         chance = generator(self.config.seed, FIXED, purpose, self.device)
         return self.prior.sample(n, self.config.prior.dim, chance).to(self.dtype)
 
-    @torch.no_grad()
-    def images(self, purpose: str, n: int) -> Tensor:
-        """The images of `latents`: float32 (n, C, S, S) in [-1, 1] on the CPU."""
-        return torch.cat(
-            [
-                self._image(z, f"{purpose} {k}").float().cpu()
-                for k, z in enumerate(self.latents(purpose, n).split(BATCH))
-            ]
-        )
+    def classes(self, purpose: str, n: int) -> Tensor:
+        """n classes of a labelled run, int64 (n,) on the CPU, by its shares: always the same for this purpose and n.
 
-    def _image(self, z: Tensor, purpose: str) -> Tensor:
-        """G(z), with its own chance where there is some inside."""
+        Raises UserError in a run without labels.
+        """
+        if self.labels is None:
+            raise UserError("This run has no labels: its images have no classes.")
+        u = torch.rand(n, generator=generator(self.config.seed, FIXED, f"{purpose} classes"))
+        ends = ends_of(self.labels, self.config.rules.classes)
+        return torch.searchsorted(ends.to(u), u, right=True).clamp(max=len(ends) - 1)
+
+    @torch.no_grad()
+    def images(self, purpose: str, n: int, classes: Tensor | None = None) -> Tensor:
+        """The images of `latents`: float32 (n, C, S, S) in [-1, 1] on the CPU.
+
+        classes: of the images of a labelled run, int64 (n,) (None: those of `classes`). Raises UserError for classes
+        of a run without labels, and for one that is not there.
+        """
+        y = self._asked(purpose, n, classes)
+        z = self.latents(purpose, n).split(BATCH)
+        each = zip(z, [None] * len(z) if y is None else y.split(BATCH), strict=True)
+        return torch.cat([self._image(z, y, f"{purpose} {k}").float().cpu() for k, (z, y) in enumerate(each)])
+
+    def _asked(self, purpose: str, n: int, classes: Tensor | None) -> Tensor | None:
+        """The classes of n images on the device; None in a run without labels."""
+        if classes is None:
+            return self.classes(purpose, n).to(self.device) if self.labels else None
+        if self.labels is None:
+            raise UserError("This run has no labels: images of a class cannot be drawn, leave the classes out.")
+        if tuple(classes.shape) != (n,) or (
+            n and not 0 <= int(classes.min()) <= int(classes.max()) < self.labels.count
+        ):
+            raise UserError(
+                f"The classes of {n} images must be so many numbers from 0 to {self.labels.count - 1}, one each."
+            )
+        return classes.to(self.device, torch.int64)
+
+    def _image(self, z: Tensor, y: Tensor | None, purpose: str) -> Tensor:
+        """G(z), or G(z, y), with its own chance where there is some inside."""
         if isinstance(self.gen, Player) and self.gen.seed is not None:
             self.gen.seed = derive(self.config.seed, FIXED, f"inside {purpose}")
-        image: Tensor = self.gen(z)
+        image: Tensor = self.gen(z) if y is None else self.gen(z, y)
         return image
 
-    def draw(self, purpose: str, n: int) -> Tensor:
+    def draw(self, purpose: str, n: int, classes: Tensor | None = None) -> Tensor:
         """The same as uint8 (n, C, S, S); a pixel that is not a number becomes middle grey."""
-        return levels(self.images(purpose, n).nan_to_num())
+        return levels(self.images(purpose, n, classes).nan_to_num())
 
 
 def sampler_in(match: Match, state: State, row: int) -> Sampler:
     """The sampler of a row of a match in this state: of its averaged generator."""
-    return Sampler(match.gen, state["ema"][row], match.replicas[row], match.gen.of(state, row))
+    return Sampler(match.gen, state["ema"][row], match.replicas[row], match.gen.of(state, row), match.classes)
 
 
 def sampler_of(
-    config: Config, image_shape: tuple[int, int, int], tensors: Mapping[str, Tensor], replica: int
+    config: Config,
+    image_shape: tuple[int, int, int],
+    tensors: Mapping[str, Tensor],
+    replica: int,
+    labels: Labels | None = None,
 ) -> Sampler:
-    """The sampler of one replica of a checkpoint, on the CPU, without data. UserError if there is no such replica."""
+    """The sampler of one replica of a checkpoint, on the CPU, without data. UserError if there is no such replica.
+
+    labels: those of the checkpoint.
+    """
     if not 0 <= replica < config.seeds:
         raise UserError(f"--replica is {replica}; the run has {config.seeds}, counted from 0.")
     config = replace(config, precision="float32")  # the run may have been trained on a device with another
-    gen = net_of("gen", config, image_shape, torch.device("cpu"))
+    gen = net_of("gen", config, image_shape, torch.device("cpu"), labels)
     row = gen.pack(gen.weights_in(tensors, "ema", config.seeds))[replica]
     memory = gen.of(gen.restored(tensors, config.seeds, row), replica)
-    return Sampler(gen, row, replace(config, seed=config.seed + replica, seeds=1), memory)
+    return Sampler(gen, row, replace(config, seed=config.seed + replica, seeds=1), memory, labels)

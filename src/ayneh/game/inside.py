@@ -62,32 +62,33 @@ class Player(nn.Module):
         self.net = net
         self.seed: int | None = None  # of the chance inside for the next call; None: the net draws nothing
 
-    def used(self, x: Tensor) -> Tensor:
-        """The module's output, its chance from ``seed``."""
+    def used(self, x: Tensor, y: Tensor | None = None) -> Any:
+        """The module's output for x, and the classes y where it takes them; its chance from ``seed``."""
         with nullcontext() if self.seed is None else seeded(self.seed, x.device):
-            out: Tensor = self.net(x)
-        return out
+            return self.net(x) if y is None else self.net(x, y)
 
 
 class OwnGenerator(Player):
-    """z (B, Z) -> images (B, C, S, S) in [-1, 1]. ``spatial``: the module takes z as (B, Z, 1, 1)."""
+    """z (B, Z), classes (B,) if any -> images (B, C, S, S) in [-1, 1]. ``spatial``: it takes z as (B, Z, 1, 1)."""
 
     def __init__(self, net: nn.Module, spatial: bool = False) -> None:
         super().__init__(net)
         self.spatial = spatial
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.used(z[:, :, None, None] if self.spatial else z)
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        image: Tensor = self.used(z[:, :, None, None] if self.spatial else z, y)
+        return image
 
 
 class OwnDiscriminator(Player):
-    """Images (B, C, S, S) -> logits (B,).
+    """Images (B, C, S, S), classes (B,) if it takes any -> logits (B,).
 
     ``output``: "logit"; "sigmoid", of which the number that went into it is the logit; or "probability", whose logit
-    is log(p / (1 - p)).
+    is log(p / (1 - p)). A module with a class head returns two tensors; ``classify=True`` appends the second:
+    (B, 1 + K).
     """
 
-    reader = None  # of z: only ayneh's own have one
+    reader = projection = classifier = None  # only ayneh's own have such layers
 
     def __init__(self, net: nn.Module, output: str = "logit") -> None:
         super().__init__(net)
@@ -98,14 +99,21 @@ class OwnDiscriminator(Player):
         """Images (B, C, S, S) -> what goes into the last layer that has weights, (B, F)."""
         return Features(self)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, y: Tensor | None = None, classify: bool = False) -> Tensor:
         if self.output == "sigmoid":
             with BeforeSigmoid() as mode:
-                logits = mode.before(self.used(x))
+                logits, classes = _pair(self.used(x, y))
+                logits = mode.before(logits)
         else:
-            logits = self.used(x)
+            logits, classes = _pair(self.used(x, y))
             logits = torch.logit(logits, 1e-6) if self.output == "probability" else logits
-        return logits.flatten()
+        logits = logits.flatten()
+        return torch.cat([logits[:, None], classes], 1) if classify and classes is not None else logits
+
+
+def _pair(out: Any) -> tuple[Tensor, Tensor | None]:
+    """What a D of one's own returns: logits, and the class head's where it has one."""
+    return (out[0], out[1]) if isinstance(out, tuple) else (out, None)
 
 
 class Features(nn.Module):
@@ -115,10 +123,10 @@ class Features(nn.Module):
         super().__init__()
         self.dis = dis
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Raises UserError where D calls no such layer."""
         with BeforeLast(x.shape[0]) as mode:
-            self.dis.used(x)
+            self.dis.used(x, y)
         if mode.last is None:
             raise UserError(
                 "D has no features: they are what goes into its last linear layer or convolution, and it calls none."

@@ -62,8 +62,10 @@ class Offset(nn.Module):
 
 
 @torch.no_grad()
-def standing_statistics(net: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
+def standing_statistics(net: nn.Module, batches: Iterable[Tensor | tuple[Tensor, ...]]) -> nn.Module:
     """Average each batch norm's mean and variance over ``batches`` and leave ``net`` in eval mode.
+
+    A batch is what the net takes: a tensor, or several, such as latents and their classes.
 
     "Standing statistics" of Brock et al. 2019 (BigGAN, appendix): afterwards an image depends on its own z alone, not
     on the others of its batch. A net without batch norm is only put in eval mode.
@@ -78,8 +80,8 @@ def standing_statistics(net: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
         norm.track_running_stats, norm.momentum = True, None
         norm.reset_running_stats()
         norm.train()
-    for z in batches if norms else ():
-        net(z)
+    for batch in batches if norms else ():
+        net(*batch) if isinstance(batch, tuple) else net(batch)
     return net.eval()
 
 
@@ -104,13 +106,14 @@ class Conv(nn.Conv2d):
         super().__init__(c_in, c_out, kernel, stride, padding, bias=bias)
         self.spectral = spectral
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, C_in, H, W) -> (B, C_out, H', W')
-        weight = self.weight
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:  # (B, C_in, H, W) -> (B, C_out, H', W')
+        """weight: another than the layer's own, which may take more channels."""
+        weight = self.weight if weight is None else weight
         if self.spectral:
             weight = weight / torch.linalg.matrix_norm(weight.flatten(1), ord=2)
         if x.shape[2:] == self.kernel_size and self.padding == (0, 0):
             return F.linear(_rows(x), _rows(weight), self.bias)[:, :, None, None]
-        if narrow.serves(x, self.in_channels, self.kernel_size, self.stride, self.padding):
+        if narrow.serves(x, x.shape[1], self.kernel_size, self.stride, self.padding):
             return narrow.down(x, weight, self.bias)
         return F.conv2d(x, weight, self.bias, self.stride, self.padding)
 
@@ -118,14 +121,16 @@ class Conv(nn.Conv2d):
 class Deconv(nn.ConvTranspose2d):
     """A transposed convolution; of 1x1 images without padding it is one matrix product."""
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # (B, C_in, H, W) -> (B, C_out, H', W')
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """(B, C_in, H, W) -> (B, C_out, H', W'); weight as in `Conv`."""
+        weight = self.weight if weight is None else weight
         if x.shape[2:] == (1, 1) and self.padding == (0, 0):
-            y = x.flatten(1) @ _rows(self.weight)  # (B, k * k * C_out)
+            y = x.flatten(1) @ _rows(weight)  # (B, k * k * C_out)
             y = y.unflatten(1, (*self.kernel_size, -1)).movedim(-1, 1)
             return y if self.bias is None else y + self.bias[:, None, None]
         if narrow.serves(x, self.out_channels, self.kernel_size, self.stride, self.padding):
-            return narrow.up(x, self.weight, self.bias)
-        return super().forward(x)
+            return narrow.up(x, weight, self.bias)
+        return F.conv_transpose2d(x, weight, self.bias, self.stride, self.padding)  # type: ignore[arg-type]
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -140,8 +145,9 @@ class Linear(nn.Linear):
         super().__init__(n_in, n_out)
         self.spectral = spectral
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, n_in) -> (B, n_out)
-        weight = self.weight
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:  # (B, n_in) -> (B, n_out)
+        """weight: as in `Conv`."""
+        weight = self.weight if weight is None else weight
         if self.spectral:
             weight = weight / torch.linalg.matrix_norm(weight, ord=2)
         return F.linear(x, weight, self.bias)

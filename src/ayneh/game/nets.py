@@ -12,14 +12,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ayneh.errors import UserError, pick, unknown
+from ayneh.game.conditional import Layers, Projection, condition_dis, condition_gen, default_dim
+from ayneh.game.inits import INITS as INITS
 from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm
-from ayneh.game.own import OwnPair, own_pair, weight_of
+from ayneh.game.own import OwnPair, own_pair
 from ayneh.parts.registry import table
 
 NORMS = ("batch", "none")
+LABELS = ("concat", "projection", "auxiliary")  # the ways in which the game has labels
 FIRST_NORMS: dict[str, Callable[..., nn.Module]] = {  # after G's first layer; each takes the shape of its output
     "unit": UnitNorm,
     "channel": lambda channels, *side: BatchNorm(channels) if side else BatchNorm1d(channels),
@@ -44,24 +46,34 @@ class First:
 class Discriminator(nn.Module):
     """logit = head(features(x)): one number per image, positive where it looks real.
 
-    With a ``reader``, ``read=True`` appends reader(features(x)): z as D reads it, standardised (misread.py).
+    In a labelled game it is D(x, y): the features take the class as a further map ("concat"), or the class adds its
+    ``projection`` on the features to the logit; or D takes no class and has a ``classifier``, which reads it.
+    ``read=True`` appends reader(features), z as D reads it, standardised (misread.py); ``classify=True`` appends
+    classifier(features), a number for each class.
     """
 
     features: nn.Module
     head: nn.Module
     reader: nn.Module | None
+    projection: Projection | None
+    classifier: nn.Module | None
 
     def __init__(self) -> None:
         super().__init__()
-        self.reader = None
+        self.reader = self.projection = self.classifier = None
 
-    def forward(self, x: Tensor, read: bool = False) -> Tensor:  # (B, C, H, W) in [-1, 1] -> (B,); read: (B, 1 + Z)
-        features = self.features(x)
+    def forward(
+        self, x: Tensor, y: Tensor | None = None, read: bool = False, classify: bool = False
+    ) -> Tensor:  # (B, C, H, W) in [-1, 1], int64 (B,) -> (B,); with what it reads (B, 1 + Z + K)
+        features = self.features(x) if y is None else self.features(x, y)
         logit = self.head(features).flatten()
-        return torch.cat([logit[:, None], self.reader(features.flatten(1))], 1) if read and self.reader else logit
+        if self.projection is not None and y is not None:
+            logit = logit + self.projection(y, features.flatten(1))
+        heads = [head for head, asked in ((self.reader, read), (self.classifier, classify)) if head and asked]
+        return torch.cat([logit[:, None], *(head(features.flatten(1)) for head in heads)], 1) if heads else logit
 
 
-class MirrorGenerator(nn.Sequential):
+class MirrorGenerator(Layers):
     """Report R8: a linear 4x4 transposed convolution of z, then doublings, then tanh.
 
     z_dim -> 64 x 4 x 4 -> 32 x 8 x 8 -> 16 x 16 x 16 -> 1 x 32 x 32 at the report's size and width.
@@ -77,8 +89,8 @@ class MirrorGenerator(nn.Sequential):
         layers += [Deconv(plan[-1], channels, 4, stride=2, padding=1), nn.Tanh()]
         super().__init__(*layers)
 
-    def forward(self, z: Tensor) -> Tensor:  # (B, Z) -> (B, C, S, S) in (-1, 1)
-        return super().forward(z[:, :, None, None])
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:  # (B, Z), int64 (B,) -> (B, C, S, S) in (-1, 1)
+        return super().forward(z[:, :, None, None], y)
 
 
 class MirrorDiscriminator(Discriminator):
@@ -99,7 +111,7 @@ class MirrorDiscriminator(Discriminator):
             layers += [Conv(c_in, c_out, 4, stride, padding, bias=bias, spectral=spectral)]
             layers += [BatchNorm(c_out)] if norm == "batch" else []
             layers += [nn.LeakyReLU(0.2)]
-        self.features = nn.Sequential(*layers)  # (B, C, S, S) -> (B, features, 1, 1)
+        self.features = Layers(*layers)  # (B, C, S, S) -> (B, features, 1, 1)
         self.head = Conv(features, 1, 1, 1, 0, bias=True, spectral=spectral)
 
 
@@ -114,7 +126,7 @@ def _mirror_plan(size: int, width: int) -> list[int]:
     return [width * 2**i for i in range(halvings)]
 
 
-class MlpGenerator(nn.Sequential):
+class MlpGenerator(Layers):
     """z -> width -> 2 width -> 4 width -> pixels, leaky ReLU 0.2 between, tanh at the end."""
 
     def __init__(self, *, z_dim: int, channels: int, size: int, width: int, norm: str, first: First) -> None:
@@ -143,7 +155,7 @@ class MlpDiscriminator(Discriminator):
             layers += [Linear(n_in, n_out, spectral)]
             layers += [BatchNorm1d(n_out)] if norm == "batch" and i > 0 else []
             layers += [nn.LeakyReLU(0.2)]
-        self.features = nn.Sequential(*layers)
+        self.features = Layers(*layers)
         self.head = Linear(features, 1, spectral)
 
 
@@ -161,6 +173,10 @@ class Spec:
     first: First = First()
     features: int | None = None  # length of D's features
     reads: bool = False  # D has a linear map from its features to z
+    labels: str | None = None  # of LABELS: how the game has labels (None: it has none)
+    parts: tuple[int, ...] = ()  # numbers of values of the parts of a class (conditional.py)
+    gen_labels: str | None = None  # of conditional.GEN_LABELS: how G takes the class (None: concat)
+    label_dim: int | None = None  # length of the embedding that is joined to z
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,59 +242,20 @@ def make_nets(name: str, spec: Spec) -> tuple[nn.Module, Discriminator]:
         dis = pair.dis(features=features, norm=norms[1], spectral=spec.spectral, **image)
         if spec.reads:  # made last: the other weights start as they would without it
             dis.reader = Linear(features, spec.z_dim)
+        if spec.labels is not None:
+            _condition(gen, dis, spec, features)
     return gen.train(), dis.train()
 
 
-def torch_init(net: nn.Module) -> None:
-    """PyTorch's own: weights and biases ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)); batch norm starts as identity."""
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | _BatchNorm):
-            module.reset_parameters()
-
-
-@torch.no_grad()
-def dcgan_init(net: nn.Module) -> None:
-    """Weights ~ N(0, 0.02^2), batch-norm scales ~ N(1, 0.02^2), biases 0 (Radford et al. 2016)."""
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(weight_of(module), 0.0, 0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, _BatchNorm) and module.affine:
-            nn.init.normal_(module.weight, 1.0, 0.02)
-            nn.init.zeros_(module.bias)
-
-
-@torch.no_grad()
-def glorot_init(net: nn.Module) -> None:
-    """Weights ~ U(-a, a) with a^2 = 6 / (fan_in + fan_out), biases 0 (Glorot & Bengio 2010; Keras's default)."""
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.xavier_uniform_(weight_of(module))
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, _BatchNorm):
-            module.reset_parameters()
-
-
-@torch.no_grad()
-def he_init(net: nn.Module) -> None:
-    """Weights ~ N(0, 2 / (1 + 0.2^2) / fan_in), biases 0 (He et al. 2015): leaky ReLU layers keep a signal's size.
-
-    With PyTorch's own, each layer of a perceptron shrinks the signal: without batch norm little of z reaches the image.
-    """
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.kaiming_normal_(weight_of(module), a=0.2)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, _BatchNorm):
-            module.reset_parameters()
-
-
-INITS: dict[str, Callable[[nn.Module], None]] = {
-    "torch": torch_init,
-    "dcgan": dcgan_init,
-    "glorot": glorot_init,
-    "he": he_init,
-}
+def _condition(gen: nn.Module, dis: Discriminator, spec: Spec, features: int) -> None:
+    """Let both nets take classes, or D read them. features: their number."""
+    pick(dict.fromkeys(LABELS), spec.labels or "", "way of having labels")
+    if not isinstance(gen, Layers) or not isinstance(dis.features, Layers):
+        raise TypeError("a net that takes labels is made of Layers")
+    condition_gen(gen, spec.gen_labels or "concat", spec.parts, spec.label_dim or default_dim(spec.z_dim))
+    if spec.labels == "concat":
+        condition_dis(dis.features, spec.parts, spec.size)
+    elif spec.labels == "projection":
+        dis.projection = Projection(spec.parts, features, spec.spectral)
+    else:
+        dis.classifier = Linear(features, sum(spec.parts), spec.spectral)

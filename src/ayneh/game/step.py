@@ -2,33 +2,36 @@
 
 Every run of ayneh plays by this function. It is a pure function of tensors: random numbers are arguments, and it does
 no I/O, depends on no device and never waits for one. All tensors have a leading axis of R replicas, which do not affect
-one another. B images make a batch, a net has P parameters, a latent has Z coordinates.
+one another. B images make a batch, a net has P parameters, a latent has Z coordinates. In a labelled game each image
+has a class, y (R, B): real ones that of the data, fakes the one that G was asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ayneh.game.augment import Augmentation, augment
+from ayneh.game.conditional import class_loss, read_right
 from ayneh.game.frame import put, scale
 from ayneh.game.losses import Loss
 from ayneh.game.misread import misread
 from ayneh.game.optimiser import OPTIMISERS, Optimiser, average
 from ayneh.game.penalties import Penalty
 
-Apply = Callable[[Tensor, Tensor], Tensor]  # (theta (R, P), input (R, B, ...)) -> output (R, B, ...)
+Apply = Callable[..., Tensor]  # (theta (R, P), input (R, B, ...), classes (R, B) if any) -> output (R, B, ...)
 # gen, dis, ema and what the optimiser remembers, *_m, *_v: (R, P); *_t: (R, 1); what a net remembers, *_buffers/NAME
 State = dict[str, Tensor]
-# (theta, input, the state, seeds of what is drawn) -> output, and what the net remembers then, for the state
-Inside = Callable[[Tensor, Tensor, State, Sequence[int] | None], tuple[Tensor, State]]
+# (theta, input, the state, seeds of what is drawn, classes) -> output, and what the net remembers then, for the state
+Inside = Callable[..., tuple[Tensor, State]]
 Draws = dict[str, Any]  # random numbers of one update, by name; what has none is left out of the game
 Hyper = dict[str, Tensor]  # (R, 1) each
+UNLABELLED: dict[str, Tensor | None] = {"real": None, "fake": None}  # a batch's classes in a game without labels
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ class Game:
     optimiser: Optimiser = OPTIMISERS["adam"]
     eps: float = 1e-8  # of the optimiser
     decays: bool = False  # whether a replica has a weight decay
-    read: Apply | None = None  # images -> (R, B, 1 + Z): the logit, then z as D reads it (None: D does not read z)
+    reads: int = 0  # coordinates of z that D reads back from a fake: with read=True, after the logit
+    labelled: tuple[str, ...] = ()  # "gen", "dis": the nets that take the class
+    parts: tuple[int, ...] = ()  # of the classes that D reads of an image, with classify=True, last (conditional.py)
     inside: Mapping[str, Inside] = field(default_factory=dict)  # "gen", "dis": nets that remember or draw, if they may
 
     @cached_property
@@ -67,26 +72,30 @@ def step(
     gen = state["gen"].detach().requires_grad_()
     for image, draw in zip(reals, draws["dis"], strict=True):
         real = scale(put(image, game.size), gen.dtype)  # (R, B, C, H, W) in [-1, 1]
-        z = draw["z"]
-        fake = output(game, state, "gen", gen, z, draw, "z")
+        z, y = draw["z"], draw.get("y", UNLABELLED)
+        fake = output(game, state, "gen", gen, z, y["fake"], draw, "z")
         measures |= update_dis(game, state, real, fake.detach(), draw, hyper)
     for draw in draws["gen"]:
         if "z" in draw:  # from its second update on, G draws new fakes
             gen = state["gen"].detach().requires_grad_()
-            z = draw["z"]
-            fake = output(game, state, "gen", gen, z, draw, "z")
-        measures |= update_gen(game, state, gen, real, fake, z, draw, hyper)
+            z, y = draw["z"], draw.get("y", UNLABELLED)
+            fake = output(game, state, "gen", gen, z, y["fake"], draw, "z")
+        measures |= update_gen(game, state, gen, real, fake, z, y, draw, hyper)
     return state, measures
 
 
 def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws, hyper: Hyper) -> State:
-    """D descends its loss on a real and a fake batch + gamma * its penalty + mirror_weight * what it misreads of z."""
+    """D descends its loss on a real and a fake batch + gamma * its penalty + mirror_weight * what it misreads of z.
+
+    With a class head + label_weight * what that misreads of the classes of both.
+    """
+    y = draw.get("y", UNLABELLED)
     dis = state["dis"].detach().requires_grad_()
     at = game.penalty.at if game.penalty else ()  # the batches at whose images the penalty takes D's slope
     real = distort(real, draw["real"], hyper, game.augmentation).detach().requires_grad_("real" in at)
     fake = distort(fake, draw["fake"], hyper, game.augmentation).detach().requires_grad_("fake" in at)
-    real_logits = output(game, state, "dis", dis, real, draw, "real")  # (R, B)
-    fake_logits, misread_z = logits_and_misread(game, state, dis, fake, draw["z"], draw, hyper)  # (R, B), (R,)
+    real_logits, _, real_classes = judged(game, state, dis, real, y["real"], draw, "real")  # (R, B)
+    fake_logits, read_z, fake_classes = judged(game, state, dis, fake, y["fake"], draw, "fake")
     loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
     measures = {
         "loss_d": loss,
@@ -98,54 +107,84 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
         def logits(x: Tensor) -> Tensor:  # D runs once on each image, for the loss and for the slope
             if x is real or x is fake:
                 return real_logits if x is real else fake_logits
-            return output(game, state, "dis", dis, x, draw, "penalty")
+            return judged(game, state, dis, x, y["real"], draw, "penalty").logits
 
         penalty = game.penalty.fn(logits, real, fake, draw["penalty"]).mean(1)
         measures["penalty"] = penalty
         loss = loss + hyper["gamma"][:, 0] * penalty
-    if misread_z is not None:
-        measures["misread"] = misread_z
-        loss = loss + hyper["mirror_weight"][:, 0] * misread_z
+    if read_z is not None:
+        measures["misread"] = misread(read_z, draw["z"], hyper["z_mean"], hyper["z_std"]).mean(1)
+        loss = loss + hyper["mirror_weight"][:, 0] * measures["misread"]
+    if real_classes is not None and fake_classes is not None:
+        sides = {"real": real_classes, "fake": fake_classes}
+        for side, read in sides.items():
+            measures[f"class_{side}"] = read_right(read, y[side], game.parts).to(loss.dtype).mean(1)
+        unread = [class_loss(read, y[side], game.parts).mean(1) for side, read in sides.items()]
+        measures["loss_class"] = unread[0] + unread[1]
+        loss = loss + hyper["label_weight"][:, 0] * measures["loss_class"]
     measures["grad_d"] = descend(game, state, "dis", dis, loss, hyper)
     return {name: value.detach() for name, value in measures.items()}
 
 
 def update_gen(
-    game: Game, state: State, gen: Tensor, real: Tensor, fake: Tensor, z: Tensor, draw: Draws, hyper: Hyper
+    game: Game, state: State, gen: Tensor, real: Tensor, fake: Tensor, z: Tensor, y: Draws, draw: Draws, hyper: Hyper
 ) -> State:
-    """G descends its loss + mirror_weight_gen * what D misreads of z, with D fixed; then its moving average follows."""
+    """G descends its loss + mirror_weight_gen * what D misreads of z, with D fixed; then its moving average follows.
+
+    With a class head + label_weight * what that misreads of the fakes' classes.
+    """
     dis = state["dis"].detach()
     seen = distort(fake, draw["fake"], hyper, game.augmentation)
-    fake_logits, misread_z = logits_and_misread(game, state, dis, seen, z, draw, hyper)
+    fake_logits, read_z, fake_classes = judged(game, state, dis, seen, y["fake"], draw, "fake")
     real_logits = None  # (R, B)
     if game.loss.gen_needs_real:
         shown = distort(real, draw["real"], hyper, game.augmentation)
-        real_logits = output(game, state, "dis", dis, shown, draw, "real")
-    loss = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
-    whole = loss if misread_z is None else loss + hyper["mirror_weight_gen"][:, 0] * misread_z
+        real_logits = judged(game, state, dis, shown, y["real"], draw, "real").logits
+    loss = whole = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
+    if read_z is not None:
+        misread_z = misread(read_z, z, hyper["z_mean"], hyper["z_std"]).mean(1)
+        whole = whole + hyper["mirror_weight_gen"][:, 0] * misread_z
+    if fake_classes is not None:
+        whole = whole + hyper["label_weight"][:, 0] * class_loss(fake_classes, y["fake"], game.parts).mean(1)
     grad = descend(game, state, "gen", gen, whole, hyper)
     gen = state["gen"]
     state["ema"] = average(state["ema"], gen, hyper["ema_decay"], state["gen_t"]) if game.averages else gen
     return {"loss_g": loss.detach(), "grad_g": grad}
 
 
-def output(game: Game, state: State, who: str, theta: Tensor, x: Tensor, draw: Draws, call: str) -> Tensor:
-    """The output of ``who`` ("gen" or "dis") for x. What a net remembers (running statistics) goes into ``state``."""
+class Judged(NamedTuple):
+    """What D makes of a batch."""
+
+    logits: Tensor  # (R, B)
+    z: Tensor | None  # (R, B, Z), as it reads it from fakes; None where it does not
+    classes: Tensor | None  # (R, B, sum of parts), logits of its class head; None where it has none
+
+
+def judged(game: Game, state: State, dis: Tensor, x: Tensor, y: Tensor | None, draw: Draws, call: str) -> Judged:
+    """What D makes of x with the classes y, in the ``call`` "real", "fake" or "penalty"."""
+    width, reads = sum(game.parts), game.reads if call == "fake" else 0
+    asked = {"read": True} if reads else {}
+    asked |= {"classify": True} if width else {}
+    out = output(game, state, "dis", dis, x, y, draw, call, **asked)
+    if not asked:
+        return Judged(out, None, None)
+    logits, z, classes = out.split([1, reads, width], -1)
+    return Judged(logits[..., 0], z if reads else None, classes if width else None)
+
+
+def output(
+    game: Game, state: State, who: str, theta: Tensor, x: Tensor, y: Tensor | None, draw: Draws, call: str, **asked: Any
+) -> Tensor:
+    """The output of ``who`` ("gen" or "dis") for x. What a net remembers (running statistics) goes into ``state``.
+
+    y: the classes of x, for a net that takes them; asked: what D is to read.
+    """
+    asked |= {} if y is None or who not in game.labelled else {"y": y}
     if who not in game.inside:
-        return (game.gen if who == "gen" else game.dis)(theta, x)
-    y, remembered = game.inside[who](theta, x, state, draw.get("inside", {}).get(call))
+        return (game.gen if who == "gen" else game.dis)(theta, x, **asked)
+    out, remembered = game.inside[who](theta, x, state, draw.get("inside", {}).get(call), **asked)
     state.update(remembered)
-    return y
-
-
-def logits_and_misread(
-    game: Game, state: State, dis: Tensor, fake: Tensor, z: Tensor, draw: Draws, hyper: Hyper
-) -> tuple[Tensor, Tensor | None]:
-    """D's logits of G(z), (R, B), and the share of z that it misreads, (R,), or None where it does not read z."""
-    if game.read is None:
-        return output(game, state, "dis", dis, fake, draw, "fake"), None
-    both = game.read(dis, fake)  # (R, B, 1 + Z)
-    return both[..., 0], misread(both[..., 1:], z, hyper["z_mean"], hyper["z_std"]).mean(1)
+    return out
 
 
 def descend(game: Game, state: State, who: str, theta: Tensor, loss: Tensor, hyper: Hyper) -> Tensor:

@@ -1,0 +1,71 @@
+"""The classes of a labelled game: whether images and settings fit it, and the shares from which fakes' are drawn."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ayneh.config import Config
+from ayneh.errors import UserError
+from ayneh.game.step import Game
+from ayneh.labels import Labels
+from ayneh.terminal.text import warn_once
+
+Labelled = tuple[Tensor, Labels]  # the classes of the images, int64 (N,), and what they are
+
+
+def ends_of(labels: Labels, classes: str) -> Tensor:
+    """Sums of the shares of the classes 0..k, float64 (K,), as `Chance.classes` takes them. classes: "data" or "even".
+
+    Evenly drawn are the classes of which there is an image.
+    """
+    shares = torch.tensor(labels.shares, dtype=torch.float64)
+    ends = (shares if classes == "data" else (shares > 0).double()).cumsum(0)
+    return ends / ends[-1].clone()
+
+
+def checked(one: Config, pixels: Tensor, labelled: Labelled | None) -> Labelled | tuple[None, None]:
+    """The labels that the game plays with. Raises UserError where they are asked for, and are none or of one class."""
+    rules, net = one.rules, one.net
+    if not rules.labelled:
+        idle = {"rules.classes": (rules.classes, "data"), "rules.label-weight": (rules.label_weight, 1.0)}
+        idle |= {"net.gen-labels": (net.gen_labels, None), "net.label-dim": (net.label_dim, None)}
+        for flag, (value, usual) in idle.items():
+            if value != usual:
+                warn_once(f"--{flag} is {value}, which changes nothing in a game without labels (--rules.labels none).")
+        return None, None
+    if labelled is None:
+        raise UserError(
+            f"--rules.labels is {rules.labels}, and the images of {one.data.name} have no labels: give images with "
+            "labels (docs/your-data.md), or set it to none."
+        )
+    labels, classes = labelled
+    if classes.count < 2:
+        raise UserError(
+            f"--rules.labels is {rules.labels}, and all images of {one.data.name} are of one class, "
+            f"{classes.names[0]!r}: give images of two classes or more, or set it to none."
+        )
+    if labels.shape != pixels.shape[:1] or not 0 <= int(labels.min()) <= int(labels.max()) < classes.count:
+        raise UserError(
+            f"{one.data.name} has {len(pixels):,} images and {len(labels):,} labels from {int(labels.min())} to "
+            f"{int(labels.max())}; there must be a label for each image, from 0 to {classes.count - 1}."
+        )
+    return labels, classes
+
+
+def pairing(game: Game, one: Config) -> str:
+    """What pairs each fake with a real image, which are then of one class; empty if nothing does.
+
+    Raises UserError where the classes of fakes are to be drawn evenly nevertheless.
+    """
+    penalty, found = game.penalty, ""
+    if game.loss.gen_needs_real:
+        found = f"the {one.rules.loss} loss"
+    elif penalty and ("mix" in penalty.draws or not (penalty.at or penalty.draws)):
+        found = f"the penalty {one.rules.penalty}"
+    if found and one.rules.labelled and one.rules.classes == "even":
+        raise UserError(
+            f"--rules.classes is even, but {found} pairs each fake with a real image, whose class it gets: leave it "
+            "out."
+        )
+    return found
