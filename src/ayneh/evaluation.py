@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ayneh.config import Data
+from ayneh.config import Config, Data
 from ayneh.dataset import MEMORY
 from ayneh.errors import UserError, typed_as
 from ayneh.files.whole import cache_folder
+from ayneh.labels import Labels
 from ayneh.record.head import Origin
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
+    from torch import Tensor
+
     from ayneh.data.images import Images
     from ayneh.judge.features import FeatureNet
     from ayneh.judge.verdict import Judge
@@ -95,6 +98,18 @@ def origin_of(data: Data, images: Images) -> Origin:
     """What a run's checkpoints keep of its training images."""
     path = data.anchored().path()
     return Origin(images.fingerprint, len(images.pixels), None if path is None else str(path))
+
+
+def labelled(config: Config, images: Images) -> tuple[Tensor, Labels] | None:
+    """The images' classes and what they are, for a labelled game; None for another one.
+
+    Raises UserError where the images of a labelled game have no labels.
+    """
+    if not config.rules.labelled:
+        return None
+    labels = images.described()
+    assert images.labels is not None
+    return images.labels, labels
 
 
 def judge_of(data: Data, run: Path | None = None, say: Say = silent, flag: str = "--data.") -> Judge:

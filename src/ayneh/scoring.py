@@ -54,7 +54,7 @@ def evaluate(
     record.parts.need("data")
     checkpoint = record.checkpoints.at_epoch(epoch)
     data = _found_again(checkpoint, moved) if moved else checkpoint.config.data
-    sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
+    sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica, checkpoint.labels)
 
     def draw(first: int, last: int) -> Iterator[Tensor]:
         """The run's images from number ``first`` to ``last`` - 1, a chunk at a time."""

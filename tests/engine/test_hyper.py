@@ -10,6 +10,7 @@ from ayneh.config import Config, Net, Optimizer, Prior, Rules, changed, flatten
 from ayneh.engine.hyper import HYPER, SHARED, structure
 from ayneh.engine.match import Match
 from ayneh.game.augment import Augmentation
+from ayneh.labels import Labels
 from ayneh.parts.registry import add
 
 CPU = torch.device("cpu")
@@ -42,6 +43,7 @@ ANOTHER = {  # each shared field with another value than BASE has
     "rules.translation": 0.2,
     "rules.cutout": 0.4,
     "rules.augmentation_strength": 0.5,
+    "rules.label_weight": 3.0,
     "rules.ema_halflife_images": 10.0,
     "optimizer.lr": 1e-3,
     "optimizer.lr_dis": 1e-3,
@@ -82,6 +84,7 @@ NEEDS = {  # what both replicas have, so that the field is read
     "optimizer.milestones_images": {"optimizer.schedule": "steps", "optimizer.milestones_images": (1000,)},
     "optimizer.step_factor": {"optimizer.schedule": "steps", "optimizer.milestones_images": (10,)},
     "rules.augmentation_strength": {"rules.augmentation": "brighter"},
+    "rules.label_weight": {"rules.labels": "auxiliary"},
     "rules.gamma_schedule": {"rules.gamma_images": 50},
     "rules.gamma_end": {"rules.gamma_images": 20},
     "rules.instance_noise_schedule": {"rules.instance_noise_images": 50},
@@ -106,7 +109,7 @@ def pixels():
 
 def played(replicas: list[Config]):
     """The state after two steps: in the second, some numbers have begun to fade."""
-    match = Match(replicas, pixels(), CPU)
+    match = Match(replicas, pixels(), CPU, labelled=(torch.arange(64) % 4, Labels(tuple("abcd"), (0.25,) * 4)))
     state = match.start()
     for i in range(2):
         state, _ = match.play(state, i)

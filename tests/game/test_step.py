@@ -187,7 +187,7 @@ def test_a_replica_that_weighs_no_mirror_plays_as_if_there_were_none():
     off = replace(SMALL, rules=Rules(mirror_weight=0.0))
     on = replace(SMALL, rules=Rules(mirror_weight=3.0))
     stack, single, alone_on = (Match(configs, pixels(), CPU) for configs in ([off, on], [off], [on]))
-    assert single.game.read is None
+    assert single.game.reads == 0
     state, alone, reading = stack.start(), single.start(), alone_on.start()
     weights = alone["dis"].shape[1]
     assert state["dis"].shape[1] == weights + 8 * 8 + 8  # the reader, after all other weights

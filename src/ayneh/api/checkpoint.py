@@ -65,7 +65,7 @@ class Checkpoint:
 
         with in_a_sentence():
             kept = self._kept
-            critic = critic_of(kept.config, kept.image_shape, kept.tensors, self.replica)
+            critic = critic_of(kept.config, kept.image_shape, kept.tensors, self.replica, labels=kept.labels)
             return critic.sampler.gen, critic.dis
 
     def __repr__(self) -> str:

@@ -35,5 +35,5 @@ def draw(
     checkpoint = record.checkpoints.at_epoch(asked(epoch, best))
     each = math.prod(checkpoint.image_shape) * BYTES + checkpoint.config.prior.dim * 4
     refuse_over(n * each, torch.device("cpu"), f"{n:,} images", "draw fewer at a time, with other numbers for --draw")
-    sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
+    sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica, checkpoint.labels)
     return sampler.draw(f"draw {number}", n)

@@ -67,11 +67,13 @@ class Side:
     @torch.no_grad()
     def __init__(self, match: Match, r: int) -> None:
         chance, seed = match.chance, match.replicas[r].seed
-        self.gen, self.dis = match.gen, match.dis
+        self.gen, self.dis, self.game = match.gen, match.dis, match.game
         draw = generator(seed, FIXED, "vitals z", match.device)
         self.z = chance.priors[r].sample(LOOKED_AT, chance.z_dim, draw).to(match.dtype)  # (N, Z)
         order = torch.randperm(len(match.pixels), generator=generator(seed, FIXED, "vitals reals"))
         kept = match.pixels[order[:REMEMBERED].to(match.device)]
+        self.y = match.classes_of(seed, "vitals classes", LOOKED_AT)  # of the images that are drawn, (N,), or None
+        self.real_y = None if match.labels is None else match.labels[order[:LOOKED_AT].to(match.device)]
         self.train = scale(put(kept, match.size), match.dtype)  # (M, C, S, S)
         self.real = self.train[:LOOKED_AT]  # (N, C, S, S)
         among = torch.cdist(self.real.flatten(1), self.real.flatten(1))  # (N, N)
@@ -92,11 +94,12 @@ class Side:
         Returns the signs, () each, and the images as uint8.
         """
         with Outputs() as outputs:
-            fake = self.gen.forward(gen, self.z, dict(memories[0])).to(self.real.dtype)  # (N, C, S, S)
+            fake = self.gen.forward(gen, self.z, dict(memories[0]), y=self.y).to(self.real.dtype)  # (N, C, S, S)
             dead_gen = dead_share([[out] for out in outputs.hidden(fake)])
             logits, inside = [], []
-            for x in (self.real, fake):
-                logits.append(self.dis.forward(dis, x, dict(memories[1])).flatten())  # (N,)
+            for x, y in ((self.real, self.real_y), (fake, self.y)):
+                y = y if "dis" in self.game.labelled else None
+                logits.append(self.dis.forward(dis, x, dict(memories[1]), y=y).flatten())  # (N,)
                 inside.append(outputs.hidden(logits[-1]))
         dead_dis = dead_share(list(zip(*inside, strict=True)))
         flat = fake.flatten(1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ayneh.config import Config
+from ayneh.engine.noise import FIXED, generator
 from ayneh.errors import UserError
 from ayneh.game.step import Game
 from ayneh.labels import Labels
@@ -22,6 +23,12 @@ def ends_of(labels: Labels, classes: str) -> Tensor:
     shares = torch.tensor(labels.shares, dtype=torch.float64)
     ends = (shares if classes == "data" else (shares > 0).double()).cumsum(0)
     return ends / ends[-1].clone()
+
+
+def drawn(labels: Labels, classes: str, n: int, seed: int, purpose: str) -> Tensor:
+    """n classes, int64 (n,) on the CPU, that a run draws once for a purpose. classes: as for `ends_of`."""
+    u, ends = torch.rand(n, generator=generator(seed, FIXED, purpose)), ends_of(labels, classes)
+    return torch.searchsorted(ends.to(u), u, right=True).clamp(max=len(ends) - 1)
 
 
 def checked(one: Config, pixels: Tensor, labelled: Labelled | None) -> Labelled | tuple[None, None]:

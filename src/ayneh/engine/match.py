@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ayneh.config import Config
 from ayneh.engine.chosen import rules_of
-from ayneh.engine.classes import Labelled, checked, ends_of, pairing
+from ayneh.engine.classes import Labelled, checked, drawn, ends_of, pairing
 from ayneh.engine.device import choose_precision, keep_freed_memory
 from ayneh.engine.hyper import HYPER, courses_of
 from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
@@ -231,6 +231,12 @@ class Match:
                 draw |= self._classes(i, f"gen {k}", rows[-1])
             gen.append(draw | self._inside(i, f"gen {k}", GEN_CALLS))
         return {"dis": dis, "gen": gen}
+
+    def classes_of(self, seed: int, purpose: str, n: int) -> Tensor | None:
+        """n classes of fakes, int64 (n,): always the same for these; None in a game without labels."""
+        if self.classes is None:
+            return None
+        return drawn(self.classes, self.replicas[0].rules.classes, n, seed, purpose).to(self.device)
 
     def hyper(self, i: int) -> Hyper:
         """The numbers of step i, (R, 1) each, as their schedules have it."""

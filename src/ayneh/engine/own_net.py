@@ -73,7 +73,7 @@ class OwnNet(Net):
         with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
             if self.stacks and len(theta) > 1 and not _is_cpu(theta):
                 try:
-                    out, after = self._stacked(theta, x, state, y, options)
+                    out, after = self._stacked(theta, x, state, y, **options)
                     return out.to(theta.dtype), after
                 except Exception as error:  # whatever vmap refuses, or a bug of the module's, which the rows show too
                     self.stacks = False
@@ -90,7 +90,7 @@ class OwnNet(Net):
         return torch.stack(outs).to(theta.dtype), self.kept(memories)
 
     def _stacked(
-        self, theta: Tensor, x: Tensor, state: State, y: Tensor | None, options: dict[str, Any]
+        self, theta: Tensor, x: Tensor, state: State, y: Tensor | None = None, **options: Any
     ) -> tuple[Tensor, State]:
         memory = {name: state[self.key + name] for name in self.memory}
 

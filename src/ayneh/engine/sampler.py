@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ayneh.config import Config
-from ayneh.engine.classes import ends_of
+from ayneh.engine.classes import drawn
 from ayneh.engine.match import Match, prior_of
 from ayneh.engine.noise import FIXED, derive, generator
 from ayneh.engine.players import net_of
@@ -56,9 +56,7 @@ class Sampler:
         """
         if self.labels is None:
             raise UserError("This run has no labels: its images have no classes.")
-        u = torch.rand(n, generator=generator(self.config.seed, FIXED, f"{purpose} classes"))
-        ends = ends_of(self.labels, self.config.rules.classes)
-        return torch.searchsorted(ends.to(u), u, right=True).clamp(max=len(ends) - 1)
+        return drawn(self.labels, self.config.rules.classes, n, self.config.seed, f"{purpose} classes")
 
     @torch.no_grad()
     def images(self, purpose: str, n: int, classes: Tensor | None = None) -> Tensor:

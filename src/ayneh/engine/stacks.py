@@ -20,6 +20,7 @@ import torch.multiprocessing as mp
 from torch import Tensor
 
 from ayneh.config import Config, flatten
+from ayneh.engine.classes import Labelled
 from ayneh.engine.graph import captured
 from ayneh.engine.inline import Inline, Stack
 from ayneh.engine.match import Match
@@ -49,7 +50,9 @@ class Processes:
     def __init__(self, match: Match, state: State, step: int, workers: int) -> None:
         self.match, self.step = match, step
         self.state = {name: value.clone().share_memory_() for name, value in state.items()}
-        pixels = match.pixels.share_memory_()
+        pixels, labelled = match.pixels.share_memory_(), match.labelled
+        if labelled:
+            labelled[0].share_memory_()
         parts = pack(flatten(config) for config in match.replicas)
         context = mp.get_context("spawn")
         self.workers: list[tuple[Any, Connection]] = []
@@ -60,9 +63,8 @@ class Processes:
                 first, last = int(rows[0]), int(rows[-1]) + 1
                 ours, theirs = context.Pipe()
                 share = {name: value[first:last] for name, value in self.state.items()}
-                process = context.Process(
-                    target=work, args=(theirs, match.replicas[first:last], pixels, share, parts), daemon=True
-                )
+                given = theirs, match.replicas[first:last], pixels, labelled, share, parts
+                process = context.Process(target=work, args=given, daemon=True)
                 with sheltered():
                     process.start()
                 theirs.close()
@@ -105,14 +107,21 @@ class Processes:
         return "no longer answers"
 
 
-def work(pipe: Connection, replicas: Sequence[Config], pixels: Tensor, share: State, parts: Shipped) -> None:
+def work(
+    pipe: Connection,
+    replicas: Sequence[Config],
+    pixels: Tensor,
+    labelled: Labelled | None,
+    share: State,
+    parts: Shipped,
+) -> None:
     """A worker's loop: play the steps it is sent, write its rows of the shared state, send the measures back."""
     for number in ENDS:
         signal.signal(number, signal.SIG_IGN)  # the parent handles Ctrl-C and the others
     torch.set_num_threads(1)
     try:
         unpack(parts)
-        inline = Inline(Match(replicas, pixels, torch.device("cpu")), dict(share), 0)
+        inline = Inline(Match(replicas, pixels, torch.device("cpu"), labelled=labelled), dict(share), 0)
     except Exception as error:  # of code of the user's own
         what = brief(error) if isinstance(error, UserError) else f"{type(error).__name__}: {brief(error)}"
         with suppress(EOFError, OSError):
@@ -149,14 +158,19 @@ def choose_workers(match: Match, steps: int) -> int:
     if kept_here(match):
         return 0
     workers, threads = min(cores, r), torch.get_num_threads()
-    few = match if r <= MEASURED else Match(match.replicas[:MEASURED], match.pixels, match.device)
+    few = match if r <= MEASURED else _few(match, MEASURED)
     here = _seconds(few) * r / len(few.replicas) * steps  # on a CPU the rows of a stack follow one another
-    alone = Match(match.replicas[:1], match.pixels, match.device)
+    alone = _few(match, 1)
     torch.set_num_threads(1)
     one = _seconds(alone)
     torch.set_num_threads(threads)
     there = START_UP_S + math.ceil(r / workers) * one * steps
     return workers if there < here else 0
+
+
+def _few(match: Match, n: int) -> Match:
+    """The first n of its replicas."""
+    return Match(match.replicas[:n], match.pixels, match.device, labelled=match.labelled)
 
 
 def kept_here(match: Match) -> str:

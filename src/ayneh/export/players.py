@@ -89,7 +89,7 @@ def players_of(checkpoint: Checkpoint, replica: int, pixels: Tensor | None) -> t
     are those of generated images alone. Raises UserError if there is no such replica.
     """
     place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
-    encoder = critic_of(*place)
+    encoder = critic_of(*place, labels=checkpoint.labels)
     batch = checkpoint.config.batch
     reals = None
     if pixels is not None and len(pixels) >= batch:

@@ -94,7 +94,10 @@ class ClassNorm(nn.Module):
 
 
 class Projection(Embedding):
-    """<e(y), features>: what the class adds to D's logit (Miyato & Koyama 2018); ``spectral`` as in `Linear`."""
+    """<e(y), features>: what the class adds to D's logit (Miyato & Koyama 2018); ``spectral`` as in `Linear`.
+
+    It begins with the standard deviation of the weights of D's ``head``, which the features meet beside it.
+    """
 
     def __init__(self, parts: Parts, features: int, spectral: bool = False) -> None:
         super().__init__(parts, features)
@@ -150,8 +153,8 @@ def start(net: nn.Module) -> None:
     for layer in net.modules():
         if isinstance(layer, Joined):
             layer.beside.normal_(0, _std(layer.layer.weight))
-        if isinstance(layer, Projection):
-            layer.weight.normal_(0, layer.dim**-0.5)
+        if isinstance(layer, Projection) and isinstance(net.head, nn.Conv2d | nn.Linear):
+            layer.weight.normal_(0, _std(net.head.weight))
         elif isinstance(layer, Embedding):
             layer.weight.normal_(0, layer.std)
 

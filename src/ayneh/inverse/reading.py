@@ -91,7 +91,7 @@ def read(
     if not 0 <= inverted <= 1000:
         raise UserError(f"--invert is {inverted}; choose 0 to 1000 images.")
     place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
-    critic = critic_of(*place)
+    critic = critic_of(*place, labels=checkpoint.labels)
     control = critic_of(*place, trained=False, sampler=critic.sampler)
     config, side = critic.sampler.config, checkpoint.image_shape[-1]
     train = read_images(config.data, "train", checkpoint.run, say)

@@ -59,7 +59,7 @@ def probe(
     values: Values = {"ayneh": __version__, "replica": replica, "data": config.data.name, "epochs": []}
     null: dict[str, Values] = {}
     for epoch, checkpoint in checkpoints.items():
-        sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
+        sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica, checkpoint.labels)
         one: Values = {"epoch": epoch, "step": checkpoint.step}
         values["epochs"].append(one)
         if not bool(sampler.images("probe finite", 64).isfinite().all()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +13,16 @@ from ayneh.dataset import MEMORY
 from ayneh.errors import UserError
 from ayneh.files import sealed
 from ayneh.files.whole import atomically
+from ayneh.labels import Labels
 from ayneh.record.head import Head, Origin, digest, head_in
+from ayneh.record.names import BEST as BEST
+from ayneh.record.names import HEALTHY as HEALTHY
+from ayneh.record.names import INITIAL as INITIAL
+from ayneh.record.names import INTERRUPTED as INTERRUPTED
+from ayneh.record.names import NAMES, named
+from ayneh.record.names import epoch_name as epoch_name
+from ayneh.record.names import number_in as number_in
+from ayneh.record.names import numbered as numbered
 from ayneh.record.own import FOR_NETS, OwnParts
 from ayneh.terminal.text import warn_once
 
@@ -22,10 +30,6 @@ if TYPE_CHECKING:  # `ayneh show` reads a record without waiting for torch
     from torch import Tensor
 
 
-INTERRUPTED, BEST, HEALTHY, INITIAL = "interrupted", "best", "healthy", "initial"  # checkpoints that are of no epoch
-NUMBER = r"(?:\d{4}|[1-9]\d{4,})"  # of an epoch, in names
-NAMES = rf"(?:epoch-{NUMBER}|{HEALTHY}-{NUMBER}|{INTERRUPTED}|{BEST}|{INITIAL})\.safetensors"
-OURS = rf"{NAMES}|epoch-{NUMBER}(?:-replica-\d+)?\.png"  # checkpoints and pictures
 LARGEST_HEADER = 64 * 2**20  # bytes
 LONGEST = 300  # letters of a reason that a library gives
 
@@ -46,6 +50,7 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     data: Origin | None = None  # what it was trained on; earlier versions did not write it
     line: dict[str, Any] | None = None  # of metrics, where the step is the last of an epoch
+    labels: Labels | None = None  # the classes of a labelled run
 
     @property
     def run(self) -> Path:
@@ -69,7 +74,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not whole:
         raise Damaged(f"The checkpoint {path} is damaged (its checksum does not match its contents).")
     config = from_dict(head.config, str(path))
-    return Checkpoint(path, head.step, config, head.image_shape, head.meter_steps, tensors, head.data, head.line)
+    if config.rules.labelled and head.labels is None:
+        raise Damaged(f"The checkpoint {path} is damaged (its run is labelled, and its header has no classes).")
+    return Checkpoint(
+        path, head.step, config, head.image_shape, head.meter_steps, tensors, head.data, head.line, head.labels
+    )
 
 
 def read_head(path: Path) -> Head:
@@ -129,8 +138,12 @@ class Checkpoints:
         meter_steps: int,
         data: Origin | None = None,
         line: Mapping[str, Any] | None = None,
+        labels: Labels | None = None,
     ) -> None:
-        """Write a checkpoint atomically. data: what the run is trained on; line: of metrics, at an epoch's end."""
+        """Write a checkpoint atomically. data: what the run is trained on; line: of metrics, at an epoch's end.
+
+        labels: the classes of a labelled run.
+        """
         from safetensors.torch import save
         from torch import contiguous_format
 
@@ -140,6 +153,7 @@ class Checkpoints:
         head |= {"config": to_dict(config), "seal": sealed.SLOT}
         head |= {"data": asdict(data)} if data else {}
         head |= {"line": line} if line else {}
+        head |= {"labels": asdict(labels)} if labels else {}
         with atomically(self.path(name)) as file:
             file.write(sealed.seal(save(tensors, {"ayneh": json.dumps(head)})))
 
@@ -192,6 +206,16 @@ class Checkpoints:
     def epochs(self) -> list[int]:
         """The epochs (from 0) whose checkpoints are there."""
         return list(numbered(self.folder, "epoch", r"\.safetensors"))
+
+    def labels(self) -> Labels | None:
+        """The classes of a labelled run, from the header of a checkpoint; None: it has none yet, or no labels."""
+        for path in named(self.folder, NAMES, "*.safetensors"):
+            try:
+                if labels := read_head(path).labels:
+                    return labels
+            except Damaged:
+                continue
+        return None
 
     def thin_out(self, keep_epochs: int, now: int) -> None:
         """Delete the interrupted checkpoint, and those of epochs but for the last two and every ``keep_epochs``-th.
@@ -256,37 +280,6 @@ def asked(epoch: int | None, best: bool) -> int | Literal["best"] | None:
     if best and epoch is not None:
         raise UserError(f"--best and --epoch {epoch} are two checkpoints: leave one of them out.")
     return "best" if best else epoch
-
-
-def epoch_name(epoch: int) -> str:
-    """The beginning of the names of an epoch's files; epochs count from 0, as in the report."""
-    return f"epoch-{epoch:04d}"
-
-
-def number_in(path: Path) -> int | None:
-    """The epoch of epoch-0031.safetensors, healthy-0031.safetensors or epoch-0031-replica-1.png, else None."""
-    found = re.match(rf"(?:epoch|{HEALTHY})-({NUMBER})[.-]", path.name)
-    return int(found[1]) if found else None
-
-
-def numbered(folder: Path, kind: str, end: str) -> dict[int, Path]:
-    """The files KIND-0031 with this end (a regular expression) by their numbers, in order."""
-    found = [(number_in(path), path) for path in named(folder, rf"{kind}-{NUMBER}{end}", f"{kind}-*")]
-    return {number: path for number, path in sorted(found) if number is not None}
-
-
-def named(folder: Path, names: str, alike: str) -> list[Path]:
-    """The files of a folder with such names (a regular expression), with a warning on others that look alike (a glob).
-
-    A copy made by hand, ``epoch-0011 (copy).safetensors``, is not taken for the run's.
-    """
-    found = []
-    for path in folder.glob(alike):
-        if re.fullmatch(names, path.name):
-            found.append(path)
-        elif not re.fullmatch(OURS, path.name):
-            warn_once(f"{path} is ignored: ayneh does not write files of this name.")
-    return found
 
 
 def _is_after(path: Path, step: int) -> bool:

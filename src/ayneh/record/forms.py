@@ -80,12 +80,18 @@ class Line:
     p_fake: Measured | None = None
     grad_d: Measured | None = None
     grad_g: Measured | None = None
+    loss_class: Measured | None = None
+    class_real: Measured | None = None
+    class_fake: Measured | None = None
     mean_loss_d: Measured | None = None
     mean_loss_g: Measured | None = None
     mean_p_real: Measured | None = None
     mean_p_fake: Measured | None = None
     mean_grad_d: Measured | None = None
     mean_grad_g: Measured | None = None
+    mean_loss_class: Measured | None = None
+    mean_class_real: Measured | None = None
+    mean_class_fake: Measured | None = None
     vitals: dict[str, Measured] | list[dict[str, float | None]] | None = None  # a list in earlier versions
     scores: dict[str, list[Score | None]] | list[dict[str, Any]] | None = None
 

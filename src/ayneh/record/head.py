@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ayneh.errors import UserError
 from ayneh.files.reading import json_object, typed
+from ayneh.labels import Labels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,6 +51,7 @@ class Head:
     seal: str | None = None
     data: Origin | None = None  # earlier versions did not write it
     line: dict[str, Any] | None = None  # of metrics, at an epoch's end, where a kill may come before it is written
+    labels: Labels | None = None  # the classes of a labelled run
 
     def __post_init__(self) -> None:
         for name, value in (("step", self.step), ("meter_steps", self.meter_steps)):

@@ -49,6 +49,7 @@ from ayneh.files.inside import refuse_links
 from ayneh.files.lines import append_lines, mended_lines, read_lines, write_lines
 from ayneh.files.reading import formatted, json_in, typed
 from ayneh.files.whole import held, locked, sweep, write_json
+from ayneh.labels import Labels
 from ayneh.parts.used import used
 from ayneh.record import aside
 from ayneh.record.checkpoint import Checkpoint, Checkpoints, epoch_name, number_in, numbered
@@ -134,6 +135,10 @@ class Record:
         if "epochs" not in values:  # a default would train for hours
             raise UserError(f"{self._config}: config.epochs is missing: write the number of epochs there.")
         return config
+
+    def labels(self) -> Labels | None:
+        """The classes of a labelled run, once it has a checkpoint; None of others."""
+        return self.checkpoints.labels() if self.config().rules.labelled else None
 
     def engine(self) -> dict[str, Any]:
         """How this machine runs it: device, threads, workers."""

@@ -11,7 +11,7 @@ from ayneh.engine.match import Match
 from ayneh.engine.sampler import sampler_in
 from ayneh.engine.stacks import stack_of
 from ayneh.studies.design import Run, Study
-from ayneh.studies.stack import judge, pixels_of
+from ayneh.studies.stack import judge, match_of
 
 STACKS = {"cpu": (1, 4), "cuda": (1, 16, 64), "mps": (1, 8)}  # sizes that are tried
 GAIN = 0.9  # time of a larger stack over a smaller one's, at most: a killed stack loses the steps of all its runs
@@ -35,11 +35,11 @@ class Measured:
 def measure(study: Study, group: Sequence[Run], device: str) -> Measured:
     """Time a few steps of stacks of several sizes, and one look. Raises UserError if the runs cannot be played."""
     config, chosen = group[0].config, choose_device(device)
-    pixels, best = pixels_of(config.data), (0, float("inf"))
+    best = 0, float("inf")
     for size in STACKS[chosen.type]:
         if size > len(group):
             break
-        match = Match([run.config for run in group[:size]], pixels, chosen)
+        match = match_of([run.config for run in group[:size]], device)
         seconds = _step_s(match) / size
         if seconds < GAIN * best[1]:
             best = size, seconds

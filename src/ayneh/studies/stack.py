@@ -17,7 +17,7 @@ from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match, prior_of
 from ayneh.engine.sampler import sampler_in
 from ayneh.errors import Stopped, UserError
-from ayneh.evaluation import judge_of, origin_of, read_images
+from ayneh.evaluation import judge_of, labelled, origin_of, read_images
 from ayneh.game import priors
 from ayneh.game.step import State
 from ayneh.judge.metrics import METRICS, metrics
@@ -75,7 +75,8 @@ def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Ca
     """`play`, while the runs' locks are held."""
     configs = [run.config for run in runs]
     images = images_of(configs[0].data)
-    match, origin = Match(configs, images.pixels, choose_device(device)), origin_of(configs[0].data, images)
+    match = match_of(configs, device)
+    origin = origin_of(configs[0].data, images)
     records = [_record(folder / run.place, run.config, str(match.device)) for run in runs]
     for data in {config.data for config in configs}:
         _refuse_broken(study.outcomes, judge(data))
@@ -196,6 +197,12 @@ def _restored(match: Match, records: Sequence[Record]) -> tuple[int, dict[str, T
             rows = [checkpoint.tensors for checkpoint in found]
             return found[0].step, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
     return 0, {}
+
+
+def match_of(configs: Sequence[Config], device: str) -> Match:
+    """The game of these configs of one group on their images, read once in each process."""
+    images = images_of(configs[0].data)
+    return Match(configs, images.pixels, choose_device(device), labelled=labelled(configs[0], images))
 
 
 def pixels_of(data: Data) -> Tensor:

@@ -184,14 +184,14 @@ def lay_out(
     from ayneh.engine.device import choose_device
     from ayneh.engine.match import Match, replicas_of
     from ayneh.engine.players import refuse_before_reading
-    from ayneh.evaluation import read_images
+    from ayneh.evaluation import labelled, read_images
 
     chosen = choose_device(device)
     if threads:
         torch.set_num_threads(threads)  # a sum of floats depends on how it is split among threads
     refuse_before_reading(config, chosen)
     images = read_images(config.data, run=run)
-    match = Match(replicas_of(config), images.pixels, chosen)
+    match = Match(replicas_of(config), images.pixels, chosen, labelled=labelled(config, images))
     say(images.understood)  # not before: a refusal is one line
     return match, origin_of(config.data, images), about(config.data, images)
 

@@ -168,7 +168,7 @@ class Fit:
         match, step = self.asked, checkpoint.step if checkpoint else 0
         if self.rescues:
             replicas = replicas_of(rescue.treated(self.config, self.rescues))
-            match = Match(replicas, match.pixels, match.device, rescues=len(self.rescues))
+            match = Match(replicas, match.pixels, match.device, len(self.rescues), match.labelled)
         self.journal = Journal(
             self.record, self.config, range(self.config.seeds), usual(self.config), match.steps_per_epoch, step,
             self.rescues, self._scorer(step), self.terminal.say, self.origin,

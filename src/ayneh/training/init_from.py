@@ -87,7 +87,7 @@ def read(init: InitFrom, match: Match) -> tuple[dict[str, Tensor], dict[str, Any
 
 def write(record: Record, match: Match, state: dict[str, Tensor], origin: Origin) -> Checkpoint:
     """Write that state into the run's folder as its first checkpoint, and read it."""
-    record.checkpoints.write(INITIAL, 0, record.config(), match.image_shape, state, 0, origin)
+    record.checkpoints.write(INITIAL, 0, record.config(), match.image_shape, state, 0, origin, labels=match.classes)
     found = record.checkpoints.initial()
     assert found
     return found

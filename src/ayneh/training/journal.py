@@ -219,7 +219,7 @@ class Journal:
         self.record.checkpoints.write(
             name, now.moment.step, self.config, now.match.image_shape, rows, now.meter_steps, self.origin,
             {name: value for name, value in self.line.items() if name not in (*CLOCK, "scores")}
-            if now.moment.epoch_ended else None,
+            if now.moment.epoch_ended else None, now.match.classes,
         )  # fmt: skip
         for words in self.record.discard_replaced():
             self.say(words)
