@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ayneh.studies import compare
+from ayneh.studies import intervals
 from ayneh.studies.contrast import contrast, family
 
 
@@ -17,8 +17,6 @@ def decide(a, b, m=1, **more):
         "outcome": "fd",
         "better": "lower",
         "scale": "ratio",
-        "failed_a": 0,
-        "failed_b": 0,
         "paired": True,
     } | more
     one = contrast("a", dict(enumerate(a)), "b", dict(enumerate(b)), **settings)
@@ -28,7 +26,7 @@ def decide(a, b, m=1, **more):
 def test_verdicts_and_their_figures():
     chance = np.random.default_rng(5)
     good, bad = 5 + chance.normal(0, 0.2, 10), 80 + chance.normal(0, 3, 10)
-    worse = decide(bad, good, failed_a=10)
+    worse = decide(bad, good, failed_a=range(10))
     assert worse.verdict == "worse"
     for words in (
         "a is worse than b on fd: median 78.3 against 4.99 (15.7 times",
@@ -40,10 +38,17 @@ def test_verdicts_and_their_figures():
     assert decide(good, bad).verdict == "better"
     assert decide(bad, good, better="higher").verdict == "better"
     assert decide(bad, good, better=None).verdict == "higher"
-    alike = decide(good, good + chance.normal(0, 0.02, 10))
+    many = 5 + chance.normal(0, 0.2, 60)
+    alike = decide(many, many + chance.normal(0, 0.02, 60))
     assert (alike.verdict, "equivalent within 10 %" in alike.words) == ("equivalent", True)
-    small = decide(good * 1.04, good + chance.normal(0, 0.01, 10))
+    assert "Equivalence: geometric means 1 times" in alike.words
+    assert "failures at most 4.9 %, 95 % (within 5 %: p = 0.046); both, Holm-adjusted p = 0.046." in alike.words
+    small = decide(many * 1.04, many + chance.normal(0, 0.01, 60))
     assert (small.verdict, "though a difference is there" in small.words) == ("equivalent", True)
+    few = decide(good, good + chance.normal(0, 0.02, 10))
+    assert (few.verdict, few.alike.tost < 0.05, few.alike_holm > 0.05) == ("cannot tell", True, True)
+    assert "59 seeds would show that they are equivalent within 10 %, if they are and none fails" in few.words
+    assert decide(good, good + chance.normal(0, 0.02, 10), failures=0.3).verdict == "equivalent"
     noisy = decide(np.exp(chance.normal(0.1, 0.5, 5)), np.exp(chance.normal(0, 0.5, 5)))
     assert noisy.verdict == "cannot tell"
     assert "cannot tell with n = 5" in noisy.words
@@ -101,7 +106,7 @@ def test_seeds_that_only_one_side_has():
     some = decide(np.arange(80.0, 100), np.arange(5.0, 5.8, 0.1))
     assert (some.n, some.n_a, some.n_b) == (8, 20, 8)
     assert "8 paired seeds of 20 and 8 seeds" in some.words
-    more = {"outcome": "fd", "better": "lower", "scale": "ratio", "failed_a": 0, "failed_b": 0, "paired": True}
+    more = {"outcome": "fd", "better": "lower", "scale": "ratio", "paired": True}
     apart = family([contrast("a", {0: 1.0, 1: 2.0}, "b", {2: 1.0, 3: 2.0}, **more)])[0]
     assert (apart.paired, apart.n, apart.effect.value, apart.verdict) == (False, 0, 1.0, "cannot tell")
     assert "1 paired seed can never" in decide([1.0], [2.0]).words
@@ -111,15 +116,37 @@ def test_seeds_that_only_one_side_has():
 
 
 def test_words_of_failed_runs_of_large_numbers_and_of_constants():
-    lost = decide([math.inf] * 20, np.arange(5.0, 6.0, 0.05), failed_a=20)
+    lost = decide([math.inf] * 20, np.arange(5.0, 6.0, 0.05), failed_a=range(20))
     assert lost.verdict == "worse"
     assert "median infinite against 5.47; 20 paired seeds" in lost.words
-    assert lost.tost_holm is None
+    assert lost.alike_holm is None
     assert lost.seeds is None
     assert "median 12,348 against 2,348 (5.26 times" in decide(np.arange(12344.5, 12352), np.arange(2344.5, 2352)).words
-    same = decide([3.0] * 8, [3.0] * 8)
-    assert same.verdict == "equivalent"
-    assert "equivalence, Holm-adjusted p = 0." in same.words
+    same = decide([3.0] * 80, [3.0] * 80)
+    assert same.verdict == "cannot tell"
+    assert "Equivalence cannot be tested: all differences are the same" in same.words
+    more = {"failed_a": range(9), "failed_b": range(8)}
+    ill = decide(np.arange(120.0, 129.0), np.arange(120.5, 129.5), paired=False, **more)
+    assert ill.verdict == "cannot tell"
+    assert "Equivalence cannot be tested: fewer than two runs of a side did not fail." in ill.words
+
+
+def test_equivalence_is_of_the_runs_that_did_not_fail_and_of_how_many_fail():
+    chance = np.random.default_rng(9)
+    a, b = (5 + chance.normal(0, 0.2, 70) for _ in range(2))
+    a[:20] = 500.0
+    assert decide(a, b, failed_a=range(20), paired=False).verdict != "equivalent"
+    ill = decide(a, np.concatenate([a[:20], b[20:]]), failed_a=range(20), failed_b=range(20), paired=False)
+    assert ill.verdict == "cannot tell"
+    assert ill.alike.tost < 1e-6
+    assert "Equivalence: geometric means of the runs that did not fail" in ill.words
+    assert "failures 20 of 70 against 20 of 70" in ill.words
+    pairs = decide(a, b, failed_a=range(20))
+    assert len(pairs.sound[0]) == len(pairs.sound[1]) == 50
+    # on an outcome in which neither side is worse, a run without a value counts as a run that failed
+    more = {"outcome": "loss_d", "better": None, "scale": "ratio"}
+    lost = contrast("a", dict(enumerate(a[20:])), "b", dict(enumerate(b)), failed_a=[100, 101], **more)
+    assert (lost.n_a, lost.runs_a, lost.failed_a) == (50, 52, 2)
 
 
 @pytest.mark.slow
@@ -133,9 +160,9 @@ def test_the_family_is_corrected_together():
 
 @pytest.mark.slow
 def test_a_family_without_effects_is_wrong_in_at_most_one_case_in_twenty(monkeypatch):
-    monkeypatch.setattr(compare, "RESAMPLES", 99)  # the intervals play no part
+    monkeypatch.setattr(intervals, "RESAMPLES", 99)  # the intervals play no part
     chance, wrong = np.random.default_rng(7), 0
-    more = {"outcome": "fd", "better": "lower", "scale": "difference", "failed_a": 0, "failed_b": 0, "paired": True}
+    more = {"outcome": "fd", "better": "lower", "scale": "difference", "paired": True}
     for _ in range(80):
         sides = [[dict(enumerate(np.exp(side))) for side in chance.normal(size=(2, 8))] for _ in range(5)]
         asked = [contrast("a", a, "b", b, **more) for a, b in sides]

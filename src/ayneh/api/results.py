@@ -65,7 +65,7 @@ class Verdict(str):
             self.difference = found.effect.value
         low, high = found.effect.low, found.effect.high
         self.interval = (self.p if low is None else low, self.p if high is None else high)
-        self.p, self.p_equivalence, self.paired, self.seeds = found.p_holm, found.tost_holm, found.paired, found.seeds
+        self.p, self.p_equivalence, self.paired, self.seeds = found.p_holm, found.alike_holm, found.paired, found.seeds
         self.n = found.n if found.paired else min(found.n_a, found.n_b)
         return self
 

@@ -55,6 +55,8 @@ class Study:
         looks: Sequence[int] = (),
         swaps: Mapping[str, Changes] | None = None,
         margin: float = 0.10,
+        failures: float = 0.05,
+        pairs: str = "",
     ) -> None:
         """
         Args:
@@ -74,7 +76,10 @@ class Study:
             scored: generated images behind each score.
             looks: epochs, from 0, after which a run is scored (default: about ten, the last among them).
             swaps: {"wide": {"prior.name": "uniform"}}: other priors to sample each finished run with.
-            margin: arms whose ratio lies between 1 / (1 + margin) and 1 + margin are equivalent.
+            margin: arms whose ratio is shown to lie between 1 / (1 + margin) and 1 + margin are equivalent ...
+            failures: ... if less than this share of the runs of either is shown to fail (5 %: 59 runs without a
+                failure).
+            pairs: why runs of two arms with the same seed are alike; then pairs are compared, else all runs.
 
         Raises UserError with the field, its value and what it must be.
         """
@@ -99,6 +104,8 @@ class Study:
             "outcomes": [outcomes] if isinstance(outcomes, str) else list(outcomes),
             "asks": [_ask(one) for one in asks],
             "margin": margin,
+            "failures": failures,
+            "pairs": pairs,
             "looks": list(looks),
             "images": scored,
             "swaps": swaps or {},

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ayneh.studies.compare import smallest_p
-from ayneh.studies.contrast import Contrast, contrast, family
+from ayneh.studies.contrast import ALPHA, Contrast, contrast, family
 from ayneh.studies.design import Ask, Study, grouped
 from ayneh.studies.panels import sections, short
 from ayneh.studies.results import Result, outcome_named
 
-ALPHA = 0.05
 MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "cannot tell": "?", "higher": "↑", "lower": "↓", "": "…"}
 
 
@@ -121,8 +120,8 @@ def _contrast(
     if not ours or not theirs:
         return None
     kind = outcome_named(outcome)
-    # If no value is worse, runs that broke down have no rank and are left out, and failures are not counted.
-    failed = [sum(r.failure() is not None for r in side) if kind.better else 0 for side in (arm, reference)]
+    # If no value is worse, runs that broke down have no rank and are left out; they count among the failures.
+    failed = [[r.run.seed for r in side if r.failure() is not None] for side in (arm, reference)]
     return contrast(
         short(ask.arm, section),
         ours,
@@ -131,8 +130,9 @@ def _contrast(
         outcome=outcome,
         better=kind.better,
         margin=study.margin,
+        failures=study.failures,
         scale=kind.scale,
         failed_a=failed[0],
         failed_b=failed[1],
-        paired=paired(planned_pairs(study, ask), m),
+        paired=bool(study.pairs) and paired(planned_pairs(study, ask), m),
     )

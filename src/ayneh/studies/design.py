@@ -72,7 +72,11 @@ class Study:
     asks: tuple[Ask, ...] = ()
     """Comparisons (default: every arm against the first)."""
     margin: float = 0.10
-    """Arms whose ratio is shown to lie between 1 / (1 + margin) and 1 + margin are equivalent."""
+    """Arms are equivalent if the ratio of their geometric means is shown to lie from 1 / (1 + margin) to 1 + margin."""
+    failures: float = 0.05
+    """... and if it is shown that less than this share of the runs of either arm fails (5 %: 59 runs without one)."""
+    pairs: str = ""
+    """Why runs of two arms with the same seed are alike: then pairs are compared. Without a reason, all runs are."""
     looks: tuple[int, ...] = ()
     """Epochs (from 0) after which a run is scored and pictured; the last always is (default: about ten of them)."""
     images: int = 1000
@@ -117,6 +121,8 @@ class Study:
                 raise UserError(f"{self.name}: {name} is {value!r}; it must be {wanted}.")
         if not 0 < self.margin < 1:
             raise UserError(f"{self.name}: margin is {self.margin:g}; it must lie between 0 and 1 (0.1 is 10 %).")
+        if not 0 < self.failures < 1:
+            raise UserError(f"{self.name}: failures is {self.failures:g}; it must lie between 0 and 1 (0.05 is 5 %).")
         if self.budget_minutes is not None and not self.budget_minutes > 0:
             raise UserError(f"{self.name}: budget_minutes is {self.budget_minutes:g}; it must be more than 0.")
         if not self.outcomes or len(set(self.outcomes)) < len(self.outcomes):

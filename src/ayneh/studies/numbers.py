@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ayneh.studies.compare import Interval
+from ayneh.studies.intervals import Interval
 
 
 def number(value: float | None) -> str:

@@ -10,9 +10,7 @@ from ayneh.files.whole import atomically
 from ayneh.pages.sheet import environment_of, name_of
 from ayneh.studies import drawings, settings
 from ayneh.studies import results as outcomes
-from ayneh.studies.compare import Interval, centre
 from ayneh.studies.comparisons import (
-    ALPHA,
     MARKS,
     Compared,
     arms_of,
@@ -24,7 +22,9 @@ from ayneh.studies.comparisons import (
     tally,
     values,
 )
+from ayneh.studies.contrast import ALPHA
 from ayneh.studies.design import Study, grouped
+from ayneh.studies.intervals import Interval, centre
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import interval, number, p_words
 from ayneh.studies.results import Result, missing, need_some, outcome_named, results, write_tables
@@ -133,11 +133,11 @@ def verdict_rows(compared: Mapping[str, Sequence[Compared]]) -> dict[str, list[d
 
 
 def rule(study: Study) -> dict[str, Any]:
-    """How each test was chosen in advance: by the planned number of pairs and of comparisons."""
+    """How each test was chosen in advance: by the plan's word on pairs, and the planned numbers."""
     asks = study.comparisons()
     pairs = [planned_pairs(study, ask) for ask in asks]
     least = pairs_needed(len(asks))
-    enough = sum(n >= least for n in pairs)
+    enough = sum(n >= least for n in pairs) if study.pairs else 0
     return {"m": len(asks), "least": least, "paired": enough, "others": len(asks) - enough}
 
 
