@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import os
 import random
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -41,6 +43,20 @@ def test_mnist_classifiers_reach_their_accuracy():
     for name in PANELS["mnist"].classifiers:
         read = see(shipped(name), images.pixels).probabilities.argmax(1)
         assert (read == images.labels).double().mean() >= 0.993, name
+
+
+def test_persian_classifiers_read_the_test_digits_and_have_not_seen_them():
+    if not (Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "hoda").is_dir():
+        pytest.skip("AYNEH_DATA does not name a folder with hoda in it")
+    train, test = load_data("hoda"), load_data("hoda", "test")
+    some = slice(None, None, 10)  # of each class
+    for name in PANELS["hoda"].classifiers:
+        read = see(shipped(name), test.pixels[some]).probabilities.argmax(1)
+        assert (read == test.labels[some]).double().mean() >= 0.99, name
+        notes = load(WEIGHTS / f"{name}.safetensors")[1]
+        assert notes["accuracy_test"] >= 0.994
+        if "RemainingSamples" in train.understood:
+            assert notes["trained_on"] == train.fingerprint
 
 
 def test_another_file_under_the_name_is_refused(tmp_path):

@@ -93,6 +93,7 @@ class Panel:
 PANELS = {
     "mnist": Panel(("mnist-cnn-0", "mnist-cnn-1", "mnist-cnn-2"), "mnist-simclr", "mnist-random"),
     "digits": Panel(("digits-cnn-0",)),
+    "hoda": Panel(("hoda-cnn-0",), None, "hoda-random"),
 }
 
 
