@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ayneh.config import Config, Data, Keep, Net, Optimizer, Prior, Rules
@@ -44,17 +44,39 @@ def _part_a_digits(prior: Prior) -> Config:
     )
 
 
+def _fast(data: Data, epochs: int = 10, noise_images: int = 60_000, labels: str = "none") -> Config:
+    """The report's nets under R1 at ten times its rate, with noise at first: docs/findings/speed.md."""
+    return Config(
+        epochs=epochs,
+        batch=64,
+        data=data,
+        net=Net("mirror"),
+        rules=Rules(
+            penalty="r1",
+            gamma=0.5,
+            dropout=0.0,
+            instance_noise=0.5,  # at first: at this rate and without it, D won at the start in 3 of 6 runs on MNIST
+            instance_noise_images=noise_images,
+            ema_halflife_images=20_000,
+            labels=labels,
+        ),
+        optimizer=Optimizer(lr=2e-3),
+    )
+
+
+DIGITS = Config(
+    epochs=100,
+    batch=64,
+    data=Data("digits", resize=16),
+    net=Net("mirror", width=32),
+    rules=Rules(ema_halflife_images=10_000),
+    optimizer=Optimizer(lr=1e-3),
+    keep=Keep(sample_epochs=5, checkpoint_epochs=5, keep_epochs=20, score_epochs=20),
+)
+
 PRESETS = {
     "digits": Preset(
-        Config(
-            epochs=100,
-            batch=64,
-            data=Data("digits", resize=16),
-            net=Net("mirror", width=32),
-            rules=Rules(ema_halflife_images=10_000),
-            optimizer=Optimizer(lr=1e-3),
-            keep=Keep(sample_epochs=5, checkpoint_epochs=5, keep_epochs=20, score_epochs=20),
-        ),
+        DIGITS,
         "the mirror nets on scikit-learn's embedded digits",
         "Part B of the report on data that needs no download",
         minutes=0.6,
@@ -68,25 +90,21 @@ PRESETS = {
         timed="one thread of a busy machine; computed from the measured speed of two idle cores: 28 min",
     ),
     "fast": Preset(
-        Config(
-            epochs=10,
-            batch=64,
-            data=Data("mnist"),
-            net=Net("mirror"),
-            rules=Rules(
-                penalty="r1",
-                gamma=0.5,
-                dropout=0.0,
-                instance_noise=0.5,  # for one epoch: at this rate and without it, D won at the start in 3 of 6 runs
-                instance_noise_images=60_000,
-                ema_halflife_images=20_000,
-            ),
-            optimizer=Optimizer(lr=2e-3),
-        ),
+        _fast(Data("mnist")),
         "the report's nets, in 10 epochs as good as in 100: R1 instead of dropout, ten times the rate, noise at first",
         "Mescheder et al. 2018 for R1, Sonderby et al. 2017 for fading noise; docs/findings/speed.md",
         minutes=8,
         timed="one core",
+    ),
+    "conditional": Preset(
+        _fast(Data("mnist"), labels="projection"),
+        "the nets and rules of `fast` with labels: G draws the digit that it is asked for",
+        "Miyato & Koyama 2018 for D's way of having labels, Mirza & Osindero 2014 for G's; docs/labels.md",
+    ),
+    "hoda": Preset(
+        _fast(Data("hoda"), epochs=25, noise_images=22_000, labels="projection"),
+        "the same on handwritten Persian digits",
+        "Khosravi & Kabir 2007 for the digits; docs/labels.md",
     ),
     "stacked": Preset(
         Config(
@@ -100,6 +118,11 @@ PRESETS = {
         "three digits in three channels, 1000 modes to cover: `ayneh evaluate` counts them",
         "Metz et al. 2017 for the task, Huang et al. 2024 (R3GAN) for the game; docs/findings/speed.md",
         timed="its first 11 epochs: 21 min on one core, in bfloat16",
+    ),
+    "digits-conditional": Preset(
+        replace(DIGITS, rules=replace(DIGITS.rules, labels="projection")),
+        "`digits` with labels: G draws the digit that it is asked for",
+        "Miyato & Koyama 2018; docs/labels.md",
     ),
     "digits-normal": Preset(
         _part_a_digits(Prior("normal")),
