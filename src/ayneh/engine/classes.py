@@ -10,6 +10,7 @@ from ayneh.engine.noise import FIXED, generator
 from ayneh.errors import UserError
 from ayneh.game.step import Game
 from ayneh.labels import Labels
+from ayneh.rules import Rules
 from ayneh.terminal.text import warn_once
 
 Labelled = tuple[Tensor, Labels]  # the classes of the images, int64 (N,), and what they are
@@ -33,13 +34,8 @@ def drawn(labels: Labels, classes: str, n: int, seed: int, purpose: str) -> Tens
 
 def checked(one: Config, pixels: Tensor, labelled: Labelled | None) -> Labelled | tuple[None, None]:
     """The labels that the game plays with. Raises UserError where they are asked for, and are none or of one class."""
-    rules, net = one.rules, one.net
+    rules = one.rules
     if not rules.labelled:
-        idle = {"rules.classes": (rules.classes, "data"), "rules.label-weight": (rules.label_weight, 1.0)}
-        idle |= {"net.gen-labels": (net.gen_labels, None), "net.label-dim": (net.label_dim, None)}
-        for flag, (value, usual) in idle.items():
-            if value != usual:
-                warn_once(f"--{flag} is {value}, which changes nothing in a game without labels (--rules.labels none).")
         return None, None
     if labelled is None:
         raise UserError(
@@ -58,6 +54,27 @@ def checked(one: Config, pixels: Tensor, labelled: Labelled | None) -> Labelled 
             f"{int(labels.max())}; there must be a label for each image, from 0 to {classes.count - 1}."
         )
     return labels, classes
+
+
+def warn_of_idle(config: Config) -> None:
+    """Name the settings on labels that change nothing here, a line each: a preset may have them."""
+    rules, net = config.rules, config.net
+    given = {
+        "rules.classes": rules.classes if rules.classes != Rules.classes else None,
+        "rules.label-weight": rules.label_weight if rules.label_weight != Rules.label_weight else None,
+        "net.gen-labels": net.gen_labels,
+        "net.label-dim": net.label_dim,
+    }
+    where = {}
+    if not rules.labelled:
+        where = dict.fromkeys(given, "in a game without labels (--rules.labels none)")
+    elif rules.labels != "auxiliary":
+        where["rules.label-weight"] = f"where D reads no class (--rules.labels {rules.labels})"
+    if rules.labelled and net.gen_labels == "norm":
+        where["net.label-dim"] = "where no embedding is joined to z (--net.gen-labels norm)"
+    for flag, why in where.items():
+        if given[flag] is not None:
+            warn_once(f"--{flag} is {given[flag]}, which changes nothing {why}.")
 
 
 def pairing(game: Game, one: Config) -> str:

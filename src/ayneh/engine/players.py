@@ -124,12 +124,13 @@ def built(config: Config, pair: OwnPair, who: str, image_shape: tuple[int, int, 
     net = pair.make(who, seed, config.net.init == AS_IS)
     if any(map(is_lazy, [*net.parameters(), *net.buffers()])):
         shape = (2, config.prior.dim) if who == "gen" else (2, *image_shape)
+        y = (torch.zeros(2, dtype=torch.int64),) if takes_class(config, who) else ()
         with seeded(seed + 1), torch.no_grad():  # other numbers than those of the constructor
             try:
-                net.eval()(torch.zeros(shape))
+                net.eval()(torch.zeros(shape), *y)
             except Exception:  # a G that takes (B, Z, 1, 1); what is wrong otherwise comes out in the trial
                 if who == "gen":
-                    net.eval()(torch.zeros(*shape, 1, 1))
+                    net.eval()(torch.zeros(*shape, 1, 1), *y)
                 else:
                     raise
     return net.train().to(torch.float64 if config.precision == "float64" else torch.float32)

@@ -162,7 +162,8 @@ class Judged(NamedTuple):
 
 def judged(game: Game, state: State, dis: Tensor, x: Tensor, y: Tensor | None, draw: Draws, call: str) -> Judged:
     """What D makes of x with the classes y, in the ``call`` "real", "fake" or "penalty"."""
-    width, reads = sum(game.parts), game.reads if call == "fake" else 0
+    width = sum(game.parts) if call != "penalty" else 0
+    reads = game.reads if call == "fake" else 0
     asked = {"read": True} if reads else {}
     asked |= {"classify": True} if width else {}
     out = output(game, state, "dis", dis, x, y, draw, call, **asked)

@@ -181,6 +181,7 @@ def lay_out(
     """
     import torch
 
+    from ayneh.engine.classes import warn_of_idle
     from ayneh.engine.device import choose_device
     from ayneh.engine.match import Match, replicas_of
     from ayneh.engine.players import refuse_before_reading
@@ -190,6 +191,7 @@ def lay_out(
     if threads:
         torch.set_num_threads(threads)  # a sum of floats depends on how it is split among threads
     refuse_before_reading(config, chosen)
+    warn_of_idle(config)
     images = read_images(config.data, run=run)
     match = Match(replicas_of(config), images.pixels, chosen, labelled=labelled(config, images))
     say(images.understood)  # not before: a refusal is one line
