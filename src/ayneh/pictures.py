@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ GREY_OF_GAPS = 48  # darker than any stroke, lighter than the black ground, so t
 GREY_OF_TEXT = 230
 FONT_SIZES = (17, 13, 11)  # pixels; far apart: captions that differ in a few digits get the same
 MARGIN = 6  # pixels around a caption
+LONGEST_WORD = 20  # letters beside a picture
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
@@ -69,6 +71,46 @@ def captioned(picture: Tensor, caption: str) -> Tensor:
     return _from_pil(page.convert(image.mode))
 
 
+def beside(picture: Tensor, words: Sequence[tuple[str, int]]) -> Tensor:
+    """The picture uint8 (H, W, C) with words at its left, from above: each beside so many rows of the grid.
+
+    The rows of all words together are those of the grid.
+    """
+    image, rows = _to_pil(picture), sum(count for _, count in words)
+    height = image.height / rows  # of one row
+    font = ImageFont.load_default(next((size for size in FONT_SIZES if size + 2 <= height), FONT_SIZES[-1]))
+    boxes = [_text_box(text, font) for text, _ in words]
+    margin = max(right - left for left, _, right, _ in boxes) + 2 * MARGIN
+    page = Image.new("RGB", (margin + image.width, image.height), (GREY_OF_GAPS,) * 3)
+    page.paste(image, (margin, 0))
+    pen, above = ImageDraw.Draw(page), 0
+    for (_, _, right, _), (text, count) in zip(boxes, words, strict=True):
+        middle = round((above + count / 2) * height)
+        pen.text((margin - MARGIN - right, middle), text, font=font, fill=(GREY_OF_TEXT,) * 3, anchor="lm")
+        above += count
+    return _from_pil(page.convert(image.mode))
+
+
+def legible(word: str, number: int) -> str:
+    """A word in letters that Pillow's typeface has: digits of any script as 0 to 9, letters without their accents.
+
+    If it lacks another letter, ``number`` stands for the word. A long word ends in "…".
+    """
+    font = ImageFont.load_default(FONT_SIZES[0])
+    plain = "".join(str(unicodedata.digit(letter, letter)) for letter in word.strip())
+    bare = "".join(letter for letter in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(letter))
+    for text in (plain, bare):
+        if text and not any(_lacks(font, letter) for letter in text):
+            return text if len(text) <= LONGEST_WORD else f"{text[: LONGEST_WORD - 1].rstrip()}…"
+    return str(number)
+
+
+def _lacks(font: Font, letter: str) -> bool:
+    """Whether the typeface shows the box of missing letters for this one."""
+    missing, own = font.getmask("\uffff"), font.getmask(letter)
+    return letter != " " and own.size == missing.size and bytes(own) == bytes(missing)  # type: ignore[arg-type]
+
+
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
@@ -103,17 +145,23 @@ def _from_pil(image: Image.Image) -> Tensor:
     return torch.from_numpy(array[:, :, None] if array.ndim == 2 else array)
 
 
-def png(picture: Tensor, caption: str | None = None, zoom: int = 1) -> bytes:
-    """A picture uint8 (H, W, C) as a PNG, each pixel as zoom x zoom pixels, with a caption below it."""
+def png(picture: Tensor, caption: str | None = None, zoom: int = 1, words: Sequence[tuple[str, int]] = ()) -> bytes:
+    """A picture uint8 (H, W, C) as a PNG, each pixel as zoom x zoom pixels, with a caption below it.
+
+    words: at the left of its rows, as `beside` takes them.
+    """
     picture, out = zoomed(picture, zoom), io.BytesIO()
+    picture = beside(picture, words) if words else picture
     _to_pil(picture if caption is None else captioned(picture, caption)).save(out, "PNG")
     return out.getvalue()
 
 
-def save_png(path: Path, picture: Tensor, caption: str | None = None, zoom: int = 1) -> None:
+def save_png(
+    path: Path, picture: Tensor, caption: str | None = None, zoom: int = 1, words: Sequence[tuple[str, int]] = ()
+) -> None:
     """Write that PNG into a file; atomic."""
     with atomically(path) as file:
-        file.write(png(picture, caption, zoom))
+        file.write(png(picture, caption, zoom, words))
 
 
 def load_png(path: Path) -> Tensor:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ayneh.api.pictures import Animation, Picture
+from ayneh.byclass import as_given, examples
 from ayneh.errors import UserError
 from ayneh.files.whole import atomically
 from ayneh.pages.sheet import data_address, read_picture
@@ -28,6 +30,15 @@ SIDE = 64  # pixels that an image has at least, as it is shown
 def grid_of(images: Tensor, title: str) -> Picture:
     """uint8 (N, C, H, W) as a grid, small images enlarged."""
     return Picture(read_picture(png(grid(images), zoom=max(1, SIDE // images.shape[-1]))), title)
+
+
+def examples_of(images: Tensor, classes: Tensor, names: Sequence[str], n: int, title: str) -> Picture:
+    """About n images, the first of each class, in rows of each with its name, small images enlarged."""
+    if n < 1:
+        raise UserError(f"n is {n}; a picture has at least 1 image.")
+    sheet = examples(images, classes, names, n)
+    image = read_picture(png(sheet.picture, None, max(1, SIDE // images.shape[-1]), sheet.words))
+    return Picture(image, ", ".join(filter(None, (title, sheet.note))))
 
 
 def picture_of(record: Visited, epoch: int | None, replica: int) -> Picture:
@@ -73,14 +84,7 @@ def save_set(path: Path, whole: Whole | None, train: Read, test: Read) -> Path:
         if not len(pixels):
             continue
         arrays |= {f"x_{side}": np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))}
-        arrays |= {} if labels is None else {f"y_{side}": _named(labels, whole.names if whole else train.names)}
+        arrays |= {} if labels is None else {f"y_{side}": as_given(labels, whole.names if whole else train.names)}
     with atomically(path) as file:
         np.savez_compressed(file, **arrays)
     return path
-
-
-def _named(labels: np.ndarray, names: tuple[str, ...] | None) -> np.ndarray:
-    """Labels as they were given: numbers, or words."""
-    if names is None:
-        return labels
-    return np.array([int(name) for name in names] if all(name.isdecimal() for name in names) else names)[labels]

@@ -81,11 +81,20 @@ class Images:
         """SHA-256 over shape and pixels of ``train``: a run goes on with these images alone."""
         return self._train.fingerprint
 
-    def picture(self, n: int = 64) -> Picture:
-        """The first n images to train on, as a grid."""
-        from ayneh.api.drawn import grid_of
+    def picture(self, n: int = 64, by_class: bool = False) -> Picture:
+        """The first n images to train on, as a grid.
 
-        return grid_of(self._train.pixels[:n], self.name)
+        by_class: about n images instead, the first of each class in rows with its name (of very many classes some).
+        Raises UserError where there are no labels.
+        """
+        from ayneh.api.drawn import examples_of, grid_of
+
+        pixels, labels, classes = self._train.pixels, self._train.labels, self.classes
+        if not by_class:
+            return grid_of(pixels[:n], self.name)
+        if labels is None or classes is None:
+            raise UserError(f"by_class is set, and {self.name} has no labels: leave it out.")
+        return examples_of(pixels, labels, classes, n, self.name)
 
     @in_a_sentence()
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -120,7 +129,7 @@ class Images:
     def _repr_html_(self) -> str:
         from ayneh.api.drawn import as_html
 
-        return as_html(self.picture(), self.understood)
+        return as_html(self.picture(by_class=self.labels is not None), self.understood)
 
     @cached_property
     def _train(self) -> Read:

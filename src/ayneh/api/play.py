@@ -16,6 +16,7 @@ from ayneh.errors import Stopped, UserError, in_a_sentence
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from ayneh.api.asked import Classes
     from ayneh.engine.loop import Moment as Progress
     from ayneh.engine.match import Match
     from ayneh.engine.sampler import Sampler
@@ -69,11 +70,17 @@ class Moment:
         """The whole state by name, a row for each replica: ``gen/0.weight`` (R, ...), ``gen_m/0.weight``, ..."""
         return self._match.named(self._state)
 
-    def samples(self, n: int = 64, seed: int = 0, replica: int = 0) -> NDArray[np.uint8]:
-        """n images, uint8 (n, C, S, S), as `Run.sample` draws them."""
-        if n < 1 or seed < 0:
-            raise UserError(f"n is {n} and seed {seed}: n is at least 1, seed at least 0.")
-        return self._sampler(replica).draw(f"draw {seed}", n).numpy()
+    def samples(
+        self, n: int | None = None, seed: int = 0, replica: int = 0, classes: Classes | None = None
+    ) -> NDArray[np.uint8]:
+        """n images (None: 64), uint8 (n, C, S, S), as `Run.sample` draws them."""
+        from ayneh.api.asked import USUAL, classes_of
+        from ayneh.api.draws import drawn, refuse
+
+        refuse(n, seed)
+        sampler = self._sampler(replica)
+        chosen = None if classes is None else classes_of(classes, n, sampler.labels, "This game")
+        return drawn(sampler, len(chosen) if chosen else n or USUAL, seed, chosen).images.numpy()
 
     def nets(self, replica: int = 0) -> tuple[nn.Module, nn.Module]:
         """(G, D) as plain modules, as `Checkpoint.nets` gives them."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ayneh.api.asked import Classes
     from ayneh.api.checkpoint import Checkpoint
     from ayneh.api.diagnosis import Diagnosed
     from ayneh.api.findings import Finding
@@ -170,15 +171,24 @@ class Run:
         return animation_of(self._record, self._checked(replica), milliseconds)
 
     @in_a_sentence()
-    def sample(self, n: int = 64, seed: int = 0, epoch: int | None = None, replica: int = 0) -> NDArray[np.uint8]:
-        """n new images, uint8 (n, C, S, S), of G (its moving average, where the run has one).
+    def sample(
+        self,
+        n: int | None = None,
+        seed: int = 0,
+        epoch: int | None = None,
+        replica: int = 0,
+        classes: Classes | None = None,
+    ) -> NDArray[np.uint8]:
+        """n new images (None: 64), uint8 (n, C, S, S), of G (its moving average, where the run has one).
 
         seed: another gives other images; `ayneh sample --draw SEED` writes the same. epoch: of the checkpoint (None:
-        the newest). Raises UserError for a checkpoint or replica that the run does not have.
+        the newest). classes: of a labelled run, ``7`` or ``"cat"``; a list, of which each comes equally often, in its
+        order; an array with one for each image; None: those of `Prior.classes`. An int is a class's number, from 0.
+        Raises UserError for a checkpoint, replica or class that the run does not have.
         """
         from ayneh.api.draws import draw
 
-        return draw(self.with_its_nets(), n, seed, epoch, replica=replica).numpy()
+        return draw(self.with_its_nets(), n, seed, epoch, replica=replica, classes=classes).images.numpy()
 
     def at(self, epoch: int | str | None = None, replica: int = 0) -> Checkpoint:
         """The run after this epoch (None: the newest checkpoint; "best": the one with the best score).

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ayneh.byclass import sheet_of
 from ayneh.config import Config, Data, differences, flatten
 from ayneh.data.images import Images
 from ayneh.engine.device import choose_device
@@ -23,7 +24,7 @@ from ayneh.game.step import State
 from ayneh.judge.metrics import METRICS, metrics
 from ayneh.judge.verdict import Judge
 from ayneh.parts.shipped import Shipped, pack
-from ayneh.pictures import grid, save_png
+from ayneh.pictures import save_png
 from ayneh.record.checkpoint import Damaged, epoch_name
 from ayneh.record.record import Record
 from ayneh.studies.design import Changes, Run, Study, swapped
@@ -165,7 +166,7 @@ def _end(run: Run, journal: Journal, match: Match, state: State, study: Study, w
         sampler.prior = swapped_prior(config, name, changes)
         scores = Scorer(judge(config.data), study.images).score([sampler])
         swaps[name] = {metric: score for metric, (score,) in scores.items()}
-        save_png(record.swap_path(file_name(name)), grid(sampler.draw("samples", PICTURED)))
+        save_png(record.swap_path(file_name(name)), sheet_of(sampler, "samples", PICTURED).picture)
     outcome: dict[str, Any] = {"arm": run.arm, "seed": run.seed, "diverged": None, "swaps": swaps}
     if fallen:
         epoch = fallen.step // match.steps_per_epoch

@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ayneh.byclass import sheet_of
 from ayneh.config import Config
 from ayneh.doctor.doctor import Doctor, Event
 from ayneh.doctor.rescue import APART_LOOKS, RING, Rescue, treated
@@ -23,7 +24,7 @@ from ayneh.engine.match import Match
 from ayneh.engine.meter import Diverged
 from ayneh.engine.sampler import Sampler, sampler_in
 from ayneh.game.step import State
-from ayneh.pictures import grid, save_png
+from ayneh.pictures import save_png
 from ayneh.record.checkpoint import BEST, HEALTHY, epoch_name
 from ayneh.record.forms import of_replicas
 from ayneh.record.head import Origin
@@ -241,13 +242,14 @@ class Journal:
         return due
 
     def _picture(self, now: Now, replica: int) -> None:
-        """The fixed noise of a replica as a grid, with the report's caption (report R2)."""
-        picture = grid(now.sampler(self.rows[replica]).draw("samples", self.habits.sample_images))
+        """The fixed noise of a replica as a grid, rows of each class, with the report's caption (report R2)."""
+        sheet = sheet_of(now.sampler(self.rows[replica]), "samples", self.habits.sample_images)
         path = self.record.sample_path(now.moment.epoch, replica, len(self.rows))
         if self.habits.captions:
-            save_png(path, picture, self._caption(replica), zoom=max(1, 64 // now.match.size))
+            caption = self._caption(replica) + (f"      {sheet.note}" if sheet.note else "")
+            save_png(path, sheet.picture, caption, max(1, 64 // now.match.size), sheet.words)
         else:
-            save_png(path, picture)
+            save_png(path, sheet.picture)
 
     def _caption(self, replica: int) -> str:
         loss_d, loss_g = (self.line[name][replica] for name in ("loss_d", "loss_g"))

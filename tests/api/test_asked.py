@@ -1,0 +1,75 @@
+"""Classes that are asked for: by number, by name, equally often, one for each image; what does not exist is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from ayneh.api.asked import classes_of, spread, uneven
+from ayneh.errors import UserError
+from ayneh.labels import Labels
+
+PETS = Labels(("cat", "dog", "guinea pig"), (0.2, 0.3, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("asked", "n", "numbers"),
+    [
+        (1, 3, [1, 1, 1]),
+        ("dog", 2, [1, 1]),
+        ("guinea pig", 1, [2]),
+        ("2", 1, [2]),
+        ("۲", 1, [2]),
+        (np.int64(2), 2, [2, 2]),
+        (torch.tensor(2), 2, [2, 2]),
+        ([2, 0], 4, [2, 2, 0, 0]),
+        (("dog", 0), 3, [1, 1, 0]),
+        ([2, 0, 2], 3, [2, 0, 2]),
+        (range(3), 6, [0, 0, 1, 1, 2, 2]),
+        (np.array([2, 0, 2, 1]), None, [2, 0, 2, 1]),
+        (np.array([2, 0]), 2, [2, 0]),
+        (torch.tensor([0, 2]), None, [0, 2]),
+        (np.array(["dog", "cat"]), None, [1, 0]),
+    ],
+)
+def test_what_is_asked_for_as_numbers(asked, n, numbers):
+    assert classes_of(asked, n, PETS, "runs/mine") == numbers
+
+
+def test_sixty_four_images_where_no_number_is_given():
+    assert classes_of("cat", None, PETS, "runs/mine") == [0] * 64
+    assert [classes_of([0, 1, 2], None, PETS, "runs/mine").count(k) for k in range(3)] == [22, 21, 21]
+
+
+@pytest.mark.parametrize(
+    ("asked", "n", "message"),
+    [
+        ("cow", 4, "no class 'cow'.*cat, dog, guinea pig"),
+        ("guinea pit", 4, "Did you mean 'guinea pig'"),
+        (3, 4, "number 3; this run's classes are numbered 0 to 2, by name cat to guinea pig"),
+        (-1, 4, "number -1"),
+        ([0, 7], 4, "number 7"),
+        (np.array([0, 3]), None, "number 3"),
+        (1.5, 4, "1.5; a class is a number from 0 or a name"),
+        (np.array([0.0, 1.0]), None, r"array \(2,\) of float64"),
+        (np.zeros((2, 2), int), None, r"array \(2, 2\)"),
+        (np.array([0, 1]), 3, "2 of them and n is 3"),
+        ([], 4, "names no class"),
+        ([0, 1, 2], 2, "--n is 2, and 3 classes are asked for: choose at least 3"),
+    ],
+)
+def test_what_does_not_exist_or_fit_is_refused(asked, n, message):
+    with pytest.raises(UserError, match=message):
+        classes_of(asked, n, PETS, "runs/mine")
+
+
+def test_a_run_without_labels_has_no_classes():
+    with pytest.raises(UserError, match="runs/mine has no classes to ask for, since it was trained without labels"):
+        classes_of(0, 4, None, "runs/mine")
+
+
+def test_what_cannot_be_divided_is_as_equal_as_possible_and_said():
+    numbers = spread([0, 2, 1], 8)
+    assert numbers == [0, 0, 0, 2, 2, 2, 1, 1]
+    words = uneven(numbers, PETS.names)
+    assert words == "8 images cannot be divided by 3 classes: 3 each of cat, guinea pig, 2 of the others."
+    assert uneven(spread([0, 2, 1], 9), PETS.names) == ""
