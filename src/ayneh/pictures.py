@@ -108,7 +108,7 @@ def legible(word: str, number: int) -> str:
 def _lacks(font: Font, letter: str) -> bool:
     """Whether the typeface shows the box of missing letters for this one."""
     missing, own = font.getmask("\uffff"), font.getmask(letter)
-    return letter != " " and own.size == missing.size and bytes(own) == bytes(missing)  # type: ignore[arg-type]
+    return letter != " " and own.size == missing.size and bytes(own) == bytes(missing)
 
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
