@@ -15,9 +15,10 @@ from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
 from ayneh.game.nets import INITS
 from ayneh.game.step import update_dis
+from ayneh.probe.arms import ARMS, GREY, Plan, dequantised, rounded
 from ayneh.probe.jacobian import condition, directions, effective_rank, singular_values
 from ayneh.probe.overlap import LN2, calibrated, divergence, error
-from ayneh.probe.support import ARMS, GREY, Plan, Probe, dequantised, gradient_norm, rounded
+from ayneh.probe.support import Probe, gradient_norm
 
 CONFIG = Config(
     batch=32,

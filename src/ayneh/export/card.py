@@ -2,79 +2,23 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
-import re
-from collections.abc import Iterable
 from typing import Any
 
 from ayneh.config import Config, flatten, from_dict
 from ayneh.doctor import rescue, words
 from ayneh.doctor.doctor import Doctor
+from ayneh.export import classes
 from ayneh.export.contract import licence_of
+from ayneh.export.markdown import Row, foreign, table
+from ayneh.export.recipes import use
 from ayneh.judge.scores import metric_of
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.record import Record
 from ayneh.terminal.text import plain
 
-Row = tuple[str, ...]
-MARKS = re.compile(r"[\\`*\[\]|~!]")  # what Markdown reads as code, emphasis, links, pictures or the end of a cell
-UNESCAPED = re.compile(r"(?<!\\)\|")
-
-ONNX = """\
-```python
-import ayneh                                      # pip install 'ayneh[export]'
-model = ayneh.load(".")                           # this folder
-images = model.generate(model.sample_z(16, seed=0))   # uint8 (16, {channels}, {own}, {own})
-```
-
-No PyTorch is needed then. `model.logits(images)` is the discriminator's logit for each image,
-`model.encode(images)` its features{read}, `model.interpolate(a, b, n)` a path between two latents on which every point
-follows the prior. Without ayneh, any ONNX runtime reads the files; inputs and outputs are described below and in their
-metadata."""
-
-WEIGHTS = """\
-```python
-import torch                                      # pip install ayneh
-from ayneh.export.players import modules
-from ayneh.loading.priors import sample
-z = torch.from_numpy(sample("{prior}", {numbers}, 16, {dim}, seed=0))   # {law}
-images = modules(".").gen(z)                      # float32 (16, {channels}, {size}, {size}) in [-1, 1]
-```
-
-`modules` gives `gen`, `dis` and `encoder` as `torch.nn.Module` in eval mode. For each file it does this:
-
-```python
-import json, torch
-from safetensors.torch import load_file
-from ayneh.config import from_dict
-from ayneh.engine.match import nets_of
-about = json.load(open("config.json", encoding="utf-8"))
-gen, dis = nets_of(from_dict(about["config"], "config.json"), ({channels}, {size}, {size}), torch.device("cpu"))
-gen.module.load_state_dict(load_file("generator.safetensors"))
-gen.module.eval()
-```"""
-
-OWN_WEIGHTS = """\
-```python
-import torch
-from safetensors.torch import load_file           # no ayneh is needed
-gen = {gen}   # the class in {file}
-gen.load_state_dict(load_file("generator.safetensors"))   # strict=False, if it has buffers that it does not save
-gen.eval()
-```
-
-`discriminator.safetensors` and `encoder.safetensors` are two sets of weights and statistics of `{dis}` of the same file
-(SHA-256 `{sha256}`). Once it has been imported and has added its nets as {name} (`ayneh.add`), ayneh reads all three in
-the form of its own nets, z (n, {dim}) -> images and images -> logits (n,):
-
-```python
-from ayneh.export.players import modules
-from ayneh.loading.priors import sample
-z = torch.from_numpy(sample("{prior}", {numbers}, 16, {dim}, seed=0))   # {law}
-images = modules(".").gen(z)                      # float32 (16, {channels}, {size}, {size}) in [-1, 1]
-```"""
+TASKS = ("unconditional-image-generation", "other")  # hubs have none for images of a class
 
 
 def card(about: dict[str, Any], record: Record, checkpoint: Checkpoint) -> str:
@@ -92,9 +36,10 @@ def card(about: dict[str, Any], record: Record, checkpoint: Checkpoint) -> str:
         f"{epoch}.",
         "![Images of the generator](samples.png)",
         "## Use",
-        _use(about),
+        use(about),
         "## What goes in and out",
         _contract(about),
+        *_classes(about, evaluation),
         "## Scores",
         _scores(evaluation, record, checkpoint, about["replica"]),
         "## Findings",
@@ -123,8 +68,8 @@ def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) 
         fields["license_name"] = "unknown-user-data"
     fields |= {
         "library_name": "onnx" if about["form"] == "onnx" else "pytorch",
-        "pipeline_tag": "unconditional-image-generation",
-        "tags": ["ayneh", "gan", "image-generation", about["form"]],
+        "pipeline_tag": TASKS["labels" in about],
+        "tags": ["ayneh", "gan", "image-generation", *["class-conditional"] * ("labels" in about), about["form"]],
     }
     if licence.dataset:
         fields["datasets"] = [licence.dataset]
@@ -137,7 +82,7 @@ def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) 
         kinds = {name: metric_of(name) for name in known}
         fields["metrics"] = list(dict.fromkeys(kinds.values()))
         results = {
-            "task": {"type": "unconditional-image-generation"},
+            "task": {"type": TASKS["labels" in about]},
             "dataset": {"type": licence.dataset or name, "name": name},
             "metrics": [
                 {"type": kinds[short], "name": plain(score["protocol"]), "value": score["value"]}
@@ -147,16 +92,6 @@ def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) 
         fields["model-index"] = [{"name": title, "results": [results]}]
     lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]  # JSON is YAML
     return "\n".join(["---", *lines, "---"])
-
-
-def _use(about: dict[str, Any]) -> str:
-    images, latents = about["images"], about["latents"]
-    if about["form"] == "onnx":
-        reads = "z" in about["nets"]["encoder"]["outputs"]
-        read = ", `model.read_z(images)` the z that it reads in them" if reads else ""
-        return ONNX.format(channels=images["channels"], own=images["own_size"], read=read)
-    form = OWN_WEIGHTS if "own_nets" in about else WEIGHTS
-    return form.format(channels=images["channels"], size=images["size"], **latents | about.get("own_nets", {}))
 
 
 def _contract(about: dict[str, Any]) -> str:
@@ -180,13 +115,17 @@ def _contract(about: dict[str, Any]) -> str:
         ),
     ]
     nets = [
-        (f"`{net['file']}`", f"{net['takes']} -> {', '.join(net['outputs'])}", f"{net['numbers']:,}",
-         f"{net['difference']:.1e}", net["statistics"])
+        (f"`{net['file']}`", _ends(net), f"{net['numbers']:,}", f"{net['difference']:.1e}", net["statistics"])
         for net in about["nets"].values()
-    ]  # fmt: skip
+    ]
     head = ("file", "what it does", "numbers", "differs from PyTorch by at most", "batch norm's statistics")
     checked = f"The difference is the largest of any output on {about['checked']} draws, checked when this was written."
-    return "\n\n".join([_table(("", ""), rows), _table(head, nets), checked, *_remarks(about)])
+    return "\n\n".join([table(("", ""), rows), table(head, nets), checked, *_remarks(about)])
+
+
+def _ends(net: dict[str, Any]) -> str:
+    """ "z, classes -> image"."""
+    return f"{net['takes']}{', classes' * net.get('classes', False)} -> {', '.join(net['outputs'])}"
 
 
 def _remarks(about: dict[str, Any]) -> list[str]:
@@ -205,6 +144,15 @@ def _remarks(about: dict[str, Any]) -> list[str]:
     return remarks
 
 
+def _classes(about: dict[str, Any], evaluation: dict[str, Any] | None) -> list[str]:
+    """What a labelled run draws; nothing for another."""
+    if "labels" not in about:
+        return []
+    rows, more = classes.rows(about)
+    shown = table(("class", "name", "share of the training images"), rows)
+    return ["## Classes", classes.words(about, evaluation), shown, *[more] * bool(more)]
+
+
 def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Checkpoint, replica: int) -> str:
     parts = []
     if evaluation:
@@ -219,14 +167,14 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
             "its protocol: the metric, the number of images, the data set and its split (docs/metrics.md). They are "
             "taken on the features of ayneh's small nets, so they are not the FID of papers. The floor "
             "is what as many real training images score.",
-            _table(("score", "value", "95 %", "floor", "n", "warning"), rows),
+            table(("score", "value", "95 %", "floor", "n", "warning"), rows),
         ]
     lines = [line for line in record.lines() if "scores" in line and line["step"] <= checkpoint.step]
     if lines:
         last = lines[-1]
         scores = [score for entries in last["scores"].values() if (score := entries[replica])]
         rows = [(foreign(score.get("protocol", "?")), _plain(score.get("value"))) for score in scores]
-        parts += [f"While training, after epoch {last['epoch']}:", _table(("score", "value"), rows)]
+        parts += [f"While training, after epoch {last['epoch']}:", table(("score", "value"), rows)]
     return "\n\n".join(parts) or "This checkpoint has not been scored: run `ayneh evaluate`."
 
 
@@ -248,7 +196,7 @@ def _settings(config: Config) -> str:
         (name, foreign(_plain(value)), "" if value == default[name] else "changed")
         for name, value in flatten(config).items()
     ]
-    return _table(("setting", "value", "from ayneh's default"), rows)
+    return table(("setting", "value", "from ayneh's default"), rows)
 
 
 def _own_parts(record: Record) -> list[str]:
@@ -257,7 +205,7 @@ def _own_parts(record: Record) -> list[str]:
     if not rows:
         return []
     words = "This run was trained with parts that are not ayneh's. The code of these is not in this folder."
-    return ["## Parts of its own", words, _table(("part", "SHA-256 of its source"), rows)]
+    return ["## Parts of its own", words, table(("part", "SHA-256 of its source"), rows)]
 
 
 def evaluation_of(record: Record, checkpoint: Checkpoint, replica: int) -> dict[str, Any] | None:
@@ -266,20 +214,6 @@ def evaluation_of(record: Record, checkpoint: Checkpoint, replica: int) -> dict[
         if (report.get("step"), report.get("replica")) == (checkpoint.step, replica):
             return report if isinstance(report.get("scores"), dict) else None
     return None
-
-
-def _table(head: Row, rows: Iterable[Row]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return UNESCAPED.sub(r"\\|", text.replace("\n", " "))
-
-
-def foreign(words: object) -> str:
-    """Words with names that people gave, in Markdown: shown as they are, neither HTML nor links nor pictures."""
-    return MARKS.sub(r"\\\g<0>", html.escape(plain(words), quote=False))
 
 
 def _plain(value: Any) -> str:

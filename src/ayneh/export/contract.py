@@ -1,4 +1,4 @@
-"""The description of an export: the distribution of z, the form of the images, the run and its data.
+"""The description of an export: the distribution of z, the form of the images, its classes, the run and its data.
 
 It is in the config.json of an export, and as strings in the metadata of each net.
 """
@@ -117,29 +117,49 @@ def images_of(config: Config, shape: tuple[int, int, int], images: Images | None
     return {"channels": channels, "size": size, "range": [-1, 1], "black": -1, "pad": pad, "own_size": side}
 
 
+def labels_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """{"labels": the classes, and how the nets take them}; empty for a run without labels."""
+    labels, config = checkpoint.labels, checkpoint.config
+    if labels is None:
+        return {}
+    return {
+        "labels": {
+            "way": config.rules.labels,
+            "names": list(labels.names),
+            "shares": list(labels.shares),
+            "parts": list(labels.parts),
+            "drawn": config.rules.classes,
+        }
+    }
+
+
 def about_of(record: Record, checkpoint: Checkpoint, replica: int, form: str, images: Images | None) -> dict[str, Any]:
     """The content of config.json except the nets, as plain JSON values."""
     config, licence = checkpoint.config.without_folders(), licence_of(checkpoint.config.data.name)
-    return {
-        "format": FORMAT,
-        "form": form,
-        "ayneh": __version__,
-        "seed": config.seed + replica,
-        "replica": replica,
-        "epoch": record.epoch_of(checkpoint),
-        "step": checkpoint.step,
-        "checkpoint": checkpoint.path.name,
-        "checkpoint_sha256": hashlib.sha256(checkpoint.path.read_bytes()).hexdigest(),
-        "latents": latents_of(config),
-        "images": images_of(config, checkpoint.image_shape, images),
-        "data": {
-            "name": config.data.name,
-            "licence": licence.words,
-            "licence_id": licence.hub,
-            "licence_source": licence.source,
-        },
-        "config": json.loads(json.dumps(to_dict(config))),  # lists, not tuples
-    } | own_nets(config)
+    return (
+        {
+            "format": FORMAT,
+            "form": form,
+            "ayneh": __version__,
+            "seed": config.seed + replica,
+            "replica": replica,
+            "epoch": record.epoch_of(checkpoint),
+            "step": checkpoint.step,
+            "checkpoint": checkpoint.path.name,
+            "checkpoint_sha256": hashlib.sha256(checkpoint.path.read_bytes()).hexdigest(),
+            "latents": latents_of(config),
+            "images": images_of(config, checkpoint.image_shape, images),
+            "data": {
+                "name": config.data.name,
+                "licence": licence.words,
+                "licence_id": licence.hub,
+                "licence_source": licence.source,
+            },
+            "config": json.loads(json.dumps(to_dict(config))),  # lists, not tuples
+        }
+        | labels_of(checkpoint)
+        | own_nets(config)
+    )
 
 
 def own_nets(config: Config) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 PyTorch's two exporters were tried (2.13) on ayneh's nets. The old one is deprecated, writes a wrong graph for `movedim`
 and has no spectral norm; the new one needs onnxscript, takes seconds a net and refuses the exact spectral norm. The ten
 kinds of layers here are written in milliseconds, with operators that every runtime has: Gemm, Conv, ConvTranspose,
-LeakyRelu, Tanh, Reshape. Nets of other layers are left to the new exporter. `difference` compares the result with
-PyTorch.
+LeakyRelu, Tanh, Reshape. What depends on a class takes a row of a table, by Gather, and is added, multiplied or joined.
+Nets of other layers are left to the new exporter. `difference` compares the result with PyTorch.
 """
 
 from __future__ import annotations
@@ -17,20 +17,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ayneh.errors import extra
+from ayneh.errors import UserError, extra
 from ayneh.export.chance import without_chance
-from ayneh.export.operations import Affine, Outside, Pointwise, Shape, folded, lower
+from ayneh.export.nodes import Affine, ByClass, Conditional, Joined, Outside, Pointwise, Shape, Taken, folded
+from ayneh.export.operations import lower
 from ayneh.export.traced import traced
 
 OPSET, IR_VERSION = 17, 8  # of 2022: older runtimes, and those of browsers, read them
 
 
+CLASSES, MIX = "classes", "mix"  # a graph's second input: a number for each image, or weights of all classes
+
+
 class _Graph:
     """The nodes and constants of a graph, net by net."""
 
-    def __init__(self) -> None:
+    def __init__(self, given: str = CLASSES) -> None:
+        """given: the second input, `CLASSES` or `MIX`, if a net takes one."""
         self.nodes: list[Any] = []
         self.weights: dict[str, np.ndarray] = {}
+        self.given = given
 
     def add(self, net: nn.Module, value: str, shape: Shape, result: str, prefix: str) -> Shape:
         """The nodes of ``net`` from ``value`` to ``result``; returns the shape of the result."""
@@ -45,15 +51,18 @@ class _Graph:
             steps.append(("Reshape", [self._constant(f"{prefix}shape.{len(self.weights)}", sizes)], {}))
 
         for op in folded(ops):
+            if not isinstance(op, Pointwise) and held != op.takes:
+                reshape(op.takes)
             if isinstance(op, Pointwise):
                 steps.append((op.op, [], op.attributes))
             elif isinstance(op, Affine):
-                if held != op.takes:
-                    reshape(op.takes)
                 pair = [("weight", op.weight), ("bias", op.bias)]
-                inputs = [self._constant(f"{op.name}{part}", x.float().contiguous().numpy()) for part, x in pair]
+                inputs = [self._constant(f"{op.name}{part}", _numbers(x)) for part, x in pair]
                 steps.append((op.op, inputs, op.attributes or {}))
                 held = (len(op.bias),) if op.op == "Gemm" else op.gives
+            else:
+                steps += self._taken(op) if isinstance(op, Taken) else self._by_class(op)
+                held = op.gives
         if held != wanted:
             reshape(wanted)
         for i, (kind, inputs, attributes) in enumerate(steps):
@@ -62,9 +71,44 @@ class _Graph:
             value = out
         return wanted
 
+    def _taken(self, op: Taken) -> list[tuple[str, list[str], Mapping[str, Any]]]:
+        ends = {"first": op.first, "last": op.last, "axis": 1}
+        return [("Slice", [self._constant(f"{op.name}{name}", np.array([k])) for name, k in ends.items()], {})]
+
+    def _by_class(self, op: Conditional) -> list[tuple[str, list[str], Mapping[str, Any]]]:
+        """What is done to the value, with rows of tables."""
+        if isinstance(op, ByClass):
+            rows = [self._row(f"{op.name}{part}", table) for part, table in (("scale", op.scale), ("shift", op.shift))]
+            return [("Mul", rows[:1], {}), ("Add", rows[1:], {})]
+        if isinstance(op, Joined):
+            return [("Concat", [self._row(f"{op.name}table", op.table)], {"axis": 1})]
+        axes = self._constant(f"{op.name}axes", np.array([1]))
+        summed = ("ReduceSum", [axes], {"keepdims": 0})
+        rows = [self._row(f"{op.name}{part}", table) for part, table in (("table", op.table), ("shift", op.shift))]
+        return [("Mul", rows[:1], {}), summed, ("Add", rows[1:], {})]
+
+    def _row(self, name: str, table: Tensor) -> str:
+        """The rows (n, ...) of a table (K, ...) for the classes; the mean of all rows by the weights of a mix."""
+        from onnx import helper
+
+        constant, row = self._constant(name, _numbers(table)), f"{name}.row"
+        if self.given == CLASSES:
+            self.nodes.append(helper.make_node("Gather", [constant, CLASSES], [row], name=row, axis=0))
+            return row
+        flat, sizes = f"{name}.mixed", self._constant(f"{name}.sizes", np.array([-1, *table.shape[1:]]))
+        self.weights[name] = self.weights[name].reshape(len(table), -1)
+        self.nodes.append(helper.make_node("MatMul", [MIX, constant], [flat], name=flat))
+        self.nodes.append(helper.make_node("Reshape", [flat, sizes], [row], name=row))
+        return row
+
     def _constant(self, name: str, values: np.ndarray) -> str:
         self.weights[name] = values
         return name
+
+
+def _numbers(x: Tensor) -> np.ndarray:
+    values: np.ndarray = x.float().contiguous().numpy()
+    return values
 
 
 def to_onnx(
@@ -73,18 +117,26 @@ def to_onnx(
     names: tuple[str, str],
     further: Mapping[str, nn.Module] | None = None,
     metadata: Mapping[str, str] | None = None,
+    classes: int = 0,
+    mixed: bool = False,
+    hidden: bool = False,
 ) -> bytes:
     """A net in eval mode as an ONNX model, float32, with a batch axis "n" of any length.
 
     takes: the shape of one input, (Z,) or (C, S, S); names: of the input and the output, e.g. ("z", "image").
-    further: more outputs, each by a module that takes the first output. metadata: written into the model. A net with a
-    layer outside `LAYERS` is written by PyTorch's exporter (traced.py). Raises UserError where a package is missing,
-    and for a net that the exporter refuses.
+    further: more outputs, each by a module that takes the first output. metadata: written into the model. classes: K of
+    a net that takes the class of each image (0: it takes none), by a second input "classes", int64 (n,); mixed: in its
+    place "mix", float (n, K), weights of all classes, as for a way between two of them. hidden: the first output is not
+    one of the model's. A net with a layer outside `LAYERS` is written by PyTorch's exporter (traced.py). Raises
+    UserError where a package is missing, for a net that the exporter refuses, and for a mix of classes in a net of
+    one's own.
     """
     try:
-        return _written(module, takes, names, further, metadata)
+        return _written(module, takes, names, further, metadata, classes, mixed, hidden)
     except Outside:
-        return traced(module, takes, names, further, metadata)
+        if mixed:
+            raise UserError("A net of your own takes one class for each image, and no mix of classes.") from None
+        return traced(module, takes, names, further, metadata, bool(classes), hidden)
 
 
 def _written(
@@ -93,22 +145,28 @@ def _written(
     names: tuple[str, str],
     further: Mapping[str, nn.Module] | None,
     metadata: Mapping[str, str] | None,
+    classes: int,
+    mixed: bool,
+    hidden: bool,
 ) -> bytes:
     """The net by the table of layers."""
     with extra("export", "Writing ONNX"):
         import onnx
         from onnx import TensorProto, helper, numpy_helper
 
-    def described(name: str, shape: Shape) -> Any:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
+    def described(name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> Any:
+        return helper.make_tensor_value_info(name, kind, ["n", *shape])
 
-    body, (given, first) = _Graph(), names
+    body, (given, first) = _Graph(MIX if mixed else CLASSES), names
+    inputs = [described(given, takes)]
+    if classes:
+        inputs.append(described(MIX, (classes,)) if mixed else described(CLASSES, (), TensorProto.INT64))
     gives = body.add(module, given, takes, first, "")
-    outputs = [described(first, gives)]
+    outputs = [] if hidden else [described(first, gives)]
     for name, net in (further or {}).items():
         outputs.append(described(name, body.add(net, first, gives, name, f"{name}.")))
     initializers = [numpy_helper.from_array(values, name) for name, values in body.weights.items()]
-    graph = helper.make_graph(body.nodes, first, [described(given, takes)], outputs, initializers)
+    graph = helper.make_graph(body.nodes, first, inputs, outputs, initializers)
     opsets = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(graph, producer_name="ayneh", opset_imports=opsets, ir_version=IR_VERSION)
     helper.set_model_props(model, dict(metadata or {}))
@@ -125,10 +183,10 @@ def described(model: bytes, metadata: Mapping[str, str]) -> bytes:
     return bytes(read.SerializeToString())
 
 
-def difference(model: bytes, inputs: Tensor, expected: Mapping[str, Tensor]) -> float:
+def difference(model: bytes, inputs: Tensor, expected: Mapping[str, Tensor], classes: Tensor | None = None) -> float:
     """The largest absolute difference between the outputs of the model in onnxruntime and those of PyTorch.
 
-    inputs (N, ...) float32; expected: PyTorch's, by the name of the output, computed within `chance.Means` if the net
+    inputs (N, ...) float32; classes (N,) for a net that takes them; expected: PyTorch's, by the name of the output, computed within `chance.Means` if the net
     draws random numbers, whose means the model gets, too. NaN counts as infinite. Raises UserError where onnxruntime is
     missing.
     """
@@ -137,8 +195,11 @@ def difference(model: bytes, inputs: Tensor, expected: Mapping[str, Tensor]) -> 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors: what is left of a draw without its chance may be of no use
     session = onnxruntime.InferenceSession(without_chance(model), options, providers=["CPUExecutionProvider"])
-    (given,) = session.get_inputs()
-    found = session.run(list(expected), {given.name: inputs.float().contiguous().numpy()})
+    given = session.get_inputs()[0].name
+    values = {given: inputs.float().contiguous().numpy()}
+    if classes is not None:
+        values[CLASSES] = classes.numpy()
+    found = session.run(list(expected), values)
     apart = [
         (torch.from_numpy(y).double() - x.double()).abs().nan_to_num(math.inf).max().item()
         for y, x in zip(found, expected.values(), strict=True)

@@ -1,56 +1,25 @@
-"""The layers of the nets as operations: y = W x + b, a scale and a shift of it, a function of each number."""
+"""The layers of the nets as operations (nodes.py).
+
+What depends on the class of an image is a table with a row for each class: an embedding of a class of several parts, a
+sum of theirs, is added up before.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ayneh.errors import UserError
+from ayneh.export.nodes import Affine, ByClass, Joined, Op, Outside, Pointwise, Projected, Scale, Shape, Taken
+from ayneh.export.views import Classified, Columns, Encoder
+from ayneh.game.conditional import ClassNorm, Embedding, Layers, Projection, code
+from ayneh.game.conditional import Joined as JoinedLayer
 from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm
 from ayneh.game.nets import Discriminator, MirrorGenerator
-
-Shape = tuple[int, ...]  # of one image or latent, without the batch
-
-
-@dataclass(frozen=True)
-class Affine:
-    """y = W x + b as Gemm (W (out, in)), Conv (out, in, k, k) or ConvTranspose (in, out, k, k); float64."""
-
-    op: str
-    weight: Tensor
-    bias: Tensor  # (out,)
-    takes: Shape
-    gives: Shape
-    name: str = ""
-    attributes: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Scale:
-    """y = scale x + shift, a number for each channel or for each unit: folded into the `Affine` before it."""
-
-    scale: Tensor
-    shift: Tensor
-
-
-@dataclass(frozen=True)
-class Pointwise:
-    """LeakyRelu or Tanh."""
-
-    op: str
-    attributes: Mapping[str, Any]
-
-
-class Outside(UserError):
-    """A net is not made of the layers that this table has: PyTorch's exporter writes it."""
-
-
-Op = Affine | Scale | Pointwise  # `lower` returns the shape beside them, also where a layer changes the shape alone
 
 
 @torch.no_grad()
@@ -60,24 +29,6 @@ def lower(module: nn.Module, shape: Shape, name: str = "") -> tuple[list[Op], Sh
         if kind in LAYERS and type(module).forward is getattr(kind, "forward", None):  # one of its own is another layer
             return LAYERS[kind](module, shape, name)
     raise Outside(f"There is no way yet to write the layer {type(module).__name__} as ONNX.")
-
-
-def folded(ops: list[Op]) -> list[Affine | Pointwise]:
-    """The same without `Scale`, by s (W x + b) + t = (s W) x + (s b + t)."""
-    done: list[Affine | Pointwise] = []
-    for op in ops:
-        if isinstance(op, Scale):
-            last = done[-1] if done else None
-            if not isinstance(last, Affine) or len(last.bias) % len(op.scale):
-                raise Outside("There is no way yet to write a normalisation as ONNX that follows no linear layer.")
-            each = len(last.bias) // len(op.scale)  # units a channel, where a channel's units lie side by side
-            scale, shift = op.scale.repeat_interleave(each), op.shift.repeat_interleave(each)
-            axis = last.op == "ConvTranspose"  # out is W's second axis there
-            shaped = scale.view(*[1] * axis, -1, *[1] * (last.weight.ndim - 1 - axis))
-            done[-1] = replace(last, weight=last.weight * shaped, bias=last.bias * scale + shift)
-        else:
-            done.append(op)
-    return done
 
 
 def _chain(net: nn.Module, shape: Shape, name: str) -> tuple[list[Op], Shape]:
@@ -90,12 +41,71 @@ def _chain(net: nn.Module, shape: Shape, name: str) -> tuple[list[Op], Shape]:
 
 def _discriminator(net: Discriminator, shape: Shape, name: str) -> tuple[list[Op], Shape]:
     features, shape = lower(net.features, shape, f"{name}features.")
-    head, _ = lower(net.head, shape, f"{name}head.")
-    return [*features, *head], ()
+    head_ops, _ = lower(net.head, shape, f"{name}head.")
+    if net.projection is None:
+        return [*features, *head_ops], ()
+    (head,) = head_ops
+    assert isinstance(head, Affine)
+    table = head.weight + _projected(net.projection)  # <w, x> + b + <e(y), x> = <w + e(y), x> + b
+    return [*features, Projected(table, head.bias.expand(len(table)), head.takes, f"{name}projection.")], ()
 
 
-def _conv(net: Conv, shape: Shape, name: str) -> tuple[list[Op], Shape]:
-    weight, side = _weight(net), shape[1]
+def _classified(net: Classified, shape: Shape, name: str) -> tuple[list[Op], Shape]:
+    """The logit and what is read of the classes, by one matrix product."""
+    dis = net.dis
+    if not isinstance(dis, Discriminator) or dis.classifier is None or type(dis).forward is not Discriminator.forward:
+        raise Outside("There is no way yet to write this D as ONNX.")
+    features, shape = lower(dis.features, shape, f"{name}features.")
+    (head, *_), _ = lower(dis.head, shape, "")
+    (read, *_), _ = lower(dis.classifier, (math.prod(shape),), "")
+    assert isinstance(head, Affine)
+    assert isinstance(read, Affine)
+    weight, bias = torch.cat([head.weight, read.weight]), torch.cat([head.bias, read.bias])
+    return [*features, _gemm(weight, bias, shape, (len(bias),), f"{name}heads.")], (len(bias),)
+
+
+def _encoder(net: Encoder, shape: Shape, name: str) -> tuple[list[Op], Shape]:
+    ops, shape = lower(net.features, shape, f"{name}features.")
+    return ops, (math.prod(shape),)
+
+
+def _columns(net: Columns, shape: Shape, name: str) -> tuple[list[Op], Shape]:
+    last = net.first + 1 if net.last is None else net.last
+    return [Taken(net.first, last, shape, name)], () if net.last is None else (last - net.first,)
+
+
+def _projected(net: Projection) -> Tensor:  # (K, F)
+    weight = net.weight.double()
+    weight = weight / torch.linalg.matrix_norm(weight, ord=2) if net.spectral else weight
+    return code(torch.arange(math.prod(net.parts), device=weight.device), net.parts).double() @ weight
+
+
+def _embedded(net: Embedding) -> Tensor:  # (K, dim)
+    return code(torch.arange(math.prod(net.parts), device=net.weight.device), net.parts).double() @ net.weight.double()
+
+
+def _joined(net: JoinedLayer, shape: Shape, name: str) -> tuple[list[Op], Shape]:
+    table = _embedded(net.embedding).unflatten(1, (-1, *net.sides))
+    if math.prod(net.sides) == 1:
+        table, shape = table.flatten(1), (math.prod(shape),)
+    joined = Joined(table, shape, f"{name}embedding.")
+    takes = joined.gives if isinstance(net.layer, Linear) or len(joined.gives) > 1 else (*joined.gives, 1, 1)
+    weight = torch.cat([net.layer.weight, net.beside], net.axis)
+    affine, gives = AFFINE[type(net.layer)](net.layer, takes, f"{name}layer.", weight)
+    return [joined, *affine], gives
+
+
+def _class_norm(net: ClassNorm, shape: Shape, name: str) -> tuple[list[Op], Shape]:
+    (norm, *_), _ = lower(net.norm, shape, name)
+    assert isinstance(norm, Scale)
+    ones = (1,) * (len(shape) - 1)
+    scale = 1 + _embedded(net.scale)  # (K, C)
+    tables = scale * norm.scale, scale * norm.shift + _embedded(net.shift)
+    return [ByClass(*(table.unflatten(1, (-1, *ones)) for table in tables), shape, name)], shape
+
+
+def _conv(net: Conv, shape: Shape, name: str, weight: Tensor | None = None) -> tuple[list[Op], Shape]:
+    weight, side = _weight(net, weight), shape[1]
     kernel, stride, pad = net.kernel_size[0], net.stride[0], int(net.padding[0])
     out = (side + 2 * pad - kernel) // stride + 1
     gives = (net.out_channels, out, out)
@@ -105,8 +115,8 @@ def _conv(net: Conv, shape: Shape, name: str) -> tuple[list[Op], Shape]:
     return [Affine("Conv", weight, _bias(net), shape, gives, name, attributes)], gives
 
 
-def _deconv(net: Deconv, shape: Shape, name: str) -> tuple[list[Op], Shape]:
-    weight, side = net.weight.double(), shape[1]
+def _deconv(net: Deconv, shape: Shape, name: str, weight: Tensor | None = None) -> tuple[list[Op], Shape]:
+    weight, side = (net.weight if weight is None else weight).double(), shape[1]
     kernel, stride, pad = net.kernel_size[0], net.stride[0], int(net.padding[0])
     out = (side - 1) * stride - 2 * pad + kernel
     gives = (net.out_channels, out, out)
@@ -117,9 +127,9 @@ def _deconv(net: Deconv, shape: Shape, name: str) -> tuple[list[Op], Shape]:
     return [Affine("ConvTranspose", weight, _bias(net), shape, gives, name, attributes)], gives
 
 
-def _linear(net: Linear, shape: Shape, name: str) -> tuple[list[Op], Shape]:
+def _linear(net: Linear, shape: Shape, name: str, weight: Tensor | None = None) -> tuple[list[Op], Shape]:
     gives = (net.out_features,)
-    return [_gemm(_weight(net), _bias(net), shape, gives, name)], gives
+    return [_gemm(_weight(net, weight), _bias(net), shape, gives, name)], gives
 
 
 def _batch_norm(net: nn.BatchNorm1d | nn.BatchNorm2d, shape: Shape, name: str) -> tuple[list[Op], Shape]:
@@ -134,13 +144,18 @@ def _offset(net: Offset, shape: Shape, name: str) -> tuple[list[Op], Shape]:
     return [Scale(torch.ones_like(constant), constant)], shape
 
 
+AFFINE: dict[type, Callable[..., tuple[list[Op], Shape]]] = {Conv: _conv, Deconv: _deconv, Linear: _linear}
 LAYERS: dict[type, Callable[[Any, Shape, str], tuple[list[Op], Shape]]] = {  # the first in a module's order of classes
     nn.Sequential: _chain,
+    Layers: _chain,
+    JoinedLayer: _joined,
+    ClassNorm: _class_norm,
+    Encoder: _encoder,
+    Classified: _classified,
+    Columns: _columns,
     MirrorGenerator: lambda net, shape, name: _chain(net, (*shape, 1, 1), name),
     Discriminator: _discriminator,
-    Conv: _conv,
-    Deconv: _deconv,
-    Linear: _linear,
+    **AFFINE,
     BatchNorm: _batch_norm,
     BatchNorm1d: _batch_norm,
     UnitNorm: _batch_norm,
@@ -156,9 +171,9 @@ def _gemm(weight: Tensor, bias: Tensor, shape: Shape, gives: Shape, name: str) -
     return Affine("Gemm", weight, bias, (math.prod(shape),), gives, name, {"transB": 1})
 
 
-def _weight(net: Conv | Linear) -> Tensor:
-    """W, divided by its largest singular value under spectral norm."""
-    weight = net.weight.double()
+def _weight(net: Conv | Linear, weight: Tensor | None) -> Tensor:
+    """W, or another in its place, divided by its largest singular value under spectral norm."""
+    weight = (net.weight if weight is None else weight).double()
     return weight / torch.linalg.matrix_norm(weight.flatten(1), ord=2) if net.spectral else weight
 
 

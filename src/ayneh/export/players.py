@@ -19,9 +19,9 @@ import torch
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from ayneh.config import from_dict
+from ayneh.config import Config, from_dict
 from ayneh.engine.critic import critic_of
-from ayneh.engine.players import nets_of
+from ayneh.engine.players import nets_of, takes_class
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import UserError, brief
 from ayneh.export.contract import refuse_unknown_nets
@@ -31,6 +31,7 @@ from ayneh.game.inside import Player
 from ayneh.game.layers import Linear
 from ayneh.game.nets import Discriminator
 from ayneh.game.own import copied
+from ayneh.labels import Labels
 from ayneh.loading.folder import contract_of, net_of, read_about, refuse_other
 from ayneh.record.checkpoint import Checkpoint
 
@@ -49,19 +50,35 @@ class Players:
     encoder: Discriminator
     moments: tuple[float, float]  # of a coordinate of z
     dis_statistics: str  # the images that those of ``dis`` were taken over, in words
+    latents: int  # coordinates of z
+    image_shape: tuple[int, int, int]
+    labels: Labels | None = None
+    asking: tuple[str, ...] = ()  # the nets that take the class of each image
+    classifies: int = 0  # numbers that D makes of an image's class: those of its class head (0: it has none)
 
     def nets(self) -> dict[str, nn.Module]:
         """The nets by the names of their files."""
         return {"generator": self.gen, "discriminator": self.dis, "encoder": self.encoder}
 
+    def asks(self, name: str) -> bool:
+        """Whether the net of this name takes the class of each image."""
+        return name in self.asking
+
     @torch.no_grad()
-    def outputs(self, name: str, x: Tensor) -> Outputs:
-        """The outputs of the net of this name on z or images, by their names in its file."""
+    def outputs(self, name: str, x: Tensor, classes: Tensor | None = None) -> Outputs:
+        """The outputs of the net of this name on z or images, by their names in its file.
+
+        classes: int64 (N,), for the nets that take them.
+        """
+        given = (x, classes) if self.asks(name) else (x,)
         if name == "generator":
-            return {"image": self.gen(x)}
+            return {"image": self.gen(*given)}
         if name == "discriminator":
-            return {"logit": self.dis(x)}
-        features, reader = self.encoder.features(x).flatten(1), self.reader()
+            if not self.classifies:
+                return {"logit": self.dis(*given)}
+            both = self.dis(x, classify=True)
+            return {"logit": both[:, 0], "class_logits": both[:, 1:]}
+        features, reader = self.encoder.features(*given).flatten(1), self.reader()
         return {"features": features} | ({"z": reader(features)} if reader else {})
 
     def numbers(self, name: str, features_alone: bool = False) -> int:
@@ -82,38 +99,61 @@ class Players:
         return scaled
 
 
-def players_of(checkpoint: Checkpoint, replica: int, pixels: Tensor | None) -> tuple[Players, Sampler]:
+def players_of(
+    checkpoint: Checkpoint, replica: int, pixels: Tensor | None, classes: Tensor | None = None
+) -> tuple[Players, Sampler]:
     """The nets of one replica, and the sampler of its generator.
 
     pixels: training images uint8 (N, C, h, w), of which D's statistics take a fixed random choice; None: they
-    are those of generated images alone. Raises UserError if there is no such replica.
+    are those of generated images alone. classes: theirs, int64 (N,), needed where D takes the class of an image. Raises
+    UserError if there is no such replica.
     """
     place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
     encoder = critic_of(*place, labels=checkpoint.labels)
-    batch = checkpoint.config.batch
-    reals = None
+    sampler, batch = encoder.sampler, checkpoint.config.batch
+    reals, most = None, max(STANDING_LATENTS, batch)
     if pixels is not None and len(pixels) >= batch:
-        reals = chosen(pixels, max(STANDING_LATENTS, batch), checkpoint.image_shape[-1])
-    sampler = encoder.sampler
-    critic = critic_of(*place, reals=reals, sampler=sampler)
+        reals = chosen(pixels, most, checkpoint.image_shape[-1])
+        classes = None if classes is None else classes[some(len(pixels), most)]
+    critic = critic_of(*place, reals=reals, real_classes=classes, sampler=sampler)
     moments = sampler.prior.moments(sampler.config.prior.dim)
     by = f"{STANDING_LATENTS:,} images of its own generator"
     if reals is not None:
         by = f"{len(reals) // batch * batch:,} real training images and as many of its own generator, in batches apart"
-    return Players(sampler.gen.eval(), critic.dis.eval(), encoder.dis.eval(), moments, by), sampler
+    players = Players(
+        sampler.gen.eval(), critic.dis.eval(), encoder.dis.eval(), moments, by, sampler.config.prior.dim,
+        checkpoint.image_shape, **_labelled(checkpoint.config, critic.dis, checkpoint.image_shape, checkpoint.labels),
+    )  # fmt: skip
+    return players, sampler
+
+
+@torch.no_grad()
+def _labelled(config: Config, dis: nn.Module, shape: tuple[int, int, int], labels: Labels | None) -> dict[str, Any]:
+    """The fields of `Players` on labels."""
+    if labels is None:
+        return {}
+    asked = {"generator": takes_class(config, "gen"), "discriminator": takes_class(config, "dis")}
+    asked["encoder"] = asked["discriminator"] and (config.rules.labels == "concat" or isinstance(dis, Player))
+    reads = 0 if asked["discriminator"] else dis(torch.zeros(4, *shape), classify=True).shape[1] - 1
+    return {"labels": labels, "asking": tuple(name for name, asks in asked.items() if asks), "classifies": reads}
 
 
 def chosen(pixels: Tensor, n: int, size: int) -> Tensor:
     """At most n of uint8 (N, C, h, w), a fixed random choice, framed in black: (n, C, S, S) in [-1, 1]."""
-    order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))[:n]
-    return scale(put(pixels[order], size))
+    return scale(put(pixels[some(len(pixels), n)], size))
+
+
+def some(of: int, n: int) -> Tensor:
+    """The places of this choice: at most n of so many."""
+    return torch.randperm(of, generator=torch.Generator().manual_seed(0))[:n]
 
 
 def built(about: About, tensors: Mapping[str, Mapping[str, Tensor]]) -> Players:
     """The nets from the config.json of an export and their tensors. Raises RuntimeError if these do not fit."""
     config, images = from_dict(about["config"], "config.json"), about["images"]
     shape = (images["channels"], images["size"], images["size"])
-    gen, dis = (net.module for net in nets_of(config, shape, torch.device("cpu")))
+    labels = classes_in(about)
+    gen, dis = (net.module for net in nets_of(config, shape, torch.device("cpu"), labels=labels))
     found = {"generator": gen, "discriminator": dis, "encoder": copied(dis)}
     for name, module in found.items():
         fill(module.eval(), tensors[name])
@@ -122,7 +162,15 @@ def built(about: About, tensors: Mapping[str, Mapping[str, Tensor]]) -> Players:
     )
     dis, encoder = (cast(Discriminator, found[name]) for name in ("discriminator", "encoder"))
     by = about["nets"]["discriminator"]["statistics"]
-    return Players(gen, dis, encoder, cast(tuple[float, float], moments), by)
+    ends = cast(tuple[float, float], moments)
+    return Players(gen, dis, encoder, ends, by, config.prior.dim, shape, **_labelled(config, dis, shape, labels))
+
+
+def classes_in(about: About) -> Labels | None:
+    """The classes that the config.json of an export names; None without labels."""
+    if (labels := about.get("labels")) is None:
+        return None
+    return Labels(*(tuple(labels[name]) for name in ("names", "shares", "parts")))
 
 
 def inner(module: nn.Module) -> nn.Module:

@@ -25,15 +25,16 @@ WITHOUT = "export it --to safetensors, which holds the same net, or change its f
 
 
 class Several(nn.Module):
-    """x -> (net(x), further outputs of that)."""
+    """x, and classes for a net that takes them -> (net(x), further outputs of that). ``hidden``: without the first."""
 
-    def __init__(self, net: nn.Module, further: Mapping[str, nn.Module]) -> None:
+    def __init__(self, net: nn.Module, further: Mapping[str, nn.Module], hidden: bool = False) -> None:
         super().__init__()
-        self.net, self.further = net, nn.ModuleList(further.values())
+        self.net, self.further, self.hidden = net, nn.ModuleList(further.values()), hidden
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        y = self.net(x)
-        return y, *(net(y) for net in self.further)
+    def forward(self, x: Tensor, classes: Tensor | None = None) -> tuple[Tensor, ...]:
+        y = self.net(x) if classes is None else self.net(x, classes)
+        others = tuple(net(y) for net in self.further)
+        return others if self.hidden else (y, *others)
 
 
 def traced(
@@ -42,6 +43,8 @@ def traced(
     names: tuple[str, str],
     further: Mapping[str, nn.Module] | None = None,
     metadata: Mapping[str, str] | None = None,
+    classes: bool = False,
+    hidden: bool = False,
 ) -> bytes:
     """As `export.onnx.to_onnx`, for any module in eval mode.
 
@@ -51,12 +54,15 @@ def traced(
         import onnx
         import onnxscript  # noqa: F401  # torch.onnx needs it and says so in a longer error
     further, place = dict(further or {}), next(module.parameters(), torch.empty(0))
-    example = torch.zeros(EXAMPLES, *takes, dtype=place.dtype, device=place.device)
+    example = [torch.zeros(EXAMPLES, *takes, dtype=place.dtype, device=place.device)]
+    example += [torch.zeros(EXAMPLES, dtype=torch.int64, device=place.device)] * classes
+    inputs, outputs = [names[0], *["classes"] * classes], [*[names[1]] * (not hidden), *further]
+    n = torch.export.Dim("n")
     with _quiet():
         try:
             program = torch.onnx.export(
-                Several(module, further).eval(), (example,), dynamo=True, dynamic_shapes=({0: torch.export.Dim("n")},),
-                input_names=[names[0]], output_names=[names[1], *further], opset_version=OPSET, verbose=False,
+                Several(module, further, hidden).eval(), tuple(example), dynamo=True, dynamic_shapes=({0: n},) * len(inputs),
+                input_names=inputs, output_names=outputs, opset_version=OPSET, verbose=False,
             )  # fmt: skip
         except Exception as error:  # the exporter's own, PyTorch's, or one of the net's
             raise UserError(

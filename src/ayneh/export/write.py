@@ -22,8 +22,9 @@ from ayneh.export.card import card
 from ayneh.export.chance import Means
 from ayneh.export.contract import about_of, strings
 from ayneh.export.folder import refuse_taken, replace
-from ayneh.export.onnx import described, difference, to_onnx
-from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, players_of, weights_in
+from ayneh.export.graphs import graph
+from ayneh.export.onnx import described, difference
+from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, players_of, some, weights_in
 from ayneh.loading.folder import sealed
 from ayneh.pictures import grid, png
 from ayneh.record.checkpoint import Checkpoint
@@ -35,6 +36,7 @@ MOST_APART = 1e-4
 PICTURE, ZOOM = 64, 3  # images in samples.png, of the run's fixed noise, and how much larger than they are
 TAKES = {"generator": "z", "discriminator": "image", "encoder": "image"}  # net -> its input
 About = dict[str, Any]
+Inputs = Mapping[str, tuple[Tensor, Tensor | None]]  # "z" and "image": those, and their classes
 Write = Callable[..., bytes]  # (metadata=...) -> the content of a net's file
 Written = dict[str, tuple[Write, float]]  # net -> how to write it, and its largest difference from PyTorch
 
@@ -65,14 +67,14 @@ def export(
     suffix, encode = pick(FORMS, form, "form of export")
     refuse_taken(folder, overwrite)
     data = _data(checkpoint, say)
-    players, sampler = players_of(checkpoint, replica, None if data is None else data.pixels)
+    players, sampler = players_of(checkpoint, replica, *((None,) if data is None else (data.pixels, data.labels)))
     about = about_of(record, checkpoint, replica, form, data) | {"checked": CHECKED}
-    inputs = _inputs(sampler, data, checkpoint.image_shape[-1])
+    inputs = _inputs(players, sampler, data, checkpoint.image_shape[-1])
     draws: dict[str, bool] = {}
     expected: dict[str, Outputs] = {}
     for name, takes in TAKES.items():
         with Means() as means:  # what a net draws itself differs from run to run
-            expected[name] = players.outputs(name, inputs[takes])
+            expected[name] = players.outputs(name, *inputs[takes])
         draws[name] = means.draws > 0
     nets = about["nets"] = {
         name: {
@@ -82,8 +84,9 @@ def export(
             "statistics": _statistics(name, net, players.dis_statistics),
             "outputs": {output: list(y.shape[1:]) for output, y in expected[name].items()},
             "chance": draws[name],
-            "alone": _alone(players, name, inputs[TAKES[name]]),
+            "alone": _alone(players, name, *inputs[TAKES[name]]),
         }
+        | ({"classes": players.asks(name)} if players.labels else {})
         for name, net in players.nets().items()
     }
     common, files = {key: value for key, value in about.items() if key != "nets"}, {}
@@ -99,35 +102,40 @@ def export(
     return Export(folder, about)
 
 
-def _inputs(sampler: Sampler, data: Images | None, size: int) -> dict[str, Tensor]:
+def _inputs(players: Players, sampler: Sampler, data: Images | None, size: int) -> Inputs:
     """What the nets are compared on: latents, and images, half of them real if the training images are there."""
     images = sampler.images("export", CHECKED)
+    classes = sampler.classes("export", CHECKED) if players.labels else None
+    seen = classes
     if data is not None:
         reals = chosen(data.pixels, CHECKED // 2, size)
         images = torch.cat([reals, images[len(reals) :]])
-    return {"z": sampler.latents("export", CHECKED), "image": images}
+        if classes is not None and data.labels is not None:
+            seen = torch.cat([data.labels[some(len(data.pixels), len(reals))], classes[len(reals) :]])
+    return {"z": (sampler.latents("export", CHECKED), classes), "image": (images, seen)}
 
 
-def _onnx(players: Players, about: About, inputs: Outputs, expected: Mapping[str, Outputs]) -> Written:
+def _onnx(players: Players, about: About, inputs: Inputs, expected: Mapping[str, Outputs]) -> Written:
     """Each net as an ONNX graph, run by onnxruntime."""
-    modules = players.nets() | {"encoder": nn.Sequential(players.encoder.features, nn.Flatten())}
     written: Written = {}
     for name, outputs in expected.items():
-        x, (first, *others) = inputs[TAKES[name]], outputs
-        further = {other: reader for other in others if (reader := players.reader())}
-        model = to_onnx(modules[name], tuple(x.shape[1:]), (TAKES[name], first), further)
-        written[name] = partial(described, model), difference(model, x, outputs)
+        x, classes = inputs[TAKES[name]]
+        model = graph(players, name)
+        written[name] = (
+            partial(described, model),
+            difference(model, x, outputs, classes if players.asks(name) else None),
+        )
     return written
 
 
-def _safetensors(players: Players, about: About, inputs: Outputs, expected: Mapping[str, Outputs]) -> Written:
+def _safetensors(players: Players, about: About, inputs: Inputs, expected: Mapping[str, Outputs]) -> Written:
     """Each net's weights and statistics by name, read back into new nets."""
     tensors = {name: weights_in(net) for name, net in players.nets().items()}
     again = built(about, {name: load(save(weights)) for name, weights in tensors.items()})
     written: Written = {}
     for name, outputs in expected.items():
         with Means():
-            found = again.outputs(name, inputs[TAKES[name]])
+            found = again.outputs(name, *inputs[TAKES[name]])
         written[name] = partial(save, tensors[name]), max((found[k] - y).abs().max().item() for k, y in outputs.items())
     return written
 
@@ -135,10 +143,11 @@ def _safetensors(players: Players, about: About, inputs: Outputs, expected: Mapp
 FORMS = {"onnx": ("onnx", _onnx), "safetensors": ("safetensors", _safetensors)}  # form -> suffix, how to write it
 
 
-def _alone(players: Players, name: str, x: Tensor) -> bool:
+def _alone(players: Players, name: str, x: Tensor, classes: Tensor | None) -> bool:
     """Whether a net's outputs for four inputs are the same beside four others."""
+    places = [[0, 1, 2, 3, *range(k, k + 4)] for k in (4, 8)]
     with Means():
-        one, other = (players.outputs(name, torch.cat([x[:4], x[k : k + 4]])) for k in (4, 8))
+        one, other = (players.outputs(name, x[rows], None if classes is None else classes[rows]) for rows in places)
     scale = MOST_APART * max(1.0, *(y.abs().max().item() for y in one.values()))
     return all(bool(((y - other[output])[:4].abs() <= scale).all()) for output, y in one.items())
 
@@ -165,7 +174,10 @@ def _statistics(name: str, net: nn.Module, dis_statistics: str) -> str:
 def _data(checkpoint: Checkpoint, say: Callable[[str], None]) -> Images | None:
     """The training images, for D's statistics and the images' own size; None where they cannot be read."""
     try:
-        return read_images(checkpoint.config.data, "train", checkpoint.run, say)
+        images = read_images(checkpoint.config.data, "train", checkpoint.run, say)
+        if checkpoint.labels and images.described().names != checkpoint.labels.names:
+            raise UserError("the images that are there have other classes than the run.")
+        return images
     except UserError as error:
         say(f"D is exported with the statistics of generated images alone, since its training images are gone: {error}")
         return None

@@ -1,7 +1,8 @@
 """How far is D an inverse of G? One checkpoint in, a `Reading` out: scores, sentences, images after a round trip.
 
 Four measurements (docs/mirror.md): how well labels follow from D's features, how well z does from D's features of
-G(z), the error of images after x -> features -> z -> G(z), and that after a descent on z.
+G(z), the error of images after x -> features -> z -> G(z), and that after a descent on z. In a labelled run an image
+has its class y on the whole way: G(z, y), and the maps to z get y beside D's features.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ayneh.engine.critic import Critic, critic_of
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images
+from ayneh.game.conditional import code
 from ayneh.game.frame import levels, put, scale
 from ayneh.inverse.descent import invert
 from ayneh.inverse.readback import (
@@ -101,12 +103,12 @@ def read(
     maps, read_back, held_out = _read_z(critic, control, images)
     by, best = max(maps.items(), key=lambda item: float(item[1].r2.mean()))
     say("images make the round trip")
-    kinds = {"test": _framed(test.pixels[: min(images, ROUND_TRIPS)], side), "generated": held_out[:ROUND_TRIPS]}
-    trips = {kind: _trip(critic, best, x, inverted) for kind, x in kinds.items()}
+    kinds = {"test": _real(critic, test, min(images, ROUND_TRIPS), side), "generated": held_out.first(ROUND_TRIPS)}
+    trips = {kind: _trip(critic, best, seen, inverted) for kind, seen in kinds.items()}
     real, drawn = (config.data.name, "test"), ("generated", "")
     scores = _named("nearest", real, nearest) | _named("probe", real, probes) | _named("r2", drawn, read_back)
     rows: Rows = {}
-    columns = min([COLUMNS, inverted or COLUMNS, *map(len, kinds.values())])
+    columns = min([COLUMNS, inverted or COLUMNS, *(len(seen.x) for seen in kinds.values())])
     for kind, trip in trips.items():
         of = real if kind == "test" else drawn
         scores |= _named("relative_error", of, {"": trip.error}, kind)
@@ -116,15 +118,47 @@ def read(
     return Reading(
         step=checkpoint.step,
         data=config.data.name,
-        features=len(critic.features(held_out[:1])[0]),
+        features=critic.features(held_out.x[:1], held_out.first(1).y).shape[1],
         latents=config.prior.dim,
         prior=critic.sampler.prior.describe(),
         read_by=by,
         scores=scores,
         r2_by_coordinate={name: found.r2.tolist() for name, found in maps.items()},
-        words=verdict(by, best.score(), back, again, nearest),
+        words=[*verdict(by, best.score(), back, again, nearest), *([BESIDE] if checkpoint.labels else [])],
         rows=rows,
     )
+
+
+BESIDE = (
+    "The maps get the class of each image beside D's features: the one that G was asked for, and a real image's own."
+)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Images (N, C, S, S) in [-1, 1], and in a labelled run their classes, int64 (N,)."""
+
+    x: Tensor
+    y: Tensor | None
+
+    def first(self, n: int) -> _Seen:
+        return _Seen(self.x[:n], None if self.y is None else self.y[:n])
+
+    def encoded(self, critic: Critic) -> Tensor:
+        """D's features, (N, F), and beside them the class, one-hot (in each of its parts)."""
+        features, labels = critic.features(self.x, self.y), critic.sampler.labels
+        if self.y is None or labels is None:
+            return features
+        return torch.cat([features, code(self.y, labels.parts).to(features)], 1)
+
+
+def _real(critic: Critic, images: Images, n: int, side: int) -> _Seen:
+    """The first n images, each with its own label; with the class that D reads in it where it has none."""
+    x, labels = _framed(images.pixels[:n], side), critic.sampler.labels
+    if labels is None:
+        return _Seen(x, None)
+    known = images.labels is not None and images.described().names == labels.names
+    return _Seen(x, images.labels[:n] if known and images.labels is not None else critic.read_class(x).argmax(1))
 
 
 def _named(what: str, of: tuple[str, str], scores: Scores, kind: str = "") -> Scores:
@@ -146,6 +180,9 @@ def _recognition(
     critic: Critic, control: Critic, train: Images, test: Images, most: int, side: int, say: Callable[[str], None]
 ) -> tuple[Scores, Scores]:
     """Accuracy of the nearest image's label, and of a linear probe, by space: D's features and three controls."""
+    if critic.needs_class:
+        say("D's features take the class of an image: recognising it in them would show what they were given")
+        return {}, {}
     if train.labels is None or test.labels is None:
         say(f"{critic.sampler.config.data.name} has no labels: their recognition from D's features is left out")
         return {}, {}
@@ -167,18 +204,20 @@ def _recognition(
     return nearest, probes
 
 
-def _read_z(critic: Critic, control: Critic, images: int) -> tuple[dict[str, ReadBack], Scores, Tensor]:
+def _read_z(critic: Critic, control: Critic, images: int) -> tuple[dict[str, ReadBack], Scores, _Seen]:
     """The maps features of G(z) -> z, the R^2 of these and of the controls, and the held-out images."""
     sampler, fitted = critic.sampler, images - images // HELD_OUT
-    z, x = sampler.latents("mirror", images), sampler.images("mirror", images)
-    features = critic.features(x)
+    z, y = sampler.latents("mirror", images), sampler.classes("mirror", images) if sampler.labels else None
+    seen = _Seen(sampler.images("mirror", images, y), y)
+    features = seen.encoded(critic)
     maps = {"ridge": read_by_ridge(features, z, fitted), "perceptron": read_by_perceptron(features, z, fitted)}
     scores = {name: found.score() for name, found in maps.items()}
-    scores["ridge_untrained"] = read_by_ridge(control.features(x), z, fitted).score()
+    scores["ridge_untrained"] = read_by_ridge(seen.encoded(control), z, fitted).score()
+    held_out = _Seen(seen.x[fitted:], None if y is None else y[fitted:])
     if critic.dis.reader is not None:
-        own = explained(critic.latents(x[fitted:]), z[fitted:])
+        own = explained(critic.latents(held_out.x, held_out.y), z[fitted:])
         scores["reader"] = Score(float(own.mean()), images - fitted)
-    return maps, scores, x[fitted:]
+    return maps, scores, held_out
 
 
 @dataclass(frozen=True)
@@ -190,34 +229,35 @@ class _Trip:
     images: Rows  # after the trip, by the end of the row's title
 
 
-def _trip(critic: Critic, best: ReadBack, x: Tensor, inverted: int) -> _Trip:
+def _trip(critic: Critic, best: ReadBack, seen: _Seen, inverted: int) -> _Trip:
     """Images -> z by the map that reads z best, and for the first few by descent as well -> images."""
-    z = best.read(critic.features(x))
-    back = _drawn(critic.sampler, z)
+    x, z = seen.x, best.read(seen.encoded(critic))
+    back = _drawn(critic.sampler, z, seen.y)
     squared: Scores = {}
     images = {"": x, " round trip": back}
     if inverted:
-        few = x[:inverted]
-        found = _drawn(critic.sampler, _inverted(critic.sampler, few, z[:inverted]))
-        squared = {"round_trip": squared_error(few, back[:inverted]), "descent": squared_error(few, found)}
+        few = seen.first(inverted)
+        found = _drawn(critic.sampler, _inverted(critic.sampler, few, z[:inverted]), few.y)
+        squared = {"round_trip": squared_error(few.x, back[:inverted]), "descent": squared_error(few.x, found)}
         images[" by descent"] = found
     return _Trip(relative_error(x, back), squared, images)
 
 
 @torch.no_grad()
-def _drawn(sampler: Sampler, z: Tensor) -> Tensor:
-    return torch.cat([sampler.gen(part).float() for part in z.split(256)])
+def _drawn(sampler: Sampler, z: Tensor, y: Tensor | None) -> Tensor:
+    sides = [z.split(256)] + ([] if y is None else [y.split(256)])
+    return torch.cat([sampler.gen(*part).float() for part in zip(*sides, strict=True)])
 
 
-def _inverted(sampler: Sampler, x: Tensor, encoded: Tensor) -> Tensor:
-    """z of each image by descent, from the z that the encoder reads and from draws of the prior."""
-    config = sampler.config
+def _inverted(sampler: Sampler, seen: _Seen, encoded: Tensor) -> Tensor:
+    """z of each image by descent at its class, from the z that the encoder reads and from draws of the prior."""
+    config, (x, y) = sampler.config, (seen.x, seen.y)
     mean, variance = sampler.prior.moments(config.prior.dim)
     finite = 0 < variance < float("inf")
     starts = torch.cat([encoded[None], sampler.latents("invert", (STARTS - 1) * len(x)).unflatten(0, (-1, len(x)))])
     sampler.gen.requires_grad_(False)
     return invert(
-        sampler.gen,
+        sampler.gen if y is None else lambda z: sampler.gen(z, y.repeat(STARTS)),
         x,
         starts,
         scale=variance**0.5 if finite else 1.0,

@@ -68,6 +68,6 @@ def _table(diagnosis: Diagnosis) -> Rows:
 def _probe(record: Record, replica: int, steps: int, epochs: tuple[int, ...] | None) -> list[str]:
     """Probe the run and write probe.json; what it shows, in words."""
     from ayneh import probe
-    from ayneh.probe.support import Plan
+    from ayneh.probe.arms import Plan
 
     return probe.words(probe.probe(record, epochs, replica, Plan(steps=steps), Terminal().say))

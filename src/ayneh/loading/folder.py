@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from ayneh.errors import UserError, typed_as
 from ayneh.files.inside import read_own
-from ayneh.files.reading import decoded, json_object, typed
+from ayneh.files.reading import decoded, json_object, shown, typed
 from ayneh.files.sealed import SLOT, holds, seal
 
 FORMAT = "ayneh-export-1"
@@ -20,6 +21,7 @@ UNSEALED = {  # the fields of config.json before it had a checksum
     "format", "form", "ayneh", "seed", "replica", "epoch", "step", "checkpoint", "checkpoint_sha256", "latents",
     "images", "data", "config", "checked", "nets",
 }  # fmt: skip
+WAYS = ("concat", "projection", "auxiliary")  # in which a game has labels
 READERS = {"onnx": "ayneh.load(folder)", "safetensors": "ayneh.export.players.modules(folder)"}
 LARGEST = 2**24, 2**31  # bytes of a config and of a net: no export comes near
 
@@ -69,6 +71,8 @@ class NetOf:
     sha256: str
     outputs: dict[str, list[int]]
     statistics: str
+    classes: bool = False
+    """Whether it takes the class of each image, beside z or the image."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,59 @@ class Nets:
 
 
 @dataclass(frozen=True)
+class LabelsOf:
+    """The classes of a labelled run, and how it was told them."""
+
+    way: str
+    names: tuple[str, ...]
+    shares: tuple[float, ...]  # of the training images
+    parts: tuple[int, ...]
+    drawn: str
+    """From which shares the run drew the classes of G's images: "data" or "even"."""
+
+    def __post_init__(self) -> None:
+        if self.way not in WAYS:
+            raise UserError(f"labels.way is {self.way!r}; it must be one of {', '.join(WAYS)}.")
+        if len(self.names) < 2 or len(set(self.names)) < len(self.names):
+            raise UserError(f"labels.names are {shown(self.names)}; they must be two different names or more.")
+        if len(self.shares) != len(self.names):
+            raise UserError(
+                f"labels.shares are {len(self.shares):,} numbers for {len(self.names):,} names; each class must have "
+                "one."
+            )
+        if min(self.shares) < 0 or not math.isclose(sum(self.shares), 1, abs_tol=1e-3):
+            raise UserError(f"labels.shares are {shown(self.shares)}; they must be 0 or more and sum to 1.")
+        if min(self.parts, default=0) < 1 or math.prod(self.parts) != len(self.names):
+            raise UserError(
+                f"labels.parts are {shown(self.parts)}; their product must be the number of names, {len(self.names):,}."
+            )
+        if self.drawn not in ("data", "even"):
+            raise UserError(f"labels.drawn is {self.drawn!r}; it must be data or even.")
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """Those of the classes of G's images in the run; even among the classes that have training images."""
+        if self.drawn == "data":
+            return self.shares
+        there = sum(share > 0 for share in self.shares)
+        return tuple((share > 0) / there for share in self.shares)
+
+
+@dataclass(frozen=True)
 class Contract:
     """The part of config.json that a reader needs."""
 
     latents: Latents
     images: ImagesOf
     nets: Nets
+    labels: LabelsOf | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("generator", "discriminator", "encoder"):
+            if getattr(self.nets, name).classes and not self.labels:
+                raise UserError(f"nets.{name}.classes is true, but the file has no labels.")
+        if self.labels and not self.nets.generator.classes:
+            raise UserError("nets.generator.classes is false, but the file has labels.")
 
 
 def _refuse_outside(name: str, value: int, low: int, high: int) -> None:

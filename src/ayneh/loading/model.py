@@ -1,7 +1,8 @@
 """An exported model: z ~ its prior -> G(z), and D's logits and features of images, with numpy, scipy and onnxruntime.
 
 Images are (N, C, H, W): uint8, or floats whose range is given or recognised as in a file of images (ranges.py). They
-have the data's own size, or that of the nets with a black frame around it.
+have the data's own size, or that of the nets with a black frame around it. A model that was trained with labels draws
+an image of a class, G(z, y): classes are numbers from 0 or names, one for all images or one for each.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from ayneh.errors import UserError, brief, extra
+from ayneh.errors import UserError
 from ayneh.game.paths import path
+from ayneh.labels import Labels
 from ayneh.loading import frame
-from ayneh.loading.folder import contract_of, net_of, read_about, refuse_other
+from ayneh.loading.classes import drawn, log_shares, numbered
+from ayneh.loading.folder import contract_of, read_about
+from ayneh.loading.net import Net
 from ayneh.loading.priors import DRAWS, sample
 from ayneh.ranges import rescaled, span_of
 
-BATCH = 256  # images at a time
 Array = np.ndarray
 Range = tuple[float, float] | None  # the values of black and white
 
@@ -39,7 +42,12 @@ class Model:
         self.own_size: int = images.own
         self._prior: str = latents.prior
         self._numbers: dict[str, float] = self.about["latents"]["numbers"]
-        self._sessions: dict[str, Any] = {}
+        self._nets = {name: Net(self.folder, self.about, name, net.classes) for name, net in vars(needed.nets).items()}
+        self.labels: Labels | None = None
+        """Its classes, their names and shares of the training images; None for a model without labels."""
+        if needed.labels:
+            self.labels = Labels(needed.labels.names, needed.labels.shares, needed.labels.parts)
+            self._probabilities = needed.labels.probabilities
         self._drawn: list[weakref.ref[Array]] = []  # floats that `generate` gave: their range is known
         self._own = latents.own
         if self._own:
@@ -70,41 +78,118 @@ class Model:
                 f"export: draw z (n, {self.dim}) by that code, and give it to generate."
             )
 
-    def generate(self, z: Array, dtype: str = "uint8", crop: bool = True) -> Array:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its classes, in the order of their numbers; none for a model without labels."""
+        return self.labels.names if self.labels else ()
+
+    def sample_classes(self, n: int, seed: int = 0) -> Array:
+        """n classes, int64 (n,), with the run's own shares: the same for the same seed, whatever `sample_z` draws.
+
+        UserError for a model without labels.
+        """
+        if n < 1:
+            raise UserError(f"n is {n}; it must be at least 1.")
+        self._need_labels()
+        return drawn(self._probabilities, n, seed)
+
+    def generate(
+        self,
+        z: Array | None = None,
+        classes: Any = None,
+        dtype: str = "uint8",
+        crop: bool = True,
+        *,
+        n: int | None = None,
+        seed: int = 0,
+    ) -> Array:
         """Images of latents (N, Z): uint8, or float32 in [-1, 1]; at the data's own size, or with their frame.
 
-        Raises UserError for latents of another length and for another dtype.
+        z: None: n latents by `sample_z` of this seed (n None: one for each class). classes: what each image shall show,
+        a number or a name for all, or one for each (with n, a shorter list has each equally often); None: drawn by
+        `sample_classes` of this seed. Raises UserError for latents of another length, another dtype, a class that does
+        not exist, more or fewer classes than latents, and classes for a model without labels.
         """
-        z = np.asarray(z, np.float32)
-        if z.ndim != 2 or z.shape[1] != self.dim:
-            raise UserError(f"Latents are (N, {self.dim}), not {z.shape}: draw some by sample_z.")
+        if self.labels is None and isinstance(classes, str):  # where earlier versions had dtype and crop
+            dtype, crop, classes = classes, dtype if isinstance(dtype, bool) else crop, None
         if dtype not in ("uint8", "float32"):
-            raise UserError(f"dtype is {dtype!r}: choose 'uint8' or 'float32'.")
-        images = self._run("generator", "image", z)
+            none = "" if self.labels else "; it takes no classes, since it was trained without labels"
+            raise UserError(f"dtype is {dtype!r}: choose 'uint8' or 'float32'{none}.")
+        if z is not None and n is not None:
+            raise UserError(f"Both z and n={n} are given: leave one of them out.")
+        if z is None and n is None:
+            if classes is None:
+                raise UserError("How many images? Give n=16, for instance, or latents (N, Z).")
+            n = len(numbered(self._need_labels(), classes, None))
+        latents = self.sample_z(n, seed) if n is not None else np.asarray(z, np.float32)
+        if latents.ndim != 2 or latents.shape[1] != self.dim:
+            raise UserError(f"Latents are (N, {self.dim}), not {latents.shape}: draw some by sample_z.")
+        asked = None
+        if classes is not None:
+            asked = numbered(self._need_labels(), classes, len(latents), spread=z is None)
+        elif self.labels:
+            asked = drawn(self._probabilities, len(latents), seed)
+        images = self._run("generator", "image", latents, asked)
         images = frame.take(images, self.own_size) if crop else images
         if dtype == "uint8":
             return frame.levels(images)
         self._drawn.append(weakref.ref(_owner(images), self._drawn.remove))
         return images
 
-    def logits(self, images: Array, range: Range = None) -> Array:
+    def logits(self, images: Array, range: Range = None, classes: Any = None) -> Array:
         """D's logit of each image, float32 (N,): positive where it looks real to D. For images and range see `framed`.
 
-        With a range given, an image's logit does not depend on the other images.
+        With a range given, an image's logit does not depend on the other images. classes: as for `generate`, where D
+        judges an image together with its class (--rules.labels concat or projection), and only there.
         """
-        return self._run("discriminator", "logit", self.framed(images, range))
+        return self._run("discriminator", "logit", *self._asked("discriminator", self.framed(images, range), classes))
 
     judge = logits  # the name on cards that version 0.1 wrote
 
-    def encode(self, images: Array, range: Range = None) -> Array:
-        """D's features of each image, float32 (N, F): the second representation of the data."""
-        return self._run("encoder", "features", self.framed(images, range))
+    def read_class(self, images: Array, range: Range = None) -> Array:
+        """Which class D reads in each image, as logarithms of probabilities, float32 (N, K).
 
-    def read_z(self, images: Array, range: Range = None) -> Array:
-        """The z that D reads in each image, float32 (N, Z). UserError without --rules.mirror-weight."""
+        Of a D that was trained to read them (--rules.labels auxiliary), its own; else softmax over y of D(x, y), which
+        shows the class that D prefers for the image and is no measured probability. UserError without labels.
+        """
+        labels, x = self._need_labels(), self.framed(images, range)
+        if not self._nets["discriminator"].asks:
+            return log_shares(self._run("discriminator", "class_logits", x), labels.parts)
+        each = [self._run("discriminator", "logit", x, np.full(len(x), y)) for y in np.arange(labels.count)]
+        return log_shares(np.stack(each, 1), (labels.count,))
+
+    def encode(self, images: Array, range: Range = None, classes: Any = None) -> Array:
+        """D's features of each image, float32 (N, F): the second representation of the data.
+
+        classes: as for `generate`, where the features depend on them (--rules.labels concat), and only there.
+        """
+        return self._run("encoder", "features", *self._asked("encoder", self.framed(images, range), classes))
+
+    def read_z(self, images: Array, range: Range = None, classes: Any = None) -> Array:
+        """The z that D reads in each image, float32 (N, Z); classes as for `encode`.
+
+        UserError without --rules.mirror-weight.
+        """
         if "z" not in self.about["nets"]["encoder"]["outputs"]:
             raise UserError("This model's D has no reader of z: it was trained without --rules.mirror-weight.")
-        return self._run("encoder", "z", self.framed(images, range))
+        return self._run("encoder", "z", *self._asked("encoder", self.framed(images, range), classes))
+
+    def _need_labels(self) -> Labels:
+        if self.labels is None:
+            raise UserError(f"{self.folder} has no classes: the model was trained without labels (--rules.labels).")
+        return self.labels
+
+    def _asked(self, net: str, x: Array, classes: Any) -> tuple[Array, Array | None]:
+        """Images and their classes for D's logits or features. UserError where they are missing, or of no use."""
+        if classes is None and not self._nets[net].asks:
+            return x, None
+        labels = self._need_labels()
+        what = f"{net} of {self.folder}"
+        if classes is None:
+            raise UserError(f"The {what} takes an image together with its class: give classes.")
+        if not self._nets[net].asks:
+            raise UserError(f"The {what} takes an image without its class: leave classes out.")
+        return x, numbered(labels, classes, len(x))
 
     def interpolate(self, a: Array, b: Array, n: int) -> Array:
         """n latents from a to b (..., Z), both included, on the prior's own path: (n, ..., Z)."""
@@ -133,35 +218,8 @@ class Model:
             raise UserError(f"Images are {expected}, not {x.shape}.")
         return frame.put(_in_range(x, range), side, -1).astype(np.float32)
 
-    def _run(self, net: str, output: str, x: Array) -> Array:
-        session = self._session(net)
-        given = session.get_inputs()[0].name
-        parts = [session.run([output], {given: x[i : i + BATCH]})[0] for i in range(0, max(len(x), 1), BATCH)]
-        return np.concatenate(parts)
-
-    def _session(self, net: str) -> Any:
-        if net not in self._sessions:
-            with extra("export", "Running a model"):
-                import onnxruntime
-            self._sessions[net] = self._checked(onnxruntime, net)
-        return self._sessions[net]
-
-    def _checked(self, onnxruntime: Any, net: str) -> Any:
-        """A net's session. UserError where its file is damaged, or has other outputs than the config says."""
-        model, file = net_of(self.folder, self.about, net), self.folder / self.about["nets"][net]["file"]
-        try:
-            session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-            refuse_other(self.folder, self.about, session.get_modelmeta().custom_metadata_map)
-            has = {one.name for one in session.get_outputs()}, len(session.get_inputs())
-        except UserError:
-            raise
-        except Exception as error:  # onnxruntime has an exception of its own for every kind of damage
-            raise UserError(
-                f"{file} is no net that onnxruntime reads ({brief(error)}): export the run again."
-            ) from error
-        if has != (set(self.about["nets"][net]["outputs"]), 1):
-            raise UserError(f"{file} does not have the outputs that config.json names: export the run again.")
-        return session
+    def _run(self, net: str, output: str, x: Array, classes: Array | None = None) -> Array:
+        return self._nets[net].run(output, x, classes)
 
 
 def load(folder: str | Path) -> Model:

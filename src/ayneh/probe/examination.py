@@ -11,15 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ayneh.data.images import Images
 from ayneh.engine.sampler import Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images
 from ayneh.files.whole import without_nan
 from ayneh.game.frame import scale
+from ayneh.probe.arms import ARMS, Look, Plan
 from ayneh.probe.dimension import dimensions
 from ayneh.probe.jacobian import condition, directions, effective_rank, singular_values
 from ayneh.probe.overlap import calibrated, divergence, error, loss
-from ayneh.probe.support import ARMS, Look, Plan, Probe
+from ayneh.probe.support import Probe
 from ayneh.record.record import Record
 from ayneh.version import __version__
 
@@ -54,12 +56,13 @@ def probe(
         raise UserError(f"{record.folder} has no checkpoint of an epoch yet to probe: train an epoch first.")
     checkpoints = {epoch: record.checkpoints.at_epoch(epoch) for epoch in chosen}
     config = record.config()
-    train = read_images(config.data, "train", record.folder, say).pixels
-    test = read_images(config.data, "test", record.folder).pixels
+    images = read_images(config.data, "train", record.folder, say), read_images(config.data, "test", record.folder)
+    train, test = (split.pixels for split in images)
     values: Values = {"ayneh": __version__, "replica": replica, "data": config.data.name, "epochs": []}
     null: dict[str, Values] = {}
     for epoch, checkpoint in checkpoints.items():
-        sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica, checkpoint.labels)
+        place = checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica
+        sampler = sampler_of(*place, checkpoint.labels)
         one: Values = {"epoch": epoch, "step": checkpoint.step}
         values["epochs"].append(one)
         if not bool(sampler.images("probe finite", 64).isfinite().all()):
@@ -67,7 +70,8 @@ def probe(
             continue
         # Real against real does not depend on G: it is played once.
         arms = tuple(name for name in plan.arms if not (null and ARMS[name].null))
-        examiner = Probe(sampler, train, test, replace(plan, arms=arms))
+        labels = _labels_of(images) if checkpoint.labels else None
+        examiner = Probe(sampler, train, test, replace(plan, arms=arms), labels)
         say(f"epoch {epoch}: {plan.steps} steps of {len(examiner.arms)} fresh discriminators")
         looks = list(examiner.play())
         one["arms"] = {name: _course([look[name] for look in looks]) for name in looks[0]} | null
@@ -78,6 +82,7 @@ def probe(
             **asdict(plan),
             "arms": {name: ARMS[name].shows for name in one["arms"]},
             "reads_batches": examiner.reads_batches,
+            "takes_class": examiner.takes_class,
             "learning_rate": float(examiner.match.hyper(0)["lr_dis"][0, 0]),
             "loss_of_run": config.rules.loss,
             "prior": sampler.prior.describe(),
@@ -90,6 +95,17 @@ def probe(
     values["dimension"] = _dimension(_some(train))
     record.write_report(NAME, values, replica=replica)
     return values
+
+
+def _labels_of(images: tuple[Images, Images]) -> tuple[Tensor, Tensor]:
+    """Those of both splits. UserError where one has none."""
+    first, second = (split.labels for split in images)
+    if first is None or second is None:
+        raise UserError(
+            f"The probe of a labelled run needs the labels of its images, and those of {images[0].name} are gone: put "
+            "them back."
+        )
+    return first, second
 
 
 # -- courses -----------------------------------------------------------------------------------------------------------
@@ -137,8 +153,12 @@ def _dimension(images: Tensor) -> Values:
 
 
 def _slopes(sampler: Sampler) -> Values:
-    """Singular values of dG/dz, each the median over some latents; rank, directions and condition at each latent."""
-    found = singular_values(sampler.gen, sampler.latents("probe slope", SLOPES))  # (SLOPES, min(Z, pixels))
+    """Singular values of dG/dz, each the median over some latents; rank, directions and condition at each latent.
+
+    Of a labelled run each latent has a class of its own, which stays.
+    """
+    classes = sampler.classes("probe slope", SLOPES) if sampler.labels else None
+    found = singular_values(sampler.gen, sampler.latents("probe slope", SLOPES), classes)  # (SLOPES, min(Z, pixels))
     return {
         "latents": SLOPES,
         "singular_values": np.median(found, 0).tolist(),

@@ -9,20 +9,23 @@ import torch
 from torch import Tensor, nn
 
 
-def singular_values(gen: nn.Module, z: Tensor) -> np.ndarray:
+def singular_values(gen: nn.Module, z: Tensor, classes: Tensor | None = None) -> np.ndarray:
     """Singular values of dG/dz at each z (K, Z), descending: (K, min(Z, C S S)) in float64; ``gen`` in eval mode.
 
-    The change of an image's pixels, all together, for a unit of z in that direction.
+    The change of an image's pixels, all together, for a unit of z in that direction. classes: int64 (K,), of a G that
+    takes them: at each z its class stays.
     """
     net = copy.deepcopy(gen).to("cpu", torch.float64).eval().requires_grad_(False)
-    return torch.stack([torch.linalg.svdvals(_slope(net, one)) for one in z.detach().to("cpu", torch.float64)]).numpy()
+    places = [z.detach().to("cpu", torch.float64), *([] if classes is None else [classes.cpu()])]
+    return torch.stack([torch.linalg.svdvals(_slope(net, *place)) for place in zip(*places, strict=True)]).numpy()
 
 
-def _slope(net: nn.Module, z: Tensor) -> Tensor:
+def _slope(net: nn.Module, z: Tensor, *y: Tensor) -> Tensor:
     """dG/dz at z (Z,): (C S S, Z). A copy of z for each pixel: copy i gives the slope of pixel i."""
-    pixels = net(z[None]).numel()
+    pixels = net(z[None], *(one[None] for one in y)).numel()
     copies = z.repeat(pixels, 1).requires_grad_()
-    (slope,) = torch.autograd.grad(net(copies).flatten(1).diagonal().sum(), copies)
+    images = net(copies, *(one.repeat(pixels) for one in y))
+    (slope,) = torch.autograd.grad(images.flatten(1).diagonal().sum(), copies)
     return slope
 
 

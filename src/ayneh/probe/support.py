@@ -7,13 +7,16 @@ and first D, and are played side by side as replicas.
 
 Where real and fake images come in separate batches, as in the game, a D with batch norm can classify a batch by its
 statistics. In all arms but "played" a batch therefore holds both.
+
+Of a labelled run the fresh D takes the class of an image as the run's D does: real ones their label, fakes the class
+that G was asked for. What it learns is whether pairs of an image and a class are real.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -26,102 +29,63 @@ from ayneh.engine.own_net import OwnNet
 from ayneh.engine.replicas import Memory
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError, pick
-from ayneh.game.frame import levels, put, scale
+from ayneh.game.frame import put, scale
 from ayneh.game.layers import standing_statistics
 from ayneh.game.losses import LOSSES
 from ayneh.game.step import State, descend, distort
+from ayneh.probe.arms import ARMS, Arm, Logits, Look, Plan
 
-GREY = 2 / 255  # one grey level of 8 bits in [-1, 1]
 LEAST = 8  # real images that a side needs
 GAMES = {"log(1-D)": "saturating", "-log D": "non-saturating"}  # G's losses whose gradients are compared
-Logits = tuple[Tensor, Tensor]  # of real (N,) and of fake images (N,)
-
-
-@dataclass(frozen=True)
-class Arm:
-    """An arm: what is done to both sides before D sees them."""
-
-    shows: str
-    treat: Callable[[Tensor, Tensor], Tensor] = lambda x, u: x  # images, U[0, 1) of their shape -> images
-    null: bool = False  # real images in place of the fakes
-    noised: bool = False
-    together: bool = True  # both sides in one batch
-
-
-def rounded(x: Tensor) -> Tensor:
-    """The nearest of 256 grey levels in [-1, 1], as in an 8-bit file; its gradient is that of x."""
-    nearest = scale(levels(x), x.dtype)
-    return nearest.detach() + (x - x.detach())  # in this order the value is the level itself, to the bit
-
-
-def dequantised(x: Tensor, u: Tensor) -> Tensor:
-    """x + (u - 1/2) of a grey level, u in [0, 1): the gaps between grey levels are filled (Uria et al. 2013)."""
-    return x + (u - 0.5) * GREY
-
-
-ARMS = {
-    "played": Arm("real images against G's, in batches apart as in the game", together=False),
-    "plain": Arm("real images against G's"),
-    "null": Arm("real images against other real images", null=True),
-    "rounded": Arm("both sides rounded to 8 bits", lambda x, u: rounded(x)),
-    "dequantised": Arm("uniform noise of one grey level on both sides", dequantised),
-    "noised": Arm("Gaussian noise on both sides", noised=True),
-}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The settings of a probe."""
-
-    steps: int = 500
-    arms: tuple[str, ...] = tuple(ARMS)
-    noise: float = 0.5  # standard deviation in the arm "noised", of pixels in [-1, 1]
-    dropout: float = 0.0  # of D's training images; looks are taken without it
-    images: int = 1000  # of each kind in a look, at most
-    batches: int = 2  # for the norm of G's gradient
-
-    def looks(self) -> list[int]:
-        """0, 1, 2, 5, 10, 20, 50, ... and the last step."""
-        marks = [m * 10**e for e in range(len(str(self.steps))) for m in (1, 2, 5)]
-        return sorted({0, self.steps, *(mark for mark in marks if mark < self.steps)})
-
-
-@dataclass(frozen=True)
-class Look:
-    """One arm after ``step`` updates of D. ``gradients``: norms of G's gradient by `GAMES`, empty for the null."""
-
-    step: int
-    train: Logits  # with the statistics of the batch that an image came in, as D learns
-    held_out: Logits  # the same, of images that D did not learn from
-    single: Logits  # of the held-out ones with standing statistics of both sides: a function of one image alone
-    gradients: dict[str, float]
+SIDES = ("real", "fake", "other")
+Seen = tuple[Tensor, ...]  # images (N, C, S, S), and their classes (N,) where D takes them
 
 
 class Probe:
     """One replica's generator with standing statistics, against fresh discriminators with its run's architecture."""
 
-    def __init__(self, sampler: Sampler, train: Tensor, test: Tensor, plan: Plan | None = None) -> None:
+    def __init__(
+        self,
+        sampler: Sampler,
+        train: Tensor,
+        test: Tensor,
+        plan: Plan | None = None,
+        labels: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
         """train, test: the data's splits, uint8 (N, C, h, w). Half of each is real, half stands for fakes in the null.
 
-        Raises UserError for an unknown arm and where there are too few images.
+        labels: theirs, int64 (N,), of a labelled run. Raises UserError for an unknown arm and where there are too few
+        images.
         """
         self.sampler, self.plan = sampler, plan or Plan()
         arms = {name: pick(ARMS, name, "arm of the probe") for name in self.plan.arms}
         with torch.no_grad():
-            side = sampler.gen(sampler.latents("probe shape", 2)).shape[-1]
+            side = sampler.gen(*self._drawn("probe shape", 2)).shape[-1]
         seed = derive(sampler.config.seed, FIXED, "probe")  # another D than the run's
-        real, other = _halves(train, seed, "training")
-        self.twin = Match([self._config(seed, side, len(real), ARMS["plain"])], other, sampler.device)
+        halves = [_halves(len(split), seed, what) for split, what in ((train, "training"), (test, "test"))]
+        (real, other), (held_real, held_other) = halves
+        self.twin = self._match([self._config(seed, side, len(real), ARMS["plain"])], train, labels, other)
         dis = self.twin.dis
         self.reads_batches = any(isinstance(layer, _BatchNorm) for layer in dis.module.modules())
         self.reads_batches |= isinstance(dis, OwnNet) and dis.tried.together
         self.arms = {name: arm for name, arm in arms.items() if arm.together or self.reads_batches}
         configs = [self._config(seed, side, len(real), arm) for arm in self.arms.values()]
-        self.match = Match(configs, real, sampler.device)
-        self.held_real, self.held_other = (side[: self.plan.images] for side in _halves(test, seed, "test"))
+        self.match = self._match(configs, train, labels, real)
+        self.takes_class = "dis" in self.match.game.labelled
+        rows = [side[: self.plan.images] for side in (held_real, held_other)]
+        self.held_real, self.held_other = (test[side] for side in rows)
+        self.held_classes = [None if labels is None else labels[1][side].to(sampler.device) for side in rows]
         self.batch = configs[0].batch
         for parameter in sampler.gen.parameters():
             parameter.requires_grad_(False)
+
+    def _match(
+        self, configs: list[Config], pixels: Tensor, labels: tuple[Tensor, Tensor] | None, rows: Tensor
+    ) -> Match:
+        """The game of these training images; ``labels`` of both splits."""
+        classes = self.sampler.labels
+        labelled = None if labels is None or classes is None else (labels[0][rows], classes)
+        return Match(configs, pixels[rows], self.sampler.device, labelled=labelled)
 
     def _config(self, seed: int, side: int, reals: int, arm: Arm) -> Config:
         """The run's D and optimiser in the plain game of cross-entropy: no penalty, nothing distorted or fading."""
@@ -132,7 +96,12 @@ class Probe:
             seed=seed,
             batch=min(config.batch, reals),
             data=replace(config.data, pad_to=side),
-            rules=Rules(dropout=self.plan.dropout, instance_noise=noise),
+            rules=Rules(
+                dropout=self.plan.dropout,
+                instance_noise=noise,
+                labels=config.rules.labels,
+                classes=config.rules.classes,
+            ),
             optimizer=replace(config.optimizer, decay_images=0, schedule="constant", warmup_images=0),
         )
 
@@ -158,36 +127,53 @@ class Probe:
         """Update number i (from 0) of every arm's D."""
         match = self.match
         draw, hyper = match.draws(i)["dis"][0], match.hyper(i)
+        y = draw.get("y")  # the same for all arms
+        others = self.twin.draws(i)["dis"][0]["y"]["real"][0] if y else None
         with torch.no_grad():
             real = self._scaled(match.reals(i)[0][0])  # (B, C, S, S), the same for all arms
             other = self._scaled(self.twin.reals(i)[0][0])
-            fake = self.sampler.gen(draw["z"][0])
+            fake = self.sampler.gen(draw["z"][0], *((y["fake"][0],) if y else ()))
             real = distort(self._treated(i, "real", real), draw["real"], hyper)  # (R, B, C, S, S)
             fake = distort(self._treated(i, "fake", fake, other), draw["fake"], hyper)
         dis = state["dis"].detach().requires_grad_()
         seeds, memories = draw.get("inside", {}), [match.dis.of(state, r) for r in range(len(dis))]
-        logits = [
-            self._logits(r, row, real[r], fake[r], memories[r], *(seeds[side][r] for side in ("real", "fake") if seeds))
-            for r, row in enumerate(dis)
-        ]
+        logits = []
+        for r, row in enumerate(dis):
+            sides = self._sides(r, real[r], fake[r], *((y["real"][0], y["fake"][0], others) if y else ()))
+            inside = (seeds[side][r] for side in ("real", "fake") if seeds)
+            logits.append(self._logits(r, row, *sides, memories[r], *inside))
         state.update(match.dis.kept(memories))
         real_logits, fake_logits = (torch.stack(side) for side in zip(*logits, strict=True))  # (R, B)
         loss = match.game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)
         descend(match.game, state, "dis", dis, loss, hyper)
 
+    def _sides(self, r: int, real: Tensor, fake: Tensor, *classes: Tensor | None) -> tuple[Seen, Seen]:
+        """Arm r's real and fake images and, where D takes them, their classes.
+
+        classes: of real and fake images, and of the other real ones that are the fakes of the null.
+        """
+        if not self.takes_class:
+            return (real,), (fake,)
+        of_real, of_fake, *other = (y for y in classes if y is not None)
+        return (real, of_real), (fake, other[0] if list(self.arms.values())[r].null else of_fake)
+
     def _scaled(self, pixels: Tensor) -> Tensor:  # uint8 (N, C, h, w) -> (N, C, S, S) in [-1, 1]
         return scale(put(pixels, self.match.size), self.match.dtype)
 
-    def _logits(self, r: int, row: Tensor, real: Tensor, fake: Tensor, memory: Memory, *seeds: int) -> Logits:
+    def _logits(self, r: int, row: Tensor, real: Seen, fake: Seen, memory: Memory, *seeds: int) -> Logits:
         """Arm r's D (P,) on a batch of each side (B, C, S, S), in one batch or in two: (B,) each.
 
         memory: what D remembers, which is changed; seeds: of what it draws on each side (none: the same every time).
         """
-        logits, (first, second) = self.match.dis.forward, seeds or (None, None)
+        first, second = seeds or (None, None)
+
+        def logits(seen: Seen, seed: int | None) -> Tensor:
+            return self.match.dis.forward(row, seen[0], memory, seed, *seen[1:])
+
         if list(self.arms.values())[r].together:
-            both = logits(row, torch.cat([real, fake]), memory, first)
-            return both[: len(real)], both[len(real) :]
-        return logits(row, real, memory, first), logits(row, fake, memory, second)
+            both = logits(joined(real, fake), first)
+            return both[: len(real[0])], both[len(real[0]) :]
+        return logits(real, first), logits(fake, second)
 
     def _treated(self, i: int, side: str, x: Tensor, other: Tensor | None = None) -> Tensor:
         """A batch (B, C, S, S) as each arm changes it, in the null ``other``: (R, B, C, S, S)."""
@@ -197,7 +183,10 @@ class Probe:
     # -- looks -----------------------------------------------------------------------------------------------------
 
     def _sets(self) -> dict[str, Tensor]:
-        """The images of every look as each arm's D sees them, (R, N, C, S, S): train and held, real and fake."""
+        """The images of every look as each arm's D sees them, (R, N, C, S, S): train and held, real and fake.
+
+        Of a labelled run also their classes, "train real y" and so on, (N,), and those of the other reals.
+        """
         counts = self.n
         train, held = counts["looked_at_train_a_side"], counts["held_out_a_side"]
         uint8 = {
@@ -209,7 +198,20 @@ class Probe:
             fake = self.sampler.images(f"probe {name}", len(real)).to(self.match.dtype)
             sets[f"{name} real"] = self._seen(f"{name} real", self._scaled(real))
             sets[f"{name} fake"] = self._seen(f"{name} fake", fake, self._scaled(other))
+            if self.takes_class:
+                known = (self.match.labels, self.twin.labels) if name == "train" else self.held_classes
+                found = [y[: len(real)] for y in known if y is not None]
+                asked = self.sampler.classes(f"probe {name}", len(real)).to(self.sampler.device)
+                sets |= {
+                    f"{name} {side} y": y for side, y in zip(("real", "other", "fake"), [*found, asked], strict=True)
+                }
         return sets
+
+    def _pair(self, r: int, kind: str, sets: dict[str, Tensor]) -> tuple[Seen, Seen]:
+        """Arm r's images of a kind, "train" or "held", and their classes."""
+        return self._sides(
+            r, sets[f"{kind} real"][r], sets[f"{kind} fake"][r], *(sets.get(f"{kind} {side} y") for side in SIDES)
+        )
 
     def _seen(self, side: str, x: Tensor, other: Tensor | None = None) -> Tensor:
         """`_treated`, with the noise of the arm that has it."""
@@ -218,51 +220,66 @@ class Probe:
         return distort(treated, {"instance": noise}, self.match.hyper(0))
 
     def _look(self, state: State, step: int, sets: dict[str, Tensor]) -> dict[str, Look]:
-        gradients = self._gradients(state, sets["train real"])
+        gradients = self._gradients(state, sets)
         looks = {}
         for r, (name, row) in enumerate(zip(self.arms, state["dis"], strict=True)):
-            own = {key: x[r] for key, x in sets.items()}
+            train, held = (self._pair(r, kind, sets) for kind in ("train", "held"))
             memory = self.match.dis.of(state, r)
-            train, held = (
-                self._batches(r, row, own[f"{kind} real"], own[f"{kind} fake"], memory) for kind in ("train", "held")
-            )
-            looks[name] = Look(step, train, held, self._alone(row, own, memory), gradients[name])
+            batches = [self._batches(r, row, *pair, memory) for pair in (train, held)]
+            looks[name] = Look(step, *batches, self._alone(row, train, held, memory), gradients[name])
         return looks
 
     @torch.no_grad()
-    def _batches(self, r: int, row: Tensor, real: Tensor, fake: Tensor, memory: Memory) -> Logits:
+    def _batches(self, r: int, row: Tensor, real: Seen, fake: Seen, memory: Memory) -> Logits:
         """Logits of many images, batch by batch."""
-        pairs = zip(real.split(self.batch), fake.split(self.batch), strict=True)
-        parts = [self._logits(r, row, *pair, dict(memory)) for pair in pairs]
-        return torch.cat([real for real, _ in parts]), torch.cat([fake for _, fake in parts])
+        pairs = zip(parts(real, self.batch), parts(fake, self.batch), strict=True)
+        found = [self._logits(r, row, *pair, dict(memory)) for pair in pairs]
+        return torch.cat([real for real, _ in found]), torch.cat([fake for _, fake in found])
 
     @torch.no_grad()
-    def _alone(self, row: Tensor, sets: dict[str, Tensor], memory: Memory) -> Logits:
+    def _alone(self, row: Tensor, train: tuple[Seen, Seen], held: tuple[Seen, Seen], memory: Memory) -> Logits:
         """Held-out logits with the average statistics of training batches of both sides together."""
-        pairs = zip(sets["train real"].split(self.batch), sets["train fake"].split(self.batch), strict=True)
-        dis = standing_statistics(self.match.dis.filled(row, memory), map(torch.cat, pairs))
-        real, fake = (torch.cat([dis(part) for part in sets[f"held {side}"].split(256)]) for side in ("real", "fake"))
+        pairs = zip(*(parts(side, self.batch) for side in train), strict=True)
+        dis = standing_statistics(self.match.dis.filled(row, memory), (joined(*pair) for pair in pairs))
+        real, fake = (torch.cat([dis(*part) for part in parts(side, 256)]) for side in held)
         return real, fake
 
-    def _gradients(self, state: State, reals: Tensor) -> dict[str, dict[str, float]]:
+    def _gradients(self, state: State, sets: dict[str, Tensor]) -> dict[str, dict[str, float]]:
         """Mean norm over a few batches of G's gradient in its parameters, under each loss, for each arm but the null.
 
-        That of a step of G: through D's logits of a batch, with G's standing statistics. reals: (R, N, C, S, S).
+        That of a step of G: through D's logits of a batch, with G's standing statistics.
         """
         norms = {name: {} if arm.null else dict.fromkeys(GAMES, 0.0) for name, arm in self.arms.items()}
         weights = [p.requires_grad_() for p in self.sampler.gen.parameters()]
-        zs = self.sampler.latents("probe gradient", self.batch * self.plan.batches).split(self.batch)
-        for k, z in enumerate(zs):
-            fakes = self._seen(f"gradient {k}", self.sampler.gen(z))
+        zs = parts(self._drawn("probe gradient", self.batch * self.plan.batches), self.batch)
+        for k, drawn in enumerate(zs):
+            fakes, asked = self._seen(f"gradient {k}", self.sampler.gen(*drawn)), drawn[1:]
+            reals = sets["train real"][:, : self.batch]
+            known = [sets["train real y"][: self.batch]] if self.takes_class else []
             for r, (name, arm) in enumerate(self.arms.items()):
                 if not arm.null:
-                    place = state["dis"][r].detach(), reals[r, : self.batch], fakes[r]
-                    _, logits = self._logits(r, *place, self.match.dis.of(state, r))
+                    sides = self._sides(r, reals[r], fakes[r], *known, *asked)
+                    _, logits = self._logits(r, state["dis"][r].detach(), *sides, self.match.dis.of(state, r))
                     for words, game in GAMES.items():
                         norms[name][words] += gradient_norm(game, logits, weights) / len(zs)
         for p in weights:
             p.requires_grad_(False)
         return norms
+
+    def _drawn(self, purpose: str, n: int) -> Seen:
+        """n latents, and their classes where G takes them."""
+        z = self.sampler.latents(purpose, n)
+        return (z, self.sampler.classes(purpose, n).to(z.device)) if self.sampler.labels else (z,)
+
+
+def joined(one: Seen, other: Seen) -> Seen:
+    """Both, one after the other, images and classes."""
+    return tuple(torch.cat(both) for both in zip(one, other, strict=True))
+
+
+def parts(seen: Seen, size: int) -> list[Seen]:
+    """Batches of this size, images and classes."""
+    return list(zip(*(side.split(size) for side in seen), strict=True))
 
 
 def gradient_norm(game: str, logits: Tensor, weights: list[nn.Parameter] | list[Tensor]) -> float:
@@ -272,15 +289,13 @@ def gradient_norm(game: str, logits: Tensor, weights: list[nn.Parameter] | list[
     return math.sqrt(sum(float(grad.double().square().sum()) for grad in grads))
 
 
-def _halves(pixels: Tensor, seed: int, what: str) -> tuple[Tensor, Tensor]:
-    """Two disjoint halves of a split, at random. Raises UserError where they would be too small."""
-    half = len(pixels) // 2
+def _halves(n: int, seed: int, what: str) -> tuple[Tensor, Tensor]:
+    """The places of two disjoint halves of n images, at random. Raises UserError where they would be too small."""
+    half = n // 2
     if half < LEAST:
-        raise UserError(
-            f"The probe halves the {what} images and needs {LEAST} in each half; there are {len(pixels)}: take more."
-        )
-    order = torch.randperm(len(pixels), generator=generator(seed, FIXED, f"probe halves {what}"))
-    return pixels[order[:half]], pixels[order[half : 2 * half]]
+        raise UserError(f"The probe halves the {what} images and needs {LEAST} in each half; there are {n}: take more.")
+    order = torch.randperm(n, generator=generator(seed, FIXED, f"probe halves {what}"))
+    return order[:half], order[half : 2 * half]
 
 
 def _whole(n: int, batch: int) -> int:

@@ -1,0 +1,117 @@
+"""The lines of code that a model card shows."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ayneh.export.classes import DRAWN
+
+SIMPLE = re.compile(r"\w[\w -]{0,30}")  # a name that may stand in a line of code
+
+ONNX = """\
+```python
+import ayneh                                      # pip install 'ayneh[export]'
+model = ayneh.load(".")                           # this folder
+images = model.generate(model.sample_z(16, seed=0))   # uint8 (16, {channels}, {own}, {own})
+```
+
+No PyTorch is needed then. `model.logits(images)` is the discriminator's logit for each image,
+`model.encode(images)` its features{read}, `model.interpolate(a, b, n)` a path between two latents on which every point
+follows the prior. Without ayneh, any ONNX runtime reads the files; inputs and outputs are described below and in their
+metadata."""
+
+LABELLED = """\
+```python
+import ayneh                                      # pip install 'ayneh[export]'
+model = ayneh.load(".")                           # this folder
+images = model.generate(n=16, classes={one})   # uint8 (16, {channels}, {own}, {own}), all of the class {name}
+z = model.sample_z({count}, seed=0)
+images = model.generate(z, [{each}])   # one of each
+```
+
+No PyTorch is needed then. A class is a number from 0 or a name (`model.names`), one for all images or one for each;
+without `classes` they are drawn {drawn}, as in training. `model.logits(images{asks})` is the discriminator's logit for
+each image, `model.read_class(images)` the log-probabilities of the classes that it reads in them,
+`model.encode(images{also})` its features{read}, `model.interpolate(a, b, n)` a path between two latents on which every
+point follows the prior: `model.generate(path, classes={one})` draws it at one class. Without ayneh, any ONNX runtime
+reads the files; inputs and outputs are described below and in their metadata: `classes` is int64 (n,)."""
+
+WEIGHTS = """\
+```python
+import torch                                      # pip install ayneh
+from ayneh.export.players import modules
+from ayneh.loading.priors import sample
+z = torch.from_numpy(sample("{prior}", {numbers}, 16, {dim}, seed=0))   # {law}{y}
+images = modules(".").gen({given})                      # float32 (16, {channels}, {size}, {size}) in [-1, 1]
+```
+
+`modules` gives `gen`, `dis` and `encoder` as `torch.nn.Module` in eval mode. For each file it does this:
+
+```python
+import json, torch
+from safetensors.torch import load_file
+from ayneh.config import from_dict
+from ayneh.engine.match import nets_of{imported}
+about = json.load(open("config.json", encoding="utf-8"))
+gen, dis = nets_of(from_dict(about["config"], "config.json"), ({channels}, {size}, {size}), torch.device("cpu"){labelled})
+gen.module.load_state_dict(load_file("generator.safetensors"))
+gen.module.eval()
+```"""
+
+OWN_WEIGHTS = """\
+```python
+import torch
+from safetensors.torch import load_file           # no ayneh is needed
+gen = {gen}   # the class in {file}
+gen.load_state_dict(load_file("generator.safetensors"))   # strict=False, if it has buffers that it does not save
+gen.eval()
+```
+
+`discriminator.safetensors` and `encoder.safetensors` are two sets of weights and statistics of `{dis}` of the same file
+(SHA-256 `{sha256}`). Once it has been imported and has added its nets as {name} (`ayneh.add`), ayneh reads all three in
+the form of its own nets, z (n, {dim}) -> images and images -> logits (n,):
+
+```python
+from ayneh.export.players import modules
+from ayneh.loading.priors import sample
+z = torch.from_numpy(sample("{prior}", {numbers}, 16, {dim}, seed=0))   # {law}{y}
+images = modules(".").gen({given})                      # float32 (16, {channels}, {size}, {size}) in [-1, 1]
+```"""
+
+
+def use(about: dict[str, Any]) -> str:
+    """How the files of an export are used."""
+    images, latents = about["images"], about["latents"]
+    if about["form"] == "onnx":
+        reads = "z" in about["nets"]["encoder"]["outputs"]
+        read = ", `model.read_z(images)` the z that it reads in them" if reads else ""
+        values = {"channels": images["channels"], "own": images["own_size"], "read": read}
+        return LABELLED.format(**values, **_asked(about)) if "labels" in about else ONNX.format(**values)
+    form = OWN_WEIGHTS if "own_nets" in about else WEIGHTS
+    values = {"channels": images["channels"], "size": images["size"], "y": "", "given": "z"}
+    values |= {"imported": "", "labelled": ""}
+    if "labels" in about:
+        k, asked = len(about["labels"]["names"]) // 2, _asked(about)
+        values |= {"y": f"\ny = torch.full((16,), {k})   # the class {asked['name']} for all", "given": "z, y"}
+        values |= {
+            "imported": "\nfrom ayneh.export.players import classes_in",
+            "labelled": ", labels=classes_in(about)",
+        }
+    return form.format(**values, **latents | about.get("own_nets", {}))
+
+
+def _asked(about: dict[str, Any]) -> dict[str, str]:
+    """Values for lines of code that ask for a class."""
+    names = about["labels"]["names"]
+    k = len(names) // 2
+    count = min(len(names), 3)
+    return {
+        "one": repr(names[k]) if SIMPLE.fullmatch(names[k]) and not names[k].isdecimal() else str(k),
+        "name": names[k] if SIMPLE.fullmatch(names[k]) else f"number {k}",
+        "count": str(count),
+        "each": ", ".join(map(str, range(count))),
+        "drawn": DRAWN[about["labels"]["drawn"]],
+        "asks": ", classes=..." * about["nets"]["discriminator"].get("classes", False),
+        "also": ", classes=..." * about["nets"]["encoder"].get("classes", False),
+    }

@@ -1,0 +1,67 @@
+"""A net's file, run by onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ayneh.errors import UserError, brief, extra
+from ayneh.loading.folder import net_of, refuse_other
+
+BATCH = 256  # images at a time
+Array = np.ndarray
+
+
+class Net:
+    """A net of an export; its file is read when it is first run."""
+
+    def __init__(self, folder: Path, about: Mapping[str, Any], name: str, asks: bool) -> None:
+        """about: the config.json; asks: whether the net takes the class of each image."""
+        self.folder, self.about, self.name, self.asks = folder, about, name, asks
+        self._session: Any = None
+
+    @property
+    def file(self) -> Path:
+        """The file."""
+        return self.folder / str(self.about["nets"][self.name]["file"])
+
+    def run(self, output: str, x: Array, classes: Array | None = None) -> Array:
+        """The output of this name for z or images, and their classes int64 (N,).
+
+        UserError where the file is damaged, or has other outputs or inputs than the config says.
+        """
+        if self._session is None:
+            with extra("export", "Running a model"):
+                import onnxruntime
+            self._session = self._checked(onnxruntime)
+        given = {one.name: x for one in self._session.get_inputs()}
+        if classes is not None:
+            given["classes"] = classes
+        parts: list[Array] = []
+        for i in range(0, max(len(x), 1), BATCH):
+            try:
+                parts += self._session.run([output], {name: values[i : i + BATCH] for name, values in given.items()})
+            except Exception as error:  # one of onnxruntime's own
+                raise UserError(f"{self.file} cannot be run ({brief(error)}): export the run again.") from error
+        return np.concatenate(parts)
+
+    def _checked(self, onnxruntime: Any) -> Any:
+        about, file = self.about, self.file
+        model = net_of(self.folder, about, self.name)
+        try:
+            session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+            refuse_other(self.folder, about, session.get_modelmeta().custom_metadata_map)
+            gives, takes = ([one.name for one in side] for side in (session.get_outputs(), session.get_inputs()))
+        except UserError:
+            raise
+        except Exception as error:  # onnxruntime has an exception of its own for every kind of damage
+            raise UserError(
+                f"{file} is no net that onnxruntime reads ({brief(error)}): export the run again."
+            ) from error
+        wanted = about["nets"][self.name]["outputs"]
+        if set(gives) != set(wanted) or not takes or takes[1:] != ["classes"] * self.asks:
+            raise UserError(f"{file} does not have the outputs and inputs of config.json: export the run again.")
+        return session
