@@ -7,8 +7,8 @@ from torch import nn
 
 from ayneh.errors import UserError
 from ayneh.export.chance import Means
-from ayneh.export.onnx import difference, to_onnx
 from ayneh.export.nodes import Outside, folded
+from ayneh.export.onnx import difference, to_onnx
 from ayneh.export.operations import lower
 from ayneh.game.layers import BatchNorm, standing_statistics
 

@@ -131,8 +131,8 @@ def test_the_card_says_what_the_classes_are_and_whether_they_come_out(runs, ayne
     assert "class-conditional" in head["tags"]
     assert head["pipeline_tag"] != "unconditional-image-generation"
     for words in (
-        "## Classes", "| class | name | share of the training images |", "Miyato & Koyama 2018", "has not been measured",
-        "`generator.onnx` | z, classes -> image", "model.generate(n=16, classes=5)",
+        "## Classes", "| class | name | share of the training images |", "Miyato & Koyama 2018",
+        "has not been measured", "`generator.onnx` | z, classes -> image", "model.generate(n=16, classes=5)",
     ):  # fmt: skip
         assert words in card, words
     block = card.split("```python\n")[1].split("```")[0]

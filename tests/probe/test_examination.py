@@ -8,9 +8,9 @@ import pytest
 
 from ayneh import probe
 from ayneh.errors import UserError
+from ayneh.probe.arms import Plan
 from ayneh.probe.examination import default_epochs
 from ayneh.probe.sentences import fall
-from ayneh.probe.arms import Plan
 from ayneh.record.record import Record
 
 QUICK = Plan(steps=3, images=64, batches=1)

@@ -186,9 +186,9 @@ def described(model: bytes, metadata: Mapping[str, str]) -> bytes:
 def difference(model: bytes, inputs: Tensor, expected: Mapping[str, Tensor], classes: Tensor | None = None) -> float:
     """The largest absolute difference between the outputs of the model in onnxruntime and those of PyTorch.
 
-    inputs (N, ...) float32; classes (N,) for a net that takes them; expected: PyTorch's, by the name of the output, computed within `chance.Means` if the net
-    draws random numbers, whose means the model gets, too. NaN counts as infinite. Raises UserError where onnxruntime is
-    missing.
+    inputs (N, ...) float32; classes (N,) for a net that takes them; expected: PyTorch's, by the name of the output,
+    computed within `chance.Means` if the net draws random numbers, whose means the model gets, too. NaN counts as
+    infinite. Raises UserError where onnxruntime is missing.
     """
     with extra("export", "Checking ONNX"):
         import onnxruntime

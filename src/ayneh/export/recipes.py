@@ -54,7 +54,7 @@ from safetensors.torch import load_file
 from ayneh.config import from_dict
 from ayneh.engine.match import nets_of{imported}
 about = json.load(open("config.json", encoding="utf-8"))
-gen, dis = nets_of(from_dict(about["config"], "config.json"), ({channels}, {size}, {size}), torch.device("cpu"){labelled})
+gen, dis = nets_of(from_dict(about["config"], "config.json"), ({channels}, {size}, {size}), torch.device("cpu"){more})
 gen.module.load_state_dict(load_file("generator.safetensors"))
 gen.module.eval()
 ```"""
@@ -90,13 +90,13 @@ def use(about: dict[str, Any]) -> str:
         return LABELLED.format(**values, **_asked(about)) if "labels" in about else ONNX.format(**values)
     form = OWN_WEIGHTS if "own_nets" in about else WEIGHTS
     values = {"channels": images["channels"], "size": images["size"], "y": "", "given": "z"}
-    values |= {"imported": "", "labelled": ""}
+    values |= {"imported": "", "more": ""}
     if "labels" in about:
         k, asked = len(about["labels"]["names"]) // 2, _asked(about)
         values |= {"y": f"\ny = torch.full((16,), {k})   # the class {asked['name']} for all", "given": "z, y"}
         values |= {
             "imported": "\nfrom ayneh.export.players import classes_in",
-            "labelled": ", labels=classes_in(about)",
+            "more": ", labels=classes_in(about)",
         }
     return form.format(**values, **latents | about.get("own_nets", {}))
 

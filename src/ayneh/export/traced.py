@@ -61,8 +61,9 @@ def traced(
     with _quiet():
         try:
             program = torch.onnx.export(
-                Several(module, further, hidden).eval(), tuple(example), dynamo=True, dynamic_shapes=({0: n},) * len(inputs),
-                input_names=inputs, output_names=outputs, opset_version=OPSET, verbose=False,
+                Several(module, further, hidden).eval(), tuple(example), dynamo=True,
+                dynamic_shapes=({0: n},) * len(inputs), input_names=inputs, output_names=outputs,
+                opset_version=OPSET, verbose=False,
             )  # fmt: skip
         except Exception as error:  # the exporter's own, PyTorch's, or one of the net's
             raise UserError(

@@ -89,19 +89,14 @@ class Probe:
 
     def _config(self, seed: int, side: int, reals: int, arm: Arm) -> Config:
         """The run's D and optimiser in the plain game of cross-entropy: no penalty, nothing distorted or fading."""
-        config = self.sampler.config
+        config, mine = self.sampler.config, self.sampler.config.rules
         noise = self.plan.noise if arm.noised else 0.0
         return replace(
             config,
             seed=seed,
             batch=min(config.batch, reals),
             data=replace(config.data, pad_to=side),
-            rules=Rules(
-                dropout=self.plan.dropout,
-                instance_noise=noise,
-                labels=config.rules.labels,
-                classes=config.rules.classes,
-            ),
+            rules=Rules(dropout=self.plan.dropout, instance_noise=noise, labels=mine.labels, classes=mine.classes),
             optimizer=replace(config.optimizer, decay_images=0, schedule="constant", warmup_images=0),
         )
 
@@ -225,8 +220,8 @@ class Probe:
         for r, (name, row) in enumerate(zip(self.arms, state["dis"], strict=True)):
             train, held = (self._pair(r, kind, sets) for kind in ("train", "held"))
             memory = self.match.dis.of(state, r)
-            batches = [self._batches(r, row, *pair, memory) for pair in (train, held)]
-            looks[name] = Look(step, *batches, self._alone(row, train, held, memory), gradients[name])
+            learnt, fresh = (self._batches(r, row, *pair, memory) for pair in (train, held))
+            looks[name] = Look(step, learnt, fresh, self._alone(row, train, held, memory), gradients[name])
         return looks
 
     @torch.no_grad()
