@@ -100,7 +100,7 @@ def _class_norm(net: ClassNorm, shape: Shape, name: str) -> tuple[list[Op], Shap
     assert isinstance(norm, Scale)
     ones = (1,) * (len(shape) - 1)
     scale = 1 + _embedded(net.scale)  # (K, C)
-    shift = scale * norm.shift + _embedded(net.shift)
+    scale, shift = scale * norm.scale, scale * norm.shift + _embedded(net.shift)
     scale, shift = (table.unflatten(1, (-1, *ones)) for table in (scale, shift))
     return [ByClass(scale, shift, shape, name)], shape
 
