@@ -117,6 +117,19 @@ GOOD |= {
     "modes": 10.0,
 }
 GOOD |= {"data_images": 1297.0, "mean_loss_d": 0.8, "epoch": 3.0}
+NAMES = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+LABELLED = {"rules.labels": "concat", "rules.classes": "data", "net.gen_labels": None, "classes": 10}
+LABELLED |= {"class_names": NAMES, "class_shares": (0.1,) * 10}
+OF_CLASSES = {
+    "label_effect": 0.9,
+    "class_read": 0.9,
+    "data_class_read": 0.97,
+    "class_chance": 0.1,
+    "data_label_share": 0.4,
+}
+OF_CLASSES |= {"class_spread": 0.7, "class_spread_median": 0.9, "class_spread_of": 7.0, "class_spread_data": 0.8}
+OF_CLASSES |= {"class_swap": 0.05, "class_swap_from": 3.0, "class_swap_to": 8.0, "class_swap_share": 0.1}
+OF_CLASSES |= {"data_class_swap": 0.05}
 LATE = np.arange(N) >= 20
 
 ILL = {
@@ -138,6 +151,10 @@ ILL = {
     "small batch": ({}, {"batch": 4}),
     "few images": ({"data_images": 50.0}, {}),
     "not finite": ({"broken": LATE.astype(float)}, {}),
+    "labels ignored": (OF_CLASSES | {"label_effect": 0.01, "class_read": 0.1}, LABELLED),
+    "one class collapsed": (OF_CLASSES | {"class_spread": 0.02}, LABELLED),
+    "one class drawn for another": (OF_CLASSES | {"class_swap": 0.7, "class_swap_share": 0.8}, LABELLED),
+    "labels at random": (OF_CLASSES | {"data_class_read": 0.11, "data_label_share": 0.001}, LABELLED),
 }
 
 
@@ -165,13 +182,14 @@ def test_an_ill_course_is_told_with_numbers_and_a_cure(name):
     assert finding.cure.changes.keys() <= flatten(Config()).keys()
     assert finding.until_step is None
     late = any(np.ndim(value) for value in series.values())
-    assert (3000 if late else 2000) <= finding.since_step <= (3200 if late else 2250)
+    window = 100 if name == "one class drawn for another" else 0  # it needs the third look of five
+    assert (3000 if late else 2000) <= finding.since_step <= (3200 if late else 2250 + window)
 
 
 @pytest.mark.parametrize("name", SYMPTOMS)
 def test_what_is_not_recorded_cannot_be_told(name):
     needed = SYMPTOMS[name].needs
-    facts = {need: None for need in needed if need in FACTS}
+    facts = ILL[name][1] | {need: None for need in needed if need in FACTS}
     findings, silent = examine(course(facts, **{k: v for k, v in GOOD.items() if k not in needed}))
     assert name in silent
     assert name not in {finding.name for finding in findings}
@@ -184,6 +202,73 @@ def test_what_is_measured_at_a_look_does_not_depend_on_later_ones(cut, name):
     part = Course(whole.steps[:cut], {k: v[:cut] for k, v in whole.series.items()}, whole.facts)
     for symptom in SYMPTOMS.values():
         np.testing.assert_array_equal(measured(symptom, part), measured(symptom, whole)[:cut])
+
+
+def test_classes_are_a_matter_of_labelled_games_alone():
+    findings, silent = examine(course(**GOOD | OF_CLASSES | {"class_spread": 0.02}))
+    assert (findings, silent) == ([], {})  # no labels: neither found nor said to be unknown
+    findings, silent = examine(course(LABELLED, **GOOD | OF_CLASSES))
+    assert (findings, silent) == ([], {})
+    _, silent = examine(course(LABELLED, **GOOD))
+    assert silent.keys() == ILL.keys() - {name for name in ILL if LABELLED is not ILL[name][1]}
+
+
+def test_evidence_names_the_classes():
+    def evidence(name, facts):
+        found, _ = examine(course(facts, **GOOD | ILL[name][0]))
+        return next(finding.evidence for finding in found if finding.name == name)
+
+    assert "the class three, 80 % look like the class eight" in evidence("one class drawn for another", LABELLED)
+    assert "The samples of the class seven vary 0.02 times" in evidence("one class collapsed", LABELLED)
+    unnamed = LABELLED | {"class_names": ()}
+    assert "The samples of the class 7 vary 0.02 times" in evidence("one class collapsed", unnamed)
+
+
+def named(facts, **series):
+    return {finding.name: finding for finding in examine(course(facts, **GOOD | OF_CLASSES | series))[0]}
+
+
+def test_labels_are_heeded_where_the_class_asked_for_comes_out_and_not_where_another_one_does():
+    assert named(LABELLED, label_effect=0.01) == {}  # the classes differ in what pixels' means do not show
+    found = named(LABELLED, label_effect=1.2, class_read=0.1)[
+        "labels ignored"
+    ]  # each class as another image, by chance
+    assert found.value == 0
+    half = named(LABELLED, class_read=0.1 + 0.1 * (0.97 - 0.1))["labels ignored"]
+    assert half.value == pytest.approx(0.1)
+
+
+def test_where_the_classifier_reads_nothing_the_effect_of_the_class_decides():
+    dull = {"data_class_read": 0.15, "data_label_share": 0.1, "class_read": 0.1}
+    assert named(LABELLED, **dull) == {}
+    assert named(LABELLED, **dull, label_effect=0.05)["labels ignored"].value == pytest.approx(0.05)
+
+
+def test_classes_have_their_time_to_become_varied():
+    """One image a class at first: the variety of the median class grows by a half within three looks, up to look 20."""
+    growing = 0.05 * np.minimum(1.2 ** np.arange(N), 1.2**20)
+    found = named(LABELLED, class_spread=0.02, class_spread_median=growing)
+    assert found["one class collapsed"].since_step == 2000 + 50 * 22  # the median of three looks lags by one
+
+
+def test_two_classes_are_confused_where_they_are_the_worst_pair_again_and_again():
+    pairs = np.arange(N) % 4
+    others = {"class_swap": 0.9, "class_swap_from": pairs, "class_swap_to": 5.0 + pairs}
+    assert named(LABELLED, **others) == {}  # four pairs in turn: each twice in five looks at most, 0.36
+    turned = {
+        "class_swap": 0.9,
+        "class_swap_from": np.where(pairs % 2, 3, 8),
+        "class_swap_to": np.where(pairs % 2, 8, 3),
+    }
+    found = named(LABELLED, **turned)["one class drawn for another"]
+    assert (found.value, found.since_step) == (pytest.approx(0.54), 2350)  # the third look of images
+
+
+def test_one_class_is_not_told_from_another_by_a_classifier_that_cannot_or_where_no_class_comes_out():
+    swap = OF_CLASSES | {"class_swap": 0.7}
+    _, silent = examine(course(LABELLED, **GOOD | swap | {"data_class_read": 0.4, "class_read": 0.4}))
+    assert "one class drawn for another" in silent
+    assert named(LABELLED, class_swap=0.7, class_read=0.45) == {}
 
 
 def test_images_are_not_asked_for_before_g_can_have_learnt():
@@ -247,6 +332,25 @@ def test_each_cure_is_the_next_thing_that_was_not_tried():
     assert cures.bring_life(FACTS | {"rules.loss": "saturating"}).changes == {"rules.loss": "non-saturating"}
     assert cures.strengthen_dis(FACTS | {"optimizer.lr_dis": 1e-6}).changes == {"optimizer.lr_dis": 2e-4}
     assert cures.more_images(FACTS | {"data.limit": 50}).changes == {"data.limit": None}
+
+
+def test_cures_of_classes_are_the_next_thing_that_was_not_tried():
+    facts = FACTS | LABELLED | {"rules.label_weight": 1.0, "epochs": 20}
+    assert cures.heed_labels(facts).changes == {"rules.labels": "projection"}
+    joined = facts | {"rules.labels": "projection"}
+    assert cures.heed_labels(joined).changes == {"net.gen_labels": "norm"}
+    assert cures.heed_labels(joined | {"net.gen_norm": "none"}).changes == {"epochs": 40}
+    assert cures.heed_labels(joined | {"net.gen_labels": "norm"}).changes == {"epochs": 40}
+    auxiliary = facts | {"rules.labels": "auxiliary"}
+    assert cures.heed_labels(auxiliary).changes == {"rules.label_weight": 4.0}
+    assert cures.heed_labels(auxiliary | {"rules.label_weight": 4.0}).changes == {"net.gen_labels": "norm"}
+    assert cures.vary_classes(auxiliary).changes == {"rules.label_weight": 0.25}
+    rare = facts | {"class_shares": (0.02, 0.98)}
+    assert cures.vary_classes(rare).changes == {"rules.classes": "even"}
+    assert cures.vary_classes(rare | {"rules.classes": "even"}).changes == cures.bring_life(facts).changes
+    assert cures.vary_classes(facts).changes == cures.bring_life(facts).changes
+    assert cures.part_classes(facts).changes == {"rules.labels": "projection"}
+    assert cures.mend_labels(facts).changes == {}
 
 
 def test_the_docs_name_every_symptom_with_its_threshold():

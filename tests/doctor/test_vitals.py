@@ -7,24 +7,27 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from ayneh.config import Config, Data, Keep, Net, Prior
+from ayneh.config import Config, Data, Keep, Net, Prior, Rules
 from ayneh.data.sources import load
+from ayneh.doctor.classes import Classes
 from ayneh.doctor.vitals import LOOKED_AT, Outputs, Side, Vitals, dead_share, moved, separation
 from ayneh.engine.match import Match, replicas_of
 
 CONFIG = Config(batch=32, data=Data("digits", resize=16), net=Net("mirror", width=4), prior=Prior(dim=8))
-PIXELS = load("digits", resize=16).pixels
+DIGITS = load("digits", resize=16)
+PIXELS = DIGITS.pixels
 
 
 def match(config=CONFIG):
-    return Match(replicas_of(config), PIXELS, torch.device("cpu"))
+    labelled = (DIGITS.labels, DIGITS.described()) if config.rules.labelled else None
+    return Match(replicas_of(config), PIXELS, torch.device("cpu"), labelled=labelled)
 
 
 def signs(fake, config=CONFIG):
     """The signs of a G that gives these images, (128, 1, 16, 16) in [-1, 1]."""
     game = match(config)
     side, state = Side(game, 0), game.start()
-    side.gen.forward = lambda theta, z, memory: fake
+    side.gen.forward = lambda theta, z, memory, y=None: fake
     return side.look(state["gen"][0], state["dis"][0], None)[0]
 
 
@@ -97,6 +100,36 @@ def test_looks_change_nothing_and_are_those_of_each_replica_alone():
     resumed = Vitals(stack, vitals.tensors())
     played = stack.play(stack.play(state, 0)[0], 1)[0]
     assert resumed.look(played) == vitals.look(played)
+
+
+@pytest.mark.parametrize("labels", ["projection", "auxiliary"])
+def test_looks_at_classes_change_nothing_and_are_those_of_each_replica_alone(labels):
+    config = replace(CONFIG, rules=Rules(labels=labels), seeds=2)
+    stack = match(config)
+    state = stack.play(stack.start(), 0)[0]
+    before = {name: value.clone() for name, value in state.items()}
+    looked = Vitals(stack, {}).look(state)
+    assert all(torch.equal(state[name], before[name]) for name in state)
+    assert looked["data_class_read"][0] == looked["data_class_read"][1] > 0.95
+    assert looked["class_spread"][0] != looked["class_spread"][1]
+    alone = match(replace(config, seed=1, seeds=1))
+    assert Vitals(alone, {}).look(alone.play(alone.start(), 0)[0]) == {k: v[1:] for k, v in looked.items()}
+    plain = match(replace(CONFIG, seeds=2))
+    assert Vitals(plain, {}).look(plain.start()).keys() == {k for k in looked if "class" not in k and "label" not in k}
+
+
+def test_a_generator_without_weights_for_the_class_has_no_effect_of_it():
+    """The embedding of every class is the same: samples of one latent are one image under all classes."""
+    game = match(replace(CONFIG, rules=Rules(labels="projection")))
+    state = game.start()
+    names = [name for name in game.gen.shapes if "class" in name or "embed" in name or "label" in name]
+    assert names
+    theta = game.gen.unpack(state["gen"])
+    deaf = game.gen.pack({name: torch.zeros_like(w) if name in names else w for name, w in theta.items()})
+    side = Side(game, 0, Classes.of(game))
+    told = side.look(deaf[0], state["dis"][0], None)[0]
+    assert float(told["label_effect"]) == pytest.approx(0, abs=1e-6)
+    assert float(told["class_read"]) == pytest.approx(0.1)
 
 
 def test_looks_are_a_function_of_the_steps():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ayneh.config import Config, flatten
+from ayneh.labels import Labels
 from ayneh.record.forms import of_replicas
 
 SCORES = ("fd", "class_kl", "modes")  # the scores that symptoms read
@@ -78,8 +79,10 @@ def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def facts_of(config: Config) -> Facts:
+def facts_of(config: Config, labels: Labels | None = None) -> Facts:
     """The settings by their dotted names, defaults filled in, and ``parallel``: the mean cosine of two draws of z.
+
+    labels: the classes of a labelled run: ``classes``, ``class_names`` and ``class_shares`` are theirs.
 
     A net outside NETS has defaults that are not known: its norms are None unless the settings give them.
     """
@@ -93,4 +96,6 @@ def facts_of(config: Config) -> Facts:
     mean, variance = prior_of(config).moments(config.prior.dim)
     square = mean**2 + variance  # |z|^2 / dim; the part mean^2 is common to all draws
     facts["parallel"] = mean**2 / square if math.isfinite(square) and square > 0 else 0.0
+    if labels:
+        facts |= {"classes": labels.count, "class_names": labels.names, "class_shares": labels.shares}
     return facts

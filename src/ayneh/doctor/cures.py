@@ -106,6 +106,55 @@ def mend_data(facts: Facts) -> Cure:
                 "and train again.", {})  # fmt: skip
 
 
+def heed_labels(facts: Facts) -> Cure:
+    """The projection instead of another way, a larger weight of the classes, classes in G's norms, then more epochs."""
+    if facts["rules.labels"] == "concat":
+        return Cure("Let D compare each image with the embedding of its class (Miyato and Koyama 2018).",
+                    {"rules.labels": "projection"})  # fmt: skip
+    if facts["rules.labels"] == "auxiliary" and facts["rules.label_weight"] < 4:
+        return Cure("Weigh more whether D finds the class.", {"rules.label_weight": 4 * facts["rules.label_weight"]})
+    if facts.get("net.gen_labels") != "norm" and facts.get("net.gen_norm") == "batch":
+        return Cure("Give G the class in each of its batch normalisations.", {"net.gen_labels": "norm"})
+    return _longer(facts)
+
+
+def vary_classes(facts: Facts) -> Cure:
+    """Fakes of all classes alike, a smaller weight of the classes, and then what is done against any collapse."""
+    look = "Look at the images of this class: if they are nearly the same, G can draw no others. Else "
+    if facts["rules.labels"] == "auxiliary" and facts["rules.label_weight"] >= 1:
+        weight = facts["rules.label_weight"] / 4
+        return Cure(f"{look}weigh less whether D finds the class: images that it finds easily are alike (Odena et al. "
+                    "2017).", {"rules.label_weight": weight})  # fmt: skip
+    if facts["rules.classes"] == "data" and uneven(facts):
+        return Cure(f"{look}draw as many fakes of each class, since some classes are rare.",
+                    {"rules.classes": "even"})  # fmt: skip
+    cure = bring_life(facts)
+    return Cure(f"{look}{cure.words[:1].lower()}{cure.words[1:]}", cure.changes)
+
+
+def part_classes(facts: Facts) -> Cure:
+    """The labels of the two classes, then what makes G heed them."""
+    cure = heed_labels(facts)
+    return Cure("Check the labels of both classes in the data, first of all if many real images of the one look like "
+                f"the other. Else {cure.words[:1].lower()}{cure.words[1:]}", cure.changes)  # fmt: skip
+
+
+def mend_labels(facts: Facts) -> Cure:
+    """Labels that belong to the images."""
+    return Cure("Check that each label belongs to its image (images or labels that were sorted or shuffled alone look "
+                "like this). If pixels cannot show the classes, go on.", {})  # fmt: skip
+
+
+def uneven(facts: Facts) -> bool:
+    """Whether the most frequent class has twice as many training images as the rarest one."""
+    shares = facts.get("class_shares") or (1.0,)
+    return bool(max(shares) >= 2 * min(shares))
+
+
+def _longer(facts: Facts) -> Cure:
+    return Cure("Train for twice as many epochs.", {"epochs": 2 * facts["epochs"]})
+
+
 def _shares_a_mean(facts: Facts) -> bool:
     return bool((facts.get("parallel") or 0) >= 0.5 and facts["net.gen_first_norm"] != "unit")
 

@@ -69,7 +69,7 @@ def diagnose(record: Record, replica: int = 0) -> Diagnosis:
         replica=replica,
         course=course,
         standing=words.standing(record.standing(), broken if config.seeds > 1 else [], record.folder),
-        verdict=words.verdict(findings, len(course.steps), untold),
+        verdict=words.verdict(findings, course, untold),
         findings=tuple(findings),
         untold=untold | absent,
         others=tuple(_summaries(doctor, replica)),
@@ -79,7 +79,7 @@ def diagnose(record: Record, replica: int = 0) -> Diagnosis:
 
 def examined(record: Record, config: Config) -> Doctor:
     """A doctor that has read every line of the record, and from findings.jsonl the breakdowns, which have no line."""
-    doctor = Doctor(rescue.treated(config, rescue.of(record)), record.lines())
+    doctor = Doctor(rescue.treated(config, rescue.of(record)), record.lines(), record.labels())
     for event in record.events():
         if event["name"] == "not finite" and event["appeared"] and "rescue" not in event:
             doctor.fell(event["step"], event["epoch"], event["replica"])

@@ -16,6 +16,7 @@ from ayneh.doctor.courses import Columns, Course, Facts, Line, facts_of, row_of
 from ayneh.doctor.cures import command
 from ayneh.doctor.findings import Finding, Watch
 from ayneh.doctor.symptoms import examine, newest, symptoms
+from ayneh.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,12 @@ class Event:
 
 
 class Doctor:
-    """Reads a run line by line. ``lines``: earlier ones, whose events are not reported again."""
+    """Reads a run line by line."""
 
-    def __init__(self, config: Config, lines: Iterable[Line] = ()) -> None:
+    def __init__(self, config: Config, lines: Iterable[Line] = (), labels: Labels | None = None) -> None:
+        """lines: earlier ones, whose events are not reported again; labels: the classes of a labelled run."""
         self.config = config
-        facts = facts_of(config)
+        facts = facts_of(config, labels)
         self.patients = [Patient(r, facts) for r in range(config.seeds)]
         self._images = float(config.data.limit or math.nan)  # training images: the limit, or as many as an epoch shows
         self._before: Line = {"epoch": 0, "images": math.nan}
@@ -124,7 +126,7 @@ class Patient:
 
     def __init__(self, replica: int, facts: Facts) -> None:
         self.replica, self.facts, self.columns = replica, facts, Columns()
-        self.watches = {name: Watch(name, symptom) for name, symptom in symptoms().items()}
+        self.watches = {name: Watch(name, symptom) for name, symptom in symptoms(facts).items()}
 
     def look(self) -> list[tuple[Finding, bool]]:
         """The findings that appear (True) or clear (False) with the newest row."""

@@ -80,6 +80,26 @@ PANELS = (
         {"dead_gen": "G", "dead_dis": "D"},
         ("dead units",),
     ),
+    Panel(
+        "How far the class changes a sample, over the same of real images; 0: labels are ignored",
+        {"label_effect": "effect"},
+        ("labels ignored",),
+    ),
+    Panel(
+        "Variety within a class over that of its training images",
+        {"class_spread_median": "median class", "class_spread": "least varied class"},
+        ("one class collapsed",),
+    ),
+    Panel(
+        "Share of images whose class a small classifier finds",
+        {"class_read": "samples: the class asked for", "data_class_read": "real images: their own"},
+        ("labels ignored", "one class drawn for another", "labels at random"),
+    ),
+    Panel(
+        "Share of a class's samples read as another class, the worst, beyond that of real images",
+        {"class_swap": "share"},
+        ("one class drawn for another",),
+    ),
     Panel("The judge's Fréchet distance", {"fd": "fd"}, ("sudden jump",), log=True),
     Panel("Classes that the judge finds among the samples", {"modes": "classes"}, ("classes missing",)),
 )

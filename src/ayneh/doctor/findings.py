@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from ayneh.doctor.courses import Course, Facts
 
 Severity = Literal["note", "warning", "severe"]
 SEVERITIES: tuple[Severity, ...] = ("note", "warning", "severe")
+OF_CLASSES = ("class_spread_of", "class_swap_from", "class_swap_to")  # series whose numbers are those of classes
 SLACK = 0.8  # a finding clears once its number is a fifth within the threshold
 
 
@@ -53,6 +54,8 @@ class Symptom:
     """Numbers at or below the threshold are ill; by default those at or above it are."""
     patience: int = 3
     applies: Callable[[Facts], str] = lambda facts: ""
+    concerns: Callable[[Facts], bool] = lambda facts: True
+    """Whether it is a matter of such a run at all: one of labelled games is left out of the others."""
     latest: Callable[[Course], float] | None = None
     """The last number of ``measure``, where that is cheaper to compute alone."""
 
@@ -128,10 +131,27 @@ class Watch:
     def _found(self, course: Course, t: int, value: float) -> Finding:
         symptom = self.symptom
         numbers = {name: float(column[t]) for name, column in course.series.items()}
+        numbers |= {name: Named(number, course.facts) for name, number in numbers.items() if name in OF_CLASSES}
         seen = defaultdict(lambda: math.nan, numbers, value=value)  # what was not measured is NaN
         evidence = symptom.evidence.format_map(seen).replace("%", " %")
         return Finding(self.name, symptom.title, symptom.severity, self._since, int(course.steps[t]), None, value,
                        symptom.threshold, evidence, symptom.source, symptom.cure(course.facts))  # fmt: skip
+
+
+class Named(float):
+    """The number of a class, which an evidence without a format shows by its name: {class_swap_to}."""
+
+    names: Sequence[str]
+
+    def __new__(cls, number: float, facts: Facts) -> Named:
+        found = super().__new__(cls, number)
+        found.names = facts.get("class_names") or ()
+        return found
+
+    def __format__(self, form: str) -> str:
+        if form or math.isnan(self):
+            return super().__format__(form)
+        return self.names[int(self)] if int(self) < len(self.names) else f"{int(self)}"
 
 
 def untold(symptom: Symptom, course: Course, values: np.ndarray) -> str:

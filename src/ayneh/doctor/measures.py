@@ -20,14 +20,14 @@ def plain(name: str, looks: int = 1) -> Callable[[Course], np.ndarray]:
 
 def warm(name: str, looks: int = 1) -> Callable[[Course], np.ndarray]:
     """The same; NaN until image checks start."""
-    return lambda course: np.where(_warm(course), recent(course.get(name), looks), np.nan)
+    return lambda course: np.where(warmed(course), recent(course.get(name), looks), np.nan)
 
 
-def _warm(course: Course) -> np.ndarray:
+def warmed(course: Course, variety: str = "spread") -> np.ndarray:
     """Whether images are checked at each look, (T,): G has trained long enough and variety has stopped growing."""
     # Adam moves a weight by about the learning rate in a step: the product bounds how far G's weights have moved.
     way = course.steps * float(course.facts["optimizer.lr"]) * int(course.facts.get("rules.gen_steps", 1))
-    spread = recent(course.get("spread"), 3)
+    spread = recent(course.get(variety), 3)
     have = np.flatnonzero(np.isfinite(spread))
     settled = np.zeros(len(spread), dtype=bool)
     settled[have[3:]] = spread[have[3:]] <= GROWING * spread[have[:-3]]
@@ -50,7 +50,7 @@ def blindness(course: Course) -> np.ndarray:
     """D's area under the ROC curve, at least 1/2, at looks where coverage is at most 0.1; 1 at other looks."""
     area = recent(course.get("separation"), 3)
     poor = recent(course.get("coverage"), 3) <= 0.1
-    return np.where(_warm(course) & poor, np.maximum(area, 0.5), np.where(np.isfinite(area), 1.0, np.nan))
+    return np.where(warmed(course) & poor, np.maximum(area, 0.5), np.where(np.isfinite(area), 1.0, np.nan))
 
 
 def fading(course: Course) -> np.ndarray:
@@ -96,7 +96,7 @@ def fall(course: Course) -> np.ndarray:
 
 def unrest(course: Course) -> np.ndarray:
     """Mean squared change of the same noise's images from look to look over twice their variance; 1: unrelated."""
-    return np.where(_warm(course), recent(course.get("drift") / 2, 5), np.nan)
+    return np.where(warmed(course), recent(course.get("drift") / 2, 5), np.nan)
 
 
 def dead(course: Course) -> np.ndarray:
@@ -107,7 +107,7 @@ def dead(course: Course) -> np.ndarray:
 def off_range(course: Course) -> np.ndarray:
     """The distance of the samples' darkest or brightest pixels from the data's, in [-1, 1], the larger of the two."""
     ends = [np.abs(course.get(end) - course.get(f"data_{end}")) for end in ("low", "high")]
-    return np.where(_warm(course), recent(np.fmax(*ends), 3), np.nan)
+    return np.where(warmed(course), recent(np.fmax(*ends), 3), np.nan)
 
 
 def data_range(course: Course) -> np.ndarray:

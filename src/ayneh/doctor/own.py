@@ -42,8 +42,9 @@ class Symptom:
         source: where the threshold comes from.
 
     Series are what a line of metrics.jsonl has for a replica: ``step``, ``epoch``, ``mean_loss_d``, ``mean_grad_g``,
-    ...; the vital signs ``spread``, ``alike``, ``coverage``, ``high``, ``low``, ``data_high``, ...; the scores ``fd``,
-    ``class_kl``, ``modes``; any other score as ``score_sharpness``. Raises UserError for what it does not take. A
+    ...; the vital signs ``spread``, ``alike``, ``coverage``, ``high``, ``low``, ``data_high``, ...; of a labelled run
+    ``class_read``, ``class_spread``, ``class_spread_7``, ... (docs/doctor.md); the scores ``fd``, ``class_kl``,
+    ``modes``; any other score as ``score_sharpness``. Raises UserError for what it does not take. A
     function that fails costs its own symptom alone: a sentence says why.
 
     >>> import ayneh

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from ayneh.config import Config, flatten
 from ayneh.doctor import figures, words
+from ayneh.doctor.courses import Course
 from ayneh.doctor.cures import argv, shown
 from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.doctor.findings import Finding
@@ -69,6 +72,7 @@ def render(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = 
             seed=config.seed + diagnosis.replica,
             cards=[_card(finding, diagnosis) for finding in findings],
             courses=list(figures.courses(course, findings)) if len(course.steps) else [],
+            classes=_classes(course),
             measures=_measures(diagnosis),
             pictures=moments(record, diagnosis.replica, config.seeds, course, findings),
             untold=[(table[name].title if name in table else name, why) for name, why in diagnosis.untold.items()],
@@ -83,6 +87,35 @@ def _public(diagnosis: Diagnosis, folder: Path) -> Diagnosis:
     """The same without the folders above the run and its data: a page is handed to others."""
     standing = diagnosis.standing.replace(f"resume {typed_as(folder)}`", f"resume {typed_as(name_of(folder))}`")
     return replace(diagnosis, config=diagnosis.config.without_folders(), standing=standing)
+
+
+@dataclass(frozen=True)
+class Class:
+    """A class of a labelled run at the last look at it, in words."""
+
+    name: str
+    share: str
+    spread: str
+    read: str
+    ill: bool
+    """Whether its variety is that of a collapsed class."""
+
+
+def _classes(course: Course) -> list[Class]:
+    """The classes of which the record has numbers each; none of an unlabelled run."""
+    found = []
+    for k, (name, share) in enumerate(zip(*(course.facts.get(f"class_{one}", ()) for one in ("names", "shares")),
+                                          strict=True)):  # fmt: skip
+        spread, read = (_last(course.get(f"class_{one}_{k}")) for one in ("spread", "read"))
+        if spread is not None:
+            ill = spread <= symptoms()["one class collapsed"].threshold
+            found.append(Class(name, f"{share:.1%}", f"{spread:.2f}", "" if read is None else f"{read:.0%}", ill))
+    return found
+
+
+def _last(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known[-1]) if len(known) else None
 
 
 def _measures(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ayneh.doctor import cures, measures, own
+from ayneh.doctor.class_symptoms import LABELLED
 from ayneh.doctor.courses import Course, Facts
 from ayneh.doctor.findings import Finding, Symptom, Watch, untold
 from ayneh.parts.packages import load_packages
@@ -255,18 +256,20 @@ SYMPTOMS: Mapping[str, Symptom] = {
         source="any number that is not finite",
         cure=cures.slow_down,
     ),
+    **LABELLED,
 }
 
 
-def symptoms() -> Mapping[str, Symptom]:
-    """SYMPTOMS, and the symptoms of one's own."""
+def symptoms(facts: Facts | None = None) -> Mapping[str, Symptom]:
+    """SYMPTOMS, and the symptoms of one's own; with facts those that concern such a run."""
     load_packages()
-    return table("finding", SYMPTOMS, lambda part: own.entry_of(part.name, part.value))
+    every = table("finding", SYMPTOMS, lambda part: own.entry_of(part.name, part.value))
+    return every if facts is None else {name: one for name, one in every.items() if one.concerns(facts)}
 
 
 def examine(course: Course) -> tuple[list[Finding], dict[str, str]]:
     """All findings of a whole record, in the order in which they appeared; the symptoms not judged, with the reason."""
-    watches = {name: Watch(name, symptom) for name, symptom in symptoms().items()}
+    watches = {name: Watch(name, symptom) for name, symptom in symptoms(course.facts).items()}
     unknown: dict[str, str] = {}
     for name, watch in watches.items():
         symptom = watch.symptom

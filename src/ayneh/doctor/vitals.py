@@ -2,6 +2,7 @@
 
 Each look draws images with the current G from 128 latents, the same at every look, and runs D on these images and on
 128 real ones, without dropout or shifts, with these batches' statistics. It costs about as much as a training step.
+In a labelled game it also draws a few latents under every class (classes.py).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ayneh.doctor.classes import Classes
 from ayneh.engine.match import Match
 from ayneh.engine.noise import FIXED, generator
 from ayneh.engine.replicas import Memory
@@ -32,7 +34,8 @@ class Vitals:
     def __init__(self, match: Match, tensors: Mapping[str, Tensor]) -> None:
         """tensors: those of a checkpoint; empty at the start of a run."""
         self.match, self.seen = match, tensors.get(SEEN)
-        self.sides = [Side(match, r) for r in range(len(match.replicas))]
+        classes = Classes.of(match)
+        self.sides = [Side(match, r, classes) for r in range(len(match.replicas))]
 
     def due(self, before: int, now: int) -> bool:
         """Whether a look is due at the tick after ``now`` steps; the tick before it was after ``before`` steps.
@@ -65,7 +68,8 @@ class Side:
     """The fixed part of one replica's looks: latents, real images, and distances among these."""
 
     @torch.no_grad()
-    def __init__(self, match: Match, r: int) -> None:
+    def __init__(self, match: Match, r: int, classes: Classes | None = None) -> None:
+        """classes: those of the training images, in a labelled game that can be looked at."""
         chance, seed = match.chance, match.replicas[r].seed
         self.gen, self.dis, self.game = match.gen, match.dis, match.game
         draw = generator(seed, FIXED, "vitals z", match.device)
@@ -74,6 +78,11 @@ class Side:
         kept = match.pixels[order[:REMEMBERED].to(match.device)]
         self.y = match.classes_of(seed, "vitals classes", LOOKED_AT)  # of the images that are drawn, (N,), or None
         self.real_y = None if match.labels is None else match.labels[order[:LOOKED_AT].to(match.device)]
+        self.classes = classes
+        if classes:
+            draw = generator(seed, FIXED, "vitals class z", match.device)
+            few = chance.priors[r].sample(classes.latents, chance.z_dim, draw).to(match.dtype)
+            self.grid = few.repeat_interleave(len(classes.numbers), 0), classes.asked().to(match.device)
         self.train = scale(put(kept, match.size), match.dtype)  # (M, C, S, S)
         self.real = self.train[:LOOKED_AT]  # (N, C, S, S)
         among = torch.cdist(self.real.flatten(1), self.real.flatten(1))  # (N, N)
@@ -122,6 +131,10 @@ class Side:
             "separation": separation(*logits),
             "parallel": self.parallel,
         }
+        if self.classes:
+            z, y = self.grid
+            found = self.classes.signs(self.gen.forward(gen, z, dict(memories[0]), y=y))
+            signs |= {name: torch.tensor(value) for name, value in found.items()}
         return signs, now
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ayneh.doctor.courses import Course
 from ayneh.doctor.cures import shown
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
 from ayneh.doctor.symptoms import symptoms
@@ -92,12 +93,13 @@ def ranked(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (-SEVERITIES.index(f.severity), f.since_step, f.name))
 
 
-def verdict(findings: Sequence[Finding], looks: int, untold: Mapping[str, str]) -> str:
+def verdict(findings: Sequence[Finding], course: Course, untold: Mapping[str, str]) -> str:
     """All findings of a replica in one sentence. untold: the symptoms that cannot be judged."""
+    looks = len(course.steps)
     if not looks:
         return "There is nothing to look at yet."
     if not findings:
-        every = len(symptoms())
+        every = len(symptoms(course.facts))
         told = every - len(untold)
         return f"Nothing was found: {told} of {every} symptoms could be judged, in {looks} looks."
     lasting = [finding for finding in findings if finding.until_step is None]

@@ -183,7 +183,7 @@ def _findings(record: Record, checkpoint: Checkpoint, replica: int) -> str:
     lines = [line for line in record.lines() if line["step"] <= checkpoint.step]
     rescues = [one for one in rescue.of(record) if one.to_step < checkpoint.step]
     told = [f"- {foreign(rescue.sentence())} The settings below are those asked for." for rescue in rescues]
-    for finding in Doctor(rescue.treated(checkpoint.config, rescues), lines).findings(replica):
+    for finding in Doctor(rescue.treated(checkpoint.config, rescues), lines, checkpoint.labels).findings(replica):
         told.append(f"- {foreign(words.entry(finding))}")
     if not any("vitals" in line for line in lines):
         told.append("- The run has no vital signs, which most findings need.")

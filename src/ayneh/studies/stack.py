@@ -85,7 +85,8 @@ def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Ca
     habits = habits_of(study)
     journals = [
         Journal(record, config, range(r, r + 1), habits, match.steps_per_epoch, step,
-                scorer=Scorer(judge(config.data), study.images), origin=origin)
+                scorer=Scorer(judge(config.data), study.images), origin=origin,
+                labels=match.classes)
         for r, (record, config) in enumerate(zip(records, configs, strict=True))
     ]  # fmt: skip
     calls = [Callbacks(journal.record, chosen(journal.config), step) for journal in journals]

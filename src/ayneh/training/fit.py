@@ -172,7 +172,7 @@ class Fit:
         self.journal = Journal(
             self.record, self.config, range(self.config.seeds), usual(self.config), match.steps_per_epoch, step,
             self.rescues, self._scorer(step), self.terminal.say, self.origin,
-            checkpoint.line if checkpoint else None,
+            checkpoint.line if checkpoint else None, match.classes,
         )  # fmt: skip
         self.journal.say_often = self.terminal.say_often
         rescued = len(self.rescues), self.rescues[-1].to_step if self.rescues else 0

@@ -24,6 +24,7 @@ from ayneh.engine.match import Match
 from ayneh.engine.meter import Diverged
 from ayneh.engine.sampler import Sampler, sampler_in
 from ayneh.game.step import State
+from ayneh.labels import Labels
 from ayneh.pictures import save_png
 from ayneh.record.checkpoint import BEST, HEALTHY, epoch_name
 from ayneh.record.forms import of_replicas
@@ -99,11 +100,12 @@ class Journal:
         say: Callable[[str], None] = lambda words: None,
         origin: Origin | None = None,
         line: dict[str, Any] | None = None,
+        labels: Labels | None = None,
     ) -> None:
         """rows: the run's replicas in the stack; step: how far the run was played before; later lines are deleted.
 
         rescues: those so far, which change the settings that the run plays by; origin: its images; line: the one that
-        the checkpoint after ``step`` holds.
+        the checkpoint after ``step`` holds; labels: the classes of a labelled run.
         """
         self.record, self.config, self.rows, self.habits = record, config, rows, habits
         self.steps_per_epoch, self.scorer, self.say = steps_per_epoch, scorer, say
@@ -123,7 +125,7 @@ class Journal:
         if self.unfinished and self.written_step == step:
             lines.pop()  # its findings are noted, and its checkpoints written, as its epoch is ended again
         self.noted = {_name(event) for event in record.events() if event["step"] == step and "rescue" not in event}
-        self.doctor, self.healthy_looks = Doctor(treated(config, rescues)), 0
+        self.doctor, self.healthy_looks = Doctor(treated(config, rescues), labels=labels), 0
         for earlier in lines:  # counted again: the next healthy checkpoint comes at the same step as without a break
             self.doctor.look(earlier)
             self._is_healthy(earlier)
