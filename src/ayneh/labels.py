@@ -71,6 +71,16 @@ class Labels:
         """The numbers of several classes, as `number`."""
         return [self.number(text) for text in texts]
 
+    def line(self, way: str, classes: str, most: int = 4) -> str:
+        """A line on the labels of a run. way, classes: `rules.labels` and `rules.classes`; most: names in it.
+
+        >>> Labels(("cat", "dog"), (0.25, 0.75)).line("projection", "data")
+        'projection; 2 classes (cat, dog), drawn for fakes in the shares of the training images'
+        """
+        names = ", ".join(self.names[:most]) + (", ..." if self.count > most else "")
+        shares = "equally often" if classes == "even" else "in the shares of the training images"
+        return f"{way}; {self.count:,} classes ({names}), drawn for fakes {shares}"
+
 
 def _is_number(text: str) -> bool:
     """Whether int() takes it: digits of any script, and no more than a label has."""

@@ -73,3 +73,16 @@ def test_what_cannot_be_divided_is_as_equal_as_possible_and_said():
     words = uneven(numbers, PETS.names)
     assert words == "8 images cannot be divided by 3 classes: 3 each of cat, guinea pig, 2 of the others."
     assert uneven(spread([0, 2, 1], 9), PETS.names) == ""
+
+
+def test_a_number_that_is_the_name_of_another_class_is_not_guessed():
+    letters = Labels(("1", "2", "3"), (0.3, 0.3, 0.4))
+    with pytest.raises(
+        UserError, match="1, which is the number of the class 2 .* write '1' for the class of this name"
+    ):
+        classes_of(1, 2, letters, "runs/mine")
+    with pytest.raises(UserError, match="number 3; .* write '3' for the one of this name"):
+        classes_of([3], 2, letters, "runs/mine")
+    assert classes_of("3", 2, letters, "runs/mine") == [2, 2]
+    assert classes_of(np.array([1, 0]), None, letters, "runs/mine") == [1, 0], "an array is as images.labels"
+    assert classes_of(0, 1, letters, "runs/mine") == [0], "no class is called 0"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    Classes = int | str | Sequence[int | str] | NDArray[np.integer] | Tensor
+    Classes = int | str | Sequence[int | str] | NDArray[np.integer] | Tensor | None  # None: by the run's chance
 
 USUAL = 64  # images, where no number is given
 
@@ -23,10 +23,11 @@ def classes_of(asked: Classes, n: int | None, labels: Labels | None, whose: str)
     """The class of each image. whose: what begins the error of a run without labels.
 
     asked: one class; several, each equally often, in their order; or an array with one for each image. An int is a
-    class's number from 0, a text its name, or its number. n: images (None: 64, or those of the array).
+    class's number from 0, as in ``images.labels``, a text its name or its number. n: images (None: 64, or those of the
+    array).
 
-    Raises UserError for a class that does not exist, for fewer images than classes, and where an array has other than
-    n entries.
+    Raises UserError for a class that does not exist, for an int that is another class's name, for fewer images than
+    classes, and where an array has other than n entries.
     """
     if labels is None:
         raise UserError(
@@ -72,18 +73,27 @@ def _number(one: object, labels: Labels) -> int:
     if isinstance(one, str):
         return labels.number(one)
     try:
-        number = one.__index__()  # type: ignore[attr-defined]
+        number = int(one.__index__())  # type: ignore[attr-defined]
     except (AttributeError, TypeError):
         raise UserError(f"--classes has {one!r}; a class is a number from 0 or a name.") from None
-    return _there(int(number), labels)
+    if 0 <= number < labels.count and labels.names[number] == str(number):
+        return number
+    called = [name for name in labels.names if name.isdecimal() and int(name) == number]
+    if called and _there(number, labels, called[0]) != labels.names.index(called[0]):
+        raise UserError(
+            f"--classes has {number}, which is the number of the class {labels.names[number]} and the name of another: "
+            f"write {called[0]!r} for the class of this name, or {labels.names[number]!r}."
+        )
+    return _there(number, labels)
 
 
-def _there(number: int, labels: Labels) -> int:
+def _there(number: int, labels: Labels, called: str = "") -> int:
+    """The number. Raises UserError where there is no such class. called: the name that some class has of it."""
     if not 0 <= number < labels.count:
-        last = labels.count - 1
+        last, but = labels.count - 1, f"; write {called!r} for the one of this name" if called else ""
         raise UserError(
             f"--classes has the number {number}; this run's classes are numbered 0 to {last}, by name "
-            f"{labels.names[0]} to {labels.names[last]}."
+            f"{labels.names[0]} to {labels.names[last]}{but}."
         )
     return number
 
@@ -98,4 +108,4 @@ def _one_each(asked: object, shape: tuple[int, ...], n: int | None, labels: Labe
         )
     if n is not None and n != len(array):
         raise UserError(f"--classes has {len(array)} of them and n is {n}: leave n out.")
-    return [_number(one, labels) for one in array.tolist()]
+    return [labels.number(one) if isinstance(one, str) else _there(one, labels) for one in array.tolist()]

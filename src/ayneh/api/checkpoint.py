@@ -59,9 +59,10 @@ class Checkpoint:
 
         G takes z (B, Z) from the run's prior and gives images (B, C, S, S) in [-1, 1]; where the run has a moving
         average of G, it is that. D takes such images and gives logits (B,): above 0 it holds an image for real. Of a
-        labelled run G takes (z, y), y int64 (B,) with the number of each image's class, and D takes (images, y); with
-        ``rules.labels`` auxiliary D takes images and gives logits (B,) and those of the classes (B, K). Of a pair of
-        one's own ``gen.net`` and ``dis.net`` are the modules themselves. They are new at each call.
+        labelled run G takes (z, y), y int64 (B,) the number of each image's class, and D takes (images, y); where
+        ``rules.labels`` is auxiliary, D takes images, and ``dis(images, classify=True)`` gives (B, 1 + K), the logit
+        and those of the classes. Of a pair of one's own ``gen.net`` and ``dis.net`` are the modules themselves. They
+        are new at each call.
         """
         from ayneh.engine.critic import critic_of
 

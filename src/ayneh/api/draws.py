@@ -37,7 +37,7 @@ def draw(
     epoch: int | None = None,
     best: bool = False,
     replica: int = 0,
-    classes: Classes | None = None,
+    classes: Classes = None,
 ) -> Drawn:
     """n images (None: 64, or one for each entry of an array of classes). number: of this draw; another gives others.
 

@@ -71,7 +71,7 @@ class Moment:
         return self._match.named(self._state)
 
     def samples(
-        self, n: int | None = None, seed: int = 0, replica: int = 0, classes: Classes | None = None
+        self, n: int | None = None, seed: int = 0, replica: int = 0, classes: Classes = None
     ) -> NDArray[np.uint8]:
         """n images (None: 64), uint8 (n, C, S, S), as `Run.sample` draws them."""
         from ayneh.api.asked import USUAL, classes_of

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ayneh.config import Config
 from ayneh.errors import UserError
+from ayneh.labels import Labels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 
 class Prior:
-    """The distribution from which a run draws z; ``run.prior`` is that of its first replica.
+    """The distribution from which a run draws z, and the classes of fakes where it has labels.
+
+    ``run.prior`` is that of its first replica.
 
     >>> import ayneh
     >>> prior = ayneh.open("runs/mine").prior
@@ -24,9 +27,9 @@ class Prior:
     (9, 8)
     """
 
-    def __init__(self, config: Config) -> None:
-        """config: the run's."""
-        self._config = config
+    def __init__(self, config: Config, labels: Labels | None = None) -> None:
+        """config: the run's; labels: its classes."""
+        self._config, self._labels = config, labels
 
     @property
     def dim(self) -> int:
@@ -41,6 +44,20 @@ class Prior:
         if n < 1 or seed < 0:
             raise UserError(f"n is {n} and seed {seed}: n is at least 1, seed at least 0.")
         return prior_of(self._config).sample(n, self.dim, generator(self._config.seed, FIXED, f"draw {seed}"))
+
+    def classes(self, n: int, seed: int = 0) -> Tensor:
+        """n classes of a labelled run, int64 (n,): those behind ``run.sample(n, seed)``. ``gen(z, y)`` takes them as y.
+
+        They are drawn by the run's chance, in the shares of its training images, or evenly (`rules.classes`). Raises
+        UserError for less than one, and in a run without labels or without a checkpoint.
+        """
+        from ayneh.engine.classes import drawn
+
+        if n < 1 or seed < 0:
+            raise UserError(f"n is {n} and seed {seed}: n is at least 1, seed at least 0.")
+        if self._labels is None:
+            raise UserError("This run has no classes: it was trained without labels, or has no checkpoint yet.")
+        return drawn(self._labels, self._config.rules.classes, n, self._config.seed, f"draw {seed} classes")
 
     def path(self, a: ArrayLike | Tensor, b: ArrayLike | Tensor, n: int = 9) -> Tensor:
         """n latents from a to b, both (Z,), float32 (n, Z), at equal steps on a path that keeps the prior's law.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ayneh.api.own import with_nets
 from ayneh.config import Config
 from ayneh.errors import UserError, in_a_sentence
+from ayneh.labels import Labels
 from ayneh.record.record import Record
 from ayneh.record.standing import furthest
 from ayneh.record.visited import Visited
@@ -73,6 +74,11 @@ class Run:
     def config(self) -> Config:
         """Its settings."""
         return self._record.config()
+
+    @property
+    def labels(self) -> Labels | None:
+        """The classes of a labelled run: ``run.labels.names``, ``.shares``; None before its first checkpoint."""
+        return self._record.labels()
 
     @property
     def state(self) -> str:
@@ -172,19 +178,13 @@ class Run:
 
     @in_a_sentence()
     def sample(
-        self,
-        n: int | None = None,
-        seed: int = 0,
-        epoch: int | None = None,
-        replica: int = 0,
-        classes: Classes | None = None,
+        self, n: int | None = None, seed: int = 0, epoch: int | None = None, replica: int = 0, classes: Classes = None
     ) -> NDArray[np.uint8]:
         """n new images (None: 64), uint8 (n, C, S, S), of G (its moving average, where the run has one).
 
-        seed: another gives other images; `ayneh sample --draw SEED` writes the same. epoch: of the checkpoint (None:
-        the newest). classes: of a labelled run, ``7`` or ``"cat"``; a list, of which each comes equally often, in its
-        order; an array with one for each image; None: those of `Prior.classes`. An int is a class's number, from 0.
-        Raises UserError for a checkpoint, replica or class that the run does not have.
+        seed: another gives other images, as `ayneh sample --draw SEED`; epoch: of the checkpoint (None: the newest).
+        classes: ``7`` or ``"cat"``; a list, each equally often in its order; an array with one for each image; None:
+        ``run.prior.classes``. Raises UserError for a checkpoint, replica or class that the run does not have.
         """
         from ayneh.api.draws import draw
 
@@ -206,10 +206,10 @@ class Run:
 
     @property
     def prior(self) -> Prior:
-        """The distribution of z: ``run.prior.sample(2, seed=0)``, ``run.prior.path(a, b, n=9)``."""
+        """The distribution of z, and of classes: ``run.prior.sample(2, seed=0)``, ``run.prior.path(a, b, n=9)``."""
         from ayneh.api.prior import Prior
 
-        return Prior(self.config)
+        return Prior(self.config, self.labels)
 
     # -- what goes on ----------------------------------------------------------------------------------------------
 
@@ -280,10 +280,9 @@ class Run:
         return summary_of(self)
 
     def __repr__(self) -> str:
-        config, standing = self.config, self._record.standing()
-        who = f"{config.seeds} x " if config.seeds > 1 else ""
-        what = f"{who}{config.net.name} on {config.data.name}"
-        return f"Run({str(self.folder)!r}: {what}, {standing.state}, {standing.epochs} of {standing.wanted} epochs)"
+        from ayneh.api.summary import line_of
+
+        return line_of(self.folder, self.config, self._record.standing())
 
     def with_its_nets(self) -> Record:
         """The record, as verbs open it; the run's own nets are those under their name again."""

@@ -10,6 +10,8 @@ from ayneh.record.visited import Visited
 from ayneh.terminal.screen import Rows, say
 from ayneh.terminal.screen import show as show_rows
 
+NAMES = 20  # of classes
+
 
 def show(record: Visited) -> None:
     """Print it."""
@@ -18,6 +20,10 @@ def show(record: Visited) -> None:
     changed = {k: v for k, v in flatten(config).items() if v != usual[k]}
     say(f"{record.folder}: {config.net.name} on {config.data.name}, {config.seeds} replica(s)")
     say("settings: " + (", ".join(f"{k} {v}" for k, v in changed.items()) or "all default"))
+    if config.rules.labelled:
+        labels = record.labels()  # of a checkpoint; none is written yet before the first
+        words = labels.line(config.rules.labels, config.rules.classes, NAMES) if labels else config.rules.labels
+        say(f"labels: {words}")
     if begun := record.beginning():
         whose = {"gen": "G's weights", "dis": "D's weights"}.get(begun.players, "weights")
         more = " with the optimiser's memory" if begun.optimizer else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ayneh.api.curves import PANELS, curves_of
@@ -11,11 +12,27 @@ from ayneh.errors import UserError
 
 if TYPE_CHECKING:
     from ayneh.api.run import Run
+    from ayneh.config import Config
+    from ayneh.record.standing import Standing
+
+
+NAMES = 20  # of classes
+
+
+def line_of(folder: Path, config: Config, standing: Standing) -> str:
+    """The run's `repr`: what plays on what, and how far it is."""
+    who = f"{config.seeds} x " if config.seeds > 1 else ""
+    labels = f" with labels ({config.rules.labels})" if config.rules.labelled else ""
+    what = f"{who}{config.net.name} on {config.data.name}{labels}"
+    return f"Run({str(folder)!r}: {what}, {standing.state}, {standing.epochs} of {standing.wanted} epochs)"
 
 
 def summary_of(run: Run) -> str:
     """The summary as HTML."""
     parts = [f"<p><b>{html.escape(repr(run))}</b></p>"]
+    if labels := run.labels:
+        rules = run.config.rules
+        parts.append(f"<p>labels: {html.escape(labels.line(rules.labels, rules.classes, NAMES))}</p>")
     try:
         picture = run.picture()
         parts.append(as_html(picture, picture.title))

@@ -67,6 +67,8 @@ def begin(
         how = f"{how}. {why}"
     terminal.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
     engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
+    if match.classes:
+        terminal.say(f"labels: {match.classes.line(config.rules.labels, config.rules.classes)}")
     state, noted = read(init, match) if init else ({}, None)
     with begun(folder, config, engine, overwrite, given, noted) as record:
         first = write(record, match, state, origin) if init else None
