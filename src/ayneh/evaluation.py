@@ -121,9 +121,8 @@ def judge_of(data: Data, run: Path | None = None, say: Say = silent, flag: str =
 
     train, test = read_images(data, "train", run, say, flag), read_images(data, "test", run, flag=flag)
     nets = nets_of(data, train, len(test.pixels), run)
-    names = train.names or (tuple(map(str, range(train.classes))) if train.classes else None)
     place = cache_folder() / "floors"
-    return Judge(data.name, nets, train.pixels, test.pixels, place, test.labels, train.labels, names)
+    return Judge(data.name, nets, train.pixels, test.pixels, place, test.labels, train.labels, train.called)
 
 
 def nets_of(data: Data, train: Images, tests: int, run: Path | None = None) -> dict[str, FeatureNet]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from ayneh.config import Data
 from ayneh.dataset import AsRead
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, judge_of, origin_of, read_images, silent, training_command
+from ayneh.fakes import Fakes
 from ayneh.files.whole import cache_folder
 from ayneh.record.record import Record
 from ayneh.version import __version__
@@ -24,7 +25,6 @@ if TYPE_CHECKING:  # torch takes seconds to import: functions import it when the
     from ayneh.judge.verdict import Judge
     from ayneh.record.checkpoint import Checkpoint
 
-CHUNK = 10_000  # images drawn at a time
 Judges = dict[Data, "Judge"]  # by what they judge
 
 
@@ -37,12 +37,15 @@ def evaluate(
     judges: Judges | None = None,
     say: Say = silent,
     moved: str | None = None,
+    cas: bool = False,
 ) -> Report:
     """The judge's report on images of a run's checkpoint, drawn from the run's prior, without their frame.
 
     It is written into the run folder as evaluation.json. epoch: None for the newest checkpoint; n: images (10,000; of
     stacked-mnist 26,000); inception: also FID; judges: by data, those made before; a new one is added; moved: where the
-    run's images are now.
+    run's images are now; cas: also the classification accuracy score, of a run with labels.
+
+    In a run with labels the fakes are of the classes that the run itself draws, and the report says what came of them.
     """
     import torch
 
@@ -55,20 +58,21 @@ def evaluate(
     checkpoint = record.checkpoints.at_epoch(epoch)
     data = _found_again(checkpoint, moved) if moved else checkpoint.config.data
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica, checkpoint.labels)
+    fakes = Fakes(sampler)
 
-    def draw(first: int, last: int) -> Iterator[Tensor]:
-        """The run's images from number ``first`` to ``last`` - 1, a chunk at a time."""
-        for start in range(first, last, CHUNK):
-            yield sampler.draw(f"evaluate {start}", min(CHUNK, last - start))
-
+    if cas:
+        fakes.refuse_cas(str(record.folder), data.name)
     if data.name == STACKED:
-        report = _stacked(draw, n or PLUG_IN, data.resize)
+        report = _stacked(fakes, n or PLUG_IN, data.resize)
     else:
         judge = _judge(data, judges, say, None if moved else record.folder)
-        total = min(n or 10_000, len(judge.reference.test))
+        total, other = min(n or 10_000, len(judge.reference.test)), fakes.other_classes(judge)
         say(f"{record.folder}: drawing {total} images")
-        report = _judged(judge, judge.unframed(torch.cat(list(draw(0, total)))), inception, say)
-        report = _advised(replace(report, notes=_changed(checkpoint, judge)), data)
+        drawn = judge.unframed(torch.cat(list(fakes.draw(0, total))))
+        report = _judged(judge, drawn, inception, say, None if other else fakes.asked(0, total))
+        more = fakes.cas(judge, say) if cas and not other else {}
+        notes = (*_changed(checkpoint, judge), *other)
+        report = _advised(replace(report, scores=report.scores | more, notes=notes), data)
     report = replace(report, run=str(record.folder), step=checkpoint.step, replica=replica)
     record.write_report("evaluation", plain(report), epoch, replica)
     return report
@@ -197,8 +201,8 @@ def _advised(report: Report, data: Data) -> Report:
     return replace(report, notes=(*report.notes, advice))
 
 
-def _judged(judge: Judge, fakes: Tensor, inception: bool, say: Say) -> Report:
-    report = judge.evaluate(fakes, say)
+def _judged(judge: Judge, fakes: Tensor, inception: bool, say: Say, asked: Tensor | None = None) -> Report:
+    report = judge.evaluate(fakes, say, asked)
     if not inception:
         return report
     from ayneh.judge.inception import inception_fid
@@ -210,7 +214,9 @@ def _judged(judge: Judge, fakes: Tensor, inception: bool, say: Say) -> Report:
     return replace(report, scores=report.scores | {"inception_fid": score})
 
 
-def _stacked(draw: Callable[[int, int], Iterator[Tensor]], n: int, resize: int | None) -> Report:
+def _stacked(fakes: Fakes, n: int, resize: int | None) -> Report:
+    import torch
+
     from ayneh.data.sources import load
     from ayneh.game.frame import take
     from ayneh.judge import stacked
@@ -220,12 +226,14 @@ def _stacked(draw: Callable[[int, int], Iterator[Tensor]], n: int, resize: int |
     train, test = load("mnist", "train"), load("mnist", "test", resize=resize)
     if train.labels is None or test.labels is None:
         raise UserError("The files of MNIST have no labels; stacked-mnist needs them.")
-    side, net = test.pixels.shape[-1], shipped(stacked.LEAD)
+    side, net, at = test.pixels.shape[-1], shipped(stacked.LEAD), min(n, stacked.PLUG_IN)
 
     def unframed(first: int, last: int) -> Iterator[Tensor]:
-        return map(partial(take, side=side), draw(first, last))
+        return map(partial(take, side=side), fakes.draw(first, last))
 
-    report = stacked.evaluate(net, unframed, n, train.labels, (test.pixels, test.labels))
+    drawn = [asked for asked in (fakes.asked(0, at), fakes.asked(at, n)) if asked is not None]  # as they are drawn
+    numbers = torch.cat(drawn) if drawn else None
+    report = stacked.evaluate(net, unframed, n, train.labels, (test.pixels, test.labels), numbers)
     accuracy = (1 - (report.classifier_error_of_a_triple or 0)) ** (1 / 3)
     reading = Reading(stacked.LEAD, side, accuracy, net.size, net.accuracy)
     return replace(report, judge=f"{side} {stacked.LEAD}", size=side, reading=reading)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ayneh.judge.scores import Score
 
 
+BY_ALL = ("fd", "class_accuracy")  # scores that are shown by every net of the panel, others by the leading one
+
+
 class Comparison(Named[Scores]):
     """Scores by run: ``comparison["runs/a"]["fd"]``; ``words`` says which is best, and what cannot be compared.
 
@@ -58,11 +61,13 @@ def compare(
     replica: int = 0,
     inception: bool = False,
     quiet: bool = True,
+    cas: bool = False,
 ) -> Comparison:
     """Score runs by the judge of their data, side by side; what `ayneh evaluate A B` prints.
 
     runs: of `ayneh.open` or their folders, two or more; n: images drawn from each (None: 10,000, at most as many as
-    there are test images); epoch: of the checkpoint (None: the newest). Scores by different judges, or of different
+    there are test images); epoch: of the checkpoint (None: the newest); cas: also the classification
+    accuracy score, of runs with labels (minutes). Scores by different judges, or of different
     numbers of images, stand in tables of their own, and ``words`` says so. Every report is also written into its run
     folder, as evaluation.json. Raises UserError for fewer than two runs, and where a run cannot be scored.
 
@@ -80,7 +85,7 @@ def compare(
     reports = {}
     for label, run in zip(labels, opened, strict=True):
         record = run.with_its_nets()  # two runs may have different nets of one name
-        reports[label] = scoring.evaluate(record, epoch, replica, n, inception, judges, say)
+        reports[label] = scoring.evaluate(record, epoch, replica, n, inception, judges, say, cas=cas)
     return Comparison(reports)
 
 
@@ -94,7 +99,7 @@ def tables_of(reports: Mapping[str, Report]) -> list[tuple[tuple[str, ...], list
         rows: dict[str, dict[str, Score]] = {}
         for label, report in group.items():
             for name, score in report.scores.items():
-                if metric_of(name) in (name, "fd"):  # of other nets the distance alone; evaluation.json has all
+                if metric_of(name) in (name, *BY_ALL):  # evaluation.json has all
                     rows.setdefault(str(score.protocol), {})[label] = score
         for protocol, scores in rows.items():
             floors = [score.floor for score in scores.values() if score.floor is not None]
@@ -112,4 +117,5 @@ def words_of(reports: Mapping[str, Report]) -> list[str]:
 
 def _cell(score: Score) -> str:
     ends = f" [{', '.join(map(written, score.interval))}]" if score.interval else ""
+    ends += f" class {score.of_class}" if score.of_class is not None else ""
     return (written(score.value) or "cannot tell") + ends + (f" p={score.p:.2g}" if score.p is not None else "")

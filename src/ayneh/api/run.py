@@ -145,18 +145,21 @@ class Run:
         replica: int = 0,
         inception: bool = False,
         quiet: bool = True,
+        cas: bool = False,
     ) -> Scores:
         """Score generated images against the test images, by the judge of these data; what `ayneh evaluate` does.
 
         n: images (10,000; at most as many as there are test images); epoch: of the checkpoint (None: the newest);
-        inception: also FID. The report is also written to the folder, as evaluation.json. ``scores["fd"]`` is the
-        Fréchet distance, with its interval, and its floor: the same score of as many real images. Raises UserError
-        where there is no judge of these data, with what trains it.
+        inception: also FID; cas: also the classification accuracy score of a run with labels, which takes minutes. The
+        report is also written to the folder, as evaluation.json. ``scores["fd"]`` is the Fréchet distance, with its
+        interval, and its floor: the same score of as many real images. Raises UserError where there is no judge of
+        these data, with what trains it.
         """
         from ayneh import scoring
         from ayneh.api.scores import Scores
 
-        return Scores(scoring.evaluate(self.with_its_nets(), epoch, replica, n, inception, say=Terminal(quiet).say))
+        record, say = self.with_its_nets(), Terminal(quiet).say
+        return Scores(scoring.evaluate(record, epoch, replica, n, inception, say=say, cas=cas))
 
     # -- what it makes ---------------------------------------------------------------------------------------------
 

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ayneh.api.named import Named
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ayneh.judge.report import Report
     from ayneh.judge.scores import Score as Measured
 
@@ -37,6 +40,8 @@ class Score:
     n: int
     """Images that were judged."""
     warning: str | None = None
+    of_class: str | None = None
+    """The class whose number it is, of a score of the worst class."""
 
     def __float__(self) -> float:
         return float("nan") if self.value is None else self.value
@@ -74,6 +79,29 @@ class Scores(Named[Score]):
         """The step of the checkpoint that was judged."""
         return self._report.step
 
+    @property
+    def by_class(self) -> dict[str, dict[str, Any]]:
+        """What came of each class that was asked for, in a run with labels; of another one empty.
+
+        By the class's name: how many images were ``asked``, the share ``accuracy`` in which the classifier finds it,
+        the Fréchet distance ``fd`` and the ``spread`` within it, each with its ``..._floor``; None where there is none.
+        ``pandas.DataFrame(scores.by_class).T`` makes a table of it.
+        """
+        from ayneh.api.per_class import of_each
+
+        return of_each(self._report.by_class) if self._report.by_class else {}
+
+    @property
+    def confusion(self) -> NDArray[np.int64] | None:
+        """Images by the class asked for and the class found in them, (K, K), a row for each that was asked for.
+
+        None in a run without labels, without a classifier of these classes, and above 200 classes.
+        """
+        import numpy as np
+
+        found = self._report.by_class
+        return None if found is None or found.confusion is None else np.array(found.confusion, np.int64)
+
     def as_dict(self) -> dict[str, Any]:
         """The whole report as plain values, as evaluation.json has it."""
         return self._report.as_dict()
@@ -83,10 +111,12 @@ class Scores(Named[Score]):
         return f"Scores(n={self.n}, {shown})"
 
     def _repr_html_(self) -> str:
+        from ayneh.api.per_class import table_of
+
         rows = [(one.protocol, written(one.value), _span(one), written(one.floor)) for one in self.values()]
-        return table(("score", "value", "95 %", "floor"), rows) + "".join(
-            f"<p>{html.escape(words)}</p>" for words in self.words
-        )
+        parts = [table(("score", "value", "95 %", "floor"), rows)]
+        parts += [table(*table_of(self._report.by_class))] if self._report.by_class else []
+        return "".join([*parts, *(f"<p>{html.escape(words)}</p>" for words in self.words)])
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -103,8 +133,11 @@ def written(value: float | None) -> str:
 
 def _score(score: Measured) -> Score:
     low, high = score.interval or (None, None)
-    return Score(score.value, low, high, score.floor, str(score.protocol), score.p, score.n, score.warning)
+    return Score(
+        score.value, low, high, score.floor, str(score.protocol), score.p, score.n, score.warning, score.of_class
+    )
 
 
 def _span(score: Score) -> str:
-    return "" if score.low is None or score.high is None else f"{written(score.low)} to {written(score.high)}"
+    span = "" if score.low is None or score.high is None else f"{written(score.low)} to {written(score.high)}"
+    return span if score.of_class is None else f"{span} (class {score.of_class})".strip()

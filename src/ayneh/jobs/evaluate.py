@@ -17,6 +17,8 @@ from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import Rows, say, show
 
+MOST_CLASSES = 20  # of a matrix that is printed
+
 if TYPE_CHECKING:
     from ayneh.judge.report import Report
 
@@ -31,6 +33,8 @@ def evaluate(
     epoch: int | None = None,
     replica: int = 0,
     inception: bool = False,
+    cas: bool = False,
+    by_class: bool = False,
     json: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -51,11 +55,16 @@ def evaluate(
         epoch: the checkpoint after this epoch, counted from 0 (default: the newest).
         replica: which of a run's replicas, counted from 0.
         inception: also measure FID with Inception (needs torch-fidelity and its weights; slow on a CPU).
+        cas: also the classification accuracy score of runs with labels: small classifiers learn from fakes alone and
+            are tested on real images (minutes).
+        by_class: also print a row for each class of runs with labels, and how often each is taken for which.
         json: print the reports as JSON instead of tables.
         quiet: print the result only.
     """
     if not runs and images is None:
         raise UserError("There is nothing to evaluate: give a run folder, or --images with a folder or .npz file.")
+    if cas and not runs:
+        raise UserError("--cas draws images of a run with labels: give a run folder, or leave --cas out.")
     if images is None and (read != AsRead() or middle is not None):
         raise UserError(
             "--resize, --middle and the other settings for reading files apply to --images alone: leave them out. The "
@@ -67,7 +76,7 @@ def evaluate(
     moved = data if images is None else None
     for run in runs:
         record = Record.open(run)
-        reports[str(run)] = scoring.evaluate(record, epoch, replica, n, inception, judges, terminal.say, moved)
+        reports[str(run)] = scoring.evaluate(record, epoch, replica, n, inception, judges, terminal.say, moved, cas)
     if images is not None:
         source = read.of(data) if data else _data_of_first(runs)
         if read.resize is not None:
@@ -77,7 +86,7 @@ def evaluate(
     if json:
         print(json_format.dumps({label: scoring.plain(report) for label, report in reports.items()}, indent=2))
     else:
-        _show(reports)
+        _show(reports, by_class)
 
 
 def _data_of_first(runs: tuple[Path, ...]) -> Data:
@@ -86,11 +95,19 @@ def _data_of_first(runs: tuple[Path, ...]) -> Data:
     return Record.open(runs[0]).config().data
 
 
-def _show(reports: dict[str, Report]) -> None:
+def _show(reports: dict[str, Report], by_class: bool) -> None:
     """The tables, and what they mean in words."""
     from ayneh.api.compare import tables_of, words_of
+    from ayneh.api.per_class import confusion_of, table_of
 
     for columns, rows in tables_of(reports):
         show(Rows(columns, rows))
+    for label, report in reports.items() if by_class else ():
+        if (found := report.by_class) is None:
+            say(f"{label}: no classes were asked for.")
+            continue
+        show(Rows(*table_of(found), title=label))
+        if found.confusion is not None and len(found.names) <= MOST_CLASSES:
+            show(Rows(*confusion_of(found), title=f"{label}: {found.of} asked for (rows) and found (columns)"))
     for words in words_of(reports):
         say(words)

@@ -6,23 +6,29 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ayneh.judge.metrics import labelled
 from ayneh.studies.compare import smallest_p
 from ayneh.studies.contrast import ALPHA, Contrast, contrast, family
 from ayneh.studies.design import Ask, Study, grouped
 from ayneh.studies.panels import sections, short
 from ayneh.studies.results import Result, outcome_named
 
-MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "cannot tell": "?", "higher": "↑", "lower": "↓", "": "…"}
+NO_LABELS = "no labels"  # of a side, where the outcome needs them
+MARKS = {
+    "better": "▲", "worse": "▼", "equivalent": "≈", "cannot tell": "?", "higher": "↑", "lower": "↓", NO_LABELS: "–",
+    "": "…",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One comparison on one outcome; without a contrast while a side has no runs."""
+    """One comparison on one outcome; without a contrast while a side has no runs, and if one never has this outcome."""
 
     ask: Ask
     section: str  # the factors' levels that both sides share
     outcome: str
     contrast: Contrast | None
+    unlabelled: str = ""  # the side that has no labels, where the outcome needs them
 
     @property
     def arm(self) -> str:
@@ -36,13 +42,18 @@ class Compared:
 
     @property
     def verdict(self) -> str:
-        """better, worse, equivalent, cannot tell, higher, lower; "" while a side has no runs."""
+        """better, worse, equivalent, cannot tell, higher, lower, no labels; "" while a side has no runs."""
+        if self.unlabelled:
+            return NO_LABELS
         return self.contrast.verdict if self.contrast else ""
 
     @property
     def words(self) -> str:
         """The verdict in a sentence."""
         where = f"{self.section}: " if self.section else ""
+        if self.unlabelled:
+            pair, lacking = f"{self.arm} and {self.reference}", short(self.unlabelled, self.section)
+            return f"{where}{pair} are not compared on {self.outcome}, which {lacking} does not have without labels."
         if self.contrast is None:
             return f"{where}{self.arm} and {self.reference} cannot be compared yet: runs are missing."
         return where + self.contrast.words
@@ -51,15 +62,17 @@ class Compared:
 def compare(study: Study, found: Sequence[Result]) -> dict[str, list[Compared]]:
     """{outcome: every comparison of the study on it}, the verdicts corrected over the comparisons of that outcome."""
     by_arm, by_section, m = arms_of(found), sections(study), len(study.comparisons())
+    plain = {run.arm for run in study.runs() if not run.config.rules.labelled}
     compared: dict[str, list[Compared]] = {}
     for outcome in study.outcomes:
         if not measured(found, outcome):
             continue
-        todo = [
-            Compared(ask, section, outcome, _contrast(study, ask, section, outcome, by_arm, m))
-            for section, asks in by_section.items()
-            for ask in asks
-        ]
+        todo = []
+        for section, asks in by_section.items():
+            for ask in asks:
+                lacking = [arm for arm in (ask.arm, ask.reference) if labelled(outcome) and arm in plain]
+                found_on = None if lacking else _contrast(study, ask, section, outcome, by_arm, m)
+                todo.append(Compared(ask, section, outcome, found_on, lacking[0] if lacking else ""))
         decided = iter(family([one.contrast for one in todo if one.contrast is not None], alpha=ALPHA))
         compared[outcome] = [
             one if one.contrast is None else Compared(one.ask, one.section, outcome, next(decided)) for one in todo
@@ -84,7 +97,12 @@ def measured(found: Sequence[Result], outcome: str) -> bool:
 
 
 def values(found: Sequence[Result], outcome: str) -> dict[int, float]:
-    """{seed: value}. A run that broke down has the worst rank (Lachin 1999), or is left out if no value is worse."""
+    """{seed: value}. A run that broke down has the worst rank (Lachin 1999), or is left out if no value is worse.
+
+    So is a run without labels of an outcome that needs them.
+    """
+    if labelled(outcome):
+        found = [result for result in found if result.run.config.rules.labelled]
     better = outcome_named(outcome).better
     worst = {"lower": math.inf, "higher": -math.inf, None: None}[better]
     listed = {result.run.seed: result.value(outcome) for result in found}

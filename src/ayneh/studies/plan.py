@@ -40,6 +40,7 @@ def planned(values: Mapping[str, Any], where: str) -> Study:
     """`from_dict`, with absolute paths to data. UserError also for comparisons of scores against different images."""
     study = _anchored(from_dict(values, where))
     _refuse_unlike_images(study, where)
+    _refuse_unlabelled(study, where)
     return study
 
 
@@ -72,6 +73,19 @@ def _refuse_unlike_images(study: Study, where: str) -> None:
                     f"and {shown(b)}), so that their {judged[0]} cannot be compared: name pairs of arms with the same "
                     "images in [[asks]], or make a study for each."
                 )
+
+
+def _refuse_unlabelled(study: Study, where: str) -> None:
+    """Raise UserError for an outcome of classes that were asked for, if no arm has labels."""
+    from ayneh.judge.metrics import labelled  # which imports torch
+
+    if any(run.config.rules.labelled for run in study.runs()):
+        return
+    for name in filter(labelled, study.outcomes):
+        raise UserError(
+            f"{where}: {name} is an outcome of runs with labels, and no arm has them: set rules.labels in an arm, or "
+            "leave it out."
+        )
 
 
 def _anchored(study: Study) -> Study:

@@ -59,7 +59,8 @@ def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequen
             ).items():
                 said += [f"{question}:"] * bool(question)
                 said += [f"  {MARKS[one.verdict]} {one.words}" for one in asked]
-            if waiting := sum(one.contrast is None for one in group):
+            said += [one.words for one in group if one.unlabelled]
+            if waiting := sum(not one.verdict for one in group):
                 said.append(f"{waiting} more comparisons wait for their runs.")
         else:
             counts = [f"{n} {name or 'not yet to compare'}" for name, n in tally(group).items()]
@@ -93,7 +94,7 @@ def render(
         outcomes={name: outcome_named(name) for name in shown},
         absent=[name for name in study.outcomes if name not in shown],
         verdicts=verdict_rows(compared),
-        waiting=[one for one in next(iter(compared.values()), []) if one.contrast is None],
+        waiting=[one for one in next(iter(compared.values()), []) if not one.verdict],
         tallies={name: tally(group) for name, group in compared.items()},
         rule=rule(study),
         forests=drawings.forests(compared),

@@ -79,8 +79,8 @@ def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Ca
     match = match_of(configs, device)
     origin = origin_of(configs[0].data, images)
     records = [_record(folder / run.place, run.config, str(match.device)) for run in runs]
-    for data in {config.data for config in configs}:
-        _refuse_broken(study.outcomes, judge(data))
+    for config in {config.data: config for config in configs}.values():
+        _refuse_broken(study.outcomes, judge(config.data), config.rules.labelled)
     step, tensors = _restored(match, records)
     habits = habits_of(study)
     journals = [
@@ -133,10 +133,11 @@ def _to_its_end(
     return True
 
 
-def _refuse_broken(outcomes: Sequence[str], judge: Judge) -> None:
+def _refuse_broken(outcomes: Sequence[str], judge: Judge, labelled: bool) -> None:
     """Raise UserError if a metric of one's own that is an outcome fails on real images: not after hours."""
     names = [name for name in outcomes if name not in METRICS and name in metrics()]
-    for score in judge.scores(judge.reference.test[:200], names).values() if names else ():
+    asked = None if judge.labels is None or not labelled else judge.labels[:200]
+    for score in judge.scores(judge.reference.test[:200], names, asked).values() if names else ():
         if score.value is None:
             raise UserError(f"{score.warning} It is an outcome of this study: correct it, or leave it out.")
 

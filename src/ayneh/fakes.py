@@ -1,0 +1,78 @@
+"""The images of a run that are judged, with the classes that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from ayneh.errors import UserError
+
+if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
+    from torch import Tensor
+
+    from ayneh.engine.sampler import Sampler
+    from ayneh.judge.scores import Score
+    from ayneh.judge.verdict import Judge
+
+CHUNK = 10_000  # images drawn at a time
+FEW = 10  # names of classes in a sentence
+Say = Callable[[str], None]
+
+
+class Fakes:
+    """The images that a sampler draws for `ayneh evaluate`, by the run's own chance, of the classes that it draws."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self.sampler, self.labelled = sampler, sampler.labels is not None
+
+    def draw(self, first: int, last: int) -> Iterator[Tensor]:
+        """The images from number ``first`` to ``last`` - 1, a chunk at a time: uint8 (N, C, S, S)."""
+        for start in range(first, last, CHUNK):
+            yield self.sampler.draw(f"evaluate {start}", min(CHUNK, last - start))
+
+    def asked(self, first: int, last: int) -> Tensor | None:
+        """The classes of the same images, int64 (last - first,); None in a run without labels."""
+        import torch
+
+        if not self.labelled:
+            return None
+        starts = range(first, last, CHUNK)
+        drawn = [self.sampler.classes(f"evaluate {start}", min(CHUNK, last - start)) for start in starts]
+        return torch.cat([torch.empty(0, dtype=torch.int64), *drawn])
+
+    def other_classes(self, judge: Judge) -> tuple[str, ...]:
+        """A sentence if the data now have other classes than the run learned; empty if not."""
+        labels, names = self.sampler.labels, judge.reference.names
+        if labels is None or labels.names == names:
+            return ()
+        return (
+            f"Warning: {judge.data} now has other classes ({_few(names or ())}) than the run learned "
+            f"({_few(labels.names)}): scores of the classes asked for are left out.",
+        )
+
+    def refuse_cas(self, run: str, data: str) -> None:
+        """Raise UserError where there can be no classification accuracy score: before the minutes of other scores."""
+        from ayneh.judge.stacked import STACKED
+
+        if not self.labelled:
+            raise UserError(
+                f"{run} was trained without labels, and the classification accuracy score needs the class of each "
+                "image: leave --cas out, or train with --rules.labels."
+            )
+        if data == STACKED:
+            raise UserError(f"There is no classification accuracy score for {STACKED}: leave --cas out.")
+
+    def cas(self, judge: Judge, say: Say) -> dict[str, Score]:
+        """The classification accuracy score, by its short name."""
+        from ayneh.judge import cas
+
+        n = cas.images_of(judge.reference, judge.data)
+        say(f"drawing {n} images for the classification accuracy score")
+        images = judge.unframed(self.sampler.draw("cas", n))
+        return {"cas": cas.score(judge.reference, judge.data, images, self.sampler.classes("cas", n), say)}
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """The first few names; "none" of none."""
+    shown = ", ".join(names[:FEW]) or "none"
+    return f"{shown}, ... {len(names):,} in all" if len(names) > FEW else shown
