@@ -112,11 +112,18 @@ def shorten(folder) -> int:
     return epochs
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
-def test_a_run_killed_at_any_moment_ends_as_one_never_killed(process, ayneh, tmp_path, kills, tiny, wait_until):
+@pytest.mark.parametrize(
+    ("kills", "labels"),
+    [
+        (1, "none"),
+        pytest.param(20, "none", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(2, "auxiliary", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_killed_at_any_moment_ends_as_one_never_killed(process, ayneh, tmp_path, kills, labels, tiny, wait_until):
     """SIGKILL at random moments, in the game as in the middle of writing; bit for bit the same weights and metrics."""
     chance = random.Random(0)
-    args = ["train", "digits", *tiny, "--keep.tick-steps", 2, "--keep.keep-epochs", 50]
+    args = ["train", "digits", *tiny, "--keep.tick-steps", 2, "--keep.keep-epochs", 50, "--rules.labels", labels]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     moment = 0
     for number in range(kills):

@@ -49,6 +49,19 @@ def test_a_run_in_a_stack_of_different_arms_is_the_run_that_is_played_alone(tmp_
         assert same(ended(tmp_path / "together", run), ended(tmp_path / "alone", run)), run.arm
 
 
+@pytest.mark.slow
+def test_labelled_runs_of_a_stack_are_the_runs_that_are_played_alone(tmp_path, tiny_values):
+    labels = {"rules": {"labels": "auxiliary"}}
+    arms = {"labels": labels, "more": {"rules": {"labels": "auxiliary", "label_weight": 3.0}}}
+    study = from_dict(tiny_values | {"factors": {}, "arms": arms}, "tiny")
+    (group,) = study.groups()
+    assert play(group, tmp_path / "together", study)
+    for run in group[::2]:
+        assert play([run], tmp_path / "alone", study)
+        assert same(ended(tmp_path / "together", run), ended(tmp_path / "alone", run)), run.arm
+        assert Record(tmp_path / "alone" / run.place).labels().count == 10
+
+
 def test_a_study_plays_the_very_game_that_train_plays(tmp_path, tiny):
     run = next(tiny.runs())
     play([run], tmp_path, tiny)

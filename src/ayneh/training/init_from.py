@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ayneh.errors import UserError
+from ayneh.labels import Labels
 from ayneh.record.checkpoint import INITIAL, Checkpoint, asked
 from ayneh.record.record import Record
+from ayneh.terminal.text import warn_once
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor
@@ -65,6 +67,8 @@ def read(init: InitFrom, match: Match) -> tuple[dict[str, Tensor], dict[str, Any
             f"choose --optimizer.name {theirs}."
         )
     rows = _rows(init, kept, len(match.replicas))
+    if kept.labels and match.classes:
+        _warn_of_other_names(init, kept.labels, match.classes)
     for name in _taken(init, match, kept, state):
         theirs_, ours_ = kept.tensors[name], state[name]
         if theirs_.shape[1:] != ours_.shape[1:]:
@@ -93,6 +97,17 @@ def write(record: Record, match: Match, state: dict[str, Tensor], origin: Origin
     return found
 
 
+def _warn_of_other_names(init: InitFrom, theirs: Labels, ours: Labels) -> None:
+    """Say which class is taken for which, where the classes are as many and have other names."""
+    for k, (before, now) in enumerate(zip(theirs.names, ours.names, strict=False)):
+        if before != now and theirs.count == ours.count:
+            warn_once(
+                f"The classes of {init.run} have other names than those of these images: what its nets have learnt of "
+                f"class {k}, {before!r}, is taken for {now!r}."
+            )
+            return
+
+
 def _rows(init: InitFrom, kept: Checkpoint, replicas: int) -> list[int]:
     """The other run's replica for each of ours."""
     there = kept.config.seeds
@@ -118,7 +133,7 @@ def _taken(init: InitFrom, match: Match, kept: Checkpoint, state: dict[str, Tens
         if not name.partition("/")[2].startswith(READER):  # a fresh one, or one that is not used
             where = f"in {init.run} alone" if name in theirs else f"not in {init.run}"
             raise UserError(
-                f"The weights of {init.run} do not fit: {name} is {where}; choose the same nets, or other "
-                "--init-players."
+                f"The weights of {init.run} do not fit: {name} is {where}; choose the same nets and --rules.labels, or "
+                "other --init-players."
             )
     return iter(sorted(ours & theirs))
