@@ -1,9 +1,16 @@
 """`read`: a checkpoint in, a reading out; nothing is printed or written."""
 
-import pytest
+from dataclasses import replace
+from types import SimpleNamespace
 
+import pytest
+import torch
+
+from ayneh.data.sources import load
 from ayneh.errors import UserError
+from ayneh.inverse import reading
 from ayneh.inverse.reading import read
+from ayneh.labels import Labels
 from ayneh.record.record import Record
 
 
@@ -30,3 +37,38 @@ def test_a_reading_has_what_the_report_says_and_the_images_that_went_round(tiny_
 def test_numbers_out_of_bounds_are_refused(tiny_run, numbers, words):
     with pytest.raises(UserError, match=words):
         read(Record.open(tiny_run).checkpoints.at_epoch(None), **numbers)
+
+
+def test_images_make_their_way_back_at_their_own_class():
+    """G(z, y) is z beside y: read back and drawn at y an image is itself, at another class it is not."""
+    labels, z = Labels(("a", "b", "c"), (0.5, 0.25, 0.25)), torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(60) % 3
+
+    def gen(z, y):
+        return torch.cat([z, 3 * torch.nn.functional.one_hot(y, 3), z[:, :1]], 1).view(-1, 1, 2, 4)
+
+    gen.requires_grad_ = lambda on: None
+    config = SimpleNamespace(prior=SimpleNamespace(dim=4, name="normal"))
+    sampler = SimpleNamespace(
+        gen=gen, labels=labels, config=config, prior=SimpleNamespace(moments=lambda dim: (0.0, 1.0)),
+        latents=lambda purpose, n: torch.randn(n, 4, generator=torch.Generator().manual_seed(1)),
+    )  # fmt: skip
+    critic = SimpleNamespace(sampler=sampler, features=lambda x, y: x.flatten(1))
+    best = SimpleNamespace(read=lambda rows: rows[:, :4])
+    assert reading._Seen(gen(z, y), y).encoded(critic).shape == (60, 8 + 3)
+    right = reading._trip(critic, best, reading._Seen(gen(z, y), y), 6)
+    wrong = reading._trip(critic, best, reading._Seen(gen(z, y), (y + 1) % 3), 6)
+    assert right.error.value < 1e-6 < 0.3 < wrong.error.value
+    assert right.squared["descent"].value < 1e-3 < 1 < wrong.squared["descent"].value
+
+
+def test_a_real_image_has_its_own_label_else_the_class_that_d_reads():
+    images = load("digits", "test", resize=8, limit=50)
+    read = torch.zeros(20, 10).index_fill_(1, torch.tensor([4]), 1.0)
+    critic = SimpleNamespace(sampler=SimpleNamespace(labels=images.described()), read_class=lambda x: read[: len(x)])
+    assert torch.equal(reading._real(critic, images, 20, 8).y, images.labels[:20])
+    assert reading._real(critic, replace(images, labels=None), 20, 8).y.tolist() == [4] * 20
+    others = tuple(f"other {k}" for k in range(10))
+    assert reading._real(critic, replace(images, names=others), 20, 8).y.tolist() == [4] * 20
+    critic.sampler.labels = None
+    assert reading._real(critic, images, 20, 8).y is None
