@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from ayneh.byclass import sheet_of
 from ayneh.data.images import Images
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import Stopped, UserError, pick
@@ -26,7 +27,7 @@ from ayneh.export.graphs import graph
 from ayneh.export.onnx import described, difference
 from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, players_of, some, weights_in
 from ayneh.loading.folder import sealed
-from ayneh.pictures import grid, png
+from ayneh.pictures import png
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.record import Record
 
@@ -95,7 +96,8 @@ def export(
         net["difference"] = _near(name, apart, expected[name])
         content = files[net["file"]] = write(metadata=strings(common | {"net": name} | net))
         net["sha256"] = hashlib.sha256(content).hexdigest()
-    files["samples.png"] = png(grid(sampler.draw("samples", PICTURE)), zoom=ZOOM)
+    sheet = sheet_of(sampler, "samples", PICTURE)
+    files["samples.png"] = png(sheet.picture, sheet.note or None, ZOOM, sheet.words)
     files["README.md"] = card(about, record, checkpoint).encode()
     files["config.json"] = sealed(about)
     replace(folder, files, overwrite)
