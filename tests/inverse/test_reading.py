@@ -41,8 +41,8 @@ def test_numbers_out_of_bounds_are_refused(tiny_run, numbers, words):
 
 def test_images_make_their_way_back_at_their_own_class():
     """G(z, y) is z beside y: read back and drawn at y an image is itself, at another class it is not."""
-    labels, z = Labels(("a", "b", "c"), (0.5, 0.25, 0.25)), torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
-    y = torch.arange(60) % 3
+    labels, y = Labels(("a", "b", "c"), (0.5, 0.25, 0.25)), torch.arange(60) % 3
+    z = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
 
     def gen(z, y):
         return torch.cat([z, 3 * torch.nn.functional.one_hot(y, 3), z[:, :1]], 1).view(-1, 1, 2, 4)

@@ -45,7 +45,7 @@ def probe_of(splits, way, plan, gen=None, precision="float32"):
 
 
 class Drawing(nn.Module):
-    """The image of a table at the class that it is asked for, moved on by some classes; a little of z in the last column."""
+    """The image of a table at the class that it is asked for, moved on by some; a little of z in the last column."""
 
     def __init__(self, table, moved):
         super().__init__()
