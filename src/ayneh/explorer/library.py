@@ -197,8 +197,8 @@ class Library:
                 return self._about(record)
         except UserError as error:
             return {"name": plain(name_of(record.folder)), "error": str(error), "data": "", "net": "", "loss": "",
-                    "settings": {}, "prior": {}, "seed": 0, "replicas": 1, "epochs": [], "wanted_epochs": 0,
-                    "training": False}  # fmt: skip
+                    "labels": "none", "settings": {}, "prior": {}, "seed": 0, "replicas": 1, "epochs": [],
+                    "wanted_epochs": 0, "training": False}  # fmt: skip
 
     def _record(self, run: int) -> Watched:
         if run not in range(len(self.records)):
@@ -218,6 +218,7 @@ class Library:
             "data": _data(config),
             "net": config.net.name,
             "loss": config.rules.loss,
+            "labels": config.rules.labels,
             "settings": {k: v for k, v in public.items() if v != usual[k]} | {"data.name": _data(config)},
             "prior": {"name": config.prior.name, "dim": config.prior.dim, **_prior(config)},
             "seed": config.seed,

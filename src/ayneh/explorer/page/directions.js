@@ -3,6 +3,7 @@
 import { Chance } from "./chance.js";
 import { button, h, percent, slider } from "./elements.js";
 import { paintTiles } from "./paint.js";
+import { nameRows, ruled } from "./rows.js";
 import { latest } from "./state.js";
 
 const SHOWN = 10;
@@ -27,12 +28,15 @@ export function makeDirections(app) {
     const values = Object.fromEntries(sliders.map((s, k) => [k, s.value]));
     for (const side of sides) {
       const z = side.model.moved(side.base, values);
-      const zs = [z, ...STRIP.map((x) => side.model.moved(z, { [focused]: x }))];
-      const images = await side.model.generate(zs);
-      const size = images.length / zs.length;
-      const opinions = await side.model.opinions(images);
-      paintTiles(side.big, images.subarray(0, size), side.model, 1, opinions);
-      paintTiles(side.strip, images.subarray(size), side.model, STRIP.length, opinions.subarray(1));
+      const { asked } = side.model;
+      const along = STRIP.map((x) => side.model.moved(z, { [focused]: x }));
+      const mixes = asked?.rows ? asked.rowMixes(along.length) : null;
+      const big = await side.model.generate([z]);
+      const images = await side.model.generate(mixes ? asked.rowClasses.flatMap(() => along) : along, mixes);
+      const opinions = await side.model.opinions(big);
+      nameRows(side.strip, asked);
+      paintTiles(side.big, big, side.model, 1, opinions);
+      paintTiles(side.strip, images, side.model, STRIP.length, await side.model.opinions(images, mixes));
       side.word.textContent = `D: real with ${percent(opinions[0])}`;
     }
     strip.textContent = `Direction ${focused + 1} from ${STRIP[0]} to ${STRIP.at(-1)}, the rest as set.`;
@@ -46,7 +50,7 @@ export function makeDirections(app) {
       strip: h("canvas", { class: "tiles", role: "img", "aria-label": `The image along the chosen direction, ${name}` }),
       word: h("p", { class: "opinion" }),
     };
-    side.root = h("div", { class: "stack" }, side.big, side.word, side.strip);
+    side.root = h("div", { class: "stack" }, side.big, side.word, ruled(side.strip));
     return side;
   }
 
@@ -86,5 +90,5 @@ export function makeDirections(app) {
     start();
   }
 
-  return { name: "directions", title: "Directions", root, update };
+  return { name: "directions", title: "Directions", root, update, redraw: look };
 }

@@ -2,11 +2,14 @@
 
 import { row } from "./arrays.js";
 import { button, h, percent, tick } from "./elements.js";
+import { mixesOf } from "./classes.js";
 import { drawFeatures } from "./features.js";
 import { fit } from "./fit.js";
+import { chance } from "./model.js";
 import { paintTiles } from "./paint.js";
 import { makePen } from "./pen.js";
 import { fromPixels, prepare } from "./prepare.js";
+import { drawReads } from "./reads.js";
 import { during, latest, nextFrame } from "./state.js";
 
 const NEAR = 8;
@@ -17,6 +20,7 @@ export function makeDrawing(app) {
   let taken = null; // a training image that is used instead of the drawing
   let ended = false;
   let searching = 0;
+  let alone = false; // training images of the class asked for, and no others
   let touched = false; // until then the view shows a training image
   const pen = makePen((done) => {
     taken = null;
@@ -35,6 +39,14 @@ export function makeDrawing(app) {
       look();
     },
   });
+  const only = tick({
+    label: "Training images of this class alone",
+    onchange: (on) => {
+      alone = on;
+      ended = true;
+      look();
+    },
+  });
   const search = button("Search for its latent", () => during(root, searchAll()), { id: "drawing-search" });
   const said = h("p", { class: "note", role: "status", id: "drawing-said" });
   const desk = h(
@@ -46,7 +58,7 @@ export function makeDrawing(app) {
         touched = true;
         during(root, take());
       }, { id: "drawing-take" })),
-    centring.root,
+    centring.root, only.root,
     h("div", { class: "controls" }, search, button("Walk from here", () => walk(), { id: "drawing-walk" })), said,
   );
   const root = h(
@@ -80,14 +92,24 @@ export function makeDrawing(app) {
   async function take() {
     const mine = ++searching;
     try {
-      const { pixels } = await sides[0].model.gallery();
+      const gallery = await sides[0].model.gallery();
       if (mine !== searching) return; // something was drawn or dropped meanwhile
-      taken = Math.floor(Math.random() * pixels.shape[0]);
+      const those = offered(sides[0].model, gallery);
+      taken = those[Math.floor(Math.random() * those.length)];
       ended = true;
       look();
     } catch (error) {
       if (touched) said.textContent = `The training images are not here. ${error.message}`;
     }
+  }
+
+  /** The numbers of the training images that may be shown: all, or those of the class that is asked for. */
+  function offered({ asked }, { features, labels }) {
+    const all = Array.from({ length: features.shape[0] }, (_, i) => i);
+    if (!alone || !asked || !labels) return all;
+    const those = all.filter((i) => labels.data[i] === asked.first);
+    if (!those.length) throw new Error(`None of these ${all.length.toLocaleString("en")} is of the class ${asked.labels.names[asked.first]}.`);
+    return those;
   }
 
   async function imageFor(model) {
@@ -104,9 +126,12 @@ export function makeDrawing(app) {
       side.image = await imageFor(model);
       const features = await model.features(side.image);
       side.features = features;
-      const [own] = await model.opinions(side.image);
+      const [logit] = await model.logits(side.image);
+      const own = chance(logit);
       paintTiles(side.seen, side.image, model, 1, [own]);
-      side.seenWord.textContent = `${taken === null ? "Your drawing, as D sees it" : "A training image"}. D: real with ${percent(own)}`;
+      side.seenWord.textContent = `${taken === null ? "Your drawing, as D sees it" : "A training image"}. D: real with ${percent(own)}${model.asked ? asClass(model.asked, logit) : ""}`;
+      if (model.asked) drawReads(side.reads, await model.readClass(side.image), model.asked);
+      side.readsTitle.hidden = !model.asked;
       drawFeatures(side.chart, features, model.notes);
       side.list.textContent = Array.from(features, (x) => x.toFixed(3)).join(", ");
       side.z = model.latent(features);
@@ -126,19 +151,23 @@ export function makeDrawing(app) {
 
   async function neighbours(side) {
     try {
-      const { features, pixels, labels } = await side.model.gallery();
-      const far = Array.from({ length: features.shape[0] }, (_, i) => {
+      const gallery = await side.model.gallery();
+      const { features, pixels, labels } = gallery;
+      const names = side.model.asked?.labels.names;
+      const those = offered(side.model, gallery);
+      const far = new Map(those.map((i) => {
         const other = row(features, i);
-        return side.features.reduce((sum, x, j) => sum + (x - other[j]) ** 2, 0);
-      });
-      const nearest = far.map((_, i) => i).sort((a, b) => far[a] - far[b]).slice(0, NEAR);
+        return [i, side.features.reduce((sum, x, j) => sum + (x - other[j]) ** 2, 0)];
+      }));
+      const nearest = those.sort((a, b) => far.get(a) - far.get(b)).slice(0, NEAR);
       const images = nearest.map((i) => fromPixels(row(pixels, i), side.model));
       const flat = new Float32Array(images.length * side.image.length);
       images.forEach((image, i) => flat.set(image, i * side.image.length));
       const columns = side.near.clientWidth < 420 ? NEAR / 2 : NEAR; // two rows on a phone
-      paintTiles(side.near, flat, side.model, columns, await side.model.opinions(flat));
-      const of = `of ${features.shape[0].toLocaleString("en")} training images`;
-      const named = labels ? `Labels: ${nearest.map((i) => labels.data[i]).join(", ")}. ` : "";
+      const own = names && labels ? mixesOf(nearest.map((i) => labels.data[i]), names.length) : null;
+      paintTiles(side.near, flat, side.model, columns, await side.model.opinions(flat, own));
+      const of = `of ${those.length.toLocaleString("en")} training images`;
+      const named = labels ? `Labels: ${nearest.map((i) => names?.[labels.data[i]] ?? labels.data[i]).join(", ")}. ` : "";
       side.nearWord.textContent = `${named}The nearest ${of}, by D's numbers.`;
     } catch (error) {
       side.nearWord.textContent = `Neighbours are left out. ${error.message}`;
@@ -178,11 +207,13 @@ export function makeDrawing(app) {
     const side = {
       model, seen: tiles("The image as D sees it", "big"), made: tiles("G's image of the latent", "big"), near: tiles("The nearest training images"),
       seenWord: h("p", { class: "opinion" }), madeWord: h("p", { class: "opinion" }), nearWord: h("p", { class: "note" }),
+      readsTitle: h("h3", { hidden: true }, "The class that D reads"), reads: h("div", { class: "reads" }),
       chart: h("canvas", { class: "chart", role: "img", "aria-label": `D's numbers of the image${name}` }), list: h("p", { class: "numbers" }),
     };
     side.root = h(
       "div", { class: "stack" },
       h("div", { class: "pair" }, h("div", {}, side.seen, side.seenWord), h("div", {}, side.made, side.madeWord)),
+      side.readsTitle, side.reads,
       h("h3", {}, `D's ${model.notes.feature_mean.data.length} numbers`), side.chart,
       h("details", {}, h("summary", {}, "As numbers"), side.list),
       h("h3", {}, "Neighbours"), side.near, side.nearWord,
@@ -195,13 +226,27 @@ export function makeDrawing(app) {
     holder.classList.toggle("two", models.length > 1);
     sides = models.map(build);
     holder.replaceChildren(...sides.map((side) => side.root));
+    only.root.hidden = !models.some((model) => model.asked);
     ended = true;
     searching++;
     if (touched || taken !== null) look();
     else during(root, take().then(() => taken === null && look()));
   }
 
-  return { name: "drawing", title: "Draw", root, update };
+  function anew() {
+    ended = true;
+    searching++;
+    return look();
+  }
+
+  return { name: "drawing", title: "Draw", root, update, redraw: anew };
+}
+
+/** D's logit is of the image as one of the class that is asked for; D with a class head takes no class. */
+function asClass({ labels, mix }, logit) {
+  const mixed = mix.filter((x) => x > 0).length > 1;
+  const name = labels.names[mix.findIndex((x) => x > 0)];
+  return labels.head ? ` (logit ${logit.toFixed(2)})` : ` as ${mixed ? "the mixture" : name} (logit ${logit.toFixed(2)})`;
 }
 
 function enlargedPixels(pixels, channels, width) {

@@ -2,9 +2,10 @@
 
 import { Chance } from "./chance.js";
 import { button, choice, h, slider } from "./elements.js";
-import { place } from "./model.js";
+import { generated, place } from "./model.js";
 import { paintTiles } from "./paint.js";
 import { row } from "./arrays.js";
+import { nameRows, ruled } from "./rows.js";
 import { has, bytes } from "./source.js";
 import { load } from "./runtime.js";
 import { during, latest, nextFrame } from "./state.js";
@@ -55,19 +56,21 @@ export function makeEpochs(app) {
     return found;
   }
 
-  async function images(side, epoch, zs) {
-    const net = await generator(side, epoch);
-    const flat = new Float32Array(zs.length * side.model.prior.dim);
-    zs.forEach((z, i) => flat.set(z, i * side.model.prior.dim));
-    return (await net.run(flat, [zs.length, side.model.prior.dim])).image;
+  async function images(side, epoch, zs, mixes = null) {
+    return generated(await generator(side, epoch), side.model, zs, mixes);
   }
 
   const look = latest(root, async () => {
     try {
       for (const side of sides) {
         const epoch = side.epochs[at(side, when.value)];
-        const made = await images(side, epoch, side.zs);
-        paintTiles(side.canvas, made, side.model, GRID, await side.model.opinions(made));
+        const { asked } = side.model;
+        const mixes = asked?.rows ? asked.rowMixes(GRID) : null; // every class: the same five latents in each row
+        const zs = mixes ? asked.rowClasses.flatMap(() => side.zs.slice(0, GRID)) : side.zs;
+        const made = await images(side, epoch, zs, mixes);
+        const opinions = await side.model.opinions(made, mixes);
+        nameRows(side.canvas, asked);
+        paintTiles(side.canvas, made, side.model, GRID, opinions);
         side.title.textContent = `After epoch ${epoch}`;
         side.canvas.dataset.epoch = epoch;
       }
@@ -76,30 +79,35 @@ export function makeEpochs(app) {
     }
   });
 
-  /** The first latents through every epoch, a column each. */
+  /** The first latents through every epoch, a column each; with a row a class, the first latent in every class. */
   async function film() {
     const mine = ++filming;
     for (const side of sides) {
+      const { asked } = side.model;
+      const mixes = asked?.rows ? asked.rowMixes(1) : null;
+      const zs = mixes ? asked.rowClasses.map(() => side.zs[0]) : side.zs.slice(0, FILM);
       const shown = thinned(side.epochs, 10);
+      side.filmTitle.textContent = mixes ? "The first of them in every class, epoch by epoch" : "Three of them, epoch by epoch";
       side.film.style.maxWidth = `${6 * shown.length}rem`;
       for (const [i, epoch] of shown.entries()) {
         let made;
         try {
-          made = await images(side, epoch, side.zs.slice(0, FILM));
+          made = await images(side, epoch, zs, mixes);
         } catch {
           continue; // the checkpoint has been deleted: its column stays empty
         }
         if (mine !== filming) return;
-        const size = made.length / FILM;
-        const opinions = await side.model.opinions(made);
+        const size = made.length / zs.length;
+        const opinions = await side.model.opinions(made, mixes);
         if (mine !== filming) return;
-        for (let k = 0; k < FILM; k++) {
+        nameRows(side.film, asked);
+        for (let k = 0; k < zs.length; k++) {
           const [image, opinion] = [made.subarray(k * size, (k + 1) * size), opinions.subarray(k, k + 1)];
-          paintTiles(side.film, image, side.model, shown.length, opinion, k * shown.length + i, FILM);
+          paintTiles(side.film, image, side.model, shown.length, opinion, k * shown.length + i, zs.length);
         }
         await nextFrame();
       }
-      side.film.setAttribute("aria-label", `Three latents after the epochs ${shown.join(", ")}`);
+      side.film.setAttribute("aria-label", `${mixes ? "Every class" : "Three latents"} after the epochs ${shown.join(", ")}`);
       side.word.textContent = `From left to right: after the epochs ${shown.join(", ")}.`;
     }
   }
@@ -120,8 +128,8 @@ export function makeEpochs(app) {
 
   function build(model) {
     const canvas = h("canvas", { class: "tiles", role: "img", "aria-label": "25 images of the same noise" });
-    const side = { model, canvas, title: h("h3", {}), film: h("canvas", { class: "tiles", role: "img", "aria-label": "Three latents, epoch by epoch" }), word: h("p", { class: "note" }), nets: new Map() };
-    side.root = h("div", { class: "learning" }, h("div", {}, side.title, canvas), h("div", {}, h("h3", {}, "Three of them, epoch by epoch"), side.film, side.word));
+    const side = { model, canvas, title: h("h3", {}), film: h("canvas", { class: "tiles", role: "img", "aria-label": "Three latents, epoch by epoch" }), filmTitle: h("h3", {}), word: h("p", { class: "note" }), nets: new Map() };
+    side.root = h("div", { class: "learning" }, h("div", {}, side.title, ruled(canvas)), h("div", {}, side.filmTitle, ruled(side.film), side.word));
     return side;
   }
 
@@ -147,11 +155,15 @@ export function makeEpochs(app) {
     const most = Math.max(...sides.map((side) => side.epochs.length)) - 1;
     const end = when.value === Number(when.input.max) || when.value > most;
     when.set(end ? most : when.value, { max: most });
+    redraw();
+  }
+
+  function redraw() {
     look();
     during(root, film());
   }
 
-  return { name: "epochs", title: "Epochs", root, update };
+  return { name: "epochs", title: "Epochs", root, update, redraw };
 }
 
 /** At most n of a list, spread evenly, first and last among them. */

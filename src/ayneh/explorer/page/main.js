@@ -48,6 +48,7 @@ async function start() {
       refresh();
     },
     picked: () => current?.needsNoModel && refresh(),
+    asked: () => redraw(),
     failed: say,
   });
   views = VIEWS.map((make) => make(app));
@@ -80,6 +81,16 @@ async function start() {
     try {
       await during(view.root, (async () => view.update())());
       if (view === current) document.documentElement.dataset.shown = view.name;
+    } catch (error) {
+      say(error);
+    }
+  }
+
+  /** Another class: the same latents, drawn anew. */
+  async function redraw() {
+    const view = current;
+    try {
+      await during(view.root, (async () => view.redraw?.())());
     } catch (error) {
       say(error);
     }

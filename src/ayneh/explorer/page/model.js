@@ -1,10 +1,12 @@
 // One replica of a checkpoint: its generator and discriminator in the browser, and the notes from the server.
 
 import { row, unpack } from "./arrays.js";
+import { joint, logSoftmax, oneClass } from "./classes.js";
 import { makePrior } from "./priors.js";
 import { load } from "./runtime.js";
 import { bytes } from "./source.js";
 
+const AT_ONCE = 250; // images, where D sees one under every class
 const KEPT = 16; // nets that stay loaded; each holds about a megabyte
 const nets = new Map();
 
@@ -33,6 +35,19 @@ function pack(path) {
   return packs.get(path);
 }
 
+/** The probability of a logit. */
+export function chance(logit) {
+  return 1 / (1 + Math.exp(-logit));
+}
+
+/** The images of latents by a loaded G; mixes (N K): else the class that the model's side asks for. */
+export async function generated(gen, model, zs, mixes = null) {
+  const { dim } = model.prior;
+  const flat = new Float32Array(zs.length * dim);
+  zs.forEach((z, i) => flat.set(z, i * dim));
+  return (await gen.run(flat, [zs.length, dim], mixes ?? model.asked?.mixes(zs.length))).image;
+}
+
 /** The path of a part of a checkpoint. */
 export function place(run, replica, epoch, part) {
   return `/api/runs/${run}/replicas/${replica}/epochs/${epoch}/${part}`;
@@ -42,6 +57,7 @@ export class Model {
   constructor(about, run, replica, epoch) {
     Object.assign(this, { about, run, replica, epoch });
     this.prior = makePrior(about.prior);
+    this.asked = null; // of a labelled run, the `Asked` of its side
   }
 
   path(part) {
@@ -56,27 +72,47 @@ export class Model {
     return this;
   }
 
-  /** Latents -> images, (N C S S) numbers in [-1, 1] in one Float32Array. */
-  async generate(zs) {
-    const flat = new Float32Array(zs.length * this.prior.dim);
-    zs.forEach((z, i) => flat.set(z, i * this.prior.dim));
-    return (await (await net(this.path("generator"))).run(flat, [zs.length, this.prior.dim])).image;
+  /** Latents -> images, (N C S S) numbers in [-1, 1] in one Float32Array. mixes (N K): else the class asked for. */
+  async generate(zs, mixes = null) {
+    return generated(await net(this.path("generator")), this, zs, mixes);
+  }
+
+  /** D's logit of each image. */
+  async logits(images, mixes = null) {
+    return (await this.look("discriminator", images, mixes)).logit;
   }
 
   /** D's opinion of each image: the probability that it is real, by D. */
-  async opinions(images) {
-    const { logit } = await this.look("discriminator", images);
-    return Float32Array.from(logit, (x) => 1 / (1 + Math.exp(-x)));
+  async opinions(images, mixes = null) {
+    return Float32Array.from(await this.logits(images, mixes), chance);
   }
 
   /** D's features of each image, (N F) in one Float32Array. */
-  async features(images) {
-    return (await this.look("encoder", images)).features;
+  async features(images, mixes = null) {
+    return (await this.look("encoder", images, mixes)).features;
   }
 
-  async look(part, images) {
+  async look(part, images, mixes) {
     const n = images.length / (this.shape[0] * this.shape[1] * this.shape[2]);
-    return (await net(this.path(part))).run(images, [n, ...this.shape]);
+    return (await net(this.path(part))).run(images, [n, ...this.shape], mixes ?? this.asked?.mixes(n));
+  }
+
+  /** The log-probability of each class that D reads in one image, (K,): by its class head; without one, the softmax of
+   *  its logits for the image under every class. */
+  async readClass(image) {
+    const { head, names } = this.notes.about.labels; // head: the lengths of the class head's parts, or null
+    if (head) return joint((await this.look("discriminator", image, null)).class_logits, head);
+    const logits = new Float32Array(names.length);
+    for (let from = 0; from < names.length; from += AT_ONCE) {
+      const n = Math.min(AT_ONCE, names.length - from);
+      const [images, mixes] = [new Float32Array(n * image.length), new Float32Array(n * names.length)];
+      for (let i = 0; i < n; i++) {
+        images.set(image, i * image.length);
+        mixes.set(oneClass(from + i, names.length), i * names.length);
+      }
+      logits.set(await this.logits(images, mixes), from);
+    }
+    return logSoftmax(logits);
   }
 
   /** Training images, their features and labels. */

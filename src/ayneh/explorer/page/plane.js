@@ -3,6 +3,7 @@
 import { Chance } from "./chance.js";
 import { button, choice, h, percent, slider } from "./elements.js";
 import { cell, paintTiles } from "./paint.js";
+import { nameRows, ruled } from "./rows.js";
 import { during, latest, nextFrame } from "./state.js";
 
 const MAP = 11; // tiles a side
@@ -52,13 +53,19 @@ export function makePlane(app) {
 
   const look = latest(root, async () => {
     for (const side of sides) {
-      const zs = grid(LENS, (i, j) => latentAt(side, u + (i - 2) * wide.value / (LENS - 1), v + (j - 2) * wide.value / (LENS - 1)));
-      const images = await side.model.generate(zs);
+      const { asked } = side.model;
+      const rows = asked?.rows ? asked.rowClasses : null; // every class: the row of latents through the point, for each
+      const at = (i, j) => latentAt(side, u + (i - 2) * wide.value / (LENS - 1), v + (j - 2) * wide.value / (LENS - 1));
+      const zs = rows ? rows.flatMap(() => Array.from({ length: LENS }, (_, i) => at(i, 2))) : grid(LENS, at);
+      const mixes = rows && asked.rowMixes(LENS);
+      const images = await side.model.generate(zs, mixes);
+      nameRows(side.lens, asked);
+      paintTiles(side.lens, images, side.model, LENS, side.opinions?.length === zs.length ? side.opinions : null);
+      side.frame.style.cssText = box(u, v, wide.value, rows ? 1 : LENS);
+      side.opinions = await side.model.opinions(images, mixes);
       paintTiles(side.lens, images, side.model, LENS, side.opinions);
-      side.frame.style.cssText = box(u, v, wide.value);
-      side.opinions = await side.model.opinions(images);
-      paintTiles(side.lens, images, side.model, LENS, side.opinions);
-      side.word.textContent = `D of the middle one: real with ${percent(side.opinions[12])}`;
+      const middle = rows ? Math.max(0, rows.indexOf(asked.first)) * LENS + 2 : 12;
+      side.word.textContent = `D of the middle one${rows ? " of the class asked for" : ""}: real with ${percent(side.opinions[middle])}`;
     }
   });
 
@@ -115,7 +122,7 @@ export function makePlane(app) {
     const lens = h("canvas", { class: "tiles", role: "img", "aria-label": `25 images around the point, ${name}` });
     const word = h("p", { class: "opinion" });
     const side = { model, map, frame, lens, word, opinions: null };
-    side.root = h("div", { class: "plane" }, pad, h("div", { class: "lens" }, lens, word));
+    side.root = h("div", { class: "plane" }, pad, h("div", { class: "lens" }, ruled(lens), word));
     return side;
   }
 
@@ -143,11 +150,15 @@ export function makePlane(app) {
     said.textContent = app.found.some(Boolean)
       ? kind === "draws" ? "The lower left corner is your drawing's latent." : "The plane goes through your drawing's latent."
       : "";
+    redraw();
+  }
+
+  function redraw() {
     look();
     during(root, paintMap());
   }
 
-  return { name: "plane", title: "Plane", root, update };
+  return { name: "plane", title: "Plane", root, update, redraw };
 }
 
 function grid(n, make) {
@@ -155,7 +166,7 @@ function grid(n, make) {
 }
 
 /** The lens's frame on the map, in percent of it. */
-function box(u, v, width) {
-  const size = 100 * width * (LENS / (LENS - 1));
-  return `left: ${100 * u - size / 2}%; top: ${100 * v - size / 2}%; width: ${size}%; height: ${size}%`;
+function box(u, v, width, rows) {
+  const [across, down] = [LENS, rows].map((n) => (100 * width * n) / (LENS - 1));
+  return `left: ${100 * u - across / 2}%; top: ${100 * v - down / 2}%; width: ${across}%; height: ${down}%`;
 }

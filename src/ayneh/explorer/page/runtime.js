@@ -12,16 +12,20 @@ async function start() {
   return ort;
 }
 
-/** A net from its ONNX bytes: run(input, shape) -> {name of an output: Float32Array}. */
+/** A net from its ONNX bytes: run(input, shape, mixes) -> {name of an output: Float32Array}; mixes: (N K) numbers, for
+ *  a net that takes the class. */
 export async function load(model) {
   const ort = await (engine ??= start());
   const session = await ort.InferenceSession.create(new Uint8Array(model), { executionProviders: ["wasm"] });
   const [given] = session.inputNames;
+  const labelled = session.inputNames.includes("mix");
   let before = Promise.resolve();
   return {
-    run(input, shape) {
+    run(input, shape, mixes = null) {
       const result = before.then(async () => {
-        const outputs = await session.run({ [given]: new ort.Tensor("float32", input, shape) });
+        const inputs = { [given]: new ort.Tensor("float32", input, shape) };
+        if (labelled) inputs.mix = new ort.Tensor("float32", mixes, [shape[0], mixes.length / shape[0]]);
+        const outputs = await session.run(inputs);
         return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.data]));
       });
       before = result.catch(() => {}); // calls run one after another, also after one that fails

@@ -1,23 +1,25 @@
 // The chosen checkpoints: one, or two side by side, each with its run, replica and epoch.
 
+import { Asked } from "./classes.js";
 import { button, choice, h, slider } from "./elements.js";
 import { Model } from "./model.js";
+import { makePicker } from "./picker.js";
 import { during } from "./state.js";
 
 const PREPARING = "Preparing this checkpoint; the first time takes a few seconds…";
 
 export class Sides {
   /** runs: from the server. Callbacks: changed() when another model is ready, picked() as soon as one is chosen,
-   *  failed(error). */
-  constructor(root, runs, { changed, picked, failed }) {
-    Object.assign(this, { root, runs, changed, picked, failed, chosen: [], models: [] });
+   *  asked() for another class of the same model, failed(error). */
+  constructor(root, runs, { changed, picked, asked, failed }) {
+    Object.assign(this, { root, runs, changed, picked, asked, failed, chosen: [], models: [] });
     this.root.replaceChildren();
     const first = Math.max(0, runs.findIndex((run) => run.epochs.length));
     if (runs[first]?.epochs.length) this.add(first);
   }
 
   async add(run, epoch = this.runs[run].epochs.at(-1)) {
-    const side = { run, replica: 0, epoch, wish: 0, busy: false, follows: epoch === this.runs[run].epochs.at(-1) };
+    const side = { run, replica: 0, epoch, wish: 0, busy: false, follows: epoch === this.runs[run].epochs.at(-1), asked: null };
     this.chosen.push(side);
     this.build();
     await this.choose(side, {});
@@ -52,6 +54,7 @@ export class Sides {
       const model = await new Model(this.runs[side.run], side.run, side.replica, side.epoch).ready();
       if (number !== side.wish) return;
       side.model = model;
+      this.ask(side);
       side.status.textContent = words(this.runs[side.run]);
       this.models = this.chosen.map((s) => s.model).filter(Boolean);
       this.changed();
@@ -116,7 +119,25 @@ export class Sides {
     if (this.chosen.length > 1) {
       parts.push(button("Close", () => this.remove(side), { class: "quiet", "aria-label": `Close the ${name.toLowerCase()} side` }));
     }
-    return h("div", { class: "side-card" }, h("div", { class: "controls" }, parts), status);
+    side.classes = h("div", {});
+    side.name = this.chosen.length > 1 ? name : "";
+    if (side.asked) this.showPicker(side);
+    return h("div", { class: "side-card" }, h("div", { class: "controls" }, parts), side.classes, status);
+  }
+
+  /** The class that a side asks its model for; a new one where the model has other classes than the one before. */
+  ask(side) {
+    const { labels } = side.model.notes.about;
+    if (!labels) side.asked = null;
+    else if (!sameClasses(side.asked?.labels, labels)) side.asked = new Asked(labels, side.asked ?? this.chosen[0].asked);
+    side.model.asked = side.asked;
+    this.showPicker(side);
+  }
+
+  showPicker(side) {
+    if (side.classes.shown === side.asked) return; // with every epoch of a run: what is typed there stays
+    side.classes.shown = side.asked;
+    side.classes.replaceChildren(...(side.asked ? [makePicker(side.asked, side.name, () => this.asked())] : []));
   }
 
   /** A run in training has new checkpoints: the slider gets them, and moves on if it stood at the end. */
@@ -137,7 +158,12 @@ export class Sides {
   }
 }
 
+function sameClasses(a, b) {
+  return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
+}
+
 function words(run) {
   const z = `z of ${run.prior.dim} numbers from ${run.prior.law}`;
-  return `${run.net} nets on ${run.data}, ${z}${run.training ? ", in training" : ""}`;
+  const labels = run.labels === "none" ? "" : ` with labels (${run.labels})`;
+  return `${run.net} nets on ${run.data}${labels}, ${z}${run.training ? ", in training" : ""}`;
 }

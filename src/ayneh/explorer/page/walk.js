@@ -4,6 +4,7 @@ import { Chance } from "./chance.js";
 import { button, h, percent, slider, tick } from "./elements.js";
 import { paintTiles } from "./paint.js";
 import { line, path } from "./priors.js";
+import { nameRows, ruled } from "./rows.js";
 import { during, latest, nextFrame } from "./state.js";
 
 const STEPS = 9;
@@ -12,6 +13,7 @@ export function makeWalk(app) {
   let sides = [];
   let playing = false;
   let straight = false;
+  let painting = 0;
   const holder = h("div", { class: "sides" });
   const where = slider({ id: "walk-position", label: "Position", min: 0, max: 1, step: 0.01, value: 0.5, format: percent, oninput: () => look() });
   const play = button("Play", () => toggle(), { "aria-pressed": "false" });
@@ -58,11 +60,17 @@ export function makeWalk(app) {
   });
 
   async function strips() {
+    const mine = ++painting;
     for (const side of sides) {
+      const { asked } = side.model;
+      const mixes = asked?.rows ? asked.rowMixes(STEPS) : null;
       for (const way of side.ways) {
-        const zs = Array.from({ length: STEPS }, (_, i) => way.at(side.a, side.b, i / (STEPS - 1)));
-        const images = await side.model.generate(zs);
-        paintTiles(way.strip, images, side.model, STEPS, await side.model.opinions(images));
+        const along = Array.from({ length: STEPS }, (_, i) => way.at(side.a, side.b, i / (STEPS - 1)));
+        const images = await side.model.generate(mixes ? asked.rowClasses.flatMap(() => along) : along, mixes);
+        const opinions = await side.model.opinions(images, mixes);
+        if (mine !== painting) return;
+        nameRows(way.strip, asked);
+        paintTiles(way.strip, images, side.model, STEPS, opinions);
         await nextFrame();
       }
     }
@@ -77,7 +85,7 @@ export function makeWalk(app) {
       const big = h("canvas", { class: "tiles big", role: "img", "aria-label": `${title}: the image at the position${name}` });
       const strip = h("canvas", { class: "tiles", role: "img", "aria-label": `${title}, in nine steps${name}` });
       const word = h("p", { class: "opinion" });
-      return { at, big, strip, word, root: h("div", { class: "way" }, h("h3", {}, title), h("div", { class: "way-images" }, big, h("div", {}, strip, word))) };
+      return { at, big, strip, word, root: h("div", { class: "way" }, h("h3", {}, title), h("div", { class: "way-images" }, big, h("div", {}, ruled(strip), word))) };
     });
     side.root = h("div", {}, side.ways.map((way) => way.root));
     return side;
@@ -94,11 +102,15 @@ export function makeWalk(app) {
       side.b = side.model.prior.draw(chance);
       if (app.found[i]) side.a = app.found[i];
     });
+    redraw();
+  }
+
+  function redraw() {
     look();
     during(root, strips());
   }
 
-  return { name: "path", title: "Path", root, update };
+  return { name: "path", title: "Path", root, update, redraw };
 }
 
 /** The deviation of z's coordinates from the prior's centre, 1 for a typical draw. */
