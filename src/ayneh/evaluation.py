@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ayneh.config import Config, Data
 from ayneh.dataset import MEMORY
 from ayneh.errors import UserError, typed_as
+from ayneh.files.sealed import fingerprint_of
 from ayneh.files.whole import cache_folder
 from ayneh.labels import Labels
 from ayneh.record.head import Origin
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # torch takes seconds to import: functions import it when the
     from ayneh.judge.verdict import Judge
 
 MOST_EPOCHS = 10_000  # of a judge's training
+SHOWN = 20  # names of classes in a message, at most
 Say = Callable[[str], None]
 
 
@@ -94,10 +96,27 @@ def about(data: Data, images: Images) -> dict[str, str] | None:
     return {"fingerprint": images.fingerprint, "understood": images.understood}
 
 
-def origin_of(data: Data, images: Images) -> Origin:
-    """What a run's checkpoints keep of its training images."""
-    path = data.anchored().path()
-    return Origin(images.fingerprint, len(images.pixels), None if path is None else str(path))
+def origin_of(config: Config, images: Images) -> Origin:
+    """What a run's checkpoints keep of its training images; of a labelled run also of their classes."""
+    path = config.data.anchored().path()
+    labels = fingerprint_of(images.labels) if config.rules.labelled and images.labels is not None else None
+    return Origin(images.fingerprint, len(images.pixels), None if path is None else str(path), labels)
+
+
+def refuse_other_classes(run: Path, before: Labels | None, images: Images) -> None:
+    """Raise UserError unless the images have the classes of a run that was trained before; None: it has none."""
+    from ayneh.data.words import few
+
+    if before is None or images.called == before.names:
+        return
+    then, now = (
+        f"{len(names):,} classes ({few(names, SHOWN)})" if names else "no classes"
+        for names in (before.names, images.called)
+    )
+    raise UserError(
+        f"{run} was trained on {then}, and {images.name} has {now} now: bring the former ones back, under the same "
+        "names, or start a new run."
+    )
 
 
 def labelled(config: Config, images: Images) -> tuple[Tensor, Labels] | None:

@@ -91,7 +91,7 @@ def _found_again(checkpoint: Checkpoint, moved: str) -> Data:
     data = before.at(Path(moved))
     if checkpoint.data:
         images = read_images(data, run=checkpoint.run)
-        checkpoint.data.refuse_others(origin_of(data, images), checkpoint.run)
+        checkpoint.data.refuse_others(origin_of(replace(checkpoint.config, data=data), images), checkpoint.run)
     return data
 
 

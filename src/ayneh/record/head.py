@@ -23,14 +23,17 @@ class Origin:
     fingerprint: str  # SHA-256 of shape and pixels
     images: int
     path: str | None = None  # absolute; None for a named data set
+    labels: str | None = None  # of a labelled run: SHA-256 of the images' classes, in their order
 
     def refuse_others(self, other: Origin, run: Path) -> None:
         """Raise UserError unless the other images are these, on which the run was trained."""
-        if other.fingerprint == self.fingerprint:
+        if other.fingerprint == self.fingerprint and (not self.labels or other.labels == self.labels):
             return
         ours, theirs = (f" of {one.path}" if one.path else "" for one in (self, other))
         now = f"the images{theirs} have other pixels now"
-        if other.images != self.images:
+        if other.fingerprint == self.fingerprint:
+            now = f"the images{theirs} are the same, and some have another label now"
+        elif other.images != self.images:
             now = f"there are {other.images:,}{theirs} now"
         advice = "put the former ones back, or name where they are now with --data PATH"
         raise UserError(

@@ -77,7 +77,7 @@ def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Ca
     configs = [run.config for run in runs]
     images = images_of(configs[0].data)
     match = match_of(configs, device)
-    origin = origin_of(configs[0].data, images)
+    origin = origin_of(configs[0], images)
     records = [_record(folder / run.place, run.config, str(match.device)) for run in runs]
     for config in {config.data: config for config in configs}.values():
         _refuse_broken(study.outcomes, judge(config.data), config.rules.labelled)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, about, origin_of, silent
+from ayneh.labels import Labels
 from ayneh.record.beginning import begun, refuse_taken
 from ayneh.record.checkpoint import Checkpoint, epoch_name
 from ayneh.record.head import Origin
@@ -111,7 +112,8 @@ def go_on(
             raise UserError(f"--epochs is {epochs}, but this run has {config.epochs} already: give a larger number.")
         config = elsewhere(replace(config, epochs=epochs or config.epochs))
         engine = _engine(record, config, device, terminal)
-        match, origin, noted = lay_out(config, engine["device"], engine["threads"], run, terminal.say)
+        classes = checkpoint.labels if checkpoint else None
+        match, origin, noted = lay_out(config, engine["device"], engine["threads"], run, terminal.say, classes)
         if checkpoint:
             _refuse_other_images(record, checkpoint, match, origin)
         if config != record.config():
@@ -173,11 +175,16 @@ def _engine(record: Record, config: Config, device: str | None, terminal: Termin
 
 
 def lay_out(
-    config: Config, device: str, threads: int | None = None, run: Path | None = None, say: Say = silent
+    config: Config,
+    device: str,
+    threads: int | None = None,
+    run: Path | None = None,
+    say: Say = silent,
+    classes: Labels | None = None,
 ) -> tuple[Match, Origin, dict[str, str] | None]:
     """The config's match on its data, on this device, what its data are, and what config.json notes of them.
 
-    run: the folder, for an error message; say: gets what was read.
+    run: the folder, for an error message; say: gets what was read; classes: those that the run was trained on before.
 
     Raises UserError where the data are missing, or do not fit the nets, the batch or the device.
     """
@@ -187,7 +194,7 @@ def lay_out(
     from ayneh.engine.device import choose_device
     from ayneh.engine.match import Match, replicas_of
     from ayneh.engine.players import refuse_before_reading
-    from ayneh.evaluation import labelled, read_images
+    from ayneh.evaluation import labelled, read_images, refuse_other_classes
 
     chosen = choose_device(device)
     if threads:
@@ -195,9 +202,13 @@ def lay_out(
     refuse_before_reading(config, chosen)
     warn_of_idle(config)
     images = read_images(config.data, run=run)
+    if run:
+        refuse_other_classes(run, classes, images)
     match = Match(replicas_of(config), images.pixels, chosen, labelled=labelled(config, images))
     say(images.understood)  # not before: a refusal is one line
-    return match, origin_of(config.data, images), about(config.data, images)
+    if config.rules.labelled and (rare := images.rare(config.batch)):
+        say(rare)
+    return match, origin_of(config, images), about(config.data, images)
 
 
 def _refuse_other_images(record: Record, checkpoint: Checkpoint, match: Match, origin: Origin) -> None:
