@@ -1,5 +1,6 @@
 """Labelled runs on data whose classes are missing, rare, or have changed since the training began."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_the_same_images_under_other_labels_are_refused(ayneh: Ayneh, place: Pat
     np.savez(path, **arrays, y_train=np.roll(labels[:48], 1))
     status, _, err = ayneh("resume", run, "--epochs", 2)
     assert status == 2
-    assert "are the same, and some have another label now: put the former ones back" in err
+    assert "are the same but for some labels: put the former ones back" in err
     np.savez(path, **arrays, y_train=labels[:48])
     assert ayneh("resume", run, "--epochs", 2)[0] == 0
 
@@ -130,3 +131,18 @@ def test_a_rare_class_is_said_before_the_training(ayneh: Ayneh, place: Path) -> 
     status, _, err = ayneh("train", "mirror", *data, *FLAGS, "--out", place / "rare")
     assert status == 0
     assert "1 of the 4 classes has less than one image on average in a batch of 16 (gnu)" in err
+
+
+def test_labelled_drawings_in_colour_are_trained_on(ayneh: Ayneh, tmp_path: Path) -> None:
+    """Ten classes of 4 to hundreds of images to train on, from an ordinary .npz of (N, H, W, C)."""
+    path = Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "twemoji" / "twemoji64.npz"
+    if not path.is_file():
+        pytest.skip("AYNEH_DATA does not name a folder with twemoji in it")
+    data = ("--data.name", f"file:{path}", "--data.resize", "8", "--batch", "256", "--rules.labels", "projection")
+    status, _, err = ayneh("train", "mirror", *FLAGS[4:], *data, "--out", tmp_path / "run")
+    assert status == 0, err
+    assert "8x8, 3 channels; 10 classes (0, 1, 2, 3, ...)" in err
+    assert "1 of the 10 classes has less than one image on average in a batch of 256 (8)" in err
+    kept = Record.open(tmp_path / "run").checkpoints.at_epoch(0)
+    assert kept.image_shape[0] == 3
+    assert round(kept.labels.shares[8] * kept.data.images) == 4

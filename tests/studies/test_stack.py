@@ -103,6 +103,19 @@ def test_replicas_with_different_checkpoints_go_on_from_the_last_one_they_share(
         assert same(ended(tmp_path / "whole", run), ended(tmp_path / "parts", run))
 
 
+def test_a_share_does_not_go_on_with_other_images_or_labels(tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr(stack, "CHECKPOINT_S", 0.0)
+    (group,) = tiny.groups()
+    stopped = iter([False, True])
+    now = stack.origin_of(group[0].config, stack.images_of(group[0].config.data))
+    with monkeypatch.context() as patch:
+        patch.setattr(stack, "origin_of", lambda *_: replace(now, labels="ab" * 32))  # as of a labelled run
+        play(group[:1], tmp_path, tiny, stop=lambda: next(stopped))
+    assert Record(tmp_path / group[0].place).checkpoints.epochs()
+    with pytest.raises(UserError, match="the images are the same but for some labels: bring the former version"):
+        play(group[:1], tmp_path, tiny)
+
+
 def test_a_run_whose_numbers_break_down_is_an_outcome_and_disturbs_no_other(tmp_path, tiny_values):
     arms = {"sound": {}, "broken": {"optimizer": {"lr": 1e30}}}
     study = from_dict(tiny_values | {"factors": {}, "arms": arms, "seeds": 1}, "tiny")

@@ -25,17 +25,22 @@ class Origin:
     path: str | None = None  # absolute; None for a named data set
     labels: str | None = None  # of a labelled run: SHA-256 of the images' classes, in their order
 
-    def refuse_others(self, other: Origin, run: Path) -> None:
-        """Raise UserError unless the other images are these, on which the run was trained."""
+    def refuse_others(
+        self, other: Origin, run: Path, elsewhere: str = ", or name where they are now with --data PATH"
+    ) -> None:
+        """Raise UserError unless the other images are these, on which the run was trained.
+
+        elsewhere: how the verb is given another place of theirs, for the message.
+        """
         if other.fingerprint == self.fingerprint and (not self.labels or other.labels == self.labels):
             return
         ours, theirs = (f" of {one.path}" if one.path else "" for one in (self, other))
         now = f"the images{theirs} have other pixels now"
         if other.fingerprint == self.fingerprint:
-            now = f"the images{theirs} are the same, and some have another label now"
+            now = f"the images{theirs} are the same but for some labels"
         elif other.images != self.images:
             now = f"there are {other.images:,}{theirs} now"
-        advice = "put the former ones back, or name where they are now with --data PATH"
+        advice = f"put the former ones back{elsewhere}"
         raise UserError(
             f"{run} was trained on {self.images:,} images{ours}, and {now}: "
             f"{advice if self.path else 'bring the former version of the set back'}."

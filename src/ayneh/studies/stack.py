@@ -26,6 +26,7 @@ from ayneh.judge.verdict import Judge
 from ayneh.parts.shipped import Shipped, pack
 from ayneh.pictures import save_png
 from ayneh.record.checkpoint import Damaged, epoch_name
+from ayneh.record.head import Origin
 from ayneh.record.record import Record
 from ayneh.studies.design import Changes, Run, Study, swapped
 from ayneh.studies.names import file_name
@@ -81,7 +82,7 @@ def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Ca
     records = [_record(folder / run.place, run.config, str(match.device)) for run in runs]
     for config in {config.data: config for config in configs}.values():
         _refuse_broken(study.outcomes, judge(config.data), config.rules.labelled)
-    step, tensors = _restored(match, records)
+    step, tensors = _restored(match, records, origin)
     habits = habits_of(study)
     journals = [
         Journal(record, config, range(r, r + 1), habits, match.steps_per_epoch, step,
@@ -188,8 +189,11 @@ def _save(journals: Sequence[Journal], now: Now) -> None:
             journal.record.checkpoints.thin_out(10**9, now.moment.epoch)
 
 
-def _restored(match: Match, records: Sequence[Record]) -> tuple[int, dict[str, Tensor]]:
-    """The last step of which every run has an undamaged checkpoint, and the tensors of all rows; (0, {}): none."""
+def _restored(match: Match, records: Sequence[Record], origin: Origin) -> tuple[int, dict[str, Tensor]]:
+    """The last step of which every run has an undamaged checkpoint, and the tensors of all rows; (0, {}): none.
+
+    Raises UserError where the images, or their labels in labelled runs, are others than those trained on so far.
+    """
     common = set.intersection(*(set(record.checkpoints.epochs()) for record in records))
     for epoch in sorted(common, reverse=True):
         try:
@@ -197,6 +201,9 @@ def _restored(match: Match, records: Sequence[Record]) -> tuple[int, dict[str, T
         except Damaged:
             continue
         if not any(differences(one.config, config) for one, config in zip(found, match.replicas, strict=True)):
+            for one in found:
+                if one.data:
+                    one.data.refuse_others(origin, one.run, elsewhere=" and run the study again")
             rows = [checkpoint.tensors for checkpoint in found]
             return found[0].step, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
     return 0, {}
