@@ -74,6 +74,8 @@ def _number(one: object, labels: Labels) -> int:
         return labels.number(one)
     try:
         number = int(one.__index__())  # type: ignore[attr-defined]
+        if isinstance(one, bool):
+            raise TypeError
     except (AttributeError, TypeError):
         raise UserError(f"--classes has {one!r}; a class is a number from 0 or a name.") from None
     if 0 <= number < labels.count and labels.names[number] == str(number):
