@@ -32,6 +32,8 @@ def main(run: Path, name: str) -> None:
 def slim(line: dict[str, Any]) -> dict[str, Any]:
     """The fields that the doctor reads, in four figures."""
     kept = {k: v for k, v in line.items() if k in ("epoch", "step", "images", "vitals") or k.startswith("mean_")}
+    if "vitals" in kept:  # without those of each class, which no symptom reads
+        kept["vitals"] = {name: value for name, value in kept["vitals"].items() if not name[-1].isdigit()}
     if "scores" in line:
         kept["scores"] = {
             name: [score and {k: score[k] for k in ("value", "n", "protocol")} for score in line["scores"][name]]

@@ -12,7 +12,6 @@ from ayneh.doctor.courses import Facts
 from ayneh.doctor.findings import Symptom
 
 BENCH = "bench/classes.py, even seeds"
-TRIALS = "first trials of bench/classes.py"
 
 
 def labelled(facts: Facts) -> bool:
@@ -31,13 +30,13 @@ LABELLED: Mapping[str, Symptom] = {
         evidence="A small classifier finds the class asked for in {class_read:.0%} of the samples, and its own class "
         "in {data_class_read:.0%} of real images. The class accounts for {label_effect:.2f} times as much of the "
         "samples' variance as of the real images'.",
-        source=TRIALS,
+        source=f"{BENCH}: healthy runs stay above 0.64, ill ones below 0.02",
         cure=cures.heed_labels,
         concerns=labelled,
     ),
     "one class collapsed": Symptom(
         title="the samples of a class are nearly all the same image",
-        severity="severe",
+        severity="warning",
         needs=("class_spread", "class_spread_median"),
         measure=class_measures.least_varied,
         threshold=0.1,
@@ -45,7 +44,7 @@ LABELLED: Mapping[str, Symptom] = {
         evidence="The samples of the class {class_spread_of} vary {value:.2g} times as much as its training images, "
         "those of the median class {class_spread_median:.2g} times. Its training images vary {class_spread_data:.2g} "
         "times as much as the mean of all classes.",
-        source=TRIALS,
+        source=f"{BENCH}: healthy runs stay above 0.11, ill ones below 0.08",
         cure=cures.vary_classes,
         concerns=labelled,
     ),
@@ -60,7 +59,7 @@ LABELLED: Mapping[str, Symptom] = {
         "{class_swap_to} to a small classifier, and of real images of {class_swap_from} {data_class_swap:.0%}. Over "
         "all classes it finds the class asked for in {class_read:.0%} of the samples, and its own class in "
         "{data_class_read:.0%} of real images.",
-        source=TRIALS,
+        source=f"{BENCH}: healthy runs stay below 0.24",
         cure=cures.part_classes,
         concerns=labelled,
     ),
@@ -75,7 +74,7 @@ LABELLED: Mapping[str, Symptom] = {
         evidence="A small classifier of pixels, fitted on the training images, finds the class of "
         "{data_class_read:.0%} of real images that it was not fitted on, which is hardly more than by chance, and "
         "the classes account for {data_label_share:.1%} of the images' variance.",
-        source=TRIALS,
+        source="three standard errors of guessing among ten classes; shuffled labels have 0.001, the digits 0.99",
         cure=cures.mend_labels,
         concerns=labelled,
     ),
