@@ -74,7 +74,7 @@ LABELLED: Mapping[str, Symptom] = {
         evidence="A small classifier of pixels, fitted on the training images, finds the class of "
         "{data_class_read:.0%} of real images that it was not fitted on, which is hardly more than by chance, and "
         "the classes account for {data_label_share:.1%} of the images' variance.",
-        source="three standard errors of guessing among ten classes; shuffled labels have 0.001, the digits 0.99",
+        source="nearly four standard errors of guessing among ten classes; shuffled labels have 0.001, the digits 0.99",
         cure=cures.mend_labels,
         concerns=labelled,
     ),
