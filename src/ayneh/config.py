@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from ayneh.bounds import HUGE, MANY, Range, written
 from ayneh.dataset import Data
-from ayneh.errors import UserError, unknown
+from ayneh.errors import UserError, pick, unknown
 from ayneh.files import older
 from ayneh.files.reading import typed
 from ayneh.rules import Optimizer, Rules, refuse
@@ -56,6 +56,9 @@ class Prior:
         return {k: v for k, v in dataclasses.asdict(self).items() if k not in ("name", "dim")}
 
 
+DRAWS = ("seed", "once")  # of the constant behind G's first layer
+
+
 @dataclass(frozen=True)
 class Net:
     """The generator G and the discriminator D."""
@@ -76,6 +79,8 @@ class Net:
     """Standard deviation of a constant that is added to each unit of G's first layer."""
     gen_offset_gain: Annotated[float, Range(-HUGE, HUGE)] = 0.0
     """Train that constant, as gain times a weight (0: it is not trained)."""
+    gen_offset_draw: str = "seed"
+    """The constant is drawn by each run's seed (seed), or is the same in all runs (once, as in earlier versions)."""
     init: str | None = None
     """Initial weights: dcgan (normal, standard deviation 0.02; mirror), glorot (mlp), he or torch (PyTorch's own)."""
     features: Annotated[int | None, Range(1, 1e6)] = None
@@ -153,6 +158,7 @@ class Config:
         if not self.optimizer.lr and not self.optimizer.lr_dis:
             raise UserError("--optimizer.lr is 0, so that nothing would learn: choose one above 0, or an lr-dis.")
         refuse(self.rules, self.optimizer)
+        pick(dict.fromkeys(DRAWS), self.net.gen_offset_draw, "way of drawing the constant (--net.gen-offset-draw)")
         if self.rescue and self.seeds > 1:
             raise UserError(f"--rescue works on one run at a time, and --seeds is {self.seeds}: leave one of them out.")
         if self.rescue and not self.keep.vitals_steps:
@@ -239,5 +245,8 @@ def is_own_net(name: Any) -> bool:
 
 def differences(ours: Config, theirs: Config) -> str:
     """ "optimizer.lr: 0.0002 -> 0.0001, ..."; empty if the two are the same settings, on the same files."""
-    a, b = (flatten(replace(config, data=config.data.anchored())) for config in (ours, theirs))
+    a, b = (
+        flatten(replace(config, data=config.data.anchored())) | {"rules.gamma": config.rules.weight}
+        for config in (ours, theirs)
+    )
     return ", ".join(f"{name}: {a[name]} -> {b[name]}" for name in a if a[name] != b[name])

@@ -12,6 +12,7 @@ from ayneh.errors import UserError, pick
 UNLABELLED = "none"
 LABELS = ("none", "concat", "projection", "auxiliary")
 CLASSES = ("data", "even")
+GAMMA = {"wgan-gp": 10.0, "dragan": 10.0, "dragan-mixed": 10.0}  # as in their papers; of the other penalties 1
 NUMBERED = ("loss", "penalty", "augmentation")  # kinds of parts that have numbers of their own
 
 
@@ -22,9 +23,9 @@ class Rules:
     loss: str = "non-saturating"
     """non-saturating, saturating, least-squares, hinge, wasserstein or relativistic."""
     penalty: str = "none"
-    """Penalty on D's gradient: none, r1, r2, r1+r2, wgan-gp or dragan."""
-    gamma: Annotated[float, Range(0, HUGE)] = 1.0
-    """Weight of the penalty."""
+    """Penalty on D's gradient: none, r1, r2, r1+r2, wgan-gp, dragan or dragan-mixed (as in its authors' code)."""
+    gamma: Annotated[float | None, Range(0, HUGE)] = None
+    """Weight of the penalty (default: 10 for wgan-gp and dragan, else 1). r1 and r2 are gamma/2 |gradient|^2."""
     gamma_schedule: str = "linear"
     """How gamma goes to gamma_end: linear, cosine, constant (it stays), or a schedule of your own."""
     gamma_images: Annotated[int, Range(0, SPAN)] = 0
@@ -78,6 +79,11 @@ class Rules:
     def labelled(self) -> bool:
         """Whether the game has labels."""
         return self.labels != UNLABELLED
+
+    @property
+    def weight(self) -> float:
+        """Gamma, or the penalty's own default."""
+        return GAMMA.get(self.penalty, 1.0) if self.gamma is None else self.gamma
 
     def numbers_of(self, kind: str) -> dict[str, float]:
         """Those of `numbers` that are of this kind of part. Raises UserError for what is no number."""

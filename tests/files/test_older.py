@@ -2,13 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ayneh.config import from_dict
+from ayneh.config import Net, from_dict, to_dict
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.words import sentence
+from ayneh.engine.hyper import HYPER
 from ayneh.files import older
 from ayneh.record.abandoned import abandon
 from ayneh.record.forms import of_replicas
@@ -75,6 +77,24 @@ def test_a_config_that_lacks_the_split_held_out_by_position(data, split):
     assert from_dict({"data": data}, "config.json").data.split == split
 
 
+@pytest.mark.parametrize(("steps", "halflife"), [(1, 600.0), (3, 200.0)])
+def test_the_average_of_an_earlier_run_with_several_updates_of_g_keeps_its_decay(steps, halflife):
+    rules = {"ema_halflife_images": 600.0, "gen_steps": steps}
+    before = from_dict({"rules": rules}, "config.json")
+    assert before.rules.ema_halflife_images == halflife
+    assert HYPER["ema_decay"].value(before) == 0.5 ** (before.batch / 600)
+    assert from_dict(to_dict(before), "config.json") == before
+    assert from_dict({"rules": rules | {"labels": "none"}}, "config.json").rules.ema_halflife_images == 600.0
+
+
+def test_an_earlier_run_has_the_constant_that_all_runs_had():
+    assert from_dict({"net": {"gen_offset": 0.5}}, "config.json").net.gen_offset_draw == "once"
+    assert from_dict({"net": {"gen_offset": 0.0}}, "config.json").net.gen_offset_draw == "seed"
+    before = from_dict({"net": {"gen_offset": 0.5}}, "config.json")
+    assert from_dict(to_dict(before), "config.json") == before
+    assert from_dict(to_dict(replace(before, net=Net(gen_offset=0.5))), "config.json").net.gen_offset_draw == "seed"
+
+
 def test_a_report_has_intervals_and_floors_as_numbers():
     record = Record.open(OLD / "run")
     before, now = json.loads((OLD / "run" / "evaluation.json").read_text()), record.report("evaluation")
@@ -83,6 +103,8 @@ def test_a_report_has_intervals_and_floors_as_numbers():
     assert fd["floor"] == was["floor"]["value"]
     assert [fd["floor_low"], fd["floor_high"]] == was["floor"]["interval"]
     assert len(now["scores"]) == len(before["scores"])
+    assert now["scores"]["ndb"]["protocol"] == "ndb_200_digits_train"  # its bins are of training images
+    assert older.evaluation(now)["scores"] == now["scores"]
     assert {name: now[name] for name in now if name != "scores"} == {k: v for k, v in before.items() if k != "scores"}
     assert older.evaluation(now) == now
     assert record.evaluations() == [now]

@@ -4,7 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm, standing_statistics
+from ayneh.game.layers import (
+    BatchNorm,
+    BatchNorm1d,
+    Conv,
+    Deconv,
+    Linear,
+    Offset,
+    UnitNorm,
+    redraw_offsets,
+    standing_statistics,
+)
 from ayneh.game.nets import Spec, make_nets
 
 
@@ -100,16 +110,33 @@ def test_unit_norm_standardises_each_unit_over_the_batch_where_channel_norm_leav
     assert UnitNorm(7)(flat).mean(0).abs().max() < 1e-5
 
 
-def test_an_offset_is_the_same_constant_for_every_image_and_every_net() -> None:
+def test_an_offset_is_the_same_constant_for_every_image_and_where_it_is_drawn_once_for_every_net() -> None:
     x = torch.randn(5, 8, 4, 4)
-    added = Offset(0.5, 0.0, 8, 4, 4)(x) - x
+    added = Offset(0.5, 0.0, 8, 4, 4, once=True)(x) - x
     assert torch.allclose(added, added[:1].expand_as(added), atol=1e-6)
     assert 0.4 < added[0].std() < 0.6
-    assert not list(Offset(0.5, 0.0, 8, 4, 4).parameters())
-    moving = Offset(0.5, 64.0, 8, 4, 4)
+    assert not list(Offset(0.5, 0.0, 8, 4, 4, once=True).parameters())
+    moving = Offset(0.5, 64.0, 8, 4, 4, once=True)
     assert torch.allclose(moving(x) - x, added, atol=1e-6)  # the same constant at the start
     (b,) = moving.parameters()
     before, lr = moving(x).detach(), 1e-3
     with torch.no_grad():
         b += lr
     assert torch.allclose(moving(x) - before, torch.full_like(x, 64 * lr), atol=1e-5)
+
+
+@pytest.mark.parametrize("gain", [0.0, 64.0])
+def test_an_offset_of_a_seed_is_drawn_by_it_after_all_other_weights(gain: float) -> None:
+    x = torch.zeros(1, 8, 4, 4)
+    net = nn.Sequential(nn.Linear(3, 4), Offset(0.5, gain, 8, 4, 4))
+    offset, (bias,) = net[1], [p for name, p in net.named_parameters() if name == "1.b"]
+    found = []
+    for seed in (1, 2, 1):
+        torch.manual_seed(seed)
+        redraw_offsets(net)
+        found.append(offset(x).detach())
+        assert 0.4 < found[-1].std() < 0.6
+    assert torch.equal(found[0], found[2])
+    assert not torch.allclose(found[0], found[1])
+    offset(x).sum().backward() if gain else None
+    assert (bias.grad is None) == (not gain)  # one without a gain is not trained

@@ -34,11 +34,14 @@ def points(name: str, real: Tensor, fake: Tensor, drawn: dict[str, Tensor]) -> l
     if name == "dragan":
         moved = [x + 0.5 * x.numpy().std() * u for x, u in zip(real, drawn["perturb"], strict=True)]
         return [torch.stack(moved)]
+    if name == "dragan-mixed":
+        each = zip(real, drawn["perturb"], drawn["mix"], strict=True)
+        return [torch.stack([x + m[:, None, None, None] * 0.5 * x.numpy().std() * u for x, u, m in each])]
     return {"r1": [real], "r2": [fake], "r1+r2": [real, fake]}[name]
 
 
 def from_norm(name: str, norm: Tensor) -> Tensor:
-    return (norm - 1) ** 2 if name in ("wgan-gp", "dragan") else norm**2 / 2
+    return (norm - 1) ** 2 if name in ("wgan-gp", "dragan", "dragan-mixed") else norm**2 / 2
 
 
 def small_critic(weights: Tensor) -> Callable[[Tensor], Tensor]:

@@ -9,6 +9,7 @@ from torch import nn
 from ayneh.config import Config, Net, Optimizer, Prior, Rules
 from ayneh.engine.match import Match, replicas_of
 from ayneh.game.optimiser import adam, average
+from ayneh.game.penalties import PENALTIES
 from ayneh.game.step import distort, step
 
 CPU = torch.device("cpu")
@@ -246,6 +247,15 @@ def test_the_moving_average_warms_up_and_then_decays():
     assert match.hyper(0)["ema_decay"].item() ** 10 == pytest.approx(0.5)
 
 
+def test_the_half_life_of_the_average_is_in_images_however_often_g_is_updated():
+    for dis_steps, gen_steps in ((1, 1), (1, 3), (2, 2)):
+        steps = 12  # of one half-life
+        rules = Rules(ema_halflife_images=16 * dis_steps * steps, dis_steps=dis_steps, gen_steps=gen_steps)
+        match = match_of(replace(SMALL, rules=rules))
+        assert match.images_per_step == 16 * dis_steps
+        assert match.hyper(0)["ema_decay"].item() ** (gen_steps * steps) == pytest.approx(0.5)
+
+
 def test_dropout_blacks_out_the_share_it_is_told_and_keeps_the_mean():
     x = torch.ones(2, 100, 1, 16, 16)
     p = torch.tensor([[0.3], [0.8]])
@@ -292,3 +302,37 @@ def test_the_game_can_be_played_in_bfloat16(net):
     assert all(value.dtype == torch.float32 and value.isfinite().all() for value in (state | told).values())
     assert torch.equal(state["gen"][1:], alone["gen"])
     assert torch.equal(state["dis"][1:], alone["dis"])
+
+
+@pytest.mark.parametrize("gain", [0.0, 3.0])
+def test_the_constant_behind_gs_first_layer_is_drawn_by_the_seed_and_without_a_gain_not_trained(gain):
+    net = Net("mirror", width=4, gen_offset=0.5, gen_offset_gain=gain)
+    config = replace(SMALL, net=net, rules=Rules(ema_halflife_images=50))
+    stack = Match([replace(config, seed=seed) for seed in (1, 2)], pixels(), CPU)
+    start = stack.start()
+    rows = stack.gen.unpack(start["gen"])
+    (name,) = [name for name in rows if name.endswith(".b")]
+    constants = rows[name]
+    assert not torch.allclose(constants[0], constants[1])
+    alone = Match([replace(config, seed=2)], pixels(), CPU)
+    assert torch.equal(alone.start()["gen"][0], start["gen"][1])
+    without = Match([replace(config, seed=1, net=Net("mirror", width=4))], pixels(), CPU).start()["gen"]
+    others = torch.cat([v[0].flatten() for k, v in rows.items() if k != name])
+    assert torch.equal(others.sort().values, without[0].sort().values)  # all other weights are those of no constant
+    state, _ = stack.play(start, 0)
+    moved = stack.gen.unpack(state["gen"])[name]
+    assert torch.equal(moved, constants) == (not gain)
+    assert torch.equal(stack.gen.unpack(state["ema"])[name], constants) == (not gain)
+
+
+def test_a_penalty_has_the_weight_of_its_paper_where_none_is_given():
+    for penalty, weight in (("none", 1.0), ("r1", 1.0), ("r1+r2", 1.0), ("wgan-gp", 10.0), ("dragan", 10.0)):
+        assert match_of(replace(SMALL, rules=Rules(penalty=penalty))).hyper(0)["gamma"].item() == weight
+        assert match_of(replace(SMALL, rules=Rules(penalty=penalty, gamma=0.5))).hyper(0)["gamma"].item() == 0.5
+    x = torch.randn(1, 6, 1, 8, 8, dtype=torch.float64)
+
+    def quadratic(images):  # whose gradient at x is x
+        return (images**2).sum((2, 3, 4)) / 2
+
+    r1 = PENALTIES["r1"].fn(quadratic, x, x, {})
+    torch.testing.assert_close(r1, (x**2).sum((2, 3, 4)) / 2)  # gamma times this is gamma/2 |gradient|^2

@@ -49,7 +49,8 @@ def test_a_report_has_every_metric_by_the_lead_and_those_of_every_net_by_the_oth
     assert of["random"] == {"fd"}  # it has no classes
     for name, score in scores.items():
         metric, _, net = name.partition("@")
-        assert score.protocol == protocol(metric, score.n, "digits", net=net)
+        against = "train" if metric == "ndb" else "test"
+        assert score.protocol == protocol(metric, score.n, "digits", against, net)
         assert METRICS[metric].floor in (None, score.floor)
 
 

@@ -89,7 +89,7 @@ def facts_of(config: Config, labels: Labels | None = None) -> Facts:
     from ayneh.engine.match import prior_of
     from ayneh.game.nets import NETS, Pair
 
-    facts = flatten(config)
+    facts = flatten(config) | {"rules.gamma": config.rules.weight}
     if isinstance(pair := NETS.get(config.net.name), Pair):
         facts["net.gen_norm"] = config.net.gen_norm or pair.gen_norm
         facts["net.dis_norm"] = config.net.dis_norm or pair.dis_norm

@@ -12,6 +12,7 @@ from ayneh.doctor.courses import Facts
 from ayneh.doctor.findings import Cure
 from ayneh.presets import PRESETS
 from ayneh.record.own import Noted, notes_of
+from ayneh.rules import GAMMA
 
 LARGEST = 0.1  # with a larger learning rate no GAN is trained, and a fifth of it is no cure
 USUAL = Optimizer().lr
@@ -34,7 +35,7 @@ def strengthen_dis(facts: Facts) -> Cure:
         return Cure("Raise D's learning rate to G's.", {"optimizer.lr_dis": facts["optimizer.lr"]})
     if facts["rules.dropout"] > 0.5:
         return Cure("Show D more of each image.", {"rules.dropout": 0.3})
-    if facts["rules.penalty"] != "none" and facts["rules.gamma"] > 1:
+    if facts["rules.penalty"] != "none" and facts["rules.gamma"] > GAMMA.get(facts["rules.penalty"], 1.0):
         return Cure("Penalise D's slope less.", {"rules.gamma": facts["rules.gamma"] / 100})
     return Cure("Update D more often.", {"rules.dis_steps": 2 * facts["rules.dis_steps"]})
 

@@ -88,9 +88,9 @@ class Number:
 
 
 def _ema_decay(c: Config) -> float:
-    """The decay per step."""
-    halflife = c.rules.ema_halflife_images
-    return 0.5 ** (c.batch * c.rules.dis_steps / halflife) if halflife else 0.0
+    """The decay per update of G, of which a step has ``gen_steps``."""
+    halflife, rules = c.rules.ema_halflife_images, c.rules
+    return 0.5 ** (c.batch * rules.dis_steps / (halflife * rules.gen_steps)) if halflife else 0.0
 
 
 def _z_moments(c: Config) -> tuple[float, float]:
@@ -120,6 +120,7 @@ HYPER = {
     "weight_decay": Number(("optimizer.weight_decay",)),
     "gamma": Number(
         ("rules.gamma",),
+        compute=lambda c: c.rules.weight,
         schedule=Schedule("rules.gamma_schedule", "rules.gamma_warmup_images", "rules.gamma_images", "rules.gamma_end"),
     ),
     "dropout": Number(("rules.dropout",)),

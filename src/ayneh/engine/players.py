@@ -193,7 +193,7 @@ def spec_of(
         gen_norm=net.gen_norm,
         dis_norm=net.dis_norm,
         spectral=net.spectral,
-        first=First(net.gen_first_norm, net.gen_offset, net.gen_offset_gain),
+        first=First(net.gen_first_norm, net.gen_offset, net.gen_offset_gain, net.gen_offset_draw == "once"),
         features=net.features,
         reads=config.rules.mirror_weight > 0 if reads is None else reads,
         labels=config.rules.labels if labels else None,

@@ -18,6 +18,7 @@ from torch.func import vmap
 
 from ayneh.errors import UserError
 from ayneh.game import conditional
+from ayneh.game.layers import redraw_offsets
 
 Memory = dict[str, Tensor]  # what one replica of a net of one's own remembers, by the names of its buffers
 
@@ -178,5 +179,6 @@ def init_rows(net: Net, seeds: Sequence[int], init: Callable[[nn.Module], None])
             torch.manual_seed(seed)
             init(module)
             conditional.start(module)
+            redraw_offsets(module)
         rows.append(net.pack({name: p.detach() for name, p in module.named_parameters()}))
     return torch.stack(rows)

@@ -19,14 +19,25 @@ Z95 = 1.959964  # standard deviations on each side of a normal mean hold 95 %
 
 
 def config(values: Any) -> Any:
-    """A config, of config.json, a checkpoint or a study: ``data.split`` is in it.
+    """A config, of config.json, a checkpoint or a study, with what earlier versions left unsaid.
 
-    Earlier versions held out test images of folders and arrays by their position. Named sets have splits of their own.
+    They held out test images of folders and arrays by their position (named sets have splits of their own), drew one
+    ``gen_offset`` for all runs, and averaged G at each of its updates as if a step had one: the half-life was shorter
+    by ``gen_steps``. Of the last kind are rules without ``labels``.
     """
-    data = values.get("data") if isinstance(values, Mapping) else None
-    if not isinstance(data, Mapping) or "split" in data or not str(data.get("name")).startswith(("folder:", "npz:")):
+    if not isinstance(values, Mapping):
         return values
-    return dict(values) | {"data": dict(data) | {"split": "position"}}
+    data, net, rules = (values.get(room) for room in ("data", "net", "rules"))
+    found: Plain = {}
+    if isinstance(data, Mapping) and "split" not in data and str(data.get("name")).startswith(("folder:", "npz:")):
+        found["data"] = dict(data) | {"split": "position"}
+    if isinstance(net, Mapping) and "gen_offset_draw" not in net and net.get("gen_offset"):
+        found["net"] = dict(net) | {"gen_offset_draw": "once"}
+    if isinstance(rules, Mapping) and "labels" not in rules:
+        steps, halflife = rules.get("gen_steps", 1), rules.get("ema_halflife_images", 0)
+        if isinstance(steps, int) and steps > 1 and isinstance(halflife, int | float):
+            found["rules"] = dict(rules) | {"ema_halflife_images": halflife / steps}
+    return dict(values) | found if found else values
 
 
 def line(values: Mapping[str, Any]) -> Plain:
@@ -75,7 +86,10 @@ def _by_name(rows: list[Plain]) -> Plain:
 
 
 def _scores(scores: Mapping[str, Any]) -> Plain:
-    """Scores under their protocols, as numbers or as reports had them -> under short names."""
+    """Scores under their protocols, as numbers or as reports had them -> under short names.
+
+    Bins of training images (ndb) had "test" in their protocol.
+    """
     now: Plain = {}
     for name, score in scores.items():
         if isinstance(score, dict) and "protocol" in score:
@@ -83,6 +97,8 @@ def _scores(scores: Mapping[str, Any]) -> Plain:
         else:
             short, start = _read(name)
             now[short] = start | _score(score)
+    if isinstance(one := now.get("ndb"), dict):
+        now["ndb"] = one | {"protocol": re.sub("_test$", "_train", str(one["protocol"]))}
     return now
 
 

@@ -46,19 +46,36 @@ class UnitNorm(BatchNorm1d):
 
 
 class Offset(nn.Module):
-    """y = x + c: a constant for each unit, drawn from N(0, std^2) with a fixed seed, the same in every run.
+    """y = x + c: a constant for each unit, drawn from N(0, std^2): by each run's seed (`redraw`), or once for all runs.
 
-    Without a gain it is not trained. With one, c = gain * b and b is trained: under Adam c moves by gain times the
-    learning rate in a step, as W m does for latents whose coordinates' means add up to the gain.
+    Without a gain it is not trained; weight decay shrinks one that is drawn by the seed nevertheless. With one,
+    c = gain * b and b is trained: under Adam c moves by gain times the learning rate in a step, as W m does for latents
+    whose coordinates' means add up to the gain.
     """
 
-    def __init__(self, std: float, gain: float, *shape: int) -> None:
+    def __init__(self, std: float, gain: float, *shape: int, once: bool = False) -> None:
         super().__init__()
         self.constant, self.gain = std * torch.randn(shape, generator=torch.Generator().manual_seed(0)), gain
-        self.b = nn.Parameter(self.constant / gain) if gain else None
+        self.std, self.once = std, once
+        self.b = nn.Parameter(self.constant / (gain or 1.0)) if gain or not once else None
+
+    @torch.no_grad()
+    def redraw(self) -> None:
+        """Draw the constant by PyTorch's generator, if it is not one for all runs."""
+        if self.b is not None and not self.once:
+            self.b.copy_(self.std * torch.randn(self.b.shape) / (self.gain or 1.0))
 
     def forward(self, x: Tensor) -> Tensor:  # (B, *shape) -> (B, *shape)
-        return x + (self.constant.to(x) if self.b is None else self.gain * self.b)
+        if self.b is None:
+            return x + self.constant.to(x)
+        return x + (self.gain * self.b if self.gain else self.b.detach())
+
+
+def redraw_offsets(net: nn.Module) -> None:
+    """Draw the constants of a net that each run has of its own."""
+    for module in net.modules():
+        if isinstance(module, Offset):
+            module.redraw()
 
 
 @torch.no_grad()

@@ -35,12 +35,15 @@ class First:
     norm: str = "none"  # or a key of FIRST_NORMS
     offset: float = 0.0  # standard deviation of the constant (0: none)
     gain: float = 0.0  # see `Offset`
+    once: bool = False  # one constant for all runs
 
     def layers(self, *shape: int) -> list[nn.Module]:
         """For an output of this shape. Raises UserError for an unknown normalisation."""
         norms = {"none": None} | FIRST_NORMS
         norm = pick(norms, self.norm, "normalisation of the first layer")
-        return ([Offset(self.offset, self.gain, *shape)] if self.offset else []) + ([norm(*shape)] if norm else [])
+        return ([Offset(self.offset, self.gain, *shape, once=self.once)] if self.offset else []) + (
+            [norm(*shape)] if norm else []
+        )
 
 
 class Discriminator(nn.Module):

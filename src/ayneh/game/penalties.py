@@ -64,12 +64,21 @@ def wgan_gp(logits: Logits, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
 
 
 def dragan(logits: Logits, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
-    """(|grad D(x)| - 1)^2 at x = real + std(real) u / 2, Kodali et al. 2017.
+    """(|grad D(x)| - 1)^2 at x = real + std(real) u / 2, after Kodali et al. 2017.
 
-    u ~ U[0, 1) per pixel, as in its authors' code (the paper writes a Gaussian); std over a replica's batch.
+    u ~ U[0, 1) per pixel; std over a replica's batch. Theirs is `dragan_mixed`; the paper writes a Gaussian for u.
     """
+    return _from_one(_slope(logits, real + _perturbation(real, draws)))
+
+
+def dragan_mixed(logits: Logits, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
+    """The same at a random point between the real image and the perturbed one, as in the code of Kodali et al. 2017."""
+    return _from_one(_slope(logits, real + draws["mix"][..., None, None, None] * _perturbation(real, draws)))
+
+
+def _perturbation(real: Tensor, draws: Draws) -> Tensor:
     std = real.std((1, 2, 3, 4), correction=0, keepdim=True)  # (R, 1, 1, 1, 1)
-    return _from_one(_slope(logits, real + std * draws["perturb"] / 2))
+    return std * draws["perturb"] / 2
 
 
 def _slope(logits: Logits, x: Tensor) -> Tensor:
@@ -90,4 +99,5 @@ PENALTIES = {
     "r1+r2": Penalty(r1_r2, at=("real", "fake")),
     "wgan-gp": Penalty(wgan_gp, ("mix",)),
     "dragan": Penalty(dragan, ("perturb",)),
+    "dragan-mixed": Penalty(dragan_mixed, ("mix", "perturb")),
 }

@@ -34,6 +34,7 @@ class Metric:
     quick: bool = False  # cheap enough to follow a training run
     floor: float | None = None  # value for real images by definition; None: it is measured
     scale: Literal["ratio", "difference"] | None = None  # of a study's comparisons; None: it is no outcome of studies
+    against: Literal["test", "train"] = "test"  # the split that the fakes are compared with, as protocols name it
 
 
 FEATURES, COUNTS, DISTANCES = ("real", "fake"), ("counts", "data_counts"), ("nearest", "held_out")
@@ -122,6 +123,7 @@ METRICS = {
     "ndb": Metric(
         diversity.ndb, ("binned", "fake"), "lower", "bins filled differently",
         "share of 100 k-means bins that are filled differently (Richardson & Weiss 2018): about 0.05 for real images",
+        against="train",
     ),
     "support": Metric(
         diversity.birthday, FEATURES, "floor", "support",

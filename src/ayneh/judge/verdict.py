@@ -176,7 +176,9 @@ class Judge:
                 values = [getattr(given, need) for need in metric.needs]
                 if all(value is not None for value in values):
                     score = metric.function(*values)
-                    scores[named(name, at)] = replace(score, protocol=protocol(name, score.n, self.data, net=at))
+                    scores[named(name, at)] = replace(
+                        score, protocol=protocol(name, score.n, self.data, metric.against, at)
+                    )
         return scores
 
     def _floors(self, n: int, say: Callable[[str], None], labelled: bool) -> dict[str, Plain]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ayneh.config import differences
+from ayneh.config import Config, differences
 from ayneh.engine.hyper import structure
 from ayneh.errors import UserError, typed_as
 from ayneh.files.reading import formatted, json_in, typed
 from ayneh.files.whole import held, is_temporary, locked, write_json, written_s
 from ayneh.record.record import OUTCOME, Record
 from ayneh.record.standing import Standing
-from ayneh.studies.design import Run, Study
+from ayneh.studies.design import Changes, Run, Study
 from ayneh.studies.names import folders_of, older_slug
 from ayneh.studies.plan import from_dict
 from ayneh.version import __version__
@@ -40,7 +40,7 @@ class Ledger:
         """``notes``: a sentence for each run whose files are damaged, by its place; they grow while files are read."""
         older = _older_folders(folder, study)
         self.folder = folder
-        self.study = _divided_as_begun(folder, replace(study, older_folders=older) if older else study)
+        self.study = _as_begun(folder, replace(study, older_folders=older) if older else study)
         self.runs = list(self.study.runs())
         self.notes: dict[str, str] = {}
         self._ended: dict[str, tuple[float, Standing]] = {}  # by place: when the outcome was written, and how it ended
@@ -188,17 +188,37 @@ def _refuse_foreign(folder: Path) -> None:
         raise UserError(f"{folder} is not empty and not a study of ayneh: choose another --out.")
 
 
-def _divided_as_begun(folder: Path, study: Study) -> Study:
-    """The study with the test images of its first runs: earlier versions held them out by position."""
-    for run in study.runs() if "data.split" not in study.set else ():
+def _as_begun(folder: Path, study: Study) -> Study:
+    """The study with what earlier versions did otherwise in its first runs: test images, and the draw of a constant."""
+    first = next(_begun(folder, study.runs()), None)
+    if first and "data.split" not in study.set:
+        ours, theirs = (config.data for config in first)
+        if theirs.path() is not None and theirs.split != ours.split:
+            study = replace(study, set={**study.set, "data.split": theirs.split})
+    constant = next(_begun(folder, (run for run in study.runs() if run.config.net.gen_offset)), None)
+    if constant and constant[0].net.gen_offset_draw != constant[1].net.gen_offset_draw:
+        study = _offsets_drawn(study, constant[1].net.gen_offset_draw)
+    return study
+
+
+def _begun(folder: Path, runs: Iterable[Run]) -> Iterator[tuple[Config, Config]]:
+    """The settings of runs that have begun: the study's, and those that they have."""
+    for run in runs:
         record = Record(folder / run.place)
         if record.exists():
             with suppress(UserError):  # a damaged one is noted where it is played or reported
-                begun = record.config().data
-                if begun.path() is None or begun.split == run.config.data.split:
-                    return study
-                return replace(study, set={**study.set, "data.split": begun.split})
-    return study
+                yield run.config, record.config()
+
+
+def _offsets_drawn(study: Study, draw: str) -> Study:
+    """The study with every constant drawn in this way."""
+
+    def drawn(changes: Changes) -> Changes:
+        return {"net.gen_offset_draw": draw, **changes} if "net.gen_offset" in changes else changes
+
+    arms = {name: drawn(changes) for name, changes in study.arms.items()}
+    factors = {name: {label: drawn(one) for label, one in levels.items()} for name, levels in study.factors.items()}
+    return replace(study, set=drawn(study.set), arms=arms, factors=factors)
 
 
 def _older_folders(folder: Path, study: Study) -> dict[str, str]:
