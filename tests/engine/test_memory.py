@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ayneh.config import Config, Net, Prior
+from ayneh.config import Config, Net, Prior, Rules
 from ayneh.engine import memory
 from ayneh.engine.match import Match
 from ayneh.engine.players import spec_of
 from ayneh.errors import UserError
 from ayneh.game.nets import NETS, make_nets
+from ayneh.labels import Labels
 
 CPU = torch.device("cpu")
 
@@ -31,6 +32,25 @@ def test_the_outputs_of_all_layers_are_counted(name, size):
                 layer.register_forward_hook(lambda _, __, y, seen=seen: seen.append(y[0].numel()))
         net(x)
         assert memory._outputs(net, side) == sum(seen)
+
+
+def test_what_takes_the_class_is_counted(monkeypatch):
+    """D's map beside the image has a number for each pixel and class: 10,000 classes of 128 x 128 are 164 million."""
+    monkeypatch.setattr(memory, "machine_bytes", lambda device: 12e9)
+    monkeypatch.setattr("ayneh.engine.players.nets_of", lambda *_: pytest.fail("nets were made"))
+    names = tuple(map(str, range(10_000)))
+    labels = Labels(names, (1e-4,) * 10_000)
+    pixels = torch.zeros(128, 1, 128, 128, dtype=torch.uint8)
+    config = replace(Config(), rules=Rules(labels="concat"))
+    with pytest.raises(UserError, match="pixels of 10,000 classes, --batch 128, 1 at a time, would need about 1"):
+        Match([config], pixels, CPU, labelled=(torch.arange(128), labels))
+
+    def per_image(labels=None):
+        spec = spec_of(config, (1, 128, 128), labels=labels)
+        more, fewer = (memory.game_bytes("mirror", spec, batch, 1, CPU, False) for batch in (2, 1))
+        return more - fewer
+
+    assert per_image(labels) - per_image() == (128 + 128**2) * memory.ACTIVATIONS * 4
 
 
 def test_an_estimate_grows_with_what_it_is_of():

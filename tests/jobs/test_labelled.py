@@ -65,6 +65,18 @@ def test_a_labelled_run_is_the_game_that_its_settings_say(two_epochs, how):
         assert all(value > 0 for value in line["mean_loss_class"])
 
 
+def test_what_the_class_head_reads_is_shown_where_there_is_one(ayneh, two_epochs):
+    from ayneh import open as opened
+
+    line = Record.open(two_epochs("auxiliary")).lines()[-1]
+    _, out, _ = ayneh("show", two_epochs("auxiliary"))
+    assert "class(real)" in out
+    assert f"{line['mean_class_fake'][0]:.4g}" in out
+    assert "Share of images whose class D reads right" in opened(two_epochs("auxiliary")).curves().svg
+    assert "class(real)" not in ayneh("show", two_epochs("concat"))[1]
+    assert "whose class D reads" not in opened(two_epochs("concat")).curves().svg
+
+
 def test_a_labelled_run_that_was_stopped_goes_on_to_the_same_bits(ayneh, tiny, two_epochs, tmp_path):
     cut = tmp_path / "cut"
     assert (

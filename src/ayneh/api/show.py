@@ -39,6 +39,8 @@ def show(record: Visited) -> None:
     say(f"{done}, {last['wall_s']:.0f} s, {speed} images/s over all")
     names = ("loss_d", "loss_g", "p_real", "p_fake", "grad_d", "grad_g")
     columns = ("seed", "loss D", "loss G", "D(real)", "D(fake)", "|grad D|", "|grad G|")
+    if "mean_class_real" in last:  # the shares of images whose class D's class head reads right
+        names, columns = (*names, "class_real", "class_fake"), (*columns, "class(real)", "class(fake)")
     means = [[str(config.seed + r), *(_number(last, name, r) for name in names)] for r in range(config.seeds)]
     show_rows(Rows(columns, means, "means over the last tick"))
     pictures = list(record.pictures(config.seeds - 1, config.seeds).values())

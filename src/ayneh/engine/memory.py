@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ayneh.errors import UserError
+from ayneh.game.conditional import Embedding
 from ayneh.game.nets import First, Spec, make_nets
 
 SHARE = 0.8  # of the machine's memory that a game may need
@@ -67,6 +68,9 @@ def _outputs(net: nn.Module, side: int) -> int:
     """
     numbers = total = 0
     for layer in net.modules():
+        if isinstance(layer, Embedding):  # beside the others: what follows takes the output of the layer before
+            total += layer.dim
+            continue
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             kernel, stride, padding = layer.kernel_size[0], layer.stride[0], int(layer.padding[0])
             if isinstance(layer, nn.ConvTranspose2d):

@@ -215,9 +215,10 @@ def _refuse_too_large(
     needed = game_bytes(
         config.net.name, spec_of(config, image_shape, labels=labels), config.batch, replicas, device, penalty
     )
+    classes = f" of {labels.count:,} classes" if labels else ""
     what = (
-        f"{config.net.name} nets (--net.width {config.net.width or pair.width:,}, --prior.dim "
-        f"{config.prior.dim:,}) for images of {size}x{size} pixels, --batch {config.batch:,}, {replicas:,} at a time,"
+        f"{config.net.name} nets (--net.width {config.net.width or pair.width:,}, --prior.dim {config.prior.dim:,}) for "
+        f"images of {size}x{size} pixels{classes}, --batch {config.batch:,}, {replicas:,} at a time,"
     )
     refuse_over(needed, device, what, ADVICE)
 
