@@ -217,8 +217,8 @@ def _refuse_too_large(
     )
     classes = f" of {labels.count:,} classes" if labels else ""
     what = (
-        f"{config.net.name} nets (--net.width {config.net.width or pair.width:,}, --prior.dim {config.prior.dim:,}) for "
-        f"images of {size}x{size} pixels{classes}, --batch {config.batch:,}, {replicas:,} at a time,"
+        f"{config.net.name} nets (--net.width {config.net.width or pair.width:,}, --prior.dim {config.prior.dim:,}) "
+        f"for images of {size}x{size} pixels{classes}, --batch {config.batch:,}, {replicas:,} at a time,"
     )
     refuse_over(needed, device, what, ADVICE)
 
