@@ -37,8 +37,8 @@ def show(record: Visited) -> None:
     done = f"{standing.state}: epoch {standing.epochs} of {standing.wanted}, {last['images']:,} images"
     speed = f"{last['images'] * config.seeds / last['wall_s']:,.0f}" if last["wall_s"] else "?"
     say(f"{done}, {last['wall_s']:.0f} s, {speed} images/s over all")
-    names = ("loss_d", "loss_g", "p_real", "p_fake", "grad_d", "grad_g")
-    columns = ("seed", "loss D", "loss G", "D(real)", "D(fake)", "|grad D|", "|grad G|")
+    names: tuple[str, ...] = ("loss_d", "loss_g", "p_real", "p_fake", "grad_d", "grad_g")
+    columns: tuple[str, ...] = ("seed", "loss D", "loss G", "D(real)", "D(fake)", "|grad D|", "|grad G|")
     if "mean_class_real" in last:  # the shares of images whose class D's class head reads right
         names, columns = (*names, "class_real", "class_fake"), (*columns, "class(real)", "class(fake)")
     means = [[str(config.seed + r), *(_number(last, name, r) for name in names)] for r in range(config.seeds)]
