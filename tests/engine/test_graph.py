@@ -22,6 +22,7 @@ from ayneh.game import narrow
 from ayneh.game.nets import NETS
 from ayneh.game.own import OwnPair
 from ayneh.jobs.train import resume, train
+from ayneh.labels import Labels
 from ayneh.presets import PRESETS
 from ayneh.record.record import Record
 
@@ -35,12 +36,16 @@ RULES = {
     "fading noise and rates": Rules(instance_noise=0.3, instance_noise_images=150, penalty="dragan"),
     "moving average, shifts": Rules(ema_halflife_images=100.0, translation=0.2, cutout=0.3),
     "mirror": Rules(mirror_weight=0.5),
+    "labels": Rules(labels="concat", penalty="dragan", dis_steps=2, gen_steps=2),
+    "labels, paired": Rules(labels="projection", penalty="wgan-gp"),
+    "a class head": Rules(labels="auxiliary", classes="even"),
 }
 
 
 def match_of(config, device=CPU, images=70):
     pixels = torch.randint(0, 256, (images, 1, 8, 8), dtype=torch.uint8, generator=torch.manual_seed(5))
-    return Match(replicas_of(config), pixels, device)
+    classes = torch.arange(images) % 3, Labels(("a", "b", "c"), (0.5, 0.3, 0.2))
+    return Match(replicas_of(config), pixels, device, labelled=classes)
 
 
 def same(play):
@@ -109,12 +114,16 @@ def test_the_recorded_step_plays_the_plain_game(rules, seeds, capsys):
     assert all(torch.equal(start[name], untouched[name]) for name in start)
 
 
-@pytest.mark.parametrize("rules", [Rules(), Rules(penalty="r1+r2", gamma=0.1)], ids=["plain", "penalties"])
+@pytest.mark.parametrize(
+    "rules",
+    [Rules(), Rules(penalty="r1+r2", gamma=0.1), Rules(labels="concat"), Rules(labels="projection", penalty="wgan-gp")],
+    ids=["plain", "penalties", "labels", "labels, paired"],
+)
 def test_the_mirror_nets_in_one_launch_too(rules, monkeypatch, capsys):
     """As on an accelerator: the stack under vmap, with the convolutions of the library."""
     monkeypatch.setattr(narrow, "serves", lambda *_: False)
     monkeypatch.setattr(
-        Stack, "__call__", lambda net, theta, x, **o: vmap(lambda row, one: net.forward(row, one, **o))(theta, x)
+        Stack, "__call__", lambda net, theta, x, **o: vmap(lambda row, one, o: net.forward(row, one, **o))(theta, x, o)
     )
     match = match_of(replace(SMALL, net=Net("mirror", width=4), seeds=3, prior=Prior("mixture", dim=8), rules=rules))
     fast, slow = captured(match, match.start(), 0, tape), Inline(match, match.start(), 0)

@@ -66,7 +66,7 @@ class Chance:
 
     def classes(self, step: int, purpose: str, n: int, ends: Tensor) -> Tensor:
         """n classes for each replica, int64 (R, n). ends: sums of the shares of the classes 0..k, (K,), the last 1."""
-        u = self.uniform(step, purpose, n)
+        u = self.uniform(step, purpose, n).contiguous()
         return torch.searchsorted(ends.to(u), u, right=True).clamp(max=len(ends) - 1)
 
     def inside(self, step: int, purpose: str) -> list[int]:

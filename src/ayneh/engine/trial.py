@@ -155,9 +155,7 @@ def _need_places(who: str, net: nn.Module, how: str, takes: bool) -> None:
             f"forward({x}, y), with y int64 (B,)."
         )
     if not takes and not fits[1] and fits[2]:
-        why = (
-            "D gets no class: it reads it, and returns (logits, class logits)" if how != UNLABELLED else "none is there"
-        )
+        why = "there is none" if how == UNLABELLED else "D gets none: it returns (logits, class logits)"
         raise UserError(
             f"{name}'s forward takes a second argument besides {x}, and with --rules.labels {how} {why}: leave the "
             "argument out, or choose another --rules.labels."
