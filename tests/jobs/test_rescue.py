@@ -26,7 +26,7 @@ def falls_ill(monkeypatch):
     monkeypatch.setattr(journal, "APART_LOOKS", 1)  # four steps
 
     class Doctor:
-        def __init__(self, config):
+        def __init__(self, config, labels=None):
             self.step = 0
             self.untreated = config.rules.penalty == "none" and config.optimizer.lr_dis is None
 
@@ -183,3 +183,30 @@ def test_a_rescue_brings_back_what_nets_of_ones_own_remember(tmp_path, falls_ill
     assert len(found) == 1
     state = run.at().state
     assert state["gen_buffers/1.num_batches_tracked"].tolist() == [run.step]  # not those given up
+
+
+def test_a_rescue_of_a_labelled_run_goes_on_with_its_classes(tmp_path, falls_ill):
+    """Other noise and other classes of fakes, the same labels of the images; the rescue's draws give the same bits."""
+    import torch
+
+    import ayneh
+    from ayneh.data.sources import load
+    from ayneh.engine.match import Match, replicas_of
+    from ayneh.evaluation import labelled
+
+    config = Config(batch=16, epochs=8, rescue=2).changed(
+        {"prior.dim": 8, "net.width": 4, "data.resize": 8, "data.limit": 64, "keep.score_epochs": 0, "rules.labels":
+         "projection", "keep.vitals_steps": 4, "keep.tick_steps": 4, "rules.ema_halflife_images": 0}
+    )  # fmt: skip
+    run = ayneh.train(config, out=tmp_path / "run", quiet=True)
+    (one,) = json.loads((run.folder / "rescues.json").read_text())["rescues"]
+    images = load("digits", "train", resize=8, limit=64)
+    before, after = (
+        Match(replicas_of(config), images.pixels, torch.device("cpu"), turn, labelled(config, images))
+        for turn in (0, 1)
+    )
+    assert not torch.equal(*(match.draws(9)["dis"][0]["y"]["fake"] for match in (before, after)))
+    state = before.start()
+    for i in range(run.step):
+        state, _ = (before if i < one["to_step"] else after).play(state, i)
+    assert all(torch.equal(value, run.at().state[name]) for name, value in after.named(state).items())
