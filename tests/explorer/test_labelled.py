@@ -13,6 +13,7 @@ from ayneh.__main__ import main
 from ayneh.explorer.models import Model, within
 from ayneh.export.players import players_of
 from ayneh.game.conditional import Embedding
+from ayneh.jobs.explore import explore
 from ayneh.record.record import Record
 
 WAYS = {
@@ -247,6 +248,8 @@ def test_draw_shows_the_class_that_d_reads(page, serve, labelled, nets, shots, o
             logit = players.dis(x) if way == "auxiliary" else players.dis(x, torch.tensor([7]))
         said = f"(logit {logit.item():.2f})" if way == "auxiliary" else f"as 7 (logit {logit.item():.2f})"
         assert said in page.inner_text("#view-drawing .opinion >> nth=0")
+        words = "D reads" if way == "auxiliary" else "Most real to D as"
+        assert f"{words} {shares.argmax()}," in page.inner_text(".reads")
         words = "its probability of that class" if way == "auxiliary" else "no calibrated probabilities"
         assert words in page.inner_text(".reads")
         page.check("text=Training images of this class alone")
@@ -285,6 +288,18 @@ def test_the_class_belongs_to_its_side_and_appears_with_the_first_checkpoint(
 
 
 @pytest.mark.slow
+def test_a_saved_page_has_the_classes(page, labelled, nets, tmp_path, ready):
+    explore([labelled("projection")], save=tmp_path / "page.html", save_epochs=1)
+    page.goto((tmp_path / "page.html").as_uri())
+    ready(page, "plane")
+    page.click("[role=radio]:text-is('7')")
+    _, sampler = nets("projection")
+    found = page.evaluate("(z) => explorer.generate(z)", sampler.latents("some", 3).tolist())
+    expected = sampler.images("some", 3, torch.full((3,), 7)).flatten().numpy()
+    assert np.array(found) == pytest.approx(expected, abs=5e-3)  # weights in half precision
+
+
+@pytest.mark.slow
 def test_names_of_classes_are_text(page, serve, tmp_path, tiny, shots, opened, ready):
     names = ['<img src=x onerror="window.hit=1">', "آینه", "a\u202eb", "long" + " long" * 29]
     pixels = np.random.default_rng(0).integers(0, 256, (40, 4, 8, 8), np.uint8)
@@ -307,3 +322,9 @@ def test_names_of_classes_are_text(page, serve, tmp_path, tiny, shots, opened, r
         assert page.locator("img[src=x]").count() == 0
         assert "\u202e" not in page.content()
         assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+        page.set_viewport_size({"width": 390, "height": 844})
+        for view in ("epochs", "path", "directions", "plane", "drawing"):
+            page.click(f"#tab-{view}")
+            ready(page, view)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, view
+        page.screenshot(path=shots / "classes-hostile-phone.png", full_page=True)

@@ -19,7 +19,7 @@ export function drawReads(root, logs, asked) {
   const several = shares.length > SHOWN && parts.length <= 1 ? ` The ${SHOWN} longest of ${shares.length.toLocaleString("en")}.` : "";
   root.dataset.read = best;
   root.replaceChildren(
-    h("p", { class: "opinion" }, "D reads ", h("bdi", { class: "cut", title: names[best] }, names[best]), `, ${percent(shares[best])}`),
+    h("p", { class: "opinion" }, head ? "D reads " : "Most real to D as ", h("bdi", { class: "cut", title: names[best] }, names[best]), `, ${percent(shares[best])}`),
     h("div", { class: "lists" }, lists.map(([title, list, nameOf, marked]) => h("div", {}, title ? h("h4", {}, title) : null, bars(list, nameOf, marked)))),
     h("p", { class: "note" }, (head ? HEAD : PREFERENCE) + several),
   );
