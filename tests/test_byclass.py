@@ -1,5 +1,7 @@
 """Rows of each class: which classes a picture shows, one z in each column, names at the left, files with labels."""
 
+import base64
+import io
 import math
 
 import numpy as np
@@ -11,7 +13,9 @@ from ayneh.byclass import LEGIBLE, arranged, as_given, examples, fits, rows_of, 
 from ayneh.data.sources import load
 from ayneh.errors import UserError
 from ayneh.labels import Labels
-from ayneh.pictures import GREY_OF_GAPS, GREY_OF_TEXT, beside, grid, legible
+from ayneh.pictures import GREY_OF_GAPS, GREY_OF_TEXT, beside, grid, legible, save_png
+from ayneh.studies import strips
+from ayneh.studies.stack import PICTURED
 
 
 class Fake:
@@ -92,6 +96,18 @@ def test_the_picture_of_a_run_without_labels_is_the_grid_that_it_was():
     sheet = sheet_of(fake, "samples", 10)
     assert torch.equal(sheet.picture, grid(fake.draw("samples", 10)))
     assert (sheet.words, sheet.note) == ((), "")
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10, 12, 100])
+def test_a_studys_page_cuts_whole_images_out_of_a_labelled_picture(classes, tmp_path):
+    """The upper left part of the page's strip: its cells are those of the picture, whatever the number of classes."""
+    sheet = sheet_of(Fake(labels(*(str(k) for k in range(classes)))), "samples", PICTURED)
+    save_png(tmp_path / "page.png", sheet.picture)
+    address = strips.cut(tmp_path / "page.png", tmp_path)
+    with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as image:
+        cut = torch.from_numpy(np.array(image.convert("L")))[:, :, None]
+    assert cut.shape[:2] == (strips.SIDE * 6 + 2,) * 2
+    assert torch.equal(cut, sheet.picture[: cut.shape[0], : cut.shape[1]])
 
 
 def test_images_are_arranged_by_their_classes_and_empty_cells_are_grey():
