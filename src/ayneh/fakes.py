@@ -72,6 +72,24 @@ class Fakes:
         return {"cas": cas.score(judge.reference, judge.data, images, self.sampler.classes("cas", n), say)}
 
 
+def asked_for(labels: Tensor, names: tuple[str, ...], judge: Judge) -> tuple[Tensor | None, tuple[str, ...]]:
+    """The labels of images from anywhere as numbers of the data's classes, by their names, and a sentence on it.
+
+    None where a label is no class of the data. labels: int64 (N,); names: of the classes of these.
+    """
+    import torch
+
+    known = judge.reference.names
+    used = tuple(names[number] for number in labels.unique().tolist())
+    if known is None or not set(used) <= set(known):
+        return None, (
+            f"The labels of the images ({_few(used)}) are no classes of {judge.data} ({_few(known or ())}), and are "
+            "left out.",
+        )
+    numbers = torch.tensor([known.index(name) if name in used else -1 for name in names])
+    return numbers[labels], ("The labels of the images are taken as the classes that were asked for.",)
+
+
 def _few(names: tuple[str, ...]) -> str:
     """The first few names; "none" of none."""
     shown = ", ".join(names[:FEW]) or "none"

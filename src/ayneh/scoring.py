@@ -13,7 +13,7 @@ from ayneh.config import Data
 from ayneh.dataset import AsRead
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, judge_of, origin_of, read_images, silent, training_command
-from ayneh.fakes import Fakes
+from ayneh.fakes import Fakes, asked_for
 from ayneh.files.whole import cache_folder
 from ayneh.record.record import Record
 from ayneh.version import __version__
@@ -21,6 +21,7 @@ from ayneh.version import __version__
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor
 
+    from ayneh.data.images import Images
     from ayneh.judge.report import Report
     from ayneh.judge.verdict import Judge
     from ayneh.record.checkpoint import Checkpoint
@@ -113,24 +114,27 @@ def evaluate_images(
     judges: Judges | None = None,
     say: Say = silent,
     middle: int | None = None,
+    labels: tuple[Tensor, tuple[str, ...]] | None = None,
 ) -> Report:
     """The judge's report on images uint8 (N, C, H, W) from anywhere; data: what they imitate.
 
-    They are made like the data's, and the report's notes say how. middle: take so many pixels in the middle of each.
+    They are made like the data's, and the report's notes say how. middle: take so many pixels in the middle of each;
+    labels: the class of each, int64 (N,), and the classes' names, which are taken as asked for if the data have them.
     """
     judge = _judge(data, judges, say, flag="--")
     alike = as_the_data(images, judge, middle)
-    report = _judged(judge, alike.pixels, inception, say)
+    asked, told = asked_for(*labels, judge) if labels else (None, ())
+    report = _judged(judge, alike.pixels, inception, say, asked)
     reading = judge.reading(alike.scaled_from, alike.again) if alike.scaled_from else report.reading
     resize = alike.scaled_from or data.resize
-    return _advised(replace(report, notes=alike.notes, reading=reading), replace(data, resize=resize))
+    return _advised(replace(report, notes=(*alike.notes, *told), reading=reading), replace(data, resize=resize))
 
 
-def images_at(place: str, read: AsRead = AsRead(), say: Say = silent) -> Tensor:  # noqa: B008 - it is frozen
-    """The images in a folder or a file: uint8 (N, C, H, W). ``say`` gets the line of what was understood."""
+def images_at(place: str, read: AsRead = AsRead(), say: Say = silent) -> Images:  # noqa: B008 - it is frozen
+    """The images in a folder or a file. ``say`` gets the line of what was understood."""
     name = f"{'folder' if Path(place).expanduser().is_dir() else 'file'}:{place}"
     whole = replace(read, test=None, split=Data.split)  # these divide the data that are imitated
-    return read_images(whole.of(name), "all", say=say, flag="--").pixels
+    return read_images(whole.of(name), "all", say=say, flag="--")
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------

@@ -181,3 +181,24 @@ def test_a_run_whose_data_have_other_classes_now_says_so(tmp_path):
     assert "now has other classes (0, 1, 2, 3, 4, 5, 6, 7, 8, 9) than the run learned (digit 0, " in " ".join(
         again.words
     )
+
+
+def test_labels_of_images_from_anywhere_are_taken_by_their_names(tmp_path, verb):
+    digits = load("digits", "train", limit=300)
+    labels = digits.labels.numpy().copy()
+    kept = np.isin(labels, (3, 7))  # numbers in the file are not those of the data
+    for name, given in (("right", labels), ("swapped", np.where(labels == 3, 7, 3)), ("other", labels + 20)):
+        np.savez(tmp_path / f"{name}.npz", images=digits.pixels.numpy()[kept, 0], labels=given[kept])
+    found = {}
+    for name in ("right", "swapped", "other"):
+        status, out, err = verb("evaluate", "--images", tmp_path / f"{name}.npz", "--data", "digits", "--json")
+        assert status == 0, err
+        (found[name],) = json.loads(out).values()
+    assert found["right"]["scores"]["class_accuracy"]["value"] > 0.98
+    assert found["swapped"]["scores"]["class_accuracy"]["value"] < 0.02
+    assert found["right"]["by_class"]["asked"][3] == int((labels == 3).sum())
+    assert any("are taken as the classes that were asked for" in note for note in found["right"]["notes"])
+    assert "by_class" not in found["other"]
+    assert any(
+        "labels of the images (23, 27) are no classes of digits (0, 1, 2" in note for note in found["other"]["notes"]
+    )

@@ -157,7 +157,7 @@ def _scores(evaluation: dict[str, Any] | None, record: Record, checkpoint: Check
     parts = []
     if evaluation:
         rows: list[Row] = [
-            (foreign(score.get("protocol", name)), _plain(score.get("value")), _interval(score),
+            (_named(score, name), _plain(score.get("value")), _interval(score),
              _plain(score.get("floor")),
              str(score.get("n", "not given")), foreign(score.get("warning", "")))
             for name, score in evaluation["scores"].items()
@@ -222,6 +222,12 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}" if math.isfinite(value) else str(value)
     return str(value)
+
+
+def _named(score: dict[str, Any], name: str) -> str:
+    """The protocol of a score; of the score of the worst class with this class."""
+    of = f" (class {score['of_class']})" if "of_class" in score else ""
+    return foreign(f"{score.get('protocol', name)}{of}")
 
 
 def _interval(score: dict[str, Any]) -> str:

@@ -45,7 +45,8 @@ def evaluate(
 
     Args:
         runs: run folders.
-        images: also score the images in this folder or file of arrays.
+        images: also score the images in this folder or file of arrays. Their labels, if they have any, are taken as
+            the classes that were asked for.
         data: with --images, what these imitate (default: the data of the first run); else where the images that the
             runs were trained on are now, if they were moved.
         read: how these images, and the data that they imitate, are read.
@@ -82,7 +83,8 @@ def evaluate(
         if read.resize is not None:
             source = replace(source, resize=read.resize)
         found = scoring.images_at(images, read, terminal.say)
-        reports[images] = scoring.evaluate_images(found, source, inception, judges, terminal.say, middle)
+        labels = None if found.labels is None or found.called is None else (found.labels, found.called)
+        reports[images] = scoring.evaluate_images(found.pixels, source, inception, judges, terminal.say, middle, labels)
     if json:
         print(json_format.dumps({label: scoring.plain(report) for label, report in reports.items()}, indent=2))
     else:
