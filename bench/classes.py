@@ -230,8 +230,8 @@ def states(outcome: Mapping[str, Any]) -> dict[str, str]:
     found["swapped"] = "ill" if most >= SWAPPED else "healthy" if most <= APART else "between"
     if found["ignored"] == "ill":  # then it is not one class
         found["swapped"] = "between"
-    if found["shuffled"] == "ill":  # a class is a mixture of all then, and the judge's classes are others
-        found["collapsed"] = "between"
+    if found["shuffled"] == "ill":  # a class is a mixture of all then: that is the finding
+        found["collapsed"] = found["ignored"] = "between"
     return found
 
 
@@ -293,7 +293,7 @@ def table(rows: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def main(out: Path = Path("runs/classes"), seeds: int = 4, arms: str = "", result: Path = RESULT) -> None:
+def main(out: Path = Path("runs/classes"), seeds: int = 2, arms: str = "", result: Path = RESULT) -> None:
     """Play what has not been played; then measure.
 
     Args:
