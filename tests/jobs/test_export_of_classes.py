@@ -16,6 +16,7 @@ onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 WAYS = ("concat", "projection", "auxiliary")
+FIRST = ["projection", *(pytest.param(way, marks=pytest.mark.slow) for way in ("concat", "auxiliary"))]
 OWN = """
 import torch
 from torch import nn
@@ -99,7 +100,7 @@ def test_the_files_compute_what_the_run_s_own_nets_do_and_name_the_classes(runs,
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file")  # the recipe is short
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", FIRST)
 def test_weights_come_back_as_the_same_modules(runs, ayneh, tmp_path, way, monkeypatch):
     """And both code blocks of the card run as they stand in the folder."""
     folder, graphs = tmp_path / "weights", tmp_path / "graphs"
@@ -177,7 +178,7 @@ def test_names_of_classes_are_text_in_the_card_and_many_are_not_all_shown(ayneh,
     assert len(model.names) == 60
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", FIRST)
 def test_mirror_reads_z_at_the_class_of_each_image(runs, ayneh, way):
     status, told, err = ayneh("mirror", runs / way, "--images", 200, "--invert", 2)
     assert status == 0, err
@@ -189,7 +190,7 @@ def test_mirror_reads_z_at_the_class_of_each_image(runs, ayneh, way):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("net", "way"), [("told", "concat"), ("told", "projection"), ("reading", "auxiliary")])
+@pytest.mark.parametrize(("net", "way"), [("told", "projection"), ("reading", "auxiliary")])
 def test_nets_of_one_s_own_with_labels(ayneh, tiny, tmp_path, net, way):
     (tmp_path / "mine.py").write_text(OWN)
     run, parts = tmp_path / "run", ["--parts", tmp_path / "mine.py"]
