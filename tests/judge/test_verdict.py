@@ -9,7 +9,7 @@ import torch
 from ayneh.data.sources import load
 from ayneh.errors import UserError
 from ayneh.judge.features import shipped
-from ayneh.judge.report import collapse
+from ayneh.judge.report import collapse, lacking
 from ayneh.judge.scores import Score
 from ayneh.judge.training import random_net, train_classifier
 from ayneh.judge.verdict import Judge
@@ -53,6 +53,22 @@ def test_one_digit_only_is_called_collapsed_by_three_metrics(judge, digits):
     assert "histogram: 1, where real images have 10 classes" in signs
     assert "coverage" in signs
     assert "birthday test" in signs
+
+
+def test_varied_noise_is_unlike_the_data_and_not_collapsed(judge, digits):
+    chance = torch.Generator().manual_seed(0)
+    noise = torch.randint(0, 256, (400, 1, 8, 8), generator=chance).to(torch.uint8)
+    grey = (128 + 60 * torch.randn(400, 1, 8, 8, generator=chance)).clamp(0, 255).to(torch.uint8)
+    for images in (noise, grey):
+        report = judge.evaluate(images)
+        assert report.collapse == ()
+        assert max(score.value for name, score in report.scores.items() if name.startswith("unlike")) > 0.9
+        assert any("of the images are unlike the data" in words for words in report.words())
+    real = judge.evaluate(digits.pixels[TRAINED_ON:])
+    assert real.scores["unlike"].value < 0.04
+    assert not any("unlike the data" in words or "poor" in words for words in real.words())
+    one = judge.evaluate(digits.pixels[:1].expand(400, -1, -1, -1).contiguous())
+    assert "birthday test" in " ".join(one.collapse)
 
 
 def test_a_second_judge_reads_the_floors_from_the_cache(judge, digits, monkeypatch):
@@ -152,4 +168,18 @@ def test_poor_images_are_not_called_collapsed():
     poor |= {"support": Score(None, 100, warning="why", floor=100.0)}
     assert collapse(poor) == ()
     narrow = poor | {"recall": Score(0.1, 100, floor=0.9)}
-    assert collapse(narrow) == ("coverage: 0.1, where real images have 0.9, with as little recall",)
+    assert collapse(narrow) == ()
+    assert lacking(narrow) == ("coverage: 0.1, where real images have 0.9, with as little recall",)
+    assert lacking(poor) == ()
+
+
+def test_a_collapse_needs_signs_of_little_variety_that_agree():
+    few = {"modes": Score(1, 100, floor=10.0), "support": Score(5_000.0, 100, interval=(1, 9), floor=90_000.0)}
+    assert collapse(few) == ()  # few classes, and few images but not few for 100 draws
+    little = few | {"spread": Score(0.3, 100, floor=1.0), "distance": Score(1.0, 100, floor=4.0)}
+    assert [sign.partition(":")[0] for sign in collapse(little)] == [
+        "birthday test", "spread", "distance of pairs", "histogram",
+    ]  # fmt: skip
+    assert collapse(little | {"spread": Score(0.9, 100, floor=1.0)}) == ()
+    repeated = few | {"support": Score(40.0, 100, interval=(30, 60), floor=90_000.0)}
+    assert [sign.partition(":")[0] for sign in collapse(repeated)] == ["birthday test", "histogram"]

@@ -46,8 +46,9 @@ def test_a_jump_is_from_good_to_meaningless_and_stays(distances, failure):
     assert made(distances).failure() == failure
 
 
-def test_few_classes_or_images_all_alike_are_a_collapse_and_a_breakdown_comes_first():
-    assert made([9, 9], modes=5.0).failure() == "collapsed"
+def test_images_all_alike_are_a_collapse_few_classes_that_vary_are_poor_and_a_breakdown_comes_first():
+    assert made([9, 9], modes=5.0).failure() == "poor"
+    assert made([9, 9], modes=1.0, spread=0.1).failure() == "collapsed"
     assert made([9, 9], modes=6.0).failure() is None
     assert made([9, 9], spread=0.2).failure() == "collapsed"
     assert made([9, 9], modes=1.0, diverged={"step": 3}).failure() == "diverged"

@@ -15,6 +15,7 @@ from typing import Literal
 from ayneh.judge import classes, diversity, neighbours, own, within
 from ayneh.judge.frechet import frechet, frechet_infinite
 from ayneh.judge.kernel import kid
+from ayneh.judge.known import by_pixels, unlike
 from ayneh.judge.scores import Score
 from ayneh.parts import registry as parts
 from ayneh.parts.packages import load_packages
@@ -69,6 +70,14 @@ METRICS = {
     "coverage": Metric(
         itemgetter("coverage"), ("manifold",), "floor", "coverage",
         "share of the real balls with a fake in them (Naeem et al. 2020)",
+    ),
+    "unlike": Metric(
+        unlike, FEATURES, "lower", "share unlike the data",
+        "share of fakes farther from their fifth nearest real image than 99 % of the real ones are: 0.01 for real ones",
+        "copies, shares", every_net=True,
+    ),
+    "unlike_pixels": Metric(
+        by_pixels, ("test", "fakes"), "lower", "share unlike the data by pixels", "the same by pixels", "blur",
     ),
     "spread": Metric(
         diversity.spread, ("fakes", "test"), "higher", "variety as a share of the data's",

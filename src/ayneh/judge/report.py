@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ayneh.judge.asked import ByClass
+from ayneh.judge.known import STRANGE, USUAL
 from ayneh.judge.scores import Score
 
 TRUSTED = 0.98  # of a classifier's own accuracy; below it, the classes that it gives to images are doubtful
@@ -69,7 +70,9 @@ class Report:
     def words(self) -> list[str]:
         """Sentences: how the images were read, collapse, disagreements, and each warning with its scores."""
         said = [*self.notes, *([self.reading.words()] if self.reading else [])]
+        said += [words for words in (strange(self.scores),) if words]
         said += [f"collapsed by {sign}" for sign in self.collapse]
+        said += [f"poor by {sign}" for sign in lacking(self.scores) if sign not in self.collapse]
         said += self.by_class.words() if self.by_class else []
         if self.classifier_error_of_a_triple is not None:
             said.append(f"the classifier misreads {self.classifier_error_of_a_triple:.2%} of triples")
@@ -80,24 +83,51 @@ class Report:
         return [*said, *self.disagreements, *(f"{words} ({', '.join(names)})" for words, names in warned.items())]
 
 
+def _fell(scores: dict[str, Score], name: str, share: float) -> str | None:
+    """The score beside its floor, where it is at most ``share`` of it."""
+    score = scores.get(name)
+    if score is None or score.value is None or not score.floor or score.value > share * score.floor:
+        return None
+    return f"{score.value:,.4g}, where real images have {score.floor:,.4g}"
+
+
 def collapse(scores: dict[str, Score]) -> tuple[str, ...]:
-    """Which metrics call the images collapsed, each in a sentence with its numbers."""
+    """Which metrics call the images collapsed, each in a sentence with its numbers: they have little variety.
 
-    def fell(name: str, share: float) -> str | None:
-        """The score beside its floor, where it is at most ``share`` of it."""
-        score = scores.get(name)
-        if score is None or score.value is None or not score.floor or score.value > share * score.floor:
-            return None
-        return f"{score.value:,.4g}, where real images have {score.floor:,.4g}"
-
-    signs = []
-    if modes := fell("modes", 0.5):
-        signs.append(f"histogram: {modes} classes")
-    # Poor images have a low coverage, too, but a high recall; collapsed ones have neither.
-    if (coverage := fell("coverage", 0.5)) and fell("recall", 0.5):
-        signs.append(f"coverage: {coverage}, with as little recall")
-    if "support" in scores and scores["support"].interval and (few := fell("support", 0.2)):
-        signs.append(f"birthday test: a support of {few}")
-    if little := fell("spread_worst_class", 0.5):
-        signs.append(f"variety within class {scores['spread_worst_class'].of_class}: {little} in their worst class")
+    There are fewer different images than were drawn, or spread, distances and support are all low. Few classes alone
+    say nothing of variety: a classifier gives a class to noise, too.
+    """
+    support, little = scores.get("support"), []
+    if support is not None and support.interval and (few := _fell(scores, "support", 0.2)):
+        little.append(f"birthday test: a support of {few}")
+    for name, title in (("spread", "spread"), ("distance", "distance of pairs")):
+        if low := _fell(scores, name, 0.5):
+            little.append(f"{title}: {low}")
+    repeated = bool(little) and support is not None and support.value is not None and support.value < support.n
+    signs = [*little, *lacking(scores)] if repeated or len(little) == 3 else []
+    if worst := _fell(scores, "spread_worst_class", 0.5):
+        signs.append(f"variety within class {scores['spread_worst_class'].of_class}: {worst} in their worst class")
     return tuple(signs)
+
+
+def lacking(scores: dict[str, Score]) -> tuple[str, ...]:
+    """What part of the data the images lack, each in a sentence with its numbers."""
+    signs = []
+    if modes := _fell(scores, "modes", 0.5):
+        signs.append(f"histogram: {modes} classes")
+    # Poor images have a low coverage, too, but a high recall; those that lack a part of the data have neither.
+    if (coverage := _fell(scores, "coverage", 0.5)) and _fell(scores, "recall", 0.5):
+        signs.append(f"coverage: {coverage}, with as little recall")
+    return tuple(signs)
+
+
+def strange(scores: dict[str, Score]) -> str:
+    """A sentence where most images are unlike all real ones, whatever class they get; "" else."""
+    found = [score for name, score in scores.items() if name.partition("@")[0] in ("unlike", "unlike_pixels")]
+    most = max(found, key=lambda one: one.value or 0.0, default=None)
+    if most is None or most.value is None or most.value < STRANGE:
+        return ""
+    return (
+        f"{most.value:.0%} of the images are unlike the data ({most.protocol}), where {1 - USUAL:.0%} of real images "
+        "are: their classes say nothing"
+    )

@@ -165,7 +165,7 @@ def failure_rows(by_arm: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]
     """Arms with failures: how many runs of which kind, and their seeds."""
     rows = []
     for arm, found in by_arm.items():
-        kinds: dict[str, list[int]] = {"diverged": [], "jumped": [], "collapsed": []}
+        kinds: dict[str, list[int]] = {"diverged": [], "jumped": [], "collapsed": [], "poor": []}
         for result in found:
             if (kind := result.failure()) is not None:
                 kinds[kind].append(result.run.seed)

@@ -18,7 +18,7 @@ from ayneh.studies.design import Run
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.settings import command
 
-HALF_THE_CLASSES = 0.5  # of the data's classes, or fewer, in the last images: collapsed
+HALF_THE_CLASSES = 0.5  # of the data's classes, or fewer, in the last images, which vary: poor
 LITTLE_SPREAD = 0.2  # of the data's spread, or less, in the last images: collapsed
 JUMP = 5.0  # times the best distance before, from some look to the end: jumped
 LATE = 0.2  # of the training, at its end, over which losses are averaged
@@ -85,18 +85,25 @@ class Result:
         return last.get(outcome)
 
     def failure(self) -> str | None:
-        """diverged, jumped, collapsed, or None; the first of these that holds."""
+        """diverged, jumped, collapsed, poor, or None; the first of these that holds."""
         if self.end["diverged"]:
             return "diverged"
         if self.jumped():
             return "jumped"
-        return "collapsed" if self.collapsed() else None
+        if self.collapsed():
+            return "collapsed"
+        return "poor" if self.poor() else None
 
     def collapsed(self) -> bool:
-        """Whether the last images show few classes, or are nearly all alike."""
-        last = self.looks[-1] if self.looks else {}
-        few = HALF_THE_CLASSES * (self.end.get("classes") or 10)
-        return last.get("modes", math.inf) <= few or last.get("spread", math.inf) <= LITTLE_SPREAD
+        """Whether the last images are nearly all alike."""
+        return self._last().get("spread", math.inf) <= LITTLE_SPREAD
+
+    def poor(self) -> bool:
+        """Whether the last images show few classes: they lack a part of the data, or are no such images."""
+        return self._last().get("modes", math.inf) <= HALF_THE_CLASSES * (self.end.get("classes") or 10)
+
+    def _last(self) -> dict[str, float]:
+        return self.looks[-1] if self.looks else {}
 
     def jumped(self) -> bool:
         """Report R9: after a best below half of the first distance, all from some look on are `JUMP` times it."""
