@@ -93,7 +93,7 @@ class Panel:
 PANELS = {
     "mnist": Panel(("mnist-cnn-0", "mnist-cnn-1", "mnist-cnn-2"), "mnist-simclr", "mnist-random"),
     "digits": Panel(("digits-cnn-0",)),
-    "hoda": Panel(("hoda-cnn-0", "hoda-cnn-1", "hoda-cnn-2"), None, "hoda-random"),
+    "hoda": Panel(("hoda-cnn-0", "hoda-cnn-1", "hoda-cnn-2"), "hoda-simclr", "hoda-random"),
 }
 
 
