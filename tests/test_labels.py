@@ -59,3 +59,20 @@ def test_a_class_that_does_not_exist_is_refused_with_all_names(labels: Labels, t
         labels.number(text)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((("a", "b"), (0.5, 0.5), (-2, -1)), "2 names, 2 shares and the parts (-2, -1)"),
+        ((("a", "b"), (0.5, 0.5), (3,)), "2 names, 2 shares and the parts (3,)"),
+        (((), ()), "0 names"),
+        ((("a", "b", "a"), (0.5, 0.25, 0.25)), "Two classes are called 'a'; each must have a name of its own."),
+        ((("a", "b"), (0.5, 0.6)), "sum to 1.1"),
+        ((("a", "b"), (float("nan"), 1.0)), "sum to nan"),
+    ],
+)
+def test_labels_that_do_not_fit_together_are_refused(values, words: str) -> None:
+    with pytest.raises(UserError) as error:
+        Labels(*values)
+    assert words in str(error.value)

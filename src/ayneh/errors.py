@@ -39,7 +39,7 @@ class UserError(Sentence, ValueError):
 def unknown(what: str, name: str, allowed: Iterable[str]) -> UserError:
     """The error for an unknown name, with the nearest allowed one and all of them."""
     names = sorted(allowed)
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)  # from Python it may be no text
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return UserError(f"There is no {what} called {name!r}.{hint} Choose one of: {', '.join(names)}.")
 

@@ -31,11 +31,15 @@ class Labels:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", self.parts or (len(self.names),))
-        if not self.names or len(self.shares) != len(self.names) or math.prod(self.parts) != len(self.names):
+        whole = min(self.parts) >= 1 and math.prod(self.parts) == len(self.names)
+        if not self.names or len(self.shares) != len(self.names) or not whole:
             raise UserError(
                 f"The labels have {len(self.names)} names, {len(self.shares)} shares and the parts {self.parts}; there "
                 "must be a share for each name, and as many names as the parts have combinations."
             )
+        if len(set(self.names)) < len(self.names):
+            twice = next(name for name in self.names if self.names.count(name) > 1)
+            raise UserError(f"Two classes are called {twice[:60]!r}; each must have a name of its own.")
         if not all(0 <= share <= 1 for share in self.shares) or abs(sum(self.shares) - 1) > 1e-6:
             raise UserError(
                 f"The shares of the classes sum to {sum(self.shares):g}; they must be numbers that sum to 1."

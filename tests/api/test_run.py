@@ -370,3 +370,8 @@ def test_the_record_of_an_open_run_follows_no_link_out_of_it(own_run, tmp_path):
 def ayneh_verb(request):
     """The command line: its fixture has the name of the package."""
     return request.getfixturevalue("ayneh")
+
+
+def test_a_folder_in_the_place_of_a_name_is_refused(tiny_run, tmp_path):
+    with pytest.raises(ayneh.UserError, match="There is no .* called PosixPath.*Choose one of: onnx, safetensors"):
+        ayneh.open(tiny_run).export(tmp_path / "folder")

@@ -130,3 +130,29 @@ def test_a_choice_is_kept_by_its_name_where_another_run_has_it_elsewhere(desk, s
     assert kept[0][0] == pytest.approx([0.6, 0.4])
     assert kept[1][0] == pytest.approx([0.6, 0.4])  # no owl there: its first class in the place of it
     assert kept[0][1]
+
+
+@pytest.mark.parametrize(
+    ("names", "typed", "name"),
+    [
+        ([*map(str, range(1, 21))], "7", "7"),
+        ([*map(str, range(1, 21))], "007", "7"),
+        ([*map(str, range(1, 21))], "0", None),  # "10" and "20" contain it, and "1" is the class number 0
+        (["1", "5", "10"], "2", None),
+        (["1", "5", "10"], "0", None),
+        (["cat", "dog", "eel"], "2", "eel"),
+        (["cat", "dog", "eel"], "og", "dog"),
+        (["digit 7", "digit 8"], "7", "digit 7"),
+        (["cat", "1", "eel"], "01", "1"),
+    ],
+)
+def test_a_class_is_found_by_what_was_typed(desk, names, typed, name):
+    """As `Labels.number` has it, and by a part of a name."""
+    found = desk.evaluate(
+        """async ([names, typed]) => {
+          const { Asked } = await import("/page/classes.js");
+          return new Asked({ names, parts: [names.length], between: true }).find(typed);
+        }""",
+        [names, typed],
+    )
+    assert found == (-1 if name is None else names.index(name))

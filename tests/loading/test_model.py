@@ -114,6 +114,9 @@ def test_the_path_stays_on_the_sphere_and_joins_its_ends(model):
         (lambda m: m.logits(np.zeros((1, 1, 8, 8)), (1, 0)), r"range=\(1, 0\): the first number"),
         (lambda m: m.read_z(np.zeros((1, 1, 8, 8))), "has no reader of z"),
         (lambda m: m.interpolate(np.zeros(6), np.zeros(5), 3), "alike in shape"),
+        (lambda m: m.sample_z(1.5), "n is 1.5; it must be a whole number"),
+        (lambda m: m.sample_z(3, seed=-1), "seed is -1; it must be at least 0"),
+        (lambda m: m.generate(n=3, seed=None), "seed is None; it must be a whole number"),
         (lambda m: m.interpolate(np.zeros(6), np.zeros(6), 1), "at least 2 points"),
     ],
 )

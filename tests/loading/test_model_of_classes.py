@@ -161,6 +161,10 @@ def test_d_takes_the_class_where_it_judges_with_it(place):
         (lambda m, z: m.generate(z, 0, n=2), "Both z and n=2 are given"),
         (lambda m, z: m.generate(n=0, classes=1), "n is 0; it must be at least 1"),
         (lambda m, z: m.sample_classes(0), "n is 0; it must be at least 1"),
+        (lambda m, z: m.sample_classes(2.5), "n is 2.5; it must be a whole number"),
+        (lambda m, z: m.sample_classes(2, seed=-1), "seed is -1; it must be at least 0"),
+        (lambda m, z: m.generate(z, seed="a"), "seed is 'a'; it must be a whole number"),
+        (lambda m, z: m.generate(n=2, classes=b"\0\1"), r"A class is b'\\x00\\x01' \(bytes\)"),
         (lambda m, z: m.generate(z, 0, "int8"), "dtype is 'int8': choose 'uint8' or 'float32'.$"),
     ],
 )
@@ -246,6 +250,7 @@ def test_what_d_reads_of_parts_is_the_log_probability_of_the_whole():
     for k in range(6):
         np.testing.assert_allclose(np.exp(found[:, k]), shares[0][:, k // 3] * shares[1][:, k % 3])
     assert np.isfinite(log_shares(np.full((1, 2), 1e4), (2,))).all()
+    assert log_shares(read[:0], (2, 3)).shape == (0, 6)  # of no images
 
 
 def test_a_class_without_images_is_never_drawn():

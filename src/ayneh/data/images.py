@@ -89,8 +89,9 @@ class Images:
                 f"{called} has labels of the type {labels.dtype} and the shape {tuple(labels.shape)}, from "
                 f"{labels.min()} to {labels.max()}: a data set of one's own gives int64 ({n},) from 0 to {count - 1}."
             )
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise UserError(f"Two classes of {called} are called {twice[0]!r}: give each a name of its own.")
+        if len(set(names)) < count:
+            twice = next(name for name in names if names.count(name) > 1)
+            raise UserError(f"Two classes of {called} are called {twice!r}: give each a name of its own.")
         if count == 1:
             raise UserError(
                 f"All images of {called} are of one class ({names[0]}), and a labelled game needs two or more: add "

@@ -29,7 +29,7 @@ def log_shares(read: Array, parts: tuple[int, ...]) -> Array:
     for logits in np.split(read, np.cumsum(parts)[:-1], 1):
         logits = logits - logits.max(1, keepdims=True)
         logits = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-        found = (found[:, :, None] + logits[:, None]).reshape(len(read), -1)
+        found = (found[:, :, None] + logits[:, None]).reshape(len(read), found.shape[1] * logits.shape[1])
     return found
 
 
@@ -41,7 +41,7 @@ def numbered(labels: Labels, classes: Any, n: int | None, spread: bool = False) 
     """
     array = hasattr(classes, "tolist")  # of NumPy, PyTorch or pandas
     given = classes.tolist() if array else classes
-    alone = isinstance(given, str) or not isinstance(given, Iterable)
+    alone = isinstance(given, str | bytes) or not isinstance(given, Iterable)
     found = np.array([_number(labels, one) for one in ([given] if alone else given)], np.int64)
     if n is None or len(found) == n:
         return found

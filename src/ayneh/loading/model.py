@@ -66,8 +66,7 @@ class Model:
 
     def sample_z(self, n: int, seed: int = 0) -> Array:
         """n latents of the model's own prior, float32 (n, Z): the same for the same seed."""
-        if n < 1:
-            raise UserError(f"n is {n}; it must be at least 1.")
+        _refuse_draws(n, seed)
         self._refuse_own()
         return sample(self._prior, self._numbers, n, self.dim, seed)
 
@@ -88,8 +87,7 @@ class Model:
 
         UserError for a model without labels.
         """
-        if n < 1:
-            raise UserError(f"n is {n}; it must be at least 1.")
+        _refuse_draws(n, seed)
         self._need_labels()
         return drawn(self._probabilities, n, seed)
 
@@ -128,6 +126,7 @@ class Model:
         if classes is not None:
             asked = numbered(self._need_labels(), classes, len(latents), spread=z is None)
         elif self.labels:
+            _refuse_draws(1, seed)
             asked = drawn(self._probabilities, len(latents), seed)
         images = self._run("generator", "image", latents, asked)
         images = frame.take(images, self.own_size) if crop else images
@@ -233,6 +232,15 @@ def load(folder: str | Path) -> Model:
     (16, 1, 8, 8)
     """
     return Model(folder)
+
+
+def _refuse_draws(n: Any, seed: Any) -> None:
+    """Raise UserError unless n is a whole number of draws, and the seed one that NumPy takes."""
+    for name, value, least in (("n", n, 1), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise UserError(f"{name} is {value!r}; it must be a whole number.")
+        if value < least:
+            raise UserError(f"{name} is {value}; it must be at least {least}.")
 
 
 def _owner(x: Array) -> Array:

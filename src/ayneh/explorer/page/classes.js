@@ -53,12 +53,17 @@ export class Asked {
     return repeated(this.rowClasses.map((k) => oneClass(k, this.count)), n);
   }
 
-  /** The number of a class by its name, by a part of it that no other has, or by its number; -1: there is none. */
+  /** The number of a class by its name, by a part of it that no other has, or by its number; -1: there is none.
+   *
+   * A name that is a number is meant by every way of writing it. Where all names are numbers, they alone say which. */
   find(words) {
     const text = words.trim().toLowerCase();
     const names = this.labels.names.map((name) => name.toLowerCase());
     const exact = names.indexOf(text);
     if (exact >= 0 || text === "") return exact;
+    const number = (name) => (/^\d+$/.test(name) ? Number(name) : NaN);
+    const called = names.findIndex((name) => number(name) === number(text));
+    if (called >= 0 || (number(text) >= 0 && names.every((name) => number(name) >= 0))) return called;
     const within = names.flatMap((name, k) => (name.includes(text) ? [k] : []));
     if (within.length === 1) return within[0];
     return /^\d+$/.test(text) && Number(text) < this.count ? Number(text) : -1;
