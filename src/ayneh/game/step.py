@@ -31,7 +31,7 @@ State = dict[str, Tensor]
 Inside = Callable[..., tuple[Tensor, State]]
 Draws = dict[str, Any]  # random numbers of one update, by name; what has none is left out of the game
 Hyper = dict[str, Tensor]  # (R, 1) each
-UNLABELLED: dict[str, Tensor | None] = {"real": None, "fake": None}  # a batch's classes in a game without labels
+SIDES = {"z": "fake", "fake": "fake", "real": "real", "penalty": "real"}  # the call of a net -> whose classes it gets
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,14 @@ def step(
     gen = state["gen"].detach().requires_grad_()
     for image, draw in zip(reals, draws["dis"], strict=True):
         real = scale(put(image, game.size), gen.dtype)  # (R, B, C, H, W) in [-1, 1]
-        z, y = draw["z"], draw.get("y", UNLABELLED)
-        fake = output(game, state, "gen", gen, z, y["fake"], draw, "z")
+        fake = output(game, state, "gen", gen, draw["z"], draw, "z")
         measures |= update_dis(game, state, real, fake.detach(), draw, hyper)
+    last = {name: draw[name] for name in ("z", "y") if name in draw}  # latents and classes of the last fakes
     for draw in draws["gen"]:
         if "z" in draw:  # from its second update on, G draws new fakes
             gen = state["gen"].detach().requires_grad_()
-            z, y = draw["z"], draw.get("y", UNLABELLED)
-            fake = output(game, state, "gen", gen, z, y["fake"], draw, "z")
-        measures |= update_gen(game, state, gen, real, fake, z, y, draw, hyper)
+            fake = output(game, state, "gen", gen, draw["z"], draw, "z")
+        measures |= update_gen(game, state, gen, real, fake, last | draw, hyper)
     return state, measures
 
 
@@ -89,13 +88,12 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
 
     With a class head + label_weight * what that misreads of the classes of both.
     """
-    y = draw.get("y", UNLABELLED)
     dis = state["dis"].detach().requires_grad_()
     at = game.penalty.at if game.penalty else ()  # the batches at whose images the penalty takes D's slope
     real = distort(real, draw["real"], hyper, game.augmentation).detach().requires_grad_("real" in at)
     fake = distort(fake, draw["fake"], hyper, game.augmentation).detach().requires_grad_("fake" in at)
-    real_logits, _, real_classes = judged(game, state, dis, real, y["real"], draw, "real")  # (R, B)
-    fake_logits, read_z, fake_classes = judged(game, state, dis, fake, y["fake"], draw, "fake")
+    real_logits, _, real_classes = judged(game, state, dis, real, draw, "real")  # (R, B)
+    fake_logits, read_z, fake_classes = judged(game, state, dis, fake, draw, "fake")
     loss = game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)  # (R,)
     measures = {
         "loss_d": loss,
@@ -107,7 +105,7 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
         def logits(x: Tensor) -> Tensor:  # D runs once on each image, for the loss and for the slope
             if x is real or x is fake:
                 return real_logits if x is real else fake_logits
-            return judged(game, state, dis, x, y["real"], draw, "penalty").logits
+            return judged(game, state, dis, x, draw, "penalty").logits
 
         penalty = game.penalty.fn(logits, real, fake, draw["penalty"]).mean(1)
         measures["penalty"] = penalty
@@ -116,36 +114,34 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
         measures["misread"] = misread(read_z, draw["z"], hyper["z_mean"], hyper["z_std"]).mean(1)
         loss = loss + hyper["mirror_weight"][:, 0] * measures["misread"]
     if real_classes is not None and fake_classes is not None:
-        sides = {"real": real_classes, "fake": fake_classes}
-        for side, read in sides.items():
-            measures[f"class_{side}"] = read_right(read, y[side], game.parts).to(loss.dtype).mean(1)
-        unread = [class_loss(read, y[side], game.parts).mean(1) for side, read in sides.items()]
+        both = [("real", real_classes), ("fake", fake_classes)]
+        for side, read in both:
+            measures[f"class_{side}"] = read_right(read, draw["y"][side], game.parts).to(loss.dtype).mean(1)
+        unread = [class_loss(read, draw["y"][side], game.parts).mean(1) for side, read in both]
         measures["loss_class"] = unread[0] + unread[1]
         loss = loss + hyper["label_weight"][:, 0] * measures["loss_class"]
     measures["grad_d"] = descend(game, state, "dis", dis, loss, hyper)
     return {name: value.detach() for name, value in measures.items()}
 
 
-def update_gen(
-    game: Game, state: State, gen: Tensor, real: Tensor, fake: Tensor, z: Tensor, y: Draws, draw: Draws, hyper: Hyper
-) -> State:
+def update_gen(game: Game, state: State, gen: Tensor, real: Tensor, fake: Tensor, draw: Draws, hyper: Hyper) -> State:
     """G descends its loss + mirror_weight_gen * what D misreads of z, with D fixed; then its moving average follows.
 
     With a class head + label_weight * what that misreads of the fakes' classes.
     """
     dis = state["dis"].detach()
     seen = distort(fake, draw["fake"], hyper, game.augmentation)
-    fake_logits, read_z, fake_classes = judged(game, state, dis, seen, y["fake"], draw, "fake")
+    fake_logits, read_z, fake_classes = judged(game, state, dis, seen, draw, "fake")
     real_logits = None  # (R, B)
     if game.loss.gen_needs_real:
         shown = distort(real, draw["real"], hyper, game.augmentation)
-        real_logits = judged(game, state, dis, shown, y["real"], draw, "real").logits
+        real_logits = judged(game, state, dis, shown, draw, "real").logits
     loss = whole = game.loss.gen(real_logits, fake_logits).mean(1)  # (R,)
     if read_z is not None:
-        misread_z = misread(read_z, z, hyper["z_mean"], hyper["z_std"]).mean(1)
+        misread_z = misread(read_z, draw["z"], hyper["z_mean"], hyper["z_std"]).mean(1)
         whole = whole + hyper["mirror_weight_gen"][:, 0] * misread_z
     if fake_classes is not None:
-        whole = whole + hyper["label_weight"][:, 0] * class_loss(fake_classes, y["fake"], game.parts).mean(1)
+        whole = whole + hyper["label_weight"][:, 0] * class_loss(fake_classes, draw["y"]["fake"], game.parts).mean(1)
     grad = descend(game, state, "gen", gen, whole, hyper)
     gen = state["gen"]
     state["ema"] = average(state["ema"], gen, hyper["ema_decay"], state["gen_t"]) if game.averages else gen
@@ -160,13 +156,13 @@ class Judged(NamedTuple):
     classes: Tensor | None  # (R, B, sum of parts), logits of its class head; None where it has none
 
 
-def judged(game: Game, state: State, dis: Tensor, x: Tensor, y: Tensor | None, draw: Draws, call: str) -> Judged:
-    """What D makes of x with the classes y, in the ``call`` "real", "fake" or "penalty"."""
+def judged(game: Game, state: State, dis: Tensor, x: Tensor, draw: Draws, call: str) -> Judged:
+    """What D makes of x in the ``call`` "real", "fake" or "penalty"."""
     width = sum(game.parts) if call != "penalty" else 0
     reads = game.reads if call == "fake" else 0
     asked = {"read": True} if reads else {}
     asked |= {"classify": True} if width else {}
-    out = output(game, state, "dis", dis, x, y, draw, call, **asked)
+    out = output(game, state, "dis", dis, x, draw, call, **asked)
     if not asked:
         return Judged(out, None, None)
     logits, z, classes = out.split([1, reads, width], -1)
@@ -174,13 +170,14 @@ def judged(game: Game, state: State, dis: Tensor, x: Tensor, y: Tensor | None, d
 
 
 def output(
-    game: Game, state: State, who: str, theta: Tensor, x: Tensor, y: Tensor | None, draw: Draws, call: str, **asked: Any
+    game: Game, state: State, who: str, theta: Tensor, x: Tensor, draw: Draws, call: str, **asked: Any
 ) -> Tensor:
     """The output of ``who`` ("gen" or "dis") for x. What a net remembers (running statistics) goes into ``state``.
 
-    y: the classes of x, for a net that takes them; asked: what D is to read.
+    A net that takes classes gets those of x; asked: what D is to read.
     """
-    asked |= {} if y is None or who not in game.labelled else {"y": y}
+    if who in game.labelled:
+        asked["y"] = draw["y"][SIDES[call]]
     if who not in game.inside:
         return (game.gen if who == "gen" else game.dis)(theta, x, **asked)
     out, remembered = game.inside[who](theta, x, state, draw.get("inside", {}).get(call), **asked)
