@@ -75,6 +75,14 @@ class Labels:
         """The numbers of several classes, as `number`."""
         return [self.number(text) for text in texts]
 
+    def weights(self, classes: str) -> tuple[float, ...]:
+        """How often each class is drawn for fakes, as weights. classes: "data", or "even" among those with images."""
+        return self.shares if classes == "data" else tuple(float(share > 0) for share in self.shares)
+
+    def read_by(self, head: int) -> tuple[int, ...]:
+        """The lengths of the parts that a class head of so many numbers reads; of one's own it may be (K,) always."""
+        return self.parts if head == sum(self.parts) else (self.count,)
+
     def line(self, way: str, classes: str, most: int = 4) -> str:
         """A line on the labels of a run. way, classes: `rules.labels` and `rules.classes`; most: names in it.
 

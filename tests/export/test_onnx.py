@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ayneh.errors import UserError
-from ayneh.export.onnx import difference, to_onnx
+from ayneh.export.onnx import described, difference, to_onnx
 from ayneh.game.layers import standing_statistics
 from ayneh.game.nets import First, Spec, make_nets
 
@@ -85,7 +85,7 @@ def test_the_graph_holds_only_plain_operators(case):
 
 def test_the_report_s_generator_has_a_node_a_layer_and_its_metadata():
     gen, _, _, _ = nets("the report's")
-    read = onnx.load_from_string(to_onnx(gen, (128,), ("z", "image"), metadata={"a": "b"}))
+    read = onnx.load_from_string(described(to_onnx(gen, (128,), ("z", "image")), {"a": "b"}))
     kinds = [node.op_type for node in read.graph.node]
     assert kinds == [
         "Gemm", "Reshape", "ConvTranspose", "LeakyRelu", "ConvTranspose", "LeakyRelu", "ConvTranspose", "Tanh",

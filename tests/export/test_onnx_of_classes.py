@@ -8,14 +8,15 @@ import torch
 from torch import nn
 
 from ayneh.errors import UserError
+from ayneh.explorer.mixed import mixed
 from ayneh.export.graphs import graph
 from ayneh.export.nodes import folded
-from ayneh.export.onnx import difference, to_onnx
+from ayneh.export.onnx import CLASSES, difference, to_onnx
 from ayneh.export.operations import lower
 from ayneh.export.players import Players
 from ayneh.game import conditional
 from ayneh.game.conditional import ClassNorm, Joined
-from ayneh.game.layers import BatchNorm, Conv, Deconv, Linear, standing_statistics
+from ayneh.game.layers import Conv, Deconv, Linear, standing_statistics
 from ayneh.game.nets import First, Spec, make_nets
 from ayneh.labels import Labels
 
@@ -159,7 +160,8 @@ def test_a_mix_of_classes_draws_each_class_at_its_corner_and_moves_between_them(
     found = players("a class of three parts", "projection", "norm")
     inputs, _ = values(found)
     z, k = inputs["z"], found.labels.count
-    model = graph(found, "generator", mixed=True)
+    model, mixes = mixed(graph(found, "generator"), CLASSES, k)
+    assert mixes
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     assert [(i.name, i.shape) for i in session.get_inputs()] == [("z", ["n", 6]), ("mix", ["n", k])]
     classes = torch.full((len(z),), 7)
@@ -187,7 +189,7 @@ def test_a_class_joins_any_layer_with_weights():
         x = torch.randn(4, *shape)
         with torch.no_grad():
             y_hat = net(x, y)
-        model = to_onnx(net.eval(), shape, ("x", "y"), classes=3)
+        model = to_onnx(net.eval(), shape, ("x", "y"), classes=True)
         assert difference(model, x, {"y": y_hat}, y) < 1e-5
 
 
@@ -196,7 +198,3 @@ def test_what_cannot_be_written_is_refused():
     found.gen.train()
     with pytest.raises(UserError, match="in eval mode"):
         graph(found, "generator")
-    norm = nn.Sequential(BatchNorm(3))
-    standing_statistics(norm, [torch.randn(8, 3, 2, 2)])
-    with pytest.raises(UserError, match="takes one class for each image, and no mix"):
-        to_onnx(norm, (3, 2, 2), ("x", "y"), classes=3, mixed=True)

@@ -8,7 +8,7 @@ from torch import nn
 from ayneh.errors import UserError
 from ayneh.export.chance import Means
 from ayneh.export.nodes import Outside, folded
-from ayneh.export.onnx import difference, to_onnx
+from ayneh.export.onnx import described, difference, to_onnx
 from ayneh.export.operations import lower
 from ayneh.game.layers import BatchNorm, standing_statistics
 
@@ -62,7 +62,7 @@ def test_a_net_outside_the_table_is_what_pytorch_computes(case, capfd):
     net.eval()
     with pytest.raises(Outside):
         folded(lower(net, takes)[0])
-    model = to_onnx(net, takes, ("x", "y"), metadata={"a": "b"})
+    model = described(to_onnx(net, takes, ("x", "y")), {"a": "b"})
     for n in (1, 4, 7):  # a batch of any length
         x = torch.randn(n, *takes)
         if n == 1 and case == "the spread of a batch":

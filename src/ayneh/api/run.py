@@ -151,9 +151,8 @@ class Run:
 
         n: images (10,000; at most as many as there are test images); epoch: of the checkpoint (None: the newest);
         inception: also FID; cas: also the classification accuracy score of a run with labels, which takes minutes. The
-        report is also written to the folder, as evaluation.json. ``scores["fd"]`` is the Fréchet distance, with its
-        interval, and its floor: the same score of as many real images. Raises UserError where there is no judge of
-        these data, with what trains it.
+        report is also written into the folder, as evaluation.json. ``scores["fd"]`` is the Fréchet distance, its
+        interval, and its floor: that of as many real images. Raises UserError where these data have no judge.
         """
         from ayneh import scoring
         from ayneh.api.scores import Scores
@@ -196,8 +195,7 @@ class Run:
     def at(self, epoch: int | str | None = None, replica: int = 0) -> Checkpoint:
         """The run after this epoch (None: the newest checkpoint; "best": the one with the best score).
 
-        ``gen, dis = run.at(epoch=4).nets()``. Raises UserError if there is no such checkpoint, with those that
-        are kept.
+        ``gen, dis = run.at(epoch=4).nets()``. Raises UserError for one that is not kept, with those that are.
         """
         from ayneh.api.checkpoint import Checkpoint
 
@@ -274,8 +272,6 @@ class Run:
         from ayneh.api.window import Window
 
         return Window([self.folder, *(other.folder for other in others)], port)
-
-    # -- as it is shown --------------------------------------------------------------------------------------------
 
     def _repr_html_(self) -> str:
         from ayneh.api.summary import summary_of

@@ -17,12 +17,8 @@ Labelled = tuple[Tensor, Labels]  # the classes of the images, int64 (N,), and w
 
 
 def ends_of(labels: Labels, classes: str) -> Tensor:
-    """Sums of the shares of the classes 0..k, float64 (K,), as `Chance.classes` takes them. classes: "data" or "even".
-
-    Evenly drawn are the classes of which there is an image.
-    """
-    shares = torch.tensor(labels.shares, dtype=torch.float64)
-    ends = (shares if classes == "data" else (shares > 0).double()).cumsum(0)
+    """Sums of the shares of the classes 0..k, float64 (K,), for `Chance.classes`. classes: "data" or "even"."""
+    ends = torch.tensor(labels.weights(classes), dtype=torch.float64).cumsum(0)
     return ends / ends[-1].clone()
 
 

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from ayneh.config import Config
 from ayneh.engine.noise import FIXED, derive
-from ayneh.engine.players import init_of, net_of, started, takes_class
+from ayneh.engine.players import features_take_class, init_of, net_of, started, takes_class
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.game.conditional import code, log_shares
-from ayneh.game.inside import Player
 from ayneh.game.layers import standing_statistics
 from ayneh.game.nets import Discriminator
 from ayneh.labels import Labels
@@ -68,8 +67,8 @@ class Critic:
 
     @property
     def needs_class(self) -> bool:
-        """Whether D's features depend on the class that D is told, which of ayneh's own are those with concat."""
-        return self.takes_class and (self.sampler.config.rules.labels == "concat" or isinstance(self.dis, Player))
+        """Whether D's features depend on the class that D is given."""
+        return self.sampler.labels is not None and features_take_class(self.sampler.config)
 
     def _features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         features: Tensor = self.dis.features(x) if y is None else self.dis.features(x, y)
@@ -106,8 +105,8 @@ class Critic:
         if self.takes_class:
             each = [self.logits(x, torch.full((len(x),), k)) for k in range(labels.count)]
             return torch.stack(each, 1).log_softmax(1)
-        parts = (labels.count,) if isinstance(self.dis, Player) else labels.parts
         read = self._through(lambda part: self.dis(part, classify=True)[:, 1:], x)
+        parts = labels.read_by(read.shape[1])
         every = code(torch.arange(labels.count), parts).to(read)  # (K, sum of parts)
         return log_shares(read, parts) @ every.T
 

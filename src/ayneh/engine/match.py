@@ -77,19 +77,7 @@ class Match:
         self.gen, self.dis, self.size = nets_for(one, len(replicas), channels, height, device, reads, self.classes)
         self.image_shape = (channels, self.size, self.size)
         self.init = init_of(one)
-        self.game = Game(
-            gen=self.gen,
-            dis=self.dis,
-            **rules_of(one, self.image_shape),
-            size=self.size,
-            averages=any(c.rules.ema_halflife_images for c in replicas),
-            eps=one.optimizer.eps,
-            decays=any(c.optimizer.weight_decay for c in replicas),
-            reads=one.prior.dim if reads else 0,
-            labelled=tuple(who for who in ("gen", "dis") if self.classes and takes_class(one, who)),
-            parts=self._parts_read(one),
-            inside={who: net.play for who, net in self.players.items() if isinstance(net, OwnNet)},
-        )
+        self.game = self._game(one, reads)
         if any(c.rules.label_smoothing for c in replicas) and not self.game.loss.smooths:
             raise UserError(f"The {one.rules.loss} loss has no labels to smooth; set --rules.label-smoothing 0.")
         for c in replicas if reads else ():
@@ -120,11 +108,24 @@ class Match:
         """The images' classes in a labelled game, as another match takes them."""
         return None if self.labels is None or self.classes is None else (self.labels, self.classes)
 
-    def _parts_read(self, one: Config) -> tuple[int, ...]:
-        """The parts of the classes that D's class head reads."""
-        if not self.classes or one.rules.labels != "auxiliary":
-            return ()
-        return (self.classes.count,) if isinstance(self.dis, OwnNet) else self.classes.parts
+    def _game(self, one: Config, reads: bool) -> Game:
+        """The nets and the rules. reads: whether D reads z."""
+        parts: tuple[int, ...] = ()
+        if self.classes and one.rules.labels == "auxiliary":
+            parts = (self.classes.count,) if isinstance(self.dis, OwnNet) else self.classes.parts
+        return Game(
+            gen=self.gen,
+            dis=self.dis,
+            **rules_of(one, self.image_shape),
+            size=self.size,
+            averages=any(c.rules.ema_halflife_images for c in self.replicas),
+            eps=one.optimizer.eps,
+            decays=any(c.optimizer.weight_decay for c in self.replicas),
+            reads=one.prior.dim if reads else 0,
+            labelled=tuple(who for who in ("gen", "dis") if self.classes and takes_class(one, who)),
+            parts=parts,
+            inside={who: net.play for who, net in self.players.items() if isinstance(net, OwnNet)},
+        )
 
     @property
     def players(self) -> dict[str, Net]:

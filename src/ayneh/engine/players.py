@@ -141,6 +141,11 @@ def takes_class(config: Config, who: str) -> bool:
     return config.rules.labelled and (who == "gen" or config.rules.labels != "auxiliary")
 
 
+def features_take_class(config: Config) -> bool:
+    """Whether D's features of a labelled game take the class, too: of ayneh's own nets those with concat."""
+    return takes_class(config, "dis") and (config.rules.labels == "concat" or isinstance(pair_of(config), OwnPair))
+
+
 def _ways(config: Config, labels: Labels | None) -> tuple[str, int]:
     """How the game has labels, and how many classes; ("none", 0) without."""
     return (UNLABELLED, 0) if labels is None else (config.rules.labels, labels.count)

@@ -7,7 +7,10 @@ one class to another. A net that uses the number in another way gets the class w
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 MIX = "mix"
 
@@ -27,15 +30,15 @@ def mixed(model: bytes, taken: str, count: int) -> tuple[bytes, bool]:
     if not given:
         return model, True
     uses = [node for node in graph.node if taken in node.input]
-    tables = {one.name for one in graph.initializer if list(one.dims[:1]) == [count] and len(one.dims) == 2}
+    tables = {one.name: list(one.dims) for one in graph.initializer if list(one.dims[:1]) == [count]}
     mixes = all(_takes_a_row(node, taken, tables) for node in uses) and not _uses_inside(graph, taken)
     if mixes:
-        for node in uses:
-            node.CopyFrom(helper.make_node("MatMul", [MIX, node.input[0]], list(node.output), name=node.name))
+        each = [_mixture(node, tables[node.input[0]]) if node in uses else [node] for node in graph.node]
+        nodes = [node for some in each for node in some]
     else:
         nodes = [helper.make_node("ArgMax", [MIX], [taken], name=f"{MIX}.class", axis=1, keepdims=0), *graph.node]
-        del graph.node[:]
-        graph.node.extend(nodes)
+    del graph.node[:]
+    graph.node.extend(nodes)
     length = given[0].type.tensor_type.shape.dim[0].dim_param or "n"
     graph.input.remove(given[0])
     graph.input.append(helper.make_tensor_value_info(MIX, TensorProto.FLOAT, [length, count]))
@@ -43,7 +46,26 @@ def mixed(model: bytes, taken: str, count: int) -> tuple[bytes, bool]:
     return bytes(read.SerializeToString()), mixes
 
 
-def _takes_a_row(node: Any, taken: str, tables: set[str]) -> bool:
+def _mixture(node: Any, dims: Sequence[int]) -> list[Any]:
+    """The nodes for m @ table in the place of table[y]; a table with other than two axes is one of rows meanwhile."""
+    from onnx import helper, numpy_helper
+
+    (table, _), (row,), made = node.input, node.output, []
+
+    def reshaped(value: str, sizes: Sequence[int], result: str) -> None:
+        constant = numpy_helper.from_array(np.array(sizes, np.int64))
+        made.append(helper.make_node("Constant", [], [f"{result}.sizes"], value=constant))
+        made.append(helper.make_node("Reshape", [value, f"{result}.sizes"], [result], name=result))
+
+    if len(dims) == 2:
+        return [helper.make_node("MatMul", [MIX, table], [row], name=node.name)]
+    reshaped(table, [dims[0], -1], f"{row}.table")
+    made.append(helper.make_node("MatMul", [MIX, f"{row}.table"], [f"{row}.mixed"], name=f"{row}.mixed"))
+    reshaped(f"{row}.mixed", [-1, *dims[1:]], row)
+    return made
+
+
+def _takes_a_row(node: Any, taken: str, tables: Mapping[str, Any]) -> bool:
     """Whether a node is table[y] of a constant table."""
     axes = [attribute.i for attribute in node.attribute if attribute.name == "axis"]
     return node.op_type == "Gather" and list(node.input[1:]) == [taken] and node.input[0] in tables and not any(axes)

@@ -23,7 +23,6 @@ from ayneh.export.graphs import graph
 from ayneh.export.onnx import CLASSES, to_onnx
 from ayneh.export.players import Players, players_of
 from ayneh.game.frame import put, scale
-from ayneh.game.inside import Player
 from ayneh.inverse.readback import read_by_ridge
 from ayneh.labels import Labels
 from ayneh.record.checkpoint import Checkpoint
@@ -93,11 +92,8 @@ class Model:
     def _graph(self, name: str) -> tuple[bytes, bool]:
         """A net as ONNX, and whether it has something between two classes."""
         players = self._nets[0]
-        if players.labels is None or not players.asks(name):
-            return graph(players, name), True
-        if isinstance(players.nets()[name], Player):
-            return mixed(graph(players, name), CLASSES, players.labels.count)
-        return graph(players, name, mixed=True), True
+        model = graph(players, name)
+        return mixed(model, CLASSES, players.labels.count) if players.labels else (model, True)
 
     @torch.no_grad()
     def features(self, x: Tensor, y: Tensor | None) -> Tensor:  # (N, C, S, S) in [-1, 1], int64 (N,) -> (N, F)
@@ -175,13 +171,12 @@ class Model:
     def _about_labels(self, labels: Labels) -> dict[str, Any]:
         """The classes for the page; "head": the lengths of the parts of D's class head, None without one."""
         players = self._nets[0]
-        head = [labels.count] if isinstance(players.dis, Player) else list(labels.parts)
         return {
             "names": [plain(name)[:NAMED] for name in labels.names],
             "parts": list(labels.parts),
             "between": self._generator[1],
             "why": BETWEEN,
-            "head": head if players.classifies else None,
+            "head": list(labels.read_by(players.classifies)) if players.classifies else None,
         }
 
     def _centre(self, z: Tensor) -> tuple[float, float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from torch import nn
 
 from ayneh.export.onnx import to_onnx
@@ -11,23 +9,23 @@ from ayneh.export.players import Players
 from ayneh.export.views import Classified, Columns, Encoder
 
 
-def graph(players: Players, name: str, metadata: Mapping[str, str] | None = None, mixed: bool = False) -> bytes:
+def graph(players: Players, name: str) -> bytes:
     """The net of this name as an ONNX model, with the inputs and outputs of `Players.outputs`.
 
-    A net that takes the class of each image has a second input "classes", int64 (n,); mixed: in its place "mix", float
-    (n, K), weights of all classes. Raises UserError as `to_onnx` does.
+    A net that takes the class of each image has a second input "classes", int64 (n,). Raises UserError as `to_onnx`
+    does.
     """
     shape = (players.latents,) if name == "generator" else players.image_shape
-    classes = players.labels.count if players.labels and players.asks(name) else 0
+    classes = players.asks(name)
     if name == "generator":
-        return to_onnx(players.gen, shape, ("z", "image"), None, metadata, classes, mixed)
+        return to_onnx(players.gen, shape, ("z", "image"), classes=classes)
     if name == "discriminator":
         if not players.classifies:
-            return to_onnx(players.dis, shape, ("image", "logit"), None, metadata, classes, mixed)
+            return to_onnx(players.dis, shape, ("image", "logit"), classes=classes)
         heads = {"logit": Columns(0), "class_logits": Columns(1, 1 + players.classifies)}
-        return to_onnx(Classified(players.dis), shape, ("image", "both"), heads, metadata, hidden=True)
+        return to_onnx(Classified(players.dis), shape, ("image", "both"), heads, hidden=True)
     features = players.encoder.features
     encoder = Encoder(features) if classes else nn.Sequential(features, nn.Flatten())
     reader = players.reader()
     further = {"z": reader} if reader else {}
-    return to_onnx(encoder, shape, ("image", "features"), further, metadata, classes, mixed)
+    return to_onnx(encoder, shape, ("image", "features"), further, classes=classes)

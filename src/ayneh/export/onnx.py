@@ -17,26 +17,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ayneh.errors import UserError, extra
+from ayneh.errors import extra
 from ayneh.export.chance import without_chance
 from ayneh.export.nodes import Affine, ByClass, Conditional, Joined, Outside, Pointwise, Shape, Taken, folded
 from ayneh.export.operations import lower
 from ayneh.export.traced import traced
 
 OPSET, IR_VERSION = 17, 8  # of 2022: older runtimes, and those of browsers, read them
-
-
-CLASSES, MIX = "classes", "mix"  # a graph's second input: a number for each image, or weights of all classes
+CLASSES = "classes"  # a graph's second input, the number of each image's class
 
 
 class _Graph:
     """The nodes and constants of a graph, net by net."""
 
-    def __init__(self, given: str = CLASSES) -> None:
-        """given: the second input, `CLASSES` or `MIX`, if a net takes one."""
+    def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.weights: dict[str, np.ndarray] = {}
-        self.given = given
 
     def add(self, net: nn.Module, value: str, shape: Shape, result: str, prefix: str) -> Shape:
         """The nodes of ``net`` from ``value`` to ``result``; returns the shape of the result."""
@@ -88,17 +84,11 @@ class _Graph:
         return [("Mul", rows[:1], {}), summed, ("Add", rows[1:], {})]
 
     def _row(self, name: str, table: Tensor) -> str:
-        """The rows (n, ...) of a table (K, ...) for the classes; the mean of all rows by the weights of a mix."""
+        """The rows (n, ...) of a table (K, ...) for the classes."""
         from onnx import helper
 
         constant, row = self._constant(name, _numbers(table)), f"{name}.row"
-        if self.given == CLASSES:
-            self.nodes.append(helper.make_node("Gather", [constant, CLASSES], [row], name=row, axis=0))
-            return row
-        flat, sizes = f"{name}.mixed", self._constant(f"{name}.sizes", np.array([-1, *table.shape[1:]]))
-        self.weights[name] = self.weights[name].reshape(len(table), -1)
-        self.nodes.append(helper.make_node("MatMul", [MIX, constant], [flat], name=flat))
-        self.nodes.append(helper.make_node("Reshape", [flat, sizes], [row], name=row))
+        self.nodes.append(helper.make_node("Gather", [constant, CLASSES], [row], name=row, axis=0))
         return row
 
     def _constant(self, name: str, values: np.ndarray) -> str:
@@ -116,27 +106,21 @@ def to_onnx(
     takes: Shape,
     names: tuple[str, str],
     further: Mapping[str, nn.Module] | None = None,
-    metadata: Mapping[str, str] | None = None,
-    classes: int = 0,
-    mixed: bool = False,
+    classes: bool = False,
     hidden: bool = False,
 ) -> bytes:
     """A net in eval mode as an ONNX model, float32, with a batch axis "n" of any length.
 
     takes: the shape of one input, (Z,) or (C, S, S); names: of the input and the output, e.g. ("z", "image").
-    further: more outputs, each by a module that takes the first output. metadata: written into the model. classes: K of
-    a net that takes the class of each image (0: it takes none), by a second input "classes", int64 (n,); mixed: in its
-    place "mix", float (n, K), weights of all classes, as for a way between two of them. hidden: the first output is not
-    one of the model's. A net with a layer outside `LAYERS` is written by PyTorch's exporter (traced.py). Raises
-    UserError where a package is missing, for a net that the exporter refuses, and for a mix of classes in a net of
-    one's own.
+    further: more outputs, each by a module that takes the first output. classes: whether the net takes the class of
+    each image, by a second input "classes", int64 (n,). hidden: the first output is not one of the model's. A net with
+    a layer outside `LAYERS` is written by PyTorch's exporter (traced.py). Raises UserError where a package is missing,
+    and for a net that the exporter refuses.
     """
     try:
-        return _written(module, takes, names, further, metadata, classes, mixed, hidden)
+        return _written(module, takes, names, further, classes, hidden)
     except Outside:
-        if mixed:
-            raise UserError("A net of your own takes one class for each image, and no mix of classes.") from None
-        return traced(module, takes, names, further, metadata, bool(classes), hidden)
+        return traced(module, takes, names, further, classes, hidden)
 
 
 def _written(
@@ -144,9 +128,7 @@ def _written(
     takes: Shape,
     names: tuple[str, str],
     further: Mapping[str, nn.Module] | None,
-    metadata: Mapping[str, str] | None,
-    classes: int,
-    mixed: bool,
+    classes: bool,
     hidden: bool,
 ) -> bytes:
     """The net by the table of layers."""
@@ -157,10 +139,10 @@ def _written(
     def described(name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> Any:
         return helper.make_tensor_value_info(name, kind, ["n", *shape])
 
-    body, (given, first) = _Graph(MIX if mixed else CLASSES), names
+    body, (given, first) = _Graph(), names
     inputs = [described(given, takes)]
     if classes:
-        inputs.append(described(MIX, (classes,)) if mixed else described(CLASSES, (), TensorProto.INT64))
+        inputs.append(described(CLASSES, (), TensorProto.INT64))
     gives = body.add(module, given, takes, first, "")
     outputs = [] if hidden else [described(first, gives)]
     for name, net in (further or {}).items():
@@ -169,13 +151,12 @@ def _written(
     graph = helper.make_graph(body.nodes, first, inputs, outputs, initializers)
     opsets = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(graph, producer_name="ayneh", opset_imports=opsets, ir_version=IR_VERSION)
-    helper.set_model_props(model, dict(metadata or {}))
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 
 
 def described(model: bytes, metadata: Mapping[str, str]) -> bytes:
-    """The model with this metadata in the place of its own."""
+    """The model with this metadata."""
     import onnx
 
     read = onnx.load_from_string(model)

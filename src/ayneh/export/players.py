@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ayneh.config import Config, from_dict
 from ayneh.engine.critic import critic_of
-from ayneh.engine.players import nets_of, takes_class
+from ayneh.engine.players import features_take_class, nets_of, takes_class
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import UserError, brief
 from ayneh.export.contract import refuse_unknown_nets
@@ -133,7 +133,7 @@ def _labelled(config: Config, dis: nn.Module, shape: tuple[int, int, int], label
     if labels is None:
         return {}
     asked = {"generator": takes_class(config, "gen"), "discriminator": takes_class(config, "dis")}
-    asked["encoder"] = asked["discriminator"] and (config.rules.labels == "concat" or isinstance(dis, Player))
+    asked["encoder"] = features_take_class(config)
     reads = 0 if asked["discriminator"] else dis(torch.zeros(4, *shape), classify=True).shape[1] - 1
     return {"labels": labels, "asking": tuple(name for name, asks in asked.items() if asks), "classifies": reads}
 

@@ -42,7 +42,6 @@ def traced(
     takes: tuple[int, ...],
     names: tuple[str, str],
     further: Mapping[str, nn.Module] | None = None,
-    metadata: Mapping[str, str] | None = None,
     classes: bool = False,
     hidden: bool = False,
 ) -> bytes:
@@ -81,7 +80,6 @@ def traced(
                 f"write x.shape[0], or {WITHOUT.partition(',')[0]}."
             )
     _strip(model)
-    onnx.helper.set_model_props(model, dict(metadata or {}))
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 

@@ -62,15 +62,7 @@ def evaluate(
         json: print the reports as JSON instead of tables.
         quiet: print the result only.
     """
-    if not runs and images is None:
-        raise UserError("There is nothing to evaluate: give a run folder, or --images with a folder or .npz file.")
-    if cas and not runs:
-        raise UserError("--cas draws images of a run with labels: give a run folder, or leave --cas out.")
-    if images is None and (read != AsRead() or middle is not None):
-        raise UserError(
-            "--resize, --middle and the other settings for reading files apply to --images alone: leave them out. The "
-            "images of a run have the size that it was trained on."
-        )
+    _refuse(runs, images is not None, cas, files=read != AsRead() or middle is not None)
     terminal = Terminal(quiet)
     judges: scoring.Judges = {}
     reports: dict[str, Report] = {}
@@ -89,6 +81,19 @@ def evaluate(
         print(json_format.dumps({label: scoring.plain(report) for label, report in reports.items()}, indent=2))
     else:
         _show(reports, by_class)
+
+
+def _refuse(runs: tuple[Path, ...], images: bool, cas: bool, files: bool) -> None:
+    """Raise UserError for what does not go together. images: whether some are given; files: settings that read them."""
+    if not runs and not images:
+        raise UserError("There is nothing to evaluate: give a run folder, or --images with a folder or .npz file.")
+    if cas and not runs:
+        raise UserError("--cas draws images of a run with labels: give a run folder, or leave --cas out.")
+    if files and not images:
+        raise UserError(
+            "--resize, --middle and the other settings for reading files apply to --images alone: leave them out. The "
+            "images of a run have the size that it was trained on."
+        )
 
 
 def _data_of_first(runs: tuple[Path, ...]) -> Data:

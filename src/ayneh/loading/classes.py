@@ -14,9 +14,9 @@ Array = np.ndarray
 STREAM = 1  # beside the seed, so that classes and latents of one seed have nothing to do with each other
 
 
-def drawn(shares: tuple[float, ...], n: int, seed: int) -> Array:
-    """n classes, int64 (n,), class k with probability shares[k]: the same for the same seed."""
-    p = np.asarray(shares, np.float64)
+def drawn(weights: tuple[float, ...], n: int, seed: int) -> Array:
+    """n classes, int64 (n,), class k with a probability in proportion to weights[k]: the same for the same seed."""
+    p = np.asarray(weights, np.float64)
     return np.random.default_rng([seed, STREAM]).choice(len(p), n, p=p / p.sum()).astype(np.int64)
 
 

@@ -114,14 +114,6 @@ class LabelsOf:
         if self.drawn not in ("data", "even"):
             raise UserError(f"labels.drawn is {self.drawn!r}; it must be data or even.")
 
-    @property
-    def probabilities(self) -> tuple[float, ...]:
-        """Those of the classes of G's images in the run; even among the classes that have training images."""
-        if self.drawn == "data":
-            return self.shares
-        there = sum(share > 0 for share in self.shares)
-        return tuple((share > 0) / there for share in self.shares)
-
 
 @dataclass(frozen=True)
 class Contract:

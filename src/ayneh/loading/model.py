@@ -47,7 +47,7 @@ class Model:
         """Its classes, their names and shares of the training images; None for a model without labels."""
         if needed.labels:
             self.labels = Labels(needed.labels.names, needed.labels.shares, needed.labels.parts)
-            self._probabilities = needed.labels.probabilities
+            self._weights = self.labels.weights(needed.labels.drawn)
         self._drawn: list[weakref.ref[Array]] = []  # floats that `generate` gave: their range is known
         self._own = latents.own
         if self._own:
@@ -89,7 +89,7 @@ class Model:
         """
         _refuse_draws(n, seed)
         self._need_labels()
-        return drawn(self._probabilities, n, seed)
+        return drawn(self._weights, n, seed)
 
     def generate(
         self,
@@ -127,7 +127,7 @@ class Model:
             asked = numbered(self._need_labels(), classes, len(latents), spread=z is None)
         elif self.labels:
             _refuse_draws(1, seed)
-            asked = drawn(self._probabilities, len(latents), seed)
+            asked = drawn(self._weights, len(latents), seed)
         images = self._run("generator", "image", latents, asked)
         images = frame.take(images, self.own_size) if crop else images
         if dtype == "uint8":
@@ -153,7 +153,8 @@ class Model:
         """
         labels, x = self._need_labels(), self.framed(images, range)
         if not self._nets["discriminator"].asks:
-            return log_shares(self._run("discriminator", "class_logits", x), labels.parts)
+            read = self._run("discriminator", "class_logits", x)
+            return log_shares(read, labels.read_by(read.shape[1]))
         each = [self._run("discriminator", "logit", x, np.full(len(x), y)) for y in np.arange(labels.count)]
         return log_shares(np.stack(each, 1), (labels.count,))
 
