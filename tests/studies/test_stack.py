@@ -16,7 +16,7 @@ from ayneh.record.record import Record
 from ayneh.studies import stack
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import from_dict, read
-from ayneh.studies.stack import pixels_of, play
+from ayneh.studies.stack import images_of, play
 
 DIFFERENT = {
     "base": {},
@@ -65,7 +65,7 @@ def test_labelled_runs_of_a_stack_are_the_runs_that_are_played_alone(tmp_path, t
 def test_a_study_plays_the_very_game_that_train_plays(tmp_path, tiny):
     run = next(tiny.runs())
     play([run], tmp_path, tiny)
-    match = Match([run.config], pixels_of(run.config.data), choose_device("cpu"))
+    match = Match([run.config], images_of(run.config.data).pixels, choose_device("cpu"))
     state = match.start()
     for i in range(3 * match.steps_per_epoch):
         state, _ = match.play(state, i)
@@ -173,7 +173,8 @@ def test_a_study_on_a_folder_goes_on_from_another_and_knows_a_relative_path_agai
     monkeypatch.chdir(tmp_path / "elsewhere")
     stored = Ledger.open(tmp_path / "s")
     assert {run.config.data.name for run in stored.runs} == {f"folder:{tmp_path / 'pictures'}"}
-    assert len(pixels_of(stored.runs[0].config.data)) == 128  # of 140 a tenth is held out, and the study takes 128
+    images = images_of(stored.runs[0].config.data)
+    assert len(images.pixels) == 128  # of 140 a tenth is held out, and the study takes 128
     run = ledger.runs[0]
     Record.create(ledger.path(run), run.config, {"device": "cpu", "threads": 1, "workers": 0})
     head = (tmp_path / "s" / "study.json").read_text()  # as an earlier version wrote it

@@ -46,7 +46,7 @@ def _discriminator(net: Discriminator, shape: Shape, name: str) -> tuple[list[Op
         return [*features, *head_ops], ()
     (head,) = head_ops
     assert isinstance(head, Affine)
-    table = head.weight + _projected(net.projection)  # <w, x> + b + <e(y), x> = <w + e(y), x> + b
+    table = head.weight + _embedded(net.projection)  # <w, x> + b + <e(y), x> = <w + e(y), x> + b
     return [*features, Projected(table, head.bias.expand(len(table)), head.takes, f"{name}projection.")], ()
 
 
@@ -74,14 +74,11 @@ def _columns(net: Columns, shape: Shape, name: str) -> tuple[list[Op], Shape]:
     return [Taken(net.first, last, shape, name)], () if net.last is None else (last - net.first,)
 
 
-def _projected(net: Projection) -> Tensor:  # (K, F)
-    weight = net.weight.double()
-    weight = weight / torch.linalg.matrix_norm(weight, ord=2) if net.spectral else weight
-    return code(torch.arange(math.prod(net.parts), device=weight.device), net.parts).double() @ weight
-
-
 def _embedded(net: Embedding) -> Tensor:  # (K, dim)
-    return code(torch.arange(math.prod(net.parts), device=net.weight.device), net.parts).double() @ net.weight.double()
+    weight = net.weight.double()
+    if isinstance(net, Projection) and net.spectral:
+        weight = weight / torch.linalg.matrix_norm(weight, ord=2)
+    return code(torch.arange(math.prod(net.parts), device=weight.device), net.parts).double() @ weight
 
 
 def _joined(net: JoinedLayer, shape: Shape, name: str) -> tuple[list[Op], Shape]:

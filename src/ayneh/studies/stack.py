@@ -215,11 +215,6 @@ def match_of(configs: Sequence[Config], device: str) -> Match:
     return Match(configs, images.pixels, choose_device(device), labelled=labelled(configs[0], images))
 
 
-def pixels_of(data: Data) -> Tensor:
-    """The training images, read once in each process: uint8 (N, C, S, S)."""
-    return images_of(data).pixels
-
-
 @cache
 def images_of(data: Data) -> Images:
     """The training images with what was understood of them, read once in each process."""
