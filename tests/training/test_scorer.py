@@ -72,12 +72,12 @@ def test_a_cache_that_cannot_be_written_costs_the_scores_and_a_sentence(ayneh, t
 def test_a_score_that_fails_comes_after_the_checkpoint_and_ends_nothing(ayneh, tmp_path, tiny, monkeypatch, error):
     whole, saved = Judge.quick, []
 
-    def fail(self, images):
+    def fail(self, images, asked=None):
         if len(images) == 100 and (folder := tmp_path / "run" / "checkpoints").exists():
             saved.append(sorted(path.name for path in folder.glob("epoch-*")))
             if len(saved) == 3:  # the first is before the first step
                 raise error
-        return whole(self, images)
+        return whole(self, images, asked)
 
     monkeypatch.setattr(Judge, "quick", fail)
     status, _, err = ayneh("train", "digits", *tiny, *SCORED, "--epochs", 3, "--out", tmp_path / "run")

@@ -64,14 +64,10 @@ class Scorer:
         for sampler in samplers:
             images = sampler.images("scores", self.images)
             asked = sampler.classes("scores", self.images) if sampler.labels else None
-            found.append(self._quick(images, asked) if bool(images.isfinite().all()) else {})
+            found.append(self.judge.quick(levels(images), asked) if bool(images.isfinite().all()) else {})
             self._tell(found[-1])
         names = dict.fromkeys(name for scores in found for name in scores)
         return {name: [one[name].as_dict() if name in one else None for one in found] for name in names}
-
-    def _quick(self, images: Tensor, asked: Tensor | None) -> dict[str, Score]:
-        """The quick scores of images in [-1, 1]; asked: the classes that they were asked for, None without labels."""
-        return self.judge.quick(levels(images)) if asked is None else self.judge.quick(levels(images), asked)
 
     def _tell(self, scores: Mapping[str, Score]) -> None:
         """Say which metrics of one's own have no value, and why, each sentence once."""
