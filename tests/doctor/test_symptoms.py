@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ayneh.config import Config, flatten
 from ayneh.doctor import cures
 from ayneh.doctor.courses import Course, facts_of
-from ayneh.doctor.findings import SEVERITIES, Cure, Symptom, Watch
+from ayneh.doctor.findings import SEVERITIES, Cure, Symptom, Watch, variety
 from ayneh.doctor.measures import best_before, recent
 from ayneh.doctor.symptoms import SYMPTOMS, examine, measured
 
@@ -184,6 +184,32 @@ def test_an_ill_course_is_told_with_numbers_and_a_cure(name):
     late = any(np.ndim(value) for value in series.values())
     window = 100 if name == "one class drawn for another" else 0  # it needs the third look of five
     assert (3000 if late else 2000) <= finding.since_step <= (3200 if late else 2250 + window)
+
+
+@pytest.mark.parametrize("name", ["classes missing", "little covered"])
+def test_varied_samples_are_no_mode_collapse(name):
+    def evidence(**series):
+        findings, _ = examine(course(**GOOD | ILL[name][0] | series))
+        found = {finding.name: finding for finding in findings}
+        assert "collapse" not in found[name].title
+        return found[name].evidence
+
+    noise = {"spread": 2.5, "alike": 3.0}
+    assert "collapse" not in evidence(**noise)
+    assert "not all alike (their variance is 2.5 times the data's" in evidence(**noise)
+    for little in ({"spread": 0.02, "alike": 0.9}, {"spread": 0.9, "alike": 0.1}):
+        assert "nearly all alike, a mode collapse" in evidence(**little)
+    assert not evidence(**noise | {"alike": math.nan}).endswith((" ", "noise."))  # not known: nothing is said
+
+
+def test_the_variety_is_that_of_the_last_look_so_far():
+    spread, alike = np.full(N, math.nan), np.full(N, 0.9)
+    spread[[5, 9, 12]] = 0.5, 0.01, 0.5
+    one = course(spread=spread, alike=alike)
+    assert variety(one, 4) == ""
+    assert "not all alike" in variety(one, 8)
+    assert "mode collapse" in variety(one, 11)  # a line of scores without vital signs
+    assert "not all alike" in variety(one, N - 1)
 
 
 @pytest.mark.parametrize("name", SYMPTOMS)

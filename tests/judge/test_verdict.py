@@ -8,6 +8,7 @@ import torch
 
 from ayneh.data.sources import load
 from ayneh.errors import UserError
+from ayneh.judge.diversity import birthday_pixels
 from ayneh.judge.features import shipped
 from ayneh.judge.report import collapse, lacking
 from ayneh.judge.scores import Score
@@ -183,3 +184,31 @@ def test_a_collapse_needs_signs_of_little_variety_that_agree():
     assert collapse(little | {"spread": Score(0.9, 100, floor=1.0)}) == ()
     repeated = few | {"support": Score(40.0, 100, interval=(30, 60), floor=90_000.0)}
     assert [sign.partition(":")[0] for sign in collapse(repeated)] == ["birthday test", "histogram"]
+
+
+def test_what_the_net_takes_for_the_same_image_is_no_collapse_where_pixels_differ():
+    def scores(**values):
+        floors = {"spread": 1.0, "distance": 14.0, "support": 60_000.0, "support_pixels": 250_000.0, "unlike": 0.01}
+        return {name: Score(value, 1000, interval=(1, 2), floor=floors[name]) for name, value in values.items()}
+
+    textures = {"spread": 0.61, "distance": 2.4, "support": 140.0}  # of a net after one epoch
+    assert collapse(scores(**textures, support_pixels=499_500.0, unlike=1.0)) == ()
+    assert len(collapse(scores(**textures, support_pixels=60.0, unlike=1.0))) == 2  # sixty textures, drawn again
+    narrow = textures | {"spread": 0.4, "support_pixels": 5_000.0}
+    assert len(collapse(scores(**narrow, unlike=0.02))) == 3
+    assert collapse(scores(**narrow, unlike=0.9)) == ()
+    assert len(collapse(scores(**narrow | {"spread": 0.2}, unlike=0.9))) == 3
+
+
+def test_copies_are_told_by_pixels_whatever_the_net_makes_of_them():
+    chance = torch.Generator().manual_seed(0)
+    real = load("digits", "test").pixels
+
+    def support(images):
+        return birthday_pixels(real, images).value
+
+    textures = torch.randint(0, 256, (400, 1, 8, 8), generator=chance).to(torch.uint8)
+    assert support(textures) > 10_000
+    assert support(textures[:10].repeat(40, 1, 1, 1)) == pytest.approx(10, rel=0.1)
+    assert support(real[:1].repeat(400, 1, 1, 1)) == pytest.approx(1, rel=0.01)
+    assert support(real) == pytest.approx(support(real // 4), rel=0.5)  # faint images are no copies

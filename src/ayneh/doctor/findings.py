@@ -21,6 +21,7 @@ Severity = Literal["note", "warning", "severe"]
 SEVERITIES: tuple[Severity, ...] = ("note", "warning", "severe")
 OF_CLASSES = ("class_spread_of", "class_swap_from", "class_swap_to")  # series whose numbers are those of classes
 SLACK = 0.8  # a finding clears once its number is a fifth within the threshold
+LITTLE = {"spread": 0.05, "alike": 0.3}  # at most: the samples are nearly all alike, and what they lack is variety
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ class Cure:
 class Symptom:
     """One thing that can be wrong with a run.
 
-    ``evidence`` is a sentence with places for ``value`` and the series, filled in at the look at which a finding
-    appears. ``applies`` returns why the symptom cannot be judged under these facts; an empty string if it can.
+    ``evidence`` is a sentence with places for ``value``, the series and ``variety`` (the sentence of `variety`), filled
+    in at the look at which a finding appears. ``applies`` returns why the symptom cannot be judged under these facts;
+    an empty string if it can.
     """
 
     title: str
@@ -132,10 +134,32 @@ class Watch:
         symptom = self.symptom
         numbers = {name: float(column[t]) for name, column in course.series.items()}
         numbers |= {name: Named(number, course.facts) for name, number in numbers.items() if name in OF_CLASSES}
-        seen = defaultdict(lambda: math.nan, numbers, value=value)  # what was not measured is NaN
-        evidence = symptom.evidence.format_map(seen).replace("%", " %")
+        seen: dict[str, Any] = defaultdict(lambda: math.nan, {"variety": variety(course, t)} | numbers, value=value)
+        evidence = symptom.evidence.format_map(seen).replace("%", " %").rstrip()  # what was not measured is NaN
         return Finding(self.name, symptom.title, symptom.severity, self._since, int(course.steps[t]), None, value,
                        symptom.threshold, evidence, symptom.source, symptom.cure(course.facts))  # fmt: skip
+
+
+def variety(course: Course, t: int) -> str:
+    """Whether the samples at look t are nearly all alike or vary, in a sentence; "" where that is not known.
+
+    Of few classes, and of real images without a sample near them, there are two kinds: a collapse has little variety;
+    varied samples lack a part of the data or are unlike it, as noise is, to which a classifier gives a class, too.
+    """
+    now = {}
+    for name in LITTLE:
+        known = course.get(name)[: t + 1]
+        known = known[np.isfinite(known)]
+        if not len(known):
+            return ""
+        now[name] = float(known[-1])
+    numbers = (
+        f"their variance is {now['spread']:.2g} times the data's, the distance to the nearest other sample "
+        f"{now['alike']:.2g} times"
+    )
+    if any(now[name] <= most for name, most in LITTLE.items()):
+        return f"The samples are nearly all alike, a mode collapse: {numbers}."
+    return f"The samples are not all alike ({numbers}): they lack a part of the data, or are unlike it, as noise is."
 
 
 class Named(float):

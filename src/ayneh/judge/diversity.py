@@ -10,11 +10,12 @@ from scipy import stats
 from torch import Tensor, nn
 
 from ayneh.judge.neighbours import distances
-from ayneh.judge.scores import Score, cannot_tell, checked
+from ayneh.judge.scores import Score, cannot_tell, checked, shuffled
 from ayneh.judge.statistics import Z95, mean_interval, poisson_interval
 
 WINDOW, SIGMA = 7, 0.95  # 11 and 1.5 in the paper, scaled down so that three scales fit in 28 pixels
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, finest first
+BY_PIXELS = 2_000  # images of each side whose pixels are compared
 EXPECTED = 10  # near-duplicates among as many fakes from a perfect generator
 
 
@@ -150,6 +151,22 @@ def birthday(real: Tensor, fake: Tensor) -> Score:
         bound = f"the support is at least {fake_pairs / high:.0f}, with 97.5 % confidence"
         return Score(float(fake_pairs), m, warning=f"No near-duplicate in {m} fakes: {bound}.")
     return Score(fake_pairs / found, m, (fake_pairs / high, fake_pairs / low))
+
+
+def birthday_pixels(real: Tensor, fake: Tensor) -> Score:
+    """`birthday` by pixels, each side in units of its own typical distance; uint8 (N, C, S, S), (M, C, S, S).
+
+    A net sees images unlike its data as if through a fog, in which many different ones are near-duplicates; pixels
+    that are copied show whatever they show. Thin strokes or blurs lie nearer together, hence the units.
+    """
+    sides = shuffled(real, 3)[:BY_PIXELS], fake[:BY_PIXELS]
+    return birthday(*(_standard(images.flatten(1).double()) for images in sides))
+
+
+def _standard(x: Tensor) -> Tensor:
+    """Rows of x (N, F) about their mean, at a root mean square distance of 1 from it; all 0 where they are alike."""
+    x = x - x.mean(0)
+    return x / x.square().sum(1).mean().sqrt().clamp_min(1e-6)
 
 
 def _closest_pairs(x: Tensor, count: int) -> Tensor:

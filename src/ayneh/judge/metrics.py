@@ -138,6 +138,10 @@ METRICS = {
         diversity.birthday, FEATURES, "floor", "support",
         "how many different images there seem to be, from near-duplicates (after Arora & Zhang 2017)", "looks",
     ),
+    "support_pixels": Metric(
+        diversity.birthday_pixels, ("test", "fakes"), "floor", "support by pixels",
+        "the same by pixels, of at most 2,000 images, each side in units of its own typical distance", "looks",
+    ),
     "ms_ssim": Metric(
         diversity.pairwise_ms_ssim, ("fakes",), "floor", "likeness of pairs",
         "mean structural similarity of random pairs, by pixels (Odena et al. 2017): 1 where all are alike",

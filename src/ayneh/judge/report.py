@@ -91,11 +91,20 @@ def _fell(scores: dict[str, Score], name: str, share: float) -> str | None:
     return f"{score.value:,.4g}, where real images have {score.floor:,.4g}"
 
 
+def _repeated(scores: dict[str, Score], name: str) -> bool:
+    """Whether there are fewer different images than were drawn; only pixels may be unknown, in reports of before."""
+    score = scores.get(name)
+    if score is None:
+        return name == "support_pixels"
+    return score.value is not None and score.value < score.n
+
+
 def collapse(scores: dict[str, Score]) -> tuple[str, ...]:
     """Which metrics call the images collapsed, each in a sentence with its numbers: they have little variety.
 
-    There are fewer different images than were drawn, or spread, distances and support are all low. Few classes alone
-    say nothing of variety: a classifier gives a class to noise, too.
+    Their pixels have a fifth of the data's spread; or there are fewer different images than were drawn, by the net and
+    by pixels; or spread, distances and support are all low. The net's numbers say little of images unlike its data,
+    and few classes say nothing of variety: a classifier gives a class to noise, too.
     """
     support, little = scores.get("support"), []
     if support is not None and support.interval and (few := _fell(scores, "support", 0.2)):
@@ -103,8 +112,11 @@ def collapse(scores: dict[str, Score]) -> tuple[str, ...]:
     for name, title in (("spread", "spread"), ("distance", "distance of pairs")):
         if low := _fell(scores, name, 0.5):
             little.append(f"{title}: {low}")
-    repeated = bool(little) and support is not None and support.value is not None and support.value < support.n
-    signs = [*little, *lacking(scores)] if repeated or len(little) == 3 else []
+    repeated = bool(little) and all(_repeated(scores, name) for name in ("support", "support_pixels"))
+    alike = _fell(scores, "spread", 0.2) is not None
+    signs = []
+    if repeated or alike or (len(little) == 3 and not strange(scores)):
+        signs = [*little, *lacking(scores)]
     if worst := _fell(scores, "spread_worst_class", 0.5):
         signs.append(f"variety within class {scores['spread_worst_class'].of_class}: {worst} in their worst class")
     return tuple(signs)
