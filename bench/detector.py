@@ -90,7 +90,7 @@ def label(case: Case, reference: Mapping[str, np.ndarray]) -> None:
     base = reference[case.net]
     few = min(len(base), len(case.looks))
     ratio = np.array([case.looks[k]["fd"] for k in range(few)]) / base[:few]
-    poor = np.array([look["modes"] <= CLASSES or look["spread"] <= SPREAD for look in case.looks[:few]])
+    poor = np.array([look["modes"] <= CLASSES or look["spread"] <= SPREAD for look in case.looks[:few]], bool)
     damaged = (ratio >= FAR) | (poor & (ratio >= NEAR))
     stretch = _first_in_a_row(damaged, IN_A_ROW)
     if stretch is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import cache
@@ -64,20 +65,24 @@ def judge(data: Data) -> Judge:
     return usual if data.limit is None else Judge(usual.data, usual.reference.nets, images(data), usual.reference.test)
 
 
-def play(name: str, seed: int, folder: Path) -> None:
-    """One run into its folder, with its outcome."""
+def play(
+    name: str, seed: int, folder: Path, arms: Mapping[str, Arm] = ARMS, also: Sequence[str] = (), looks: int = LOOKS
+) -> None:
+    """One run into its folder, with its outcome; ``also``: metrics of its last images beside copies."""
     torch.set_num_threads(1)
-    arm = ARMS[name]
+    arm = arms[name]
     config = config_of(arm, seed)
     pixels = arm.spoil(images(config.data))
     record = Record.create(folder, config, {"device": "cpu", "threads": 1, "workers": 0})
     match = Match([config], pixels, torch.device("cpu"))
     later = Match([changed(config, arm.later, "later")], pixels, torch.device("cpu"))
     total = config.epochs * match.steps_per_epoch
-    looks = {round(total * (k + 1) / LOOKS) for k in range(LOOKS)}
+    due = [round(total * (k + 1) / looks) for k in range(looks)]  # each at the next end of an epoch
 
     def scored(moment: Moment) -> bool:
-        return any(journal.last_step < look <= moment.step for look in looks)
+        passed = [look for look in due if look <= moment.step]
+        del due[: len(passed)]
+        return bool(passed)
 
     habits = replace(usual(config), scored=scored, pictured=lambda epoch: epoch == config.epochs - 1,
                      saved=lambda epoch: False, captions=False, best=False)  # fmt: skip
@@ -90,17 +95,19 @@ def play(name: str, seed: int, folder: Path) -> None:
     fallen = None if journal.fallen is None else game.stack.step
     outcome: dict[str, Any] = {"arm": name, "seed": seed, "steps": total, "fallen": fallen}
     if fallen is None:
-        outcome["copying"] = copying(Sampler(match.gen, game.stack.state["ema"][0], config), config)
+        sampler = Sampler(match.gen, game.stack.state["ema"][0], config)
+        outcome["copying"] = of_last_images(sampler, config, "copies")
+        outcome |= {metric: of_last_images(sampler, config, metric) for metric in also}
     with atomically(folder / "outcome.json") as file:
         file.write(json.dumps(outcome).encode())
 
 
-def copying(sampler: Sampler, config: Config) -> float | None:
-    """The share of the last images that are nearer to a training image than nearly all test images."""
+def of_last_images(sampler: Sampler, config: Config, metric: str) -> float | None:
+    """A metric of the last images; of copies the share nearer to a training image than nearly all test images."""
     drawn = sampler.images("scores", SCORED)
     if not bool(drawn.isfinite().all()):
         return None
-    return judge(config.data).scores(levels(drawn), ["copies"])["copies"].value
+    return judge(config.data).scores(levels(drawn), [metric])[metric].value
 
 
 def folder_of(out: Path, name: str, seed: int) -> Path:
