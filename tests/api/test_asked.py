@@ -54,6 +54,7 @@ def test_sixty_four_images_where_no_number_is_given():
         (np.zeros((2, 2), int), None, r"array \(2, 2\)"),
         (np.array([0, 1]), 3, "2 of them and n is 3"),
         ([], 4, "names no class"),
+        (np.array([], int), None, "--classes is an empty array"),
         ([0, 1, 2], 2, "--n is 2, and 3 classes are asked for: choose at least 3"),
     ],
 )
@@ -73,6 +74,8 @@ def test_what_cannot_be_divided_is_as_equal_as_possible_and_said():
     words = uneven(numbers, PETS.names)
     assert words == "8 images cannot be divided by 3 classes: 3 each of cat, guinea pig, 2 of the others."
     assert uneven(spread([0, 2, 1], 9), PETS.names) == ""
+    words = uneven(spread([0, 2, 0], 8), PETS.names)  # 8 images can be divided by 2 classes
+    assert words == "Classes that are named more than once come more often: 5 each of cat, 3 of the others."
 
 
 def test_a_number_that_is_the_name_of_another_class_is_not_guessed():

@@ -128,6 +128,13 @@ def test_a_name_or_a_path_reads_what_the_verb_reads(tmp_path, monkeypatch):
     assert ayneh.images(images) is images
 
 
+def test_labels_of_items_may_be_rows_with_one_1():
+    rows = torch.eye(10)[LABELS]
+    for labels in (rows, rows.numpy(), rows.int().tolist()):
+        items = list(zip(BYTES, labels, strict=True))
+        assert np.array_equal(ayneh.images(items).labels, ayneh.images((BYTES, LABELS)).labels)
+
+
 @pytest.mark.parametrize(
     ("source", "how", "words"),
     [
@@ -145,6 +152,12 @@ def test_a_name_or_a_path_reads_what_the_verb_reads(tmp_path, monkeypatch):
         ((BYTES, LABELS, LABELS), {}, "a tuple of 3: a pair is (images, labels)"),
         ((BYTES, LABELS[:5]), {}, "one for each of the 152 images"),
         ((BYTES, 3), {}, "the labels of the images are a int"),
+        ([(image, torch.ones(2)) for image in BYTES], {}, "the array of labels of the images has the type float32"),
+        (
+            [(image, torch.ones(1 + k % 2)) for k, image in enumerate(BYTES)],
+            {},
+            "the labels of the images are no array",
+        ),
         (BYTES, {"test": 1.5}, "test is 1.5; a share of the images lies between 0 and 1"),
         (BYTES, {"test": BYTES[:, :, :4]}, "has images (1, 8, 8) but the test array (1, 4, 8)"),
         (BYTES, {"resize": 0}, "resize is 0; it must lie between 1 and 4,096"),

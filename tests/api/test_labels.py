@@ -1,5 +1,8 @@
 """A labelled run from Python: images of a class, what its nets take, classes by name, and what is shown of them."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -77,6 +80,50 @@ def test_the_nets_take_z_and_the_class(run):
     gen, _ = run.at(epoch=0).nets()
     with torch.no_grad():
         assert np.array_equal(levels(gen(z, y)).numpy(), run.sample(6, epoch=0))
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (
+            (),
+            r"This {} takes \({}, y\), and y is left out: y is int64 \(B,\), the number of each image's class, 0 to 9",
+        ),
+        ((torch.tensor([0, 10]),), "This {} has no class 10"),
+        ((torch.tensor([0, -1]),), "This {} has no class -1"),
+        ((torch.tensor([0.0, 1.0]),), r"and y is torch.float32: y is int64 \(B,\)"),
+        ((7,), "and y is 7: y is int64"),
+        ((torch.tensor([0, 1, 2]),), r"This {} got {} .* and y \(3,\): y is int64"),
+    ],
+)
+def test_a_class_that_is_missing_or_none_is_refused_by_the_nets(run, y, message):
+    """The embedding of class 10 of 10 would be that of class 0, and a projection D without y has a logit, too."""
+    for who, x, net, one in zip("GD", ("z", "images"), run.at().nets(), ((run.prior.dim,), (1, 8, 8)), strict=True):
+        inputs = torch.zeros(2, *one)
+        with torch.no_grad(), pytest.raises(ayneh.UserError, match=message.format(who, x)):
+            net(inputs, *y)
+
+
+def test_nets_without_labels_refuse_classes(plain, config):
+    z, y = plain.prior.sample(2), torch.tensor([0, 1])
+    for gen, dis in (plain.at().nets(), next(iter(ayneh.play(config.changed(epochs=1)))).nets()):
+        with torch.no_grad(), pytest.raises(ayneh.UserError, match="This G takes z alone, and no classes: leave y out"):
+            gen(z, y)
+        with torch.no_grad(), pytest.raises(ayneh.UserError, match="This D takes images alone"):
+            dis(gen(z), y)
+
+
+def test_checked_nets_are_copied_pickled_and_mapped(run):
+    gen, _ = run.at().nets()
+    z, y = run.prior.sample(3), torch.tensor([0, 9, 4])
+    with torch.no_grad():
+        expected = gen(z, y)
+        for again in (copy.deepcopy(gen), pickle.loads(pickle.dumps(gen))):
+            assert torch.equal(again(z, y), expected)
+            with pytest.raises(ayneh.UserError, match="no class 10"):
+                again(z, y + 1)
+        each = torch.vmap(lambda z, y: gen(z[None], y[None])[0])(z, y)
+        torch.testing.assert_close(each, expected)
 
 
 def test_with_auxiliary_d_takes_no_class_and_reads_it(config, tmp_path):

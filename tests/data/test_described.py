@@ -182,6 +182,8 @@ def test_labels_of_a_set_of_one_s_own_that_are_no_classes_are_refused(labels: to
 
 def test_classes_of_one_name_or_one_class_are_refused() -> None:
     digits = load("digits")
+    unnamed = refusal(replace(digits, names=("", *"123456789")))
+    assert "digits have an empty text as their label, as labels that are missing do: give them a class" in unnamed
     assert "Two classes of digits are called 'x'" in refusal(replace(digits, names=("x", "x", *"23456789")))
     one = replace(digits, labels=digits.labels * 0, classes=1, names=("cat",))
     assert "All images of digits are of one class (cat), and a labelled game needs two or more" in refusal(one)

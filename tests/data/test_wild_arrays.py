@@ -304,10 +304,14 @@ def test_labels_of_every_form_are_classes(tmp_path: Path, labels: np.ndarray, na
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (CLASSES - 1, "integers from 0 on"),
-        (CLASSES + 0.5, "integers from 0 on"),
-        (np.where(CLASSES, CLASSES, np.nan), "integers from 0 on"),
-        (np.where(CLASSES, CLASSES, np.inf), "integers from 0 on"),
+        (
+            CLASSES - 1,
+            "has the type int64 and the shape (30,), with the value -1 for image 0: labels are integers from 0 on",
+        ),
+        (np.where(np.arange(30) == 7, 2.5, CLASSES), "with the value 2.5 for image 7: labels are integers from 0 on"),
+        (np.where(CLASSES, CLASSES, np.nan), "with the value nan for image 0: labels are integers from 0 on"),
+        (np.where(CLASSES, CLASSES, np.inf), "with the value inf for image 0: labels are integers from 0 on"),
+        (CLASSES.astype(np.uint64) + 2**60, "with the value 1152921504606846976 for image 0"),
         (CLASSES[:-1], "one for each of the 30 images"),
         (CHANCE.randint(0, 2, (30, 40)), "integers from 0 on"),
         (np.array([{}] * 30, object), "never unpickled"),

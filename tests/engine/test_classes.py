@@ -115,6 +115,13 @@ def test_a_setting_on_labels_that_changes_nothing_is_named(changes, named, capsy
     assert named in said if named else not said
 
 
+def test_how_own_nets_take_the_class_is_no_setting(monkeypatch, capsys):
+    monkeypatch.setattr("ayneh.engine.classes.is_own_net", lambda name: name == "mine")
+    warn_of_idle(Config().changed({"rules.labels": "concat", "net.name": "mine", "net.gen_labels": "norm"}))
+    said = capsys.readouterr().err
+    assert "--net.gen-labels is norm, which changes nothing where nets of one's own take the class" in said
+
+
 @pytest.mark.parametrize("gen_labels", ["concat", "norm"])
 def test_a_sampler_draws_the_classes_that_it_is_asked_for_from_the_same_z(gen_labels):
     match = match_of(with_labels("projection", gen_labels=gen_labels))

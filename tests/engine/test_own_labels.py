@@ -12,6 +12,7 @@ from ayneh.config import Net as Settings
 from ayneh.engine.critic import critic_of
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.sampler import sampler_in, sampler_of
+from ayneh.engine.trial import try_gen
 from ayneh.errors import UserError
 from ayneh.game.inside import seeded
 from ayneh.game.nets import NETS
@@ -87,6 +88,26 @@ class Deaf(PlainGen):
 
     def forward(self, z, y):
         return super().forward(z)
+
+
+class Short(Gen):
+    """Its embedding has a row less than there are classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(K - 1, 4)
+
+
+class Soft(Reading):
+    def forward(self, x):
+        logits, classes = super().forward(x)
+        return logits, classes.softmax(1)
+
+
+class Broken(Reading):
+    def forward(self, x):
+        logits, classes = super().forward(x)
+        return logits, classes / 0
 
 
 @pytest.fixture
@@ -200,6 +221,9 @@ def test_samplers_and_critics_of_ones_own_nets_know_the_class(named, how, dis):
         (Gen, PlainDis, "auxiliary", r"D returns \(4, 1\) for 4 images; in a game with --rules.labels auxiliary it "
          r"must return \(logits, class logits\), the second \(4, 3\)"),
         (Gen, lambda: Reading(5), "auxiliary", r"class head returns \(4, 5\) of float64 for 4 images and 3 classes"),
+        (Short, Dis, "concat", r"G failed on \(4, 6\).*: IndexError: index out of range"),
+        (Gen, Soft, "auxiliary", r"D's class head returns probabilities, which sum to 1 .*: leave out the softmax"),
+        (Gen, Broken, "auxiliary", r"The outputs of D's class head are not finite at the start \(12 of 12 numbers"),
         (Gen, PlainDis, "none", r"G's forward takes a second argument besides z, and with --rules.labels none there "
          r"is none: leave the argument out, or choose another --rules.labels"),
         (PlainGen, Dis, "none", r"D's forward takes a second argument besides x"),
@@ -235,3 +259,19 @@ def test_a_net_whose_sizes_follow_from_its_input_takes_classes(named):
     named(Lazy, Dis)
     match = match_of(under("concat"))
     assert match.gen.shapes["first.weight"] == (64, 11)
+
+
+def test_the_trial_asks_for_the_last_class_of_many(named):
+    """A net whose embedding is too short would fail in the midst of a training, where a rare class comes."""
+
+    class Many(nn.Module):
+        def __init__(self, rows):
+            super().__init__()
+            self.embed, self.first = nn.Embedding(rows, 6), nn.Linear(12, 64)
+
+        def forward(self, z, y):
+            return self.first(torch.cat([z, self.embed(y)], 1)).tanh().view(-1, 1, 8, 8)
+
+    assert try_gen(Many(40), 6, 1, ("concat", 40)).shape == (1, 8, 8)
+    with pytest.raises(UserError, match="index out of range"):
+        try_gen(Many(39), 6, 1, ("concat", 40))

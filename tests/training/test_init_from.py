@@ -142,6 +142,7 @@ def test_lost_checkpoints_are_still_said_where_the_first_weights_are_there(begin
     [
         (("--net.width", 8), "do not fit: dis/features.0.bias is (4,) there and (8,) here; choose the same nets"),
         (("--net.name", "mlp"), "do not fit: dis/"),
+        (("--rules.labels", "concat"), "(--rules.labels was none there and is concat here); choose the same nets and"),
         (("--optimizer.name", "sgd", "--init-optimizer"), "was trained with adam, and this run's optimizer is sgd"),
         (("--init-epoch", 9), "has no checkpoint of epoch 9; there are: 0, 1, 2"),
         (("--init-replica", 2), "--init-replica is 2, and"),

@@ -62,10 +62,10 @@ def uneven(numbers: Sequence[int], names: Sequence[str]) -> str:
         return ""
     more = [names[number] for number, count in counts.items() if count == most]
     shown = ", ".join(more[:3]) + (f" and {len(more) - 3} more" if len(more) > 3 else "")
-    return (
-        f"{counted(len(numbers), 'image')} cannot be divided by {len(counts)} classes: {most} each of {shown}, "
-        f"{least} of the others."
-    )
+    why = f"{counted(len(numbers), 'image')} cannot be divided by {len(counts)} classes"
+    if most - least > 1:  # what does not divide makes a difference of one
+        why = "Classes that are named more than once come more often"
+    return f"{why}: {most} each of {shown}, {least} of the others."
 
 
 def _number(one: object, labels: Labels) -> int:
@@ -108,6 +108,8 @@ def _one_each(asked: object, shape: tuple[int, ...], n: int | None, labels: Labe
         raise UserError(
             f"--classes is an array {shape} of {array.dtype}; it has one number or name for each image, (n,)."
         )
+    if not len(array):
+        raise UserError("--classes is an empty array: it has one number or name for each image.")
     if n is not None and n != len(array):
         raise UserError(f"--classes has {len(array)} of them and n is {n}: leave n out.")
     return [labels.number(one) if isinstance(one, str) else _there(one, labels) for one in array.tolist()]

@@ -61,15 +61,16 @@ class Checkpoint:
         average of G, it is that. D takes such images and gives logits (B,): above 0 it holds an image for real. Of a
         labelled run G takes (z, y), y int64 (B,) the number of each image's class, and D takes (images, y); where
         ``rules.labels`` is auxiliary, D takes images, and ``dis(images, classify=True)`` gives (B, 1 + K), the logit
-        and those of the classes. Of a pair of one's own ``gen.net`` and ``dis.net`` are the modules themselves. They
-        are new at each call.
+        and those of the classes. A class that is missing, or does not exist, raises UserError. Of a pair of one's own
+        ``gen.net`` and ``dis.net`` are the modules themselves. They are new at each call.
         """
+        from ayneh.api.nets import nets_of
         from ayneh.engine.critic import critic_of
 
         with in_a_sentence():
             kept = self._kept
             critic = critic_of(kept.config, kept.image_shape, kept.tensors, self.replica, labels=kept.labels)
-            return critic.sampler.gen, critic.dis
+            return nets_of(critic)
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.path)!r}, step {self.step:,})"

@@ -50,7 +50,7 @@ def part_of(source: Any, side: str, resize: int | None) -> NamedPart:
         raise UserError(f"{what} are an array of objects: {FORMS}.")
     found = None if labels is None else _labels(labels, what)
     name = {"train": "the training array", "test": "the test array", "": "the array"}[side]
-    return NamedPart(side, array, found, name, f"the labels of {what}", classes)
+    return NamedPart(side, array, found, name, f"the array of labels of {what}", classes)
 
 
 def _array(source: Any) -> NDArray[Any] | None:
@@ -138,10 +138,18 @@ def _labels(labels: Any, what: str) -> NDArray[Any]:
         if not isinstance(labels, Sequence) or isinstance(labels, str):
             raise UserError(f"the labels of {what} are a {type(labels).__name__}: give one for each image.")
         try:
-            found = np.asarray([label.item() if hasattr(label, "item") else label for label in labels])
-        except ValueError as error:
+            found = np.asarray([_label(label) for label in labels])
+        except (TypeError, ValueError) as error:
             raise UserError(f"the labels of {what} are no array ({brief(error)}): give one for each image.") from error
     return found
+
+
+def _label(label: Any) -> Any:
+    """One label as NumPy takes it: a number, a text, or a row with one 1."""
+    array = _array(label)
+    if array is None:
+        return label
+    return array.item() if array.size == 1 else array
 
 
 def _classes_of(source: Any) -> tuple[str, ...] | None:

@@ -86,6 +86,7 @@ class Moment:
         """(G, D) as plain modules, as `Checkpoint.nets` gives them."""
         from typing import cast
 
+        from ayneh.api.nets import nets_of
         from ayneh.engine.critic import Critic
         from ayneh.game.nets import Discriminator
 
@@ -93,7 +94,7 @@ class Moment:
         dis = cast(
             Discriminator, self._match.dis.filled(self._state["dis"][replica], self._match.dis.of(self._state, replica))
         )
-        return sampler.gen, Critic(dis, sampler).dis
+        return nets_of(Critic(dis, sampler))
 
     def _sampler(self, replica: int) -> Sampler:
         from ayneh.engine.sampler import sampler_in

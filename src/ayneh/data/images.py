@@ -89,6 +89,12 @@ class Images:
                 f"{called} has labels of the type {labels.dtype} and the shape {tuple(labels.shape)}, from "
                 f"{labels.min()} to {labels.max()}: a data set of one's own gives int64 ({n},) from 0 to {count - 1}."
             )
+        if not all(names):
+            raise UserError(
+                f"{int((labels == names.index('')).sum()):,} training images of {called} have an empty text as their "
+                "label, as labels that are missing do: give them a class, leave them out, or train with --rules.labels "
+                "none."
+            )
         if len(set(names)) < count:
             twice = next(name for name in names if names.count(name) > 1)
             raise UserError(f"Two classes of {called} are called {twice!r}: give each a name of its own.")

@@ -75,10 +75,19 @@ def _flat(labels: Array, n: int, where: str) -> Array:
     whole = one.shape == (n,) and (kind in "bui" or (kind == "f" and bool(np.all(np.floor(one) == one))))
     if not whole or one.min() < 0 or one.max() > 2**53:
         raise UserError(
-            f"{where} has the type {labels.dtype} and the shape {labels.shape}: labels are integers "
+            f"{where} has the type {labels.dtype} and the shape {labels.shape}{_wrong(one, n)}: labels are integers "
             f"from 0 on, one for each of the {n:,} images; mend the labels, or leave them out."
         )
     return one.astype(np.int64)
+
+
+def _wrong(labels: Array, n: int) -> str:
+    """The first value that is no label, where there are as many numbers as images."""
+    if labels.shape != (n,) or labels.dtype.kind not in "uif":
+        return ""
+    wrong = (labels < 0) | (labels > 2**53) | (np.floor(labels) != labels) | ~np.isfinite(labels)
+    k = int(wrong.argmax())
+    return f", with the value {labels[k]} for image {k}"
 
 
 def _from_one_hot(rows: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ayneh.config import Config
+from ayneh.config import Config, is_own_net
 from ayneh.engine.noise import FIXED, generator
 from ayneh.errors import UserError
 from ayneh.game.step import Game
@@ -68,6 +68,8 @@ def warn_of_idle(config: Config) -> None:
         where["rules.label-weight"] = f"where D reads no class (--rules.labels {rules.labels})"
     if rules.labelled and net.gen_labels == "norm":
         where["net.label-dim"] = "where no embedding is joined to z (--net.gen-labels norm)"
+    if rules.labelled and is_own_net(net.name):
+        where |= dict.fromkeys(("net.gen-labels", "net.label-dim"), "where nets of one's own take the class")
     for flag, why in where.items():
         if given[flag] is not None:
             warn_once(f"--{flag} is {given[flag]}, which changes nothing {why}.")

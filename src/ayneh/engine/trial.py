@@ -112,6 +112,9 @@ def try_dis(
             f"({BATCH},) or ({BATCH}, 1): {advice}."
         )
     _refuse_values("D's outputs", out, run)
+    if run.read is not None:
+        _refuse_values("The outputs of D's class head", run.read, run)
+        _refuse_softmax(run.read)
     run.warn_of_parameters()
     within = bool((out > 0).all() and (out < 1).all())  # as logits may be by chance, but not of images far outside
     if output == "probability" and not run.sigmoid and not bool((out >= 0).all() and (out <= 1).all()):
@@ -137,8 +140,8 @@ def try_dis(
 
 
 def _classes(labels: tuple[str, int]) -> Tensor | None:
-    """The classes of a trial; None in a game without labels."""
-    return torch.arange(BATCH) % labels[1] if labels[1] else None
+    """The classes of a trial, from the first to the last: a net may have room for fewer. None without labels."""
+    return torch.linspace(0, labels[1] - 1, BATCH).round().long() if labels[1] else None
 
 
 def _need_places(who: str, net: nn.Module, how: str, takes: bool) -> None:
@@ -193,6 +196,16 @@ def _refuse_values(what: str, out: Tensor, run: Run) -> None:
         raise UserError(
             f"{what} are not finite at the start ({bad} of {out.numel()} numbers are NaN or infinite): look at "
             f"{run.name}'s initial weights, and for divisions and logarithms of 0."
+        )
+
+
+def _refuse_softmax(read: Tensor) -> None:
+    """Raise UserError where the class head (B, K) gives probabilities: the loss would take a softmax of them again."""
+    read = read.detach()
+    if bool((read >= 0).all()) and torch.allclose(read.sum(1), torch.ones_like(read[:, 0]), atol=1e-5):
+        raise UserError(
+            "D's class head returns probabilities, which sum to 1 for each image: leave out the softmax at its end, "
+            "since the loss takes the logits of the classes and has a softmax of its own."
         )
 
 

@@ -115,7 +115,7 @@ def condition_gen(gen: nn.Sequential, how: str, parts: Parts, dim: int) -> None:
 
     Raises UserError for another way, and where G has no batch norm.
     """
-    pick(dict.fromkeys(GEN_LABELS), how, "way of G to take the class")
+    pick(dict.fromkeys(GEN_LABELS), how, "way of G to take the class (--net.gen-labels)")
     if how == "concat":
         i, layer = _first(gen)
         gen[i] = Joined(layer, Embedding(parts, dim), (1, 1) if isinstance(layer, Deconv) else ())

@@ -74,7 +74,8 @@ def read(init: InitFrom, match: Match) -> tuple[dict[str, Tensor], dict[str, Any
         if theirs_.shape[1:] != ours_.shape[1:]:
             raise UserError(
                 f"The weights of {init.run} do not fit: {name} is {tuple(theirs_.shape[1:])} there and "
-                f"{tuple(ours_.shape[1:])} here; choose the same nets and --prior.dim, or other --init-players."
+                f"{tuple(ours_.shape[1:])} here{_labels_apart(kept, match)}; choose the same nets and --prior.dim, or "
+                "other --init-players."
             )
         state[name] = theirs_[rows].to(ours_)
     noted = {
@@ -108,6 +109,17 @@ def _warn_of_other_names(init: InitFrom, theirs: Labels, ours: Labels) -> None:
             return
 
 
+def _labels_apart(kept: Checkpoint, match: Match) -> str:
+    """Words on what differs in the labels of the two runs, which makes nets of other weights; empty if nothing does."""
+    ours = match.classes
+    before, now = kept.config.rules.labels, match.replicas[0].rules.labels
+    if before != now:
+        return f" (--rules.labels was {before} there and is {now} here)"
+    if kept.labels and ours and kept.labels.count != ours.count:
+        return f" ({kept.labels.count:,} classes there and {ours.count:,} here)"
+    return ""
+
+
 def _rows(init: InitFrom, kept: Checkpoint, replicas: int) -> list[int]:
     """The other run's replica for each of ours."""
     there = kept.config.seeds
@@ -133,7 +145,7 @@ def _taken(init: InitFrom, match: Match, kept: Checkpoint, state: dict[str, Tens
         if not name.partition("/")[2].startswith(READER):  # a fresh one, or one that is not used
             where = f"in {init.run} alone" if name in theirs else f"not in {init.run}"
             raise UserError(
-                f"The weights of {init.run} do not fit: {name} is {where}; choose the same nets and --rules.labels, or "
-                "other --init-players."
+                f"The weights of {init.run} do not fit: {name} is {where}{_labels_apart(kept, match)}; choose the same "
+                "nets and --rules.labels, or other --init-players."
             )
     return iter(sorted(ours & theirs))
