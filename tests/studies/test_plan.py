@@ -63,6 +63,19 @@ def test_comparisons_are_asked_at_every_level_that_both_sides_share():
     assert [(ask.arm, ask.reference) for ask in alone.comparisons()] == [("b", "a")]
 
 
+def test_an_arm_whose_name_begins_with_that_of_another_is_compared_alone():
+    arms = {"a": {}, "a, b": {"batch": 32}, "c": {"batch": 16}}
+    asks = [{"arm": "a", "reference": "c"}, {"arm": "a, b", "reference": "a"}]
+    study = from_dict({"name": "s", "arms": arms, "asks": asks}, "s")
+    assert [(ask.arm, ask.reference) for ask in study.comparisons()] == [("a", "c"), ("a, b", "a")]
+    grid = from_dict({"name": "s", "arms": arms, "asks": asks, "factors": {"rules": {"dropout": [0.0, 0.3]}}}, "s")
+    pairs = [(ask.arm, ask.reference) for ask in grid.comparisons()]
+    assert pairs == [
+        *((f"a, dropout {p}", f"c, dropout {p}") for p in ("0", "0.3")),
+        *((f"a, b, dropout {p}", f"a, dropout {p}") for p in ("0", "0.3")),
+    ]
+
+
 @pytest.mark.parametrize("path", sorted(BUILT_IN.glob("*.toml")), ids=lambda p: p.stem)
 def test_a_built_in_study_is_sound_and_survives_its_own_folder(path):
     study = read(path.stem)

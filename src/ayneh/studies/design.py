@@ -241,8 +241,13 @@ class Study:
         return found
 
     def _levels_of(self, arm: str) -> list[str]:
-        """The cells of an arm: its own name, or one for each combination of the factors."""
+        """The cells of an arm: its own name, or one for each combination of the factors that it leaves open.
+
+        Of two arms "a" and "a, b" each has its own alone.
+        """
         cells = [name for name in self.cells() if name == arm or name.startswith(f"{arm}, ")]
+        longer = [other for other in self.arms if other.startswith(f"{arm}, ")]
+        cells = [name for name in cells if not any(f"{name}, ".startswith(f"{other}, ") for other in longer)]
         if not cells:
             raise UserError(f"{self.name}: {unknown('arm', arm, [*self.arms, *self.cells()])}")
         return cells
