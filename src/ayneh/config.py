@@ -88,7 +88,7 @@ class Net:
     dis_output: str = "auto"
     """What a D of one's own returns: logit, probability, or auto (a sigmoid at its end is found and undone exactly)."""
     gen_labels: str | None = None
-    """How G takes the class in a game with labels: concat (joined to z, the default) or norm (in its batch norm)."""
+    """How G takes the class: concat (joined to z, the default) or norm (in its batch norms; mirror has too few)."""
     label_dim: Annotated[int | None, Range(1, 1e6)] = None
     """concat: length of the class's embedding that is joined to z (prior.dim, from 16 to 128)."""
 
