@@ -96,8 +96,14 @@ def assert_alike(ours, theirs, tolerance=1e-12):
         )
 
 
-@pytest.mark.parametrize("seeds", [1, 3])
-@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+@pytest.mark.parametrize(
+    ("rules", "seeds"),
+    [
+        pytest.param(rules, seeds, id=f"{name}-{seeds}", marks=[pytest.mark.slow] * (rules.labelled and seeds == 1))
+        for name, rules in RULES.items()
+        for seeds in (1, 3)
+    ],
+)
 def test_the_recorded_step_plays_the_plain_game(rules, seeds, capsys):
     fading = Optimizer(decay_images=250 if rules.instance_noise_images else 0)
     config = replace(SMALL, rules=rules, seeds=seeds, optimizer=fading)

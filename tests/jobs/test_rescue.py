@@ -185,6 +185,7 @@ def test_a_rescue_brings_back_what_nets_of_ones_own_remember(tmp_path, falls_ill
     assert state["gen_buffers/1.num_batches_tracked"].tolist() == [run.step]  # not those given up
 
 
+@pytest.mark.slow
 def test_a_rescue_of_a_labelled_run_goes_on_with_its_classes(tmp_path, falls_ill):
     """Other noise and other classes of fakes, the same labels of the images; the rescue's draws give the same bits."""
     import torch
