@@ -212,3 +212,23 @@ def test_copies_are_told_by_pixels_whatever_the_net_makes_of_them():
     assert support(textures[:10].repeat(40, 1, 1, 1)) == pytest.approx(10, rel=0.1)
     assert support(real[:1].repeat(400, 1, 1, 1)) == pytest.approx(1, rel=0.01)
     assert support(real) == pytest.approx(support(real // 4), rel=0.5)  # faint images are no copies
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("mnist")
+def test_the_judge_of_mnist_calls_noise_noise_and_copies_a_collapse(tmp_path):
+    chance = torch.Generator().manual_seed(0)
+    train, test = (load("mnist", split).pixels for split in ("train", "test"))
+    nets = {name: shipped(name) for name in ("mnist-cnn-0", "mnist-simclr")}
+    judge = Judge("mnist", nets, train[:2000], test[:2000], tmp_path)
+    real = test[2000:2400]
+    uniform = torch.randint(0, 256, real.shape, generator=chance).to(torch.uint8)
+    dark = (33 + 40 * torch.randn(real.shape, generator=chance)).clamp(0, 255).to(torch.uint8)
+    for noise in (uniform, dark):
+        report = judge.evaluate(noise)
+        assert report.scores["modes"].value <= 3  # the classifier is sure that it is some digit
+        assert report.collapse == ()
+        assert any("unlike the data" in words for words in report.words())
+    for copies in (real[:1].repeat(400, 1, 1, 1), real[:10].repeat(40, 1, 1, 1), uniform[:10].repeat(40, 1, 1, 1)):
+        assert any("birthday test" in sign for sign in judge.evaluate(copies).collapse)
+    assert not any(word in " ".join(judge.evaluate(real).words()) for word in ("collapsed", "poor", "unlike"))
