@@ -117,6 +117,12 @@ def test_labels_of_files_and_arrays_are_described(tmp_path: Path, kind: str) -> 
     assert "the labels skip numbers: the classes are numbered 0 to 2 and called 0, 1, 5" in train.understood
 
 
+def test_names_that_differ_after_many_letters_are_two_classes(tmp_path: Path) -> None:
+    file, names = tmp_path / "long.npz", np.array(["a" * 60 + "b", "a" * 60 + "c"] * 20)
+    np.savez(file, images=CHANCE.randint(0, 256, (40, 8, 8)).astype(np.uint8), labels=names)
+    assert load(f"file:{file}", "all").described().names == ("a" * 60 + "b", "a" * 60 + "c")
+
+
 def test_a_data_set_of_pytorch_gives_its_labels_and_names() -> None:
     import ayneh
 

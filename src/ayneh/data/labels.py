@@ -11,6 +11,7 @@ from ayneh.data.words import few, printable
 from ayneh.errors import UserError
 
 Array = np.ndarray
+SHORT, LONG = 40, 1000  # letters of a class's name: LONG where shorter ones would make two of one name
 MOST_CLASSES = 10_000
 MISSING = -1  # what Hugging Face and Kaggle write for each label of a test set that they keep to themselves
 
@@ -48,7 +49,9 @@ def labels_of(parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | No
     if len(values) == 1:
         return Labels(None, None, (f"all labels are {printable(str(values[0]))}, so they are not used",))
     ends = np.cumsum([len(array) for array in flat])[:-1]
-    names = tuple(printable(_name(value, named), 40) for value in values.tolist())
+    whole = [_name(value, named) for value in values.tolist()]
+    short = tuple(printable(name, SHORT) for name in whole)
+    names = short if len(set(short)) == len(short) else tuple(printable(name, LONG) for name in whole)
     return Labels(np.split(index.astype(np.int64), ends), names, _gaps(values, names))
 
 
