@@ -100,11 +100,15 @@ PRESETS = {
         _fast(Data("mnist"), labels="projection"),
         "the nets and rules of `fast` with labels: G draws the digit that it is asked for",
         "Miyato & Koyama 2018 for D's way of having labels, Mirza & Osindero 2014 for G's; docs/labels.md",
+        minutes=10,
+        timed="one thread of a busy machine",
     ),
     "hoda": Preset(
         _fast(Data("hoda"), epochs=25, noise_images=22_000, labels="projection"),
         "the same on handwritten Persian digits",
         "Khosravi & Kabir 2007 for the digits; docs/labels.md",
+        minutes=10,
+        timed="one thread of a busy machine",
     ),
     "stacked": Preset(
         Config(
@@ -123,6 +127,8 @@ PRESETS = {
         replace(DIGITS, rules=replace(DIGITS.rules, labels="projection")),
         "`digits` with labels: G draws the digit that it is asked for",
         "Miyato & Koyama 2018; docs/labels.md",
+        minutes=0.7,
+        timed="two cores",
     ),
     "digits-normal": Preset(
         _part_a_digits(Prior("normal")),
