@@ -32,11 +32,12 @@ def test_stacked_plays_with_at_most_two_million_parameters_a_net():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mnist", "Presets on mnist: mirror, fast, part-a-normal, part-a-uniform, part-a-uniform01; for example "
+        ("mnist", "Presets on mnist: mirror, fast, conditional, part-a-normal, part-a-uniform, part-a-uniform01; for example "
          "`ayneh train mirror`."),
         ("stacked-mnist", "Presets on stacked-mnist: stacked; for example `ayneh train stacked`."),
         ("dcgan", "There is no preset called 'dcgan'; `ayneh train mirror` trains it."),
         ("WGAN-GP", "--net.dis-norm none --rules.loss wasserstein --rules.penalty wgan-gp --rules.gamma 10"),
+        ("AC-GAN", "`ayneh train conditional --rules.labels auxiliary` trains it."),
         ("kmnist", "`ayneh train mirror --data.name kmnist` trains it."),
         ("folder:a/b", "`ayneh train digits --data.name folder:a/b` trains it."),
         ("fsat", "There is no preset called 'fsat'. Did you mean 'fast'?"),
