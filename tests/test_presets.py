@@ -32,8 +32,8 @@ def test_stacked_plays_with_at_most_two_million_parameters_a_net():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mnist", "Presets on mnist: mirror, fast, conditional, part-a-normal, part-a-uniform, part-a-uniform01; for example "
-         "`ayneh train mirror`."),
+        ("mnist", "Presets on mnist: mirror, fast, conditional, part-a-normal, part-a-uniform, part-a-uniform01; for "
+         "example `ayneh train mirror`."),
         ("stacked-mnist", "Presets on stacked-mnist: stacked; for example `ayneh train stacked`."),
         ("dcgan", "There is no preset called 'dcgan'; `ayneh train mirror` trains it."),
         ("WGAN-GP", "--net.dis-norm none --rules.loss wasserstein --rules.penalty wgan-gp --rules.gamma 10"),
