@@ -69,7 +69,7 @@ class Rules:
     mirror_weight_gen: Annotated[float | None, Range(0, HUGE)] = None
     """The same weight in G's loss alone (default: mirror_weight)."""
     labels: str = "none"
-    """How the game has labels: none, concat (D sees the class), projection (it adds to D's logit), auxiliary (read)."""
+    """D's way of having labels: none, concat (in its input), projection (in its logit), auxiliary (a class head)."""
     classes: str = "data"
     """The classes of fakes: drawn from the shares of the data, or even."""
     label_weight: Annotated[float, Range(0, HUGE)] = 1.0
