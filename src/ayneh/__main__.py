@@ -209,7 +209,7 @@ def first_screen(name: str, config: Config) -> str:
         indent = " " * (len(head) if len(head) < width / 2 else 4)  # in a narrow terminal below, not beside
         lines += textwrap.wrap(head + found.shows, width, subsequent_indent=indent, break_long_words=False)
     values = flatten(config)
-    flags = " ".join(f"--{flag.replace('_', '-')}\xa0{values[flag]}" for flag in OFTEN)
+    flags = " ".join(f"--{flag.replace('_', '-')}\xa0{values[flag]}" for flag in OFTEN if values[flag] is not None)
     lines += ["", f"Changed most often, with the values of {name}; all flags are below:"]
     lines += textwrap.wrap(f"  --out\xa0FOLDER {flags}", width, subsequent_indent="  ", break_on_hyphens=False,
                            break_long_words=False)  # fmt: skip

@@ -77,35 +77,35 @@ DIGITS = Config(
 PRESETS = {
     "digits": Preset(
         DIGITS,
-        "the mirror nets on scikit-learn's embedded digits",
+        "the mirror nets on scikit-learn's digits",
         "Part B of the report on data that needs no download",
         minutes=0.6,
         timed="two cores",
     ),
     "mirror": Preset(
         Config(epochs=100, data=Data("mnist"), net=Net("mirror"), keep=Keep(keep_epochs=10)),
-        "Part B of the report: the mirror DCGAN on MNIST, D's input with dropout 0.3, 100 epochs",
+        "Part B of the report: the mirror DCGAN on MNIST, with dropout",
         "report, R5 to R12; Radford et al. 2016 for the optimiser",
         minutes=99,
         timed="one thread of a busy machine; computed from the measured speed of two idle cores: 28 min",
     ),
     "fast": Preset(
         _fast(Data("mnist")),
-        "the report's nets, in 10 epochs as good as in 100: R1 instead of dropout, ten times the rate, noise at first",
+        "the report's nets in 10 epochs: R1 instead of dropout, a high rate, noise at first",
         "Mescheder et al. 2018 for R1, Sonderby et al. 2017 for fading noise; docs/findings/speed.md",
         minutes=8,
         timed="one core",
     ),
     "conditional": Preset(
         _fast(Data("mnist"), labels="projection"),
-        "the nets and rules of `fast` with labels: G draws the digit that it is asked for",
+        "`fast` with labels: ask for a seven",
         "Miyato & Koyama 2018 for D's way of having labels, Mirza & Osindero 2014 for G's; docs/labels.md",
         minutes=10,
         timed="one thread of a busy machine",
     ),
     "hoda": Preset(
         _fast(Data("hoda"), epochs=25, noise_images=22_000, labels="projection"),
-        "the same on handwritten Persian digits",
+        "the same on Persian digits",
         "Khosravi & Kabir 2007 for the digits; docs/labels.md",
         minutes=10,
         timed="one thread of a busy machine",
@@ -125,14 +125,14 @@ PRESETS = {
     ),
     "digits-conditional": Preset(
         replace(DIGITS, rules=replace(DIGITS.rules, labels="projection")),
-        "`digits` with labels: G draws the digit that it is asked for",
+        "`digits` with labels: ask for a seven",
         "Miyato & Koyama 2018; docs/labels.md",
         minutes=0.7,
         timed="two cores",
     ),
     "digits-normal": Preset(
         _part_a_digits(Prior("normal")),
-        "Part A on the digits, N(0, 1): all ten digits",
+        "Part A on the digits, N(0, 1): it works",
         "report, R1 to R4; so in 12 of 12 seeds: docs/findings/prior.md",
         minutes=0.1,
         timed="one thread",
@@ -156,7 +156,7 @@ PRESETS = {
     ),
     "part-a-uniform01": Preset(
         _part_a(Prior("uniform", low=0.0, high=1.0)),
-        "Part A with torch.rand's U(0, 1), whose draws are nearly parallel",
+        "Part A with torch.rand's U(0, 1)",
         "report, R1 to R4",
     ),
 }

@@ -158,7 +158,9 @@ def test_the_class_reaches_the_image_from_the_first_step_on(name, init, gen_labe
 def test_g_without_batch_norm_cannot_take_the_class_in_it():
     with pytest.raises(UserError, match="this G has no batch norm: set --net.gen-norm batch"):
         make_nets("mlp", spec(labels="concat", gen_labels="norm"))
-    with pytest.raises(UserError, match="way of G to take the class called 'nrom'. Did you mean 'norm'"):
+    with pytest.raises(
+        UserError, match=r"way of G to take the class \(--net.gen-labels\) called 'nrom'. Did you mean 'norm'"
+    ):
         make_nets("mlp", spec(labels="concat", gen_labels="nrom"))
 
 

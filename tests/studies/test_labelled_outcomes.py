@@ -5,10 +5,10 @@ import math
 import pytest
 
 from ayneh.errors import UserError
-from ayneh.judge.metrics import LABELLED
+from ayneh.judge.metrics import LABELLED, labelled
 from ayneh.studies.comparisons import NO_LABELS, compare, values
 from ayneh.studies.ledger import Ledger
-from ayneh.studies.plan import from_dict, planned
+from ayneh.studies.plan import OF_CLASSES, from_dict, planned
 from ayneh.studies.report import verdict_rows
 from ayneh.studies.results import OUTCOMES, Result, results, rows
 from ayneh.studies.stack import play
@@ -49,6 +49,11 @@ def test_an_arm_without_labels_is_neither_worst_nor_awaited():
     ((row, other),) = verdict_rows(compared).values()
     assert row["on"]["class_accuracy"][1] == NO_LABELS
     assert other["on"]["class_accuracy"][1] == "better"
+
+
+def test_outcomes_of_classes_are_known_without_torch():
+    """tests/engine/test_hyper.py asserts that a plan does not import it."""
+    assert set(OF_CLASSES) == {name for name in OUTCOMES if labelled(name)}
 
 
 def test_a_labelled_run_that_broke_down_has_the_worst_rank():

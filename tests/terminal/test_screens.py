@@ -137,7 +137,7 @@ def evaluated():
         named = {name: score(name, k + value) for name, value in (("fd", 1234.5678), ("kd", 0.01234), ("recall", 0.9))}
         return Report("mnist", 10_000, ("cnn-1",), named)
 
-    evaluate._show({f"runs/a-name-that-is-long-{k}": report(k) for k in range(4)})
+    evaluate._show({f"runs/a-name-that-is-long-{k}": report(k) for k in range(4)}, by_class=False)
 
 
 def judged(monkeypatch):

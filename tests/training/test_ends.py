@@ -76,7 +76,7 @@ CURE = SimpleNamespace(cure=SimpleNamespace(changes={"optimizer.lr": 1e-4}), nam
 class Ill:
     """A doctor with a finding at step 12, who finds the run ill at step 16 until it has been brought back once."""
 
-    def __init__(self, config):
+    def __init__(self, config, labels=None):
         self.step, self.given_up = 0, 0
 
     def look(self, line):

@@ -21,6 +21,7 @@ ANCHORED = {  # settings with paths -> their absolute ones
     "data.test": lambda test: Data("folder:.", test=test).anchored().test,
 }
 OWN = ("seed", "seeds", "device", "keep.score_epochs")  # settings that a study gives its runs
+OF_CLASSES = ("class_accuracy", "spread_within_class", "spread_worst_class")  # outcomes of runs with labels alone
 UNJUDGED = ("loss_d", "loss_g", "d_gap", "wall_s")  # outcomes that no real images are behind
 
 
@@ -77,11 +78,18 @@ def _refuse_unlike_images(study: Study, where: str) -> None:
 
 def _refuse_unlabelled(study: Study, where: str) -> None:
     """Raise UserError for an outcome of classes that were asked for, if no arm has labels."""
-    from ayneh.judge.metrics import labelled  # which imports torch
+    from ayneh.parts.registry import own
 
     if any(run.config.rules.labelled for run in study.runs()):
         return
-    for name in filter(labelled, study.outcomes):
+    for name in study.outcomes:
+        if name not in OF_CLASSES:
+            if own("metric", name) is None:
+                continue
+            from ayneh.judge.metrics import labelled  # which imports torch
+
+            if not labelled(name):
+                continue
         raise UserError(
             f"{where}: {name} is an outcome of runs with labels, and no arm has them: set rules.labels in an arm, or "
             "leave it out."
