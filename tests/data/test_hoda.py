@@ -163,6 +163,7 @@ def test_a_damaged_file_is_one_sentence(put: Callable[[bytes], Path], content: b
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_no_changed_byte_is_an_error_of_another_kind(put: Callable[[bytes], Path]) -> None:
     """Each byte of the header's numbers and of the first records, at three values: read, or refused in a sentence."""
     refused = 0

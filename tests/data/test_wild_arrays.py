@@ -709,7 +709,7 @@ def test_a_table_that_unpacks_without_end_is_refused(
 # -- MATLAB --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_street_view_house_numbers_in_a_mat_file(tmp_path: Path, packed: bool) -> None:
     labels = np.where(CLASSES == 0, 10, CLASSES)[:, None]  # 10 stands for 0
     savemat(tmp_path / "train_32x32.mat", {"X": COLOUR.transpose(2, 3, 1, 0), "y": labels}, do_compression=packed)
@@ -723,11 +723,11 @@ def test_street_view_house_numbers_in_a_mat_file(tmp_path: Path, packed: bool) -
     ("arrays", "labelled"),
     [
         ({"fea": GREY.reshape(30, 64) / 255, "gnd": CLASSES[:, None] + 1.0}, True),
-        ({"data": GREY.reshape(30, 64).T.astype(float), "labels": CLASSES}, True),
-        ({"faces": GREY.transpose(1, 2, 0)}, False),
+        pytest.param({"data": GREY.reshape(30, 64).T.astype(float), "labels": CLASSES}, True, marks=pytest.mark.slow),
+        pytest.param({"faces": GREY.transpose(1, 2, 0)}, False, marks=pytest.mark.slow),
         ({"faces": GREY.transpose(1, 2, 0), "notes": np.array([["a"]], object), "s": {"a": 1}}, False),
         ({"train_images": GREY[:20], "test_images": GREY[20:], "about": "text"}, False),
-        ({"images": GREY > 127}, False),
+        pytest.param({"images": GREY > 127}, False, marks=pytest.mark.slow),
     ],
 )
 def test_mat_files_of_several_kinds(tmp_path: Path, arrays: dict[str, object], labelled: bool) -> None:

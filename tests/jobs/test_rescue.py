@@ -88,6 +88,7 @@ def test_until_it_falls_ill_a_run_with_rescue_is_the_run_without(ayneh, tmp_path
     assert not a["gen/0.weight"].equal(b["gen/0.weight"])
 
 
+@pytest.mark.slow
 def test_a_rescued_run_that_is_stopped_goes_on_as_if_it_had_not_been(ayneh, tmp_path, tiny, falls_ill, monkeypatch):
     flags = (*tiny, *FLAGS)
     assert ayneh("train", "digits", *flags, "--out", tmp_path / "whole")[0] == 0

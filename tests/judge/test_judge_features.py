@@ -45,6 +45,7 @@ def test_mnist_classifiers_reach_their_accuracy():
         assert (read == images.labels).double().mean() >= 0.993, name
 
 
+@pytest.mark.slow
 def test_persian_classifiers_read_the_test_digits_and_have_not_seen_them():
     if not (Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "hoda").is_dir():
         pytest.skip("AYNEH_DATA does not name a folder with hoda in it")

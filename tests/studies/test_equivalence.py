@@ -28,6 +28,7 @@ def share_of(draws, decide):
     return np.mean([decide(chance) for _ in range(draws)])
 
 
+@pytest.mark.slow
 def test_the_border_of_the_margin_is_crossed_in_one_case_in_twenty():
     for paired in (True, False):
 

@@ -99,7 +99,7 @@ def test_centres_of_pairs_and_of_sides():
 
 
 @pytest.mark.parametrize("law", LAWS)
-@pytest.mark.parametrize("n", [6, 8, 13])
+@pytest.mark.parametrize("n", [6, pytest.param(8, marks=pytest.mark.slow), pytest.param(13, marks=pytest.mark.slow)])
 def test_the_interval_of_a_median_covers(law, n):
     draw, median = LAWS[law]
     rows = draw(np.random.default_rng(n), (1500, n))

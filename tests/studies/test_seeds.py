@@ -11,6 +11,7 @@ from ayneh.studies.equivalence import seeds_for_failures, share_below, tost
 from ayneh.studies.seeds import equivalence_power, power, seeds_for_equivalence, seeds_needed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize(
     ("n", "size", "alpha"), [(7, 0.9, 0.05), (24, 0.6, 0.001), (281, 0.17, 0.05 / 8), (3, 3.0, 0.05)]
@@ -36,6 +37,7 @@ def test_power_rises_with_n_and_is_never_nan():
             assert all(b >= a - 1e-9 for a, b in itertools.pairwise(found))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize(("n", "effect"), [(6, 0.0), (20, 0.02), (80, -0.04)])
 def test_the_power_of_equivalence_is_that_of_simulated_tests(n, effect, paired):

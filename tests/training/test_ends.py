@@ -146,7 +146,11 @@ def test_a_rescued_run_killed_at_any_operation_ends_as_one_never_killed(main, tm
     assert len(rescue.of(Record(tmp_path / "whole"))) == 1
 
 
-@pytest.mark.parametrize("write", range(4), ids=["lost lines", "findings marked", "metrics", "findings"])
+@pytest.mark.parametrize(
+    "write",
+    [*(pytest.param(k, marks=pytest.mark.slow) for k in range(3)), 3],
+    ids=["lost lines", "findings marked", "metrics", "findings"],
+)
 def test_a_rescue_that_is_cut_short_is_finished(ayneh, tmp_path, tiny, observed, monkeypatch, write):
     """Before each of the files that it writes anew."""
     monkeypatch.setattr(journal, "Doctor", Ill)
