@@ -116,7 +116,7 @@ def test_verdicts_have_the_figures_of_their_sentences(played):
     slow, usual = (played.outcomes["fd"][arm] for arm in ("slow", "usual"))
     pairs = slow[:, None] / usual[None, :]
     assert pairs.min() <= verdict.ratio <= pairs.max()
-    assert verdict.interval[0] <= verdict.ratio <= verdict.interval[1]
+    assert np.isnan(verdict.interval).all()  # two seeds of each arm have no 95 % interval
     assert (verdict.n, verdict.paired) == (2, False)
     assert f"Holm-adjusted p = {verdict.p:.2g}" in verdict
     (loss,) = played.verdicts_on("loss_d")

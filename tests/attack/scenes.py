@@ -148,7 +148,7 @@ def sicken() -> None:
     class Doctor:
         rescued = False
 
-        def __init__(self, config: Any) -> None:
+        def __init__(self, config: Any, labels: Any = None) -> None:
             self.step = 0
 
         def look(self, line: dict[str, Any]) -> list[Any]:
