@@ -50,6 +50,7 @@ def test_a_data_set_or_a_known_gan_is_answered_with_the_preset_that_is_meant(nam
     assert message in str(refusal.value)
 
 
+@pytest.mark.slow
 def test_what_the_answers_name_can_be_trained(monkeypatch):
     """Each command is parsed by the command line; its loss, penalty, nets and data are entries of their tables."""
     from ayneh.__main__ import main

@@ -48,6 +48,7 @@ def test_shares_are_those_after_a_limit() -> None:
 
 
 @pytest.mark.usefixtures("mnist")
+@pytest.mark.slow
 def test_a_class_of_stacked_mnist_is_three_digits() -> None:
     """Each channel is a training digit whose label is that digit of the class's name."""
     stacked, plain = load("stacked-mnist"), load("mnist")

@@ -23,6 +23,7 @@ def test_every_net_of_a_panel_is_shipped_and_small(name):
     assert (WEIGHTS / f"{name}.safetensors").stat().st_size < 400_000
 
 
+@pytest.mark.slow
 def test_digits_classifier_has_not_seen_the_test_digits():
     """The split is ours: should it change, this net must be trained again."""
     notes = load(WEIGHTS / "digits-cnn-0.safetensors")[1]
@@ -77,6 +78,7 @@ def test_a_truncated_file_is_refused_without_a_checksum_too(tmp_path):
         load(path)
 
 
+@pytest.mark.slow
 def test_no_damaged_file_is_loaded(tmp_path):
     """Names, shapes, dtypes, notes and numbers: one flipped bit in a tensor's name gave a net with a random layer."""
     path = tmp_path / "net.safetensors"

@@ -9,6 +9,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "labels.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
 
 
+import pytest
+
+
+@pytest.mark.slow
 def test_the_page_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     program: dict = {"__name__": "__main__"}
