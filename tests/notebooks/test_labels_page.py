@@ -3,13 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
 import torch
 
 PAGE = Path(__file__).parents[2] / "docs" / "labels.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
-
-
-import pytest
 
 
 @pytest.mark.slow
