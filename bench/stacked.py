@@ -2,15 +2,18 @@
 
     ayneh train stacked --keep.keep-epochs 1 --out runs/stacked
     for e in 0 1 3 7 15 31; do ayneh evaluate runs/stacked --epoch $e; done
-    python bench/stacked.py runs/stacked
+    python bench/stacked.py runs/stacked [MORE RUNS]
 
-Reads only the evaluation-epoch-*.json that `ayneh evaluate` wrote into the run folder, and its metrics.
+Of several runs the curves and the last table are medians, at the epochs that all of them have;
+bench/stacked_seeds.sh trains and evaluates five. Reads only the evaluation-epoch-*.json that `ayneh evaluate` wrote
+into the run folders, and their metrics.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from statistics import median
 
 from ayneh.record.record import Record
 
@@ -61,18 +64,38 @@ def draw(rows: list[dict[str, float]]) -> None:
     figure.savefig(PICTURE, dpi=80)
 
 
-def main(run: Path) -> None:
-    rows = rows_of(run)
+def medians(runs: list[list[dict[str, float]]]) -> list[dict[str, float]]:
+    """One row for each epoch that every run has, its numbers the medians over the runs."""
+    tables = [{row["epoch"]: row for row in rows} for rows in runs]
+    common = sorted(set.intersection(*(set(table) for table in tables)))
+    return [{key: median(table[epoch][key] for table in tables) for key in tables[0][epoch]} for epoch in common]
+
+
+def show(rows: list[dict[str, float]]) -> None:
+    """A Markdown table."""
     print("| epochs | images | seconds | modes | plug-in KL, 26k | bias-corrected KL, n |")
     print("|---|---|---|---|---|---|")
     for row in rows:
         print(
-            f"| {row['epoch']} | {row['images']:,} | {row['seconds']:,.0f} | {row['modes']:.0f} "
-            f"| {row['kl']:.4f} | {row['corrected']:.4f}, {row['n']:,} |"
+            f"| {row['epoch']} | {row['images']:,.0f} | {row['seconds']:,.0f} | {row['modes']:.0f} "
+            f"| {row['kl']:.4f} | {row['corrected']:.4f}, {row['n']:,.0f} |"
         )
-    draw(rows)
+
+
+def main(folders: list[Path]) -> None:
+    runs = [rows_of(folder) for folder in folders]
+    for folder, rows in zip(folders, runs, strict=True):
+        print(f"\n{folder.name}\n")
+        show(rows)
+    if len(runs) > 1:
+        print(f"\nmedians of {len(runs)} runs\n")
+        show(medians(runs))
+        for key in ("kl", "corrected", "modes"):
+            last = [rows[-1][key] for rows in runs]
+            print(f"\n{key} at the end: {min(last):.4g} to {max(last):.4g}")
+    draw(medians(runs))
     print(PICTURE)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main([Path(folder) for folder in sys.argv[1:]])
