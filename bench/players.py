@@ -13,7 +13,7 @@ import torch
 from ayneh.config import Config
 from ayneh.engine.match import Match, replicas_of
 from ayneh.presets import PRESETS
-from plain import in_memory, plain_loop
+from plain import in_memory, plain_loop, tuned_loop
 
 CONFIG = PRESETS["mirror"].config
 
@@ -36,10 +36,13 @@ def engine_loop(pixels: torch.Tensor, config: Config, device: str) -> Callable[[
     return one_step
 
 
-def memory_loop(pixels: torch.Tensor, batch: int, device: str) -> Callable[[], None]:
-    """One step of the plain loop on a float tensor in memory, padded and scaled beforehand."""
+def memory_loop(
+    pixels: torch.Tensor, batch: int, device: str, tuned: bool = False, compiled: bool = False
+) -> Callable[[], None]:
+    """One step of the plain loop on a float tensor in memory, padded and scaled beforehand, or of the tuned one."""
     floats = torch.nn.functional.pad(pixels, (2, 2, 2, 2)).float() / 127.5 - 1
-    return plain_loop(in_memory(floats, batch), device)
+    batches = in_memory(floats, batch)
+    return tuned_loop(batches, device, compiled) if tuned else plain_loop(batches, device)
 
 
 def mirror(**settings: object) -> Config:

@@ -1,10 +1,11 @@
-"""The engine against the plain loop (bench/plain.py) and against the floor, alternating in one process; then memory.
+"""The engine against the plain loops (bench/plain.py) and against the floor, alternating in one process; then memory.
 
     python bench/throughput.py [--rounds 15] [--steps 10] [--replicas 1 2 4 8 16 32 64] [--threads N] [--device cpu]
 
 In each round the machine's rates for a large matrix product and a copy are measured; then every loop plays some steps,
 through the list forwards and backwards by turns; large stacks play in every third round. Prints Markdown tables of
-medians with quartiles; ratios are taken round by round. `--no-memory` leaves the last table out.
+medians with quartiles; ratios are taken round by round. `--no-memory` leaves the last table out, `--no-compile` the
+tuned loop under `torch.compile`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from players import CONFIG, engine_loop, memory_loop, mirror, stand_ins
 from timing import machine, quartiles, seconds, spread
 
 BATCH = CONFIG.batch
-BASE = "plain loop, tensor in memory"
+BASE, TUNED = "plain loop, tensor in memory", "plain loop, tuned"
 RARE, EVERY = 8, 3  # stacks from so many replicas on play in one of so many rounds
 
 
@@ -43,13 +44,16 @@ class Player(NamedTuple):
         return seconds(self.play, max(1, steps // self.replicas), device)
 
 
-def players_of(replicas: list[int], device: str) -> dict[str, Player]:
+def players_of(replicas: list[int], device: str, compiled: bool) -> dict[str, Player]:
     """All loops by name, warmed up."""
     pixels = stand_ins()
     players = {
         "plain loop, PIL data loader": Player(plain_loop(through_pil(pixels, BATCH), device)),
         BASE: Player(memory_loop(pixels, BATCH, device)),
+        TUNED: Player(memory_loop(pixels, BATCH, device, tuned=True)),
     }
+    if compiled:
+        players[f"{TUNED}, `torch.compile`"] = Player(memory_loop(pixels, BATCH, device, tuned=True, compiled=True))
     for r in replicas:
         players[f"ayneh, R = {r}"] = Player(engine_loop(pixels, mirror(seeds=r), device), r)
         if r == 1:
@@ -87,19 +91,22 @@ def print_floor(floors: list[Floor], flops: int, moved: int) -> None:
 
 
 def print_loops(players: dict[str, Player], floors: list[Floor], times: dict[str, dict[int, float]]) -> None:
-    """A row for each loop: its speed in images/s as a ratio to the plain loop's and to the floor's, round by round."""
-    base = times[BASE]
-    print("| loop | rounds | ms a step (quartiles) | images/s | against the plain loop in memory | floor / time |")
-    print("|---|---|---|---|---|---|")
+    """A row for each loop: its speed in images/s as a ratio to the plain loops' and to the floor's, round by round."""
+    base, tuned = times[BASE], times[TUNED]
+    print(
+        "| loop | rounds | ms a step (quartiles) | images/s | against plain in memory | against tuned | floor / time |"
+    )
+    print("|---|---|---|---|---|---|---|")
     for name, player in players.items():
         r, taken = player.replicas, times[name]
         speed = f"{spread([1e3 * t for t in taken.values()], 1)} | {r * BATCH / quartiles([*taken.values()])[1]:,.0f}"
-        ratios = spread([r * base[i] / t for i, t in taken.items()], 2)
+        ratios = " | ".join(spread([r * one[i] / t for i, t in taken.items()], 2) for one in (base, tuned))
         share = f"{spread([100 * r * floors[i].s / t for i, t in taken.items()], 0)} %" if player.floored else ""
         print(f"| {name} | {len(taken)} | {speed} | {ratios} | {share} |")
     least = [f.s for f in floors]
     speed = f"{spread([1e3 * t for t in least], 1)} | {BATCH / quartiles(least)[1]:,.0f}"
-    print(f"| the floor | {len(least)} | {speed} | {spread([base[i] / t for i, t in enumerate(least)], 2)} | 100 % |\n")
+    ratios = " | ".join(spread([one[i] / t for i, t in enumerate(least)], 2) for one in (base, tuned))
+    print(f"| the floor | {len(least)} | {speed} | {ratios} | 100 % |\n")
 
 
 def main() -> None:
@@ -110,6 +117,7 @@ def main() -> None:
     parser.add_argument("--replicas", type=int, nargs="*", default=memory.REPLICAS)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--memory", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     print(f"{machine(args.device)}\n")
@@ -117,7 +125,7 @@ def main() -> None:
     checked_flops(BATCH, engine_loop(pixels, CONFIG, args.device), memory_loop(pixels, BATCH, args.device))
     weights = sum(p.numel() for net in (generator(), discriminator()) for p in net.parameters())
     flops, moved = step_flops(BATCH), step_bytes(BATCH, weights)
-    players = players_of(args.replicas, args.device)
+    players = players_of(args.replicas, args.device, args.compile)
     floors, times = measure(players, floor_of(flops, moved, args.device), args.rounds, args.steps, args.device)
     print(f"Batch {BATCH}, the mirror nets at 32x32, {args.rounds} rounds of up to {args.steps} steps each in turn:\n")
     print_floor(floors, flops, moved)

@@ -1,5 +1,6 @@
 """The floor rests on a count by hand; PyTorch's counter, real nets and the engine's own step must agree with it."""
 
+import inspect
 import math
 import os
 from pathlib import Path
@@ -36,6 +37,31 @@ def test_the_plain_loop_also_makes_gradients_that_it_throws_away(bench):
     layers = sum(counting.rungs(counting.ladder(32, 16, 128, 1))) + 128
     step = players.memory_loop(players.stand_ins(n=8), 4, "cpu")
     assert counting.counted(step) == counting.step_flops(4) + 2 * 4 * layers
+
+
+def test_the_tuned_loop_makes_no_gradient_that_it_does_not_use(bench):
+    counting, players = bench("counting"), bench("players")
+    step = players.memory_loop(players.stand_ins(n=8), 4, "cpu", tuned=True)
+    assert counting.counted(step) == counting.step_flops(4)
+
+
+def test_both_plain_loops_play_the_same_game(bench):
+    plain, ends = bench("plain"), {}
+    images = torch.rand(8, 1, 32, 32, dtype=torch.float64) * 2 - 1
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        for tuned in (False, True):
+            torch.manual_seed(3)
+            step = (plain.tuned_loop if tuned else plain.plain_loop)(plain.in_memory(images, 4))
+            for _ in range(5):
+                step()
+            within = inspect.getclosurevars(step).nonlocals
+            ends[tuned] = [p.detach() for opt in ("opt_g", "opt_d") for p in within[opt].param_groups[0]["params"]]
+    finally:
+        torch.set_default_dtype(before)
+    for ours, theirs in zip(*ends.values(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize(("size", "width"), [(32, 16), (16, 8), (64, 16)])
