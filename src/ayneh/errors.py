@@ -70,7 +70,7 @@ class Stopped(Sentence, RuntimeError):
     """The work ended early for a reason that is not bad input; what was saved stays. Exit status 1.
 
     >>> import ayneh
-    >>> config = ayneh.preset("fast").changed({"optimizer.lr": 1e30, "rules.gamma": 1e20})
+    >>> config = ayneh.preset("digits").changed({"optimizer.lr": 1e30})
     >>> try:
     ...     for moment in ayneh.play(config):
     ...         pass

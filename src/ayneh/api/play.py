@@ -26,7 +26,7 @@ class Moment:
     """The game between two steps. Replicas are counted from 0; what it gives is of this moment alone.
 
     >>> import ayneh
-    >>> moment = next(ayneh.play(ayneh.preset("fast"), every=1))
+    >>> moment = next(ayneh.play(ayneh.preset("digits"), every=1))
     >>> moment.step, moment.epoch, sorted(moment.losses)
     (1, 0, ['loss_d', 'loss_g'])
     >>> gen, dis = moment.nets()
@@ -118,7 +118,7 @@ def play(
     input, and Stopped where a number is no longer finite.
 
     >>> import ayneh
-    >>> for moment in ayneh.play(ayneh.preset("fast"), ayneh.images("digits", resize=16), every=2):
+    >>> for moment in ayneh.play(ayneh.preset("digits"), ayneh.images("digits", resize=16), every=2):
     ...     break
     >>> moment.step, moment.samples(9).shape
     (2, (9, 1, 16, 16))

@@ -55,7 +55,7 @@ def train(
     stays.
 
     >>> import ayneh, tempfile
-    >>> config = ayneh.preset("fast").changed({"epochs": 1, "data.limit": 128, "net.width": 8})
+    >>> config = ayneh.preset("digits").changed({"epochs": 1, "data.limit": 128, "net.width": 8})
     >>> run = ayneh.train(config, out=tempfile.mkdtemp() + "/run", quiet=True)
     >>> run.finished, run.epoch
     (True, 0)
