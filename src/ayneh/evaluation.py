@@ -105,7 +105,7 @@ def origin_of(config: Config, images: Images) -> Origin:
 
 def refuse_other_classes(run: Path, before: Labels | None, images: Images) -> None:
     """Raise UserError unless the images have the classes of a run that was trained before; None: it has none."""
-    from ayneh.data.words import few
+    from ayneh.terminal.text import few
 
     if before is None or images.called == before.names:
         return

@@ -93,7 +93,7 @@ def test_the_fakes_are_of_the_classes_that_the_run_draws(run, draws, verb):
         (lambda y, z: (y + 1) % 10, (0, 0.01), "of those asked for as 0 are 1"),
     ],
 )
-def test_ignored_and_permuted_labels_are_told(run, draws, of, accuracy, words):
+def test_ignored_and_permuted_labels_are_found(run, draws, of, accuracy, words):
     draws(of)
     scores = ayneh.open(run).evaluate(n=300)
     assert accuracy[0] <= scores["class_accuracy"].value <= accuracy[1]

@@ -4,7 +4,7 @@ from ayneh.presets import PRESETS
 from ayneh.record.record import Record
 
 
-def test_show_tells_where_a_run_stands(ayneh, tiny_run):
+def test_show_states_where_a_run_stands(ayneh, tiny_run):
     status, out, _ = ayneh("show", tiny_run)
     assert status == 0
     line = Record(tiny_run).lines()[-1]

@@ -34,7 +34,7 @@ def played(tmp_path_factory):
     return place / "s", told.getvalue()
 
 
-def test_plan_tells_what_it_would_take_and_plays_nothing(tmp_path, file, ayneh):
+def test_plan_states_what_it_would_take_and_plays_nothing(tmp_path, file, ayneh):
     status, out, _ = ayneh("study", "plan", file, "--seeds", "4", "--workers", "2")
     assert status == 0
     assert "2 arms, 8 runs in 1 group," in out.replace("\n", " ")

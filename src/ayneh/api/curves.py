@@ -21,12 +21,11 @@ PANELS: tuple[Measures, ...] = (  # title, measures with what they are called, l
         False,
     ),
     ("The judge's Fréchet distance", {"scores.fd": "fd"}, True),
-)
-
-CLASS_HEAD: Measures = (
-    "Share of images whose class D reads right",
-    {"mean_class_real": "of real images", "mean_class_fake": "of fakes"},
-    False,
+    (
+        "Share of images whose class D reads right",
+        {"mean_class_real": "of real images", "mean_class_fake": "of fakes"},
+        False,
+    ),
 )
 
 
@@ -34,8 +33,7 @@ def curves_of(metrics: Metrics, names: tuple[str, ...], replica: int, usual: tup
     """These measures, a panel each; ``usual`` where none is named."""
     panels = [Panel(name, {name: _row(metrics, name, replica)}) for name in names]
     if not names:
-        more = (CLASS_HEAD,) if "mean_class_real" in metrics else ()
-        for title, measures, log in (*usual, *more):
+        for title, measures, log in usual:
             series = {words: _row(metrics, name, replica) for name, words in measures.items() if name in metrics}
             panels.append(Panel(title, series, log))
     return Curves(charts(metrics.steps, panels))

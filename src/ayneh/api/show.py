@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ayneh.config import Config, flatten
+from ayneh.labels import SHOWN
 from ayneh.record.visited import Visited
 from ayneh.terminal.screen import Rows, say
 from ayneh.terminal.screen import show as show_rows
-
-NAMES = 20  # of classes
 
 
 def show(record: Visited) -> None:
@@ -22,7 +21,7 @@ def show(record: Visited) -> None:
     say("settings: " + (", ".join(f"{k} {v}" for k, v in changed.items()) or "all default"))
     if config.rules.labelled:
         labels = record.labels()  # of a checkpoint; none is written yet before the first
-        words = labels.line(config.rules.labels, config.rules.classes, NAMES) if labels else config.rules.labels
+        words = labels.line(config.rules.labels, config.rules.classes, SHOWN) if labels else config.rules.labels
         say(f"labels: {words}")
     if begun := record.beginning():
         whose = {"gen": "G's weights", "dis": "D's weights"}.get(begun.players, "weights")

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 from ayneh.api.curves import PANELS, curves_of
 from ayneh.api.drawn import as_html
 from ayneh.errors import UserError
+from ayneh.labels import SHOWN
 
 if TYPE_CHECKING:
     from ayneh.api.run import Run
     from ayneh.config import Config
     from ayneh.record.standing import Standing
-
-
-NAMES = 20  # of classes
 
 
 def line_of(folder: Path, config: Config, standing: Standing) -> str:
@@ -32,14 +30,14 @@ def summary_of(run: Run) -> str:
     parts = [f"<p><b>{html.escape(repr(run))}</b></p>"]
     if labels := run.labels:
         rules = run.config.rules
-        parts.append(f"<p>labels: {html.escape(labels.line(rules.labels, rules.classes, NAMES))}</p>")
+        parts.append(f"<p>labels: {html.escape(labels.line(rules.labels, rules.classes, SHOWN))}</p>")
     try:
         picture = run.picture()
         parts.append(as_html(picture, picture.title))
     except UserError as error:
         parts.append(f"<p>{html.escape(str(error))}</p>")
     if metrics := run.metrics:
-        parts.append(f'<div style="max-width: 640px">{curves_of(metrics, (), 0, PANELS[:1]).svg}</div>')
+        parts.append(f'<div style="max-width: 640px">{curves_of(metrics, (), 0, (PANELS[0], PANELS[-1])).svg}</div>')
         found = [f"<p>{html.escape(str(one))}</p>" for one in run.findings]
         parts += found or ["<p>The doctor finds nothing.</p>"]
     return "".join(parts)

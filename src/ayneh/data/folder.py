@@ -20,9 +20,10 @@ from ayneh.data.picture import colour_of
 from ayneh.data.scan import SUFFIXES, File, Scan, in_words, scan
 from ayneh.data.split import TENTH, by_position, held_out, limited, side
 from ayneh.data.unpack import Reading, Unpacked
-from ayneh.data.words import counted, few, printable, setting
+from ayneh.data.words import printable, setting
 from ayneh.errors import UserError
 from ayneh.ranges import DARK_BYTES
+from ayneh.terminal.text import counted, few
 
 CONVERT = {".heic", ".heif", ".avif", ".svg", ".pdf", ".psd", ".cr2", ".nef", ".dng", ".arw", ".jp2", ".jxl"}
 UNPACK = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"}

@@ -8,11 +8,12 @@ from functools import cached_property
 from torch import Tensor, int64
 
 from ayneh.data.found import Found
-from ayneh.data.words import LONGEST_PATH, counted, few, printable
+from ayneh.data.words import LONGEST_PATH, printable
 from ayneh.dataset import FILES, MEMORY
 from ayneh.errors import UserError
 from ayneh.files.sealed import fingerprint_of
 from ayneh.labels import Labels
+from ayneh.terminal.text import counted, few
 
 SHOWN = 4  # names of classes in the line
 WHAT_FOR = {"train": "to train", "test": "to test", "all": "in all"}

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ayneh.data.words import few, printable
+from ayneh.data.words import printable
 from ayneh.errors import UserError
+from ayneh.terminal.text import few
 
 Array = np.ndarray
 SHORT, LONG = 40, 1000  # letters of a class's name: LONG where shorter ones would make two of one name

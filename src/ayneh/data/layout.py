@@ -11,7 +11,8 @@ from typing import Any
 
 from ayneh.data.scan import File, natural_order
 from ayneh.data.split import HALVES, of_val, used_as
-from ayneh.data.words import counted, few, printable
+from ayneh.data.words import printable
+from ayneh.terminal.text import counted, few
 
 REST = {"pred", "predict", "unlabeled", "unlabelled", "extra"}  # what some sets have beside train and test
 FEW = 5  # images beside class folders are strays if they are at most one in so many

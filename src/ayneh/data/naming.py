@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ayneh.data.entries import Entry
 from ayneh.data.split import HALVES, of_val, used_as
-from ayneh.data.words import few
 from ayneh.errors import UserError
+from ayneh.terminal.text import few
 
 SPELLINGS = {  # of halves, in names of arrays
     half: words | short for (half, words), short in zip(HALVES.items(), ({"tr"}, set[str](), {"te"}), strict=True)

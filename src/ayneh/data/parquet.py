@@ -17,8 +17,9 @@ from ayneh.data.naming import IMAGES, SHOWN, kind_of
 from ayneh.data.picture import Broken, colour_of, unpacked
 from ayneh.data.raw import Part, Raw
 from ayneh.data.split import HALVES, of_val, used_as
-from ayneh.data.words import counted, few, printable
+from ayneh.data.words import printable
 from ayneh.errors import UserError, extra
+from ayneh.terminal.text import counted, few
 
 KIND = "a Parquet file"
 ROWS = 100  # unpacked at a time

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ayneh.data.words import LONGEST_PATH, counted, printable
+from ayneh.data.words import LONGEST_PATH, printable
 from ayneh.errors import UserError
+from ayneh.terminal.text import counted
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
 SYSTEM = {  # folders and files that systems leave beside a person's own, in small letters

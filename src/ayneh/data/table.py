@@ -14,8 +14,9 @@ from ayneh.data.axes import is_flat
 from ayneh.data.bounded import Stream, check_size, opened, reading
 from ayneh.data.naming import SHOWN, kind_of
 from ayneh.data.raw import Part, Raw
-from ayneh.data.words import counted, few, printable
+from ayneh.data.words import printable
 from ayneh.errors import UserError
+from ayneh.terminal.text import counted, few
 
 MOST_LINE = 4_000_000  # bytes; three planes of 512x512 values have less
 EDGE = 0.95  # the share of one value in a column from which on it is that of a pixel at the edge

@@ -11,8 +11,9 @@ import numpy as np
 from ayneh.data import bounded
 from ayneh.data.picture import Broken, Header, colour_of, header, picture
 from ayneh.data.scan import File
-from ayneh.data.words import few, setting
+from ayneh.data.words import setting
 from ayneh.errors import UserError
+from ayneh.terminal.text import few
 
 FEW, SMALL, BLACK = 2_000, 8, (0, 0, 0)  # so many files are unpacked, in small, to name all that are broken
 EXAMPLE = 32  # pixels a side, in advice

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ayneh.errors import UserError, brief
 from ayneh.game.inside import FIXED_SEED, BeforeSigmoid, drawn, seeded
 from ayneh.game.own import WORDS, copied
-from ayneh.terminal.text import warn_once
+from ayneh.terminal.text import few, warn_once
 
 
 class Failed(UserError):
@@ -134,8 +134,9 @@ class Run:
     def warn_of_parameters(self) -> None:
         """Name the parameters that receive no gradient."""
         if self.unused:
-            some = ", ".join(self.unused[:5]) + (f" and {len(self.unused) - 5} more" if len(self.unused) > 5 else "")
-            warn_once(f"These parameters of {self.name} never receive a gradient and stay as they are: {some}.")
+            warn_once(
+                f"These parameters of {self.name} never receive a gradient and stay as they are: {few(self.unused, 5)}."
+            )
 
 
 MAPS = (nn.modules.conv._ConvNd, nn.modules.batchnorm.BatchNorm2d, nn.Upsample)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 from ayneh.errors import UserError
 from ayneh.files.reading import plain_file, typed
 from ayneh.files.whole import atomically
-from ayneh.terminal.text import warn, warn_once
+from ayneh.terminal.text import few, warn, warn_once
 
 
 class Kind(Protocol):
@@ -123,9 +123,7 @@ def _named(damaged: Mapping[int, str]) -> str:
     first = next(iter(damaged.values())).rstrip(".").removeprefix("it: ")
     if len(damaged) == 1:
         return f"line {next(iter(damaged))} is damaged ({first}) and"
-    numbers = list(map(str, damaged))
-    listed = ", ".join(numbers[:10]) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
-    return f"lines {listed} are damaged (the first: {first}) and"
+    return f"lines {few([*map(str, damaged)], 10)} are damaged (the first: {first}) and"
 
 
 def _copy(path: Path) -> Path:

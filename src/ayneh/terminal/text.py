@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import sys
+from collections.abc import Sequence
 
 # Control characters move the cursor, or worse; bidirectional controls and invisible letters make one name look like
 # another. The two joiners U+200C and U+200D stay, since Persian is not written without them.
@@ -28,8 +29,14 @@ def plain(words: object, lines: bool = False) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """ "1 group", "2 groups"."""
+    """ "1 group", "1,800 images"."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first of these names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def warn(words: str) -> None:
