@@ -57,6 +57,7 @@ class Prior:
 
 
 DRAWS = ("seed", "once")  # of the constant behind G's first layer
+SLOWED = ("dis", "gen")  # by a rescue
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,8 @@ class Config:
     """Number of replicas, trained side by side."""
     rescue: Annotated[int, Range(0, 1000)] = 0
     """On a severe finding go back to the last healthy checkpoint and change something, at most so often (0: never)."""
+    rescue_slows: str = "dis"
+    """Whose learning rate a second rescue lowers to a quarter: dis or gen (after a sudden jump both)."""
     data: Data = field(default_factory=Data)
     prior: Prior = field(default_factory=Prior)
     net: Net = field(default_factory=Net)
@@ -159,6 +162,7 @@ class Config:
             raise UserError("--optimizer.lr is 0, so that nothing would learn: choose one above 0, or an lr-dis.")
         refuse(self.rules, self.optimizer)
         pick(dict.fromkeys(DRAWS), self.net.gen_offset_draw, "way of drawing the constant (--net.gen-offset-draw)")
+        pick(dict.fromkeys(SLOWED), self.rescue_slows, "player that a rescue slows (--rescue-slows)")
         if self.rescue and self.seeds > 1:
             raise UserError(f"--rescue works on one run at a time, and --seeds is {self.seeds}: leave one of them out.")
         if self.rescue and not self.keep.vitals_steps:

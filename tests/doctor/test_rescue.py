@@ -4,6 +4,7 @@ import pytest
 
 from ayneh.config import Config, Optimizer, Rules
 from ayneh.doctor.rescue import Rescue, lever, of, to_dict, treated
+from ayneh.errors import UserError
 from ayneh.record.record import RESCUES, Record
 
 
@@ -31,6 +32,25 @@ def test_the_player_that_is_too_strong_is_slowed(finding, rates):
     changed, words = lever(Config(optimizer=Optimizer(lr=1e-3, lr_dis=2e-4)), 1, finding)
     assert (changed.optimizer.lr, changed.optimizer.lr_dis) == rates
     assert f"{rates[0]:g} for G and {rates[1]:g} for D" in words
+
+
+@pytest.mark.parametrize(
+    ("finding", "lr_dis", "rates"),
+    [("G ignores z", None, (2.5e-4, 1e-3)), ("G ignores z", 2e-4, (2.5e-4, 2e-4)), ("not finite", None, (2.5e-4,) * 2)],
+)
+def test_a_rescue_slows_g_where_that_is_asked_for(finding, lr_dis, rates):
+    """D keeps its rate, also one that followed G's; all else is as where D is slowed."""
+    config = Config(rescue_slows="gen", optimizer=Optimizer(lr=1e-3, lr_dis=lr_dis))
+    changed, words = lever(config, 1, finding)
+    assert (changed.optimizer.lr, changed.optimizer.lr_dis) == rates
+    assert f"{rates[0]:g} for G and {rates[1]:g} for D" in words
+    assert [treated(config, [rescue(finding)])] == [config]
+    assert treated(config, [rescue(finding)] * 3).rules.penalty == "r1"
+
+
+def test_only_a_player_is_slowed():
+    with pytest.raises(UserError, match="player that a rescue slows"):
+        Config(rescue_slows="both")
 
 
 def test_rescues_survive_a_file_and_tell_what_happened(tmp_path):

@@ -56,11 +56,14 @@ def other_noise(config: Config, finding: str) -> tuple[Config, str]:
 
 
 def slower(config: Config, finding: str) -> tuple[Config, str]:
-    """A quarter of D's learning rate; of both rates after the findings of TOO_FAST."""
-    lr, lr_dis = config.optimizer.lr, config.optimizer.lr_dis
-    lr_dis = (lr if lr_dis is None else lr_dis) / 4
-    if finding in TOO_FAST:
+    """A quarter of the learning rate of D or, by ``rescue_slows``, of G; of both after the findings of TOO_FAST."""
+    lr = config.optimizer.lr
+    lr_dis = lr if config.optimizer.lr_dis is None else config.optimizer.lr_dis
+    gen = config.rescue_slows == "gen"
+    if gen or finding in TOO_FAST:
         lr /= 4
+    if not gen or finding in TOO_FAST:
+        lr_dis /= 4
     words = f"learning rates {lr:g} for G and {lr_dis:g} for D, and other noise"
     return replace(config, optimizer=replace(config.optimizer, lr=lr, lr_dis=lr_dis)), words
 
