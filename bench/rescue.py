@@ -1,25 +1,42 @@
 """How often does --rescue bring a run back? Games on the embedded digits that were healthy, harmed on purpose.
 
-    python bench/rescue.py [--seeds 5] [--workers 2] [--out runs/rescue]     # it resumes; rescue.json beside this file
+    python bench/rescue.py --nets mirror --seeds 10 --out docs/findings/studies/rescue-mirror     # it resumes
 
-Each harm is done to the same run twice: without rescue, to see that it does damage (the distance at the end is at least
-twice that before the harm), and with --rescue 3. *Brought back* means that the median distance of the last three scores
-is within 10 % of that of the last three before the harm, or better.
+Each harmed game is played three times: without rescue, to see that the harm does damage (the distance at the end is at
+least twice that before the harm), with ``--rescue 3``, which slows D, and with ``--rescue-slows gen``. *Brought back*
+means that the median distance of the last three scores is within 10 % of that of the last three before the harm, or
+better. Each harm has seeds of its own: with the same seed, different harms would lead back to one checkpoint, and from
+there to one game. Writes rescue.csv, a row for each run, and courses.csv, all distances.
+
+bench/rescue.json is of an earlier protocol: two ways, the same seeds for all harms.
 """
 
 from __future__ import annotations
 
-import argparse
+import csv
+import io
 import json
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import tyro
+from scipy.stats import binomtest
+
+from ayneh.doctor.rescue import TOO_FAST
+from ayneh.files.whole import atomically
+
 EPOCHS, HARMED_EPOCH = 60, 36
-RESULTS = Path(__file__).with_name("rescue.json")
+RESCUES = 3
+WAYS = ("without", "dis", "gen")  # no rescue; whom a rescue slows
+Run = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -58,14 +75,16 @@ HARMS = {
 NETS = {"mlp": 64, "mirror": 16}
 
 
-def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str, Any]:
-    """One run with this harm; its scores by epoch, the doctor's first finding, and its rescues."""
+def play(name: str, net: str, seed: int, way: str, folder: Path) -> Run:
+    """One run with this harm: its scores by epoch, and its rescues."""
     import torch
 
     from ayneh.config import Net
     from ayneh.engine.inline import Inline
+    from ayneh.errors import Interrupted, Stopped
     from ayneh.presets import PRESETS
-    from ayneh.record.record import RESCUES, Record
+    from ayneh.record.record import RESCUES as RESCUES_FILE
+    from ayneh.record.record import Record
     from ayneh.terminal.progress import Terminal
     from ayneh.training import begin
     from ayneh.training.fit import Fit
@@ -75,9 +94,9 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
     Scorer.SHARE = 1.0  # every epoch is scored
     base = PRESETS["digits"].config
     keep = replace(base.keep, score_epochs=1, score_images=500, vitals_steps=20, sample_epochs=EPOCHS)
-    config = replace(
-        base, epochs=EPOCHS, seed=seed, rescue=rescue, net=Net(net, width=NETS[net]), keep=keep, device="cpu"
-    )
+    config = replace(base, epochs=EPOCHS, seed=seed, net=Net(net, width=NETS[net]), keep=keep, device="cpu")
+    if way != "without":
+        config = replace(config, rescue=RESCUES, rescue_slows=way)
     harm, advance, left = HARMS[name], Inline.advance, HARMS[name].steps
     match, origin, _ = begin.lay_out(config, "cpu", 1)
     start, pixels = HARMED_EPOCH * match.steps_per_epoch, match.pixels
@@ -100,88 +119,158 @@ def play(name: str, net: str, seed: int, rescue: int, folder: Path) -> dict[str,
         broke = ""
         try:
             Fit(record, config, match, None, Terminal(quiet=True), origin).to_its_end()
-        except Exception as error:
+        except Interrupted:
+            raise
+        except Stopped as error:
             broke = str(error)
     finally:
         Inline.advance = advance
     fds = {line["epoch"]: line["scores"]["fd"][0]["value"] for line in record.lines() if line.get("scores")}
-    report = record.report(RESCUES) or {"rescues": []}
-    return {
-        "harm": name,
-        "net": net,
-        "seed": seed,
-        "rescue": rescue,
-        "fd": fds,
-        "broke": broke,
-        "rescues": report["rescues"],
-    }
+    report = record.report(RESCUES_FILE) or {"rescues": []}
+    return {"fd": fds, "broke": broke, "rescues": report["rescues"]}
 
 
-def job(name: str, net: str, seed: int, rescue: int, out: Path) -> dict[str, Any]:
-    """As `play`, once: a run that was finished is read."""
-    place = out / f"{name.replace(' ', '-')}-{net}-{seed}-{rescue}"
-    done = place / "played.json"
-    if not done.exists():
-        import shutil
-
-        shutil.rmtree(place, ignore_errors=True)
-        values = play(name, net, seed, rescue, place)
-        done.write_text(json.dumps(values))
-    return json.loads(done.read_text())
-
-
-def judged(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each harm and seed: the distances before, and at the end without and with rescue; whether it came back."""
-    table = []
-    pairs = {(run["harm"], run["net"], run["seed"], run["rescue"] > 0): run for run in runs}
-    for (harm, net, seed, rescued), run in pairs.items():
-        if rescued:
+def game(name: str, net: str, seed: int, folder: Path) -> list[Run]:
+    """The game played in each way, once: a run that was finished is read, one that was cut short is played again."""
+    runs: list[Run] = []
+    for way in WAYS:
+        place = folder / f"{name.replace(' ', '-')}-{net}-{seed}-{way}"
+        done = place / "played.json"
+        if way == "gen" and alike(runs[-1]):
+            runs.append(runs[-1] | {"way": way, "same": True, "cpu_s": 0.0})
             continue
-        fd = {int(epoch): value for epoch, value in run["fd"].items()}
-        before = median(fd[e] for e in range(HARMED_EPOCH - 3, HARMED_EPOCH))
-        end = lambda r: median([float("inf") if v is None else v for v in list(r["fd"].values())[-3:]])  # noqa: E731
-        alone = float("inf") if run["broke"] else end(run)
-        other = pairs[harm, net, seed, True]
-        saved = float("inf") if other["broke"] else end(other)
-        told = {"before": before, "alone": alone, "rescued": saved, "rescues": len(other["rescues"])}
-        table.append(
-            {"harm": harm, "net": net, "seed": seed, "collapsed": alone >= 2 * before, "back": saved <= 1.1 * before}
-            | told
-        )
-    return table
+        if not done.exists():
+            shutil.rmtree(place, ignore_errors=True)
+            began = time.process_time()
+            found = {"harm": name, "net": net, "seed": seed, "way": way, "same": False}
+            found |= play(name, net, seed, way, place) | {"cpu_s": round(time.process_time() - began, 1)}
+            with atomically(done) as file:
+                file.write(json.dumps(found).encode())
+        runs.append(json.loads(done.read_text()))
+    return runs
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("runs/rescue"))
-    parser.add_argument("--harms", nargs="*", default=list(HARMS))
-    parser.add_argument("--nets", nargs="*", default=list(NETS))
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    jobs = [
-        (name, net, seed, rescue, args.out)
-        for name in args.harms
-        for net in args.nets
-        for seed in range(args.seeds)
-        for rescue in (0, 3)
+def alike(run: Run) -> bool:
+    """Whether another player to be slowed would give the same bits: no rescue so far lowered D's rate alone."""
+    lowering = run["rescues"][1::2]  # the second, and each second one after it
+    return all(one["finding"] in TOO_FAST for one in lowering)
+
+
+# -- results -----------------------------------------------------------------------------------------------------------
+
+
+def judged(runs: list[Run]) -> list[Run]:
+    """A row for each way of one game: distances before and at the end, whether it collapsed alone, and came back."""
+    alone = runs[0]
+    before = median(alone["fd"][str(epoch)] for epoch in range(HARMED_EPOCH - 3, HARMED_EPOCH))
+    collapsed = end_of(alone) >= 2 * before
+    return [
+        {name: run[name] for name in ("harm", "net", "seed", "way")}
+        | {"before": before, "end": end_of(run), "collapsed_alone": collapsed, "back": end_of(run) <= 1.1 * before}
+        | {"broke": bool(run["broke"]), "rescues": len(run["rescues"])}
+        | {
+            f"{name}s": " + ".join(str(one[name]) for one in run["rescues"])
+            for name in ("finding", "at_step", "to_step", "change")
+        }
+        | {"images_given_up": sum(one["images"] for one in run["rescues"])}
+        | {"same_as_dis": run["same"], "cpu_s": run["cpu_s"]}
+        for run in runs
     ]
-    with ProcessPoolExecutor(args.workers) as pool:
-        runs = [run.result() for run in [pool.submit(job, *one) for one in jobs]]
-    table = judged(runs)
-    RESULTS.write_text(json.dumps(table, indent=1).replace("Infinity", "null") + "\n")
-    for name in args.harms:
-        rows = [row for row in table if row["harm"] == name]
-        ill = [row for row in rows if row["collapsed"]]
-        back = sum(row["back"] for row in ill)
-        print(f"{name}: {len(ill)} of {len(rows)} collapsed without rescue; {back} of these brought back")
-        for row in rows:
-            told = f"{row['before']:.2f} -> alone {row['alone']:.2f}, rescued {row['rescued']:.2f}"
-            print(f"   {row['net']}, seed {row['seed']}: {told} ({row['rescues']} rescues)")
-    ill = [row for row in table if row["collapsed"]]
-    print(f"all: {sum(row['back'] for row in ill)} of {len(ill)} brought back")
+
+
+def end_of(run: Run) -> float:
+    """The median distance of the last three scores; infinite if the run broke down."""
+    return inf if run["broke"] else median([inf if v is None else v for v in list(run["fd"].values())[-3:]])
+
+
+def summary(rows: list[Run]) -> list[str]:
+    """How many collapsed alone and were brought back, by harm and in all, and a test of D slowed against G slowed."""
+    lines = []
+    for name in [*dict.fromkeys(row["harm"] for row in rows), "all"]:
+        some = [row for row in rows if name in ("all", row["harm"])]
+        ill = [row for row in some if row["collapsed_alone"]]
+        said = [f"{name}: {share(sum(row['way'] == 'without' for row in ill), len(some) // len(WAYS))} collapsed alone"]
+        for way in WAYS[1:]:
+            back = [row["back"] for row in ill if row["way"] == way]
+            said.append(f"{share(sum(back), len(back))} brought back with {way} slowed")
+        lines.append("; ".join(said))
+    pairs = [[row for row in rows if row["way"] == way] for way in WAYS[1:]]
+    differ = [
+        (d["back"], g["back"]) for d, g in zip(*pairs, strict=True) if d["collapsed_alone"] and not g["same_as_dis"]
+    ]
+    apart = [d for d, g in differ if d != g]
+    p = binomtest(sum(apart), len(apart)).pvalue if apart else 1.0
+    only = f"{sum(apart)} brought back with D slowed alone, {len(apart) - sum(apart)} with G slowed alone"
+    return [*lines, f"{len(differ)} collapsed games differ by who is slowed: {only}; McNemar's exact test p = {p:.2g}"]
+
+
+def share(k: int, n: int) -> str:
+    """ "3 of 4 (95 % 19 % to 99 %)", Clopper and Pearson's interval."""
+    if not n:
+        return "0 of 0"
+    ends = binomtest(k, n).proportion_ci(0.95, "exact")
+    return f"{k} of {n} (95 % {ends.low:.0%} to {ends.high:.0%})"
+
+
+def write(rows: list[Run], place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    with atomically(place) as file:
+        file.write(text.getvalue().encode())
+
+
+def main(
+    out: Path,
+    runs: Path = Path("runs/rescue-ways"),
+    seeds: int = 10,
+    nets: tuple[str, ...] = tuple(NETS),
+    harms: tuple[str, ...] = tuple(HARMS),
+    workers: int = 1,
+) -> None:
+    """Play what has not been played; the CSVs are written anew after each game.
+
+    Args:
+        out: the folder of rescue.csv and courses.csv.
+        runs: where the runs go.
+        seeds: games of each harm and net.
+        nets: mirror, mlp.
+        harms: those to be done.
+        workers: processes, of one thread each.
+    """
+    games = [
+        (harm, net, 10_000 * (k // 10) + 10 * list(HARMS).index(harm) + k % 10)
+        for k in range(seeds)
+        for harm in harms
+        for net in nets
+    ]
+    played: dict[tuple[str, str, int], list[Run]] = {}
+    for one, found in _each(games, runs, workers):
+        played[one] = found
+        every = [run for one in games if one in played for run in played[one]]
+        write([row for one in games if one in played for row in judged(played[one])], out / "rescue.csv")
+        write(
+            [{name: run[name] for name in ("harm", "net", "seed", "way")} | {"epoch": epoch, "fd": fd}
+             for run in every if not run["same"] for epoch, fd in run["fd"].items()],
+            out / "courses.csv",
+        )  # fmt: skip
+        print(f"{len(played)} of {len(games)}: {', '.join(map(str, one))}", file=sys.stderr, flush=True)
+    print("\n".join(summary([row for one in games for row in judged(played[one])])))
+
+
+def _each(
+    games: list[tuple[str, str, int]], runs: Path, workers: int
+) -> Iterable[tuple[tuple[str, str, int], list[Run]]]:
+    """Each game with its runs, as they end; one worker is this process, so that a kill leaves no other behind."""
+    if workers == 1:
+        yield from ((one, game(*one, runs)) for one in games)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        futures = {pool.submit(game, *one, runs): one for one in games}
+        yield from ((futures[future], future.result()) for future in as_completed(futures))
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)

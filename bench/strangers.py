@@ -1,5 +1,7 @@
 """The detectors of bench/strangers_ills.py: the doctor as shipped, thresholds set anew, and two trend models.
 
+``python bench/strangers.py`` measures them on the runs that are there; a minute or two for each ten kinds.
+
 Thresholds and models never saw the kind of run that they are measured on: each kind, on all data and nets together, is
 left out in turn. They read vital signs, losses and gradients, and no score of the judge, by which a run's label is
 decided.
@@ -8,15 +10,20 @@ decided.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import math
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tyro
 from scipy.stats import binomtest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
@@ -26,25 +33,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import detector
-from ayneh.doctor.class_symptoms import LABELLED
-from ayneh.doctor.courses import Course
 from ayneh.doctor.doctor import Doctor
-from ayneh.doctor.measures import recent
-from ayneh.doctor.symptoms import SYMPTOMS, measured
-from ayneh.files.whole import atomically
+from ayneh.doctor.symptoms import SYMPTOMS
+from ayneh.doctor.trend import GRADED, IN_A_ROW, signs
+from ayneh.files.whole import atomically, write_json
 from ayneh.judge.known import STRANGE
 from ayneh.record.record import Record
 
-SIGNS = ("spread", "alike", "coverage", "memory", "drift", "dead_gen", "dead_dis", "separation")
-NORMS = ("mean_grad_d", "mean_grad_g")
-ENDS = (("low", "data_low"), ("high", "data_high"), ("mean", "data_mean"))
-BACK = 5  # looks over which a trend is taken
-IN_A_ROW = 3  # looks at which a detector must be above its threshold
 AHEAD = 600  # steps before the first visible damage from which on a look at an ill run counts as ill
 FALSE = 0.01  # share of healthy runs on which a threshold may alarm
 LEAD = 500  # steps
-WITHOUT = ("parallel prior", "small batch", "few images", "data range", "classes missing", "sudden jump", "not finite")
-GRADED = tuple(name for name in SYMPTOMS if name not in WITHOUT and name not in LABELLED)
+GAIN = 0.03  # a model is shipped whose area is above the doctor's by more than this
+MODELS = ("logistic", "boosting")
+WORDS = {"shipped": "as it is", "thresholds": "thresholds anew", "logistic": "logistic", "boosting": "boosting"}
+LARGEST = sys.float_info.max
 Scores = list[np.ndarray]  # of each run, (looks,)
 
 
@@ -85,33 +87,12 @@ def stranger_of(folder: Path) -> Stranger:
     record = Record.open(folder)
     doctor = Doctor(record.config(), record.lines())
     course, case = doctor.course(), detector.case_of(folder)
-    names, table = signs(course)
+    found = signs(course)
+    table = np.stack(list(found.values()), 1)
     looks = np.isfinite(course.get("spread")) | (course.get("broken") > 0)
     margins = {name: detector.sustained(SYMPTOMS[name], course) for name in GRADED}
     end = record.outcome() or {}
-    return Stranger(case, end.get("unlike"), course.steps[looks], table[looks], names, margins)
-
-
-def signs(course: Course) -> tuple[tuple[str, ...], np.ndarray]:
-    """What a model reads at each line, (T, F): signs, and their change over `BACK` looks; NaN where not known."""
-    now = {name: course.get(name) for name in SIGNS}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        now |= {f"log_{name}": np.log(np.maximum(course.get(name), 1e-9)) for name in NORMS}
-        now["log_spread"] = np.log(np.maximum(course.get("spread"), 1e-6))
-    now |= {f"off_{a}": course.get(a) - course.get(b) for a, b in ENDS}
-    now["dis_error"] = (1 - course.get("mean_p_real") + course.get("mean_p_fake")) / 2
-    now |= {
-        name.replace(" ", "_"): SYMPTOMS[name].margin(measured(SYMPTOMS[name], course)).clip(-9, 9) for name in GRADED
-    }
-    found = {}
-    for name, values in now.items():
-        smooth = recent(np.where(np.isfinite(values), values, np.nan), 3)
-        found[name] = smooth
-        have = np.flatnonzero(np.isfinite(smooth))
-        change = np.full(len(smooth), np.nan)
-        change[have[BACK:]] = smooth[have[BACK:]] - smooth[have[:-BACK]] if len(have) > BACK else []
-        found[f"change_{name}"] = change
-    return tuple(found), np.stack(list(found.values()), 1)
+    return Stranger(case, end.get("unlike"), course.steps[looks], table[looks], tuple(found), margins)
 
 
 # -- detectors: a number for each look of each run, by models that did not see its kind --------------------------------
@@ -166,23 +147,25 @@ def threshold(values: Sequence[float]) -> float:
     return ordered[len(ordered) - 1 - int(FALSE * len(ordered))] + 1e-9 if ordered else 0.0
 
 
+def limit(kind: str, runs: Sequence[Stranger]) -> float:
+    """The log odds from which on a look is ill, by healthy runs of kinds left out in turn, a fifth at a time."""
+    groups = [run.kind for run in runs]
+    most: list[float] = []
+    for fit, test in GroupKFold(min(5, len(set(groups)))).split(runs, groups=groups):
+        fitted = taught(kind, [runs[k] for k in fit])
+        most += [float(scored(fitted, runs[k]).max(initial=-99)) for k in test if runs[k].case.label == "healthy"]
+    return threshold(most)
+
+
 def trend(kind: str, runs: Sequence[Stranger]) -> tuple[Scores, list[float]]:
     """Scores at each look less the threshold, with each kind left out; the threshold is set on kinds left out, too."""
-    kinds = sorted({run.kind for run in runs})
     found: dict[int, np.ndarray] = {}
-    for left in kinds:
+    for left in sorted({run.kind for run in runs}):
         train = [run for run in runs if run.kind != left]
-        groups = [run.kind for run in train]
-        inner: list[float] = []
-        for fit, test in GroupKFold(min(5, len(set(groups)))).split(train, groups=groups):
-            fitted = taught(kind, [train[k] for k in fit])
-            inner += [
-                float(scored(fitted, train[k]).max(initial=-99)) for k in test if train[k].case.label == "healthy"
-            ]
-        fitted, limit = taught(kind, train), threshold(inner)
+        fitted, least = taught(kind, train), limit(kind, train)
         for k, run in enumerate(runs):
             if run.kind == left:
-                found[k] = scored(fitted, run) - limit
+                found[k] = scored(fitted, run) - least
     scores = [found[k] for k in range(len(runs))]
     fell = [9.0 if run.case.fell is not None else -99.0 for run in runs]  # numbers that are not finite need no model
     return scores, [float(score.max(initial=least)) for score, least in zip(scores, fell, strict=True)]
@@ -201,66 +184,211 @@ def thresholds(runs: Sequence[Stranger]) -> list[float]:
 # -- results -----------------------------------------------------------------------------------------------------------
 
 
-def measure(folders: Sequence[Path], out: Path) -> list[str]:
-    """Write runs.csv and looks.csv; lines on each detector."""
-    runs = [stranger_of(folder) for folder in folders]
-    reference = detector.usual([run.case for run in runs])
-    runs = [run for run in runs if run.case.net in reference]
-    if not runs:
-        return ["no runs of a net whose plain runs are there, too"]
-    for run in runs:
-        detector.label(run.case, reference)
-    well, ill = [r for r in runs if r.case.label == "healthy"], [r for r in runs if r.ill]
-    heads = [f"{len(runs)} runs of {len({r.kind for r in runs})} kinds: {len(well)} healthy, {len(ill)} ill, "
-             f"{len(runs) - len(well) - len(ill)} between"]  # fmt: skip
-    columns: dict[str, list[float]] = {"shipped": [detector.score(run.case) for run in runs]}
-    alarms = {"shipped": [_first_told(run) for run in runs]}
-    if min(len({r.kind for r in well}), len({r.kind for r in ill})) >= 2:
-        columns["thresholds"] = thresholds(runs)
-        for kind in ("logistic", "boosting"):
-            scores, columns[kind] = trend(kind, runs)
-            alarms[kind] = [_first(run, score) for run, score in zip(runs, scores, strict=True)]
-    lines = [words(name, values, alarms.get(name), runs) for name, values in columns.items()]
-    _write(out / "runs.csv", (_row(run, columns, alarms, k) for k, run in enumerate(runs)))
-    _write(out / "looks.csv", (row for run in runs for row in _looks(run)))
-    return heads + lines
+class Ward:
+    """The runs so far, and their CSVs: runs.csv after each run, the rest in the end."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.all: list[Stranger] = []
+
+    def take(self, folders: Sequence[Path]) -> None:
+        """Read some more finished runs."""
+        self.all += [stranger_of(folder) for folder in folders]
+        _write(self.out / "runs.csv", (_row(run) for run in self.labelled()))
+
+    def labelled(self) -> list[Stranger]:
+        """Those of a net whose plain run is there, too, with their labels."""
+        reference = detector.usual([run.case for run in self.all])
+        runs = [run for run in self.all if run.case.net in reference]
+        for run in runs:
+            run.case.kinds, run.case.onset = set(), None
+            detector.label(run.case, reference)
+        return runs
+
+    def measured(self) -> list[str]:
+        """Write runs.csv with each detector's scores, looks.csv.gz, table.md and, if one is better, trend.json."""
+        runs = self.labelled()
+        if not runs:
+            return ["no runs of a net whose plain runs are there, too"]
+        found = {"shipped": Detector([detector.score(run.case) for run in runs], [_first_told(run) for run in runs])}
+        sides = [{run.kind for run in runs if run.case.label == label} for label in ("ill", "healthy")]
+        if min(map(len, sides)) >= 3:
+            found["thresholds"] = Detector(thresholds(runs), None)
+            for kind in MODELS:
+                scores, most = trend(kind, runs)
+                found[kind] = Detector(most, [_first(run, score) for run, score in zip(runs, scores, strict=True)])
+        _write(self.out / "runs.csv", (_row(run) | _scores(found, k) for k, run in enumerate(runs)))
+        _write(self.out / "looks.csv.gz", (row for run in runs for row in _looks(run)))
+        lines = table(found, runs)
+        better = [kind for kind in MODELS if kind in found and worth(found[kind], found["shipped"], runs)]
+        if better:
+            best = max(better, key=lambda kind: area(found[kind], runs, range(len(runs))) or 0.0)
+            write_json(self.out / "trend.json", numbers(best, runs))
+            lines += ["", f"{best} is worth shipping: copy {self.out / 'trend.json'} to src/ayneh/doctor"]
+        with atomically(self.out / "table.md") as file:
+            file.write(("\n".join(lines) + "\n").encode())
+        return lines
 
 
-def words(name: str, values: list[float], first: list[int | None] | None, runs: Sequence[Stranger]) -> str:
-    """Area with its interval over kinds, hits, false alarms with their upper bound, and leads."""
-    ill, well = ([k for k, run in enumerate(runs) if run.case.label == label] for label in ("ill", "healthy"))
-    rang = [v > 0 for v in values] if first is None or name != "shipped" else [step is not None for step in first]
-    false = sum(rang[k] for k in well)
-    area = detector.auc([values[k] for k in ill], [values[k] for k in well])
-    said = [f"{name}: area {'-' if area is None else f'{area:.3f}'}{_interval(values, runs)}"]
-    said.append(f"{sum(rang[k] for k in ill)} of {len(ill)} ill runs told")
-    if well:
-        high = binomtest(false, len(well), alternative="less").proportion_ci(0.95, "exact").high
-        said.append(f"{false} of {len(well)} healthy ones falsely (at most {high:.1%})")
-    if first is not None:
-        lead = [run.case.onset - step for k in ill if (run := runs[k]).case.onset is not None
-                and (step := first[k]) is not None]  # fmt: skip
-        damaged = sum(runs[k].case.onset is not None for k in ill)
-        early = sum(one >= LEAD for one in lead)
-        middle = f", median {np.median(lead):.0f}" if lead else ""
-        said.append(f"{LEAD} steps ahead of the damage in {early} of {damaged}{middle}")
-    return "; ".join(said)
+@dataclass(frozen=True)
+class Detector:
+    """Of each run a number, above 0 for an alarm, and the step of its first alarm (None: no steps are known)."""
+
+    values: list[float]
+    first: list[int | None] | None
+
+    def rang(self, k: int) -> bool:
+        return self.values[k] > 0 if self.first is None else self.first[k] is not None
 
 
-def _interval(values: list[float], runs: Sequence[Stranger]) -> str:
-    """95 %, by kinds resampled with their runs."""
-    kinds = sorted({run.kind for run in runs})
-    chance, areas = np.random.default_rng(0), []
-    sides = {kind: [[v for v, r in zip(values, runs, strict=True) if r.kind == kind and r.case.label == label]
-                    for label in ("ill", "healthy")] for kind in kinds}  # fmt: skip
+Measure = Callable[[Detector, Sequence[Stranger], Sequence[int]], float | None]
+
+
+def area(one: Detector, runs: Sequence[Stranger], some: Sequence[int]) -> float | None:
+    """Of the curve, ill against healthy, of some of the runs."""
+    sides = [[one.values[k] for k in some if runs[k].case.label == label] for label in ("ill", "healthy")]
+    return detector.auc(*sides)
+
+
+def told(one: Detector, runs: Sequence[Stranger], some: Sequence[int], label: str = "ill") -> float | None:
+    """The share of these with an alarm."""
+    those = [k for k in some if runs[k].case.label == label]
+    return float(np.mean([one.rang(k) for k in those])) if those else None
+
+
+def falsely(one: Detector, runs: Sequence[Stranger], some: Sequence[int]) -> float | None:
+    return told(one, runs, some, "healthy")
+
+
+def leads(one: Detector, runs: Sequence[Stranger], some: Sequence[int]) -> list[float]:
+    """Steps from the first alarm to the damage of each ill run that has both."""
+    found = []
+    for k in some:
+        onset, step = runs[k].case.onset, one.first[k] if one.first else None
+        if runs[k].ill and onset is not None and step is not None:
+            found.append(float(onset - step))
+    return found
+
+
+def ahead(one: Detector, runs: Sequence[Stranger], some: Sequence[int]) -> float | None:
+    """The share of ill runs with an alarm `LEAD` steps before the damage; of runs with visible damage."""
+    damaged = sum(runs[k].ill and runs[k].case.onset is not None for k in some)
+    return sum(lead >= LEAD for lead in leads(one, runs, some)) / damaged if damaged else None
+
+
+def lead(one: Detector, runs: Sequence[Stranger], some: Sequence[int]) -> float | None:
+    found = leads(one, runs, some)
+    return float(np.median(found)) if found else None
+
+
+def interval(measure: Callable[[Sequence[int]], float | None], runs: Sequence[Stranger]) -> tuple[float, float] | None:
+    """95 %: kinds are resampled, each with all of its runs."""
+    kinds: dict[str, list[int]] = {}
+    for k, run in enumerate(runs):
+        kinds.setdefault(run.kind, []).append(k)
+    every, chance = list(kinds.values()), np.random.default_rng(0)
+    found = []
     for _ in range(1000):
-        drawn = [sides[kinds[k]] for k in chance.integers(len(kinds), size=len(kinds))]
-        area = detector.auc([v for ill, _ in drawn for v in ill], [v for _, well in drawn for v in well])
-        areas += [] if area is None else [area]
-    if not areas:
-        return ""
-    low, high = np.quantile(areas, [0.025, 0.975])
-    return f" (95 % {low:.3f} to {high:.3f})"
+        value = measure([k for one in chance.integers(len(every), size=len(every)) for k in every[one]])
+        found += [] if value is None else [value]
+    if len(found) < 500:
+        return None
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def worth(one: Detector, shipped: Detector, runs: Sequence[Stranger]) -> bool:
+    """Whether its area is above the doctor's by more than `GAIN`, with an interval of the difference above 0."""
+    gain = partial(_gain, one, shipped, runs)
+    value, ends = gain(range(len(runs))), interval(gain, runs)
+    return value is not None and ends is not None and value > GAIN and ends[0] > 0
+
+
+def _gain(one: Detector, shipped: Detector, runs: Sequence[Stranger], some: Sequence[int]) -> float | None:
+    areas = area(one, runs, some), area(shipped, runs, some)
+    return None if areas[0] is None or areas[1] is None else areas[0] - areas[1]
+
+
+def table(found: Mapping[str, Detector], runs: Sequence[Stranger]) -> list[str]:
+    """The table of the docs in Markdown, every number with its interval."""
+    count = {label: sum(run.case.label == label for run in runs) for label in ("healthy", "ill", "between")}
+    kinds = len({run.kind for run in runs})
+    ends = Counter(run.ended() or "none of these" for run in runs if run.ill)
+    damaged = sum(run.ill and run.case.onset is not None for run in runs)
+    said = ", ".join(f"{n} {how}" for how, n in ends.most_common())
+    lines = [
+        f"{len(runs)} runs of {kinds} kinds: {', '.join(f'{n} {label}' for label, n in count.items())}. "
+        f"Of the ill ones, {said or 'none'}.",
+        "",
+        "| 95 %: kinds resampled; of shares, the wider of that and Clopper and Pearson's | "
+        + " | ".join(WORDS[name] for name in found) + " |",
+        "|---" * (1 + len(found)) + "|",
+    ]  # fmt: skip
+    rows: list[tuple[str, Measure, int | None, str]] = [
+        ("area under the curve", area, None, ".3f"),
+        (f"ill runs told, of {count['ill']}", told, count["ill"], ".0%"),
+        (f"healthy runs told falsely, of {count['healthy']}", falsely, count["healthy"], ".1%"),
+        (f"told {LEAD} steps before the damage, of {damaged} ill runs that show it", ahead, damaged, ".0%"),
+        ("steps from the first alarm to the damage, median", lead, None, ".0f"),
+    ]
+    for words, measure, n, form in rows:
+        cells = []
+        for one in found.values():
+            timed = one.first is not None or measure not in (ahead, lead)
+            cells.append(_cell(partial(measure, one, runs), runs, n, form) if timed else "")
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    gains = [_cell(partial(_gain, one, found["shipped"], runs), runs, None, "+.3f") if name != "shipped" else ""
+             for name, one in found.items()]  # fmt: skip
+    return [*lines, f"| area above the doctor's by | {' | '.join(gains)} |"]
+
+
+def _cell(measure: Callable[[Sequence[int]], float | None], runs: Sequence[Stranger], n: int | None, form: str) -> str:
+    value, ends = measure(range(len(runs))), interval(measure, runs)
+    if value is None:
+        return "-"
+    if n:
+        exact = binomtest(round(value * n), n).proportion_ci(0.95, "exact")
+        ends = (min(exact.low, ends[0]), max(exact.high, ends[1])) if ends else (exact.low, exact.high)
+    return f"{value:{form}} ({ends[0]:{form}} to {ends[1]:{form}})" if ends else f"{value:{form}} (too few kinds)"
+
+
+def numbers(kind: str, runs: Sequence[Stranger]) -> dict[str, Any]:
+    """The model of all these runs for `ayneh.doctor.trend.of_dict`."""
+    looks = np.concatenate([run.table for run in runs if run.case.label == "healthy"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a sign that none of them has
+        usual = np.nanmedian(looks, axis=0)
+    well = sum(run.case.label == "healthy" for run in runs)
+    source = (
+        f"bench/strangers.py: {FALSE:.0%} of {well} healthy runs of kinds that the model had not seen went beyond it"
+    )
+    return {"names": list(runs[0].names), "usual": plain(usual), "limit": limit(kind, runs), "source": source,
+            **exported(taught(kind, runs))}  # fmt: skip
+
+
+def exported(fitted: Any) -> dict[str, Any]:
+    """A model of scikit-learn as plain numbers."""
+    if isinstance(fitted, HistGradientBoostingClassifier):
+        trees = [tree[0].nodes for tree in fitted._predictors]
+        roots = np.cumsum([0, *map(len, trees)])[:-1]
+        nodes, start = np.concatenate(trees), np.repeat(roots, [len(tree) for tree in trees])
+        own, leaf = np.arange(len(nodes)), nodes["is_leaf"].astype(bool)
+        children = {side: np.where(leaf, own, nodes[side] + start).tolist() for side in ("left", "right")}
+        split = np.clip(nodes["num_threshold"], -LARGEST, LARGEST)  # infinite where only NaN goes to the right
+        return {
+            "bias": float(fitted._baseline_prediction.ravel()[0]), "roots": roots.tolist(),
+            "feature": np.where(leaf, 0, nodes["feature_idx"]).tolist(), "split": np.where(leaf, 0.0, split).tolist(),
+            **children, "unknown_left": nodes["missing_go_to_left"].astype(int).tolist(),
+            "value": np.where(leaf, nodes["value"], 0.0).tolist(),
+        }  # fmt: skip
+    filled, scaled, fit = (step for _, step in fitted.steps)
+    return {"bias": float(fit.intercept_[0]), "weights": plain(fit.coef_[0]), "fill": plain(filled.statistics_),
+            "centre": plain(scaled.mean_), "scale": plain(scaled.scale_)}  # fmt: skip
+
+
+def plain(values: np.ndarray) -> list[float | None]:
+    """For JSON, which has no NaN."""
+    return [None if math.isnan(value) else float(value) for value in values]
 
 
 def _first_told(run: Stranger) -> int | None:
@@ -272,15 +400,19 @@ def _first(run: Stranger, score: np.ndarray) -> int | None:
     return int(run.steps[above[0]]) if len(above) else run.case.fell
 
 
-def _row(run: Stranger, columns: dict[str, list[float]], alarms: dict[str, list[int | None]], k: int) -> dict[str, Any]:
+def _row(run: Stranger) -> dict[str, Any]:
     case = run.case
     data, _, net = case.net.partition(" ")
     row: dict[str, Any] = {"data": data, "net": net, "kind": run.kind, "seed": case.seed, "label": case.label}
     row |= {"conditions": " + ".join(sorted(case.kinds)), "ended": run.ended(), "onset": case.onset, "fell": case.fell}
     row |= {name: case.looks[-1][name] if case.looks else None for name in ("fd", "spread", "modes")}
-    row |= {"unlike": run.unlike, "copies": case.copies, "told": " + ".join(case.told)}
-    row |= {f"score_{name}": values[k] for name, values in columns.items()}
-    return row | {f"alarm_{name}": steps[k] for name, steps in alarms.items()}
+    return row | {"unlike": run.unlike, "copies": case.copies, "told": " + ".join(case.told)}
+
+
+def _scores(found: Mapping[str, Detector], k: int) -> dict[str, Any]:
+    """The columns of each detector in the row of a run."""
+    row: dict[str, Any] = {f"score_{name}": f"{one.values[k]:.6g}" for name, one in found.items()}
+    return row | {f"alarm_{name}": one.first[k] for name, one in found.items() if one.first is not None}
 
 
 def _looks(run: Stranger) -> Iterator[dict[str, Any]]:
@@ -289,14 +421,31 @@ def _looks(run: Stranger) -> Iterator[dict[str, Any]]:
         yield about | {n: f"{v:.5g}" if np.isfinite(v) else "" for n, v in zip(run.names, values, strict=True)}
 
 
-def _write(place: Path, rows: Iterator[dict[str, Any]]) -> None:
+def _write(place: Path, rows: Iterable[dict[str, Any]]) -> None:
     found = list(rows)
     if not found:
         return
     place.parent.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
-    table = csv.DictWriter(text, list(found[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(found)
+    sheet = csv.DictWriter(text, list(found[0]), lineterminator="\n")
+    sheet.writeheader()
+    sheet.writerows(found)
+    whole = text.getvalue().encode()
     with atomically(place) as file:
-        file.write(text.getvalue().encode())
+        file.write(gzip.compress(whole, mtime=0) if place.suffix == ".gz" else whole)
+
+
+def main(runs: Path = Path("runs/strangers"), csv: Path = Path("docs/findings/studies/strangers")) -> None:
+    """Measure the runs that are there.
+
+    Args:
+        runs: where `strangers_ills.py` has put them.
+        csv: the folder of the CSVs, the table and the model.
+    """
+    ward = Ward(csv)
+    ward.take([place.parent for place in sorted(runs.glob("*/*/outcome.json"))])
+    print("\n".join(ward.measured()))
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -8,8 +8,11 @@ docs/findings/preregistered.md has what was predicted.
 
 from __future__ import annotations
 
+import random
+import shutil
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from torch import Tensor
 
 import doctor
 from ills import BARE, MIRROR, MLP, U01, Arm
-from strangers import measure
+from strangers import Ward
 
 Changes = Mapping[str, Any]
 SETS: dict[str, Changes] = {
@@ -148,19 +151,30 @@ ALSO = ("unlike",)  # share of the last images that are no images of this kind
 
 
 def play(name: str, seed: int, folder: Path) -> None:
-    """One run into its folder."""
+    """One run into its folder; what a run that was cut short has left there is deleted."""
+    shutil.rmtree(folder, ignore_errors=True)
     doctor.play(name, seed, folder, ARMS, ALSO)
 
 
 def jobs(seeds: int, well: int, chosen: str) -> list[tuple[str, int]]:
-    """(arm, seed) of all runs: seed by seed, the plain ones of a seed first."""
-    healthy = {name for name in ARMS if name.partition(", ")[2] in WELL}
-    return [
-        (name, seed)
-        for seed in range(max(seeds, well))
-        for name in ARMS
-        if chosen in name and seed < (well if name in healthy and name.startswith("digits") else seeds)
-    ]
+    """(arm, seed) of all runs, in ``seeds`` parts that are alike: each has all arms with a seed of their own.
+
+    What is meant to be healthy on the digits comes more often, in each part with as many seeds. The plain runs of a
+    part are first, the others in an order by chance, so that any number of first runs is a sample of all.
+    """
+    found = []
+    for part in range(seeds):
+        own = [
+            (name, seed) for name in ARMS if chosen in name for seed in range(part, _times(name, seeds, well), seeds)
+        ]
+        random.Random(part).shuffle(own)
+        found += sorted(own, key=lambda job: ", " in job[0])
+    return found
+
+
+def _times(name: str, seeds: int, well: int) -> int:
+    data, _, words = name.partition(", ")
+    return well if words in WELL and data.startswith("digits") else seeds
 
 
 def main(
@@ -171,7 +185,7 @@ def main(
     arms: str = "",
     workers: int = 1,
 ) -> None:
-    """Play what has not been played; then measure.
+    """Play what has not been played, with rows in the CSVs as it goes; then measure.
 
     Args:
         out: where the runs go.
@@ -181,17 +195,34 @@ def main(
         arms: only those whose names hold this.
         workers: processes, of one thread each.
     """
-    places = {(name, seed): doctor.folder_of(out, name, seed) for name, seed in jobs(seeds, well, arms)}
-    todo = {job: folder for job, folder in places.items() if not (folder / "outcome.json").is_file()}
-    with ProcessPoolExecutor(workers) as pool:
-        futures = {pool.submit(play, *job, folder): job for job, folder in todo.items()}
-        for k, future in enumerate(as_completed(futures), 1):
-            name, seed = futures[future]
-            failed = future.exception()
-            said = f": {failed!r}" if failed else ""
-            print(f"{k} of {len(todo)}: {name}, seed {seed}{said}", file=sys.stderr, flush=True)
-    played = [folder for folder in places.values() if (folder / "outcome.json").is_file()]
-    print("\n".join(measure(played, csv)))
+    places = {job: doctor.folder_of(out, *job) for job in jobs(seeds, well, arms)}
+    done = [folder for folder in places.values() if (folder / "outcome.json").is_file()]
+    todo = {job: folder for job, folder in places.items() if folder not in done}
+    ward, began = Ward(csv), time.process_time()
+    ward.take(done)
+    for k, (job, failed) in enumerate(_each(todo, workers), 1):
+        said = f": {failed!r}" if failed else ""
+        spent = f", {time.process_time() - began:.0f} s of this process"
+        print(f"{k} of {len(todo)}: {job[0]}, seed {job[1]}{said}{spent}", file=sys.stderr, flush=True)
+        if not failed:
+            ward.take([todo[job]])
+    print("\n".join(ward.measured()))
+
+
+def _each(todo: Mapping[tuple[str, int], Path], workers: int) -> Iterable[tuple[tuple[str, int], BaseException | None]]:
+    """Each run as it ends, with what it failed by; one worker is this process: a kill leaves none behind."""
+    if workers > 1:
+        with ProcessPoolExecutor(workers) as pool:
+            futures = {pool.submit(play, *job, folder): job for job, folder in todo.items()}
+            yield from ((futures[future], future.exception()) for future in as_completed(futures))
+        return
+    for job, folder in todo.items():
+        try:
+            play(*job, folder)
+        except Exception as error:
+            yield job, error
+        else:
+            yield job, None
 
 
 if __name__ == "__main__":

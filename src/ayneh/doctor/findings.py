@@ -36,9 +36,9 @@ class Cure:
 class Symptom:
     """One thing that can be wrong with a run.
 
-    ``evidence`` is a sentence with places for ``value``, the series and ``variety`` (the sentence of `variety`), filled
-    in at the look at which a finding appears. ``applies`` returns why the symptom cannot be judged under these facts;
-    an empty string if it can.
+    ``evidence`` is a sentence with places for ``value``, the series, ``variety`` (the sentence of `variety`) and
+    ``because``, filled in at the look at which a finding appears. ``applies`` returns why the symptom cannot be judged
+    under these facts; an empty string if it can.
     """
 
     title: str
@@ -58,6 +58,8 @@ class Symptom:
     applies: Callable[[Facts], str] = lambda facts: ""
     concerns: Callable[[Facts], bool] = lambda facts: True
     """Whether it is a matter of such a run at all: one of labelled games is left out of the others."""
+    because: Callable[[Course, int], str] = lambda course, t: ""
+    """A sentence on look t for the evidence."""
     latest: Callable[[Course], float] | None = None
     """The last number of ``measure``, where that is cheaper to compute alone."""
 
@@ -134,7 +136,8 @@ class Watch:
         symptom = self.symptom
         numbers = {name: float(column[t]) for name, column in course.series.items()}
         numbers |= {name: Named(number, course.facts) for name, number in numbers.items() if name in OF_CLASSES}
-        seen: dict[str, Any] = defaultdict(lambda: math.nan, {"variety": variety(course, t)} | numbers, value=value)
+        words = {"variety": variety(course, t), "because": symptom.because(course, t)}
+        seen: dict[str, Any] = defaultdict(lambda: math.nan, words | numbers, value=value)
         evidence = symptom.evidence.format_map(seen).replace("%", " %").rstrip()  # what was not measured is NaN
         return Finding(self.name, symptom.title, symptom.severity, self._since, int(course.steps[t]), None, value,
                        symptom.threshold, evidence, symptom.source, symptom.cure(course.facts))  # fmt: skip

@@ -1,0 +1,108 @@
+"""The measurement of detectors: no model sees the kinds that it is measured on, and its numbers are scikit-learn's."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ayneh.doctor.trend import of_dict
+
+
+@pytest.fixture
+def strangers(bench):
+    return bench("strangers")
+
+
+@pytest.fixture
+def runs(strangers):
+    """Four healthy and four ill kinds of two runs each, whose first sign is larger in ill runs from step 100 on."""
+    chance = np.random.default_rng(3)
+    found = []
+    for k in range(16):
+        ill = k >= 8
+        table = chance.normal(size=(12, 4))
+        table[2:, 0] += 3.0 * ill
+        table[chance.random(table.shape) < 0.1] = np.nan
+        case = SimpleNamespace(arm=f"digits mlp, {k // 2}", seed=k % 2, label="ill" if ill else "healthy", fell=None,
+                               onset=900 if ill else None, looks=[], told={}, net="digits mlp")  # fmt: skip
+        found.append(strangers.Stranger(case, None, 50 * np.arange(12), table, tuple("abcd")))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["logistic", "boosting"])
+def test_shipped_numbers_give_the_probability_of_scikit_learn(strangers, runs, kind):
+    for run in runs:  # a sign that is known of some runs alone: boosting splits by whether it is
+        run.table[:, 3] = np.nan if run.ill else 0.5
+    fitted = strangers.taught(kind, runs)
+    model = of_dict(json.loads(json.dumps(strangers.numbers(kind, runs), allow_nan=False)))
+    chance = np.random.default_rng(4)
+    table = 3 * chance.normal(size=(500, 4))
+    table[chance.random(table.shape) < 0.2] = np.nan
+    table = np.concatenate([table, np.full((1, 4), np.nan), np.full((1, 4), 1e300), np.full((1, 4), -1e300)])
+    told = fitted.predict_proba(table[:-2] if kind == "logistic" else table)[:, 1]
+    ours = 1 / (1 + np.exp(-model.log_odds(table)[: len(told)]))
+    np.testing.assert_allclose(ours, told, rtol=0, atol=1e-12)
+    assert np.ptp(told) > 0.5
+
+
+def test_no_model_and_no_threshold_sees_the_kind_that_is_left_out(strangers, runs, monkeypatch):
+    seen = []
+
+    def scored(fitted, run):
+        assert run.kind not in fitted
+        seen.append((fitted, run.kind))
+        return np.zeros(3)
+
+    monkeypatch.setattr(strangers, "taught", lambda kind, some: frozenset(run.kind for run in some))
+    monkeypatch.setattr(strangers, "scored", scored)
+    strangers.trend("logistic", runs)
+    every = {run.kind for run in runs}
+    for left in every:
+        assert (frozenset(every - {left}), left) in seen  # the model that is measured learnt all others
+    inner = {fitted for fitted, _ in seen if len(fitted) < len(every) - 1}
+    assert len(inner) > len(every)  # thresholds: models that lack the kind, and of the rest those they are set on
+    assert all(len(every - fitted) >= 2 for fitted in inner)
+
+
+def test_a_limit_lets_one_healthy_run_in_a_hundred_through(strangers):
+    values = np.random.default_rng(0).permutation(300).astype(float)
+    assert sum(value > strangers.threshold(values) for value in values) == 3
+    assert sum(value > strangers.threshold(values[:99]) for value in values[:99]) == 0
+
+
+def test_every_number_of_the_table_has_an_interval(strangers, runs):
+    found = {"shipped": strangers.Detector([-1.0] * 16, [None] * 16)}
+    scores, most = strangers.trend("logistic", runs)
+    found["logistic"] = strangers.Detector(most, [strangers._first(r, s) for r, s in zip(runs, scores, strict=True)])
+    lines = strangers.table(found, runs)
+    rows = [line.split("|")[2:-1] for line in lines if line.startswith("| ")][1:]
+    assert len(rows) == 6
+    for cell in (cell.strip() for row in rows for cell in row):
+        assert not cell or cell == "-" or re.fullmatch(r"\S+ \(\S+ to \S+\)", cell), cell
+    assert "of 8 | 0% (0% to 37%)" in lines[5]  # by Clopper and Pearson: all kinds alike give no width
+
+
+def test_a_model_is_shipped_only_for_more_than_three_hundredths_of_area(strangers, runs):
+    poor = strangers.Detector([0.5] * 8 + [0.4, 0.6] * 4, None)
+    good = strangers.Detector([0.0] * 8 + [1.0] * 8, None)
+    assert strangers.worth(good, poor, runs)
+    assert not strangers.worth(good, good, runs)
+    assert not strangers.worth(poor, good, runs)
+    nearly = strangers.Detector([0.0] * 7 + [0.6] + [1.0] * 7 + [0.5], None)  # 0.984
+    assert not strangers.worth(good, nearly, runs)
+
+
+def test_any_number_of_first_runs_is_a_sample_of_all(bench):
+    ills = bench("strangers_ills")
+    every = ills.jobs(3, 9, "")
+    assert len(every) == len(set(every)) == 696
+    third = every[: len(every) // 3]
+    assert {name for name, _ in third} == set(ills.ARMS)
+    assert {seed for name, seed in third} == {0, 3, 6}
+    plain = [", " not in name for name, _ in third]
+    assert plain.index(False) == sum(plain)  # a yardstick for each set and net comes first
+    half = third[sum(plain) :][: len(third) // 2]
+    share = [np.mean([name.startswith("digits") for name, _ in some]) for some in (half, third)]
+    assert abs(share[0] - share[1]) < 0.1
