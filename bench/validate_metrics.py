@@ -1,4 +1,4 @@
-"""Do the metrics change with damage? ``AYNEH_DATA=... python bench/validate_metrics.py``, 10 minutes on one core.
+"""Do the metrics change with damage? ``AYNEH_DATA=... python bench/validate_metrics.py``, 5 minutes on one core.
 
 Damages 1,000 of MNIST's test images, which no judge was trained on, in six ways at growing strengths, scores them
 against the other 9,000, and writes docs/figures/metrics.png and metrics.json.
