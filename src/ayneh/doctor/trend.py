@@ -44,7 +44,7 @@ def signs(course: Course) -> dict[str, np.ndarray]:
     for name in GRADED:
         margin = SYMPTOMS[name].margin(measured(SYMPTOMS[name], course)).clip(-9, 9)
         now[name.replace(" ", "_")] = margin
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for name, values in now.items():
         smooth = recent(np.where(np.isfinite(values), values, np.nan), 3)
         have = np.flatnonzero(np.isfinite(smooth))
@@ -116,10 +116,11 @@ def of_dict(values: Mapping[str, Any]) -> Model:
     """The model of a file's JSON object; null is NaN."""
     plain = ("names", "limit", "source", "bias")
     whole = ("roots", "feature", "left", "right")
-    return Model(**{
+    kept: dict[str, Any] = {
         name: value if name in plain else np.array(value, int if name in whole else float)
         for name, value in values.items()
-    })  # fmt: skip
+    }
+    return Model(**kept)
 
 
 @cache
