@@ -84,7 +84,7 @@ def test_of_a_large_stack_a_few_replicas_are_measured(monkeypatch):
         measured.append(len(match.replicas))
         return 0.01 * len(match.replicas)
 
-    monkeypatch.setattr("ayneh.engine.stacks._seconds", seconds)
+    monkeypatch.setattr("ayneh.engine.stacks.seconds_of", seconds)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1}, raising=False)
     match = Match(replicas_of(replace(SMALL, seeds=40)), pixels(), CPU)
     assert choose_workers(match, 100) == 2  # 40 s here, 20 s and the start of two processes there

@@ -221,19 +221,19 @@ class Run:
         images: Any = None,
         device: str | None = None,
         callbacks: Sequence[Any] | None = None,
+        threads: int | None = None,
         quiet: bool = False,
     ) -> Run:
         """Go on from the last whole checkpoint, to so many epochs in all; this run.
 
         images: those it was trained on, where none holds them any more or files have moved; others are refused. device,
-        callbacks: other than before. An interrupt saves, as in `ayneh.train`.
+        callbacks, threads: other than before. An interrupt saves, as in `ayneh.train`.
         """
         from ayneh.api.train import resumed
 
         asked = self._callbacks if callbacks is None else callbacks
-        self._images = resumed(
-            self.with_its_nets(), epochs, images, self._images, device, asked, callbacks is not None, Terminal(quiet)
-        )
+        how = asked, callbacks is not None, Terminal(quiet), threads
+        self._images = resumed(self.with_its_nets(), epochs, images, self._images, device, *how)
         self._callbacks = asked
         return self
 

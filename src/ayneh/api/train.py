@@ -32,6 +32,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     init_from: InitFrom | Run | str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    threads: int | str | None = None,
     quiet: bool = False,
 ) -> Run:
     """Train G and D to the last epoch of these settings; what `ayneh train` does, with the same numbers.
@@ -48,6 +49,8 @@ def train(
         out: the run folder (default: runs/ and the time).
         init_from: another run, with whose weights this one begins; an `ayneh.InitFrom` says whose and of which epoch.
         overwrite: replace the run that is there already.
+        threads: of the processor, 1 to 1024 (None: measured before the first step, and fewer while other programs hold
+            the cores), or those of another run, "2,1@350", for the same bits (docs/threads.md).
         quiet: show no progress.
 
     An interrupted kernel (or Ctrl-C) stops after the present step: the run is saved and returned, not finished, and
@@ -68,7 +71,7 @@ def train(
     names, objects = divided(callbacks)
     config = calling(config, (*config.keep.callbacks, *names))
     try:
-        begin(config, folder, overwrite, terminal, objects, _init(init_from))
+        begin(config, folder, overwrite, terminal, objects, _init(init_from), threads)
     except Interrupted as stopped:
         if not Record(folder).exists() or differences(Record(folder).config(), config):  # no step of it is saved
             raise
@@ -114,6 +117,7 @@ def resumed(
     callbacks: Sequence[Any],
     anew: bool,
     terminal: Terminal,
+    threads: int | None = None,
 ) -> Images | None:
     """Go on with a run, as `Run.resume` says; what has to be held while it is used.
 
@@ -131,7 +135,7 @@ def resumed(
 
     names, objects = divided(callbacks)
     try:
-        go_on(record, epochs, elsewhere, device, terminal, names if anew else None, objects)
+        go_on(record, epochs, elsewhere, device, terminal, names if anew else None, objects, threads=threads)
     except Interrupted as stopped:
         say_stopped(stopped)
     return given

@@ -50,6 +50,11 @@ class Rescues:
     """The last one is decided, and what it gives up may not be set aside yet."""
 
 
+def steps_given_up(rescues: Sequence[Rescue]) -> int:
+    """Steps that were played and given up."""
+    return sum(one.at_step - one.to_step for one in rescues)
+
+
 def other_noise(config: Config, finding: str) -> tuple[Config, str]:
     """No setting: the draws change with the number of rescues."""
     return config, "other noise and another order of the images"

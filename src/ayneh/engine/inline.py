@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 from ayneh.engine.match import Match
 from ayneh.engine.meter import stack_steps
+from ayneh.engine.threads import Threads
 from ayneh.game.step import State
 
 
@@ -28,16 +30,20 @@ class Stack(Protocol):
 class Inline:
     """All replicas in this process, on the match's device: the plain way, with which every other stack is compared."""
 
-    def __init__(self, match: Match, state: State, step: int) -> None:
-        self.match, self.state, self.step = match, state, step
+    def __init__(self, match: Match, state: State, step: int, threads: Threads | None = None) -> None:
+        """threads: those of each step; None: as many as PyTorch has."""
+        self.match, self.state, self.step, self.threads = match, state, step, threads
 
     def advance(self, n: int) -> State:
         """As `Stack.advance`."""
         measures = []
         for _ in range(n):
+            begin = time.perf_counter()
             self.state, measured = self.match.play(self.state, self.step)
             self.step += 1
             measures.append(measured)
+            if self.threads:
+                self.threads.after(self.step, time.perf_counter() - begin)
         return stack_steps(measures)
 
     def close(self) -> None:

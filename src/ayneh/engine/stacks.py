@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import resource_tracker
@@ -24,6 +22,7 @@ from ayneh.engine.classes import Labelled
 from ayneh.engine.graph import captured
 from ayneh.engine.inline import Inline, Stack
 from ayneh.engine.match import Match
+from ayneh.engine.threads import Threads, cores, seconds_of
 from ayneh.errors import UserError, brief
 from ayneh.game.step import State
 from ayneh.parts.calling import in_a_worker
@@ -33,11 +32,14 @@ from ayneh.terminal.progress import ENDS, sheltered
 START_UP_S = 6.0  # importing PyTorch in a new process, measured at 3 to 5 s
 
 
-def stack_of(match: Match, state: State, step: int, workers: int = 0) -> Stack:
-    """The replicas in this process (0 workers; on CUDA each step as one recorded graph) or divided among processes."""
+def stack_of(match: Match, state: State, step: int, workers: int = 0, threads: Threads | None = None) -> Stack:
+    """The replicas in this process (0 workers; on CUDA each step as one recorded graph) or divided among processes.
+
+    threads: those of each step in this process on a CPU; None: as many as PyTorch has.
+    """
     if workers:
         return Processes(match, state, step, workers)
-    return captured(match, state, step) if match.device.type == "cuda" else Inline(match, state, step)
+    return captured(match, state, step) if match.device.type == "cuda" else Inline(match, state, step, threads)
 
 
 class WorkerDied(RuntimeError):
@@ -151,24 +153,23 @@ def choose_workers(match: Match, steps: int) -> int:
 
     Measured on a CPU: a step of all replicas here with all threads, against a step of one replica with one thread.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     r = len(match.replicas)
-    if match.device.type != "cpu" or r == 1 or cores == 1:
+    if match.device.type != "cpu" or r == 1 or cores() == 1:
         return 0
     if kept_here(match):
         return 0
-    workers, threads = min(cores, r), torch.get_num_threads()
-    few = match if r <= MEASURED else _few(match, MEASURED)
-    here = _seconds(few) * r / len(few.replicas) * steps  # on a CPU the rows of a stack follow one another
-    alone = _few(match, 1)
+    workers, threads = min(cores(), r), torch.get_num_threads()
+    few = match if r <= MEASURED else first_of(match, MEASURED)
+    here = seconds_of(few) * r / len(few.replicas) * steps  # on a CPU the rows of a stack follow one another
+    alone = first_of(match, 1)
     torch.set_num_threads(1)
-    one = _seconds(alone)
+    one = seconds_of(alone)
     torch.set_num_threads(threads)
     there = START_UP_S + math.ceil(r / workers) * one * steps
     return workers if there < here else 0
 
 
-def _few(match: Match, n: int) -> Match:
+def first_of(match: Match, n: int) -> Match:
     """The first n of its replicas."""
     return Match(match.replicas[:n], match.pixels, match.device, labelled=match.labelled)
 
@@ -182,14 +183,3 @@ def kept_here(match: Match) -> str:
     except UserError as error:
         return str(error)
     return ""
-
-
-def _seconds(match: Match) -> float:
-    state = match.start()
-    match.play(state, 0)  # the first step includes set-up
-    times = []
-    for i in range(3):
-        begin = time.perf_counter()
-        match.play(state, i)
-        times.append(time.perf_counter() - begin)
-    return sorted(times)[1]

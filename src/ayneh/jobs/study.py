@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from ayneh.engine.threads import cores
 from ayneh.studies.design import Study
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name
 from ayneh.studies.plan import read
-from ayneh.studies.progress import cores, table_of, tell
+from ayneh.studies.progress import table_of, tell
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import Rows, say, show
 

@@ -29,6 +29,7 @@ def train(
     init_optimizer: bool = False,
     init_epoch: int | None = None,
     init_replica: int | None = None,
+    threads: str | None = None,
     quiet: bool = False,
 ) -> None:
     """Train a preset, with any of its settings changed.
@@ -46,6 +47,8 @@ def train(
         init_optimizer: take the optimiser's memory, too (else it begins anew).
         init_epoch: the other run's epoch, from 0 (default: its newest checkpoint).
         init_replica: the other run's replica, from 0 (default: each takes its own, or all the only one).
+        threads: of the processor, 1 to 1024 (default: measured before the first step, and fewer while other programs
+            hold the cores); or those that another run had, such as 2,1@350, for the same bits (docs/threads.md).
         quiet: print the result only.
     """
     from ayneh.training.begin import begin, calling, default_folder
@@ -62,7 +65,7 @@ def train(
 
         init = InitFrom(init_from, init_players, init_optimizer, init_epoch, replica=init_replica)
     config = calling(config, (*config.keep.callbacks, *callbacks))
-    origin, ended = begin(config, folder, overwrite, terminal, init=init)
+    origin, ended = begin(config, folder, overwrite, terminal, init=init, threads=threads)
     _print(ended)
     if not quiet:
         terminal.say(_next(folder, Record(folder).config(), origin))
@@ -93,6 +96,7 @@ def resume(
     device: str | None = None,
     callbacks: tuple[str, ...] | None = None,
     changed_parts: bool = False,
+    threads: int | None = None,
     quiet: bool = False,
 ) -> None:
     """Go on with a run from its last whole checkpoint.
@@ -104,6 +108,8 @@ def resume(
         device: auto, cpu, cuda, cuda:N or mps (default: the one that the run was started on).
         callbacks: these instead of those that the run was started with; none after the flag: none.
         changed_parts: go on although a part of your own (--parts) has another source now; config.json notes it.
+        threads: of the processor from here on (default: as the run had them, then fewer while other programs hold the
+            cores).
         quiet: print the result only.
     """
     from ayneh.training.begin import go_on
@@ -111,4 +117,5 @@ def resume(
     def moved(config: Config) -> Config:
         return replace(config, data=config.data.at(data)) if data else config
 
-    _print(go_on(Record.open(run), epochs, moved, device, Terminal(quiet), callbacks, changed_parts=changed_parts))
+    terminal = Terminal(quiet)
+    _print(go_on(Record.open(run), epochs, moved, device, terminal, callbacks, None, changed_parts, threads))

@@ -19,13 +19,20 @@ class Engine:
     """How a machine runs a run, as config.json has it."""
 
     device: str
-    threads: int | None = None
+    threads: int | None = None  # of its first step
     workers: int = 0
+    up_to: int = 0  # threads that it may have; 0: their number is kept, as in runs of earlier versions
+    changes: list[tuple[int, int]] = field(default_factory=list)  # (steps played before, threads from then on)
 
     def __post_init__(self) -> None:
-        for name, value, least in (("threads", self.threads, 1), ("workers", self.workers, 0)):
+        counts = (count for _, count in self.changes)
+        numbers = [("threads", self.threads, 1), ("workers", self.workers, 0), ("up_to", self.up_to, 0)]
+        for name, value, least in (*numbers, *(("changes", count, 1) for count in counts)):
             if value is not None and not least <= value <= MOST:
                 raise UserError(f"engine.{name} is {value}; it must lie between {least} and {MOST}.")
+        steps = [step for step, _ in self.changes]
+        if steps != sorted(set(steps)):
+            raise UserError("engine.changes has steps that do not rise.")
 
 
 @dataclass(frozen=True)

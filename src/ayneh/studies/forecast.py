@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
+from ayneh.engine.threads import cores
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, silent
 from ayneh.studies.design import Run, Study
 from ayneh.studies.ledger import group_names
-from ayneh.studies.progress import cores
 from ayneh.studies.results import check_outcomes
 from ayneh.studies.schedule import Measured, measure
 from ayneh.studies.stack import images_of, swapped_prior

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from rich.live import Live
@@ -13,11 +12,6 @@ from ayneh.terminal import notebook
 from ayneh.terminal.progress import Terminal, drawn, page
 from ayneh.terminal.screen import Rows
 from ayneh.terminal.text import warn
-
-
-def cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)

@@ -47,33 +47,45 @@ def begin(
     terminal: Terminal,
     callbacks: Mapping[str, Any] | None = None,
     init: InitFrom | None = None,
+    threads: int | str | None = None,
 ) -> tuple[Origin, list[str]]:
     """Train a config from its first step to its last epoch in this folder; its images, and sentences on the end.
 
-    callbacks: by name, beside those that the config names; init: the run whose weights it begins with. Raises
-    UserError for bad input, Interrupted where the run was interrupted, and Stopped where it was cut short.
+    callbacks: by name, beside those that the config names; init: the run whose weights it begins with; threads: as
+    `engine.threads.asked_for` takes them (None: by a short measurement, and changed while others hold the cores).
+    Raises UserError for bad input, Interrupted where the run was interrupted, and Stopped where it was cut short.
     """
     import torch
 
     from ayneh.engine.device import describe
     from ayneh.engine.stacks import choose_workers, kept_here
+    from ayneh.engine.threads import asked_for, choose, kept
     from ayneh.training.fit import Fit
     from ayneh.training.init_from import read, write
 
     refuse_taken(folder, config, overwrite)  # before the images are read; and again once the lock is held
-    match, origin, given = lay_out(config, config.device, say=terminal.say)
-    workers = choose_workers(match, config.epochs * match.steps_per_epoch)
-    how = f"{workers} processes" if workers else "one process"
-    if not workers and (why := kept_here(match)):
-        how = f"{how}. {why}"
-    terminal.say(f"{folder}: {config.seeds} x {config.net.name} on {config.data.name}, {describe(match.device)}, {how}")
-    engine = {"device": str(match.device), "threads": torch.get_num_threads(), "workers": workers}
-    if match.classes:
-        terminal.say(f"labels: {match.classes.line(config.rules.labels, config.rules.classes)}")
-    state, noted = read(init, match) if init else ({}, None)
-    with begun(folder, config, engine, overwrite, given, noted) as record:
-        first = write(record, match, state, origin) if init else None
-        return origin, Fit(record, record.config(), match, first, terminal, origin, callbacks).to_its_end()
+    asked = None if threads is None else asked_for(threads)
+    with same_threads():
+        match, origin, given = lay_out(config, config.device, asked.threads if asked else None, say=terminal.say)
+        steps = config.epochs * match.steps_per_epoch
+        choice = asked or choose(match, steps)
+        torch.set_num_threads(choice.threads)
+        workers = choose_workers(match, steps)
+        how = f"{workers} processes" if workers else "one process"
+        if not workers and (why := kept_here(match)):
+            how = f"{how}. {why}"
+        what = f"{config.seeds} x {config.net.name} on {config.data.name}"
+        terminal.say(f"{folder}: {what}, {describe(match.device)}, {how}")
+        if workers:
+            choice = kept(choice.threads)
+        engine = {"device": str(match.device), "workers": workers, **choice.noted()}
+        if match.classes:
+            terminal.say(f"labels: {match.classes.line(config.rules.labels, config.rules.classes)}")
+        state, noted = read(init, match) if init else ({}, None)
+        with begun(folder, config, engine, overwrite, given, noted) as record:
+            first = write(record, match, state, origin) if init else None
+            fit = Fit(record, record.config(), match, first, terminal, origin, callbacks, choice)
+            return origin, fit.to_its_end()
 
 
 def go_on(
@@ -85,18 +97,23 @@ def go_on(
     names: Sequence[str] | None = None,
     callbacks: Mapping[str, Any] | None = None,
     changed_parts: bool = False,
+    threads: int | None = None,
 ) -> list[str]:
     """Go on with a run from its last whole checkpoint; sentences on its end.
 
     epochs: in all (None: those that it was started with); elsewhere: the config with its images where they are now;
     device: None for the one that it was started on; names: of the callbacks that the config names from now on (None:
-    as it does); callbacks: others, by name; changed_parts: also where a part of one's own has another source now.
-    Raises as `begin`.
+    as it does); callbacks: others, by name; changed_parts: also where a part of one's own has another source now;
+    threads: from here on (None: those of its record, then by its pace). Raises as `begin`.
     """
+    import torch
+
     from ayneh.doctor import rescue
+    from ayneh.engine.threads import Choice, asked_for, measured
     from ayneh.training.fit import Fit
 
     run = record.folder
+    asked = None if threads is None else asked_for(threads)
     with record.locked(), same_threads():
         record.parts.ready(record.config(), changed_parts, names is None)
         rescue.finish(record)
@@ -112,8 +129,14 @@ def go_on(
             raise UserError(f"--epochs is {epochs}, but this run has {config.epochs} already: give a larger number.")
         config = elsewhere(replace(config, epochs=epochs or config.epochs))
         engine = _engine(record, config, device, terminal)
+        step, given_up = checkpoint.step if checkpoint else 0, rescue.steps_given_up(rescue.of(record))
+        choice = Choice(engine["threads"] or torch.get_num_threads(), engine["up_to"], {}, engine["changes"])
+        if asked:
+            choice = choice.from_here(step + given_up, asked.threads)
+        engine |= choice.noted()
+        known = given_up + max((line["step"] for line in record.lines()), default=0)  # as its lost part had them
         classes = checkpoint.labels if checkpoint else None
-        match, origin, noted = lay_out(config, engine["device"], engine["threads"], run, terminal.say, classes)
+        match, origin, noted = lay_out(config, engine["device"], choice.at(step + given_up), run, terminal.say, classes)
         if checkpoint:
             _refuse_other_images(record, checkpoint, match, origin)
         if config != record.config():
@@ -121,7 +144,9 @@ def go_on(
         if engine != record.engine():
             record.set_engine(engine)
         terminal.say(f"{run}: {_from_where(record, checkpoint, match, config)}")
-        return Fit(record, config, match, checkpoint, terminal, origin, callbacks).to_its_end()
+        if choice.most and match.device.type == "cpu":
+            choice = choice._replace(seconds=measured(match, config.epochs * match.steps_per_epoch - step, [1])[0])
+        return Fit(record, config, match, checkpoint, terminal, origin, callbacks, choice, known).to_its_end()
 
 
 def _as_now(config: Config, now: Config) -> Config:
@@ -171,7 +196,7 @@ def _engine(record: Record, config: Config, device: str | None, terminal: Termin
         "may differ from those on that device."
     )
     workers = engine["workers"] if chosen == "cpu" else 0
-    return {"device": chosen, "threads": torch.get_num_threads(), "workers": workers}
+    return {"device": chosen, "threads": torch.get_num_threads(), "workers": workers, "up_to": 0, "changes": []}
 
 
 def lay_out(

@@ -11,6 +11,7 @@ from ayneh.doctor import rescue
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.meter import Diverged
 from ayneh.engine.stacks import WorkerDied
+from ayneh.engine.threads import Changes, Choice, Threads, in_words
 from ayneh.errors import NO_SPACE, Interrupted, Stopped, UserError, place_of, typed_as
 from ayneh.evaluation import Say, judge_of
 from ayneh.parts.calling import failed_inside
@@ -73,8 +74,11 @@ class Fit:
         terminal: Terminal,
         origin: Origin,
         callbacks: Mapping[str, Any] | None = None,
+        choice: Choice | None = None,
+        known: int = 0,
     ) -> None:
-        """match: of the config as it was asked for; origin: its images; callbacks: by name, beside those of the config.
+        """match: of the config as it was asked for; origin: its images; callbacks: by name, beside those of the config;
+        choice: its threads (None: as many as PyTorch has); known: steps played whose threads the record has.
 
         Raises UserError for a callback that is none.
         """
@@ -82,6 +86,10 @@ class Fit:
         self.given = {**chosen(config), **(callbacks or {})}
         self.total = config.epochs * match.steps_per_epoch
         self.rescues = rescue.of(record)
+        self.threads: Threads | None = None
+        if choice:
+            played = rescue.steps_given_up(self.rescues) + (checkpoint.step if checkpoint else 0)
+            self.threads = Threads(choice, played, known, self._note_threads, terminal.say)
         self.clock = Clock()
         self._begin(checkpoint)
         self.clock = self.play.clock = Clock(self.journal.seconds)  # trying the judge is no training
@@ -160,6 +168,10 @@ class Fit:
                 f"rescued {counted(len(self.rescues), 'time')}; {steps / self.play.match.steps_per_epoch:.1f} more "
                 f"epochs were played and given up: {RESCUES}.json"
             )
+        engine = self.record.engine()
+        if engine["changes"]:
+            threads = in_words(engine["threads"], engine["changes"])
+            words.append(f"others held processor cores; the same bits again: --threads {threads}")
         self.callbacks.end(self.total)
         return [*words, f"pictures: {self.record.samples}"]
 
@@ -177,10 +189,15 @@ class Fit:
         self.journal.say_often = self.terminal.say_often
         rescued = len(self.rescues), self.rescues[-1].to_step if self.rescues else 0
         self.callbacks = self.journal.callbacks = Callbacks(self.record, self.given, step, rescued)
+        if self.threads:
+            self.threads.given_up = rescue.steps_given_up(self.rescues)
         self.play = Play(
             match, [self.journal], self.clock, step, checkpoint.tensors if checkpoint else None,
-            checkpoint.meter_steps if checkpoint else 0, self.record.engine()["workers"],
+            checkpoint.meter_steps if checkpoint else 0, self.record.engine()["workers"], threads=self.threads,
         )  # fmt: skip
+
+    def _note_threads(self, changes: Changes) -> None:
+        self.record.set_engine(self.record.engine() | {"changes": changes})
 
     def _scorer(self, step: int) -> Scorer | None:
         """None if nothing is to be scored, or, with a message, if the judge cannot score this run's images."""

@@ -13,6 +13,7 @@ from ayneh.engine.loop import run as carry
 from ayneh.engine.match import Match
 from ayneh.engine.meter import Meter
 from ayneh.engine.stacks import stack_of
+from ayneh.engine.threads import Threads
 from ayneh.terminal.progress import Clock
 from ayneh.training.journal import Journal, Now
 
@@ -30,17 +31,19 @@ class Play:
         meter_steps: int = 0,
         workers: int = 0,
         tolerant: bool = False,
+        threads: Threads | None = None,
     ) -> None:
         """tensors, meter_steps: those of the checkpoint after ``step``; None: from the first step.
 
-        tolerant: a row whose numbers stop being finite ends its run alone; else `Diverged` is raised.
+        tolerant: a row whose numbers stop being finite ends its run alone; else `Diverged` is raised. threads: those of
+        each step; None: as many as PyTorch has.
         """
         tensors = tensors or {}
         self.match, self.journals, self.clock = match, journals, clock
         sums = {name.removeprefix("meter/"): x for name, x in tensors.items() if name.startswith("meter/")}
         self.meter, self.vitals = Meter(sums, meter_steps, tolerant), Vitals(match, tensors)
         state = match.restored(tensors) if tensors else match.start()
-        self.stack = stack_of(match, state, step, workers)
+        self.stack = stack_of(match, state, step, workers, threads)
 
     def run(self, config: Config, stop: Callable[[], bool] = lambda: False) -> Iterator[Now]:
         """Play until ``config.epochs`` are done, or ``stop()`` is true between two chunks; write down what is due."""

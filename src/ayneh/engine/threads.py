@@ -1,0 +1,246 @@
+"""The threads of a game on a CPU: chosen before its first step, changed while others hold the cores, and noted.
+
+A sum of floats depends on how it is split among threads. So the numbers of threads belong to a run's record: with the
+same ones it has the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ayneh.engine.pace import Pace, ladder
+from ayneh.errors import UserError
+
+if TYPE_CHECKING:
+    from ayneh.engine.match import Match
+
+MOST = 1024
+BY_USER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # whoever sets one has chosen
+SHORT_S = 5.0  # a run that takes less with one thread is too short for a choice
+LONG_S = 0.3  # a step that takes more is measured while it is trained
+CLEARLY = 0.9  # of the time with fewer threads; else the fewer are taken
+CGROUP = Path("/sys/fs/cgroup")
+
+Changes = list[tuple[int, int]]  # (steps played before, threads from then on)
+
+
+def cores() -> int:
+    """The cores that this process may use: by its affinity, and by the quota of its control group."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    return max(1, min(allowed, math.ceil(_quota(CGROUP) or allowed)))
+
+
+def _quota(root: Path) -> float | None:
+    """Cores by the quota of a container, in either version of control groups; None: no limit."""
+    with suppress(OSError, ValueError):
+        limit, period = (root / "cpu.max").read_text().split()
+        return None if limit == "max" else int(limit) / int(period)
+    with suppress(OSError, ValueError):
+        limits = [int((root / "cpu" / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period")]
+        return limits[0] / limits[1] if limits[0] > 0 else None
+    return None
+
+
+class Free:
+    """How many of this process's cores nothing has used since the last call; None where the system does not count."""
+
+    def __init__(self) -> None:
+        self._last = _ticks()
+
+    def __call__(self) -> float | None:
+        last, self._last = self._last, _ticks()
+        passed = {cpu: (now[0] - last[cpu][0], now[1] - last[cpu][1]) for cpu, now in self._last.items() if cpu in last}
+        shares = [idle / total for idle, total in passed.values() if total]
+        return sum(shares) if shares else None
+
+
+def _ticks() -> dict[int, tuple[int, int]]:
+    """Of each core that this process may use (idle ticks, all ticks) so far; empty where there is no /proc/stat."""
+    found = {}
+    with suppress(OSError, ValueError, AttributeError):
+        allowed = os.sched_getaffinity(0)
+        for line in Path("/proc/stat").read_text().splitlines():
+            name, *numbers = line.split()
+            if name[:3] == "cpu" and name[3:].isdigit() and int(name[3:]) in allowed:
+                ticks = [int(number) for number in numbers[:8]]
+                found[int(name[3:])] = (ticks[3] + ticks[4], sum(ticks))
+    return found
+
+
+class Choice(NamedTuple):
+    """The threads of a run."""
+
+    threads: int
+    most: int  # to which it may step up; 0: the number is kept
+    seconds: Mapping[int, float]  # of a step, with the numbers that were measured
+    changes: Changes
+
+    def at(self, played: int) -> int:
+        """The threads of the step after so many, as far as the changes go."""
+        return next((count for step, count in reversed(self.changes) if step <= played), self.threads)
+
+    def noted(self) -> dict[str, Any]:
+        """As config.json has it, beside the device."""
+        return {"threads": self.threads, "up_to": self.most, "changes": self.changes}
+
+    def from_here(self, played: int, threads: int) -> Choice:
+        """This number after so many steps, and no other from then on."""
+        before = [change for change in self.changes if change[0] < played]
+        return kept(self.threads, [*before, (played, threads)]) if played else kept(threads)
+
+
+def kept(threads: int, changes: Sequence[tuple[int, int]] = ()) -> Choice:
+    """This number, and these changes, and no others."""
+    return Choice(threads, 0, {}, list(changes))
+
+
+def asked_for(words: int | str) -> Choice:
+    """What `--threads` names: "2", or "2,1@350,2@900", the numbers of another run by the steps before each change.
+
+    Raises UserError for anything else, and for numbers that are no numbers of threads.
+    """
+    first, *rest = str(words).replace(" ", "").split(",")
+    parts = [part.partition("@") for part in rest]
+    if not first.isdigit() or not all(at and count.isdigit() and step.isdigit() for count, at, step in parts):
+        raise UserError(f"--threads is {words!r}; it is a number, or the numbers of another run such as 2,1@350,2@900.")
+    changes = [(int(step), int(count)) for count, _, step in parts]
+    for count in (int(first), *(count for _, count in changes)):
+        if not 1 <= count <= MOST:
+            raise UserError(f"--threads is {count}; it must lie between 1 and {MOST}.")
+    if sorted({step for step, _ in changes}) != [step for step, _ in changes]:
+        raise UserError(f"--threads is {words!r}; the steps after @ must rise.")
+    return kept(int(first), changes)
+
+
+def in_words(threads: int, changes: Sequence[Sequence[int]]) -> str:
+    """The inverse of `asked_for`."""
+    return ",".join([str(threads), *(f"{count}@{step}" for step, count in changes)])
+
+
+def choose(match: Match, steps: int) -> Choice:
+    """The number of threads for a game of so many steps, by a short measurement of its own step.
+
+    PyTorch's number is the most; it stays where the user has set it. Several threads are taken only if they are clearly
+    faster, so that a quiet machine gives the same number each time.
+    """
+    import torch
+
+    most = min(torch.get_num_threads(), cores())
+    if match.device.type != "cpu" or any(os.environ.get(name) for name in BY_USER):
+        return kept(torch.get_num_threads())
+    if most == 1:
+        return kept(1)
+    seconds, busy = measured(match, steps, ladder(most))
+    if busy or len(seconds) == 1:
+        return Choice(1 if busy else most, most, seconds, [])
+    least = min(seconds.values())
+    taken = min(count for count, took in seconds.items() if CLEARLY * took <= least)
+    return kept(taken) if taken == 1 else Choice(taken, taken, seconds, [])
+
+
+def measured(match: Match, steps: int, counts: Sequence[int]) -> tuple[dict[int, float], bool]:
+    """Seconds of a step with each of these numbers, and whether others hold the cores.
+
+    Only one thread is measured where others do (it waits for nobody), where the run is short or its steps are long.
+    PyTorch's number is put back, and neither chance nor state of the run are touched: a step is a pure function.
+    """
+    import torch
+
+    from ayneh.engine.stacks import first_of
+
+    replicas, one = len(match.replicas), match if len(match.replicas) == 1 else first_of(match, 1)
+    before, free, seconds = torch.get_num_threads(), Free(), dict[int, float]()
+    try:
+        for count in counts:
+            torch.set_num_threads(count)
+            seconds[count] = replicas * seconds_of(one)  # on a CPU the rows of a stack follow one another
+            if count == counts[0]:
+                left = free()
+                busy = left < 0.5 if left is not None else _load() > cores()
+                if busy or seconds[count] * steps < SHORT_S or seconds[count] > LONG_S * replicas:
+                    return seconds, busy
+    finally:
+        torch.set_num_threads(before)
+    return seconds, False
+
+
+def _load() -> float:
+    """Programs that wanted a core in the last minute."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def seconds_of(match: Match, times: int = 3) -> float:
+    """The shortest of some steps after a first one, which includes set-up; of long steps one."""
+    state, took = match.start(), list[float]()
+    for i in range(times + 1):
+        begin = time.perf_counter()
+        match.play(state, i)
+        took.append(time.perf_counter() - begin)
+        if took[-1] > LONG_S:
+            break
+    return min(took[1:] or took)
+
+
+class Threads:
+    """The number of threads of each step of a run: by its record as far as that goes, then by the pace."""
+
+    def __init__(
+        self,
+        choice: Choice,
+        played: int,
+        known: int,
+        note: Callable[[Changes], None],
+        say: Callable[[str], None],
+    ) -> None:
+        """played: steps so far, with those that rescues gave up (``given_up``); known: as many, of which the record has
+        the threads; note: writes the changes so far; say: gets one sentence when the number first falls.
+        """
+        self.choice, self.note, self.say, self.given_up = choice, note, say, 0
+        self.changes, self.planned = list(choice.changes), dict(choice.changes)
+        self.known = max([known, *self.planned])
+        self.now = choice.at(played)
+        self.pace: Pace | None = None
+        self.free = Free()
+        self._set()
+
+    def after(self, step: int, seconds: float) -> None:
+        """A step took so long; so many are played now. Sets the number for the next one."""
+        import torch
+
+        played = step + self.given_up
+        if played in self.planned:
+            self.now = self.planned[played]
+            torch.set_num_threads(self.now)
+        elif self.choice.most and played >= self.known:
+            now = self._pace().step(seconds, self.free)
+            if now != self.now:
+                self._change(played, now)
+
+    def _pace(self) -> Pace:
+        if not self.pace:
+            most = min(self.choice.most, cores())
+            self.pace = Pace(ladder(most), self.now, self.choice.seconds)
+        return self.pace
+
+    def _change(self, played: int, now: int) -> None:
+        """Another number from here on: written down before the first step with it."""
+        if not self.changes and now < self.now:
+            self.say(
+                f"Another program holds processor cores: training goes on with {now} of {self.now} threads until they "
+                f"are free again (config.json notes it; --threads {self.now} keeps them, and the bits)."
+            )
+        self.changes.append((played, now))
+        self.note(self.changes)
+        self.now = now
+        self._set()
+
+    def _set(self) -> None:
+        import torch
+
+        torch.set_num_threads(self.now)
