@@ -15,7 +15,9 @@ demo: $(INSTALLED)
 	$(BIN)/ayneh train digits --out runs/demo --overwrite
 	$(BIN)/ayneh show runs/demo
 
-# Two processes of one thread each: on two cores that is soonest, since most tests are small.
+# Two processes of one thread each: on two cores that is soonest, since most tests are small. Compiled tests are kept
+# even where the environment says otherwise: to compile them takes longer than to import torch.
+test test-slow: export PYTHONDONTWRITEBYTECODE =
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 

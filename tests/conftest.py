@@ -1,9 +1,12 @@
 """What tests of whole verbs share: the command line in this process and in a real one, small runs, recorded runs."""
 
+import gc
 import hashlib
+import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -39,6 +42,12 @@ def pytest_addoption(parser):
     parser.addoption("--attack-size", choices=("small", "half", "full"), default="small", help="of tests/attack")
     parser.addoption("--attack-seed", type=int, default=0, help="the seed of the chance in tests/attack")
     parser.addoption("--attack-table", help="the file to write what tests/attack counted into")
+
+
+def pytest_collection_finish():
+    """What was imported stays: the garbage collector need not look through it a hundred times."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -182,34 +191,69 @@ def own_run(tiny_run, tmp_path) -> Path:
 FILE_EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
 
 
+def at_each_operation(within: Path, do: Callable[[int, str], object]) -> None:
+    """From now on in this process, ``do(k, "open .../file")`` before its k-th operation on a file in this folder."""
+    count = itertools.count()
+
+    def look(event: str, args: tuple) -> None:
+        if event in FILE_EVENTS and args and str(within) in str(args[0]):
+            do(next(count), f"{event} {str(args[0]).partition(str(within))[2]}")
+
+    sys.addaudithook(look)
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Do the work in a child; the status that it ended with."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+        return status
+    try:
+        work()
+        os._exit(0)
+    except BaseException:
+        os._exit(1)
+
+
 @pytest.fixture
 def killed_at() -> Callable[[int, Callable[[], object], Path], bool]:
     """``killed_at(k, work, within)``: do the work in a child that kills itself at its k-th operation on a file in this
     folder; whether it came to k."""
 
     def killed(k: int, work: Callable[[], object], within: Path) -> bool:
-        child = os.fork()
-        if child:
-            _, status = os.waitpid(child, 0)
-            assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-            return os.WIFSIGNALED(status)
-        count = 0
-
-        def look(event: str, args: tuple) -> None:
-            nonlocal count
-            if event in FILE_EVENTS and args and str(within) in str(args[0]):
-                if count == k:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                count += 1
-
-        try:
-            sys.addaudithook(look)
+        def child() -> None:
+            at_each_operation(within, lambda count, _: os.kill(os.getpid(), signal.SIGKILL) if count == k else None)
             work()
-            os._exit(0)
-        except BaseException:
-            os._exit(1)
+
+        return os.WIFSIGNALED(forked(child))
 
     return killed
+
+
+@pytest.fixture
+def kinds_of_operation(tmp_path) -> Callable[[Callable[[], object], Path], list[int]]:
+    """``kinds_of_operation(work, within)``: of all operations on files in this folder, the numbers of the first and the
+    last of each kind (what is done to which file, whatever numbers are in its name)."""
+
+    def numbers(work: Callable[[], object], within: Path) -> list[int]:
+        told = tmp_path / "operations.txt"
+
+        def child() -> None:
+            with told.open("w") as lines:
+                at_each_operation(within, lambda _, what: print(what, file=lines))
+                work()
+
+        forked(child)
+        first: dict[str, int] = {}
+        last: dict[str, int] = {}
+        for k, line in enumerate(told.read_text().splitlines()):
+            kind = re.sub(r"\b[0-9a-f]{8}\b|\d+", "0", line)
+            first.setdefault(kind, k)
+            last[kind] = k
+        return sorted({*first.values(), *last.values()})
+
+    return numbers
 
 
 # -- recorded runs -------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def test_real_digits_of_other_sizes_score_near_the_floor_and_are_said_to_be_scal
         assert report.reading.size == size
 
 
-@pytest.mark.parametrize("size", [5, 6, 9, 15, 24])
+@pytest.mark.parametrize("size", [5, *(pytest.param(n, marks=pytest.mark.slow) for n in (6, 9)), 15, 24])
 def test_with_resize_images_are_compared_with_real_ones_of_their_size(size):
     ratio, report = fd_over_floor(load("digits", "train", limit=500, resize=size).pixels, resize=size)
     assert ratio < 1.3

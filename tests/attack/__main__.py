@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import shutil
@@ -51,6 +52,7 @@ def preload() -> None:
     ):
         importlib.import_module(name)
     importlib.import_module("ayneh.__main__")._write_report = show
+    gc.freeze()  # a forked child shares this memory as long as its collector does not touch it
 
 
 def show(error: Exception, args: Sequence[str]) -> Path:

@@ -56,7 +56,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_one_damaged_line_costs_that_line_and_a_sentence(ayneh, own_run, damage):
+def test_one_damaged_line_costs_that_line_and_a_sentence(ayneh, own_run, capsys, damage):
     change, words = DAMAGES[damage]
     before = Record(own_run).lines()
     with_line(own_run, 2, change)
@@ -67,9 +67,23 @@ def test_one_damaged_line_costs_that_line_and_a_sentence(ayneh, own_run, damage)
         assert (status, err.count(said)) == (0, 1), err
         assert "and left out." in err
     assert written(own_run) == damaged
+    Record(own_run).rewind(12)  # as `resume` does
+    err = capsys.readouterr().err
+    assert said in err
+    assert "and left out; the file as it was is kept as metrics.jsonl.damaged." in err
+    assert Record(own_run).lines() == [before[0], before[2]]
+    assert (own_run / "metrics.jsonl.damaged").read_bytes() == damaged
+
+
+@pytest.mark.parametrize("damage", ["zeros", "no step", "a step beyond the next"])
+def test_resume_keeps_the_damaged_file_and_says_so_once(ayneh, own_run, damage):
+    change, words = DAMAGES[damage]
+    before = Record(own_run).lines()
+    with_line(own_run, 2, change)
+    damaged = written(own_run)
     status, _, err = ayneh("resume", own_run)
     assert status == 0, err
-    assert said in err
+    assert f"{own_run / 'metrics.jsonl'}: line 2 is damaged ({words}" in err
     assert "and left out; the file as it was is kept as metrics.jsonl.damaged." in err
     assert Record(own_run).lines() == [before[0], before[2]]
     assert (own_run / "metrics.jsonl.damaged").read_bytes() == damaged

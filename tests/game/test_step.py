@@ -81,6 +81,7 @@ def test_an_image_is_judged_once_for_its_loss_and_its_slope():
     assert len(calls) == 3  # real and fake for D, fake for G
 
 
+STEPS = 2  # in the second, moments, averages and running statistics are those of the first
 GAMES = {
     "the report's": Rules(),
     "relativistic, r1+r2": Rules(loss="relativistic", penalty="r1+r2", dropout=0.0, ema_halflife_images=100),
@@ -108,12 +109,12 @@ def test_three_replicas_are_three_single_runs(rules, net):
     config = replace(SMALL, seed=7, seeds=3, rules=rules, net=net)
     stack = match_of(config, side=16)
     state = stack.start()
-    for i in range(4):
+    for i in range(STEPS):
         state, measures = stack.play(state, i)
     for r in range(3):
         single = match_of(replace(config, seed=7 + r, seeds=1), side=16)
         alone = single.start()
-        for i in range(4):
+        for i in range(STEPS):
             alone, measured = single.play(alone, i)
         for key in state:
             torch.testing.assert_close(state[key][r : r + 1], alone[key], rtol=1e-10, atol=1e-10, msg=key)

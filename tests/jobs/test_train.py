@@ -116,7 +116,7 @@ def shorten(folder) -> int:
     ("kills", "labels"),
     [
         (1, "none"),
-        pytest.param(20, "none", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(6, "none", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
         pytest.param(2, "auxiliary", marks=pytest.mark.slow),
     ],
 )

@@ -155,18 +155,26 @@ def test_a_copy_with_another_name_is_left_out_with_a_word(ayneh, own_run):
     assert copy.exists()
 
 
-@pytest.fixture
-def pictured(ayneh, tmp_path, tiny):
-    """A run on a folder of 150 images."""
+@pytest.fixture(scope="module")
+def on_pictures(tmp_path_factory, tiny):
+    """A run on a folder of 150 images, for tests that copy it."""
+    from ayneh.__main__ import main
     from ayneh.data.sources import load
 
-    save_images(tmp_path / "images", load("digits", "train", limit=150).pixels)
-    run = tmp_path / "run"
-    status, _, err = ayneh(
-        "train", "digits", *tiny, "--data.name", f"folder:{tmp_path / 'images'}", "--epochs", 1, "--quiet", "--out", run
-    )
-    assert status == 0, err
-    return run, tmp_path / "images"
+    folder = tmp_path_factory.mktemp("pictured")
+    save_images(folder / "images", load("digits", "train", limit=150).pixels)
+    data = ["--data.name", f"folder:{folder / 'images'}"]
+    main(["train", "digits", *tiny, *data, "--epochs", "1", "--quiet", "--out", str(folder / "run")])
+    return folder
+
+
+@pytest.fixture
+def pictured(on_pictures):
+    """The run and its images, at the place where it was trained, free to be changed."""
+    kept = shutil.copytree(on_pictures, on_pictures.with_name("pictured-kept"))
+    yield on_pictures / "run", on_pictures / "images"
+    shutil.rmtree(on_pictures)
+    kept.rename(on_pictures)
 
 
 @pytest.mark.parametrize("verb", [("sample", "--n", "4", "--out", "images.npz"), ("evaluate", "--n", "100", "--quiet")])

@@ -32,7 +32,7 @@ def tiny_values() -> dict:
     return TINY
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Study:
     """Two arms, two seeds, three epochs of four steps."""
     return from_dict(TINY, "tiny")

@@ -41,27 +41,26 @@ def outcome_of(folder: Path, study: Study) -> tuple:
     return table, lines, ledger.notes
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two(tiny: Study) -> Study:
     """Two arms of one seed, two epochs, with a swap."""
     return replace(tiny, seeds=1, set={**tiny.set, "epochs": 2}, swaps={"u/1": {"prior.name": "uniform"}})
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize(
-    "every",
-    [61, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])],
-    ids=["some points", "all points"],
-)
-def test_a_study_killed_at_any_operation_comes_to_the_same_results(killed_at, tmp_path, two, monkeypatch, every):
+@pytest.mark.parametrize("points", ["three", pytest.param("of each kind", marks=pytest.mark.slow)])
+def test_a_study_killed_at_any_operation_comes_to_the_same_results(
+    killed_at, kinds_of_operation, tmp_path, two, monkeypatch, points
+):
     monkeypatch.setattr("ayneh.studies.stack.CHECKPOINT_S", 0.0)
     played(tmp_path / "whole", two)
     expected = outcome_of(tmp_path / "whole", two)
     assert len(expected[0]) == 2
-    points = 0
-    for k in range(0, 5000, every):
+    every = kinds_of_operation(lambda: played(tmp_path / "told" / "s", two), tmp_path / "told" / "s")
+    assert len(every) > 40
+    for k in every if points == "of each kind" else (every[0], every[len(every) // 2], every[-1]):
         folder = tmp_path / f"{k}" / "s"
-        reached = killed_at(k, lambda f=folder: played(f, two), folder)
+        assert killed_at(k, lambda f=folder: played(f, two), folder), k
         if (folder / "study.json").exists():  # `study status` right after the kill
             ledger = Ledger.open(folder)
             assert len(ledger.standings()) == 2
@@ -70,10 +69,6 @@ def test_a_study_killed_at_any_operation_comes_to_the_same_results(killed_at, tm
         assert outcome_of(folder, two) == expected, k
         assert not [path for path in folder.rglob("*") if path.name.endswith(".part")], k
         shutil.rmtree(folder.parent)
-        points += 1
-        if not reached:
-            break
-    assert points * every > 60
 
 
 def test_what_a_kill_left_before_the_study_was_written_is_no_foreign_file(tmp_path, two):
@@ -116,11 +111,18 @@ def test_of_two_at_once_the_second_is_refused_before_it_writes_anything(tmp_path
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
+@pytest.fixture(scope="module")
+def played_two(tmp_path_factory, two) -> Path:
+    """The folder of a study of two runs that was played, for tests that copy it."""
+    folder = tmp_path_factory.mktemp("two") / "s"
+    played(folder, two)
+    return folder
+
+
 @pytest.fixture
-def finished(tmp_path, two) -> Ledger:
-    """A study of two runs that was played."""
-    played(tmp_path / "s", two)
-    return Ledger.open(tmp_path / "s")
+def finished(played_two, tmp_path) -> Ledger:
+    """A copy of it, free to be changed."""
+    return Ledger.open(shutil.copytree(played_two, tmp_path / "s"))
 
 
 @pytest.mark.parametrize(
