@@ -135,7 +135,7 @@ class Config:
     rescue: Annotated[int, Range(0, 1000)] = 0
     """On a severe finding go back to the last healthy checkpoint and change something, at most so often (0: never)."""
     rescue_slows: str = "dis"
-    """Whose learning rate a second rescue lowers to a quarter: dis or gen (after a sudden jump both)."""
+    """Whose learning rate a second rescue lowers to a quarter: dis (after a sudden jump both), or gen alone."""
     data: Data = field(default_factory=Data)
     prior: Prior = field(default_factory=Prior)
     net: Net = field(default_factory=Net)

@@ -36,7 +36,7 @@ def test_the_player_that_is_too_strong_is_slowed(finding, rates):
 
 @pytest.mark.parametrize(
     ("finding", "lr_dis", "rates"),
-    [("G ignores z", None, (2.5e-4, 1e-3)), ("G ignores z", 2e-4, (2.5e-4, 2e-4)), ("not finite", None, (2.5e-4,) * 2)],
+    [("G ignores z", None, (2.5e-4, 1e-3)), ("sudden jump", 2e-4, (2.5e-4, 2e-4)), ("not finite", None, (2.5e-4,) * 2)],
 )
 def test_a_rescue_slows_g_where_that_is_asked_for(finding, lr_dis, rates):
     """D keeps its rate, also one that followed G's; all else is as where D is slowed."""

@@ -61,13 +61,16 @@ def other_noise(config: Config, finding: str) -> tuple[Config, str]:
 
 
 def slower(config: Config, finding: str) -> tuple[Config, str]:
-    """A quarter of the learning rate of D or, by ``rescue_slows``, of G; of both after the findings of TOO_FAST."""
+    """A quarter of D's learning rate, of both after the findings of TOO_FAST; or, by ``rescue_slows``, of G's alone.
+
+    After numbers that are not finite it is a quarter of both in any case.
+    """
     lr = config.optimizer.lr
     lr_dis = lr if config.optimizer.lr_dis is None else config.optimizer.lr_dis
     gen = config.rescue_slows == "gen"
     if gen or finding in TOO_FAST:
         lr /= 4
-    if not gen or finding in TOO_FAST:
+    if not gen or finding == BROKEN:
         lr_dis /= 4
     words = f"learning rates {lr:g} for G and {lr_dis:g} for D, and other noise"
     return replace(config, optimizer=replace(config.optimizer, lr=lr, lr_dis=lr_dis)), words
@@ -87,7 +90,8 @@ def smoother(config: Config, finding: str) -> tuple[Config, str]:
     return replace(config, rules=rules), f"instance noise of {noise:g}, and other noise"
 
 
-TOO_FAST = {"sudden jump", "not finite"}
+BROKEN = "not finite"
+TOO_FAST = {"sudden jump", BROKEN}
 LEVERS: tuple[Callable[[Config, str], tuple[Config, str]], ...] = (other_noise, slower, smoother)
 
 
