@@ -1,0 +1,188 @@
+"""Digits that pass for real: compares recipes in short trainings, and trains the best of them at full length.
+
+    python bench/best.py trials runs            # each candidate for 250,000 images; docs/findings/best/trials.csv
+    python bench/best.py full runs [--seeds 0 1 2] [--names wide-labels]
+    python bench/best.py command wide-labels    # the `ayneh train` command of the full length
+
+Trials train on 50,000 training images and are judged by the shipped net against the other 10,000, so that the test
+split chooses nothing. In a trial all that fades does so within it. `full` trains, without --names, the candidate of
+the smallest distance without labels and the one with labels, one seed after another, and runs `ayneh evaluate`.
+Stopped or killed, the same command goes on where it was. docs/findings/best.md has the plan and its predictions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ayneh.config import Config, Data, differences
+from ayneh.data.split import limited
+from ayneh.engine.sampler import sampler_of
+from ayneh.evaluation import nets_of, read_images
+from ayneh.game.frame import take
+from ayneh.judge.verdict import Judge
+from ayneh.presets import PRESETS
+from ayneh.record.record import Record
+
+TRIALS = Path(__file__).parent.parent / "docs" / "findings" / "best" / "trials.csv"
+KEPT, ALL, TRIAL_EPOCHS, TRIAL_SEED, SCORED = 50_000, 60_000, 5, 100, 10_000
+SCORES = ("fd", "low_confidence", "precision", "recall", "density", "coverage")
+LABELS = {"rules.labels": "projection"}
+R3GAN = {
+    "rules.loss": "relativistic", "rules.penalty": "r1+r2", "rules.gamma": 0.3, "net.dis_norm": "none",
+    "net.init": "he", "optimizer.beta1": 0.0, "optimizer.beta2": 0.99, "optimizer.lr": 1e-3,
+}  # fmt: skip
+FADES = {"optimizer.decay_images": 1.0, "rules.ema_halflife_images": 0.04}  # settings that are shares of all images
+GAMMA = {"rules.gamma_images": 1.0}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """`fast` with changes; ``epochs``: its full length, at most two hours on two quiet cores."""
+
+    changes: Mapping[str, Any]
+    epochs: int
+    shares: Mapping[str, float] = field(default_factory=lambda: FADES)
+
+    def config(self, trial: bool) -> Config:
+        """Its settings, of a trial or of the full length."""
+        epochs, each = (TRIAL_EPOCHS, KEPT) if trial else (self.epochs, ALL)
+        fading = {name: int(share * epochs * each) for name, share in self.shares.items()}
+        common = {"optimizer.schedule": "cosine", "optimizer.end_factor": 0.02, "net.width": 32, "epochs": epochs}
+        own = {"data.limit": KEPT, "keep.keep_epochs": 1} if trial else {}
+        return PRESETS["fast"].config.changed(common | fading | own | dict(self.changes))
+
+
+CANDIDATES = {
+    "wide": Candidate({}, 80),
+    "wide-labels": Candidate(LABELS, 80),
+    "wide-gamma": Candidate({"rules.gamma_end": 0.02}, 80, FADES | GAMMA),
+    "wide-shift": Candidate({"rules.translation": 0.0625}, 80),  # two pixels of 32
+    "wide-rate": Candidate({"optimizer.lr": 1e-3}, 80),
+    "wide-bfloat16": Candidate({"precision": "bfloat16"}, 110),
+    "wider": Candidate({"net.width": 48, "optimizer.lr": 1e-3}, 44),
+    "r3gan": Candidate(R3GAN | {"rules.gamma_end": 0.03}, 70, FADES | GAMMA),
+    "r3gan-labels": Candidate(R3GAN | LABELS | {"rules.gamma_end": 0.03}, 70, FADES | GAMMA),
+}
+
+
+def command(config: Config, seed: int, folder: Path) -> list[str]:
+    """The `ayneh train` command of these settings."""
+    base = PRESETS["fast"].config
+    flags = []
+    for change in differences(base, config).split(", "):
+        name, _, values = change.partition(": ")
+        flags += [f"--{name.replace('_', '-')}", values.partition(" -> ")[2]]
+    return ["train", "fast", *flags, "--seed", str(seed), "--out", str(folder)]
+
+
+def ayneh(*words: str) -> None:
+    """The verb in a process of its own. Raises SystemExit where it fails."""
+    print("ayneh", shlex.join(words), flush=True)
+    if code := subprocess.run([sys.executable, "-m", "ayneh", *words], check=False).returncode:
+        raise SystemExit(code)
+
+
+def train(config: Config, seed: int, folder: Path) -> None:
+    """Begin the training, or go on with it; a finished one stays as it is."""
+    if (folder / "config.json").exists():
+        ayneh("resume", str(folder))
+    else:
+        ayneh(*command(config, seed, folder))
+
+
+def scores_of(folder: Path) -> dict[str, float | None]:
+    """The scores of a finished trial against the training images that it has not seen."""
+    checkpoint = Record.open(folder).checkpoints.at_epoch(None)
+    sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0, checkpoint.labels)
+    images = read_images(Data("mnist"))
+    seen = torch.from_numpy(limited(len(images.pixels), KEPT))
+    unseen = torch.from_numpy(np.setdiff1d(np.arange(len(images.pixels)), seen.numpy()))
+    lead, net = next(iter(nets_of(Data("mnist"), images, len(unseen)).items()))
+    assert images.labels is not None
+    judge = Judge(
+        "mnist-held-out", {lead: net}, images.pixels[seen], images.pixels[unseen], None, images.labels[unseen],
+        images.labels[seen],
+    )  # fmt: skip
+    found = judge.scores(take(sampler.draw("evaluate 0", SCORED), 28), SCORES)
+    return {name: found[name].value for name in SCORES}
+
+
+def trials(out: Path, names: list[str]) -> None:
+    """Play the trials that are not in the table yet."""
+    rows = read_trials()
+    for name in (name for name in names if name not in rows):
+        folder = out / f"best-trial-{name}"
+        train(CANDIDATES[name].config(trial=True), TRIAL_SEED, folder)
+        seconds = Record.open(folder).lines()[-1]["wall_s"]
+        row = {"name": name, "seconds": round(seconds)} | scores_of(folder)
+        TRIALS.parent.mkdir(exist_ok=True)
+        with TRIALS.open("a", newline="") as file:
+            table = csv.DictWriter(file, list(row), lineterminator="\n")
+            if not file.tell():
+                table.writeheader()
+            table.writerow(row)
+        print(row, flush=True)
+
+
+def read_trials() -> dict[str, dict[str, str]]:
+    """{candidate: its row}."""
+    if not TRIALS.exists():
+        return {}
+    with TRIALS.open(newline="") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def chosen() -> list[str]:
+    """The candidate of the smallest distance with labels, and the one without. SystemExit if trials are missing."""
+    rows = read_trials()
+    if missing := [name for name in CANDIDATES if name not in rows]:
+        raise SystemExit(f"There are no trials of {', '.join(missing)}: run them first, or name a candidate.")
+    best = []
+    for labels in (True, False):
+        names = [name for name, one in CANDIDATES.items() if one.config(trial=True).rules.labelled == labels]
+        best.append(min(names, key=lambda name: float(rows[name]["fd"] or "inf")))
+    return best
+
+
+def full(out: Path, names: list[str], seeds: list[int]) -> None:
+    """Train at full length, and evaluate; seed by seed, so that each candidate soon has one."""
+    for seed in seeds:
+        for name in names:
+            folder = out / f"best-{name}-{seed}"
+            train(CANDIDATES[name].config(trial=False), seed, folder)
+            if not (folder / "evaluation.json").exists():
+                ayneh("evaluate", str(folder))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb in ("trials", "full"):
+        one = verbs.add_parser(verb)
+        one.add_argument("out", type=Path)
+        one.add_argument("--names", nargs="+", choices=CANDIDATES)
+    one.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    verbs.add_parser("command").add_argument("name", choices=CANDIDATES)
+    args = parser.parse_args()
+    if args.verb == "trials":
+        trials(args.out, args.names or list(CANDIDATES))
+    elif args.verb == "full":
+        full(args.out, args.names or chosen(), args.seeds)
+    else:
+        config = CANDIDATES[args.name].config(trial=False)
+        print("ayneh", shlex.join(command(config, 0, Path(f"runs/best-{args.name}-0"))))
+
+
+if __name__ == "__main__":
+    main()
