@@ -12,6 +12,7 @@ from ayneh.errors import UserError, pick
 UNLABELLED = "none"
 LABELS = ("none", "concat", "projection", "auxiliary")
 CLASSES = ("data", "even")
+READERS = ("features", "own")
 GAMMA = {"wgan-gp": 10.0, "dragan": 10.0, "dragan-mixed": 10.0}  # as in their papers; of the other penalties 1
 NUMBERED = ("loss", "penalty", "augmentation")  # kinds of parts that have numbers of their own
 
@@ -68,6 +69,8 @@ class Rules:
     """Weight in both losses of 1 - R^2, the share of z's variance that D does not read back from G(z) (0: not read)."""
     mirror_weight_gen: Annotated[float | None, Range(0, HUGE)] = None
     """The same weight in G's loss alone (default: mirror_weight)."""
+    mirror_reader: str = "features"
+    """What D reads z by: features (a linear map from those of its logit) or own (layers of its own, on the image)."""
     labels: str = "none"
     """D's way of having labels: none, concat (in its input), projection (in its logit), auxiliary (a class head)."""
     classes: str = "data"
@@ -144,6 +147,7 @@ def refuse(rules: Rules, optimizer: Optimizer) -> None:
     rules.numbers_of("")
     pick(dict.fromkeys(LABELS), rules.labels, "way of having labels (--rules.labels)")
     pick(dict.fromkeys(CLASSES), rules.classes, "way of drawing classes (--rules.classes)")
+    pick(dict.fromkeys(READERS), rules.mirror_reader, "reader of z (--rules.mirror-reader)")
     for flag, shape, images, warmup in (
         ("optimizer.decay-images", optimizer.schedule, optimizer.decay_images, optimizer.warmup_images),
         ("rules.gamma-images", rules.gamma_schedule, rules.gamma_images, rules.gamma_warmup_images),

@@ -22,15 +22,18 @@ def estimated(config, size=32, replicas=1):
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("size", [8, 32])
-def test_the_outputs_of_all_layers_are_counted(name, size):
+@pytest.mark.parametrize("reader", ["features", "own"])
+def test_the_outputs_of_all_layers_are_counted(name, size, reader):
     """As a forward pass counts them."""
-    nets = make_nets(name, spec_of(Config(net=Net(name, width=4), prior=Prior(dim=6)), (1, size, size)))
+    rules = Rules(mirror_weight=1.0, mirror_reader=reader)
+    config = Config(net=Net(name, width=4, features=5), prior=Prior(dim=6), rules=rules)
+    nets = make_nets(name, spec_of(config, (1, size, size)))
     for net, x, side in zip(nets, (torch.zeros(2, 6), torch.zeros(2, 1, size, size)), (1, size), strict=True):
         seen = []
         for layer in net.modules():
             if not any(layer.children()) and not isinstance(layer, torch.nn.Flatten):  # a view
                 layer.register_forward_hook(lambda _, __, y, seen=seen: seen.append(y[0].numel()))
-        net(x)
+        net(x, **({"read": True} if net is nets[1] else {}))
         assert memory._outputs(net, side) == sum(seen)
 
 

@@ -308,6 +308,7 @@ def test_a_critic_gives_logits_and_the_input_of_the_last_layer(named):
 
 @pytest.mark.parametrize(("change", "words"), [
     ({"rules": Rules(mirror_weight=1.0)}, r"--rules\.mirror-weight is 1, but the D of mine has no features"),
+    ({"rules": Rules(mirror_weight=1.0, mirror_reader="own")}, r"the D of mine is no net of ayneh's, .*reader own"),
     ({"net": Settings("mine", dis_output="sigmoid")}, "no output of D called 'sigmoid'"),
     ({"net": Settings("mlp", dis_output="logit")}, r"--net\.dis-output is logit, but mlp is ayneh's own"),
     ({"net": Settings("mine", init="xavier")}, "no initialisation called 'xavier'"),

@@ -50,5 +50,7 @@ def test_a_prior_without_variance_has_no_mirror(prior, words):
 def test_a_weight_below_nought_is_refused():
     with pytest.raises(UserError, match="--rules.mirror-weight is -1"):
         Config(rules=Rules(mirror_weight=-1.0))
+    with pytest.raises(UserError, match=r"no reader of z \(--rules.mirror-reader\) called 'feature'"):
+        Config(rules=Rules(mirror_reader="feature"))
     with pytest.raises(UserError, match="--net.features is 0"):
         Config(net=Net(features=0))

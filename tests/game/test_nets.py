@@ -171,3 +171,17 @@ def test_features_may_be_of_any_length_and_a_reader_maps_them_to_z(name):
     assert torch.equal(both[:, 0], dis(x))
     assert torch.equal(both[:, 1:], dis.reader(dis.features(x).flatten(1)))
     assert count(dis) == count(make_nets(name, Spec(z_dim=16, channels=1, size=32, features=24))[1]) + 24 * 16 + 16
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_reader_may_have_layers_of_its_own_like_those_of_the_features(name):
+    spec = Spec(z_dim=16, channels=1, size=32, features=24, reads=True, reader="own", spectral=True)
+    _, dis = make_nets(name, spec)
+    x = torch.rand(3, 1, 32, 32)
+    assert torch.equal(dis(x, read=True)[:, 1:], dis.reader(x))
+    assert count(dis.reader) == count(dis.features) + 24 * 16 + 16
+    assert not any(getattr(layer, "spectral", False) for layer in dis.reader.modules())
+    with torch.no_grad():
+        for p in dis.features.parameters():
+            p.zero_()
+    assert dis(x, read=True)[:, 1:].abs().max() > 0  # nothing of D's features is in it

@@ -88,6 +88,7 @@ GAMES = {
     "wasserstein, gradient penalty": Rules(loss="wasserstein", penalty="wgan-gp", dropout=0.0, dis_steps=3),
     "dragan, two steps of G": Rules(penalty="dragan", gen_steps=2, label_smoothing=0.1),
     "mirror, two steps each": Rules(mirror_weight=2.0, mirror_weight_gen=0.3, dis_steps=2, gen_steps=2),
+    "own reader": Rules(mirror_weight=2.0, mirror_weight_gen=0.3, mirror_reader="own", dis_steps=2),
     "mirror, relativistic, r1": Rules(loss="relativistic", penalty="r1", mirror_weight=0.5, translation=0.2),
     "every distortion": Rules(
         loss="hinge", dropout=0.2, instance_noise=0.3, instance_noise_images=100, translation=0.2, cutout=0.3
@@ -143,13 +144,14 @@ def test_replicas_may_differ_in_any_number():
         torch.testing.assert_close(state["dis"][r], alone["dis"][0], rtol=1e-10, atol=1e-10)
 
 
-def test_a_mirror_reads_z_back_as_in_a_plain_pytorch_loop():
+@pytest.mark.parametrize("reader", ["features", "own"])
+def test_a_mirror_reads_z_back_as_in_a_plain_pytorch_loop(reader):
     """z of U(0, 2), standardised by hand to (z - 1) sqrt 3; D descends 0.7 times the squared error, G 0.2 times."""
     config = replace(
         SMALL,
         prior=Prior("uniform", dim=8, low=0.0, high=2.0),
         net=Net("mirror", width=4, features=12),
-        rules=Rules(mirror_weight=0.7, mirror_weight_gen=0.2),
+        rules=Rules(mirror_weight=0.7, mirror_weight_gen=0.2, mirror_reader=reader),
         optimizer=Optimizer(lr=3e-3),
     )
     match = match_of(config)
@@ -162,7 +164,7 @@ def test_a_mirror_reads_z_back_as_in_a_plain_pytorch_loop():
         draws = match.draws(i)
         (d,), (g,) = draws["dis"], draws["gen"]
         dropped = lambda x, draw: x * (draw["drop"][0] >= 0.3) / 0.7  # noqa: E731
-        read = lambda x: dis.reader(dis.features(x).flatten(1))  # noqa: E731
+        read = lambda x: dis.reader(x if reader == "own" else dis.features(x).flatten(1))  # noqa: E731
         z = d["z"][0]
         target = (z - 1) * 3**0.5
         real = nn.functional.pad(match.reals(i)[0][0].double() / 127.5 - 1, (1, 1, 1, 1), value=-1.0)
@@ -182,6 +184,30 @@ def test_a_mirror_reads_z_back_as_in_a_plain_pytorch_loop():
         ours = net.unpack(state[who][0])
         for name, theirs in module.named_parameters():
             torch.testing.assert_close(ours[name], theirs.detach(), rtol=1e-10, atol=1e-10, msg=name)
+
+
+def test_a_reader_of_its_own_learns_apart_from_d_and_teaches_g():
+    """Whatever the reading weighs in D's loss, the rest of D moves to the same bits; its weight in G's loss moves G."""
+    rules = Rules(mirror_weight=0.5, mirror_weight_gen=0.0, mirror_reader="own")
+    more, taught = (replace(rules, **change) for change in ({"mirror_weight": 5.0}, {"mirror_weight_gen": 0.5}))
+    sgd = Optimizer("sgd", lr=0.1)
+    base, heavy, teaching, none = (
+        match_of(replace(SMALL, rules=one, optimizer=sgd)) for one in (rules, more, taught, Rules())
+    )
+    start, own = base.start(), none.start()
+    n = own["dis"].shape[1]  # the reader comes after all other weights
+    assert torch.equal(start["dis"][:, :n], own["dis"])
+    ((state, _), (other, _), (read, _), (plain, _)) = (
+        match.play(match.start(), 0) for match in (base, heavy, teaching, none)
+    )
+    for one in (state, other, read):
+        assert torch.equal(one["dis"][:, :n], plain["dis"])  # no gradient of the reading reaches D's own layers
+    assert torch.equal(state["gen"], plain["gen"])
+    assert torch.equal(other["gen"], plain["gen"])
+    moved, by_more = (one["dis"][:, n:] - start["dis"][:, n:] for one in (state, other))
+    assert moved.abs().max() > 0
+    torch.testing.assert_close(by_more, 10 * moved)
+    assert (read["gen"] - plain["gen"]).abs().max() > 1e-6
 
 
 def test_a_replica_that_weighs_no_mirror_plays_as_if_there_were_none():

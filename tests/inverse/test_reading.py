@@ -1,6 +1,7 @@
 """`read`: a checkpoint in, a reading out; nothing is printed or written."""
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -56,8 +57,9 @@ def test_images_make_their_way_back_at_their_own_class():
     critic = SimpleNamespace(sampler=sampler, features=lambda x, y: x.flatten(1))
     best = SimpleNamespace(read=lambda rows: rows[:, :4])
     assert reading._Seen(gen(z, y), y).encoded(critic).shape == (60, 8 + 3)
-    right = reading._trip(critic, best, reading._Seen(gen(z, y), y), 6)
-    wrong = reading._trip(critic, best, reading._Seen(gen(z, y), (y + 1) % 3), 6)
+    way = partial(reading._by_features, critic, best)
+    right = reading._trip(critic, way, reading._Seen(gen(z, y), y), 6)
+    wrong = reading._trip(critic, way, reading._Seen(gen(z, y), (y + 1) % 3), 6)
     assert right.error.value < 1e-6 < 0.3 < wrong.error.value
     assert right.squared["descent"].value < 1e-3 < 1 < wrong.squared["descent"].value
 

@@ -15,7 +15,7 @@ from ayneh.engine.sampler import STANDING_LATENTS, Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.game.conditional import code, log_shares
 from ayneh.game.layers import standing_statistics
-from ayneh.game.nets import Discriminator
+from ayneh.game.nets import Discriminator, Reader
 from ayneh.labels import Labels
 
 
@@ -52,6 +52,8 @@ class Critic:
             parts = [part.to(sampler.device) for side in classes for part in side.split(batch)]
             batches = list(zip(batches, parts, strict=True))
         standing_statistics(dis, batches)
+        if self.reads_images:  # z is read from generated images alone
+            standing_statistics(cast(Reader, self.dis.reader), images.split(batch))
 
     @property
     def takes_class(self) -> bool:
@@ -74,16 +76,24 @@ class Critic:
         features: Tensor = self.dis.features(x) if y is None else self.dis.features(x, y)
         return features.flatten(1)
 
+    @property
+    def reads_images(self) -> bool:
+        """Whether D reads z by layers of their own in the image, and not in its features."""
+        return isinstance(self.dis.reader, Reader)
+
     def latents(self, x: Tensor, y: Tensor | None = None) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, Z) on the CPU
-        """The z that D reads in each image, in the prior's own units; y as for `features`.
+        """The z that D reads in each image, in the prior's own units; y as for `features`, where it reads it in these.
 
         Raises UserError if D was not trained to.
         """
         if (reader := self.dis.reader) is None:
             raise UserError("This run's D has no reader of z: it was trained without --rules.mirror-weight.")
         mean, variance = self.sampler.prior.moments(self.sampler.config.prior.dim)
-        y = self._needed(y) if self.needs_class else None
-        read = self._through(lambda *part: reader(self._features(*part)), x, y)
+        if self.reads_images:
+            read = self._through(reader, x)
+        else:
+            y = self._needed(y) if self.needs_class else None
+            read = self._through(lambda *part: reader(self._features(*part)), x, y)
         return mean + variance**0.5 * read
 
     def logits(self, x: Tensor, y: Tensor | None = None) -> Tensor:  # (N, C, S, S) in [-1, 1], int64 (N,) -> (N,)

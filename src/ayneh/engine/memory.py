@@ -14,7 +14,7 @@ from torch import nn
 
 from ayneh.errors import UserError
 from ayneh.game.conditional import Embedding
-from ayneh.game.nets import First, Spec, make_nets
+from ayneh.game.nets import First, Reader, Spec, make_nets
 
 SHARE = 0.8  # of the machine's memory that a game may need
 COPIES = 18  # of each weight: moments, average, gradients, the next state, a checkpoint being written (measured)
@@ -67,7 +67,12 @@ def _outputs(net: nn.Module, side: int) -> int:
     A forward pass on the meta device says the same, but the first one takes seconds of imports.
     """
     numbers = total = 0
+    size = side
     for layer in net.modules():
+        if isinstance(layer, Reader):  # it takes the image again
+            side, numbers = size, 0
+        if isinstance(layer, nn.Flatten):  # a view
+            continue
         if isinstance(layer, Embedding):  # beside the others: what follows takes the output of the layer before
             total += layer.dim
             continue

@@ -48,9 +48,12 @@ def pair_of(config: Config) -> Pair | OwnPair:
         if net.init not in (None, AS_IS):
             warn_once(f"The first weights of {net.name} are those of --net.init {net.init}, not its constructors' own.")
         if config.rules.mirror_weight:
+            lacks = "has no features that a reader of z could be put on"
+            if config.rules.mirror_reader == "own":
+                lacks = "is no net of ayneh's, whose layers a reader of its own repeats (--rules.mirror-reader own)"
             raise UserError(
-                f"--rules.mirror-weight is {config.rules.mirror_weight:g}, but the D of {net.name} has no features "
-                "that a reader of z could be put on: set it to 0, or take one of ayneh's own nets."
+                f"--rules.mirror-weight is {config.rules.mirror_weight:g}, but the D of {net.name} {lacks}: set it to "
+                "0, or take one of ayneh's own nets."
             )
     elif net.dis_output != "auto":
         raise UserError(f"--net.dis-output is {net.dis_output}, but {net.name} is ayneh's own: leave it out.")
@@ -201,6 +204,7 @@ def spec_of(
         first=First(net.gen_first_norm, net.gen_offset, net.gen_offset_gain, net.gen_offset_draw == "once"),
         features=net.features,
         reads=config.rules.mirror_weight > 0 if reads is None else reads,
+        reader=config.rules.mirror_reader,
         labels=config.rules.labels if labels else None,
         parts=labels.parts if labels else (),
         gen_labels=net.gen_labels,

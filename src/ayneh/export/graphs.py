@@ -28,4 +28,4 @@ def graph(players: Players, name: str) -> bytes:
     encoder = Encoder(features) if classes else nn.Sequential(features, nn.Flatten())
     reader = players.reader()
     further = {"z": reader} if reader else {}
-    return to_onnx(encoder, shape, ("image", "features"), further, classes=classes)
+    return to_onnx(encoder, shape, ("image", "features"), further, classes=classes, beside=players.reads_images)

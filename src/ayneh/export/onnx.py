@@ -108,18 +108,21 @@ def to_onnx(
     further: Mapping[str, nn.Module] | None = None,
     classes: bool = False,
     hidden: bool = False,
+    beside: bool = False,
 ) -> bytes:
     """A net in eval mode as an ONNX model, float32, with a batch axis "n" of any length.
 
     takes: the shape of one input, (Z,) or (C, S, S); names: of the input and the output, e.g. ("z", "image").
-    further: more outputs, each by a module that takes the first output. classes: whether the net takes the class of
-    each image, by a second input "classes", int64 (n,). hidden: the first output is not one of the model's. A net with
-    a layer outside `LAYERS` is written by PyTorch's exporter (traced.py). Raises UserError where a package is missing,
-    and for a net that the exporter refuses.
+    further: more outputs, each by a module that takes the first output; beside: that takes the input in its place.
+    classes: whether the net takes the class of each image, by a second input "classes", int64 (n,). hidden: the first
+    output is not one of the model's. A net with a layer outside `LAYERS` is written by PyTorch's exporter (traced.py).
+    Raises UserError where a package is missing, and for a net that the exporter refuses.
     """
     try:
-        return _written(module, takes, names, further, classes, hidden)
+        return _written(module, takes, names, further, classes, hidden, beside)
     except Outside:
+        if beside:
+            raise
         return traced(module, takes, names, further, classes, hidden)
 
 
@@ -130,6 +133,7 @@ def _written(
     further: Mapping[str, nn.Module] | None,
     classes: bool,
     hidden: bool,
+    beside: bool,
 ) -> bytes:
     """The net by the table of layers."""
     with extra("export", "Writing ONNX"):
@@ -146,7 +150,8 @@ def _written(
     gives = body.add(module, given, takes, first, "")
     outputs = [] if hidden else [described(first, gives)]
     for name, net in (further or {}).items():
-        outputs.append(described(name, body.add(net, first, gives, name, f"{name}.")))
+        source, shape = (given, takes) if beside else (first, gives)
+        outputs.append(described(name, body.add(net, source, shape, name, f"{name}.")))
     initializers = [numpy_helper.from_array(values, name) for name, values in body.weights.items()]
     graph = helper.make_graph(body.nodes, first, inputs, outputs, initializers)
     opsets = [helper.make_opsetid("", OPSET)]

@@ -29,7 +29,7 @@ from ayneh.files.sealed import header_of
 from ayneh.game.frame import put, scale
 from ayneh.game.inside import Player
 from ayneh.game.layers import Linear
-from ayneh.game.nets import Discriminator
+from ayneh.game.nets import Discriminator, Reader
 from ayneh.game.own import copied
 from ayneh.labels import Labels
 from ayneh.loading.folder import contract_of, net_of, read_about, refuse_other
@@ -79,7 +79,7 @@ class Players:
             both = self.dis(x, classify=True)
             return {"logit": both[:, 0], "class_logits": both[:, 1:]}
         features, reader = self.encoder.features(*given).flatten(1), self.reader()
-        return {"features": features} | ({"z": reader(features)} if reader else {})
+        return {"features": features} | ({"z": reader(x if self.reads_images else features)} if reader else {})
 
     def numbers(self, name: str, features_alone: bool = False) -> int:
         """The weights of the net of this name; of the encoder with or without what follows its features."""
@@ -88,15 +88,22 @@ class Players:
         return sum(p.numel() for p in net.parameters()) - sum(p.numel() for p in (head.parameters() if head else ()))
 
     def reader(self) -> nn.Module | None:
-        """D's features -> z in the prior's own units; None if D was not trained to read it."""
-        if self.encoder.reader is None:
+        """D's features -> z in the prior's own units, or image -> z; None if D was not trained to read it."""
+        own, (mean, variance) = self.encoder.reader, self.moments
+        if own is None:
             return None
-        reader, (mean, variance) = cast(Linear, self.encoder.reader), self.moments
+        *layers, last = list(own) if isinstance(own, Reader) else [own]
+        reader = cast(Linear, last)
         scaled = Linear(reader.in_features, reader.out_features).eval()
         with torch.no_grad():  # the net's own gives (z - mean) / std
             scaled.weight.copy_(variance**0.5 * reader.weight)
             scaled.bias.copy_(variance**0.5 * reader.bias + mean)
-        return scaled
+        return nn.Sequential(*layers, scaled) if layers else scaled
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether the reader takes the image, by layers of its own, and not D's features."""
+        return isinstance(self.encoder.reader, Reader)
 
 
 def players_of(

@@ -46,13 +46,17 @@ class First:
         )
 
 
+class Reader(nn.Sequential):
+    """image -> z, standardised (B, Z): layers like those of D's features, without spectral norm, and a linear map."""
+
+
 class Discriminator(nn.Module):
     """logit = head(features(x)): one number per image, positive where it looks real.
 
     In a labelled game it is D(x, y): the features take the class as a further map ("concat"), or the class adds its
     ``projection`` on the features to the logit; or D takes no class and has a ``classifier``, which reads it.
-    ``read=True`` appends reader(features), z as D reads it, standardised (misread.py); ``classify=True`` appends
-    classifier(features), a number for each class.
+    ``read=True`` appends z as D reads it, standardised (misread.py): reader(features), or reader(x) where that is a
+    `Reader`; ``classify=True`` appends classifier(features), a number for each class.
     """
 
     features: nn.Module
@@ -72,8 +76,15 @@ class Discriminator(nn.Module):
         logit = self.head(features).flatten()
         if self.projection is not None and y is not None:
             logit = logit + self.projection(y, features.flatten(1))
-        heads = [head for head, asked in ((self.reader, read), (self.classifier, classify)) if head and asked]
-        return torch.cat([logit[:, None], *(head(features.flatten(1)) for head in heads)], 1) if heads else logit
+        found = [self.read_z(x, features.flatten(1))] if self.reader and read else []
+        found += [self.classifier(features.flatten(1))] if self.classifier and classify else []
+        return torch.cat([logit[:, None], *found], 1) if found else logit
+
+    def read_z(self, x: Tensor, features: Tensor) -> Tensor:  # (B, C, H, W), (B, F) -> (B, Z)
+        """z as the reader reads it, standardised: in the features, or in the image where it has layers of its own."""
+        assert self.reader
+        z: Tensor = self.reader(x if isinstance(self.reader, Reader) else features)
+        return z
 
 
 class MirrorGenerator(Layers):
@@ -175,7 +186,8 @@ class Spec:
     spectral: bool = False  # D's weights are divided by their largest singular values
     first: First = First()
     features: int | None = None  # length of D's features
-    reads: bool = False  # D has a linear map from its features to z
+    reads: bool = False  # D has a reader of z
+    reader: str = "features"  # a linear map from D's features; "own": a `Reader`, with layers of its own
     labels: str | None = None  # of LABELS: how the game has labels (None: it has none)
     parts: tuple[int, ...] = ()  # numbers of values of the parts of a class (conditional.py)
     gen_labels: str | None = None  # of conditional.GEN_LABELS: how G takes the class (None: concat)
@@ -245,6 +257,9 @@ def make_nets(name: str, spec: Spec) -> tuple[nn.Module, Discriminator]:
         dis = pair.dis(features=features, norm=norms[1], spectral=spec.spectral, **image)
         if spec.reads:  # made last: the other weights start as they would without it
             dis.reader = Linear(features, spec.z_dim)
+            if spec.reader == "own":
+                twin = pair.dis(features=features, norm=norms[1], spectral=False, **image)
+                dis.reader = Reader(twin.features, nn.Flatten(), dis.reader)
         if spec.labels is not None:
             _condition(gen, dis, spec, features)
     return gen.train(), dis.train()

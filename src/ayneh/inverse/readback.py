@@ -127,6 +127,7 @@ def squared_error(x: Tensor, y: Tensor) -> Score:
     return Score(float(errors.mean()), len(errors), (max(0.0, low), high) if len(errors) > 1 else None)
 
 
+READER = "reader"  # the name of D's own as a map
 READS, READS_PARTLY = 0.9, 0.5  # mean R^2: an inverse from the first, in part from the second
 RETURNS, RETURNS_ROUGHLY = 0.5, 0.8  # relative error of real images: close up to the first, roughly up to the second
 
@@ -141,8 +142,9 @@ def verdict(by: str, read: Score, real: Score, generated: Score, nearest: dict[s
     what = "an inverse" if r2 >= READS else "in part an inverse" if r2 >= READS_PARTLY else "not an inverse"
     how = "come back closely" if back <= RETURNS else "come back roughly"
     how = how if back <= RETURNS_ROUGHLY else "hardly come back"
+    way = "its own reader reads z from G(z)" if by == READER else f"a {by} reads z from D's features of G(z)"
     words = [
-        f"D is {what} of this G: a {by} reads z from D's features of G(z) with a mean R^2 of {r2:.3f} on {read.n:,} "
+        f"D is {what} of this G: {way} with a mean R^2 of {r2:.3f} on {read.n:,} "
         f"held-out images ({READS:g} and more: an inverse; {READS_PARTLY:g}: in part).",
         f"Real images {how} from the round trip: their relative error is {back:.2f}, that of generated ones "
         f"{again:.2f} (up to {RETURNS:g}: closely; {RETURNS_ROUGHLY:g}: roughly; 1: as near as another image's).",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from ayneh.game.conditional import code
 from ayneh.game.frame import levels, put, scale
 from ayneh.inverse.descent import invert
 from ayneh.inverse.readback import (
+    READER,
     ReadBack,
     explained,
     nearest_label,
@@ -57,7 +59,7 @@ class Reading:
     features: int  # numbers that D makes of an image
     latents: int  # numbers of z
     prior: str
-    read_by: str  # the map that reads z best: ridge or perceptron
+    read_by: str  # the map that reads z best: ridge, perceptron, or a reader with layers of its own
     scores: Scores
     r2_by_coordinate: dict[str, list[float]]  # of each map
     words: list[str]
@@ -104,7 +106,8 @@ def read(
     by, best = max(maps.items(), key=lambda item: float(item[1].r2.mean()))
     say("images make the round trip")
     kinds = {"test": _real(critic, test, min(images, ROUND_TRIPS), side), "generated": held_out.first(ROUND_TRIPS)}
-    trips = {kind: _trip(critic, best, seen, inverted) for kind, seen in kinds.items()}
+    way = partial(_by_reader, critic) if by == READER else partial(_by_features, critic, best)
+    trips = {kind: _trip(critic, way, seen, inverted) for kind, seen in kinds.items()}
     real, drawn = (config.data.name, "test"), ("generated", "")
     scores = _named("nearest", real, nearest) | _named("probe", real, probes) | _named("r2", drawn, read_back)
     rows: Rows = {}
@@ -197,6 +200,8 @@ def _recognition(
         "pixels": pixels,
         f"pca{principals[0].shape[1]}": principals,
     }
+    if critic.reads_images:
+        spaces[READER] = critic.latents(_framed(x, side)), critic.latents(_framed(y, side))
     nearest, probes = (
         {name: measure(known, train.labels, asked, labels) for name, (known, asked) in spaces.items()}
         for measure in (nearest_label, probe)
@@ -216,7 +221,9 @@ def _read_z(critic: Critic, control: Critic, images: int) -> tuple[dict[str, Rea
     held_out = _Seen(seen.x[fitted:], None if y is None else y[fitted:])
     if critic.dis.reader is not None:
         own = explained(critic.latents(held_out.x, held_out.y), z[fitted:])
-        scores["reader"] = Score(float(own.mean()), images - fitted)
+        scores[READER] = Score(float(own.mean()), images - fitted)
+        if critic.reads_images:  # one more way from an image to z
+            maps[READER] = ReadBack(critic.latents, own, images - fitted)
     return maps, scores, held_out
 
 
@@ -229,9 +236,17 @@ class _Trip:
     images: Rows  # after the trip, by the end of the row's title
 
 
-def _trip(critic: Critic, best: ReadBack, seen: _Seen, inverted: int) -> _Trip:
+def _by_features(critic: Critic, best: ReadBack, seen: _Seen) -> Tensor:
+    return best.read(seen.encoded(critic))
+
+
+def _by_reader(critic: Critic, seen: _Seen) -> Tensor:
+    return critic.latents(seen.x)
+
+
+def _trip(critic: Critic, way: Callable[[_Seen], Tensor], seen: _Seen, inverted: int) -> _Trip:
     """Images -> z by the map that reads z best, and for the first few by descent as well -> images."""
-    x, z = seen.x, best.read(seen.encoded(critic))
+    x, z = seen.x, way(seen)
     back = _drawn(critic.sampler, z, seen.y)
     squared: Scores = {}
     images = {"": x, " round trip": back}
