@@ -240,14 +240,14 @@ def kinds_of_operation(tmp_path) -> Callable[[Callable[[], object], Path], list[
         told = tmp_path / "operations.txt"
 
         def child() -> None:
-            with told.open("w") as lines:
+            with told.open("w", encoding="utf-8") as lines:
                 at_each_operation(within, lambda _, what: print(what, file=lines))
                 work()
 
         forked(child)
         first: dict[str, int] = {}
         last: dict[str, int] = {}
-        for k, line in enumerate(told.read_text().splitlines()):
+        for k, line in enumerate(told.read_text(encoding="utf-8").splitlines()):
             kind = re.sub(r"\b[0-9a-f]{8}\b|\d+", "0", line)
             first.setdefault(kind, k)
             last[kind] = k

@@ -15,7 +15,7 @@ from crash import judge, points
 from scenes import Stage, scenes
 from tally import Tally
 
-POINTS = {"small": 2, "half": 20, "full": 120}  # of a verb, at which the disk is full
+POINTS = {"small": 1, "half": 20, "full": 120}  # of a verb, at which the disk is full
 LIMITS = {"small": 1, "half": 6, "full": 20}  # sizes of a file, of a verb
 MOUNTS = {"small": 0, "half": 2, "full": 8}  # sizes of a real disk
 ENDS = (0, 1, 2)  # a verb that goes on without its cache may end well

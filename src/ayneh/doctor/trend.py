@@ -126,7 +126,7 @@ def of_dict(values: Mapping[str, Any]) -> Model:
 @cache
 def model(file: Path) -> Model | None:
     """The model of a file; None where there is no file."""
-    return of_dict(json.loads(file.read_text())) if file.is_file() else None
+    return of_dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
 
 
 def shipped() -> dict[str, Symptom]:
