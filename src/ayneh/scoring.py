@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ayneh.alike import as_the_data
 from ayneh.config import Data
 from ayneh.dataset import AsRead
+from ayneh.engine.threads import among_others
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, judge_of, origin_of, read_images, silent, training_command
 from ayneh.fakes import Fakes, asked_for
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # torch takes seconds to import: functions import it when the
 Judges = dict[Data, "Judge"]  # by what they judge
 
 
+@among_others()
 def evaluate(
     record: Record,
     epoch: int | None = None,
@@ -107,6 +109,7 @@ def _changed(checkpoint: Checkpoint, judge: Judge) -> tuple[str, ...]:
     )
 
 
+@among_others()
 def evaluate_images(
     images: Tensor,
     data: Data,

@@ -48,5 +48,7 @@ def test_precisions():
         choose_precision("float64", torch.device("mps"))
 
 
-def test_the_description_says_how_many_threads():
-    assert f"{torch.get_num_threads()} threads" in describe(CPU)
+def test_the_description_says_how_many_threads(monkeypatch):
+    assert describe(CPU) == "cpu (1 thread)"
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert describe(CPU) == "cpu (2 threads)"

@@ -12,7 +12,7 @@ from tests.training.test_ends import in_child
 
 import ayneh.jobs.train
 import ayneh.training.begin
-import ayneh.training.fit  # noqa: F401
+import ayneh.training.fit
 from ayneh.config import Config
 from ayneh.engine import threads
 from ayneh.engine.match import Match
@@ -168,6 +168,19 @@ def test_what_is_no_number_of_threads_is_refused(ayneh, tmp_path, tiny, asked, w
     assert not (tmp_path / "run").exists()
 
 
+def test_python_takes_threads_too(tmp_path):
+    config = ayneh.preset("digits").changed({"data.limit": 64, "data.resize": 8, "net.width": 4, "epochs": 1})
+    config = config.changed({"keep.score_epochs": 0})
+    with pytest.raises(UserError, match="--threads is 0; it must lie between 1 and 1024"):
+        ayneh.train(config, out=tmp_path / "run", threads=0, quiet=True)
+    run = ayneh.train(config, out=tmp_path / "run", threads="1,1@9", quiet=True)
+    assert Record(run.folder).engine()["changes"] == [(9, 1)]
+    with pytest.raises(UserError, match="--threads is 1025"):
+        run.resume(epochs=2, threads=1025, quiet=True)
+    run.resume(epochs=2, threads=1, quiet=True)
+    assert Record(run.folder).engine()["changes"] == [(1, 1)]
+
+
 def test_what_config_json_notes_is_what_the_flag_takes():
     assert asked_for(2) == kept(2)
     assert asked_for(in_words(4, [(3, 2), (90, 1)])) == kept(4, [(3, 2), (90, 1)])
@@ -250,6 +263,20 @@ def test_cores_are_those_that_affinity_and_quota_leave(monkeypatch, tmp_path):
     assert cores() == 1
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
     assert cores() == 8
+
+
+@pytest.mark.parametrize(
+    ("free", "load", "taken"), [(3.8, 9, 4), (1.2, 0, 1), (2.9, 0, 3), (0.0, 0, 1), (None, 0.5, 4), (None, 5.0, 1)]
+)
+def test_an_evaluation_takes_the_cores_that_are_free(timed, monkeypatch, free, load, taken):
+    now = timed({}, 4, free)
+    monkeypatch.setattr(threads, "_load", lambda: load)
+    with threads.among_others():
+        assert now == [taken]
+    assert now == [4]
+    timed({}, 4, free, {"OMP_NUM_THREADS": "4"})
+    with threads.among_others():
+        assert torch.get_num_threads() == 4
 
 
 def test_free_cores_are_counted_between_two_looks(monkeypatch):

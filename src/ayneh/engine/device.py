@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ayneh.errors import UserError, unknown
+from ayneh.terminal.text import counted
 
 PRECISIONS: dict[str, torch.dtype | None] = {  # name -> the type to autocast to (None: no autocast)
     "float32": None,
@@ -53,7 +54,7 @@ def describe(device: torch.device) -> str:
     """For people: "cpu (2 threads)", "cuda:0 (NVIDIA H200)", "mps"."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)
+    return f"cpu ({counted(torch.get_num_threads(), 'thread')})" if device.type == "cpu" else str(device)
 
 
 def choose_precision(name: str, device: torch.device) -> tuple[torch.dtype, torch.dtype | None]:

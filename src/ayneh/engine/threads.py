@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MOST = 1024
 BY_USER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # whoever sets one has chosen
 SHORT_S = 5.0  # a run that takes less with one thread is too short for a choice
+LOOK_S = 0.1  # in which free cores are counted; the system counts hundredths
+STEPS_S = 0.25  # of steps that are measured
 LONG_S = 0.3  # a step that takes more is measured while it is trained
 CLEARLY = 0.9  # of the time with fewer threads; else the fewer are taken
 CGROUP = Path("/sys/fs/cgroup")
@@ -71,6 +73,27 @@ def _ticks() -> dict[int, tuple[int, int]]:
                 ticks = [int(number) for number in numbers[:8]]
                 found[int(name[3:])] = (ticks[3] + ticks[4], sum(ticks))
     return found
+
+
+@contextmanager
+def among_others() -> Iterator[None]:
+    """PyTorch has as many threads within it as cores are free now: for work that is over soon. Also a decorator."""
+    import torch
+
+    most = torch.get_num_threads()
+    if most == 1 or any(os.environ.get(name) for name in BY_USER):
+        yield
+        return
+    free = Free()
+    time.sleep(LOOK_S)
+    left = free()
+    if left is None:
+        left = 1 if _load() > cores() else most
+    torch.set_num_threads(max(1, min(most, round(left))))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(most)
 
 
 class Choice(NamedTuple):
@@ -175,12 +198,15 @@ def _load() -> float:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
-def seconds_of(match: Match, times: int = 3) -> float:
-    """The shortest of some steps after a first one, which includes set-up; of long steps one."""
+def seconds_of(match: Match) -> float:
+    """The shortest of some steps after a first one, which includes set-up; of long steps one.
+
+    The system takes a tenth of a second to give new threads a core each.
+    """
     state, took = match.start(), list[float]()
-    for i in range(times + 1):
+    while len(took) < 4 or sum(took) < STEPS_S:
         begin = time.perf_counter()
-        match.play(state, i)
+        match.play(state, len(took))
         took.append(time.perf_counter() - begin)
         if took[-1] > LONG_S:
             break

@@ -171,7 +171,7 @@ class Fit:
         engine = self.record.engine()
         if engine["changes"]:
             threads = in_words(engine["threads"], engine["changes"])
-            words.append(f"others held processor cores; the same bits again: --threads {threads}")
+            words.append(f"its threads changed; the same bits again: --threads {threads}")
         self.callbacks.end(self.total)
         return [*words, f"pictures: {self.record.samples}"]
 
