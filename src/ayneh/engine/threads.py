@@ -160,7 +160,7 @@ def choose(match: Match, steps: int) -> Choice:
     if most == 1:
         return kept(1)
     seconds, busy = measured(match, steps, ladder(most))
-    if busy or len(seconds) == 1:
+    if busy or len(seconds) < 2:
         return Choice(1 if busy else most, most, seconds, [])
     least = min(seconds.values())
     taken = min(count for count, took in seconds.items() if CLEARLY * took <= least)
@@ -188,6 +188,8 @@ def measured(match: Match, steps: int, counts: Sequence[int]) -> tuple[dict[int,
                 busy = left < 0.5 if left is not None else _load() > cores()
                 if busy or seconds[count] * steps < SHORT_S or seconds[count] > LONG_S * replicas:
                     return seconds, busy
+    except Exception:  # of a part of one's own: it will fail in the run, and be reported there
+        return {}, False
     finally:
         torch.set_num_threads(before)
     return seconds, False
