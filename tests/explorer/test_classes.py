@@ -88,7 +88,7 @@ def test_between_two_classes_both_have_their_shares(desk, show):
 def test_nets_without_a_way_between_two_classes_have_no_slider_and_a_reason(desk, show):
     show(["cat", "dog"], between=False)
     assert desk.locator(".class-share, select").count() == 0
-    assert desk.locator("text=Nothing is between.").is_visible()
+    assert desk.locator("text=There is no slider between two classes").is_visible()
 
 
 def test_many_classes_are_searched_by_name(desk, show):

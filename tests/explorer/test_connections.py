@@ -81,7 +81,7 @@ def test_who_does_not_take_the_answer_is_hung_up_on(strict, wait_until):
     line.connect(("127.0.0.1", strict.port))
     with line:
         for _ in range(3):  # in one go: pipelined
-            line.sendall(head(strict, path="/runtime/ort.wasm"))
+            line.sendall(head(strict, path="/page/ort.wasm"))
         wait_until(lambda: strict.connections(), seconds=30)
         wait_until(lambda: not strict.connections(), seconds=30)
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from ayneh.config import Config
+from ayneh.errors import UserError
 from ayneh.explorer.library import Library
 from ayneh.record.record import Record
 
@@ -95,6 +96,23 @@ def test_a_checkpoint_that_changes_between_list_and_reading_is_a_sentence(three,
         library.part(1, 0, 1, "generator")
     assert "home of me" not in str(caught.value)
     assert library.part(0, 0, 1, "generator").body
+
+
+@pytest.mark.parametrize("part", Library.PARTS)
+def test_a_run_that_is_deleted_while_a_part_is_made_is_no_fault_of_the_explorer(three, part, monkeypatch):
+    class Odd(Exception):
+        """What no reader names."""
+
+    def fail(*_):
+        shutil.rmtree(three[1], ignore_errors=True)
+        raise Odd
+
+    library = Library(three)
+    monkeypatch.setattr(library, "_model", fail)
+    with pytest.raises(UserError, match=r"^The run two is no longer there: its folder was deleted or moved\.$"):
+        library.part(1, 0, 1, part)
+    with pytest.raises(Odd):  # of a run that is there it is one
+        library.part(0, 0, 1, part)
 
 
 def test_a_line_that_training_does_not_write_is_left_out(own_run):

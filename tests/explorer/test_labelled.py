@@ -102,12 +102,10 @@ def test_g_takes_a_mix_of_classes(labelled, nets, way):
 @asked(WAYS)
 def test_the_notes_name_the_classes_and_how_d_reads_them(labelled, way):
     model = Model(Record.open(labelled(way)).checkpoints.at_epoch(0), 0)
-    notes = model.notes()
-    about = json.loads(json.loads(notes[8 : 8 + int.from_bytes(notes[:8], "little")])["__metadata__"]["ayneh"])
-    head = [10] if way == "auxiliary" else None
-    assert about["labels"] | {"why": ""} == {
-        "names": [str(k) for k in range(10)], "parts": [10], "between": True, "why": "", "head": head,
-    }  # fmt: skip
+    notes, start = model.notes(), model.start()
+    about = json.loads(json.loads(start[8 : 8 + int.from_bytes(start[:8], "little")])["__metadata__"]["ayneh"])
+    names = [str(k) for k in range(10)]
+    assert about["labels"] == {"names": names, "parts": [10], "between": True, "takes": way != "auxiliary"}
     assert load(notes)["directions"].shape == (8, 8)
     assert load(model.gallery())["labels"].max() == 9
 
@@ -164,8 +162,8 @@ def test_nets_of_ones_own_are_between_two_classes_where_the_class_is_a_row_of_a_
     main(["train", "digits", *left, *how, "--epochs", "1", "--seeds", "1", "--out", str(tmp_path / "run")])
     model = Model(Record.open(tmp_path / "run").checkpoints.at_epoch(0), 0)
     players, sampler = players_of(model.checkpoint, 0, model.images.pixels, model.images.labels)
-    notes = model.notes()
-    about = json.loads(json.loads(notes[8 : 8 + int.from_bytes(notes[:8], "little")])["__metadata__"]["ayneh"])
+    start = model.start()
+    about = json.loads(json.loads(start[8 : 8 + int.from_bytes(start[:8], "little")])["__metadata__"]["ayneh"])
     assert about["labels"]["between"] == (net == "table")
     z, one_hot = sampler.latents("some", 10), np.eye(10, dtype=np.float32)
     images = sampler.images("some", 10, torch.arange(10))

@@ -1,6 +1,8 @@
 """What the explorer's server serves: what PyTorch computes, and what the run folder says."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,10 +12,13 @@ from safetensors.numpy import load
 from ayneh.data.sources import load as load_data
 from ayneh.engine.critic import critic_of
 from ayneh.errors import UserError
+from ayneh.explorer import models
 from ayneh.explorer.assets import runtime_script, runtime_wasm_gz
-from ayneh.explorer.library import Cache, Library
-from ayneh.explorer.models import affine, directions
+from ayneh.explorer.cache import Cache
+from ayneh.explorer.library import Library, distinct
+from ayneh.explorer.models import Model, affine, directions
 from ayneh.export.onnx import difference
+from ayneh.export.players import players_of
 from ayneh.record.record import Record
 
 PLACE = "/api/runs/0/replicas/1/epochs/1/"
@@ -53,8 +58,7 @@ def test_the_nets_are_those_of_the_replica_and_epoch(served, critic, get):
 
 
 def test_the_notes_hold_the_fixed_noise_and_a_map_that_reads_z_back(served, critic, get):
-    _, _, body = get(served, PLACE + "notes")
-    notes = load(body)
+    notes = load(get(served, PLACE + "start")[2]) | load(get(served, PLACE + "notes")[2])
     assert np.array_equal(notes["samples"], critic.sampler.latents("samples", 64).numpy())
     assert notes["directions"] @ notes["directions"].T == pytest.approx(np.eye(8), abs=1e-5)
     z = critic.sampler.latents("others", 2000)
@@ -146,6 +150,80 @@ def test_a_cache_makes_once_and_forgets_the_least_used(get):
     for key in ("a", "b", "a", "c", "a", "b"):
         assert ask(key) == key
     assert made == ["a", "b", "c", "b"]  # b had to make room for c
+
+
+def test_a_value_that_takes_long_holds_up_no_other_and_an_error_is_tried_again():
+    cache, going, done = Cache(4), threading.Event(), threading.Event()
+
+    def slow():
+        going.set()
+        assert done.wait(20)
+        return "slow"
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [
+            pool.submit(cache.get, "a", slow) for _ in range(2)
+        ]  # the second waits for the first, and makes nothing
+        assert going.wait(20)
+        assert cache.get("b", lambda: "quick") == "quick"
+        done.set()
+        assert [one.result(20) for one in both] == ["slow", "slow"]
+    with pytest.raises(ZeroDivisionError):
+        cache.get("c", lambda: 1 / 0)
+    assert cache.get("c", lambda: 3) == 3
+
+
+def test_g_is_served_while_the_rest_of_its_run_and_another_run_are_prepared(tiny_run, own_run, monkeypatch):
+    library, going, done = Library([tiny_run, own_run]), threading.Event(), threading.Event()
+    whole = Model.notes
+
+    def slow(model):
+        going.set()
+        assert done.wait(60)
+        return whole(model)
+
+    monkeypatch.setattr(Model, "notes", slow)
+    with ThreadPoolExecutor(1) as pool:
+        notes = pool.submit(library.part, 0, 0, 2, "notes")
+        assert going.wait(20)
+        for run, part in ((0, "start"), (0, "generator"), (1, "generator"), (1, "levels")):
+            assert library.part(run, 0, 2, part).body
+        assert not notes.done()
+        done.set()
+        assert notes.result(60).body
+
+
+def test_g_waits_for_neither_the_training_images_nor_d(tiny_run, monkeypatch):
+    monkeypatch.setattr(models, "players_of", None)
+    monkeypatch.setattr(models, "read_images", None)
+    library = Library([tiny_run])
+    assert library.part(0, 0, 1, "start").body
+    assert library.part(0, 0, 1, "generator").body
+    with pytest.raises(UserError):
+        library.part(0, 0, 1, "discriminator")
+
+
+def test_the_levels_are_d_s_logits_of_the_training_images_in_order(served, tiny_run, get):
+    levels = load(get(served, PLACE + "levels")[2])["logits"]
+    checkpoint = Record.open(tiny_run).checkpoints.at_epoch(1)
+    images = load_data("digits", "train", resize=8, limit=checkpoint.config.data.limit)
+    players, _ = players_of(checkpoint, 1, images.pixels)
+    with torch.no_grad():
+        expected = players.dis(images.pixels.float() / 127.5 - 1).sort().values
+    assert levels == pytest.approx(expected.numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("folders", "names"),
+    [
+        (["s/a/seed-0", "s/b/seed-0", "s/b/seed-1"], ["a/seed-0", "b/seed-0", "seed-1"]),
+        (["s/a/x/seed-0", "s/b/x/seed-0", "x/run"], ["a/x/seed-0", "b/x/seed-0", "run"]),
+        (["home/a", "home/a"], ["a", "a (2)"]),  # and no more of the path than needed
+        (["a\x1b"], ["a\\x1b"]),
+    ],
+)
+def test_runs_of_one_name_are_told_apart(folders, names, tmp_path):
+    assert distinct([tmp_path / folder for folder in folders]) == names
 
 
 def test_what_is_no_run_is_refused(tmp_path):

@@ -81,14 +81,14 @@ def test_a_training_that_is_faster_than_the_page_does_not_starve_it(page, serve,
     with serve(growing) as server:
         opened(page, server, "plane")
         held = []
-        page.route("**/epochs/3/notes", lambda route: held.append(route))
-        with page.expect_request("**/epochs/3/notes"):
+        page.route("**/epochs/3/start", lambda route: held.append(route))
+        with page.expect_request("**/epochs/3/start"):
             finished(3)
         page.wait_for_selector("text=Preparing this checkpoint")
         finished(4)
         page.wait_for_selector(".side-card output:text-is('4')")
         assert len(held) == 1
-        with page.expect_request("**/epochs/4/notes"):  # asked for when epoch 3 has been shown, and not before
+        with page.expect_request("**/epochs/4/start"):  # asked for when epoch 3 has been shown, and not before
             held.pop().continue_()
         page.wait_for_selector("text=mirror nets on digits")
         page.goto("about:blank")

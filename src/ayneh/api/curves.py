@@ -13,7 +13,11 @@ from ayneh.pages.chart import Panel, charts
 Measures = tuple[str, Mapping[str, str], bool]
 PANELS: tuple[Measures, ...] = (  # title, measures with what they are called, log scale
     ("Losses, means over a tick", {"mean_loss_d": "D", "mean_loss_g": "G"}, False),
-    ("D's mean probability that an image is real", {"mean_p_real": "of real images", "mean_p_fake": "of fakes"}, False),
+    (
+        "Sigmoid of D's output (with a cross-entropy loss its probability of “real”)",
+        {"mean_p_real": "of real images", "mean_p_fake": "of fakes"},
+        False,
+    ),
     ("Norms of the gradients", {"mean_grad_d": "D", "mean_grad_g": "G"}, True),
     (
         "Variety of samples over that of the data, and the share of real images with a sample near them",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ayneh.doctor.courses import Course
 from ayneh.doctor.findings import Finding
-from ayneh.doctor.symptoms import measured, symptoms
-from ayneh.pages.canvas import DASHES, INK, SERIES, SHADE, canvas, log_ticks
+from ayneh.doctor.symptoms import CROSS_ENTROPY, measured, symptoms
+from ayneh.pages.canvas import DASHES, INK, SERIES, SHADE, canvas, course_in_words, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,21 +105,34 @@ PANELS = (
 )
 
 
-def courses(course: Course, findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
-    """(title, SVG) of every panel for which the record has numbers."""
+class Drawn(NamedTuple):
+    """A panel as SVG."""
+
+    title: str
+    svg: str
+    found: bool
+    """Whether it has the course of a finding."""
+
+
+def courses(course: Course, findings: Sequence[Finding]) -> Iterator[Drawn]:
+    """Every panel for which the record has numbers."""
     for panel in PANELS:
         have = {name: words for name, words in panel.series.items() if np.isfinite(course.get(name)).any()}
         if not have:
             continue
         spans = [finding for finding in findings if finding.name in panel.findings]
-        with canvas(f"course {panel.title}", 6.2, 2.1) as (figure, out):
+        title = panel.title
+        if "mean_p_real" in have and course.facts.get("rules.loss") not in CROSS_ENTROPY:
+            title = f"Sigmoid of D's output; it is no probability with the loss {course.facts.get('rules.loss')}"
+        told = "; ".join(f"{words} {course_in_words(course.steps, course.get(name))}" for name, words in have.items())
+        with canvas(f"course {panel.title}", 6.2, 2.1, f"{title}: {told}.") as (figure, out):
             axes = figure.subplots()
             for k, (name, words) in enumerate(have.items()):
                 _line(axes, course.steps, course.get(name), words, k)
             _scale(axes, [course.get(name) for name in have], panel.log)
             _shade(axes, spans, course)
             _finish(axes, course, legend=len(have) > 1)
-        yield panel.title, out[0]
+        yield Drawn(title, out[0], bool(spans))
 
 
 def measure(name: str, course: Course, findings: Sequence[Finding]) -> str | None:
@@ -129,13 +142,15 @@ def measure(name: str, course: Course, findings: Sequence[Finding]) -> str | Non
     if np.isfinite(values).sum() < 2:
         return None
     shown = np.append(values[np.isfinite(values)], symptom.threshold)
-    with canvas(f"measure {name}", 6.2, 1.7) as (figure, out):
+    side = "below" if symptom.below else "above"
+    told = course_in_words(course.steps, values)
+    alt = f"The number behind “{symptom.title}”: {told}; it is ill {side} {symptom.threshold:.3g}."
+    with canvas(f"measure {name}", 6.2, 1.7, alt) as (figure, out):
         axes = figure.subplots()
         _line(axes, course.steps, values, "", 0)
         _scale(axes, [shown], log=bool(shown.min() > 0 and shown.max() / shown.min() > 50))
         axes.axhline(symptom.threshold, color=INK, linewidth=0.9, linestyle=":")
         across = axes.get_yaxis_transform()
-        side = "below" if symptom.below else "above"
         words = f"ill {side} {symptom.threshold:.3g}"
         axes.text(0.99, symptom.threshold, words, fontsize=7.5, va="bottom", ha="right", transform=across)
         _shade(axes, [finding for finding in findings if finding.name == name], course)
@@ -159,6 +174,8 @@ def _scale(axes: Axes, columns: Sequence[np.ndarray], log: bool) -> None:
         axes.set_yscale("log")
         axes.set_ylim(low, high)
         log_ticks(axes.yaxis, low, high)
+    elif len(every) and every.min() >= 0 > axes.get_ylim()[0]:  # of a share that is 0 always, too
+        axes.set_ylim(0, axes.get_ylim()[1] if every.max() > 0 else 1)
 
 
 def _shade(axes: Axes, findings: Sequence[Finding], course: Course) -> None:

@@ -62,6 +62,7 @@ def render(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = 
     diagnosis = _public(diagnosis, record.folder)
     config, course, findings = diagnosis.config, diagnosis.course, diagnosis.findings
     usual, table = flatten(Config()), symptoms()
+    drawn = list(figures.courses(course, findings)) if len(course.steps) else []
     return (
         environment_of("doctor")
         .get_template("diagnosis.html.j2")
@@ -71,7 +72,7 @@ def render(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = 
             config=config,
             seed=config.seed + diagnosis.replica,
             cards=[_card(finding, diagnosis) for finding in findings],
-            courses=list(figures.courses(course, findings)) if len(course.steps) else [],
+            courses=drawn,
             classes=_classes(course),
             measures=_measures(diagnosis),
             pictures=moments(record, diagnosis.replica, config.seeds, course, findings),

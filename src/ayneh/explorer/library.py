@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ayneh.config import Config, flatten
 from ayneh.errors import UserError
+from ayneh.explorer.cache import Cache
 from ayneh.files.whole import without_nan
 from ayneh.pages.sheet import name_of
 from ayneh.record.own import FOR_NETS
@@ -57,39 +56,11 @@ DAMAGE = (
 PATH = re.compile(r"(?<![\w.:/\\~])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\"<>|:]+[/\\])+(?=[^\s/\\])")
 
 
-class Cache:
-    """A cache of the values used last. It makes one value at a time; cached ones can be read meanwhile."""
-
-    def __init__(self, size: int) -> None:
-        self._size, self._kept = size, OrderedDict[Any, Any]()
-        self._lock, self._making = threading.Lock(), threading.Lock()
-
-    def get(self, key: Any, make: Callable[[], Any]) -> Any:
-        """The value of ``key``, made if it is missing."""
-        if (value := self._find(key)) is None:
-            with self._making:
-                if (value := self._find(key)) is None:  # no other thread made it while this one waited
-                    value = make()
-                    self._keep(key, value)
-        return value
-
-    def _find(self, key: Any) -> Any:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def _keep(self, key: Any, value: Any) -> None:
-        with self._lock:
-            self._kept[key] = value
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
-
-
 class Library:
     """The runs named on the command line, by their number; they may be in training."""
 
-    PARTS = ("generator", "discriminator", "encoder", "notes", "gallery")  # methods of `Model`, one file each
+    # Methods of `Model`, one file each, in the order in which a page needs them.
+    PARTS = ("start", "generator", "discriminator", "levels", "encoder", "notes", "gallery")
 
     def __init__(self, folders: Sequence[Path]) -> None:
         """Raises UserError where a folder is not a run, its config is not readable or a part of its nets is missing."""
@@ -98,6 +69,7 @@ class Library:
             record.check()
             record.config()
             record.parts.need(*FOR_NETS)
+        self.names = distinct([record.folder for record in self.records])
         self._models, self._answers = Cache(KEPT_MODELS), Cache(KEPT_ANSWERS)
 
     def runs(self) -> Answer:
@@ -120,6 +92,7 @@ class Library:
                     "numbers": [number for number, _ in lines if number >= since],
                     "lines": [line for number, line in lines if number >= since],
                     "epochs": record.checkpoints.epochs(),
+                    "films": record.checkpoints.epochs(),
                     "pictures": list(record.pictures(0, config.seeds)),
                     "findings": [_without_data(event) for event in record.events()],
                     "training": record.standing().state == "running",
@@ -159,9 +132,10 @@ class Library:
         """Make the parts that the page requests first, in advance; an error is shown when the page requests them."""
         try:  # a run that was deleted meanwhile has no epochs
             first = next(i for i, record in enumerate(self.records) if record.checkpoints.epochs())
-            for name in ("notes", "generator", "discriminator", "encoder"):
-                self.part(first, 0, self.records[first].checkpoints.epochs()[-1], name)
-        except (UserError, StopIteration):
+            for name in self.PARTS:
+                with suppress(UserError):  # the training images may not be there
+                    self.part(first, 0, self.records[first].checkpoints.epochs()[-1], name)
+        except (UserError, OSError, StopIteration, IndexError):
             return
 
     def without_paths(self, words: str) -> str:
@@ -176,29 +150,39 @@ class Library:
     @contextmanager
     def _read(self, record: Watched) -> Iterator[None]:
         """Around the reading of a run: whatever is wrong with its files is a UserError, in which no path is named."""
-        name = plain(name_of(record.folder))
+        name = self._name(record)
+        gone = f"The run {name} is no longer there: its folder was deleted or moved."
         try:
             if not record.exists():
-                raise Absent(f"The run {name} is no longer there: its folder was deleted or moved.")
+                raise Absent(gone)
             record.check()
             yield
-        except UserError as error:
-            kind = Absent if isinstance(error, Absent) else UserError
-            raise kind(self.without_paths(str(error))) from error
-        except OSError as error:
-            raise UserError(f"A file of the run {name} cannot be read ({error.strerror}).") from error
-        except DAMAGE as error:
-            what = type(error).__name__
-            raise UserError(f"The run {name} is damaged: a file does not hold what a run writes ({what}).") from error
+        except Exception as error:
+            if not record.exists():  # whatever its deletion led to
+                raise Absent(gone) from error
+            if isinstance(error, UserError):
+                kind = Absent if isinstance(error, Absent) else UserError
+                raise kind(self.without_paths(str(error))) from error
+            if isinstance(error, OSError):
+                raise UserError(f"A file of the run {name} cannot be read ({error.strerror}).") from error
+            if isinstance(error, DAMAGE):
+                what = type(error).__name__
+                raise UserError(
+                    f"The run {name} is damaged: a file does not hold what a run writes ({what})."
+                ) from error
+            raise
 
     def _entry(self, record: Watched) -> dict[str, Any]:
         try:
             with self._read(record):
                 return self._about(record)
         except UserError as error:
-            return {"name": plain(name_of(record.folder)), "error": str(error), "data": "", "net": "", "loss": "",
-                    "labels": "none", "settings": {}, "prior": {}, "seed": 0, "replicas": 1, "epochs": [],
+            return {"name": self._name(record), "error": str(error), "data": "", "net": "", "loss": "", "odds": False,
+                    "labels": "none", "settings": {}, "prior": {}, "seed": 0, "replicas": 1, "epochs": [], "films": [],
                     "wanted_epochs": 0, "training": False}  # fmt: skip
+
+    def _name(self, record: Watched) -> str:
+        return self.names[self.records.index(record)]
 
     def _record(self, run: int) -> Watched:
         if run not in range(len(self.records)):
@@ -211,22 +195,41 @@ class Library:
         return Model(record.checkpoints.at_epoch(epoch), replica)
 
     def _about(self, record: Watched) -> dict[str, Any]:
+        from ayneh.doctor.symptoms import CROSS_ENTROPY
+
         config, usual = record.config(), flatten(Config())
         public = flatten(config.without_folders())
         return {
-            "name": plain(name_of(record.folder)),
+            "name": self._name(record),
             "data": _data(config),
             "net": config.net.name,
             "loss": config.rules.loss,
+            "odds": config.rules.loss in CROSS_ENTROPY and not config.rules.label_smoothing,
             "labels": config.rules.labels,
             "settings": {k: v for k, v in public.items() if v != usual[k]} | {"data.name": _data(config)},
             "prior": {"name": config.prior.name, "dim": config.prior.dim, **_prior(config)},
             "seed": config.seed,
             "replicas": config.seeds,
             "epochs": record.checkpoints.epochs(),
+            "films": record.checkpoints.epochs(),
             "wanted_epochs": config.epochs,
             "training": record.standing().state == "running",
         }
+
+
+def distinct(folders: Sequence[Path]) -> list[str]:
+    """A name for each folder: its own, after as many of those above it as set it apart from the others.
+
+    >>> distinct([Path("study/mirror/seed-000"), Path("study/plain/seed-000"), Path("runs/mirror")])
+    ['mirror/seed-000', 'plain/seed-000', 'mirror']
+    """
+    parts = [Path(os.path.abspath(folder)).parts for folder in folders]
+    names = []
+    for own in parts:
+        others = [part for part in set(parts) if part != own]
+        depth = next((d for d in range(1, len(own)) if all(part[-d:] != own[-d:] for part in others)), len(own))
+        names.append(plain("/".join(own[-depth:])))
+    return [f"{name} ({names[:i].count(name) + 1})" if name in names[:i] else name for i, name in enumerate(names)]
 
 
 def _data(config: Config) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,9 +12,11 @@ from safetensors.numpy import save
 from torch import Tensor
 
 from ayneh.data.images import Images
-from ayneh.engine.sampler import Sampler
+from ayneh.engine.players import takes_class
+from ayneh.engine.sampler import Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images
+from ayneh.explorer.cache import Cache
 from ayneh.explorer.mixed import mixed
 from ayneh.export.contract import SIDES
 from ayneh.export.graphs import graph
@@ -32,20 +32,25 @@ LATENTS = 5120  # generated images for the directions and the read-back map
 FITTED = 4096  # of these, those the map is fitted to; it is measured on the others
 DIRECTIONS = 16
 NAMED = 200  # letters of a class's name
-BETWEEN = "There is no slider between two classes: G uses the number of a class itself, and not as a row of a table."
 NEIGHBOURS = 2000  # training images that a drawing is compared with
 
 
-@dataclass
 class Model:
-    """One replica of a checkpoint. Each part is computed when it is first used."""
+    """One replica of a checkpoint. Each part is computed when it is first used, by whichever thread asks for it first.
 
-    checkpoint: Checkpoint
-    replica: int
+    G waits for nothing else: neither for the training images nor for D.
+    """
 
-    @cached_property
+    def __init__(self, checkpoint: Checkpoint, replica: int) -> None:
+        self.checkpoint, self.replica, self._made = checkpoint, replica, Cache(8)
+
+    @property
     def images(self) -> Images | None:
         """The training images; None where they are not on this machine."""
+        found: list[Images | None] = self._made.get("images", lambda: [self._read_images()])
+        return found[0]
+
+    def _read_images(self) -> Images | None:
         try:
             images = read_images(self.checkpoint.config.data, "train", self.checkpoint.run)
         except UserError:
@@ -55,12 +60,28 @@ class Model:
         warn_once(images.understood)  # every epoch of a run has the same images
         return images
 
-    @cached_property
+    @property
+    def sampler(self) -> Sampler:
+        """G as a plain module, with the prior and the batch statistics of its draws."""
+        found: Sampler = self._made.get("sampler", self._sample)
+        return found
+
     @torch.enable_grad()  # nets of one's own are tried with their gradients, whoever asks first
-    def _nets(self) -> tuple[Players, Sampler]:
+    def _sample(self) -> Sampler:
+        place = self.checkpoint
+        return sampler_of(place.config, place.image_shape, place.tensors, self.replica, place.labels)
+
+    @property
+    def players(self) -> Players:
+        """G, D and the encoder."""
+        found: Players = self._made.get("players", self._play)
+        return found
+
+    @torch.enable_grad()
+    def _play(self) -> Players:
         images = self.images
         given = (None, None) if images is None else (images.pixels, images.labels)
-        return players_of(self.checkpoint, self.replica, *given)
+        return players_of(self.checkpoint, self.replica, *given, sampler=self.sampler)[0]
 
     @property
     def labels(self) -> Labels | None:
@@ -76,43 +97,65 @@ class Model:
 
     def discriminator(self) -> bytes:
         """D as ONNX: image (N, C, S, S) -> logit (N,), positive where it looks real; class_logits of a class head."""
-        return self._graph("discriminator")[0]
+        return self._mixed(graph(self.players, "discriminator"))[0]
 
     def encoder(self) -> bytes:
         """D's features as ONNX: image (N, C, S, S) -> features (N, F, ...)."""
-        players = self._nets[0]
+        players = self.players
         if players.asks("encoder"):
-            return self._graph("encoder")[0]
+            return self._mixed(graph(players, "encoder"))[0]
         return to_onnx(players.encoder.features, self.checkpoint.image_shape, ("image", "features"))
 
-    @cached_property
+    @property
     def _generator(self) -> tuple[bytes, bool]:
-        return self._graph("generator")
+        """G, and whether it has something between two classes."""
+        found: tuple[bytes, bool] = self._made.get("generator", self._write_generator)
+        return found
 
-    def _graph(self, name: str) -> tuple[bytes, bool]:
-        """A net as ONNX, and whether it has something between two classes."""
-        players = self._nets[0]
-        model = graph(players, name)
-        return mixed(model, CLASSES, players.labels.count) if players.labels else (model, True)
+    def _write_generator(self) -> tuple[bytes, bool]:
+        config, sampler = self.checkpoint.config, self.sampler
+        classes = sampler.labels is not None and takes_class(config, "gen")
+        return self._mixed(to_onnx(sampler.gen, (config.prior.dim,), ("z", "image"), classes=classes))
+
+    def _mixed(self, model: bytes) -> tuple[bytes, bool]:
+        return mixed(model, CLASSES, self.labels.count) if self.labels else (model, True)
 
     @torch.no_grad()
     def features(self, x: Tensor, y: Tensor | None) -> Tensor:  # (N, C, S, S) in [-1, 1], int64 (N,) -> (N, F)
         """The encoder's features of images, of these classes in a labelled run."""
-        encoder = self._nets[0].encoder
-        if y is None or not self._nets[0].asks("encoder"):
+        encoder = self.players.encoder
+        if y is None or not self.players.asks("encoder"):
             return torch.cat([encoder.features(part).flatten(1) for part in x.split(256)])
         parts = zip(x.split(256), y.split(256), strict=True)
         return torch.cat([encoder.features(*part).flatten(1) for part in parts])
 
     @torch.no_grad()
-    def notes(self) -> bytes:
-        """What the page needs beside the nets, as safetensors with JSON metadata "ayneh".
+    def start(self) -> bytes:
+        """What the page needs beside G to show images, as safetensors with JSON metadata "ayneh".
 
-        samples (N, Z): the run's fixed noise. directions (K, Z), shares (K,): `directions`. read_weight (F, Z) and
-        read_bias (Z,): features -> z, by ridge on generated images, with its r2 (Z,) on held-out ones. feature_mean and
-        feature_std (F,): over generated images.
+        samples (N, Z): the run's fixed noise.
         """
-        (_, sampler), config = self._nets, self.checkpoint.config
+        sampler, config = self.sampler, self.checkpoint.config
+        mean, spread = self._centre(sampler.latents("explorer", LATENTS))
+        about = {
+            "image_shape": list(self.checkpoint.image_shape),
+            "side": self.side(),
+            "native": SIDES.get(config.data.name),
+            "centre": mean,
+            "spread": spread,
+        }
+        if self.labels:
+            about["labels"] = self._about_labels(self.labels)
+        return pack({"samples": sampler.latents("samples", config.keep.sample_images)[:64]}, about)
+
+    @torch.no_grad()
+    def notes(self) -> bytes:
+        """What the page learns from generated images, as `start`.
+
+        directions (K, Z), shares (K,): `directions`. read_weight (F, Z) and read_bias (Z,): features -> z, by ridge on
+        generated images, with its r2 (Z,) on held-out ones. feature_mean and feature_std (F,): over generated images.
+        """
+        sampler = self.sampler
         z = sampler.latents("explorer", LATENTS)
         y = sampler.classes("explorer", LATENTS) if self.labels else None
         given = zip(z.split(256), *(() if y is None else (y.split(256),)), strict=True)
@@ -123,7 +166,6 @@ class Model:
         back = read_by_ridge(features.double(), z.double(), FITTED)
         weight, bias = affine(back.read, features.shape[1])
         arrays = {
-            "samples": sampler.latents("samples", config.keep.sample_images)[:64],
             "directions": ways,
             "shares": shares,
             "read_weight": weight,
@@ -132,17 +174,22 @@ class Model:
             "feature_mean": features.mean(0),
             "feature_std": features.std(0),
         }
-        about = {
-            "image_shape": list(self.checkpoint.image_shape),
-            "side": self.side(),
-            "native": SIDES.get(config.data.name),
-            "centre": mean,
-            "spread": spread,
-            "r2_n": back.n,
-        }
-        if self.labels:
-            about["labels"] = self._about_labels(self.labels)
-        return pack(arrays, about)
+        return pack(arrays, {"r2_n": back.n})
+
+    @torch.no_grad()
+    def levels(self) -> bytes:
+        """D's logits of training images in rising order, logits (N,), each under its own class in a labelled run.
+
+        The page places other images among them. Raises UserError if the data set is not there.
+        """
+        pixels, y = self._compared()
+        x = scale(put(pixels, self.checkpoint.image_shape[1]))
+        parts = [x.split(256)]
+        if y is not None and self.players.asks("discriminator"):
+            parts.append(y.split(256))
+        given = zip(*parts, strict=True)
+        logits = torch.cat([self.players.outputs("discriminator", *part)["logit"] for part in given])
+        return pack({"logits": logits.flatten().sort().values}, {"of": len(self._found().pixels)})
 
     @torch.no_grad()
     def gallery(self) -> bytes:
@@ -150,18 +197,26 @@ class Model:
 
         Raises UserError if the data set is not there.
         """
-        if (images := self.images) is None:
-            kind = self.checkpoint.config.data.name.partition(":")[0]  # without the path: a page is shown to others
-            other = ", or have other classes than the run" if self.labels else ""
-            raise UserError(f"The training images ({kind}) cannot be read on this machine{other}.")
-        chosen = torch.linspace(0, len(images.pixels) - 1, min(NEIGHBOURS, len(images.pixels))).long()
-        pixels = images.pixels[chosen]
-        y = None if images.labels is None else images.labels[chosen]
+        pixels, y = self._compared()
         features = self.features(scale(put(pixels, self.checkpoint.image_shape[1])), y)
         arrays = {"pixels": pixels, "features": features.half()}
         if y is not None:
             arrays["labels"] = y.int()
-        return pack(arrays, {"of": len(images.pixels), "licence": images.licence})
+        return pack(arrays, {"of": len(self._found().pixels), "licence": self._found().licence})
+
+    def _found(self) -> Images:
+        """The training images. Raises UserError if the data set is not there."""
+        if (images := self.images) is None:
+            kind = self.checkpoint.config.data.name.partition(":")[0]  # without the path: a page is shown to others
+            other = ", or have other classes than the run" if self.labels else ""
+            raise UserError(f"The training images ({kind}) cannot be read on this machine{other}.")
+        return images
+
+    def _compared(self) -> tuple[Tensor, Tensor | None]:
+        """At most `NEIGHBOURS` training images, evenly spaced: uint8 (N, C, h, w), and their classes, int64 (N,)."""
+        images = self._found()
+        chosen = torch.linspace(0, len(images.pixels) - 1, min(NEIGHBOURS, len(images.pixels))).long()
+        return images.pixels[chosen], None if images.labels is None else images.labels[chosen]
 
     def side(self) -> int:
         """Pixels a side of the data within the framed images, as far as the config says."""
@@ -169,19 +224,17 @@ class Model:
         return min(size, data.resize or SIDES.get(data.name, size))
 
     def _about_labels(self, labels: Labels) -> dict[str, Any]:
-        """The classes for the page; "head": the lengths of the parts of D's class head, None without one."""
-        players = self._nets[0]
+        """The classes for the page; "takes": whether D is given the class."""
         return {
             "names": [plain(name)[:NAMED] for name in labels.names],
             "parts": list(labels.parts),
             "between": self._generator[1],
-            "why": BETWEEN,
-            "head": list(labels.read_by(players.classifies)) if players.classifies else None,
+            "takes": takes_class(self.checkpoint.config, "dis"),
         }
 
     def _centre(self, z: Tensor) -> tuple[float, float]:
         """Mean and deviation of a coordinate; those of the draws where the prior has none."""
-        mean, variance = self._nets[1].prior.moments(z.shape[1])
+        mean, variance = self.sampler.prior.moments(z.shape[1])
         if np.isfinite([mean, variance]).all():
             return mean, variance**0.5
         return float(z.median()), float((z - z.median()).abs().median())
@@ -194,12 +247,14 @@ def directions(z: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     variance that each explains, and that share (K,). The principal components of Härkönen et al. 2020 (GANSpace), of
     the image itself and regressed on z in one step, so that they work for any net. Each points to more ink.
     """
-    x = images.flatten(1).double()
-    x = x - x.mean(0)
-    response = torch.linalg.lstsq(z.double(), x).solution  # (Z, pixels)
-    left, size, right = torch.linalg.svd(response, full_matrices=False)
-    sign = torch.where(right.sum(1) < 0, -1.0, 1.0)
-    shares = size.square() * len(z) / x.square().sum().clamp_min(1e-12)
+    x, z = images.flatten(1) - images.flatten(1).mean(0), z.to(images)
+    # By the normal equations, whose size is that of z: a decomposition of all pixels takes ten times as long.
+    products, crossed = (z.T @ z).double(), (z.T @ x).double()
+    response = torch.linalg.pinv(products, hermitian=True) @ crossed  # (Z, pixels); z may have a constant coordinate
+    squares, left = torch.linalg.eigh(response @ response.T)
+    squares, left = squares.flip(0).clamp_min(0), left.flip(1)
+    sign = torch.where(left.T @ response.sum(1) < 0, -1.0, 1.0)
+    shares = squares * len(z) / torch.linalg.vector_norm(x).double().square().clamp_min(1e-12)
     return (left * sign).T[:DIRECTIONS].float(), shares[:DIRECTIONS].float()
 
 

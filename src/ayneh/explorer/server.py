@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import ipaddress
 import json
 import socket
@@ -21,7 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ayneh.errors import UserError
-from ayneh.explorer.assets import page_files, runtime_script, runtime_wasm_gz
+from ayneh.explorer.assets import JAVASCRIPT, WASM, address, page_files, runtime_script, runtime_wasm_gz
 from ayneh.explorer.connections import Limits, connections
 from ayneh.explorer.library import JSON, Absent, Answer, Library
 
@@ -40,8 +41,10 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
 }
+NOT_KEPT = "no-store"
+KEPT = "private, max-age=31536000, immutable"  # what lies under a name that is made of its contents
+ASKED_AGAIN = "private, no-cache"  # kept, but asked for again with its ETag; the answer is 304 where it is the same
 MAX_DIGITS = 9  # of a number in a path
 
 
@@ -105,12 +108,13 @@ def server_of(
 
 def make_app(library: Library) -> ASGIApp:
     """The ASGI application for these runs, to be used behind a `Guard`."""
-    files = {f"/page/{name}": (body, {"Content-Type": kind}) for name, (body, kind) in page_files().items()}
-    files |= {
-        "/": files["/page/index.html"],
-        "/runtime/ort.mjs": (runtime_script(), {"Content-Type": "text/javascript; charset=utf-8"}),
-        "/runtime/ort.wasm": (runtime_wasm_gz(), {"Content-Type": "application/wasm", "Content-Encoding": "gzip"}),
-    }
+    kept = address()
+    named = page_files() | {"ort.mjs": (runtime_script(), JAVASCRIPT), "ort.wasm": (runtime_wasm_gz(), WASM)}
+    index = named["index.html"][0].replace(b"/page/", f"{kept}/".encode())
+    files: dict[str, tuple[bytes, dict[str, str]]] = {"/": (index, {"Content-Type": named.pop("index.html")[1]})}
+    for name, (body, kind) in named.items():
+        headers = {"Content-Type": kind} | ({"Content-Encoding": "gzip"} if kind == WASM else {})
+        files |= {f"/page/{name}": (body, headers), f"{kept}/{name}": (body, headers | {"Cache-Control": KEPT})}
 
     async def file(request: Request) -> Response:
         body, headers = files[request.scope["path"]]
@@ -125,10 +129,11 @@ def make_app(library: Library) -> ASGIApp:
 
     async def part(request: Request) -> Response:
         run, replica, epoch = numbers(request)
-        return await answer(partial(library.part, run, replica, epoch, request.path_params["part"]))
+        asked = partial(library.part, run, replica, epoch, request.path_params["part"])
+        return unless_known(request, await answer(asked))
 
     async def picture(request: Request) -> Response:
-        return await answer(partial(library.picture, *numbers(request)))
+        return unless_known(request, await answer(partial(library.picture, *numbers(request))))
 
     place = "/api/runs/{run}/replicas/{replica}/epochs/{epoch}"
     routes = [
@@ -158,6 +163,16 @@ async def answer(ask: Callable[[], Answer]) -> Response:
     """The library's answer, computed in another thread."""
     made = await to_thread.run_sync(ask)
     return Response(made.body, media_type=made.kind)
+
+
+def unless_known(request: Request, made: Response) -> Response:
+    """This answer, or 304 without a body where the browser has the same one already."""
+    tag = f'"{hashlib.sha256(made.body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": ASKED_AGAIN}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    made.headers.update(headers)
+    return made
 
 
 def refusal(status: int, words: str) -> Response:
@@ -206,6 +221,8 @@ class Guard:
         async def sealed(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 own = [(k.lower().encode(), v.encode()) for k, v in self.headers.items()]
+                if not any(name == b"cache-control" for name, _ in message.get("headers", [])):
+                    own.append((b"cache-control", NOT_KEPT.encode()))
                 if refused:  # what may follow, such as a body, is not read
                     own.append((b"connection", b"close"))
                 message["headers"] = [*message.get("headers", []), *own]

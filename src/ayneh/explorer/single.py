@@ -60,9 +60,11 @@ def answers(library: Library, replica: int, epochs: int) -> dict[str, bytes]:
         newest = chosen[-1]
         for net in ("discriminator", "encoder"):
             kept[_place(run, newest, net)] = halved(library.part(run, replica, newest, net).body)
-        kept[_place(run, newest, "notes")] = library.part(run, replica, newest, "notes").body
-        with suppress(UserError):  # the data set is not on this machine: the page says so where it needs it
-            kept[_place(run, newest, "gallery")] = library.part(run, replica, newest, "gallery").body
+        for part in ("start", "notes"):
+            kept[_place(run, newest, part)] = library.part(run, replica, newest, part).body
+        for part in ("levels", "gallery"):
+            with suppress(UserError):  # the data set is not on this machine: the page says so where it needs it
+                kept[_place(run, newest, part)] = library.part(run, replica, newest, part).body
         kept |= _live(library, run, replica)
     kept["/api/runs"] = json.dumps(runs).encode()
     return kept
@@ -120,7 +122,7 @@ def page_of(kept: dict[str, bytes]) -> str:
     scripts["explorer/ort.mjs"] = runtime_script().decode()
     modules = {name: _data_url("text/javascript", _renamed(text)) for name, text in scripts.items()}
     packed = {path: gzip.compress(body, mtime=0) for path, body in kept.items()}
-    packed["/runtime/ort.wasm"] = runtime_wasm_gz()
+    packed["ort.wasm"] = runtime_wasm_gz()
     blocks = [
         f'<script type="application/octet-stream" data-path="{html.escape(path)}">'
         f"{base64.b64encode(body).decode()}</script>"
@@ -148,8 +150,7 @@ def page_of(kept: dict[str, bytes]) -> str:
 
 def _renamed(script: str) -> str:
     """Modules are imported by their names in the page's import map: relative paths do not work in data URLs."""
-    script = re.sub(r'(from|import)(\s*\(?\s*)"\./([\w-]+\.js)"', r'\1\2"explorer/\3"', script)
-    return script.replace('"/runtime/ort.mjs"', '"explorer/ort.mjs"')
+    return re.sub(r'(from|import)(\s*\(?\s*)"\./([\w-]+\.m?js)"', r'\1\2"explorer/\3"', script)
 
 
 def _data_url(kind: str, text: str) -> str:

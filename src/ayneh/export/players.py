@@ -107,16 +107,20 @@ class Players:
 
 
 def players_of(
-    checkpoint: Checkpoint, replica: int, pixels: Tensor | None, classes: Tensor | None = None
+    checkpoint: Checkpoint,
+    replica: int,
+    pixels: Tensor | None,
+    classes: Tensor | None = None,
+    sampler: Sampler | None = None,
 ) -> tuple[Players, Sampler]:
     """The nets of one replica, and the sampler of its generator.
 
     pixels: training images uint8 (N, C, h, w), of which D's statistics take a fixed random choice; None: they
-    are those of generated images alone. classes: theirs, int64 (N,), needed where D takes the class of an image. Raises
-    UserError if there is no such replica.
+    are those of generated images alone. classes: theirs, int64 (N,), needed where D takes the class of an image.
+    sampler: this replica's, where it is there already. Raises UserError if there is no such replica.
     """
     place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
-    encoder = critic_of(*place, labels=checkpoint.labels)
+    encoder = critic_of(*place, sampler=sampler, labels=checkpoint.labels)
     sampler, batch = encoder.sampler, checkpoint.config.batch
     reals, most = None, max(STANDING_LATENTS, batch)
     if pixels is not None and len(pixels) >= batch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -21,6 +22,7 @@ from ayneh.errors import UserError, brief, extra
 
 OPSET, IR_VERSION = 18, 10  # the oldest operators that the exporter writes
 EXAMPLES = 4  # images or latents that a net is run on: more than one, and groups of four divide it
+ONE_AT_A_TIME = threading.Lock()  # what is put aside meanwhile (logging, warnings, stdout) is the whole process's
 WITHOUT = "export it --to safetensors, which holds the same net, or change its forward"
 
 
@@ -57,7 +59,7 @@ def traced(
     example += [torch.zeros(EXAMPLES, dtype=torch.int64, device=place.device)] * classes
     inputs, outputs = [names[0], *["classes"] * classes], [*[names[1]] * (not hidden), *further]
     n = torch.export.Dim("n")
-    with _quiet():
+    with ONE_AT_A_TIME, _quiet():
         try:
             program = torch.onnx.export(
                 Several(module, further, hidden).eval(), tuple(example), dynamo=True,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import io
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +51,8 @@ STYLE: Any = {
 
 
 @contextmanager
-def canvas(name: str, width: float, height: float) -> Iterator[tuple[Figure, list[str]]]:
-    """A figure of so many inches, and a list that holds its SVG afterwards."""
+def canvas(name: str, width: float, height: float, alt: str) -> Iterator[tuple[Figure, list[str]]]:
+    """A figure of so many inches, and a list that holds its SVG afterwards. alt: what it shows, in words."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -62,10 +63,10 @@ def canvas(name: str, width: float, height: float) -> Iterator[tuple[Figure, lis
         yield figure, out
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-        out.append(for_page(file.getvalue()))
+        out.append(for_page(file.getvalue(), alt))
 
 
-def for_page(svg: str) -> str:
+def for_page(svg: str, alt: str) -> str:
     """An SVG file as an element of a page: no header, no links, no unused ids, the page's colours and typeface."""
     svg = text.plain(svg[svg.index("<svg") :], lines=True)
     svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
@@ -79,7 +80,18 @@ def for_page(svg: str) -> str:
     size = f"{float(width.group(1)) / 0.75:.0f}px" if width else "100%"
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, f"var({variable})")
-    return svg.replace("<svg", f'<svg role="img" style="max-width: {size}"', 1).strip()
+    label = html.escape(text.plain(alt))
+    return svg.replace("<svg", f'<svg role="img" aria-label="{label}" style="max-width: {size}"', 1).strip()
+
+
+def course_in_words(steps: Sequence[float], values: Sequence[float]) -> str:
+    """A line of a figure in words: "from 1.2 at step 5 to 0.4 at step 90, between 0.3 and 1.2"."""
+    known = [(step, value) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
+    if not known:
+        return "no number"
+    (first, start), (last, end) = known[0], known[-1]
+    low, high = (pick(value for _, value in known) for pick in (min, max))
+    return f"from {start:.3g} at step {first:.0f} to {end:.3g} at step {last:.0f}, between {low:.3g} and {high:.3g}"
 
 
 def plain(value: float, _: object = None) -> str:

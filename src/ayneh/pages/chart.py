@@ -32,9 +32,11 @@ def charts(steps: np.ndarray, panels: Sequence[Panel]) -> str:
     shown = [panel for panel in panels if any(np.isfinite(series).any() for series in panel.series.values())]
     parts = [_panel(panel, steps, HEIGHT * k) for k, panel in enumerate(shown)]
     height = HEIGHT * max(1, len(shown))
+    alt = "; ".join(f"{one.title}: {', '.join(one.series)}" for one in shown) or "Nothing is written yet."
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'role="img" font-family="system-ui, sans-serif" font-size="11">{"".join(parts) or _empty()}</svg>'
+        f'role="img" aria-label="{html.escape(alt)}" font-family="system-ui, sans-serif" font-size="11">'
+        f"{''.join(parts) or _empty()}</svg>"
     )
 
 
@@ -94,6 +96,8 @@ def _ends(values: np.ndarray, log: bool) -> tuple[float, float]:
         low = max(low, high * 1e-9)
         return low / 1.2, high * 1.2
     margin = 0.05 * (high - low) or abs(high) * 0.1 or 1.0
+    if low >= 0 > low - margin:  # a share is never negative, and one that is 0 always has an axis up to 1
+        return 0.0, high + margin if high > 0 else 1.0
     return low - margin, high + margin
 
 

@@ -103,7 +103,10 @@ def _panels(
     name: str, measured: Sequence[Values], lines: Sequence[Line], label: str, dress: Callable[[Axes], None]
 ) -> str:
     """A panel for each epoch with a line for each of its arms; names below."""
-    with canvas(f"probe {name}", WIDTH * len(measured) + 0.5, HEIGHT + 0.5) as (figure, out):
+    drawn = ", ".join(shows for _, _, shows in lines)
+    epochs = ", ".join(str(one["epoch"]) for one in measured)
+    alt = f"{label[:1].upper()}{label[1:]} over steps of D, after the epochs {epochs}: {drawn}."
+    with canvas(f"probe {name}", WIDTH * len(measured) + 0.5, HEIGHT + 0.5, alt) as (figure, out):
         row = figure.subplots(1, len(measured), sharey=True, squeeze=False)[0]
         for axes, one in zip(row, measured, strict=True):
             for k, (arm, series, shows) in enumerate(lines):
@@ -161,7 +164,10 @@ def _still(values: Values, measured: Sequence[Values]) -> list[tuple[str, str]]:
 
 def _dimensions(values: Values, measured: Sequence[Values]) -> str:
     sets = [("data", values["dimension"]), *((f"G, epoch {one['epoch']}", one["dimension"]) for one in measured)]
-    with canvas("probe dimensions", 4.6, 2.8) as (figure, out):
+    told = "; ".join(
+        f"{label} {found['two_nn']['value']:.3g}" for label, found in sets if found["two_nn"]["value"] is not None
+    )
+    with canvas("probe dimensions", 4.6, 2.8, f"Intrinsic dimensions, by TwoNN: {told or 'none'}.") as (figure, out):
         axes = figure.subplots()
         names = [name for name in values["dimension"] if name.startswith("mle_")]
         places = [*range(len(names)), len(names) + 0.3]
@@ -180,7 +186,10 @@ def _dimensions(values: Values, measured: Sequence[Values]) -> str:
 
 
 def _spectra(measured: Sequence[Values]) -> str:
-    with canvas("probe spectra", 4.6, 2.8) as (figure, out):
+    told = "; ".join(
+        f"epoch {one['epoch']}: {max(one['jacobian']['singular_values'], default=0):.3g}" for one in measured
+    )
+    with canvas("probe spectra", 4.6, 2.8, f"Singular values of dG/dz; the largest after {told}.") as (figure, out):
         axes = figure.subplots()
         for k, one in enumerate(measured):
             values = [value if value > 0 else float("nan") for value in one["jacobian"]["singular_values"]]

@@ -51,7 +51,8 @@ def forest(name: str, bars: Sequence[Bar], *, ratio: bool, label: str, sides: tu
 
     ``sides``: words for the left and the right. An interval that leaves the axis ends in an arrow.
     """
-    with canvas(name, 8.4, 0.9 + 0.235 * len(bars)) as (figure, out):
+    rows = "; ".join(f"{bar.label}: {bar.figures}" if bar.figures else bar.label for bar in bars)
+    with canvas(name, 8.4, 0.9 + 0.235 * len(bars), f"{label}. {rows}.") as (figure, out):
         axes = figure.subplots()
         low, high = _limits(bars, ratio)
         if ratio:
@@ -121,7 +122,8 @@ def curves(name: str, rows: Mapping[str, Sequence[Curve]], mark: tuple[float, st
     The band is the middle half of the seeds, or all of up to `FEW`. ``mark``: a level of the first row that gets a
     dotted line, and its label.
     """
-    with canvas(name, 5.2, 3.9) as (figure, out):
+    told = ". ".join(f"{label}, last: {', '.join(map(_last, arms))}" for label, arms in rows.items())
+    with canvas(name, 5.2, 3.9, f"Over the images seen. {told}.") as (figure, out):
         all_axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
         last = max((curve.x[-1] for arms in rows.values() for curve in arms if len(curve.x)), default=0)
         unit, words = (1000.0, ", in thousands") if last >= 5000 else (1.0, "")
@@ -159,6 +161,13 @@ def middle(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             weight = place - math.floor(place)
             out[k, t] = below if weight == 0 or below == above else (1 - weight) * below + weight * above
     return out[0], out[1], out[2]
+
+
+def _last(curve: Curve) -> str:
+    """An arm's last median in words."""
+    known = middle(curve.values)[0]
+    known = known[np.isfinite(known)]
+    return f"{curve.label} {known[-1]:.3g}" if len(known) else f"{curve.label} without a number"
 
 
 def _finite(arms: Sequence[Curve]) -> np.ndarray:

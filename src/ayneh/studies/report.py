@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ from ayneh.studies.intervals import Interval, centre
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import interval, number, p_words
 from ayneh.studies.results import Result, missing, need_some, outcome_named, results, write_tables
+from ayneh.studies.sentences import plain_words
 
 PAGE = "report.html"
 
@@ -91,6 +93,7 @@ def render(
     return environment.get_template("report.html.j2").render(
         study=study,
         marks=MARKS,
+        answer=answer(compared),
         outcomes={name: outcome_named(name) for name in shown},
         absent=[name for name in study.outcomes if name not in shown],
         verdicts=verdict_rows(compared),
@@ -120,14 +123,52 @@ def render(
     )
 
 
+def answer(compared: Mapping[str, Sequence[Compared]]) -> str:
+    """The answer on the main outcome in a sentence or two: the verdicts, and the clearest comparison in full."""
+    group = next(iter(compared.values()), [])
+    decided = [one for one in group if one.contrast]
+    if not decided:
+        return ""
+    words = outcome_named(decided[0].outcome).words
+    first = min(decided, key=_clearness)
+    where = f"In {first.section}: " if first.section else ""
+    assert first.contrast is not None
+    sentence = where + plain_words(first.contrast, words)
+    if len(group) == 1:
+        return sentence
+    counts = ", ".join(f"{n} {name or 'not yet to compare'}" for name, n in tally(group).items())
+    return f"{len(group)} comparisons of the {words}: {counts}. The clearest: {sentence}"
+
+
+def _clearness(one: Compared) -> tuple[bool, float, float]:
+    """Decided ones first, then small p, then large effects."""
+    assert one.contrast is not None
+    size = one.contrast.effect.value
+    far = abs(math.log(size)) if one.contrast.scale == "ratio" and size > 0 else abs(size)
+    return one.verdict == "cannot tell", one.contrast.p_holm, -far
+
+
+def effect_words(one: Compared) -> str:
+    """The size of a difference in a cell: "2.31 × (1.90 to 2.80)"; empty without one."""
+    if one.contrast is None or not math.isfinite(one.contrast.effect.value):
+        return ""
+    size = one.contrast.effect
+    if one.contrast.scale == "ratio":
+        return f"{number(size.value)} ×" + interval(size).removeprefix(number(size.value))
+    return ("+" if size.value > 0 else "") + interval(size)
+
+
 def verdict_rows(compared: Mapping[str, Sequence[Compared]]) -> dict[str, list[dict[str, Any]]]:
-    """{question: [{"pair", "section", "on": {outcome: (mark, verdict, words)}}]}: a row for each comparison."""
+    """{question: [{"pair", "section", "on": {outcome: (mark, verdict, words, effect)}}]}: a row for each comparison."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for same in zip(*compared.values(), strict=True):
         first = same[0]
         if not any(one.contrast for one in same):
             continue
-        on = {one.outcome: (MARKS[one.verdict], one.verdict or "runs missing", one.words) for one in same}
+        on = {
+            one.outcome: (MARKS[one.verdict], one.verdict or "runs missing", one.words, effect_words(one))
+            for one in same
+        }
         row = {"arm": first.arm, "reference": first.reference, "section": first.section, "on": on}
         rows.setdefault(first.ask.question, []).append(row)
     return rows

@@ -35,6 +35,38 @@ def words_of(one: Contrast, alpha: float, m: int) -> str:
     return f"{one.name_a} is {one.verdict} than {one.name_b} on {one.outcome}: {rest}"
 
 
+def plain_words(one: Contrast, words: str) -> str:
+    """The verdict for a reader who knows no statistics: one sentence with the effect and its interval.
+
+    words: the outcome, "Fréchet distance".
+    """
+    a, b = one.name_a, one.name_b
+    runs = f"{one.n_a} against {one.n_b} runs"
+    size = f"{a} has {_size_of(one)} the {words} of {b}" if one.scale == "ratio" else _difference(one, words)
+    if not math.isfinite(one.effect.value):
+        size = f"runs broke down, so that the {words} of {a} and of {b} have no finite ratio"
+    ranged = _range(one.effect, 95).lstrip(", ")
+    behind = f"({f'95 % interval{ranged[4:]}, ' if ranged else ''}{runs})"
+    lead = {
+        "better": f"{a} is better than {b}",
+        "worse": f"{a} is worse than {b}",
+        "higher": f"{a} has a higher {words} than {b}",
+        "lower": f"{a} has a lower {words} than {b}",
+        "equivalent": f"{a} and {b} are equivalent within {one.margin * 100:g} %",
+        "cannot tell": f"these runs cannot tell whether {a} differs from {b}",
+    }[one.verdict]
+    return f"{lead[0].upper()}{lead[1:]}: {size} {behind}."
+
+
+def _size_of(one: Contrast) -> str:
+    return f"{_number(one.effect.value)} times"
+
+
+def _difference(one: Contrast, words: str) -> str:
+    more = "more" if one.effect.value >= 0 else "less"
+    return f"the {words} of {one.name_a} is {_number(abs(one.effect.value))} {more} than that of {one.name_b}"
+
+
 def _advice(one: Contrast, alpha: float, m: int) -> str:
     """What to do about "cannot tell": seeds for the difference seen, and for equivalence where that takes fewer."""
     advice, played = "", one.n if one.paired else min(one.n_a, one.n_b)

@@ -18,6 +18,20 @@ export class Asked {
     return this.labels.names.length;
   }
 
+  /** For the address. */
+  get state() {
+    const mixed = this.second !== null;
+    return { class: this.first, towards: mixed ? this.second : null, share: mixed ? this.share : null, rows: this.rows ? 1 : null };
+  }
+
+  /** From the address, words or null each; what fits no class is left as it is. */
+  restore({ class: first, towards, share, rows }) {
+    const there = (word) => word !== null && /^\d+$/.test(word) && Number(word) < this.count;
+    if (there(first)) this.first = Number(first);
+    if (this.labels.between && there(towards)) [this.second, this.share] = [Number(towards), Math.min(1, Math.max(0, Number(share) || 0))];
+    this.rows = rows === "1";
+  }
+
   /** The mix that is asked for, (K,). */
   get mix() {
     const mix = oneClass(this.first, this.count);

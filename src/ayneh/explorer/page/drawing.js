@@ -1,26 +1,28 @@
 // Your own digit: D's features of it, G's image of the latent read from them, and the nearest training images.
 
 import { row } from "./arrays.js";
-import { button, h, percent, tick } from "./elements.js";
+import { button, h, tick } from "./elements.js";
 import { mixesOf } from "./classes.js";
 import { drawFeatures } from "./features.js";
 import { fit } from "./fit.js";
-import { chance } from "./model.js";
 import { paintTiles } from "./paint.js";
 import { makePen } from "./pen.js";
-import { fromPixels, prepare } from "./prepare.js";
+import { enlargedPixels, fromPixels, prepare } from "./prepare.js";
 import { drawReads } from "./reads.js";
 import { during, latest, nextFrame } from "./state.js";
+import { keep, numbers, recall } from "./url.js";
+import { number, ofSide, t } from "./words.js";
 
 const NEAR = 8;
 
 export function makeDrawing(app) {
   let sides = [];
-  let centre = true;
-  let taken = null; // a training image that is used instead of the drawing
+  let centre = app.params.get("centre") !== "0";
+  let taken = null; // a training image that is used instead of the drawing: {run, i, pixels, channels, width}
+  let wanted = numbers(app.params.get("training"), 1)?.[0] ?? null; // its number in the address
   let ended = false;
   let searching = 0;
-  let alone = false; // training images of the class asked for, and no others
+  let alone = app.params.get("alone") === "1"; // training images of the class asked for, and no others
   let touched = false; // until then the view shows a training image
   const pen = makePen((done) => {
     taken = null;
@@ -28,45 +30,60 @@ export function makeDrawing(app) {
     pen.root.classList.add("touched");
     searching++;
     ended = done;
+    if (done) keepDrawing();
     look();
   });
   const holder = h("div", { class: "sides" });
   const file = h("input", { type: "file", accept: "image/*", class: "file", id: "drawing-file", onchange: () => during(root, open(file.files[0])) });
   const centring = tick({
-    label: "Centre it as the training images are", checked: true,
+    label: t("drawing.centre"), checked: centre,
     onchange: (on) => {
       centre = on;
+      app.remember();
       look();
     },
   });
   const only = tick({
-    label: "Training images of this class alone",
+    label: t("drawing.alone"), checked: alone,
     onchange: (on) => {
       alone = on;
+      app.remember();
       ended = true;
       look();
     },
   });
-  const search = button("Search for its latent", () => during(root, searchAll()), { id: "drawing-search" });
+  const search = button(t("drawing.search"), () => during(root, searchAll()), { id: "drawing-search" });
   const said = h("p", { class: "note", role: "status", id: "drawing-said" });
   const desk = h(
     "div", { class: "desk" }, pen.root,
     h("div", { class: "controls" },
-      button("Clear", () => pen.clear(), { id: "drawing-clear" }),
-      h("label", { class: "button", for: "drawing-file" }, "Open an image"), file,
-      button("Take a training image", () => {
+      button(t("drawing.clear"), () => pen.clear(), { id: "drawing-clear" }),
+      h("label", { class: "button", for: "drawing-file" }, t("drawing.open")), file,
+      button(t("drawing.take"), () => {
         touched = true;
         during(root, take());
       }, { id: "drawing-take" })),
     centring.root, only.root,
-    h("div", { class: "controls" }, search, button("Walk from here", () => walk(), { id: "drawing-walk" })), said,
+    h("div", { class: "controls" }, search, button(t("drawing.walk"), () => walk(), { id: "drawing-walk" })), said,
   );
   const root = h(
     "section", {},
-    h("p", { class: "lead" }, "Draw a digit, or drop an image anywhere on this page. The discriminator turns it into numbers, a latent is read back from these, and the generator draws the image of that latent."),
+    h("p", { class: "lead" }, t("drawing.lead")),
     h("div", { class: "split desk-split" }, desk, holder),
-    h("p", { class: "hint" }, "The latent is read by a linear map that was fitted to generated images. “Search” goes on from there: it follows the slope of the generator towards the image, in this browser, in a second or two."),
+    h("p", { class: "hint" }, t("drawing.hint")),
   );
+  const drawing = recall("drawing"); // of this tab, before a reload
+  if (drawing && app.params.has("run") && wanted === null) {
+    touched = true;
+    pen.root.classList.add("touched");
+    during(root, pen.load(drawing));
+  }
+
+  /** The tab remembers what is drawn, or that nothing is. */
+  function keepDrawing() {
+    keep("drawing", pen.canvas.toDataURL());
+    app.remember();
+  }
 
   root.ownerDocument.addEventListener("dragover", (event) => event.preventDefault());
   root.ownerDocument.addEventListener("drop", (event) => {
@@ -84,7 +101,7 @@ export function makeDrawing(app) {
       pen.show(await createImageBitmap(chosen));
       said.textContent = "";
     } catch {
-      said.textContent = `${chosen.name} is not an image that this browser can read.`;
+      said.textContent = t("drawing.no image", { file: chosen.name });
     }
     file.value = "";
   }
@@ -92,14 +109,19 @@ export function makeDrawing(app) {
   async function take() {
     const mine = ++searching;
     try {
-      const gallery = await sides[0].model.gallery();
+      const { model } = sides[0];
+      const gallery = await model.gallery();
       if (mine !== searching) return; // something was drawn or dropped meanwhile
-      const those = offered(sides[0].model, gallery);
-      taken = those[Math.floor(Math.random() * those.length)];
+      const those = offered(model, gallery);
+      const i = wanted !== null && those.includes(wanted) ? wanted : those[Math.floor(Math.random() * those.length)];
+      const [, channels, , width] = gallery.pixels.shape;
+      taken = { run: model.run, i, pixels: row(gallery.pixels, i), channels, width };
+      wanted = null;
       ended = true;
+      app.remember();
       look();
     } catch (error) {
-      if (touched) said.textContent = `The training images are not here. ${error.message}`;
+      if (touched) said.textContent = t("drawing.not here", { why: error.message });
     }
   }
 
@@ -108,45 +130,46 @@ export function makeDrawing(app) {
     const all = Array.from({ length: features.shape[0] }, (_, i) => i);
     if (!alone || !asked || !labels) return all;
     const those = all.filter((i) => labels.data[i] === asked.first);
-    if (!those.length) throw new Error(`None of these ${all.length.toLocaleString("en")} is of the class ${asked.labels.names[asked.first]}.`);
+    if (!those.length) throw new Error(t("drawing.none of class", { n: number(all.length), name: asked.labels.names[asked.first] }));
     return those;
   }
 
-  async function imageFor(model) {
+  function imageFor(model) {
     if (taken === null) return prepare(pen.canvas, model, centre);
-    const { pixels } = await sides[0].model.gallery();
-    const [, channels, , width] = pixels.shape;
-    if (model.shape[0] === channels && model.side === width) return fromPixels(row(pixels, taken), model);
-    return prepare(enlargedPixels(row(pixels, taken), channels, width), model, false);
+    const { pixels, channels, width } = taken;
+    if (model.shape[0] === channels && model.side === width) return fromPixels(pixels, model);
+    return prepare(enlargedPixels(pixels, channels, width), model, false);
   }
 
   const look = latest(root, async () => {
     for (const side of sides) {
       const { model } = side;
-      side.image = await imageFor(model);
-      const features = await model.features(side.image);
+      side.image = imageFor(model);
+      paintTiles(side.seen, side.image, model, 1);
+      const [features] = await Promise.all([model.features(side.image), model.learn()]);
       side.features = features;
-      const [logit] = await model.logits(side.image);
-      const own = chance(logit);
-      paintTiles(side.seen, side.image, model, 1, [own]);
-      side.seenWord.textContent = `${taken === null ? "Your drawing, as D sees it" : "A training image"}. D: real with ${percent(own)}${model.asked ? asClass(model.asked, logit) : ""}`;
+      const logits = await model.opinions(side.image);
+      paintTiles(side.seen, side.image, model, 1, model.bars(logits));
+      side.seenWord.textContent = seen(model, taken !== null, logits?.[0]);
       if (model.asked) drawReads(side.reads, await model.readClass(side.image), model.asked);
       side.readsTitle.hidden = !model.asked;
       drawFeatures(side.chart, features, model.notes);
-      side.list.textContent = Array.from(features, (x) => x.toFixed(3)).join(", ");
+      side.chartTitle.textContent = t("drawing.numbers", { n: features.length });
+      side.list.textContent = Array.from(features, (x) => x.toFixed(3)).join(t("list.comma"));
       side.z = model.latent(features);
-      await redraw(side, side.z, "as read from its numbers");
+      await redraw(side, side.z, "drawing.made read");
       if (ended) await neighbours(side);
     }
   });
 
-  async function redraw(side, z, how) {
-    const image = await side.model.generate([z]);
-    const [opinion] = await side.model.opinions(image);
-    paintTiles(side.made, image, side.model, 1, [opinion]);
+  async function redraw(side, z, key) {
+    const { model } = side;
+    const image = await model.generate([z]);
+    const logits = await model.opinions(image);
+    paintTiles(side.made, image, model, 1, model.bars(logits));
     const error = Math.sqrt(image.reduce((sum, x, p) => sum + (x - side.image[p]) ** 2, 0) / image.length);
     side.made.dataset.error = error;
-    side.madeWord.textContent = `G's image, ${how}. Off by ${error.toFixed(2)} (root mean square). D: real with ${percent(opinion)}`;
+    side.madeWord.textContent = t(key, { error: error.toFixed(2), opinion: model.word(logits?.[0]) });
   }
 
   async function neighbours(side) {
@@ -165,12 +188,11 @@ export function makeDrawing(app) {
       images.forEach((image, i) => flat.set(image, i * side.image.length));
       const columns = side.near.clientWidth < 420 ? NEAR / 2 : NEAR; // two rows on a phone
       const own = names && labels ? mixesOf(nearest.map((i) => labels.data[i]), names.length) : null;
-      paintTiles(side.near, flat, side.model, columns, await side.model.opinions(flat, own));
-      const of = `of ${those.length.toLocaleString("en")} training images`;
-      const named = labels ? `Labels: ${nearest.map((i) => names?.[labels.data[i]] ?? labels.data[i]).join(", ")}. ` : "";
-      side.nearWord.textContent = `${named}The nearest ${of}, by D's numbers.`;
+      paintTiles(side.near, flat, side.model, columns, side.model.bars(await side.model.opinions(flat, own)));
+      const shown = labels && nearest.map((i) => names?.[labels.data[i]] ?? labels.data[i]).join(t("list.comma"));
+      side.nearWord.textContent = t(labels ? "drawing.near labelled" : "drawing.near", { n: number(those.length), labels: shown });
     } catch (error) {
-      side.nearWord.textContent = `Neighbours are left out. ${error.message}`;
+      side.nearWord.textContent = t("drawing.no neighbours", { why: error.message });
     }
   }
 
@@ -182,15 +204,15 @@ export function makeDrawing(app) {
         const found = await fit(side.model, side.image, side.z, {
           stopped: () => mine !== searching,
           improved: async (best, round) => {
-            said.textContent = `Step ${round + 1}: off by ${best.error.toFixed(3)}`;
+            said.textContent = t("drawing.step", { n: round + 1, error: best.error.toFixed(3) });
           },
         });
         if (mine !== searching) return;
         side.z = found.z;
-        await redraw(side, side.z, "after the search");
+        await redraw(side, side.z, "drawing.made found");
         await nextFrame();
       }
-      said.textContent = "Found. “Walk from here” puts it into the other views.";
+      said.textContent = t("drawing.found");
     } finally {
       search.disabled = false;
     }
@@ -202,21 +224,22 @@ export function makeDrawing(app) {
   }
 
   function build(model, index, models) {
-    const name = models.length > 1 ? `, ${["left", "right"][index]}` : "";
-    const tiles = (label, extra = "") => h("canvas", { class: `tiles ${extra}`, role: "img", "aria-label": label + name });
+    const called = (key) => ofSide(key, index, models.length);
+    const tiles = (key, extra = "") => h("canvas", { class: `tiles ${extra}`, role: "img", "aria-label": called(key) });
     const side = {
-      model, seen: tiles("The image as D sees it", "big"), made: tiles("G's image of the latent", "big"), near: tiles("The nearest training images"),
+      model, seen: tiles("drawing.seen", "big"), made: tiles("drawing.made", "big"), near: tiles("drawing.nearest", "row"),
       seenWord: h("p", { class: "opinion" }), madeWord: h("p", { class: "opinion" }), nearWord: h("p", { class: "note" }),
-      readsTitle: h("h3", { hidden: true }, "The class that D reads"), reads: h("div", { class: "reads" }),
-      chart: h("canvas", { class: "chart", role: "img", "aria-label": `D's numbers of the image${name}` }), list: h("p", { class: "numbers" }),
+      readsTitle: h("h3", { hidden: true }, t("drawing.reads")), reads: h("div", { class: "reads" }),
+      chartTitle: h("h3", {}, t("drawing.numbers wait")),
+      chart: h("canvas", { class: "chart", role: "img", "aria-label": called("drawing.chart") }), list: h("p", { class: "numbers" }),
     };
     side.root = h(
       "div", { class: "stack" },
       h("div", { class: "pair" }, h("div", {}, side.seen, side.seenWord), h("div", {}, side.made, side.madeWord)),
       side.readsTitle, side.reads,
-      h("h3", {}, `D's ${model.notes.feature_mean.data.length} numbers`), side.chart,
-      h("details", {}, h("summary", {}, "As numbers"), side.list),
-      h("h3", {}, "Neighbours"), side.near, side.nearWord,
+      side.chartTitle, side.chart,
+      h("details", {}, h("summary", {}, t("drawing.as numbers")), side.list),
+      h("h3", {}, t("drawing.neighbours")), side.near, side.nearWord,
     );
     return side;
   }
@@ -229,8 +252,16 @@ export function makeDrawing(app) {
     only.root.hidden = !models.some((model) => model.asked);
     ended = true;
     searching++;
-    if (touched || taken !== null) look();
-    else during(root, take().then(() => taken === null && look()));
+    if (taken?.run !== models[0].run) { // another run's training image is none of this one's
+      wanted = taken ? null : wanted;
+      const again = taken !== null;
+      taken = null;
+      if (again || !touched || wanted !== null) {
+        during(root, take().then(() => taken === null && look()));
+        return;
+      }
+    }
+    look();
   }
 
   function anew() {
@@ -239,25 +270,21 @@ export function makeDrawing(app) {
     return look();
   }
 
-  return { name: "drawing", title: "Draw", root, update, redraw: anew };
+  return {
+    name: "drawing", title: t("drawing.title"), root, update, redraw: anew,
+    canvases: () => sides.map((side) => [side.seen, side.made, side.near]),
+    latents: () => sides.map((side) => ({ found: side.z ? [side.z] : [] })),
+    state: () => ({ training: taken && touched ? taken.i : undefined, centre: centre ? undefined : 0, alone: alone ? 1 : undefined }),
+  };
 }
 
-/** D's logit is of the image as one of the class that is asked for; D with a class head takes no class. */
-function asClass({ labels, mix }, logit) {
-  const mixed = mix.filter((x) => x > 0).length > 1;
-  const name = labels.names[mix.findIndex((x) => x > 0)];
-  return labels.head ? ` (logit ${logit.toFixed(2)})` : ` as ${mixed ? "the mixture" : name} (logit ${logit.toFixed(2)})`;
-}
-
-function enlargedPixels(pixels, channels, width) {
-  const canvas = new OffscreenCanvas(width, width);
-  const image = new ImageData(width, width);
-  for (let p = 0; p < width * width; p++) {
-    for (let c = 0; c < 3; c++) image.data[4 * p + c] = pixels[(c % channels) * width * width + p];
-    image.data[4 * p + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  const large = new OffscreenCanvas(280, 280);
-  large.getContext("2d").drawImage(canvas, 0, 0, 280, 280);
-  return large;
+/** What D sees, in words. Its logit is of the image as one of the class asked for; D with a class head takes no class. */
+function seen(model, taken, logit) {
+  const key = taken ? "drawing.theirs" : "drawing.yours";
+  const opinion = model.word(logit);
+  if (!model.asked || logit === undefined) return t(key, { opinion });
+  const { labels, mix } = model.asked;
+  const values = { opinion, logit: logit.toFixed(2), name: labels.names[mix.findIndex((x) => x > 0)] };
+  if (!labels.takes) return t(`${key} logit`, values);
+  return t(mix.filter((x) => x > 0).length > 1 ? `${key} mixture` : `${key} class`, values);
 }

@@ -58,7 +58,3 @@ export function tick({ label, checked = false, onchange }) {
 export function button(words, onclick, attributes = {}) {
   return h("button", { type: "button", onclick, ...attributes }, words);
 }
-
-export function percent(p) {
-  return p > 0.995 || p < 0.005 ? `${(100 * p).toFixed(1)} %` : `${Math.round(100 * p)} %`;
-}

@@ -6,42 +6,53 @@ import { generated, place } from "./model.js";
 import { paintTiles } from "./paint.js";
 import { row } from "./arrays.js";
 import { nameRows, ruled } from "./rows.js";
-import { has, bytes } from "./source.js";
+import { bytes, has, saved } from "./source.js";
 import { load } from "./runtime.js";
 import { during, latest, nextFrame } from "./state.js";
+import { ofSide, t } from "./words.js";
 
 const GRID = 5;
 const FILM = 3; // latents in the film strip
+const FEW = 3; // epochs: of more, something can be seen
 
 export function makeEpochs(app) {
   let sides = [];
-  let source = "run";
+  let source = app.params.get("noise") === "new" ? "new" : "run";
+  let wanted = app.params.get("of"); // the epoch of the address
   let playing = false;
   let filming = 0;
   const holder = h("div", { class: "sides" });
-  const when = slider({ id: "epochs-slider", label: "Generator of epoch", min: 0, max: 0, value: 0, format: epochsAt, oninput: () => look() });
-  const play = button("Play", () => toggle(), { "aria-pressed": "false" });
+  const when = slider({
+    id: "epochs-slider", label: t("epochs.slider"), min: 0, max: 0, value: 0, format: epochsAt,
+    oninput: () => {
+      app.remember();
+      look();
+    },
+  });
+  const play = button(t("path.play"), () => toggle(), { "aria-pressed": "false" });
   const kinds = choice({
-    label: "Noise", value: source,
-    options: [["run", "the run's own, as in its pictures"], ["new", "new noise"]],
+    label: t("epochs.noise"), value: source,
+    options: [["run", t("epochs.own")], ["new", t("epochs.new")]],
     onchange: (value) => {
       source = value;
+      app.remember();
       update();
     },
   });
   const root = h(
     "section", {},
-    h("p", { class: "lead" }, "The noise stays the same and the generator changes. Move through the epochs that the run kept and see how its images change."),
-    h("div", { class: "controls above" }, when.root, play, kinds.root, button("New noise", () => {
+    h("p", { class: "lead" }, t("epochs.lead")),
+    h("div", { class: "controls above" }, when.root, play, kinds.root, button(t("plane.new"), () => {
       source = kinds.input.value = "new";
       app.newNoise();
     })),
     holder,
-    h("p", { class: "hint" }, "The bars are from the discriminator of the checkpoint chosen above, for images of all epochs."),
+    h("p", { class: "hint" }, t("epochs.hint")),
   );
 
   function epochsAt(i) {
-    return sides.map((side) => side.epochs[at(side, i)]).filter((e) => e !== undefined).join(" | ");
+    const [left, right] = sides.map((side) => side.epochs[at(side, i)]);
+    return right === undefined ? String(left ?? "") : t("epochs.both", { left, right });
   }
 
   /** The index of a side's epoch at slider position i: every side ends with its last epoch. */
@@ -68,10 +79,9 @@ export function makeEpochs(app) {
         const mixes = asked?.rows ? asked.rowMixes(GRID) : null; // every class: the same five latents in each row
         const zs = mixes ? asked.rowClasses.flatMap(() => side.zs.slice(0, GRID)) : side.zs;
         const made = await images(side, epoch, zs, mixes);
-        const opinions = await side.model.opinions(made, mixes);
         nameRows(side.canvas, asked);
-        paintTiles(side.canvas, made, side.model, GRID, opinions);
-        side.title.textContent = `After epoch ${epoch}`;
+        paintTiles(side.canvas, made, side.model, GRID, side.model.bars(await side.model.opinions(made, mixes)));
+        side.title.textContent = t("epochs.after", { epoch });
         side.canvas.dataset.epoch = epoch;
       }
     } catch (error) {
@@ -87,7 +97,7 @@ export function makeEpochs(app) {
       const mixes = asked?.rows ? asked.rowMixes(1) : null;
       const zs = mixes ? asked.rowClasses.map(() => side.zs[0]) : side.zs.slice(0, FILM);
       const shown = thinned(side.epochs, 10);
-      side.filmTitle.textContent = mixes ? "The first of them in every class, epoch by epoch" : "Three of them, epoch by epoch";
+      side.filmTitle.textContent = t(mixes ? "epochs.every class" : "epochs.three");
       side.film.style.maxWidth = `${6 * shown.length}rem`;
       for (const [i, epoch] of shown.entries()) {
         let made;
@@ -98,24 +108,25 @@ export function makeEpochs(app) {
         }
         if (mine !== filming) return;
         const size = made.length / zs.length;
-        const opinions = await side.model.opinions(made, mixes);
+        const bars = side.model.bars(await side.model.opinions(made, mixes));
         if (mine !== filming) return;
         nameRows(side.film, asked);
         for (let k = 0; k < zs.length; k++) {
-          const [image, opinion] = [made.subarray(k * size, (k + 1) * size), opinions.subarray(k, k + 1)];
-          paintTiles(side.film, image, side.model, shown.length, opinion, k * shown.length + i, zs.length);
+          const [image, bar] = [made.subarray(k * size, (k + 1) * size), bars?.subarray(k, k + 1)];
+          paintTiles(side.film, image, side.model, shown.length, bar, k * shown.length + i, zs.length);
         }
         await nextFrame();
       }
-      side.film.setAttribute("aria-label", `${mixes ? "Every class" : "Three latents"} after the epochs ${shown.join(", ")}`);
-      side.word.textContent = `From left to right: after the epochs ${shown.join(", ")}.`;
+      const epochs = shown.join(t("list.comma"));
+      side.film.setAttribute("aria-label", t(mixes ? "epochs.every class shown" : "epochs.three shown", { epochs }));
+      side.word.textContent = t("epochs.order", { epochs });
     }
   }
 
   async function toggle() {
     playing = !playing;
     play.setAttribute("aria-pressed", String(playing));
-    play.textContent = playing ? "Stop" : "Play";
+    play.textContent = t(playing ? "path.stop" : "path.play");
     while (playing && !root.hidden) {
       when.set(when.value >= Number(when.input.max) ? 0 : when.value + 1);
       await look();
@@ -123,13 +134,15 @@ export function makeEpochs(app) {
     }
     playing = false;
     play.setAttribute("aria-pressed", "false");
-    play.textContent = "Play";
+    play.textContent = t("path.play");
+    app.remember();
   }
 
-  function build(model) {
-    const canvas = h("canvas", { class: "tiles", role: "img", "aria-label": "25 images of the same noise" });
-    const side = { model, canvas, title: h("h3", {}), film: h("canvas", { class: "tiles", role: "img", "aria-label": "Three latents, epoch by epoch" }), filmTitle: h("h3", {}), word: h("p", { class: "note" }), nets: new Map() };
-    side.root = h("div", { class: "learning" }, h("div", {}, side.title, ruled(canvas)), h("div", {}, side.filmTitle, ruled(side.film), side.word));
+  function build(model, index, models) {
+    const canvas = h("canvas", { class: "tiles", role: "img", "aria-label": ofSide("epochs.grid", index, models.length) });
+    const film = h("canvas", { class: "tiles", role: "img", "aria-label": t("epochs.film") });
+    const side = { model, canvas, film, title: h("h3", {}), filmTitle: h("h3", {}), word: h("p", { class: "note" }), few: h("p", { class: "note", hidden: true }), nets: new Map() };
+    side.root = h("div", { class: "learning" }, h("div", {}, side.title, ruled(canvas)), h("div", {}, side.filmTitle, ruled(side.film), side.word, side.few));
     return side;
   }
 
@@ -141,10 +154,12 @@ export function makeEpochs(app) {
     sides.forEach((side, i) => {
       const old = before.find((b) => b.model.run === side.model.run && b.model.replica === side.model.replica);
       if (old) side.nets = old.nets;
-      const { epochs, films } = app.runs[side.model.run];
+      const { epochs, films, wanted_epochs: all } = app.runs[side.model.run];
       side.epochs = (films ?? epochs).filter((epoch) => has(place(side.model.run, side.model.replica, epoch, "generator")));
+      side.few.hidden = saved || side.epochs.length >= Math.min(FEW, all);
+      side.few.textContent = t("epochs.thinned", { kept: side.epochs.length, all });
       const chance = new Chance(app.seed);
-      const { samples } = side.model.notes;
+      const { samples } = side.model;
       side.zs = Array.from({ length: GRID * GRID }, (_, k) =>
         source === "run" && k < samples.shape[0] ? row(samples, k) : side.model.prior.draw(chance));
     });
@@ -155,6 +170,9 @@ export function makeEpochs(app) {
     const most = Math.max(...sides.map((side) => side.epochs.length)) - 1;
     const end = when.value === Number(when.input.max) || when.value > most;
     when.set(end ? most : when.value, { max: most });
+    const linked = wanted === null ? -1 : sides[0].epochs.indexOf(Number(wanted));
+    if (linked >= 0) when.set(Math.round((linked / Math.max(1, sides[0].epochs.length - 1)) * most));
+    wanted = null;
     redraw();
   }
 
@@ -163,7 +181,25 @@ export function makeEpochs(app) {
     during(root, film());
   }
 
-  return { name: "epochs", title: "Epochs", root, update, redraw };
+  /** A grid for each kept epoch, oldest first. */
+  async function* frames() {
+    const before = when.value;
+    const last = Number(when.input.max);
+    for (let i = 0; i <= last; i++) {
+      when.set(i);
+      await look();
+      yield last + 1;
+    }
+    when.set(before);
+    look();
+  }
+
+  return {
+    name: "epochs", title: t("epochs.title"), root, update, redraw, frames,
+    canvases: (moving) => sides.map((side) => (moving ? [side.canvas] : [side.canvas, side.film])),
+    latents: () => sides.map((side) => ({ grid: side.zs })),
+    state: () => ({ noise: source === "new" ? "new" : undefined, of: sides.length && when.value !== Number(when.input.max) ? sides[0].epochs[at(sides[0], when.value)] : undefined }),
+  };
 }
 
 /** At most n of a list, spread evenly, first and last among them. */

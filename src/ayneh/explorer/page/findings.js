@@ -1,6 +1,7 @@
 // The doctor's findings, each from the event with which it appeared to the one with which it cleared.
 
 import { h } from "./elements.js";
+import { t } from "./words.js";
 
 /** Events of one replica, oldest first -> findings, newest first: {event, from, to}. `event` is the last one that has its
  *  severity, title and evidence; `to` is the event with which it cleared, null while it lasts. */
@@ -28,7 +29,7 @@ export function items(found) {
     const said = [`${title.charAt(0).toUpperCase()}${title.slice(1)}.`, evidence, advice?.words].filter(Boolean).join(" ");
     const command = advice?.argv.map(quoted).join(" ");
     return h("li", { class: `finding ${state}` },
-      h("p", { class: "when" }, h("b", {}, state), ` ${when(finding)}`), h("p", {}, said), command && h("code", {}, command));
+      h("p", { class: "when" }, h("b", {}, t(`finding.${state}`)), " ", when(finding)), h("p", {}, said), command && h("code", {}, command));
   });
 }
 
@@ -38,9 +39,8 @@ function quoted(argument) {
 }
 
 function when({ from, to }) {
-  if (!to) return `since epoch ${from.epoch}`;
-  if (!from) return `until epoch ${to.epoch}`;
-  return from.epoch === to.epoch ? `in epoch ${to.epoch}` : `from epoch ${from.epoch} to ${to.epoch}`;
+  const kind = !to ? "since" : !from ? "until" : from.epoch === to.epoch ? "within" : "between";
+  return t(`finding.${kind}`, { from: from?.epoch, to: to?.epoch });
 }
 
 /** Where findings lie among the lines of metrics, in images seen: [{from, to, severity}], `to` null while it lasts. */

@@ -6,31 +6,61 @@ import { makeDrawing } from "./drawing.js";
 import { h } from "./elements.js";
 import { makeEpochs } from "./epochs.js";
 import { makePlane } from "./plane.js";
+import { saving } from "./saving.js";
 import { Sides } from "./sides.js";
-import { json } from "./source.js";
+import { json, onReturn, Unreachable } from "./source.js";
 import { during } from "./state.js";
+import { makeTabs } from "./tabs.js";
 import { makeTraining } from "./training.js";
+import { format, keep, parse, recall } from "./url.js";
 import { makeWalk } from "./walk.js";
+import { t } from "./words.js";
 
 const VIEWS = [makePlane, makeDirections, makeWalk, makeDrawing, makeEpochs, makeTraining];
 const SHOWN_SEEDS = 1_000_000;
+const SOON_MS = 150;
 
 const message = document.querySelector("#message");
+let said = null;
 
+/** An Error, a sentence, or null for nothing. */
 function say(error) {
+  said = error;
   message.textContent = error ? (error.message ?? String(error)) : "";
   message.hidden = !error;
 }
 
 async function start() {
   const { runs } = await json("/api/runs");
+  const link = parse(location.hash);
+  const waiting = runs.every((run) => !run.epochs.length);
+  let current;
+  let views = [];
+  let timer;
+  let written = location.hash;
+
+  function write() {
+    if (!current) return;
+    const values = Object.assign({ seed: app.seed === 1 ? undefined : app.seed }, ...views.map((view) => view.state?.() ?? {}));
+    written = format(current.name, app.sides.state, values);
+    history.replaceState(null, "", written);
+    keep("found", app.found.map((z) => z && Array.from(z)));
+  }
+
   const app = {
     runs,
-    seed: 1,
-    found: [], // for each side, the latent found for the drawing
+    params: link.params,
+    seed: Math.abs(Math.trunc(Number(link.params.get("seed") ?? 1))) % SHOWN_SEEDS || 1,
+    found: link.sides.length ? (recall("found") ?? []).map((z) => z && Float32Array.from(z)) : [], // a latent per side
     say,
+    write,
+    /** The address follows soon: not with every movement of the pointer. */
+    remember() {
+      clearTimeout(timer);
+      timer = setTimeout(write, SOON_MS);
+    },
     get models() {
-      return this.sides.models;
+      return this.sides?.models ?? [];
     },
     newNoise() {
       this.seed = (this.seed + 1) % SHOWN_SEEDS;
@@ -39,11 +69,9 @@ async function start() {
     },
     show: (name) => open(views.find((view) => view.name === name)),
   };
-  let current;
-  let views = [];
-  app.sides = new Sides(document.querySelector("#sides"), runs, {
+  app.sides = new Sides(document.querySelector("#sides"), runs, link.sides, {
     changed: () => {
-      say(null);
+      if (said instanceof Error) say(null);
       app.found = app.models.map((model, i) => (app.found[i]?.length === model.prior.dim ? app.found[i] : undefined));
       refresh();
     },
@@ -52,32 +80,24 @@ async function start() {
     failed: say,
   });
   views = VIEWS.map((make) => make(app));
-  const tabs = views.map((view) =>
-    h("button", { role: "tab", id: `tab-${view.name}`, type: "button", "aria-controls": `view-${view.name}`, onclick: () => open(view) }, view.title));
-  const list = document.querySelector("#tabs");
-  list.replaceChildren(...tabs);
-  list.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key] ?? { Home: -views.indexOf(current), End: -1 - views.indexOf(current) }[event.key];
-    if (step === undefined) return;
-    event.preventDefault();
-    const next = (views.indexOf(current) + step + views.length) % views.length;
-    open(views[next]);
-    tabs[next].focus();
-  });
-  document.querySelector("#views").replaceChildren(...views.map(({ root, name }) => {
+  const tabs = makeTabs(document.querySelector("#tabs"), views, open);
+  document.querySelector("#views").replaceChildren(...views.map((view) => {
+    const { root, name } = view;
     Object.assign(root, { id: `view-${name}`, hidden: true });
     root.setAttribute("role", "tabpanel");
     root.setAttribute("aria-labelledby", `tab-${name}`);
+    if (view.canvases) root.append(saving(app, view));
     return root;
   }));
 
-  function named() {
-    return views.find((view) => `#${view.name}` === location.hash);
-  }
-
   async function refresh() {
     const view = current;
-    if (!view || (!app.models.length && !view.needsNoModel)) return;
+    if (!view) return;
+    const bare = !app.models.length && !view.needsNoModel;
+    view.root.querySelector(".skeleton.view")?.remove();
+    if (bare && !waiting) view.root.append(h("div", { class: "skeleton view", "aria-hidden": "true" }));
+    if (bare) return;
+    app.remember();
     try {
       await during(view.root, (async () => view.update())());
       if (view === current) document.documentElement.dataset.shown = view.name;
@@ -86,9 +106,11 @@ async function start() {
     }
   }
 
-  /** Another class: the same latents, drawn anew. */
+  /** Another class, or D has come: the same latents, drawn anew. */
   async function redraw() {
     const view = current;
+    if (!view || !app.models.length) return;
+    app.remember();
     try {
       await during(view.root, (async () => view.redraw?.())());
     } catch (error) {
@@ -98,21 +120,26 @@ async function start() {
 
   function open(view) {
     current = view;
-    views.forEach((other, i) => {
-      other.root.hidden = other !== view;
-      tabs[i].setAttribute("aria-selected", String(other === view));
-      tabs[i].tabIndex = other === view ? 0 : -1;
-    });
-    history.replaceState(null, "", `#${view.name}`);
+    views.forEach((other) => (other.root.hidden = other !== view));
+    tabs.mark(view);
     refresh();
+    write();
   }
 
-  const wanted = named();
-  window.addEventListener("hashchange", () => named() && open(named()));
-  const waiting = runs.every((run) => !run.epochs.length);
-  open(wanted ?? views[waiting ? 5 : 0]);
+  const named = (hash) => views.find((view) => view.name === parse(hash).view);
+  window.addEventListener("hashchange", () => {
+    if (location.hash === written) return;
+    if (parse(location.hash).sides.length) location.reload(); // a link to another state
+    else if (named(location.hash)) open(named(location.hash));
+  });
+  onReturn(() => {
+    if (said instanceof Unreachable) say(null);
+    app.sides.again();
+    refresh();
+  });
+  open(named(location.hash) ?? views[waiting ? 5 : 0]);
   const broken = runs.flatMap((run) => run.error ?? []).join(" ");
-  if (waiting) say(broken || "No checkpoint has been written yet. The other views open when there is one.");
+  if (waiting) say(broken || t("page.waiting"));
   else if (broken) app.sides.root.append(h("p", { class: "note", role: "alert" }, broken));
   window.addEventListener("unhandledrejection", (event) => say(event.reason));
   window.explorer = {
@@ -120,12 +147,13 @@ async function start() {
     generate: async (zs) => Array.from(await app.models[0].generate(zs.map((z) => Float32Array.from(z)))),
     read: async (images) => {
       const [model, flat] = [app.models[0], Float32Array.from(images)];
-      return { opinions: Array.from(await model.opinions(flat)), features: Array.from(await model.features(flat)) };
+      return { logits: Array.from(await model.logits(flat)), features: Array.from(await model.features(flat)) };
     },
   };
 }
 
 start().catch((error) => {
-  console.error(error);
   say(error);
+  if (error instanceof Unreachable) onReturn(() => location.reload());
+  else console.error(error);
 });

@@ -1,10 +1,11 @@
-// One replica of a checkpoint: its generator and discriminator in the browser, and the notes from the server.
+// One replica of a checkpoint: its nets in the browser, and arrays from the server. G comes first, the rest as it comes.
 
 import { row, unpack } from "./arrays.js";
 import { joint, logSoftmax, oneClass } from "./classes.js";
 import { makePrior } from "./priors.js";
 import { load } from "./runtime.js";
-import { bytes } from "./source.js";
+import { bytes, has, Unreachable } from "./source.js";
+import { percent, t } from "./words.js";
 
 const AT_ONCE = 250; // images, where D sees one under every class
 const KEPT = 16; // nets that stay loaded; each holds about a megabyte
@@ -35,9 +36,23 @@ function pack(path) {
   return packs.get(path);
 }
 
-/** The probability of a logit. */
+/** The probability of a log-odds. */
 export function chance(logit) {
   return 1 / (1 + Math.exp(-logit));
+}
+
+/** The share of sorted numbers that are smaller than x; of those that are equal to it the half. */
+export function below(sorted, x) {
+  const first = (less) => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (less(sorted[middle])) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  return (first((y) => y < x) + first((y) => y <= x)) / (2 * sorted.length);
 }
 
 /** The images of latents by a loaded G; mixes (N K): else the class that the model's side asks for. */
@@ -46,6 +61,12 @@ export async function generated(gen, model, zs, mixes = null) {
   const flat = new Float32Array(zs.length * dim);
   zs.forEach((z, i) => flat.set(z, i * dim));
   return (await gen.run(flat, [zs.length, dim], mixes ?? model.asked?.mixes(zs.length))).image;
+}
+
+/** What is not there is left out; a server that does not answer is not what that means. */
+function unlessUnreachable(error) {
+  if (error instanceof Unreachable) throw error;
+  return null;
 }
 
 /** The path of a part of a checkpoint. */
@@ -64,11 +85,26 @@ export class Model {
     return place(this.run, this.replica, this.epoch, part);
   }
 
-  /** Fetches what every view needs; afterwards `notes`, `shape` [C, S, S] and `side` are there. */
+  /** Fetches what shows images: G, `samples`, `labels`, `shape` [C, S, S] and `side`. D and the rest come later. */
   async ready() {
-    this.notes = await pack(this.path("notes"));
-    ({ image_shape: this.shape, side: this.side, centre: this.centre, spread: this.spread } = this.notes.about);
-    await net(this.path("generator"));
+    const [first] = await Promise.all([pack(this.path("start")), net(this.path("generator"))]);
+    this.samples = first.samples;
+    this.labels = first.about.labels ?? null;
+    ({ image_shape: this.shape, side: this.side, native: this.native, centre: this.centre, spread: this.spread } = first.about);
+    return this;
+  }
+
+  /** Fetches D, and its logits of the training images where these are on the server's machine. */
+  async judge() {
+    const levels = has(this.path("levels")) ? pack(this.path("levels")).catch(unlessUnreachable) : null;
+    const [found] = await Promise.all([levels, net(this.path("discriminator"))]);
+    this.levels = found?.logits.data ?? null;
+    this.judged = true;
+  }
+
+  /** Fetches what was learnt from generated images: the directions, the map that reads z, D's features' moments. */
+  async learn() {
+    this.notes ??= await pack(this.path("notes"));
     return this;
   }
 
@@ -82,9 +118,31 @@ export class Model {
     return (await this.look("discriminator", images, mixes)).logit;
   }
 
-  /** D's opinion of each image: the probability that it is real, by D. */
+  /** D's logit of each image, null while D is on its way. */
   async opinions(images, mixes = null) {
-    return Float32Array.from(await this.logits(images, mixes), chance);
+    return this.judged ? this.logits(images, mixes) : null;
+  }
+
+  /** The lengths of bars for logits, from 0 to 1: the share of the training images that look less real to D; without
+   *  these D's probability where its output is a log-odds; else null. */
+  bars(logits) {
+    if (!logits) return null;
+    if (this.levels) return Float32Array.from(logits, (x) => below(this.levels, x));
+    return this.about.odds ? Float32Array.from(logits, chance) : null;
+  }
+
+  /** D's opinion in words. */
+  word(logit) {
+    if (logit === undefined) return t("D.waits");
+    const values = { share: this.levels && percent(below(this.levels, logit)), probability: percent(chance(logit)), logit: logit.toFixed(2) };
+    if (this.levels) return t(this.about.odds ? "D.both" : "D.share", values);
+    return t(this.about.odds ? "D.probability" : "D.score", values);
+  }
+
+  /** What the bars mean, in words. */
+  meaning() {
+    if (!this.judged) return t("D.waits");
+    return this.levels ? t("D.bars share") : this.about.odds ? t("D.bars probability") : t("D.bars none", { loss: this.about.loss });
   }
 
   /** D's features of each image, (N F) in one Float32Array. */
@@ -100,8 +158,11 @@ export class Model {
   /** The log-probability of each class that D reads in one image, (K,): by its class head; without one, the softmax of
    *  its logits for the image under every class. */
   async readClass(image) {
-    const { head, names } = this.notes.about.labels; // head: the lengths of the class head's parts, or null
-    if (head) return joint((await this.look("discriminator", image, null)).class_logits, head);
+    const { takes, names, parts } = this.labels;
+    if (!takes) {
+      const { class_logits: read } = await this.look("discriminator", image, null);
+      return joint(read, read.length === parts.reduce((a, b) => a + b, 0) ? parts : [names.length]); // labels.py: read_by
+    }
     const logits = new Float32Array(names.length);
     for (let from = 0; from < names.length; from += AT_ONCE) {
       const n = Math.min(AT_ONCE, names.length - from);

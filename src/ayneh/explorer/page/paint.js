@@ -4,8 +4,8 @@ import { levels, take } from "./frame.js";
 
 const BAR = 2; // pixels of an image's own size
 
-/** Paint (N C S S) numbers in [-1, 1] as tiles, `columns` a row. `opinions`: N probabilities, or nothing. */
-export function paintTiles(canvas, images, model, columns, opinions = null, first = 0, rows = null) {
+/** Paint (N C S S) numbers in [-1, 1] as tiles, `columns` a row. `bars`: N lengths from 0 to 1, or nothing. */
+export function paintTiles(canvas, images, model, columns, bars = null, first = 0, rows = null) {
   const [channels, size] = model.shape;
   const n = images.length / (channels * size * size);
   const { width, height } = cell(model);
@@ -13,17 +13,18 @@ export function paintTiles(canvas, images, model, columns, opinions = null, firs
   const wide = columns === 1 ? model.side : columns * width + 1;
   const high = (rows ?? Math.ceil((first + n) / columns)) * height + (columns === 1 ? -1 : 1);
   if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
+  canvas.dataset.painted = "";
   const context = canvas.getContext("2d");
   for (let i = 0; i < n; i++) {
     const x = ((first + i) % columns) * width + edge;
     const y = Math.floor((first + i) / columns) * height + edge;
     context.putImageData(picture(images, i, model), x, y);
     context.clearRect(x, y + model.side, model.side, BAR);
-    if (opinions) {
+    if (bars) {
       context.fillStyle = colour(canvas, "--faint");
       context.fillRect(x, y + model.side + 1, model.side, 1);
       context.fillStyle = colour(canvas, "--accent");
-      context.fillRect(x, y + model.side + 1, model.side * opinions[i], 1);
+      context.fillRect(x, y + model.side + 1, model.side * bars[i], 1);
     }
   }
 }

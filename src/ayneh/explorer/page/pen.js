@@ -1,6 +1,7 @@
 // A square to draw on: by pointer, by keys, or from an image file.
 
 import { h } from "./elements.js";
+import { t } from "./words.js";
 
 const SIDE = 280; // a multiple of 28
 const PEN = 22;
@@ -10,10 +11,10 @@ const STEP = 8;
 export function makePen(changed) {
   const canvas = h("canvas", {
     width: SIDE, height: SIDE, class: "pen", tabindex: 0, role: "application",
-    "aria-label": "Drawing area. Arrow keys move the pen, Space puts it down or lifts it, Delete clears.",
+    "aria-label": t("drawing.area"),
   });
   const cursor = h("div", { class: "cursor", "aria-hidden": "true" });
-  const root = h("div", { class: "pen-frame" }, canvas, cursor, h("p", { class: "invite", "aria-hidden": "true" }, "Draw here"));
+  const root = h("div", { class: "pen-frame" }, canvas, cursor, h("p", { class: "invite", "aria-hidden": "true" }, t("drawing.here")));
   const context = canvas.getContext("2d", { willReadFrequently: true });
   let last = null;
   let point = [SIDE / 2, SIDE / 2];
@@ -97,8 +98,17 @@ export function makePen(changed) {
     changed(true);
   }
 
+  /** Put back what toDataURL() gave. */
+  async function load(url) {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    context.drawImage(image, 0, 0);
+    changed(true);
+  }
+
   blacken();
-  return { root, canvas, clear, show };
+  return { root, canvas, clear, show, load };
 }
 
 /** The mean brightness of the outermost pixels. */

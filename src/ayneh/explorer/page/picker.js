@@ -1,14 +1,14 @@
 // The choice of a class on a side's card: buttons, or a field with all names where there are many.
 
-import { choice, h, percent, slider, tick } from "./elements.js";
+import { choice, h, slider, tick } from "./elements.js";
+import { percent, t } from "./words.js";
 
 const BUTTONS = 12;
 let count = 0;
 
-/** The controls of `asked`, an `Asked`; changed() is called after each change. name: of the side, for screen readers. */
-export function makePicker(asked, name, changed) {
+/** The controls of `asked`, an `Asked`; changed() is called after each change. end: "", or ".left" or ".right" of two. */
+export function makePicker(asked, end, changed) {
   const { labels } = asked;
-  const of = name ? `, ${name.toLowerCase()}` : "";
   const said = h("p", { class: "note", role: "status" });
   const pick = (k) => {
     asked.first = k;
@@ -17,23 +17,23 @@ export function makePicker(asked, name, changed) {
   };
   const root = h("div", { class: "class-picker" });
   const rows = tick({
-    label: labels.parts.length > 1 ? "All last digits, a row each" : "All classes, a row each", checked: asked.rows,
+    label: t(labels.parts.length > 1 ? "class.rows digits" : "class.rows"), checked: asked.rows,
     onchange: (on) => {
       asked.rows = on;
       changed();
     },
   });
-  const first = labels.parts.length > 1 ? digits(asked, of, pick)
-    : asked.count <= BUTTONS ? buttons(asked, of, pick)
-    : field(asked, `Class${of}`, "Class", asked.first, pick, said);
-  const more = h("div", { class: "controls" }, labels.between ? mixture(asked, of, changed, said) : [], rows.root);
+  const first = labels.parts.length > 1 ? digits(asked, end, pick)
+    : asked.count <= BUTTONS ? buttons(asked, end, pick)
+    : field(asked, t(`class.class${end}`), t("class.class"), asked.first, pick, said);
+  const more = h("div", { class: "controls" }, labels.between ? mixture(asked, end, changed, said) : [], rows.root);
   root.append(first, more, said);
-  if (!labels.between) root.append(h("p", { class: "note" }, labels.why));
+  if (!labels.between) root.append(h("p", { class: "note" }, t("class.no between")));
   return root;
 }
 
 /** A button for each class. One of them is reached by Tab, the others by the arrow keys, Home and End. */
-function buttons(asked, of, pick) {
+function buttons(asked, end, pick) {
   const made = asked.labels.names.map((name, k) =>
     h("button", { type: "button", role: "radio", title: name, dir: "auto", onclick: () => choose(k) }, name));
   const mark = () => made.forEach((one, k) => {
@@ -46,7 +46,7 @@ function buttons(asked, of, pick) {
     made[k].focus();
     pick(k);
   }
-  const root = h("div", { class: "classes", role: "radiogroup", "aria-label": `Class${of}` }, h("span", { "aria-hidden": "true" }, "Class"), made);
+  const root = h("div", { class: "classes", role: "radiogroup", "aria-label": t(`class.class${end}`) }, h("span", { "aria-hidden": "true" }, t("class.class")), made);
   root.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key] ?? { Home: -asked.first, End: -1 - asked.first }[event.key];
     if (step === undefined) return;
@@ -61,7 +61,7 @@ function buttons(asked, of, pick) {
 function field(asked, called, label, value, pick, said, none = false) {
   const id = `class-${count++}`;
   const shown = () => (value === null ? "" : asked.labels.names[value]);
-  const input = h("input", { id, list: `${id}-names`, autocomplete: "off", spellcheck: "false", dir: "auto", "aria-label": called, value: shown(), placeholder: none ? "none" : false });
+  const input = h("input", { id, list: `${id}-names`, autocomplete: "off", spellcheck: "false", dir: "auto", "aria-label": called, value: shown(), placeholder: none ? t("class.none") : false });
   input.addEventListener("focus", () => input.select());
   input.addEventListener("change", () => {
     const found = asked.find(input.value);
@@ -69,7 +69,7 @@ function field(asked, called, label, value, pick, said, none = false) {
       value = found >= 0 ? found : null;
       pick(value);
     } else {
-      said.textContent = `No class, or more than one, is called “${input.value}”: type a name of the list, or a number from 0 to ${asked.count - 1}.`;
+      said.textContent = t("class.unknown", { typed: input.value, last: asked.count - 1 });
     }
     input.value = shown();
   });
@@ -78,27 +78,27 @@ function field(asked, called, label, value, pick, said, none = false) {
 }
 
 /** For classes that are combinations: a choice for each part. */
-function digits(asked, of, pick) {
+function digits(asked, end, pick) {
   const { parts } = asked.labels;
   const places = parts.map((_, i) => parts.slice(i + 1).reduce((a, b) => a * b, 1));
   const at = (i) => Math.floor(asked.first / places[i]) % parts[i];
   return h("div", { class: "controls" }, parts.map((n, i) => choice({
-    label: `Digit ${i + 1}${of}`, value: at(i), options: Array.from({ length: n }, (_, d) => [d, String(d)]),
+    label: t(`class.digit${end}`, { n: i + 1 }), value: at(i), options: Array.from({ length: n }, (_, d) => [d, String(d)]),
     onchange: (d) => pick(asked.first + (Number(d) - at(i)) * places[i]),
   }).root));
 }
 
 /** The second class, and how far towards it. */
-function mixture(asked, of, changed, said) {
+function mixture(asked, end, changed, said) {
   const far = slider({
-    label: "Share", min: 0, max: 1, step: 0.01, value: asked.share, format: percent,
+    label: t("class.share"), min: 0, max: 1, step: 0.01, value: asked.share, format: percent,
     oninput: (t) => {
       asked.share = t;
       changed();
     },
   });
   far.input.classList.add("class-share");
-  far.input.setAttribute("aria-label", `Share of the second class${of}`);
+  far.input.setAttribute("aria-label", t(`class.share long${end}`));
   far.root.hidden = asked.second === null;
   const pick = (k) => {
     asked.second = k;
@@ -109,9 +109,9 @@ function mixture(asked, of, changed, said) {
   };
   const { names } = asked.labels;
   const towards = asked.count > BUTTONS
-    ? field(asked, `Towards the class${of}`, "Towards", asked.second, pick, said, true)
+    ? field(asked, t(`class.towards long${end}`), t("class.towards"), asked.second, pick, said, true)
     : choice({
-      label: "Towards", value: asked.second ?? "", options: [["", "none"], ...names.map((name, k) => [k, name])],
+      label: t("class.towards"), value: asked.second ?? "", options: [["", t("class.none")], ...names.map((name, k) => [k, name])],
       onchange: (k) => pick(k === "" ? null : Number(k)),
     }).root;
   return [towards, far.root];

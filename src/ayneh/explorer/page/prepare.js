@@ -43,8 +43,8 @@ function centred(canvas, share, byMass) {
 }
 
 /** The mean over each of the data's pixels, (C s s). A set whose scans were coarser is made that coarse first. */
-function averaged(canvas, { side, shape: [channels], notes }) {
-  const coarse = Math.min(side, notes.about.native ?? side);
+function averaged(canvas, { side, shape: [channels], native }) {
+  const coarse = Math.min(side, native ?? side);
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.width);
   const sums = new Float32Array(channels * coarse * coarse);
   const counts = new Float32Array(coarse * coarse);
@@ -82,4 +82,18 @@ function enlarged(small, from, to, channels) {
 
 function framed(image, { side, shape: [channels, size] }) {
   return put(image, channels, side, size);
+}
+
+/** A training image, uint8 (C w w), on a canvas as large as a drawing's. */
+export function enlargedPixels(pixels, channels, width) {
+  const canvas = new OffscreenCanvas(width, width);
+  const image = new ImageData(width, width);
+  for (let p = 0; p < width * width; p++) {
+    for (let c = 0; c < 3; c++) image.data[4 * p + c] = pixels[(c % channels) * width * width + p];
+    image.data[4 * p + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  const large = new OffscreenCanvas(280, 280);
+  large.getContext("2d").drawImage(canvas, 0, 0, 280, 280);
+  return large;
 }

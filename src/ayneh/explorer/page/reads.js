@@ -1,27 +1,26 @@
 // The class that D reads in an image, as bars.
 
 import { marginals } from "./classes.js";
-import { h, percent } from "./elements.js";
+import { h } from "./elements.js";
+import { number, percent, rich, t } from "./words.js";
 
 const SHOWN = 12; // of more classes, those with the longest bars
 
-export const HEAD = "D was trained to name the class: a bar is its probability of that class.";
-export const PREFERENCE = "D takes the class with the image and was not trained to name it. The bars compare its logits for this image under each class (their softmax): the longest one is the class under which the image looks most real to D. They are no calibrated probabilities.";
-
 /** Bars of log-probabilities (K,) into `root`; `asked`: the side's `Asked`. */
 export function drawReads(root, logs, asked) {
-  const { names, parts, head } = asked.labels;
+  const { names, parts, takes } = asked.labels;
   const shares = Float64Array.from(logs, Math.exp);
   const lists = parts.length > 1
-    ? marginals(shares, parts).map((list, i) => [`Digit ${i + 1}`, list, (k) => String(k), null])
+    ? marginals(shares, parts).map((list, i) => [t("class.digit", { n: i + 1 }), list, (k) => String(k), null])
     : [[null, shares, (k) => names[k], asked.nearest]];
   const best = logs.reduce((most, x, k) => (x > logs[most] ? k : most), 0);
-  const several = shares.length > SHOWN && parts.length <= 1 ? ` The ${SHOWN} longest of ${shares.length.toLocaleString("en")}.` : "";
+  const some = shares.length > SHOWN && parts.length <= 1;
+  const name = h("bdi", { class: "cut", title: names[best] }, names[best]);
   root.dataset.read = best;
   root.replaceChildren(
-    h("p", { class: "opinion" }, head ? "D reads " : "Most real to D as ", h("bdi", { class: "cut", title: names[best] }, names[best]), `, ${percent(shares[best])}`),
+    h("p", { class: "opinion" }, rich(takes ? "reads.most real" : "reads.read", { name, share: percent(shares[best]) })),
     h("div", { class: "lists" }, lists.map(([title, list, nameOf, marked]) => h("div", {}, title ? h("h4", {}, title) : null, bars(list, nameOf, marked)))),
-    h("p", { class: "note" }, (head ? HEAD : PREFERENCE) + several),
+    h("p", { class: "note" }, t(`${takes ? "reads.preference" : "reads.head"}${some ? " some" : ""}`, { shown: SHOWN, all: number(shares.length) })),
   );
 }
 

@@ -1,11 +1,11 @@
 // onnxruntime-web: one thread of WebAssembly in this page. It is given bytes, so that it makes no requests.
 
-import { bytes } from "./source.js";
+import { bytes, saved } from "./source.js";
 
 let engine;
 
 async function start() {
-  const [ort, wasm] = await Promise.all([import("/runtime/ort.mjs"), bytes("/runtime/ort.wasm")]);
+  const [ort, wasm] = await Promise.all([import("./ort.mjs"), bytes(saved ? "ort.wasm" : new URL("ort.wasm", import.meta.url).pathname)]);
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = wasm;
   ort.env.logLevel = "error";

@@ -1,25 +1,44 @@
 // The chosen checkpoints: one, or two side by side, each with its run, replica and epoch.
 
+import { about, card } from "./card.js";
 import { Asked } from "./classes.js";
-import { button, choice, h, slider } from "./elements.js";
+import { button } from "./elements.js";
 import { Model } from "./model.js";
-import { makePicker } from "./picker.js";
 import { during } from "./state.js";
-
-const PREPARING = "Preparing this checkpoint; the first time takes a few seconds…";
+import { t } from "./words.js";
 
 export class Sides {
-  /** runs: from the server. Callbacks: changed() when another model is ready, picked() as soon as one is chosen,
-   *  asked() for another class of the same model, failed(error). */
-  constructor(root, runs, { changed, picked, asked, failed }) {
+  /** runs: from the server; wanted: sides as `url.parse` gives them. Callbacks: changed() when another model is ready,
+   *  picked() as soon as one is chosen, asked() for another class of the same model or when D has come, failed(error). */
+  constructor(root, runs, wanted, { changed, picked, asked, failed }) {
     Object.assign(this, { root, runs, changed, picked, asked, failed, chosen: [], models: [] });
     this.root.replaceChildren();
     const first = Math.max(0, runs.findIndex((run) => run.epochs.length));
-    if (runs[first]?.epochs.length) this.add(first);
+    const sides = wanted.slice(0, 2).map((side) => this.found(side, first)).filter((side) => runs[side.run].epochs.length);
+    if (!sides.length && runs[first]?.epochs.length) sides.push({ run: first });
+    for (const side of sides) this.add(side);
   }
 
-  async add(run, epoch = this.runs[run].epochs.at(-1)) {
-    const side = { run, replica: 0, epoch, wish: 0, busy: false, follows: epoch === this.runs[run].epochs.at(-1), asked: null };
+  /** A side of an address -> that of add(); what is not there any more is said and replaced. */
+  found(wanted, first) {
+    let run = this.runs.findIndex((one) => one.name === wanted.run);
+    if (run < 0) {
+      run = first;
+      this.failed(t("page.unknown run", { run: wanted.run, instead: this.runs[run].name }));
+      return { run };
+    }
+    const { replicas, epochs } = this.runs[run];
+    const replica = Math.min(replicas - 1, Math.max(0, Math.trunc(Number(wanted.replica)) || 0));
+    let epoch = wanted.epoch === null ? undefined : Number(wanted.epoch);
+    if (epoch !== undefined && !epochs.includes(epoch)) {
+      this.failed(t("page.fallen back", { epoch: wanted.epoch, run: wanted.run }));
+      epoch = undefined;
+    }
+    return { run, replica, epoch, wanted };
+  }
+
+  async add({ run, replica = 0, epoch = this.runs[run].epochs.at(-1), wanted = null }) {
+    const side = { run, replica, epoch, wish: 0, busy: false, follows: epoch === this.runs[run].epochs.at(-1), asked: null, wanted };
     this.chosen.push(side);
     this.build();
     await this.choose(side, {});
@@ -29,7 +48,7 @@ export class Sides {
     const { run, epoch } = this.chosen[0];
     const other = this.runs.findIndex((r, i) => i !== run && r.epochs.length);
     const first = this.runs[run].epochs[0];
-    await (other >= 0 ? this.add(other) : this.add(run, first !== epoch ? first : epoch));
+    await this.add(other >= 0 ? { run: other } : { run, epoch: first !== epoch ? first : epoch });
   }
 
   remove(side) {
@@ -45,30 +64,59 @@ export class Sides {
   }
 
   async prepare(side, wish) {
-    Object.assign(side, wish, { busy: true });
+    Object.assign(side, wish, { busy: true, failedAt: null });
     if ("epoch" in wish) side.follows = side.epoch === this.runs[side.run].epochs.at(-1);
-    const number = ++side.wish;
-    side.status.textContent = PREPARING;
+    const mine = ++side.wish;
+    side.status.textContent = t("side.preparing");
     this.picked();
     try {
       const model = await new Model(this.runs[side.run], side.run, side.replica, side.epoch).ready();
-      if (number !== side.wish) return;
+      if (mine !== side.wish) return;
       side.model = model;
       this.ask(side);
-      side.status.textContent = words(this.runs[side.run]);
+      side.status.textContent = t("side.judging");
       this.models = this.chosen.map((s) => s.model).filter(Boolean);
       this.changed();
+      during(this.root, this.judge(side, model));
     } catch (error) {
-      if (number !== side.wish) return;
+      if (mine !== side.wish) return;
       side.status.textContent = "";
-      if (!this.late(side)) this.failed(error); // else its checkpoint may have been deleted for a newer one
+      if (!this.late(side)) this.stay(side, error); // else its checkpoint may have been deleted for a newer one
     }
     side.busy = false;
     this.catchUp(side);
   }
 
+  /** D, whose opinions are drawn once it is there. */
+  async judge(side, model) {
+    try {
+      await model.judge();
+    } catch (error) {
+      if (side.model === model) this.failed(error);
+    }
+    if (side.model !== model || !this.chosen.includes(side)) return;
+    if (!side.busy) side.status.textContent = about(model.about);
+    this.asked();
+  }
+
+  /** After a choice that failed: the controls show again what the images show. */
+  stay(side, error) {
+    const { model } = side;
+    if (model) {
+      Object.assign(side, { failedAt: side.epoch, run: model.run, replica: model.replica, epoch: model.epoch });
+      this.build();
+    }
+    this.failed(error);
+  }
+
+  /** After a time without a server: what failed is asked for again. */
+  again() {
+    for (const side of this.chosen) if (!side.model || !side.model.judged) this.choose(side, {});
+  }
+
   late(side) {
-    return side.follows && side.epoch !== this.runs[side.run].epochs.at(-1);
+    const newest = this.runs[side.run].epochs.at(-1);
+    return side.follows && ![side.epoch, side.failedAt].includes(newest);
   }
 
   /** To the newest epoch, once the one before is ready: a fast training would else replace each before it is shown. */
@@ -79,74 +127,33 @@ export class Sides {
   }
 
   build() {
-    const two = this.chosen.length > 1;
-    this.root.replaceChildren(...this.chosen.map((side, i) => this.card(side, two ? ["Left", "Right"][i] : "Run")));
+    this.root.replaceChildren(...this.chosen.map((side, i) => card(this, side, i)));
     if (this.chosen.length === 1) {
-      this.root.append(button("Compare with another", () => this.compare(), { class: "quiet", id: "compare" }));
+      this.root.append(button(t("side.compare"), () => this.compare(), { class: "quiet", id: "compare" }));
     }
-  }
-
-  card(side, name) {
-    const run = this.runs[side.run];
-    const runs = choice({
-      label: name,
-      options: this.runs.flatMap((r, i) => (r.epochs.length ? [[i, r.name]] : [])),
-      value: side.run,
-      onchange: (i) => {
-        const wish = { run: Number(i), replica: 0, epoch: this.runs[i].epochs.at(-1) };
-        Object.assign(side, wish);
-        this.build();
-        this.choose(side, wish);
-      },
-    });
-    const parts = [runs.root];
-    if (run.replicas > 1) {
-      const options = Array.from({ length: run.replicas }, (_, r) => [r, `seed ${run.seed + r}`]);
-      const replicas = choice({
-        label: "Replica", options, value: side.replica,
-        onchange: (r) => this.choose(side, { replica: Number(r) }),
-      });
-      parts.push(replicas.root);
-    }
-    side.slider = slider({
-      label: "Epoch", min: 0, max: run.epochs.length - 1, value: run.epochs.indexOf(side.epoch),
-      format: (i) => `${this.runs[side.run].epochs[i] ?? ""}`,
-      oninput: (i) => this.choose(side, { epoch: this.runs[side.run].epochs[i] }),
-    });
-    if (run.epochs.length > 1) parts.push(side.slider.root);
-    const status = h("p", { class: "note", role: "status" }, side.model ? words(run) : PREPARING);
-    side.status = status;
-    if (this.chosen.length > 1) {
-      parts.push(button("Close", () => this.remove(side), { class: "quiet", "aria-label": `Close the ${name.toLowerCase()} side` }));
-    }
-    side.classes = h("div", {});
-    side.name = this.chosen.length > 1 ? name : "";
-    if (side.asked) this.showPicker(side);
-    return h("div", { class: "side-card" }, h("div", { class: "controls" }, parts), side.classes, status);
   }
 
   /** The class that a side asks its model for; a new one where the model has other classes than the one before. */
   ask(side) {
-    const { labels } = side.model.notes.about;
+    const { labels } = side.model;
     if (!labels) side.asked = null;
-    else if (!sameClasses(side.asked?.labels, labels)) side.asked = new Asked(labels, side.asked ?? this.chosen[0].asked);
+    else if (!sameClasses(side.asked?.labels, labels)) {
+      side.asked = new Asked(labels, side.asked ?? this.chosen[0].asked);
+      if (side.wanted) side.asked.restore(side.wanted);
+    }
+    side.wanted = null;
     side.model.asked = side.asked;
-    this.showPicker(side);
-  }
-
-  showPicker(side) {
-    if (side.classes.shown === side.asked) return; // with every epoch of a run: what is typed there stays
-    side.classes.shown = side.asked;
-    side.classes.replaceChildren(...(side.asked ? [makePicker(side.asked, side.name, () => this.asked())] : []));
+    side.showPicker();
   }
 
   /** A run in training has new checkpoints: the slider gets them, and moves on if it stood at the end. */
-  grown(run, epochs) {
+  grown(run, epochs, films) {
     const known = this.runs[run].epochs;
+    this.runs[run].films = films;
     if (epochs.join() === known.join()) return;
     this.runs[run].epochs = epochs;
     if (!this.chosen.length && epochs.length) {
-      this.add(run);
+      this.add({ run });
       return;
     }
     for (const side of this.chosen.filter((s) => s.run === run)) {
@@ -156,14 +163,13 @@ export class Sides {
       this.catchUp(side);
     }
   }
+
+  /** The sides for the address. */
+  get state() {
+    return this.chosen.map(({ run, replica, epoch, asked }) => ({ run: this.runs[run].name, replica, epoch, ...asked?.state }));
+  }
 }
 
 function sameClasses(a, b) {
   return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
-}
-
-function words(run) {
-  const z = `z of ${run.prior.dim} numbers from ${run.prior.law}`;
-  const labels = run.labels === "none" ? "" : ` with labels (${run.labels})`;
-  return `${run.net} nets on ${run.data}${labels}, ${z}${run.training ? ", in training" : ""}`;
 }

@@ -12,12 +12,12 @@ export function during(root, work) {
   });
 }
 
-/** A function that runs `work`, one run at a time: of several calls during a run, one more run follows. */
+/** A function that runs `work`, one run at a time: of several calls during a run, one more run follows. Each call's
+ *  promise ends when no run is left. */
 export function latest(root, work) {
-  let running = false;
+  let running = null;
   let again = false;
   async function repeat() {
-    running = true;
     try {
       while (again) {
         again = false;
@@ -25,12 +25,13 @@ export function latest(root, work) {
         await nextFrame();
       }
     } finally {
-      running = false;
+      running = null;
     }
   }
-  return async function ask() {
+  return function ask() {
     again = true;
-    if (!running) await during(root, repeat());
+    running ??= during(root, repeat());
+    return running;
   };
 }
 

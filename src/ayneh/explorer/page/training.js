@@ -1,18 +1,35 @@
 // A run's losses, D's probabilities, pictures and findings, fetched every two seconds while it trains.
 
 import { h } from "./elements.js";
-import { lines } from "./curves.js";
+import { frameOf, lines } from "./curves.js";
 import { findings, items, spans } from "./findings.js";
 import { place } from "./model.js";
 import { has, imageUrl, json, saved } from "./source.js";
 import { during } from "./state.js";
+import { number, t } from "./words.js";
 
 const EVERY_MS = 2000;
 
-const CHARTS = [
-  { title: "Losses", series: [["D", "mean_loss_d"], ["G", "mean_loss_g"]] },
-  { title: "D's probability of “real”", series: [["real", "mean_p_real"], ["fake", "mean_p_fake"]], low: 0, high: 1 },
-];
+/** The charts of a run: {key, title, series: {name: how it is read from a line}, low, high}. Charts of one key share axes. */
+function chartsOf({ odds, loss }, lines, replica) {
+  const read = (key) => (line) => line[key]?.[replica];
+  const judged = (line) => line.scores?.fd?.[replica];
+  const charts = [
+    { key: "losses", title: t("training.losses"), series: { D: read("mean_loss_d"), G: read("mean_loss_g") } },
+    {
+      key: "opinions", title: odds ? t("training.probabilities") : t("training.sigmoids", { loss }), low: 0, high: 1,
+      series: { [t("training.real")]: read("mean_p_real"), [t("training.fake")]: read("mean_p_fake") },
+    },
+  ];
+  const { protocol } = judged(lines.findLast(judged) ?? {}) ?? {};
+  if (protocol) charts.push({ key: protocol, title: t("training.judged", { protocol }), series: { "": (line) => judged(line)?.value }, low: 0 });
+  for (const chart of charts) {
+    chart.series = Object.entries(chart.series).map(([name, of]) => ({
+      name, points: lines.flatMap((line) => (of(line) == null ? [] : [[line.images, of(line)]])),
+    }));
+  }
+  return charts;
+}
 
 export function makeTraining(app) {
   const known = app.runs.map(() => ({ lines: [], numbers: [], count: 0, epochs: [], pictures: [], findings: [] }));
@@ -20,7 +37,7 @@ export function makeTraining(app) {
   const holder = h("div", { class: "sides" });
   const root = h(
     "section", {},
-    h("p", { class: "lead" }, "The course of the training. This view and the epoch slider above follow a run that is in training."),
+    h("p", { class: "lead" }, t("training.lead")),
     holder,
   );
 
@@ -28,10 +45,10 @@ export function makeTraining(app) {
     const parts = {
       status: h("p", { class: "note", role: "status" }), charts: h("div", { class: "charts" }),
       picture: h("img", { class: "picture", alt: "" }), caption: h("p", { class: "note" }),
-      findings: h("ul", { class: "findings", "aria-live": "polite", "aria-label": "Findings" }),
+      findings: h("ul", { class: "findings", "aria-live": "polite", "aria-label": t("training.findings") }),
     };
     parts.root = h("div", { class: "stack" }, h("h3", {}, app.runs[i].name), parts.status, parts.charts,
-      h("div", { class: "split" }, h("div", {}, parts.picture, parts.caption), h("div", { class: "told" }, h("h3", {}, "Findings"), parts.findings)));
+      h("div", { class: "split" }, h("div", {}, parts.picture, parts.caption), h("div", { class: "told" }, h("h3", {}, t("training.findings")), parts.findings)));
     return parts;
   }
 
@@ -49,75 +66,84 @@ export function makeTraining(app) {
     return fresh;
   }
 
+  const replicaOf = (i) => app.sides.chosen.find((side) => side.run === i)?.replica ?? 0;
+
+  /** All charts that are shown, on axes that those of one kind share, and that end at the same number of images. */
+  function drawCharts() {
+    const all = order().map((i) => chartsOf(app.runs[i], known[i].lines, replicaOf(i)));
+    const { far } = frameOf(all.flatMap((charts) => charts.flatMap((chart) => chart.series)));
+    order().forEach((i, k) => {
+      const marks = spans(findings(known[i].findings, replicaOf(i)), known[i].lines);
+      shown[i].charts.replaceChildren(...all[k].map((chart) => {
+        const series = all.flatMap((charts) => charts.filter((one) => one.key === chart.key).flatMap((one) => one.series));
+        return lines({ ...chart, frame: { ...frameOf(series, chart), far }, marks });
+      }));
+    });
+  }
+
   async function draw(i) {
     const about = known[i];
-    const { status, charts, picture, caption } = shown[i];
+    const { status, picture, caption } = shown[i];
     const last = about.lines.at(-1);
     status.textContent = last
-      ? `${about.training ? "In training: epoch" : "Epoch"} ${last.epoch} of 0 to ${about.wanted_epochs - 1}, ${last.images.toLocaleString("en")} images seen, ${Math.round(last.wall_s)} s.`
-      : "Nothing has been written down yet.";
-    const side = app.sides.chosen.find((s) => s.run === i);
-    const replica = side?.replica ?? 0;
+      ? t(about.training ? "training.now" : "training.over", { epoch: last.epoch, last: about.wanted_epochs - 1, images: number(last.images), seconds: Math.round(last.wall_s) })
+      : t("training.nothing");
+    const replica = replicaOf(i);
     const found = findings(about.findings, replica);
-    const marks = spans(found, about.lines);
-    const judged = (l) => l.scores?.fd?.[replica];
-    const scored = about.lines.findLast?.(judged);
-    const distance = scored && { title: `${judged(scored).protocol} (lower is better)`, series: [["", (l) => judged(l)?.value]], low: 0 };
-    const wanted = distance ? [...CHARTS, distance] : CHARTS;
-    charts.replaceChildren(...wanted.map((chart) => {
-      const series = chart.series.map(([name, key]) => ({
-        name,
-        points: about.lines.flatMap((l) => {
-          const y = typeof key === "string" ? l[key]?.[replica] : key(l);
-          return y == null ? [] : [[l.images, y]];
-        }),
-      }));
-      return lines({ ...chart, series, marks });
-    }));
     const epoch = about.pictures.findLast((e) => has(place(i, replica, e, "picture")));
     picture.hidden = epoch === undefined;
     if (epoch !== undefined && picture.dataset.epoch !== `${replica}/${epoch}`) {
       picture.dataset.epoch = `${replica}/${epoch}`;
-      picture.alt = `The fixed noise after epoch ${epoch}, a grid of images`;
+      picture.alt = t("training.picture", { epoch });
       picture.src = await imageUrl(place(i, replica, epoch, "picture"));
-      caption.textContent = `The run's fixed noise after epoch ${epoch}.`;
+      caption.textContent = t("training.caption", { epoch });
     }
     tell(shown[i].findings, found);
   }
 
-  async function tick(force) {
-    for (let i = 0; i < app.runs.length; i++) {
+  /** The runs that are shown: those chosen, else all. */
+  function order() {
+    const chosen = [...new Set(app.sides?.chosen.map((side) => side.run) ?? [])];
+    return chosen.length ? chosen : app.runs.map((_, i) => i);
+  }
+
+  /** Ask what is new of these runs. force: draw them anyway. */
+  async function tick(asked, force) {
+    let any = force;
+    for (const i of asked) {
       try {
         const fresh = await poll(i);
-        if (fresh) app.sides.grown(i, saved ? app.runs[i].epochs : known[i].epochs);
+        any ||= fresh;
+        if (fresh && !saved) app.sides.grown(i, known[i].epochs, known[i].films);
         if ((fresh || force) && !root.hidden) await during(root, draw(i));
       } catch (error) {
         shown[i].status.textContent = error.message;
       }
     }
+    if (any && !root.hidden) drawCharts();
   }
 
+  /** Runs in training are asked about every two seconds; finished ones when the view is opened, and not again. */
   async function follow() {
     for (;;) {
       await new Promise((done) => setTimeout(done, EVERY_MS));
-      const alive = known.some((about) => about.training) || !root.hidden;
-      if (!document.hidden && alive) await tick(false);
+      const going = app.runs.flatMap((run, i) => (known[i].training || !(run.epochs.length || run.error) ? [i] : []));
+      if (!document.hidden && going.length) await tick(going, false);
     }
   }
 
   async function update() {
-    const chosen = [...new Set(app.sides.chosen.map((side) => side.run))];
-    const order = chosen.length ? chosen : app.runs.map((_, i) => i);
-    holder.classList.toggle("two", order.length > 1);
-    holder.replaceChildren(...order.map((i) => shown[i].root));
-    await tick(true);
+    holder.classList.toggle("two", order().length > 1);
+    holder.replaceChildren(...order().map((i) => shown[i].root));
+    await tick(order(), true);
   }
 
   if (!saved) {
-    tick(false);
+    document.addEventListener("visibilitychange", () => !document.hidden && !root.hidden && tick(order(), false)); // resumed?
+    tick(app.runs.flatMap((run, i) => (run.training || !run.epochs.length ? [i] : [])), false);
     follow();
   }
-  return { name: "training", title: "Training", root, update, needsNoModel: true };
+  return { name: "training", title: t("training.title"), root, update, needsNoModel: true };
 }
 
 /** Written only when it changed, since a screen reader would repeat it every two seconds. */
@@ -125,5 +151,5 @@ function tell(list, found) {
   const signature = JSON.stringify(found);
   if (list.dataset.told === signature) return;
   list.dataset.told = signature;
-  list.replaceChildren(...(found.length ? items(found) : [h("li", { class: "note" }, "None.")]));
+  list.replaceChildren(...(found.length ? items(found) : [h("li", { class: "note" }, t("training.none"))]));
 }
