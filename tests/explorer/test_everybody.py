@@ -96,5 +96,21 @@ def test_it_is_readable_on_a_phone_in_light_and_dark(chromium, served, shots, sc
             for name in ("color", "backgroundColor")
         )
         assert (ink.mean() > ground.mean()) == (scheme == "dark")
+        if view == "plane":
+            lens, pad = (phone.locator(f".{name}").bounding_box() for name in ("lens", "map"))
+            assert pad["y"] + pad["height"] - lens["y"] < 800  # both on one screen
+            touches(phone)
         phone.screenshot(path=shots / f"phone-{scheme}-{view}.png", full_page=True)
     phone.close()
+
+
+def touches(phone):
+    """A tap moves the lens, a swipe over the map scrolls the page."""
+    assert phone.evaluate("getComputedStyle(document.querySelector('.map')).touchAction") == "pan-y"
+    assert phone.evaluate("getComputedStyle(document.querySelector('.frame')).touchAction") == "none"
+    pad = phone.locator(".map")
+    pad.tap(position={"x": 30, "y": 40})
+    phone.wait_for_function("() => location.hash.includes('lens=')")
+    left, top = phone.evaluate("location.hash.match(/lens=([\\d.]+),([\\d.]+)/).slice(1).map(Number)")
+    box = pad.bounding_box()
+    assert (left, top) == pytest.approx((30 / box["width"], 40 / box["height"]), abs=0.02)

@@ -80,8 +80,8 @@ class Model:
     @torch.enable_grad()
     def _play(self) -> Players:
         images = self.images
-        given = (None, None) if images is None else (images.pixels, images.labels)
-        return players_of(self.checkpoint, self.replica, *given, sampler=self.sampler)[0]
+        pixels, classes = (None, None) if images is None else (images.pixels, images.labels)
+        return players_of(self.checkpoint, self.replica, pixels, classes, sampler=self.sampler)[0]
 
     @property
     def labels(self) -> Labels | None:

@@ -7,7 +7,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ def for_page(svg: str, alt: str) -> str:
     return svg.replace("<svg", f'<svg role="img" aria-label="{label}" style="max-width: {size}"', 1).strip()
 
 
-def course_in_words(steps: Sequence[float], values: Sequence[float]) -> str:
+def course_in_words(steps: Iterable[float], values: Iterable[float]) -> str:
     """A line of a figure in words: "from 1.2 at step 5 to 0.4 at step 90, between 0.3 and 1.2"."""
     known = [(step, value) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
     if not known:
