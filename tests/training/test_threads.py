@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 import tyro  # noqa: F401 - here, and not in each child
-from tests.training.test_ends import in_child
+from tests.training.test_ends import ILL, Ill, in_child
 
 import ayneh.jobs.train
 import ayneh.training.begin
@@ -19,6 +19,7 @@ from ayneh.engine.match import Match
 from ayneh.engine.threads import Choice, Free, Threads, asked_for, choose, cores, in_words, kept, measured
 from ayneh.errors import UserError
 from ayneh.record.record import Record
+from ayneh.training import journal
 
 # A game whose bits depend on the number of threads, of two steps an epoch.
 FLAGS = [
@@ -54,7 +55,7 @@ def play(folder, script, *more, killed=None, verb="train", real=False):
                 print(self.now, file=log)
             pace.played, pace.now = step + self.given_up, self.now
             after(self, step, seconds)
-            if step == killed:
+            if pace.played == killed:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         if not real:
@@ -110,6 +111,19 @@ def test_after_a_kill_each_step_has_the_threads_that_the_lost_part_had(tmp_path)
     status, counts = play(run, {5: 2, 6: 2, 7: 1}, verb="resume")  # of which 5 was played, and written down
     assert (status, counts) == (0, [2, 1, 2, 1])
     assert record.engine()["changes"] == [(3, 2), (5, 1), (6, 2), (7, 1)]
+
+
+@FORKS
+@pytest.mark.slow
+def test_after_a_rescue_and_a_kill_too(tmp_path, monkeypatch):
+    """The rescue goes from step 16 back to 12, so that step 14 is played twice: as the 15th and as the 19th."""
+    monkeypatch.setattr(journal, "Doctor", Ill)
+    monkeypatch.setattr(journal, "APART_LOOKS", 1)
+    run, flags = tmp_path / "run", [*map(str, ILL), "--batch", "32", "--epochs", "5"]
+    status, counts = play(run, {14: 2, 18: 1}, *flags, killed=19)
+    assert os.WIFSIGNALED(status)
+    assert counts == [1] * 14 + [2] * 4 + [1]
+    assert play(run, {17: 1}, verb="resume") == (0, [2] * 2 + [1] * 6)
 
 
 @FORKS
