@@ -18,7 +18,7 @@ from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.noise import Chance
 from ayneh.engine.replicas import Net as Stack
 from ayneh.engine.stacks import stack_of
-from ayneh.game import narrow
+from ayneh.game import narrow, pairs
 from ayneh.game.nets import NETS
 from ayneh.game.own import OwnPair
 from ayneh.jobs.train import resume, train
@@ -127,7 +127,8 @@ def test_the_recorded_step_plays_the_plain_game(rules, seeds, capsys):
 )
 def test_the_mirror_nets_in_one_launch_too(rules, monkeypatch, capsys):
     """As on an accelerator: the stack under vmap, with the convolutions of the library."""
-    monkeypatch.setattr(narrow, "serves", lambda *_: False)
+    for module in (narrow, pairs):
+        monkeypatch.setattr(module, "serves", lambda *_: False)
     monkeypatch.setattr(
         Stack, "__call__", lambda net, theta, x, **o: vmap(lambda row, one, o: net.forward(row, one, **o))(theta, x, o)
     )

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ayneh.engine.replicas import Net, init_rows
-from ayneh.game import narrow
+from ayneh.game import narrow, pairs
 from ayneh.game.nets import INITS, Spec, make_nets
 
 
@@ -59,7 +59,8 @@ def test_a_weight_without_axes_has_its_place():
 
 def test_the_vmapped_stack_is_the_loop(net, monkeypatch):
     """The path of accelerators, held to the plain one in float64, gradients included."""
-    monkeypatch.setattr(narrow, "serves", lambda *_: False)  # what only CPUs play, which never vmap
+    for module in (narrow, pairs):  # what only CPUs play, which never vmap
+        monkeypatch.setattr(module, "serves", lambda *_: False)
     theta = (torch.randn(3, sum(net.sizes), dtype=torch.float64) * 0.1).requires_grad_()
     z = torch.randn(3, 6, 8, dtype=torch.float64)
     loop = net(theta, z)

@@ -7,17 +7,20 @@ import torch.nn.functional as F
 from ayneh.game import narrow
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_values_and_gradients_are_the_plain_ones_in_float64(channels):
-    chance = torch.Generator().manual_seed(0)
-    x = torch.randn(5, channels, 8, 8, dtype=torch.float64, generator=chance).requires_grad_()
-    y = torch.randn(5, 6, 4, 4, dtype=torch.float64, generator=chance).to(memory_format=torch.channels_last)
+@pytest.mark.parametrize(
+    ("channels", "side", "kernel", "stride", "padding"),
+    [(1, 4, 4, 2, 1), (3, 4, 4, 2, 1), (1, 3, 4, 2, 1), (1, 3, 10, 4, 3)],
+)
+def test_values_and_gradients_are_the_plain_ones_in_float64(channels, side, kernel, stride, padding):
+    chance, steps = torch.Generator().manual_seed(0), (stride, padding)
+    x = torch.randn(5, channels, stride * side, stride * side, dtype=torch.float64, generator=chance).requires_grad_()
+    y = torch.randn(5, 6, side, side, dtype=torch.float64, generator=chance).to(memory_format=torch.channels_last)
     y = y.requires_grad_()
-    w = torch.randn(6, channels, 4, 4, dtype=torch.float64, generator=chance).requires_grad_()
+    w = torch.randn(6, channels, kernel, kernel, dtype=torch.float64, generator=chance).requires_grad_()
     wide, thin = (torch.randn(n, dtype=torch.float64, generator=chance).requires_grad_() for n in (6, channels))
     pairs = (
-        (narrow.down(x, w, wide), F.conv2d(x, w, wide, 2, 1), (x, w, wide)),
-        (narrow.up(y, w, thin), F.conv_transpose2d(y, w, thin, 2, 1), (y, w, thin)),
+        (narrow.down(x, w, wide, *steps), F.conv2d(x, w, wide, *steps), (x, w, wide)),
+        (narrow.up(y, w, thin, *steps), F.conv_transpose2d(y, w, thin, *steps), (y, w, thin)),
     )
     for fast, plain, inputs in pairs:
         assert torch.allclose(fast, plain, atol=1e-12)
