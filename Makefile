@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-slow attack check bench clean
+.PHONY: demo test test-slow attack check bench gpu clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ayneh needs Python 3.11 or later; this is " + sys.version.split()[0] + "; try make PYTHON=python3.12")'
@@ -37,6 +37,13 @@ bench: $(INSTALLED)
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/scaling.py
 	$(BIN)/python bench/startup.py
+
+# On a machine with CUDA, half an hour: the tests of the recorded step, the rows of speed and two trainings.
+gpu: $(INSTALLED)
+	$(BIN)/python -m pytest tests/engine/test_graph.py -m "slow or not slow"
+	$(BIN)/python bench/gpu.py --out runs/gpu
+	$(BIN)/python bench/throughput.py --device cuda --no-memory --no-compile
+	$(BIN)/python bench/scaling.py --device cuda
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -35,7 +35,7 @@ from ayneh.evaluation import judge_of
 from ayneh.jobs.train import train
 from ayneh.presets import PRESETS
 from ayneh.record.record import Record
-from plain import in_memory, plain_loop
+from plain import in_memory, plain_loop, tuned_loop
 
 MIRROR = PRESETS["mirror"].config
 GOAL_S, GOAL_PRICE, GOAL_STEPS = 15.0, 4.0, 46_800  # 100 epochs of 468 steps; 64 seeds against one
@@ -72,21 +72,22 @@ class Bench:
     # -- steps -----------------------------------------------------------------------------------------------------
 
     def steps(self) -> None:
-        """The plain loop, the engine step by step, and recorded with more and more replicas."""
+        """Both plain loops, the engine step by step, and recorded with more and more replicas."""
         for precision in self.args.precisions:
             if precision != "bfloat16":
-                self.attempt(f"plain loop, {precision}", lambda p=precision: self.plain(p), self.rows)
+                self.attempt(f"plain loop, {precision}", lambda p=precision: self.plain(p, plain_loop), self.rows)
+                self.attempt(f"tuned loop, {precision}", lambda p=precision: self.plain(p, tuned_loop), self.rows)
             self.attempt(f"engine, {precision}", lambda p=precision: self.engine(p, 1, False), self.rows)
             for r in self.args.replicas:
                 what = f"recorded, {precision}, R = {r}"
                 self.attempt(what, lambda p=precision, n=r: self.engine(p, n, True), self.rows)
         self.attempt("operations on the device in a step, R = 1", self.launches, self.rows)
 
-    def plain(self, precision: str) -> Row:
-        """bench/plain.py on a float tensor on the device."""
+    def plain(self, precision: str, loop: Callable[..., Callable[[], None]]) -> Row:
+        """A loop of bench/plain.py on a float tensor on the device."""
         choose_precision(precision, self.device)
         floats = torch.nn.functional.pad(self.pixels, (2, 2, 2, 2)).float().to(self.device) / 127.5 - 1
-        play = plain_loop(in_memory(floats, MIRROR.batch), str(self.device))
+        play = loop(in_memory(floats, self.args.batch), str(self.device))
 
         def advance(n: int) -> None:
             for _ in range(n):
