@@ -248,6 +248,27 @@ def test_threads_are_chosen_by_the_step_of_this_game(timed):
     assert choose(match, 10_000) == kept(2)
 
 
+@FORKS
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["digits-normal", "part-a-uniform"])
+def test_the_bits_of_the_mlp_presets_do_not_depend_on_the_threads(name, tmp_path):
+    """As docs/threads.md says; those of the mirror nets do, as the test with real threads shows."""
+
+    def work():
+        config = ayneh.preset(name)
+        pixels = torch.arange(500 * 28 * 28).remainder(251).to(torch.uint8).view(500, 1, 28, 28)
+        match, ends = Match([config], pixels, torch.device("cpu")), []
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            state = match.start()
+            for step in range(5):
+                state, _ = match.play(state, step)
+            ends.append(state)
+        assert all(torch.equal(end[key], ends[0][key]) for end in ends for key in end)
+
+    assert in_child(work, tmp_path) == 0
+
+
 def test_a_stack_is_measured_by_one_of_its_replicas(timed):
     now = timed({1: 0.06, 2: 0.03}, 2)
     assert measured(small_match(3), 10_000, [1, 2]) == ({1: pytest.approx(0.18), 2: pytest.approx(0.09)}, False)
