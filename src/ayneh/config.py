@@ -90,7 +90,7 @@ class Net:
     """What a D of one's own returns: logit, probability, or auto (a sigmoid at its end is found and undone exactly)."""
     gen_labels: str | None = None
     """How G takes the class: concat (joined to z, the default) or norm (in its batch norms; mirror has too few)."""
-    label_dim: Annotated[int | None, Range(1, 1e6)] = None
+    label_dim: Annotated[int | None, Range(1, 4096)] = None
     """concat: length of the class's embedding that is joined to z (prior.dim, from 16 to 128)."""
 
 

@@ -184,6 +184,18 @@ def has_judge(data: Data, run: Path, fingerprint: str) -> bool:
         return False
 
 
+def why_no_judge(data: Data, run: Path, images: int) -> str:
+    """Why no judge can be trained for a run's images, and what to do; empty if one can. images: their number."""
+    from ayneh.judge import trained
+
+    whole = replace(data, limit=None)
+    try:
+        train = images if data.limit is None else len(read_images(whole, "train", run).pixels)
+        return trained.too_few(train, len(read_images(whole, "test", run).pixels))
+    except UserError as error:
+        return str(error)
+
+
 def training_command(data: Data, run: Path | None = None) -> str:
     """The command that trains the judge of these data. run: a run on them, if its folder is there."""
     if data.name.startswith(f"{MEMORY}:"):

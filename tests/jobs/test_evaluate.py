@@ -55,6 +55,26 @@ def test_several_sets_are_compared_and_json_is_pure(own_run, digits_npz, ayneh):
     assert f"By fd_200_digits_test, best first: {digits_npz}, {own_run}." in out
 
 
+def test_what_cannot_be_scored_is_named_after_the_scores_of_the_others(own_run, tmp_path, tiny, ayneh):
+    pictures, few = tmp_path / "pictures", tmp_path / "few"
+    pictures.mkdir()
+    for k in range(60):
+        Image.new("L", (8, 8), 4 * k).save(pictures / f"{k}.png")
+    status, out, err = ayneh("train", "digits", *tiny, "--epochs", 1, "--data.name", f"folder:{pictures}", "--out", few)
+    assert status == 0, err
+    words = (out + err).replace("\n", " ")
+    assert "nets that score it" not in words
+    assert f"No judge can be trained for folder:{pictures}: it has " in words
+    for runs in ((own_run, few), (few, own_run)):
+        status, out, err = ayneh("evaluate", *runs, "--n", "50", "--quiet")
+        assert status == 2
+        assert "fd_50_digits_test" in out
+        assert err.count("\n") == 1, err
+        assert f"{few} has no scores: There is no judge for folder:{pictures}, and none can be trained" in err
+    status, _, err = ayneh("evaluate", few, tmp_path / "none", "--quiet")
+    assert (status, f"{few} has no scores" in err) == (2, False), "a run that is not there is refused at once"
+
+
 def test_real_images_score_at_the_floor_and_copies_are_noticed(digits_npz, ayneh):
     _, out, _ = ayneh("evaluate", "--images", digits_npz, "--data", "digits", "--json")
     scores = json.loads(out)[str(digits_npz)]["scores"]

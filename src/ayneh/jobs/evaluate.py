@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json as json_format
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +43,8 @@ def evaluate(
     """Score runs, or images from anywhere, against the test split; compare several in one table.
 
     Every score is shown with its protocol and its floor: the same score of as many real training images. A run's
-    report is also written to its folder, as evaluation.json.
+    report is also written to its folder, as evaluation.json. A run that cannot be scored is named after the others'
+    scores, with the reason, and the exit status is 2.
 
     Args:
         runs: run folders.
@@ -65,22 +68,42 @@ def evaluate(
     _refuse(runs, images is not None, cas, files=read != AsRead() or middle is not None)
     terminal = Terminal(quiet)
     judges: scoring.Judges = {}
-    reports: dict[str, Report] = {}
     moved = data if images is None else None
-    for run in runs:
-        record = Record.open(run)
-        reports[str(run)] = scoring.evaluate(record, epoch, replica, n, inception, judges, terminal.say, moved, cas)
-    if images is not None:
+
+    def of_run(record: Record) -> Report:
+        return scoring.evaluate(record, epoch, replica, n, inception, judges, terminal.say, moved, cas)
+
+    def of_images(images: str) -> Report:
         source = read.of(data) if data else _data_of_first(runs)
         if read.resize is not None:
             source = replace(source, resize=read.resize)
         found = scoring.images_at(images, read, terminal.say)
         labels = None if found.labels is None or found.called is None else (found.labels, found.called)
-        reports[images] = scoring.evaluate_images(found.pixels, source, inception, judges, terminal.say, middle, labels)
+        return scoring.evaluate_images(found.pixels, source, inception, judges, terminal.say, middle, labels)
+
+    todo = {str(run): partial(of_run, Record.open(run)) for run in runs}
+    todo |= {} if images is None else {images: partial(of_images, images)}
+    reports, failed = _each(todo)
     if json:
         print(json_format.dumps({label: scoring.plain(report) for label, report in reports.items()}, indent=2))
     else:
         _show(reports, by_class)
+    if failed:
+        raise UserError(" ".join(f"{label} has no scores: {words}" for label, words in failed.items()))
+
+
+def _each(todo: Mapping[str, Callable[[], Report]]) -> tuple[dict[str, Report], dict[str, str]]:
+    """The reports, and the sentences on what has none beside them. Raises UserError where all fail for one reason."""
+    reports: dict[str, Report] = {}
+    failed: dict[str, str] = {}
+    for label, make in todo.items():
+        try:
+            reports[label] = make()
+        except UserError as error:
+            failed[label] = str(error)
+            if len(failed) == len(todo) and len(set(failed.values())) == 1:
+                raise
+    return reports, failed
 
 
 def _refuse(runs: tuple[Path, ...], images: bool, cas: bool, files: bool) -> None:

@@ -79,14 +79,16 @@ def _print(ended: Sequence[str]) -> None:
 
 def _next(run: Path, config: Config, origin: Origin) -> str:
     """The commands that a finished run leads to."""
-    from ayneh.evaluation import has_judge
+    from ayneh.evaluation import has_judge, why_no_judge
 
     flags = dict.fromkeys(flag for part in used(flatten(config)) if (flag := flag_of(part)))
     place = typed_as(run) + "".join(f" --parts {typed_as(Path(flag))}" for flag in flags)
-    score = f"`ayneh evaluate {place}` scores it"
-    if not has_judge(config.data, run, origin.fingerprint):
-        score = f"`ayneh judge train {place}` trains the nets that score it"
-    return f"Next: {score}, `ayneh explore {place}` opens it in a browser."
+    explore = f"`ayneh explore {place}` opens it in a browser."
+    if has_judge(config.data, run, origin.fingerprint):
+        return f"Next: `ayneh evaluate {place}` scores it, {explore}"
+    if why := why_no_judge(config.data, run, origin.images):
+        return f"Next: {explore} No judge can be trained for {config.data.name}: {why}"
+    return f"Next: `ayneh judge train {place}` trains the nets that score it, {explore}"
 
 
 def resume(

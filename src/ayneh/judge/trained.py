@@ -95,7 +95,7 @@ def too_few(images: int, test: int) -> str:
     words = f"it has {images:,} images to train on and {test:,} to test on; a judge needs at least {BATCH} and {LEAST}."
     if images + test < BATCH + LEAST:
         return f"{words} Add images."
-    return f"{words} Set the share to test on: --test SHARE in this command, --data.test SHARE in training."
+    return f"{words} Set the share to test on: --data.test SHARE in training, --test SHARE in `ayneh judge train`."
 
 
 def of_use(labels: Tensor | None, say: Say) -> Tensor | None:
