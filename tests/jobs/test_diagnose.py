@@ -55,6 +55,11 @@ def test_an_ill_run_is_told_with_evidence_and_a_command(ayneh, recorded):
         assert words.lower() in text.lower()
     assert text.count("<svg") > 12
     assert text.count('class="finding severe"') == 4
+    assert re.search(r"<h1>u01</h1>", text)
+    folded = "".join(re.findall(r"<details>.*?</details>", text, re.DOTALL))
+    assert folded.count("<svg") > 5  # the healthy ones
+    assert "<article" not in folded
+    assert all('aria-label="' in svg for svg in re.findall(r"<svg[^>]*role=\"img\"[^>]*>", text))
 
 
 @pytest.mark.slow

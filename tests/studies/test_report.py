@@ -19,10 +19,13 @@ from PIL import Image
 from ayneh.errors import UserError
 from ayneh.studies import figures, panels, settings, strips
 from ayneh.studies.comparisons import paired, pairs_needed, values
+from ayneh.studies.contrast import contrast
+from ayneh.studies.intervals import Interval
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import from_dict, read
 from ayneh.studies.report import write_report
 from ayneh.studies.results import Result, results
+from ayneh.studies.sentences import plain_words
 from ayneh.studies.stack import PICTURED, play
 
 ODD = "<b>&$x$"  # an arm may be called anything
@@ -141,6 +144,32 @@ def test_every_verdict_that_is_printed_is_on_the_page(told):
         assert words in shown
     assert [line for line in said if line.endswith(":")] == ["ten times slower:", "a hundred times:"]
     assert sum(line.startswith(("modes: ", "loss_d: ")) for line in said) == 2
+
+
+def contrast_of(verdict, value, low, high, scale="ratio"):
+    """A decided comparison of "a" with "b", as far as its plain sentence needs it."""
+    found = contrast("a", {0: 1.0, 1: 2.0}, "b", {0: 1.5, 1: 2.5}, outcome="fd", better="lower", scale=scale)
+    return replace(found, verdict=verdict, effect=Interval(value, low, high))
+
+
+def test_the_answer_is_a_plain_sentence_with_effect_and_interval():
+    words = plain_words(contrast_of("worse", 2.31, 1.9, 2.8), "Fréchet distance")
+    assert words == (
+        "A is worse than b: a has 2.31 times the Fréchet distance of b (95 % interval 1.9 to 2.8, 2 against 2 runs)."
+    )
+    words = plain_words(contrast_of("lower", -0.2, None, None, "difference"), "loss of D")
+    assert words == "A has a lower loss of D than b: the loss of D of a is 0.2 less than that of b (2 against 2 runs)."
+    assert "no finite ratio" in plain_words(contrast_of("worse", math.inf, None, None), "Fréchet distance")
+
+
+def test_the_answer_is_read_first_and_the_statistics_are_folded_away(told):
+    page = re.sub(r"<style.*?</style>", "", told[1], flags=re.DOTALL)
+    assert page.index('class="answer"') < page.index("<nav")
+    folded = "".join(re.findall(r"<details>.*?</details>", page, re.DOTALL))
+    assert "Holm" in folded
+    assert "Mann-Whitney" not in page[: page.index("<details>")]
+    assert re.search(r'class="effect">[\d.,]+ × ?\(?', page)
+    assert all('aria-label="' in svg for svg in re.findall(r"<svg[^>]*role=\"img\"[^>]*>", page))
 
 
 def test_names_are_words_not_markup(told):

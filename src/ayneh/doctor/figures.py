@@ -175,7 +175,7 @@ def _scale(axes: Axes, columns: Sequence[np.ndarray], log: bool) -> None:
         axes.set_ylim(low, high)
         log_ticks(axes.yaxis, low, high)
     elif len(every) and every.min() >= 0 > axes.get_ylim()[0]:  # of a share that is 0 always, too
-        axes.set_ylim(0, axes.get_ylim()[1] if every.max() > 0 else 1)
+        axes.set_ylim(0, max(axes.get_ylim()[1], 1.1 * float(every.max())) if every.max() > 0 else 1)
 
 
 def _shade(axes: Axes, findings: Sequence[Finding], course: Course) -> None:

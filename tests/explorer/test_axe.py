@@ -1,0 +1,57 @@
+"""axe-core on every page that ayneh writes or serves: no serious finding."""
+
+import pytest
+
+from ayneh.__main__ import main
+from ayneh.studies.ledger import Ledger
+from ayneh.studies.plan import from_dict
+from ayneh.studies.report import PAGE, write_report
+from ayneh.studies.stack import play
+
+pytestmark = pytest.mark.slow  # a browser
+
+
+def serious(page):
+    """What axe finds that keeps somebody from using the page: [(rule, first element), ...]."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    found = axe.Axe().run(page).response["violations"]
+    return [(one["id"], one["nodes"][0]["html"][:120]) for one in found if one["impact"] in ("serious", "critical")]
+
+
+def test_the_explorer(chromium, served, opened):
+    for scheme in ("light", "dark"):
+        page = chromium.new_page(color_scheme=scheme)
+        page.set_default_timeout(60_000)
+        for view in ("plane", "directions", "path", "drawing", "epochs", "training"):
+            opened(page, served, view)
+            assert serious(page) == [], (view, scheme)
+        page.close()
+
+
+def test_a_diagnosis(chromium, own_run):
+    main(["diagnose", str(own_run)])
+    check(chromium, own_run / "diagnosis.html")
+
+
+def test_a_report(chromium, tmp_path):
+    settings = {
+        "epochs": 1, "batch": 32, "data": {"resize": 8, "limit": 128}, "net": {"width": 4}, "prior": {"dim": 8},
+    }  # fmt: skip
+    values = {"name": "tiny", "question": "Is it so?", "base": "digits", "seeds": 2, "images": 200, "set": settings}
+    study = from_dict(values | {"outcomes": ["fd"], "factors": {"optimizer": {"lr": [1e-3, 1e-4]}}}, "tiny")
+    ledger = Ledger.create(tmp_path / "study", study)
+    for group in study.groups():
+        assert play(group, ledger.folder, study)
+    write_report(ledger)
+    assert "These runs cannot tell whether" in (tmp_path / "study" / PAGE).read_text()  # first, in plain words
+    check(chromium, tmp_path / "study" / PAGE)
+
+
+def check(chromium, file):
+    for scheme in ("light", "dark"):
+        page = chromium.new_page(color_scheme=scheme)
+        page.goto(file.as_uri())
+        page.evaluate("() => document.querySelectorAll('details').forEach((e) => (e.open = true))")
+        assert serious(page) == [], scheme
+        assert page.evaluate("[...document.querySelectorAll('svg[role=img]:not([aria-label])')].length") == 0
+        page.close()
