@@ -1,10 +1,14 @@
 """What is changed from rescue to rescue."""
 
+import json
+
 import pytest
 
 from ayneh.config import Config, Optimizer, Rules
 from ayneh.doctor.rescue import Rescue, lever, of, to_dict, treated
 from ayneh.errors import UserError
+from ayneh.files.lines import append_lines
+from ayneh.record.abandoned import abandon
 from ayneh.record.record import RESCUES, Record
 
 
@@ -59,3 +63,15 @@ def test_rescues_survive_a_file_and_tell_what_happened(tmp_path):
     record.write_report(RESCUES, to_dict([one]))
     assert of(record) == [one]
     assert "sudden jump at step 400. Back to step 200 (epoch 9), 12,800 images given up" in one.sentence()
+
+
+def test_no_line_is_lost_where_rescues_go_back_to_the_same_step(tmp_path):
+    record = Record(tmp_path)
+    record.samples.mkdir()
+    record.checkpoints.folder.mkdir()
+    numbers = {"epoch": 0, "images": 1, "wall_s": 1.0, "images_per_s": 1.0}
+    for number in (1, 2, 3):
+        append_lines(record.metrics, *({"step": step} | numbers for step in (20, 30, 40)))
+        abandon(record, 10, number)
+    kept = [json.loads(line) for line in (tmp_path / "abandoned.jsonl").read_text().splitlines()]
+    assert [(line["rescue"], line["step"]) for line in kept] == [(n, step) for n in (1, 2, 3) for step in (20, 30, 40)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from ayneh.files.lines import read_lines, write_lines
 from ayneh.record.checkpoint import epoch_name
@@ -10,6 +11,15 @@ from ayneh.record.forms import Event, Line
 
 if TYPE_CHECKING:
     from ayneh.record.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given(Line):
+    """A line of abandoned.jsonl, whose steps begin again with each rescue."""
+
+    RISING: ClassVar[str | None] = "rescue"
+
+    rescue: int
 
 
 def abandon(record: Record, step: int, number: int) -> None:
@@ -22,7 +32,7 @@ def abandon(record: Record, step: int, number: int) -> None:
     lost = [line for line in read_lines(record.metrics, Line) if line["step"] > step]  # as they were written
     if lost:  # else a kill came after these lines had been moved
         attic = record.folder / "abandoned.jsonl"
-        before = [line for line in read_lines(attic, Line) if line["rescue"] != number]
+        before = [line for line in read_lines(attic, Given) if line["rescue"] != number]
         write_lines(attic, [*before, *({"rescue": number} | line for line in lost)])
     if record.findings.exists():  # these lines stay, marked
         found = read_lines(record.findings, Event)
