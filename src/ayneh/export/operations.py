@@ -19,7 +19,7 @@ from ayneh.export.views import Classified, Columns, Encoder
 from ayneh.game.conditional import ClassNorm, Embedding, Layers, Projection, code
 from ayneh.game.conditional import Joined as JoinedLayer
 from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm
-from ayneh.game.nets import Discriminator, MirrorGenerator
+from ayneh.game.nets import Descent, Discriminator, MirrorGenerator
 
 
 @torch.no_grad()
@@ -146,6 +146,7 @@ AFFINE: dict[type, Callable[..., tuple[list[Op], Shape]]] = {Conv: _conv, Deconv
 LAYERS: dict[type, Callable[[Any, Shape, str], tuple[list[Op], Shape]]] = {  # the first in a module's order of classes
     nn.Sequential: _chain,
     Layers: _chain,
+    Descent: _chain,
     JoinedLayer: _joined,
     ClassNorm: _class_norm,
     Encoder: _encoder,
