@@ -224,3 +224,13 @@ def test_commands_train_the_same_run_with_the_change(name):
         preset = PRESETS[said[2]].config
         parsed = tyro.cli(Config, args=said[3:], default=preset)
         assert flatten(parsed) == flatten(config) | dict(changes)
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"), [([0.0, 0.0], (0.0, 1.0)), ([0.0, 0.5], (0.0, 0.525)), ([-1.0, 1.0], None)]
+)
+def test_a_share_is_never_drawn_below_0(values, ends):
+    from ayneh.pages.chart import _ends
+
+    low, high = _ends(np.array(values), log=False)
+    assert (low, high) == pytest.approx(ends) if ends else low < -1 < 1 < high

@@ -95,5 +95,7 @@ def test_of_a_long_run_the_new_lines_are_added(page, serve, tiny_run, tmp_path, 
         opened(page, server, "training")
         page.wait_for_selector("text=Epoch 8999 of")
         write(range(9000, 9003), "a")
+        page.click("#tab-plane")
+        page.click("#tab-training")  # a run that is not in training is asked about when the view is opened
         page.wait_for_selector("text=Epoch 9002 of")
         page.screenshot(path=shots / "long.png", full_page=True)

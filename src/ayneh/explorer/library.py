@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,7 +123,8 @@ class Library:
 
             def make() -> bytes:
                 model: Model = self._models.get(key, lambda: self._model(record, replica, epoch))
-                body: bytes = getattr(model, name)()
+                with model.alone if name in ("levels", "notes", "gallery") else nullcontext():
+                    body: bytes = getattr(model, name)()
                 return body
 
             return Answer(self._answers.get((*key, name), make), BINARY)

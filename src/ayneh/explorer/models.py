@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,7 @@ class Model:
 
     def __init__(self, checkpoint: Checkpoint, replica: int) -> None:
         self.checkpoint, self.replica, self._made = checkpoint, replica, Cache(8)
+        self.alone = threading.Lock()  # a D that takes the class holds it while it is called: one call at a time
 
     @property
     def images(self) -> Images | None:
