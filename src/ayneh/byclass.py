@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,20 +15,13 @@ from torch import Tensor
 
 from ayneh.errors import UserError
 from ayneh.files.whole import atomically
-from ayneh.labels import Labels
 from ayneh.pictures import GREY_OF_GAPS, grid, legible, save_png
 from ayneh.pictures import save_images as save_plain
 
+if TYPE_CHECKING:
+    from ayneh.engine.sampler import Sampler
+
 LEGIBLE = 16  # pixels that an image has at least beside the name of its class
-
-
-class Draws(Protocol):
-    """What draws the images: `engine.sampler.Sampler`."""
-
-    labels: Labels | None
-
-    def draw(self, purpose: str, n: int, classes: Tensor | None = None) -> Tensor:
-        """n images uint8 (n, C, S, S) of these classes, (n,)."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,7 @@ def rows_of(classes: int, images: int) -> Rows:
     return Rows(tuple(round(k * (classes - 1) / steps) for k in range(columns)), 1, columns)
 
 
-def sheet_of(sampler: Draws, purpose: str, images: int) -> Sheet:
+def sheet_of(sampler: Sampler, purpose: str, images: int) -> Sheet:
     """The picture of a run's fixed noise: of a labelled run, rows of each class from the same latents.
 
     So a column shows one z as every class. images: their number; of a labelled run about so many, as `rows_of` has it.

@@ -39,9 +39,14 @@ class UserError(Sentence, ValueError):
 def unknown(what: str, name: str, allowed: Iterable[str]) -> UserError:
     """The error for an unknown name, with the nearest allowed one and all of them."""
     names = sorted(allowed)
-    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)  # from Python it may be no text
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = nearest(str(name).lower(), names)  # from Python it may be no text
     return UserError(f"There is no {what} called {name!r}.{hint} Choose one of: {', '.join(names)}.")
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """ " Did you mean 'fast'?": the nearest allowed name; empty if none is near."""
+    near = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def pick(table: Mapping[str, T], name: str, what: str) -> T:

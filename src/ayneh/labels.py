@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ayneh.errors import UserError
+from ayneh.errors import UserError, nearest
 
 SHOWN = 20  # names in a message, at most
 LONGEST = 20  # digits of a class's number
@@ -18,8 +16,8 @@ class Labels:
     """The classes 0..K-1 of the images that a run learns from. UserError for what does not fit together.
 
     >>> labels = Labels(("cat", "dog"), (0.25, 0.75))
-    >>> labels.count, labels.number("dog"), labels.numbers(["1", "cat"])
-    (2, 1, [1, 0])
+    >>> labels.count, labels.number("dog"), labels.number("1")
+    (2, 1, 1)
     """
 
     names: tuple[str, ...]
@@ -65,15 +63,10 @@ class Labels:
             return called[value]
         if _is_number(text) and value < self.count and len(called) < self.count:
             return value
-        near = difflib.get_close_matches(text, self.names, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = nearest(text, self.names)
         shown = ", ".join(self.names[:SHOWN]) + (", ..." if self.count > SHOWN else "")
         numbers = "" if len(called) == self.count else f" (numbers 0 to {self.count - 1})"
         raise UserError(f"There is no class {text[:60]!r}.{hint} There are {self.count}{numbers}: {shown}.")
-
-    def numbers(self, texts: Iterable[str]) -> list[int]:
-        """The numbers of several classes, as `number`."""
-        return [self.number(text) for text in texts]
 
     def weights(self, classes: str) -> tuple[float, ...]:
         """How often each class is drawn for fakes, as weights. classes: "data", or "even" among those with images."""

@@ -50,7 +50,7 @@ def test_digits_are_scikit_learns_with_black_and_white_at_the_ends() -> None:
 def test_the_split_of_digits_is_fixed_disjoint_and_in_proportion() -> None:
     train, test, both = (load("digits", split) for split in ("train", "test", "all"))
     assert (len(train.pixels), len(test.pixels)) == (1297, 500)
-    assert len(rows(both)) == 1797, "no digit is there twice, so that rows tell them apart"
+    assert len(rows(both)) == 1797, "no digit is there twice, so that rows identify them"
     assert rows(train) | rows(test) == rows(both)
     expected = both.labels.bincount() * (500 / 1797)
     assert (test.labels.bincount() - expected).abs().max() < 1

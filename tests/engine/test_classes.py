@@ -1,4 +1,4 @@
-"""The classes of a labelled game: how they are drawn, what is refused, and what samplers and critics make of them."""
+"""The classes of a labelled game: how they are drawn, which settings do not fit, what samplers and critics do."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ayneh.config import Config, Net, Prior, Rules
-from ayneh.engine.classes import drawn, ends_of, warn_of_idle
+from ayneh.engine.classes import drawn, ends_of, picked, warn_of_idle
 from ayneh.engine.critic import Critic, critic_of
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.noise import BlockChance, Chance, steps_in_block
@@ -30,8 +30,8 @@ def labels(n=64):
     return torch.tensor([0, 2, 3])[torch.arange(n) % 3]
 
 
-def match_of(config=SMALL, classes=UNEVEN, y=None):
-    return Match(replicas_of(config), pixels(), CPU, labelled=(labels() if y is None else y, classes))
+def match_of(config=SMALL, classes=UNEVEN):
+    return Match(replicas_of(config), pixels(), CPU, labelled=(labels(), classes))
 
 
 def with_labels(how, **net):
@@ -42,27 +42,31 @@ def chance_of(kind=Chance, seeds=(3, 4)):
     return kind(list(seeds), [make_prior("normal")] * len(seeds), 8, CPU, torch.float32)
 
 
+def classes_of(chance, step, n, ends):
+    return picked(chance.uniform(step, "dis 0 y", n), ends)
+
+
 @pytest.mark.parametrize("kind", [Chance, BlockChance])
 def test_classes_are_drawn_by_their_shares(kind):
-    y = chance_of(kind).classes(5, "dis 0 y", 40_000, ends_of(UNEVEN, "data"))
+    y = classes_of(chance_of(kind), 5, 40_000, ends_of(UNEVEN, "data"))
     assert y.dtype == torch.int64
     assert not torch.equal(y[0], y[1])
     for row in y:
         counts = row.bincount(minlength=4) / 40_000
         torch.testing.assert_close(counts, torch.tensor([0.5, 0.0, 0.4, 0.1]), atol=0.01, rtol=0)
-    even = chance_of(kind).classes(5, "dis 0 y", 40_000, ends_of(UNEVEN, "even"))[0].bincount(minlength=4) / 40_000
+    even = classes_of(chance_of(kind), 5, 40_000, ends_of(UNEVEN, "even"))[0].bincount(minlength=4) / 40_000
     torch.testing.assert_close(even, torch.tensor([1 / 3, 0.0, 1 / 3, 1 / 3]), atol=0.01, rtol=0)  # of b is no image
 
 
 def test_classes_are_a_function_of_seed_step_and_purpose():
     ends = ends_of(UNEVEN, "data")
     stack, alone = chance_of(), chance_of(seeds=(4,))
-    assert torch.equal(stack.classes(2, "dis 0 y", 50, ends)[1], alone.classes(2, "dis 0 y", 50, ends)[0])
-    assert not torch.equal(stack.classes(2, "dis 0 y", 50, ends), stack.classes(3, "dis 0 y", 50, ends))
+    assert torch.equal(classes_of(stack, 2, 50, ends)[1], classes_of(alone, 2, 50, ends)[0])
+    assert not torch.equal(classes_of(stack, 2, 50, ends), classes_of(stack, 3, 50, ends))
     blocks = chance_of(BlockChance)
-    later = blocks.classes(steps_in_block(50) + 1, "dis 0 y", 50, ends)
-    before = blocks.classes(1, "dis 0 y", 50, ends)
-    assert torch.equal(chance_of(BlockChance).classes(1, "dis 0 y", 50, ends), before)
+    later = classes_of(blocks, steps_in_block(50) + 1, 50, ends)
+    before = classes_of(blocks, 1, 50, ends)
+    assert torch.equal(classes_of(chance_of(BlockChance), 1, 50, ends), before)
     assert not torch.equal(later, before)
 
 
@@ -72,15 +76,7 @@ def test_the_last_class_is_drawn_where_shares_of_thirds_sum_to_less_than_one():
     assert set(drawn(thirds, "data", 1000, 0, "x").tolist()) == {0, 1, 2}
 
 
-def test_what_labels_need_is_refused_in_a_sentence():
-    with pytest.raises(UserError, match="--rules.labels is concat, and the images of digits have no labels"):
-        Match([SMALL], pixels(), CPU)
-    with pytest.raises(UserError, match="all images of digits are of one class, 'a': give images of two classes"):
-        match_of(classes=Labels(("a",), (1.0,)), y=torch.zeros(64, dtype=torch.int64))
-    with pytest.raises(UserError, match="64 images and 63 labels from 0 to 3; there must be a label for each image"):
-        match_of(y=labels(63))
-    with pytest.raises(UserError, match="labels from 0 to 3; there must be a label for each image, from 0 to 2"):
-        match_of(classes=Labels(tuple("abc"), (0.5, 0.3, 0.2)))
+def test_unknown_settings_are_refused_with_the_nearest():
     with pytest.raises(
         UserError, match=r"way of having labels \(--rules.labels\) called 'concta'. Did you mean 'concat'"
     ):

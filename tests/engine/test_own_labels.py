@@ -83,7 +83,7 @@ class PlainDis(nn.Module):
         return self.first(x.flatten(1))
 
 
-class Deaf(PlainGen):
+class Idle(PlainGen):
     """It takes the class and makes nothing of it."""
 
     def forward(self, z, y):
@@ -185,7 +185,7 @@ def test_three_replicas_of_ones_own_nets_are_three_runs(named, how, dis):
 
 
 @pytest.mark.parametrize(("how", "dis"), [("projection", Dis), ("auxiliary", Reading)])
-def test_samplers_and_critics_of_ones_own_nets_know_the_class(named, how, dis):
+def test_samplers_and_critics_of_ones_own_nets_take_the_class(named, how, dis):
     named(Gen, dis)
     match = match_of(under(how))
     state, _ = match.play(match.start(), 0)
@@ -237,7 +237,7 @@ def test_nets_that_do_not_fit_the_labels_are_refused_in_a_sentence(named, gen, d
 
 
 def test_a_net_that_makes_nothing_of_the_class_is_named(named, capsys):
-    named(Deaf, Reading)
+    named(Idle, Reading)
     match_of(under("auxiliary"))
     assert (
         "G draws the same images from a z whatever the class: if its forward does not use y" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from ayneh.game.losses import LOSSES
 LN2 = math.log(2)
 P = torch.tensor([0.5, 0.3, 0.15, 0.05], dtype=torch.float64)  # the data
 Q = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)  # the fakes
-DRAW = {  # the logit at which D cannot tell, its loss there and G's
+DRAW = {  # the logit at which D is undecided, its loss there and G's
     "non-saturating": (0.0, 2 * LN2, LN2),
     "saturating": (0.0, 2 * LN2, -LN2),
     "least-squares": (0.5, 0.25, 0.125),

@@ -283,7 +283,7 @@ def test_the_half_life_of_the_average_is_in_images_however_often_g_is_updated():
         assert match.hyper(0)["ema_decay"].item() ** (gen_steps * steps) == pytest.approx(0.5)
 
 
-def test_dropout_blacks_out_the_share_it_is_told_and_keeps_the_mean():
+def test_dropout_blacks_out_the_share_that_is_set_and_keeps_the_mean():
     x = torch.ones(2, 100, 1, 16, 16)
     p = torch.tensor([[0.3], [0.8]])
     y = distort(x, {"drop": torch.rand_like(x)}, {"dropout": p})

@@ -31,7 +31,7 @@ def run(tiny_run, tmp_path) -> Path:
 def test_a_run_is_finished_with_the_checkpoint_of_its_last_epoch(run):
     assert astuple(Record(run).standing())[:4] == ("finished", 3, 3, 12)
     assert Record(run).standing().wall_s == Record(run).lines()[-1]["wall_s"]
-    shutil.rmtree(run / "checkpoints")  # where all of them were deleted, the pictures tell
+    shutil.rmtree(run / "checkpoints")  # where all of them were deleted, the pictures show it
     assert Record(run).standing().state == "finished"
 
 

@@ -11,7 +11,7 @@ from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match
 from ayneh.errors import UserError
 from ayneh.pictures import save_images
-from ayneh.record.checkpoint import epoch_name
+from ayneh.record.names import epoch_name
 from ayneh.record.record import Record
 from ayneh.studies import stack
 from ayneh.studies.ledger import Ledger

@@ -18,7 +18,7 @@ MISSING = -1  # what Hugging Face and Kaggle write for each label of a test set 
 
 
 @dataclass(frozen=True)
-class Labels:
+class Coded:
     """Labels int64 (N,) of each part, and the classes' names; (None, None) with a note where there is one class."""
 
     parts: list[Array] | None
@@ -26,7 +26,7 @@ class Labels:
     notes: tuple[str, ...] = ()
 
 
-def labels_of(parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | None = None) -> Labels:
+def labels_of(parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | None = None) -> Coded:
     """Classes over all parts, each (labels, number of images, where); ``where`` begins an error message.
 
     named: what the file itself calls the labels 0, 1, ...
@@ -36,7 +36,7 @@ def labels_of(parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | No
     """
     for labels, n, where in parts:
         if labels.size == n and labels.dtype.kind in "if" and (labels == MISSING).all():
-            return Labels(None, None, (f"labels are not used: {where} is {MISSING} throughout, as missing labels are",))
+            return Coded(None, None, (f"labels are not used: {where} is {MISSING} throughout, as missing labels are",))
     flat = [_flat(labels, n, where) for labels, n, where in parts]
     _, _, where = parts[0]
     if len({array.dtype.kind in "US" for array in flat}) > 1:
@@ -48,12 +48,12 @@ def labels_of(parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | No
             "of numbers of images, or leave the labels out."
         )
     if len(values) == 1:
-        return Labels(None, None, (f"all labels are {printable(str(values[0]))}, so they are not used",))
+        return Coded(None, None, (f"all labels are {printable(str(values[0]))}, so they are not used",))
     ends = np.cumsum([len(array) for array in flat])[:-1]
     whole = [_name(value, named) for value in values.tolist()]
     short = tuple(printable(name, SHORT) for name in whole)
     names = short if len(set(short)) == len(short) else tuple(printable(name, LONG) for name in whole)
-    return Labels(np.split(index.astype(np.int64), ends), names, _gaps(values, names))
+    return Coded(np.split(index.astype(np.int64), ends), names, _gaps(values, names))
 
 
 def _gaps(values: Array, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -103,12 +103,12 @@ class Side:
         Returns the signs, () each, and the images as uint8.
         """
         with Outputs() as outputs:
-            fake = self.gen.forward(gen, self.z, dict(memories[0]), y=self.y).to(self.real.dtype)  # (N, C, S, S)
+            fake = self.gen.forward(gen, self.z, self.y, memory=dict(memories[0])).to(self.real.dtype)  # (N, C, S, S)
             dead_gen = dead_share([[out] for out in outputs.hidden(fake)])
             logits, inside = [], []
             for x, y in ((self.real, self.real_y), (fake, self.y)):
                 y = y if "dis" in self.game.labelled else None
-                logits.append(self.dis.forward(dis, x, dict(memories[1]), y=y).flatten())  # (N,)
+                logits.append(self.dis.forward(dis, x, y, memory=dict(memories[1])).flatten())  # (N,)
                 inside.append(outputs.hidden(logits[-1]))
         dead_dis = dead_share(list(zip(*inside, strict=True)))
         flat = fake.flatten(1)
@@ -133,7 +133,7 @@ class Side:
         }
         if self.classes:
             z, y = self.grid
-            found = self.classes.signs(self.gen.forward(gen, z, dict(memories[0]), y=y))
+            found = self.classes.signs(self.gen.forward(gen, z, y, memory=dict(memories[0])))
             signs |= {name: torch.tensor(value) for name, value in found.items()}
         return signs, now
 

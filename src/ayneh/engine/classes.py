@@ -1,4 +1,4 @@
-"""The classes of a labelled game: whether images and settings fit it, and the shares from which fakes' are drawn."""
+"""The classes of a labelled game: how those of fakes are drawn, and which settings do not fit."""
 
 from __future__ import annotations
 
@@ -17,39 +17,19 @@ Labelled = tuple[Tensor, Labels]  # the classes of the images, int64 (N,), and w
 
 
 def ends_of(labels: Labels, classes: str) -> Tensor:
-    """Sums of the shares of the classes 0..k, float64 (K,), for `Chance.classes`. classes: "data" or "even"."""
+    """Sums of the shares of the classes 0..k, float64 (K,), the last 1, for `picked`. classes: "data" or "even"."""
     ends = torch.tensor(labels.weights(classes), dtype=torch.float64).cumsum(0)
     return ends / ends[-1].clone()
 
 
 def drawn(labels: Labels, classes: str, n: int, seed: int, purpose: str) -> Tensor:
     """n classes, int64 (n,) on the CPU, that a run draws once for a purpose. classes: as for `ends_of`."""
-    u, ends = torch.rand(n, generator=generator(seed, FIXED, purpose)), ends_of(labels, classes)
-    return torch.searchsorted(ends.to(u), u, right=True).clamp(max=len(ends) - 1)
+    return picked(torch.rand(n, generator=generator(seed, FIXED, purpose)), ends_of(labels, classes))
 
 
-def checked(one: Config, pixels: Tensor, labelled: Labelled | None) -> Labelled | tuple[None, None]:
-    """The labels that the game plays with. Raises UserError where they are asked for, and are none or of one class."""
-    rules = one.rules
-    if not rules.labelled:
-        return None, None
-    if labelled is None:
-        raise UserError(
-            f"--rules.labels is {rules.labels}, and the images of {one.data.name} have no labels: give images with "
-            "labels (docs/your-data.md), or set it to none."
-        )
-    labels, classes = labelled
-    if classes.count < 2:
-        raise UserError(
-            f"--rules.labels is {rules.labels}, and all images of {one.data.name} are of one class, "
-            f"{classes.names[0]!r}: give images of two classes or more, or set it to none."
-        )
-    if labels.shape != pixels.shape[:1] or not 0 <= int(labels.min()) <= int(labels.max()) < classes.count:
-        raise UserError(
-            f"{one.data.name} has {len(pixels):,} images and {len(labels):,} labels from {int(labels.min())} to "
-            f"{int(labels.max())}; there must be a label for each image, from 0 to {classes.count - 1}."
-        )
-    return labels, classes
+def picked(u: Tensor, ends: Tensor) -> Tensor:
+    """The class of each number u of U[0, 1), int64 of its shape."""
+    return torch.searchsorted(ends.to(u), u.contiguous(), right=True).clamp(max=len(ends) - 1)
 
 
 def warn_of_idle(config: Config) -> None:

@@ -58,7 +58,7 @@ class Critic:
     @property
     def takes_class(self) -> bool:
         """Whether D is D(x, y)."""
-        return self.sampler.labels is not None and takes_class(self.sampler.config, "dis")
+        return takes_class(self.sampler.config, "dis")
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, F) on the CPU
         """The numbers from which D computes its logit: F is prior.dim for the mirror nets (128 in the report).
@@ -70,10 +70,10 @@ class Critic:
     @property
     def needs_class(self) -> bool:
         """Whether D's features depend on the class that D is given."""
-        return self.sampler.labels is not None and features_take_class(self.sampler.config)
+        return features_take_class(self.sampler.config)
 
     def _features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        features: Tensor = self.dis.features(x) if y is None else self.dis.features(x, y)
+        features: Tensor = self.dis.features(x, y)
         return features.flatten(1)
 
     @property

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ayneh.config import Config
 from ayneh.engine.chosen import rules_of
-from ayneh.engine.classes import Labelled, checked, drawn, ends_of, pairing
+from ayneh.engine.classes import Labelled, drawn, ends_of, pairing, picked
 from ayneh.engine.device import choose_precision, keep_freed_memory
 from ayneh.engine.hyper import HYPER, courses_of
 from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
@@ -23,7 +23,6 @@ from ayneh.errors import UserError
 from ayneh.game.own_prior import Own
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
-from ayneh.labels import Labels
 
 OTHERS = ("meter/", "vitals/")  # tensors of a checkpoint that are not of the state
 DIS_CALLS = {"z": "gen", "real": "dis", "fake": "dis", "penalty": "dis"}  # of nets in an update of D: which net
@@ -51,15 +50,14 @@ class Match:
         rescues: int = 0,
         labelled: Labelled | None = None,
     ) -> None:
-        """pixels: uint8 (N, C, h, w), square; rescues: see `Chance`; labelled: the images' classes, of which a game
-        without labels makes nothing.
+        """pixels: uint8 (N, C, h, w), square; rescues: see `Chance`; labelled: the images' classes, which a game
+        without labels leaves out.
 
         Raises UserError where the config does not fit the nets or the data.
         """
         one, self.replicas, self.device = replicas[0], replicas, device
-        self.labels: Tensor | None
-        self.classes: Labels | None
-        self.labels, self.classes = checked(one, pixels, labelled)
+        self.labelled = (labelled[0].to(device), labelled[1]) if labelled and one.rules.labelled else None
+        self.labels, self.classes = self.labelled or (None, None)
         (n, channels, height, width) = pixels.shape
         if height != width:
             raise UserError(
@@ -85,9 +83,8 @@ class Match:
         memory = [f"_{name}" for name in self.game.remembered]
         self.state_keys = [*(f"{who}{end}" for who in ("gen", "dis") for end in ("", *memory, "_t")), "ema"]
         self.pixels = pixels.to(device)
-        self.labels = None if self.labels is None else self.labels.to(device)
         self.pairs = pairing(self.game, one)
-        self._ends = ends_of(self.classes, one.rules.classes).to(device) if self.classes else None
+        self._ends = ends_of(self.classes, one.rules.classes).to(device, self.dtype) if self.classes else None
         if device.type == "cpu":
             keep_freed_memory()
         priors = [prior_of(c) for c in replicas]
@@ -103,11 +100,6 @@ class Match:
             for name, number in HYPER.items()
         }
 
-    @property
-    def labelled(self) -> Labelled | None:
-        """The images' classes in a labelled game, as another match takes them."""
-        return None if self.labels is None or self.classes is None else (self.labels, self.classes)
-
     def _game(self, one: Config, reads: bool) -> Game:
         """The nets and the rules. reads: whether D reads z."""
         parts: tuple[int, ...] = ()
@@ -122,7 +114,7 @@ class Match:
             eps=one.optimizer.eps,
             decays=any(c.optimizer.weight_decay for c in self.replicas),
             reads=one.prior.dim if reads else 0,
-            labelled=tuple(who for who in ("gen", "dis") if self.classes and takes_class(one, who)),
+            labelled=tuple(who for who in ("gen", "dis") if takes_class(one, who)),
             parts=parts,
             inside={who: net.play for who, net in self.players.items() if isinstance(net, OwnNet)},
         )
@@ -205,7 +197,7 @@ class Match:
         if self.labels is None or self._ends is None:
             return {}
         real = self.labels[rows]  # (R, B)
-        fake = real if self.pairs else self.chance.classes(i, f"{purpose} y", rows.shape[1], self._ends)
+        fake = real if self.pairs else picked(self.chance.uniform(i, f"{purpose} y", rows.shape[1]), self._ends)
         return {"y": {"real": real, "fake": fake}}
 
     def draws(self, i: int) -> dict[str, list[Draws]]:

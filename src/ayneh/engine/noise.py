@@ -64,11 +64,6 @@ class Chance:
         """N(0, 1), (R, *shape)."""
         return self._rows(torch.randn, step, purpose, shape)
 
-    def classes(self, step: int, purpose: str, n: int, ends: Tensor) -> Tensor:
-        """n classes for each replica, int64 (R, n). ends: sums of the shares of the classes 0..k, (K,), the last 1."""
-        u = self.uniform(step, purpose, n).contiguous()
-        return torch.searchsorted(ends.to(u), u, right=True).clamp(max=len(ends) - 1)
-
     def inside(self, step: int, purpose: str) -> list[int]:
         """A 63-bit seed for each replica, for what a net of one's own draws in one call."""
         return [derive(seed, step, purpose + self.suffix) for seed in self.seeds]

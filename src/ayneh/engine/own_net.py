@@ -83,10 +83,9 @@ class OwnNet(Net):
                     )
             outs, memories = [], []
             for r, (row, one) in enumerate(zip(theta.unbind(), x.unbind(), strict=True)):
-                memory = self.of(state, r)
-                seed, classes = seeds[r] if seeds else None, None if y is None else y[r]
-                outs.append(self.forward(row, one, memory, seed, classes, **options))
-                memories.append(memory)
+                memories.append(self.of(state, r))
+                classes, seed = None if y is None else y[r], seeds[r] if seeds else None
+                outs.append(self.forward(row, one, classes, memory=memories[-1], seed=seed, **options))
         return torch.stack(outs).to(theta.dtype), self.kept(memories)
 
     def _stacked(
@@ -94,9 +93,9 @@ class OwnNet(Net):
     ) -> tuple[Tensor, State]:
         memory = {name: state[self.key + name] for name in self.memory}
 
-        def one(row: Tensor, x: Tensor, memory: Memory, y: Tensor | None = None) -> tuple[Tensor, Memory]:
+        def one(row: Tensor, x: Tensor, memory: Memory, *y: Tensor) -> tuple[Tensor, Memory]:
             memory = dict(memory)
-            return self.forward(row, x, memory, y=y, **options), memory
+            return self.forward(row, x, *y, memory=memory, **options), memory
 
         out, after = vmap(one)(theta, x, memory, *(() if y is None else (y,)))
         return out, {self.key + name: value for name, value in after.items()}
@@ -105,9 +104,10 @@ class OwnNet(Net):
         self,
         row: Tensor,
         x: Tensor,
+        y: Tensor | None = None,
+        *,
         memory: Memory | None = None,
         seed: int | None = None,
-        y: Tensor | None = None,
         **options: Any,
     ) -> Tensor:
         """One replica: row (P,), x (B, ...), y (B,) -> (B, ...).
@@ -123,7 +123,7 @@ class OwnNet(Net):
         self.shell.seed = (FIXED_SEED if seed is None else seed) if self.draws else None
         values = {f"net.{name}": value for name, value in (values | self.unpack(row)).items()}
         try:
-            out: Tensor = functional_call(self.shell, values, (x,) if y is None else (x, y), options)
+            out: Tensor = functional_call(self.shell, values, (x, y), options)
         except Exception as error:
             if of_memory(error):
                 raise

@@ -16,7 +16,7 @@ from ayneh.engine.device import choose_precision
 from ayneh.engine.memory import ACTIVATIONS, COPIES, game_bytes, refuse_over
 from ayneh.engine.own_net import OwnNet
 from ayneh.engine.replicas import Net
-from ayneh.engine.trial import try_dis, try_gen
+from ayneh.engine.trial import NO_LABELS, try_dis, try_gen
 from ayneh.errors import UserError, pick
 from ayneh.game import nets
 from ayneh.game.inside import OUTPUTS, OwnDiscriminator, OwnGenerator, Player, seeded
@@ -24,7 +24,6 @@ from ayneh.game.nets import INITS, First, Pair, Spec, make_nets
 from ayneh.game.own import AS_IS, OwnPair
 from ayneh.labels import Labels
 from ayneh.parts.registry import table
-from ayneh.rules import UNLABELLED
 from ayneh.terminal.text import warn_once
 
 ALIGNED = 64  # numbers: some of cuDNN's and cuBLAS's kernels take only weights at multiples of 16 bytes or more
@@ -150,8 +149,8 @@ def features_take_class(config: Config) -> bool:
 
 
 def _ways(config: Config, labels: Labels | None) -> tuple[str, int]:
-    """How the game has labels, and how many classes; ("none", 0) without."""
-    return (UNLABELLED, 0) if labels is None else (config.rules.labels, labels.count)
+    """How the game has labels, and how many classes."""
+    return NO_LABELS if labels is None else (config.rules.labels, labels.count)
 
 
 def nets_for(

@@ -52,24 +52,22 @@ class Net:
         given = (x,) if y is None else (x, y)
         with torch.autocast(theta.device.type, self.precision, enabled=self.precision is not None):
             if len(theta) == 1:
-                out = self._of_row(theta[0], *(rows[0] for rows in given), **options)[None]
+                out = self.forward(theta[0], *(rows[0] for rows in given), **options)[None]
             elif theta.device.type == "cpu":
                 each = zip(theta.unbind(), *(rows.unbind() for rows in given), strict=True)
-                out = torch.stack([self._of_row(*rows, **options) for rows in each])
+                out = torch.stack([self.forward(*rows, **options) for rows in each])
             else:
-                out = vmap(lambda *rows: self._of_row(*rows, **options))(theta, *given)
+                out = vmap(lambda *rows: self.forward(*rows, **options))(theta, *given)
         return out.to(theta.dtype)
-
-    def _of_row(self, row: Tensor, x: Tensor, y: Tensor | None = None, **options: Any) -> Tensor:
-        return self.forward(row, x, y=y, **options)
 
     def forward(
         self,
         row: Tensor,
         x: Tensor,
+        y: Tensor | None = None,
+        *,
         memory: Memory | None = None,
         seed: int | None = None,
-        y: Tensor | None = None,
         **options: Any,
     ) -> Tensor:
         """One replica: row (P,), x (B, ...), y (B,) -> (B, ...). What it remembers and draws: see `OwnNet.forward`.

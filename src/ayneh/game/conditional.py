@@ -32,15 +32,21 @@ def code(y: Tensor, parts: Parts) -> Tensor:  # int64 (B,) -> bool (B, sum of pa
 
 
 class Embedding(nn.Module):
-    """e(y) = code(y) W: a vector for each class, a sum of its parts' where there are several. W ~ N(0, std^2)."""
+    """e(y) = code(y) W: a vector for each class, a sum of its parts' where there are several. W ~ N(0, std^2).
 
-    def __init__(self, parts: Parts, dim: int, std: float = 1.0) -> None:
+    ``spectral``: as in `Linear`.
+    """
+
+    def __init__(self, parts: Parts, dim: int, std: float = 1.0, spectral: bool = False) -> None:
         super().__init__()
-        self.parts, self.dim, self.std = tuple(parts), dim, std
+        self.parts, self.dim, self.std, self.spectral = tuple(parts), dim, std, spectral
         self.weight = nn.Parameter(torch.zeros(sum(parts), dim))
 
     def forward(self, y: Tensor) -> Tensor:  # int64 (B,) -> (B, dim)
-        return code(y, self.parts).to(self.weight.dtype) @ self.weight
+        weight = self.weight
+        if self.spectral:
+            weight = weight / torch.linalg.matrix_norm(weight, ord=2)
+        return code(y, self.parts).to(weight.dtype) @ weight
 
 
 class Layers(nn.Sequential):
@@ -94,20 +100,13 @@ class ClassNorm(nn.Module):
 
 
 class Projection(Embedding):
-    """<e(y), features>: what the class adds to D's logit (Miyato & Koyama 2018); ``spectral`` as in `Linear`.
+    """<e(y), features>: what the class adds to D's logit (Miyato & Koyama 2018).
 
     It begins with the standard deviation of the weights of D's ``head``, which the features meet beside it.
     """
 
-    def __init__(self, parts: Parts, features: int, spectral: bool = False) -> None:
-        super().__init__(parts, features)
-        self.spectral = spectral
-
     def forward(self, y: Tensor, features: Tensor) -> Tensor:  # type: ignore[override]  # int64 (B,), (B, F) -> (B,)
-        weight = self.weight
-        if self.spectral:
-            weight = weight / torch.linalg.matrix_norm(weight, ord=2)
-        return ((code(y, self.parts).to(weight.dtype) @ weight) * features).sum(1)
+        return (super().forward(y) * features).sum(1)
 
 
 def condition_gen(gen: nn.Sequential, how: str, parts: Parts, dim: int) -> None:

@@ -22,7 +22,6 @@ from ayneh.game.own import OwnPair, own_pair
 from ayneh.parts.registry import table
 
 NORMS = ("batch", "none")
-LABELS = ("concat", "projection", "auxiliary")  # the ways in which the game has labels
 FIRST_NORMS: dict[str, Callable[..., nn.Module]] = {  # after G's first layer; each takes the shape of its output
     "unit": UnitNorm,
     "channel": lambda channels, *side: BatchNorm(channels) if side else BatchNorm1d(channels),
@@ -73,7 +72,7 @@ class Discriminator(nn.Module):
     def forward(
         self, x: Tensor, y: Tensor | None = None, read: bool = False, classify: bool = False
     ) -> Tensor:  # (B, C, H, W) in [-1, 1], int64 (B,) -> (B,); with what it reads (B, 1 + Z + K)
-        features = self.features(x) if y is None else self.features(x, y)
+        features = self.features(x, y)
         logit = self.head(features).flatten()
         if self.projection is not None and y is not None:
             logit = logit + self.projection(y, features.flatten(1))
@@ -202,7 +201,7 @@ class Spec:
     features: int | None = None  # length of D's features
     reads: bool = False  # D has a reader of z
     reader: str = "features"  # a linear map from D's features; "own": a `Reader`, with layers of its own
-    labels: str | None = None  # of LABELS: how the game has labels (None: it has none)
+    labels: str | None = None  # of rules.LABELS: how the game has labels (None: it has none)
     parts: tuple[int, ...] = ()  # numbers of values of the parts of a class (conditional.py)
     gen_labels: str | None = None  # of conditional.GEN_LABELS: how G takes the class (None: concat)
     label_dim: int | None = None  # length of the embedding that is joined to z
@@ -281,13 +280,12 @@ def make_nets(name: str, spec: Spec) -> tuple[nn.Module, Discriminator]:
 
 def _condition(gen: nn.Module, dis: Discriminator, spec: Spec, features: int) -> None:
     """Let both nets take classes, or D read them. features: their number."""
-    pick(dict.fromkeys(LABELS), spec.labels or "", "way of having labels")
     if not isinstance(gen, Layers) or not isinstance(dis.features, Layers):
         raise TypeError("a net that takes labels is made of Layers")
     condition_gen(gen, spec.gen_labels or "concat", spec.parts, spec.label_dim or default_dim(spec.z_dim))
     if spec.labels == "concat":
         condition_dis(dis.features, spec.parts, spec.size)
     elif spec.labels == "projection":
-        dis.projection = Projection(spec.parts, features, spec.spectral)
+        dis.projection = Projection(spec.parts, features, spectral=spec.spectral)
     else:
         dis.classifier = Linear(features, sum(spec.parts), spec.spectral)

@@ -1,4 +1,4 @@
-"""One step of the game: D learns to tell real images from fake ones, then G learns to fool D (Goodfellow et al. 2014).
+"""One step of the game: D learns which images are real, then G learns to fool D (Goodfellow et al. 2014).
 
 Every run of ayneh plays by this function. It is a pure function of tensors: random numbers are arguments, and it does
 no I/O, depends on no device and never waits for one. All tensors have a leading axis of R replicas, which do not affect

@@ -163,7 +163,7 @@ class Probe:
         first, second = seeds or (None, None)
 
         def logits(seen: Seen, seed: int | None) -> Tensor:
-            return self.match.dis.forward(row, seen[0], memory, seed, *seen[1:])
+            return self.match.dis.forward(row, *seen, memory=memory, seed=seed)
 
         if list(self.arms.values())[r].together:
             both = logits(joined(real, fake), first)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ayneh.files.lines import read_lines, write_lines
-from ayneh.record.checkpoint import epoch_name
 from ayneh.record.forms import Event, Line
+from ayneh.record.names import epoch_name
 
 if TYPE_CHECKING:
     from ayneh.record.record import Record

@@ -1,6 +1,6 @@
 """A run that another replaces (--overwrite): set aside until the new one has a checkpoint, else put back.
 
-Which folder there is tells how far a command came that was killed:
+Which folder there is shows how far a command came that was killed:
 
 - ``replacing.run/``: files of the former run on their way into it, or back; there is no new run: all of them go back
 - ``replaced.run/``: the whole former run; the new one is begun: it stays if it has a checkpoint, else it is removed

@@ -15,14 +15,7 @@ from ayneh.files import sealed
 from ayneh.files.whole import atomically
 from ayneh.labels import Labels
 from ayneh.record.head import Head, Origin, digest, head_in
-from ayneh.record.names import BEST as BEST
-from ayneh.record.names import HEALTHY as HEALTHY
-from ayneh.record.names import INITIAL as INITIAL
-from ayneh.record.names import INTERRUPTED as INTERRUPTED
-from ayneh.record.names import NAMES, named
-from ayneh.record.names import epoch_name as epoch_name
-from ayneh.record.names import number_in as number_in
-from ayneh.record.names import numbered as numbered
+from ayneh.record.names import BEST, HEALTHY, INITIAL, INTERRUPTED, NAMES, epoch_name, named, numbered
 from ayneh.record.own import FOR_NETS, OwnParts
 from ayneh.terminal.text import warn_once
 

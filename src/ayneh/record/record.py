@@ -52,8 +52,9 @@ from ayneh.files.whole import held, locked, sweep, write_json
 from ayneh.labels import Labels
 from ayneh.parts.used import used
 from ayneh.record import aside
-from ayneh.record.checkpoint import Checkpoint, Checkpoints, epoch_name, number_in, numbered
+from ayneh.record.checkpoint import Checkpoint, Checkpoints
 from ayneh.record.forms import Begun, Engine, Event, Line, Outcome
+from ayneh.record.names import epoch_name, number_in, numbered
 from ayneh.record.own import OwnParts
 from ayneh.record.standing import Standing, standing_of
 from ayneh.terminal.text import warn

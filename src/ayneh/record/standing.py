@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ayneh.errors import UserError
-from ayneh.record.checkpoint import INITIAL, INTERRUPTED, Checkpoint, Damaged, read_head
+from ayneh.record.checkpoint import Checkpoint, Damaged, read_head
+from ayneh.record.names import INITIAL, INTERRUPTED
 
 if TYPE_CHECKING:
     from ayneh.record.record import Record

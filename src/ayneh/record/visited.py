@@ -9,8 +9,9 @@ from typing import Any, Literal
 from ayneh.errors import UserError
 from ayneh.files.inside import names_inside, read_png, refuse_links
 from ayneh.files.whole import size_of, written_s
-from ayneh.record.checkpoint import Checkpoint, Checkpoints, Damaged, epoch_name
+from ayneh.record.checkpoint import Checkpoint, Checkpoints, Damaged
 from ayneh.record.follow import Followed
+from ayneh.record.names import epoch_name
 from ayneh.record.record import MADE, Record
 from ayneh.terminal.text import warn_once
 

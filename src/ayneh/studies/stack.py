@@ -25,8 +25,9 @@ from ayneh.judge.metrics import METRICS, metrics
 from ayneh.judge.verdict import Judge
 from ayneh.parts.shipped import Shipped, pack
 from ayneh.pictures import save_png
-from ayneh.record.checkpoint import Damaged, epoch_name
+from ayneh.record.checkpoint import Damaged
 from ayneh.record.head import Origin
+from ayneh.record.names import epoch_name
 from ayneh.record.record import Record
 from ayneh.studies.design import Changes, Run, Study, swapped
 from ayneh.studies.names import file_name

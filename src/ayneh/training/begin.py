@@ -14,8 +14,9 @@ from ayneh.errors import UserError
 from ayneh.evaluation import Say, about, origin_of, silent
 from ayneh.labels import Labels
 from ayneh.record.beginning import begun, refuse_taken
-from ayneh.record.checkpoint import Checkpoint, epoch_name
+from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.head import Origin
+from ayneh.record.names import epoch_name
 from ayneh.record.record import Record
 from ayneh.record.standing import lost
 from ayneh.terminal.progress import Terminal

@@ -17,8 +17,9 @@ from ayneh.evaluation import Say, judge_of
 from ayneh.parts.calling import failed_inside
 from ayneh.pictures import load_png, save_animation
 from ayneh.record import aside
-from ayneh.record.checkpoint import INTERRUPTED, Checkpoint
+from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.head import Origin
+from ayneh.record.names import INTERRUPTED
 from ayneh.record.record import RESCUES, Record
 from ayneh.terminal.progress import Clock, Interrupt, Terminal
 from ayneh.terminal.text import counted

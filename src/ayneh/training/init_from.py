@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ayneh.errors import UserError
 from ayneh.labels import Labels
-from ayneh.record.checkpoint import INITIAL, Checkpoint, asked
+from ayneh.record.checkpoint import Checkpoint, asked
+from ayneh.record.names import INITIAL
 from ayneh.record.record import Record
 from ayneh.terminal.text import warn_once
 

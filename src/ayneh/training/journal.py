@@ -26,9 +26,9 @@ from ayneh.engine.sampler import Sampler, sampler_in
 from ayneh.game.step import State
 from ayneh.labels import Labels
 from ayneh.pictures import save_png
-from ayneh.record.checkpoint import BEST, HEALTHY, epoch_name
 from ayneh.record.forms import of_replicas
 from ayneh.record.head import Origin
+from ayneh.record.names import BEST, HEALTHY, epoch_name
 from ayneh.record.record import Record
 from ayneh.training.callbacks import Callbacks
 from ayneh.training.scorer import Scorer, total

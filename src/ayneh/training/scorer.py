@@ -28,14 +28,14 @@ class Scorer:
         """images: behind each score; say: a failure is said and the score left out (None: the failure is raised)."""
         self.judge, self.images, self.say = judge, images, say
         self.spent_s, self.warned = 0.0, False
-        self.told: set[str] = set()  # of metrics of one's own that failed
+        self.said: set[str] = set()  # of metrics of one's own that failed
 
     def rehearse(self, pixels: Tensor, size: int) -> None:
         """Score real images in a frame of ``size``, as samples are later. Raises what the judge raises.
 
         A line warns of a classifier that cannot read real images of this size.
         """
-        self._tell(self.judge.quick(put(pixels[: self.TRIED].cpu(), size)))
+        self._say_failed(self.judge.quick(put(pixels[: self.TRIED].cpu(), size)))
         reading = self.judge.reading()
         if self.say and reading and not reading.trusted:
             self.say(reading.words())
@@ -65,15 +65,15 @@ class Scorer:
             images = sampler.images("scores", self.images)
             asked = sampler.classes("scores", self.images) if sampler.labels else None
             found.append(self.judge.quick(levels(images), asked) if bool(images.isfinite().all()) else {})
-            self._tell(found[-1])
+            self._say_failed(found[-1])
         names = dict.fromkeys(name for scores in found for name in scores)
         return {name: [one[name].as_dict() if name in one else None for one in found] for name in names}
 
-    def _tell(self, scores: Mapping[str, Score]) -> None:
+    def _say_failed(self, scores: Mapping[str, Score]) -> None:
         """Say which metrics of one's own have no value, and why, each sentence once."""
         for name, score in scores.items():
-            if name not in METRICS and score.value is None and score.warning and score.warning not in self.told:
-                self.told.add(score.warning)
+            if name not in METRICS and score.value is None and score.warning and score.warning not in self.said:
+                self.said.add(score.warning)
                 if self.say:
                     self.say(f"{score.warning} Training goes on without this score.")
 

@@ -1,0 +1,356 @@
+"""Pictures as people have them, of every kind, size and colour, broken and hostile ones, transparent ones."""
+
+import shutil
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ayneh.data import bounded
+from ayneh.data import picture as picture_module
+from ayneh.data.sources import load
+from ayneh.dataset import Data
+from ayneh.errors import UserError
+
+from .conftest import fill, noise, put, read
+
+GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+
+
+# -- kinds of files ----------------------------------------------------------------------------------------------------
+
+KINDS = {  # suffix -> Pillow's name
+    "png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "webp": "WEBP", "bmp": "BMP",
+    "gif": "GIF", "tif": "TIFF", "tiff": "TIFF", "ppm": "PPM", "pgm": "PPM", "pbm": "PPM",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [*KINDS, *(suffix.upper() for suffix in KINDS), "Png", "JpEg"])
+def test_every_kind_is_read_in_any_case_of_its_suffix(tmp_path: Path, suffix: str) -> None:
+    kind = KINDS[suffix.lower()]
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 100} if kind == "JPEG" else {}
+    put(tmp_path / f"a.{suffix}", GREY, kind, **options)
+    pixels = read(tmp_path).pixels.numpy()
+    assert pixels.shape == (1, 1, 8, 8)
+    assert np.abs(pixels[0, 0].astype(int) - GREY).max() <= (4 if kind == "JPEG" else 0)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.jpg", "PNG"), ("a.png", "JPEG"), ("a.gif", "WEBP"), ("00001", "PNG")])
+def test_the_content_says_the_kind_whatever_the_suffix(tmp_path: Path, name: str, kind: str) -> None:
+    put(tmp_path / name, np.full((8, 8), 128, np.uint8), kind)
+    assert (read(tmp_path).pixels - 128).abs().max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG"])
+def test_of_an_animation_the_first_frame_is_read_and_said(tmp_path: Path, kind: str) -> None:
+    first, second = (Image.fromarray(np.full((8, 8, 3), level, np.uint8)) for level in (40, 200))
+    options = {"lossless": True} if kind == "WEBP" else {}
+    put(tmp_path / f"a.{kind.lower()}", first, kind, save_all=True, append_images=[second], **options)
+    both = read(tmp_path)
+    assert (both.pixels == 40).all()
+    assert "the first frame of 1 file with several" in both.understood
+
+
+def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path) -> None:
+    deep = GREY.astype(np.uint16) * 257
+    put(tmp_path / "a.png", deep)
+    put(tmp_path / "b.tif", deep)
+    put(tmp_path / "c.pgm", Image.fromarray(deep), "PPM")
+    assert np.array_equal(read(tmp_path).pixels[:, 0].numpy(), np.stack([GREY] * 3))
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.full((8, 8), 0.5, np.float32), "levels as floats"),
+        (np.full((8, 8), 70000, np.int32), "levels from 70000 to 70000"),
+        (np.full((8, 8), -1, np.int32), "levels from -1 to -1"),
+    ],
+)
+def test_levels_that_have_no_black_and_white_are_refused(tmp_path: Path, image: np.ndarray, words: str) -> None:
+    put(tmp_path / "a.tif", image)
+    with pytest.raises(UserError, match=f"a.tif has {words}: save it with 8 or 16 bits"):
+        read(tmp_path)
+
+
+def test_a_palette_and_cmyk_come_out_in_their_colours(tmp_path: Path) -> None:
+    red = Image.new("RGB", (8, 8), (255, 0, 0))
+    put(tmp_path / "a.png", red.convert("P"))
+    put(tmp_path / "b.jpg", red.convert("CMYK"), quality=100)
+    put(tmp_path / "c.gif", red)
+    pixels = read(tmp_path).pixels.int()
+    assert (pixels[:, 0] > 250).all()
+    assert (pixels[:, 1:] < 5).all()
+
+
+@pytest.mark.parametrize(("turn", "quarter"), [(3, 2), (6, -1), (8, 1)])
+def test_a_photograph_stands_upright(tmp_path: Path, turn: int, quarter: int) -> None:
+    seen = np.repeat(np.repeat(noise(1, 2, 4), 8, 0), 8, 1)  # 32 wide, 16 high
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    for name in ("a.jpg", "a.png", "a.webp"):
+        folder = tmp_path / name[2:]
+        put(folder / name, np.rot90(seen, -quarter).copy(), exif=exif, quality=100)
+        found = read(folder).pixels[0, 0].numpy()
+        assert found.shape == seen.shape
+        assert np.abs(found.astype(int) - seen).mean() < 8
+
+
+def test_damaged_notes_of_a_camera_do_not_damage_the_photograph(tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg", GREY, quality=100, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff\xff\xff\xff\xff")
+    assert read(tmp_path).pixels.shape == (1, 1, 8, 8)
+
+
+# -- grey or colour, sizes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["train", "test"])
+def test_grey_or_colour_is_decided_over_all_splits(tmp_path: Path, place: str) -> None:
+    fill(tmp_path, "train test", 6)
+    put(tmp_path / place / "colour.png", noise(1, 8, 8, 3))
+    for split in ("train", "test", "all"):
+        found = read(tmp_path, split)
+        assert found.pixels.shape[1] == 3
+        assert "1 of them in colour, the others grey" in found.understood
+        (where,) = np.nonzero((found.pixels[:, :1] != found.pixels).flatten(1).any(1).numpy())
+        assert len(where) == (split in (place, "all"))
+
+
+def test_grey_or_colour_does_not_depend_on_a_limit(tmp_path: Path) -> None:
+    fill(tmp_path, "train test", 6)
+    put(tmp_path / "test" / "colour.png", noise(1, 8, 8, 3))
+    assert read(tmp_path, "train", limit=2).pixels.shape == (2, 3, 8, 8)
+
+
+def test_sizes_are_compared_over_all_splits(tmp_path: Path) -> None:
+    fill(tmp_path, "train test", 3)
+    put(tmp_path / "test" / "9.png", noise(0, 9, 7))
+    with pytest.raises(UserError, match=r"several sizes: .*0\.png is 8x8 and .*9\.png is 7x9 .*--data\.resize 32"):
+        read(tmp_path, "train")
+    assert read(tmp_path, "train", resize=6).pixels.shape == (3, 1, 6, 6)
+
+
+def test_what_was_resized_is_said(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", noise(0, 8, 12))
+    assert "resized from 12x8, 1 of 1 enlarged" in read(tmp_path, resize=10).understood
+    put(tmp_path / "b.png", noise(1, 20, 30))
+    assert "resized from 2 sizes, 1 of 2 enlarged" in read(tmp_path, resize=10).understood
+    assert "resized from 2 sizes;" in read(tmp_path, resize=4).understood + ";"
+    for name in ("a.png", "b.png"):
+        put(tmp_path / name, noise(2, 4, 4))
+    assert "resized from" not in read(tmp_path, resize=4).understood
+
+
+def test_mixed_sizes_and_broken_files_are_named_at_once(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", noise(0, 8, 8))
+    put(tmp_path / "b.png", noise(0, 8, 9))
+    late = put(tmp_path / "c.png", noise(0, 64, 64))
+    late.write_bytes(late.read_bytes()[:2000])  # its header is whole
+    (tmp_path / "d.jpg").write_bytes(b"")
+    with pytest.raises(UserError) as error:
+        read(tmp_path)
+    words = "2 of 4 files cannot be read (c.png, d.jpg): train with --data.resize 32 --data.skip-broken"
+    assert words in str(error.value)
+    assert read(tmp_path, resize=32, skip_broken=True).pixels.shape == (2, 1, 32, 32)
+
+
+def test_the_advice_names_the_flags_of_the_verb(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", noise(0, 8, 8))
+    put(tmp_path / "b.png", noise(0, 8, 9))
+    with pytest.raises(UserError, match=r": add --resize 32, or another"):
+        load(f"folder:{tmp_path}", flag="--")
+
+
+# -- broken and hostile files ------------------------------------------------------------------------------------------
+
+WHOLE = {}
+for _name in ("a.png", "a.jpg", "a.webp", "a.bmp", "a.gif", "a.tif", "a.ppm"):
+    _buffer = BytesIO()
+    Image.fromarray(noise(0, 64, 64, 3)).save(_buffer, KINDS[_name[2:]])
+    WHOLE[_name] = _buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("kept", [0, 3, 0.5])
+def test_a_truncated_file_of_any_kind_is_named_and_can_be_skipped(tmp_path: Path, name: str, kept: float) -> None:
+    put(tmp_path / "good.png", noise(0, 64, 64, 3))
+    whole = WHOLE[name]
+    (tmp_path / name).write_bytes(whole[: int(kept if kept != 0.5 else len(whole) // 2)])
+    with pytest.raises(UserError, match=rf"{name} .*\. Remove it, or train with --data\.skip-broken"):
+        read(tmp_path)
+    both = read(tmp_path, skip_broken=True)
+    assert len(both.pixels) == 1
+    assert f"1 file that cannot be read skipped ({name})" in both.understood
+
+
+def test_one_broken_file_does_not_change_which_others_are_chosen(tmp_path: Path) -> None:
+    fill(tmp_path, ".", 40)
+    before = {split: read(tmp_path, split) for split in ("train", "test")}
+    limited = read(tmp_path, limit=10).pixels
+    late = put(tmp_path / "5b.png", noise(5))
+    late.write_bytes(late.read_bytes()[:70])  # its header is whole
+    shutil.copy(late, tmp_path / "z.png")
+    for split, found in before.items():
+        assert read(tmp_path, split, skip_broken=True).fingerprint == found.fingerprint
+    assert (read(tmp_path, limit=10, skip_broken=True).pixels == limited).all()
+
+
+@pytest.mark.parametrize("asked", ["folder", "digits"])
+def test_a_range_is_refused_where_there_is_none_to_choose(tmp_path: Path, asked: str) -> None:
+    """It was left out without a word."""
+    put(tmp_path / "a.png", noise(0))
+    name = f"folder:{tmp_path}" if asked == "folder" else asked
+    with pytest.raises(UserError, match=r"--data\.range is 0 16, but .* is no file of arrays"):
+        load(name, range=(0, 16))
+
+
+def test_a_range_of_the_images_that_are_scored_is_none_of_the_named_set(tmp_path: Path) -> None:
+    assert load("digits", range=(0, 16), flag="--").pixels.max() == 255
+
+
+def test_a_path_without_its_kind_is_refused_with_the_name_that_works(tmp_path: Path) -> None:
+    put(tmp_path / "photos" / "a.png", noise(0))
+    np.save(tmp_path / "a.npy", noise(0, 30, 8, 8))
+    for name, kind in (("photos", "folder"), ("a.npy", "file")):
+        with pytest.raises(UserError, match=f"there is such a path: name it {kind}:{tmp_path / name}"):
+            load(str(tmp_path / name))
+        assert load(f"{kind}:{tmp_path / name}", "all").pixels.ndim == 4
+
+
+def test_a_folder_that_is_nearly_black_is_said(tmp_path: Path) -> None:
+    """12 bits in files of 16 are levels up to 16 of 255."""
+    for i in range(4):
+        levels = np.linspace(0, 4095, 64).round().astype(np.uint16).reshape(8, 8)
+        levels[0, 0] = i
+        Image.fromarray(levels).save(tmp_path / f"{i}.tif")
+    assert "all levels lie in 0..16 of 255: if they are" in load(f"folder:{tmp_path}").understood
+    put(tmp_path / "a.png", noise(0))
+    assert "all levels" not in load(f"folder:{tmp_path}").understood
+
+
+def test_a_share_that_is_no_number_is_refused_with_one_that_is(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", noise(0))
+    with pytest.raises(UserError, match=r"There is no folder 20%: .* or a share of them like 0\.2, for --data\.test\."):
+        load(f"folder:{tmp_path}", test="20%")
+
+
+def test_a_moved_folder_may_be_named_as_it_was_in_training(tmp_path: Path) -> None:
+    """`train` takes folder:PATH, so that `resume --data folder:PATH` is meant as PATH."""
+    put(tmp_path / "now" / "a.png", noise(0))
+    before = Data(f"folder:{tmp_path}/before")
+    for named in (f"{tmp_path}/now", f"folder:{tmp_path}/now"):
+        assert before.at(Path(named)).name == f"folder:{tmp_path}/now"
+    with pytest.raises(UserError, match="there is no such file or folder"):
+        before.at(Path(f"folder:{tmp_path}/nowhere"))
+
+
+def test_all_broken_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "b.png").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"All 2 images in .* are broken; the first one is empty"):
+        read(tmp_path, skip_broken=True)
+    with pytest.raises(UserError, match=r"2 of 2 files cannot be read \(a\.png, b\.png\)") as refused:
+        read(tmp_path)
+    assert "skip-broken" not in str(refused.value)  # which would leave none
+
+
+def flat_png(side: int) -> bytes:
+    """A black PNG of side x side, made without its pixels in memory: some kilobytes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(bytes(1 + side)) for _ in range(side)) + packer.flush()
+    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [13_300, 60_000])
+def test_a_huge_image_is_refused_before_it_is_unpacked(
+    tmp_path: Path, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("it was unpacked"))
+    data = flat_png(100).replace(struct.pack(">II", 100, 100), struct.pack(">II", side, side))
+    at = data.index(b"IHDR")
+    data = data[: at + 17] + struct.pack(">I", zlib.crc32(data[at : at + 17])) + data[at + 21 :]
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(UserError, match=r"a\.png .*an image may have 64,000,000 pixels"):
+        read(tmp_path, resize=8)
+
+
+def test_a_large_jpeg_is_unpacked_in_part_where_it_is_resized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_module, "MOST_PIXELS", 10_000)
+    put(tmp_path / "a.jpg", np.full((400, 400), 77, np.uint8), quality=95)
+    assert (read(tmp_path, resize=16).pixels - 77).abs().max() <= 1
+    with pytest.raises(UserError, match="has 400 x 400 pixels"):
+        read(tmp_path)
+
+
+def test_a_large_file_is_not_read_into_memory(tmp_path: Path) -> None:
+    put(tmp_path / "a.png")
+    with (tmp_path / "b.png").open("wb") as file:
+        file.truncate(3_000_000_000)  # takes no room on the disk
+    with pytest.raises(UserError, match=r"b\.png has 3,000,000,000 bytes, and a file may have 500,000,000"):
+        read(tmp_path)
+
+
+def test_a_set_that_does_not_fit_is_refused_with_sizes_that_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "MOST_BYTES", 20_000)
+    for i in range(10):
+        put(tmp_path / f"{i}.png", noise(i, 64, 64))
+    with pytest.raises(UserError, match=r"images of 64x64 in grey would take .*--data\.resize 32.*--data\.limit"):
+        read(tmp_path)
+    assert read(tmp_path, resize=32).pixels.shape == (10, 1, 32, 32)
+    assert read(tmp_path, limit=4).pixels.shape == (4, 1, 64, 64)
+
+
+# -- transparency ------------------------------------------------------------------------------------------------------
+
+
+def drawing(level: int) -> np.ndarray:
+    """A disc of one grey level on transparency."""
+    y, x = np.mgrid[:16, :16]
+    opaque = ((x - 8) ** 2 + (y - 8) ** 2 < 25) * np.uint8(255)
+    return np.dstack([np.full((16, 16, 3), level, np.uint8), opaque])
+
+
+@pytest.mark.parametrize(("level", "background", "other"), [(0, "black", "white"), (255, "white", "black")])
+def test_a_drawing_in_the_colour_of_the_background_is_refused(
+    tmp_path: Path, level: int, background: str, other: str
+) -> None:
+    for i in range(3):
+        put(tmp_path / f"{i}.png", drawing(level))
+    with pytest.raises(
+        UserError, match=f"3 of 3 .*colour of the background, {background}: .*--data.background {other}"
+    ):
+        read(tmp_path, background=background)
+    both = read(tmp_path, background=other)
+    assert both.pixels.float().std() > 50
+    assert f"3 transparent, on {other}" in both.understood
+
+
+def test_one_vanished_drawing_among_many_is_said(tmp_path: Path) -> None:
+    for i in range(3):
+        put(tmp_path / f"{i}.png", drawing(200))
+    put(tmp_path / "3.png", drawing(0))
+    assert "4 transparent, on black (1 have its colour alone)" in read(tmp_path).understood
+
+
+@pytest.mark.parametrize("kind", ["png", "webp", "gif"])
+def test_a_background_of_any_colour(tmp_path: Path, kind: str) -> None:
+    image = Image.fromarray(drawing(200))
+    put(tmp_path / f"a.{kind}", image, **({"lossless": True} if kind == "webp" else {}))
+    corner = read(tmp_path, background="#ff8000").pixels[0, :, 0, 0]
+    assert corner.tolist() == [255, 128, 0]
+
+
+@pytest.mark.parametrize("background", ["pink", "#12345", "#gggggg", "", "rgb(1,2,3)"])
+def test_an_unknown_background_is_refused(tmp_path: Path, background: str) -> None:
+    put(tmp_path / "a.png")
+    with pytest.raises(UserError, match="^--background is .*it must be black, white or #rrggbb"):
+        read(tmp_path, background=background, flag="--")

@@ -1,0 +1,138 @@
+"""Tables of pixels with labels: Kaggle's CSV and others."""
+
+import gzip
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ayneh.data import bounded
+
+from .conftest import CLASSES, GREY, of, refusal, same, smooth
+
+
+def csv(path: Path, lines: list[str], end: str = "\n") -> Path:
+    data = (end.join(lines) + end).encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+ROWS = [",".join(map(str, image.ravel())) for image in GREY]
+HEADER = ",".join(f"pixel{i}" for i in range(64))
+KAGGLE = [f"label,{HEADER}", *(f"{k},{row}" for k, row in zip(CLASSES, ROWS, strict=True))]
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.csv.gz", "TRAIN.CSV"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+def test_kaggles_csv_of_mnist(tmp_path: Path, name: str, end: str) -> None:
+    images = of(csv(tmp_path / name, KAGGLE, end))
+    assert same(images, GREY)
+    assert images.labels.tolist() == CLASSES.tolist()
+    assert "8x8" in images.understood
+
+
+@pytest.mark.parametrize(
+    ("lines", "labelled", "note"),
+    [
+        ([HEADER, *ROWS], False, "rows of 8x8 pixels"),
+        (ROWS, False, "rows of 8x8 pixels"),
+        (KAGGLE[1:], True, "the first column is the label"),
+        ([f"0,{row.partition(',')[2]},{k}" for k, row in zip(CLASSES, ROWS, strict=True)], True, "the last column is"),
+        ([f"{HEADER},class", *(f"{row},{k}" for k, row in zip(CLASSES, ROWS, strict=True))], True, ""),
+        ([f"{HEADER},digit", *(f"{row},{k}" for k, row in zip(CLASSES, ROWS, strict=True))], True, ""),
+        ([f"id,label,{HEADER}", *(f"{i},{k},{ROWS[i]}" for i, k in enumerate(CLASSES))], True, "not used: id"),
+        ([line.replace(",", ";") for line in KAGGLE], True, ""),
+        ([line.replace(",", "\t") for line in KAGGLE], True, ""),
+        ([",".join(f'"{cell}"' for cell in line.split(",")) for line in KAGGLE], True, ""),
+        (["\ufeff" + KAGGLE[0], *KAGGLE[1:]], True, ""),
+        ([KAGGLE[0], *(f"{'abc'[int(line[0])]}{line[1:]}" for line in KAGGLE[1:])], True, r"3 classes \(a, b, c\)"),
+    ],
+)  # fmt: skip
+def test_tables_are_read_with_their_labels(tmp_path: Path, lines: list[str], labelled: bool, note: str) -> None:
+    images = of(csv(tmp_path / "a.csv", lines))
+    expected = GREY.copy()
+    if "last" in note:
+        expected[:, 0, 0] = 0
+    assert same(images, expected)
+    assert (images.labels is not None and images.labels.tolist() == CLASSES.tolist()) == labelled
+    assert re.search(note, images.understood)
+
+
+@pytest.mark.parametrize("frame", [0, 2])  # black pixels around, as MNIST has and photographs have not
+def test_the_label_of_a_table_without_header_is_first_or_last(tmp_path: Path, frame: int) -> None:
+    pictures = smooth(30, 12)[:, 0]
+    if frame:
+        pictures = np.pad(pictures, ((0, 0), (frame, frame), (frame, frame)))
+    for label, last in ((CLASSES, True), (CLASSES, False), (CLASSES == 0, True), (CLASSES == 0, False)):
+        rows = [[*image.ravel()] for image in pictures]
+        rows = [[*row, int(k)] if last else [int(k), *row] for row, k in zip(rows, label, strict=True)]
+        images = of(csv(tmp_path / "a.csv", [",".join(map(str, row)) for row in rows]))
+        assert same(images, pictures), (last, label)
+        assert images.labels.tolist() == label.tolist()
+        assert f"the {'last' if last else 'first'} column is the label" in images.understood
+
+
+def test_words_as_labels_need_no_header(tmp_path: Path) -> None:
+    """The first row was taken for a header and its image was lost."""
+    rows = [(["cat", "dog"][k % 2], ",".join(map(str, image.ravel()))) for k, image in zip(CLASSES, GREY, strict=True)]
+    for lines in ([f"{word},{pixels}" for word, pixels in rows], [f"{pixels},{word}" for word, pixels in rows]):
+        images = of(csv(tmp_path / "a.csv", lines))
+        assert same(images, GREY)
+        assert images.names == ("cat", "dog")
+    for start in (0, 1):  # a header that counts the columns is one
+        header = ",".join(["kind", *map(str, range(start, start + 64))])
+        assert len(of(csv(tmp_path / "a.csv", [header, *(f"{word},{pixels}" for word, pixels in rows)])).pixels) == 30
+
+
+def test_a_column_without_a_name_is_named_so(tmp_path: Path) -> None:
+    lines = [f",{KAGGLE[0]}", *(f"{i},{line}" for i, line in enumerate(KAGGLE[1:]))]
+    images = of(csv(tmp_path / "a.csv", lines))
+    assert "not used: a column without a name" in images.understood
+
+
+def test_tables_follow_the_rule_of_ranges(tmp_path: Path) -> None:
+    unit = [",".join(f"{v / 255:.6f}" for v in image.ravel()) for image in GREY]
+    assert same(of(csv(tmp_path / "a.csv", unit)), GREY)
+    sixteen = csv(tmp_path / "b.csv", [",".join(str(v // 16) for v in image.ravel()) for image in GREY])
+    assert "minimum 0, mean 7.4" in refusal(sixteen)
+    assert of(sixteen, range=(0, 15)).pixels.max() == 255
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([*KAGGLE[:3], "1,2,3", *KAGGLE[3:]], "has 3 cells in line 4, and 65 in the first"),
+        ([*KAGGLE[:3], KAGGLE[3].replace(",", ",x", 1)], "in line 4, column 2 (pixel0), where a pixel is a number"),
+        ([*KAGGLE[:3], re.sub(r"\d+$", "", KAGGLE[3])], "'' in line 4, column 65 (pixel63)"),
+        ([*KAGGLE[:3], re.sub(r"\d+$", "nan", KAGGLE[3])], "1 values that are NaN or infinite"),
+        ([KAGGLE[0]], "has no row below its header"),
+        (["emotion,pixels,Usage", "0,70 80 82,Training"], "where a pixel is a number"),
+        (["a,b,c", "1,2,3"], "the shape (1, 3)"),
+        (["1" * 5_000_000], "a line of more than 4,000,000 bytes"),
+        (["sepal,petal", "1,2"], "its rows has the shape"),
+    ],
+)
+def test_tables_that_are_no_images_are_refused(tmp_path: Path, lines: list[str], words: str) -> None:
+    assert words in refusal(csv(tmp_path / "a.csv", lines))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"\xff\xfe1\x00", b"\0" * 100, b"PK\x03\x04\xff", b"\x1f\x8b", b"\x1f\x8b\x08\0"]
+)
+def test_files_that_are_no_tables_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    refusal(tmp_path / "a.csv")
+
+
+def test_a_table_that_unpacks_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peak: Callable[[Callable[[], object]], int]
+) -> None:
+    monkeypatch.setattr(bounded, "MOST_BYTES", 2_000_000)
+    monkeypatch.setattr("ayneh.data.table.LINES", 100)
+    rows = csv(tmp_path / "a.csv.gz", [",".join(["0"] * 784)] * 10_000)
+    assert peak(lambda: refusal(rows)) < 10_000_000, "all rows as text have 16 MB"
+    assert "a set may have 2 MB" in refusal(rows)
+    line = csv(tmp_path / "b.csv.gz", ["1" * 50_000_000])
+    assert peak(lambda: refusal(line)) < 20_000_000
