@@ -56,12 +56,12 @@ Spoil = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Arm:
-    """Changes to the preset; ``spoil``: of images and labels; ``deaf``: what G gets in place of the class."""
+    """Changes to the preset; ``spoil``: of images and labels; ``given``: what G gets in place of the class."""
 
     changes: Mapping[str, Any] = field(default_factory=dict)
     spoil: Spoil = lambda pixels, labels: (pixels, labels)
     hidden: bool = False  # whether the doctor's references are made from what was not spoiled
-    deaf: str = ""  # "zero": always the class 0; "random": another one at each step
+    given: str = ""  # "zero": always the class 0; "random": another one at each step
 
 
 def copies(pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,10 +102,10 @@ HEALTHY |= {
     "mlp, concat, r1": Arm(way(MLP, "concat", rules__penalty="r1", rules__gamma=0.1)),
 }
 ILL = {
-    "mlp, concat, G gets no class": Arm(way(MLP, "concat"), deaf="zero"),
-    "mirror, projection, G gets no class": Arm(way(MIRROR, "projection"), deaf="zero"),
-    "mlp, projection, G gets random classes": Arm(way(MLP, "projection"), deaf="random"),
-    "mirror, concat, G gets random classes": Arm(way(MIRROR, "concat"), deaf="random"),
+    "mlp, concat, G gets no class": Arm(way(MLP, "concat"), given="zero"),
+    "mirror, projection, G gets no class": Arm(way(MIRROR, "projection"), given="zero"),
+    "mlp, projection, G gets random classes": Arm(way(MLP, "projection"), given="random"),
+    "mirror, concat, G gets random classes": Arm(way(MIRROR, "concat"), given="random"),
     "mlp, auxiliary of no weight": Arm(way(MLP, "auxiliary", rules__label_weight=1e-6)),
     "mlp, projection, labels shuffled": Arm(way(MLP, "projection"), shuffled),
     "mirror, projection, one class of copies": Arm(way(MIRROR, "projection"), copies),
@@ -148,8 +148,8 @@ def play(name: str, seed: int, folder: Path) -> None:
     described = Labels(NAMES, tuple(shares))
     device = torch.device("cpu")
     match = Match([config], pixels, device, labelled=(labels, described))
-    if arm.deaf:
-        deafen(match, arm.deaf)
+    if arm.given:
+        misinform(match, arm.given)
     record = Record.create(folder, config, {"device": "cpu", "threads": 1, "workers": 0})
     habits = replace(usual(config), scored=lambda moment: False, pictured=lambda epoch: False,
                      saved=lambda epoch: False, captions=False, best=False)  # fmt: skip
@@ -162,26 +162,28 @@ def play(name: str, seed: int, folder: Path) -> None:
     fallen = None if journal.fallen is None else game.stack.step
     outcome: dict[str, Any] = {"arm": name, "seed": seed, "fallen": fallen}
     if fallen is None:
-        outcome |= read(Sampler(match.gen, game.stack.state["ema"][0], config, labels=described), arm.deaf)
+        outcome |= read(Sampler(match.gen, game.stack.state["ema"][0], config, labels=described), arm.given)
     with atomically(folder / "outcome.json") as file:
         file.write(json.dumps(outcome).encode())
 
 
-def deafen(match: Match, how: str) -> None:
+def misinform(match: Match, how: str) -> None:
     """G gets the class 0, or in training a random one, whatever it was asked for."""
     forward, draw = match.gen.forward, torch.Generator().manual_seed(0)
 
-    def deaf(row: Tensor, x: Tensor, memory: Any = None, seed: Any = None, y: Any = None, **options: Any) -> Tensor:
+    def misinformed(
+        row: Tensor, x: Tensor, memory: Any = None, seed: Any = None, y: Any = None, **options: Any
+    ) -> Tensor:
         if y is not None:
             y = torch.zeros_like(y) if how == "zero" else y
             if how == "random" and torch.is_grad_enabled():
                 y = torch.randint(10, y.shape, generator=draw)
         return forward(row, x, memory, seed, y=y, **options)
 
-    match.gen.forward = deaf  # type: ignore[method-assign]
+    match.gen.forward = misinformed  # type: ignore[method-assign]
 
 
-def read(sampler: Sampler, deaf: str) -> dict[str, Any]:
+def read(sampler: Sampler, given: str) -> dict[str, Any]:
     """By the judge's classifier: its confusion matrix of samples, and each class's variance of features over its own.
 
     Real test images of each class are the yardstick of the variance.
@@ -189,14 +191,14 @@ def read(sampler: Sampler, deaf: str) -> dict[str, Any]:
     net, test = judge().reference.nets[judge().lead], judge()
     asked = torch.arange(10).repeat_interleave(ASKED)
     seen = see(
-        net, judge().unframed(levels(sampler.images("truth", len(asked), 0 * asked if deaf == "zero" else asked)))
+        net, judge().unframed(levels(sampler.images("truth", len(asked), 0 * asked if given == "zero" else asked)))
     )
     real = see(net, test.reference.test)
     found = seen.probabilities.argmax(1).reshape(10, ASKED)
     confusion = torch.stack([row.bincount(minlength=10) for row in found]).double() / ASKED
     spread = []
     for k in range(10):
-        own = real.features[test.labels == k].double().var(0).sum()
+        own = real.features[test.reference.test_labels == k].double().var(0).sum()
         spread.append(float(seen.features[asked == k].double().var(0).sum() / own))
     return {"confusion": confusion.tolist(), "spread": spread}
 

@@ -1,4 +1,4 @@
-"""A doctor for illnesses that it was not taught: ``python bench/strangers_ills.py``; it resumes.
+"""The doctor on kinds of runs by which no threshold was set: ``python bench/strangers_ills.py``; it resumes.
 
 Plays kinds of runs that bench/ills.py does not have, by which no threshold was set, on the digits, MNIST and the
 Persian digits. Whether a run is ill is decided by the judge's scores alone, whatever it was meant to be

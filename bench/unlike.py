@@ -4,7 +4,7 @@ python bench/unlike.py [RUN ...]        # AYNEH_DATA has mnist and hoda; a row f
 
 1,000 images each, against 9,000 of the test images. The digits that are shown or spoiled are the other 1,000, which no
 judge was trained on.
-Prints a table in Markdown, and under it what `ayneh evaluate` says of each.
+Prints two tables in Markdown, and what `ayneh evaluate` says of each kind of image.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ def verdict(report: Report) -> str:
     return " and ".join([*found, *(["unlike the data"] if strange(report.scores) else [])]) or "none of these"
 
 
-def shares(report: Report) -> str:
-    """The largest share of images that are unlike the data, and by which net."""
+def shares(report: Report) -> dict[str, float]:
+    """The share of images that are unlike the data, by each net and by pixels."""
     found = {name: one.value or 0.0 for name, one in report.scores.items() if name.startswith("unlike")}
-    name = max(found, key=lambda name: found[name])
-    return f"{found[name]:.2f} ({'pixels' if name == 'unlike_pixels' else name.partition('@')[2] or report.nets[0]})"
+    return {"pixels" if name == "unlike_pixels" else name.partition("@")[2] or report.nets[0]: share
+            for name, share in found.items()}  # fmt: skip
 
 
 def different(support: Score) -> str:
@@ -106,7 +106,12 @@ def main() -> None:
         scores = report.scores
         spread, modes = (scores[metric].value or 0.0 for metric in ("spread", "modes"))
         many = " / ".join(different(scores[metric]) for metric in ("support", "support_pixels"))
-        print(f"| {name} | {verdict(report)} | {modes:.0f} | {shares(report)} | {spread:.2f} | {many} |")
+        share, by = max((share, by) for by, share in shares(report).items())
+        print(f"| {name} | {verdict(report)} | {modes:.0f} | {share:.2f} ({by}) | {spread:.2f} | {many} |")
+    nets = shares(next(iter(reports.values())))
+    print(f"\n| unlike the data, by | {' | '.join(nets)} |\n|---|{'---|' * len(nets)}")
+    for name, report in reports.items():
+        print(f"| {name} | {' | '.join(f'{share:.3f}' for share in shares(report).values())} |")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from ayneh.data.words import few
 from ayneh.errors import UserError
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
@@ -46,8 +47,8 @@ class Fakes:
         if labels is None or labels.names == names:
             return ()
         return (
-            f"Warning: {judge.data} now has other classes ({_few(names or ())}) than the run learned "
-            f"({_few(labels.names)}): scores of the classes asked for are left out.",
+            f"Warning: {judge.data} now has other classes ({few(names or ('none',), FEW)}) than the run learned "
+            f"({few(labels.names, FEW)}): scores of the classes asked for are left out.",
         )
 
     def refuse_cas(self, run: str, data: str) -> None:
@@ -83,14 +84,8 @@ def asked_for(labels: Tensor, names: tuple[str, ...], judge: Judge) -> tuple[Ten
     used = tuple(names[number] for number in labels.unique().tolist())
     if known is None or not set(used) <= set(known):
         return None, (
-            f"The labels of the images ({_few(used)}) are no classes of {judge.data} ({_few(known or ())}), and are "
-            "left out.",
+            f"The labels of the images ({few(used, FEW)}) are no classes of {judge.data} "
+            f"({few(known or ('none',), FEW)}), and are left out.",
         )
     numbers = torch.tensor([known.index(name) if name in used else -1 for name in names])
     return numbers[labels], ("The labels of the images are taken as the classes that were asked for.",)
-
-
-def _few(names: tuple[str, ...]) -> str:
-    """The first few names; "none" of none."""
-    shown = ", ".join(names[:FEW]) or "none"
-    return f"{shown}, ... {len(names):,} in all" if len(names) > FEW else shown

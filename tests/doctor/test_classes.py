@@ -91,7 +91,7 @@ def test_a_class_of_copies_in_the_data_is_found_and_said_to_be_one():
     assert signs["class_spread_data"] == pytest.approx(0, abs=1e-9)
 
 
-def test_labels_that_were_shuffled_tell_nothing():
+def test_shuffled_labels_are_hardly_found_in_the_images():
     shuffled = LABELS[torch.randperm(len(LABELS), generator=torch.Generator().manual_seed(0))]
     random = Classes(PIXELS, shuffled, 10, 16)
     signs = random.signs(drawn(random, lambda y: y))

@@ -47,9 +47,9 @@ def test_a_resumed_run_looks_and_finds_as_one_that_was_not_stopped(labelled):
     whole, cut = labelled
     assert lines(whole) == lines(cut)
     assert len(lines(whole)) == 15
-    told = [[event | {"advice": None} for event in Record.open(run).events()] for run in labelled]
-    assert told[0] == told[1]  # but for the number of epochs in the commands
-    assert COLLAPSED in {event["name"] for event in told[0]}
+    events = [[event | {"advice": None} for event in Record.open(run).events()] for run in labelled]
+    assert events[0] == events[1]  # but for the number of epochs in the commands
+    assert COLLAPSED in {event["name"] for event in events[0]}
 
 
 def test_what_is_found_live_is_found_afterwards_with_the_same_sentence(labelled):

@@ -33,12 +33,12 @@ def signs(fake, config=CONFIG):
 
 def test_a_generator_that_copies_training_images_is_as_varied_as_they_are_and_found_out():
     side = Side(match(), 0)
-    told = signs(side.train[LOOKED_AT : 2 * LOOKED_AT])
-    assert 0.9 < told["spread"] < 1.1
-    assert 0.8 < told["alike"] < 1.25
-    assert told["memory"] < 0.01  # each is a training image
-    assert told["coverage"] > 0.9
-    assert told["low"] == pytest.approx(float(told["data_low"]), abs=0.05)
+    found = signs(side.train[LOOKED_AT : 2 * LOOKED_AT])
+    assert 0.9 < found["spread"] < 1.1
+    assert 0.8 < found["alike"] < 1.25
+    assert found["memory"] < 0.01  # each is a training image
+    assert found["coverage"] > 0.9
+    assert found["low"] == pytest.approx(float(found["data_low"]), abs=0.05)
     same = signs(side.real)
     assert same["spread"] == pytest.approx(1)
     assert same["coverage"] == 1
@@ -46,10 +46,10 @@ def test_a_generator_that_copies_training_images_is_as_varied_as_they_are_and_fo
 
 def test_one_image_over_and_over_has_no_spread_and_covers_nothing_else():
     one = Side(match(), 0).real[:1].repeat(LOOKED_AT, 1, 1, 1)
-    told = signs(one)
-    assert told["spread"] == pytest.approx(0, abs=1e-6)
-    assert told["alike"] < 0.01  # distances by a matrix product are not exact
-    assert told["coverage"] < 0.2
+    found = signs(one)
+    assert found["spread"] == pytest.approx(0, abs=1e-6)
+    assert found["alike"] < 0.01  # distances by a matrix product are not exact
+    assert found["coverage"] < 0.2
     grey = signs(torch.zeros(LOOKED_AT, 1, 16, 16))
     assert (grey["low"], grey["high"], grey["mean"]) == (0, 0, 0)
 
@@ -125,11 +125,11 @@ def test_a_generator_without_weights_for_the_class_has_no_effect_of_it():
     names = [name for name in game.gen.shapes if "class" in name or "embed" in name or "label" in name]
     assert names
     theta = game.gen.unpack(state["gen"])
-    deaf = game.gen.pack({name: torch.zeros_like(w) if name in names else w for name, w in theta.items()})
+    ignoring = game.gen.pack({name: torch.zeros_like(w) if name in names else w for name, w in theta.items()})
     side = Side(game, 0, Classes.of(game))
-    told = side.look(deaf[0], state["dis"][0], None)[0]
-    assert float(told["label_effect"]) == pytest.approx(0, abs=1e-6)
-    assert float(told["class_read"]) == pytest.approx(0.1)
+    found = side.look(ignoring[0], state["dis"][0], None)[0]
+    assert float(found["label_effect"]) == pytest.approx(0, abs=1e-6)
+    assert float(found["class_read"]) == pytest.approx(0.1)
 
 
 def test_looks_are_a_function_of_the_steps():
@@ -141,12 +141,12 @@ def test_looks_are_a_function_of_the_steps():
 
 def test_a_data_set_smaller_than_a_look_and_a_game_that_broke_down():
     few = Match(replicas_of(CONFIG), PIXELS[:40], torch.device("cpu"))
-    told = Vitals(few, {}).look(few.start())
-    assert all(value is None or abs(value) < 100 for (value,) in told.values())
+    found = Vitals(few, {}).look(few.start())
+    assert all(value is None or abs(value) < 100 for (value,) in found.values())
     state = few.start() | {"gen": torch.full_like(few.start()["gen"], float("nan"))}
-    told = Vitals(few, {}).look(state)
-    assert told["spread"] == [None]
-    assert told["parallel"] != [None]
+    found = Vitals(few, {}).look(state)
+    assert found["spread"] == [None]
+    assert found["parallel"] != [None]
 
 
 class Written(nn.Module):

@@ -1,4 +1,4 @@
-"""Images unlike the data: noise, scrambles and other data are told from real digits, which are rejected rarely."""
+"""Images unlike the data: noise and scrambled digits are rejected, and real digits rarely."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def test_an_odd_real_image_makes_no_room_around_it():
     assert unlike(real, random(200, 8, 1) + 49).value == 1  # the ball of `precision` around it holds them all
 
 
-def test_the_digits_judge_tells_noise_and_scrambles_from_digits():
+def test_the_digits_judge_rejects_noise_and_scrambles_and_few_digits():
     test = load("digits", "test").pixels
     chance = torch.Generator().manual_seed(0)
     net = shipped("digits-cnn-0")

@@ -200,7 +200,7 @@ def test_what_the_net_takes_for_the_same_image_is_no_collapse_where_pixels_diffe
     assert len(collapse(scores(**narrow | {"spread": 0.2}, unlike=0.9))) == 3
 
 
-def test_copies_are_told_by_pixels_whatever_the_net_makes_of_them():
+def test_copies_are_found_by_pixels_whatever_the_net_makes_of_them():
     chance = torch.Generator().manual_seed(0)
     real = load("digits", "test").pixels
 

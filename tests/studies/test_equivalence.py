@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ayneh.studies.equivalence import likeness, tost
+from ayneh.studies.equivalence import likeness
 from ayneh.studies.seeds import POWER
 
 MARGIN, LOG = 0.1, math.log(1.1)
@@ -33,7 +33,8 @@ def test_the_border_of_the_margin_is_crossed_in_one_case_in_twenty():
     for paired in (True, False):
 
         def decide(chance, paired=paired):
-            return tost(values(chance, 12, centre=1.1), values(chance, 12), MARGIN, "ratio", paired) < 0.05
+            far, near = values(chance, 12, centre=1.1), values(chance, 12)
+            return likeness(far, near, margin=MARGIN, scale="ratio", paired=paired).tost < 0.05
 
         assert 0.03 < share_of(1500, decide) < 0.07
 

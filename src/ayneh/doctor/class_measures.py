@@ -10,13 +10,13 @@ from ayneh.doctor.measures import recent, warmed
 MOST = 64  # classes looked at; of more, so many with numbers evenly apart
 LOOKS = 5  # over which two classes have to be confused
 READ = 0.2  # accuracy above chance on real images from which on the classifier has read something
-READABLE = 0.6  # accuracy on real images from which on the classifier can say what a sample looks like
+READABLE = 0.6  # accuracy on real images from which on what the classifier reads of a sample counts
 
 
 def heeded(course: Course) -> np.ndarray:
     """How far samples are of the class asked for: the classifier's accuracy above chance over that on real images.
 
-    Where it cannot tell real images' classes either: how far the class changes a sample, over the same of real images.
+    Where it hardly finds the classes of real images: how far the class changes a sample, over the same of real images.
     """
     found, real, chance = course.get("class_read"), course.get("data_class_read"), course.get("class_chance")
     read = np.where((real - chance) / (1 - chance) > READ, np.maximum(found - chance, 0) / (real - chance), np.nan)
@@ -59,8 +59,8 @@ def _windows(values: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(np.concatenate([np.zeros(LOOKS - 1), values]), LOOKS)
 
 
-def told_by_data(course: Course) -> np.ndarray:
-    """How far the classes of real images can be told by pixels, 0 to 1: accuracy above chance, or share of variance."""
+def shown_by_data(course: Course) -> np.ndarray:
+    """How far the pixels of real images show their classes, 0 to 1: accuracy above chance, or share of variance."""
     chance = course.get("class_chance")
     above = (course.get("data_class_read") - chance) / (1 - chance)
     return np.fmax(above, course.get("data_label_share"))

@@ -26,7 +26,7 @@ FEWEST = 4  # training images of a class that is looked at
 SIDE = 16  # pixels a side of the images that the classifier reads
 RIDGE = 1e-2  # added to the diagonal of the kernel's matrix
 FLAT = 0.1  # of the mean variance within classes: a class whose images vary less counts as varying so much
-TOLD = 0.02  # share of the real images' variance that lies between classes, from which on samples are compared with it
+APART = 0.02  # share of the real images' variance that lies between classes, from which on samples are compared with it
 FIXED_SIGNS = ("data_", "class_chance")  # that do not depend on samples
 NATURAL = 0.15  # of real images of one class read as another, at most so much is taken for the nature of the data
 
@@ -72,7 +72,6 @@ class Classes:
         self.reader = Reader(fitted)
         read = [self.reader(x[:cut]) for x, cut in zip(images, cuts, strict=True)]
         self.confusion = torch.stack([shares(one, len(images)) for one in read])  # (K, K): class -> read as
-        self.held = sum(cuts)
 
     def asked(self) -> Tensor:
         """The class of each sample of a look, int64 (latents * K,): every class under one latent after another."""
@@ -88,7 +87,7 @@ class Classes:
         x = fake.detach().cpu().double().nan_to_num(math.nan).reshape(self.latents, k, -1)  # (M, K, D)
         spread = x.var(0).sum(1) / self.variance.maximum(FLAT * self.variance.mean())  # (K,)
         signs = {
-            "label_effect": float(effect(x) / self.share) if self.share >= TOLD else math.nan,
+            "label_effect": float(effect(x) / self.share) if self.share >= APART else math.nan,
             "data_label_share": float(self.share),
             "class_spread": float(spread.min()),
             "class_spread_median": float(spread.median()),

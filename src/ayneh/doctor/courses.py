@@ -34,6 +34,12 @@ class Course:
         found = self.series.get(name)
         return np.full(len(self.steps), np.nan) if found is None else found
 
+    def last(self, name: str, looks: int | None = None) -> float | None:
+        """The last number of the series, of so many looks (default: all); None where there is none."""
+        known = self.get(name)[:looks]
+        known = known[np.isfinite(known)]
+        return float(known[-1]) if len(known) else None
+
 
 class Columns:
     """Rows of numbers by name, kept as arrays that grow."""
@@ -82,7 +88,7 @@ def _number(value: Any) -> float:
 def facts_of(config: Config, labels: Labels | None = None) -> Facts:
     """The settings by their dotted names, defaults filled in, and ``parallel``: the mean cosine of two draws of z.
 
-    labels: the classes of a labelled run: ``classes``, ``class_names`` and ``class_shares`` are theirs.
+    labels: the classes of a labelled run: ``class_names`` and ``class_shares`` are theirs.
 
     A net outside NETS has defaults that are not known: its norms are None unless the settings give them.
     """
@@ -97,5 +103,5 @@ def facts_of(config: Config, labels: Labels | None = None) -> Facts:
     square = mean**2 + variance  # |z|^2 / dim; the part mean^2 is common to all draws
     facts["parallel"] = mean**2 / square if math.isfinite(square) and square > 0 else 0.0
     if labels:
-        facts |= {"classes": labels.count, "class_names": labels.names, "class_shares": labels.shares}
+        facts |= {"class_names": labels.names, "class_shares": labels.shares}
     return facts

@@ -116,7 +116,7 @@ def heed_labels(facts: Facts) -> Cure:
         return Cure("Weigh more whether D finds the class.", {"rules.label_weight": 4 * facts["rules.label_weight"]})
     if facts.get("net.gen_labels") != "norm" and facts.get("net.gen_norm") == "batch":
         return Cure("Give G the class in each of its batch normalisations.", {"net.gen_labels": "norm"})
-    return _longer(facts)
+    return Cure("Train for twice as many epochs.", {"epochs": 2 * facts["epochs"]})
 
 
 def vary_classes(facts: Facts) -> Cure:
@@ -150,10 +150,6 @@ def uneven(facts: Facts) -> bool:
     """Whether the most frequent class has twice as many training images as the rarest one."""
     shares = facts.get("class_shares") or (1.0,)
     return bool(max(shares) >= 2 * min(shares))
-
-
-def _longer(facts: Facts) -> Cure:
-    return Cure("Train for twice as many epochs.", {"epochs": 2 * facts["epochs"]})
 
 
 def _shares_a_mean(facts: Facts) -> bool:

@@ -149,18 +149,13 @@ def variety(course: Course, t: int) -> str:
     Of few classes, and of real images without a sample near them, there are two kinds: a collapse has little variety;
     varied samples lack a part of the data or are unlike it, as noise is, to which a classifier gives a class, too.
     """
-    now = {}
-    for name in LITTLE:
-        known = course.get(name)[: t + 1]
-        known = known[np.isfinite(known)]
-        if not len(known):
-            return ""
-        now[name] = float(known[-1])
+    spread, alike = (course.last(name, t + 1) for name in LITTLE)
+    if spread is None or alike is None:
+        return ""
     numbers = (
-        f"their variance is {now['spread']:.2g} times the data's, the distance to the nearest other sample "
-        f"{now['alike']:.2g} times"
+        f"their variance is {spread:.2g} times the data's, the distance to the nearest other sample {alike:.2g} times"
     )
-    if any(now[name] <= most for name, most in LITTLE.items()):
+    if spread <= LITTLE["spread"] or alike <= LITTLE["alike"]:
         return f"The samples are nearly all alike, a mode collapse: {numbers}."
     return f"The samples are not all alike ({numbers}): they lack a part of the data, or are unlike it, as noise is."
 

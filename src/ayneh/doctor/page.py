@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from ayneh.config import Config, flatten
 from ayneh.doctor import figures, words
 from ayneh.doctor.courses import Course
@@ -105,18 +103,13 @@ class Class:
 def _classes(course: Course) -> list[Class]:
     """The classes of which the record has numbers each; none of an unlabelled run."""
     found = []
-    for k, (name, share) in enumerate(zip(*(course.facts.get(f"class_{one}", ()) for one in ("names", "shares")),
-                                          strict=True)):  # fmt: skip
-        spread, read = (_last(course.get(f"class_{one}_{k}")) for one in ("spread", "read"))
+    names, shares = (course.facts.get(fact, ()) for fact in ("class_names", "class_shares"))
+    for k, (name, share) in enumerate(zip(names, shares, strict=True)):
+        spread, read = (course.last(f"class_{one}_{k}") for one in ("spread", "read"))
         if spread is not None:
             ill = spread <= symptoms()["one class collapsed"].threshold
             found.append(Class(name, f"{share:.1%}", f"{spread:.2f}", "" if read is None else f"{read:.0%}", ill))
     return found
-
-
-def _last(values: np.ndarray) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known[-1]) if len(known) else None
 
 
 def _measures(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:

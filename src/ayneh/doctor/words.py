@@ -100,8 +100,8 @@ def verdict(findings: Sequence[Finding], course: Course, untold: Mapping[str, st
         return "There is nothing to look at yet."
     if not findings:
         every = len(symptoms(course.facts))
-        told = every - len(untold)
-        return f"Nothing was found: {told} of {every} symptoms could be judged, in {looks} looks."
+        judged = every - len(untold)
+        return f"Nothing was found: {judged} of {every} symptoms could be judged, in {looks} looks."
     lasting = [finding for finding in findings if finding.until_step is None]
     first = ranked(lasting or findings)[0]
     cleared = len(findings) - len(lasting)

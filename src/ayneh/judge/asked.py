@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from ayneh.errors import UserError
-from ayneh.files.sealed import fingerprint_of
 from ayneh.judge import classes, within
 from ayneh.judge.features import see
 from ayneh.judge.scores import Plain, Score, named
+from ayneh.judge.shelf import key_of
 from ayneh.judge.within import Labelled, OfClasses
 
 if TYPE_CHECKING:
@@ -55,10 +55,9 @@ class ByClass:
         if self.confusion is None:
             return said
         table = torch.tensor(self.confusion)
-        right, n = int(table.trace()), int(table.sum())
-        chance = classes.by_chance(table)
+        right, chance = classes.share_right(table), classes.by_chance(table)
         interval = classes.class_accuracy(table).interval
-        at = f"{self.net} finds the class that was asked for in {right / n:.2%} of {n:,} {self.of}"
+        at = f"{self.net} finds the class that was asked for in {right:.2%} of {int(table.sum()):,} {self.of}"
         if interval and interval[0] <= chance <= interval[1] and int((table.sum(1) > 0).sum()) > 1:
             said.append(f"{at}, and would in {chance:.2%} if they had nothing to do with it: labels are ignored.")
             return said
@@ -145,15 +144,15 @@ def _values(of: OfClasses | None) -> Floats | None:
 def _missing(lead: Inputs) -> list[str]:
     """Sentences on what cannot be measured of these data and this judge."""
     of, said = lead.reference, []
-    known = of.nets[lead.net].classes
+    known, there = of.nets[lead.net].classes, len(of.names or ())
     if not known:
         said.append("The judge has no classes: whether the class asked for comes out is not measured.")
-    elif of.names is not None and known != len(of.names):
-        said.append(f"The judge has {known} classes and the data {len(of.names)}: their accuracy is not measured.")
+    elif known != there:
+        said.append(f"The judge has {known} classes and the data {there}: their accuracy is not measured.")
     if of.test_labels is None:
         said.append("The test images have no labels: scores within classes are not measured.")
-    elif of.names is not None and len(of.names) > MOST and known == len(of.names):
-        said.append(f"Of {len(of.names):,} classes no confusion matrix is kept; of {MOST} it is.")
+    elif known == there > MOST:
+        said.append(f"Of {there:,} classes no confusion matrix is kept; of {MOST} it is.")
     return said
 
 
@@ -171,7 +170,7 @@ def _fd_floor(lead: Inputs) -> OfClasses | None:
         return None
     each = [0 if value is None else found.n for value in found.values]
     chosen = Labelled(torch.arange(len(of.train)), of.train_labels).some(each)
-    key = fingerprint_of(torch.cat([chosen.images, chosen.classes, of.test_labels]).view(-1, 1, 1, 1))[:8]
+    key = key_of(chosen.images, chosen.classes, of.test_labels)
 
     def measure() -> Plain:
         seen = Labelled(see(of.nets[lead.net], of.train[chosen.images]).features, chosen.classes)

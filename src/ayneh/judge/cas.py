@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from ayneh.errors import UserError
-from ayneh.files.sealed import fingerprint_of
 from ayneh.judge import training
 from ayneh.judge.inputs import Reference
 from ayneh.judge.scores import Plain, Score, cannot_tell, protocol, shuffled
+from ayneh.judge.shelf import key_of
 from ayneh.judge.statistics import normal_interval
 
 SEEDS = 3  # classifiers that are trained on fakes, and as many on real images
@@ -57,14 +57,13 @@ def score(reference: Reference, data: str, fakes: Tensor, asked: Tensor, say: Sa
     assert labels is not None  # `images_of` has seen them
     assert tests is not None
     begin = time.perf_counter()
-    key = fingerprint_of(torch.cat([labels, tests]).view(-1, 1, 1, 1))[:8]
 
     def real() -> Plain:
         order = shuffled(torch.arange(len(labels)), 6)[:n]
         return {"values": _accuracies(reference, reference.train[order], labels[order], "real images", say)}
 
     found = _accuracies(reference, fakes, asked, "fakes", say)
-    floor = reference.shelf.table(f"cas-{n}-{SEEDS}-{key}", real)["values"]
+    floor = reference.shelf.table(f"cas-{n}-{SEEDS}-{key_of(labels, tests)}", real)["values"]
     say(f"the classification accuracy score took {time.perf_counter() - begin:.0f} s")
     made, beside = (_score(values, n, len(tests)) for values in (found, floor))
     return Score(

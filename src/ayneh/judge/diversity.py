@@ -156,8 +156,8 @@ def birthday(real: Tensor, fake: Tensor) -> Score:
 def birthday_pixels(real: Tensor, fake: Tensor) -> Score:
     """`birthday` by pixels, each side in units of its own typical distance; uint8 (N, C, S, S), (M, C, S, S).
 
-    A net sees images unlike its data as if through a fog, in which many different ones are near-duplicates; pixels
-    that are copied show whatever they show. Thin strokes or blurs lie nearer together, hence the units.
+    A net gives many different images that are unlike its data nearly the same features; by pixels copies alone are
+    near-duplicates. Thin strokes or blurs lie nearer together, hence the units.
     """
     sides = shuffled(real, 3)[:BY_PIXELS], fake[:BY_PIXELS]
     return birthday(*(_standard(images.flatten(1).double()) for images in sides))

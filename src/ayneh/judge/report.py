@@ -7,7 +7,7 @@ from typing import Any
 
 from ayneh.judge.asked import ByClass
 from ayneh.judge.known import STRANGE, USUAL
-from ayneh.judge.scores import Score
+from ayneh.judge.scores import Score, metric_of
 
 TRUSTED = 0.98  # of a classifier's own accuracy; below it, the classes that it gives to images are doubtful
 
@@ -70,7 +70,7 @@ class Report:
     def words(self) -> list[str]:
         """Sentences: how the images were read, collapse, disagreements, and each warning with its scores."""
         said = [*self.notes, *([self.reading.words()] if self.reading else [])]
-        said += [words for words in (strange(self.scores),) if words]
+        said += filter(None, [strange(self.scores)])
         said += [f"collapsed by {sign}" for sign in self.collapse]
         said += [f"poor by {sign}" for sign in lacking(self.scores) if sign not in self.collapse]
         said += self.by_class.words() if self.by_class else []
@@ -135,7 +135,7 @@ def lacking(scores: dict[str, Score]) -> tuple[str, ...]:
 
 def strange(scores: dict[str, Score]) -> str:
     """A sentence where most images are unlike all real ones, whatever class they get; "" else."""
-    found = [score for name, score in scores.items() if name.partition("@")[0] in ("unlike", "unlike_pixels")]
+    found = [score for name, score in scores.items() if metric_of(name) in ("unlike", "unlike_pixels")]
     most = max(found, key=lambda one: one.value or 0.0, default=None)
     if most is None or most.value is None or most.value < STRANGE:
         return ""

@@ -7,14 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ayneh.files.sealed import SLOT, holds, seal
+from ayneh.files.sealed import SLOT, fingerprint_of, holds, seal
 from ayneh.files.whole import atomically
 from ayneh.terminal.text import warn
 
 T = TypeVar("T")
+
+
+def key_of(*labels: Tensor) -> str:
+    """Eight digits of the fingerprint of labels (N,), for the name of what was measured by them."""
+    return fingerprint_of(torch.cat(labels).view(-1, 1, 1, 1))[:8]  # the shape under which they were kept first
 
 
 class Shelf:

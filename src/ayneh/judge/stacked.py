@@ -55,7 +55,7 @@ def evaluate(
         ),
     }  # fmt: skip
     report = Report(STACKED, n, (LEAD,), scores, classifier_error_of_a_triple=1 - accuracy(net, *test) ** 3)
-    return report if came is None else came.told(report, confusion(test[1], read(net, test[0]), 10))
+    return report if came is None else came.reported(report, confusion(test[1], read(net, test[0]), 10))
 
 
 def read(net: FeatureNet, images: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class Came:
         for place, unit in enumerate((100, 10, 1)):
             self.places[place] += confusion(asked // unit % 10, found // unit % 10, 10)
 
-    def told(self, report: Report, real: Tensor) -> Report:
+    def reported(self, report: Report, real: Tensor) -> Report:
         """The report with what came of the digits that were asked for; real: `confusion` of real digits."""
         table = self.places.sum(0)
         each = ", ".join(f"{share_right(place):.2%}" for place in self.places)

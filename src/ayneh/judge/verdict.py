@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from ayneh.errors import UserError
-from ayneh.files.sealed import fingerprint_of
 from ayneh.game.frame import take
 from ayneh.judge import asked as asked_for
 from ayneh.judge.features import FeatureNet, see
@@ -23,6 +22,7 @@ from ayneh.judge.inputs import Inputs, Reference
 from ayneh.judge.metrics import LABELLED, METRICS, metrics
 from ayneh.judge.report import Reading, Report, collapse
 from ayneh.judge.scores import Plain, Score, named, protocol, shuffled
+from ayneh.judge.shelf import key_of
 from ayneh.parts.registry import Part, own
 
 LEAST = 20  # images, of which a score says something
@@ -49,7 +49,7 @@ class Judge:
                 f"{data} has {len(train)} training and {len(test)} test images, as it is read here; a judge needs "
                 f"{LEAST} of each: take a larger --data.limit, hold out more with --data.test, or add images."
             )
-        self.data, self.labels = data, labels
+        self.data = data
         self.reference = Reference(nets, train, test, cache, (train_labels, labels), names)
         self._floors_of: dict[tuple[int, str, bool], tuple[Part | None, dict[str, Plain]]] = {}
         self.lead, *others = nets
@@ -94,7 +94,7 @@ class Judge:
 
         size: of images that are scaled to the data's size before they are judged; again: does the same to real ones.
         """
-        net, labels = self.reference.nets[self.lead], self.labels
+        net, labels = self.reference.nets[self.lead], self.reference.test_labels
         if not net.classes or labels is None:
             return None
 
@@ -108,8 +108,7 @@ class Judge:
             return {"accuracy": float((read == labels).double().mean())}
 
         size = size or self.side
-        labelled = fingerprint_of(labels.view(-1, 1, 1, 1))[:8]
-        found = self.reference.shelf.table(f"reading-{size}-{labelled}", measure)["accuracy"]
+        found = self.reference.shelf.table(f"reading-{size}-{key_of(labels)}", measure)["accuracy"]
         own = found if net.accuracy is None and net.size == size else net.accuracy
         return Reading(self.lead, size, found, net.size, own)
 
@@ -124,7 +123,7 @@ class Judge:
         fakes = self.chosen(images)
         say(f"judging {len(fakes)} images against {len(self.reference.test)} test images of {self.data}")
         inputs = self._inputs(images, asked)
-        floors, by_class = self._floors(len(fakes), say, asked is not None), None
+        floors, by_class = self._floors(len(fakes), say) | self._own_floors(len(fakes), asked is not None), None
         if asked is not None:
             real = asked_for.floors(inputs, self.short)
             floors, by_class = floors | real.scores, asked_for.by_class(inputs[self.lead], real)
@@ -181,7 +180,7 @@ class Judge:
                     )
         return scores
 
-    def _floors(self, n: int, say: Callable[[str], None], labelled: bool) -> dict[str, Plain]:
+    def _floors(self, n: int, say: Callable[[str], None]) -> dict[str, Plain]:
         """The scores of ``n`` training images (at most half of them) in the place of fakes."""
 
         def make() -> dict[str, Plain]:
@@ -191,7 +190,7 @@ class Judge:
             fixed: dict[str, Plain] = {name: {"value": m.floor} for name, m in METRICS.items() if m.floor is not None}
             return {name: score.as_dict() for name, score in scores.items()} | fixed
 
-        return self.reference.shelf.table(f"floors-{n}", make) | self._own_floors(n, labelled)
+        return self.reference.shelf.table(f"floors-{n}", make)
 
     def _own_floors(self, n: int, labelled: bool) -> dict[str, Plain]:
         """The same of metrics of one's own. They are kept in memory alone, since a function may change.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ayneh.judge.frechet import measured
+from ayneh.judge.frechet import Found, measured
 from ayneh.judge.scores import Score, shuffled
 from ayneh.judge.statistics import normal_interval
 
@@ -80,20 +80,18 @@ def frechet_of_classes(real: Labelled, fake: Labelled, names: tuple[str, ...], m
     most: at most so many of each class (K,), as where the real images of a floor are fewer.
     """
     asked, test = fake.counts(len(names)), real.counts(len(names))
-    each = equal_numbers(*(asked, test, *([] if most is None else [most])))
+    each = equal_numbers(asked, test, *([] if most is None else [most]))
     n, kept = max(each, default=0), [number for number, some in enumerate(each) if some]
     if not kept:
         return _none(names, f"No class has {LEAST} images asked for and {LEAST} test images.")
-    real, fake = real.some(each), fake.some(each)
-    found = {number: measured(real.of(number), fake.of(number)) for number in kept}
-    values = tuple(found[number].value if number in found else None for number in range(len(names)))
-    errors = tuple(found[number].error if number in found else None for number in range(len(names)))
-    features = real.images.shape[1]
+    real, fake, features = real.some(each), fake.some(each), real.images.shape[1]
+    found = [measured(real.of(number), fake.of(number)) if some else Found() for number, some in enumerate(each)]
     few = (
         f"{n} images of a class cannot fill {features} features: the distance, and its floor with it, is far too high."
     )
     words = _left_out(names, asked, kept, f"fewer than {LEAST} of its images or of the test images")
-    return OfClasses(names, values, errors, n, " ".join([*([few] if n <= features else []), *words]) or None)
+    warning = " ".join([*([few] if n <= features else []), *words]) or None
+    return OfClasses(names, tuple(one.value for one in found), tuple(one.error for one in found), n, warning)
 
 
 def spread_of_classes(real: Labelled, fake: Labelled, names: tuple[str, ...]) -> OfClasses:
@@ -125,15 +123,11 @@ def variance(images: Tensor) -> tuple[float, float]:
 
 def mean(of: OfClasses) -> Score:
     """The mean over the classes that have a number; each has the same weight."""
-    values = [value for value in of.values if value is not None]
-    errors = [
-        error for value, error in zip(of.values, of.errors, strict=True) if value is not None and error is not None
-    ]
+    values, errors = ([one for one in many if one is not None] for many in (of.values, of.errors))
     if not values:
         return Score(None, of.n, warning=of.warning)
-    value = math.fsum(values) / len(values)
-    interval = _interval(value, math.hypot(*errors) / len(values)) if len(errors) == len(values) else None
-    return Score(value, of.n, interval, warning=of.warning)
+    error = math.hypot(*errors) / len(values) if len(errors) == len(values) else None
+    return _score(of, math.fsum(values) / len(values), error)
 
 
 def worst(which: Callable[[Sequence[float]], float], of: OfClasses) -> Score:
@@ -144,16 +138,14 @@ def worst(which: Callable[[Sequence[float]], float], of: OfClasses) -> Score:
     values = [value for value in of.values if value is not None]
     if not values:
         return Score(None, of.n, warning=of.warning)
-    at = of.values.index(which(values))
-    value, error = of.values[at], of.errors[at]
-    assert value is not None  # it is one of the values above
-    interval = None if error is None else _interval(value, error)
-    return Score(value, of.n, interval, warning=of.warning, of_class=of.names[at])
+    value = which(values)
+    at = of.values.index(value)
+    return _score(of, value, of.errors[at], of.names[at])
 
 
-def _interval(value: float, error: float) -> tuple[float, float]:
-    low, high = normal_interval(value, error)
-    return max(0.0, low), high
+def _score(of: OfClasses, value: float, error: float | None, of_class: str | None = None) -> Score:
+    low, high = normal_interval(value, error or 0.0)
+    return Score(value, of.n, None if error is None else (max(0.0, low), high), warning=of.warning, of_class=of_class)
 
 
 def _none(names: tuple[str, ...], why: str) -> OfClasses:

@@ -11,7 +11,7 @@ from ayneh.studies.compare import smallest_p
 from ayneh.studies.contrast import ALPHA, Contrast, contrast, family
 from ayneh.studies.design import Ask, Study, grouped
 from ayneh.studies.panels import sections, short
-from ayneh.studies.results import Result, outcome_named
+from ayneh.studies.results import Result, measured, outcome_named
 
 NO_LABELS = "no labels"  # of a side, where the outcome needs them
 MARKS = {
@@ -70,9 +70,9 @@ def compare(study: Study, found: Sequence[Result]) -> dict[str, list[Compared]]:
         todo = []
         for section, asks in by_section.items():
             for ask in asks:
-                lacking = [arm for arm in (ask.arm, ask.reference) if labelled(outcome) and arm in plain]
-                found_on = None if lacking else _contrast(study, ask, section, outcome, by_arm, m)
-                todo.append(Compared(ask, section, outcome, found_on, lacking[0] if lacking else ""))
+                lacking = next((arm for arm in (ask.arm, ask.reference) if labelled(outcome) and arm in plain), "")
+                one = None if lacking else _contrast(study, ask, section, outcome, by_arm, m)
+                todo.append(Compared(ask, section, outcome, one, lacking))
         decided = iter(family([one.contrast for one in todo if one.contrast is not None], alpha=ALPHA))
         compared[outcome] = [
             one if one.contrast is None else Compared(one.ask, one.section, outcome, next(decided)) for one in todo
@@ -89,11 +89,6 @@ def tally(group: Sequence[Compared]) -> dict[str, int]:
 def arms_of(found: Sequence[Result]) -> dict[str, list[Result]]:
     """Finished runs by arm."""
     return grouped(found, lambda result: result.run.arm)
-
-
-def measured(found: Sequence[Result], outcome: str) -> bool:
-    """Whether any run has this outcome: data without classes have no modes."""
-    return any(result.value(outcome) is not None for result in found)
 
 
 def values(found: Sequence[Result], outcome: str) -> dict[int, float]:

@@ -77,7 +77,7 @@ def _bars(rows: Sequence[Compared]) -> Iterator[Bar]:
 def panels_of(study: Study, by_arm: Mapping[str, Sequence[Result]]) -> list[Panel]:
     """Curves over the images seen: the distance, and both losses."""
     found = []
-    mark = (2 * math.log(2), "2 ln 2: D cannot tell") if study.config().rules.loss in CROSS_ENTROPY else None
+    mark = (2 * math.log(2), "2 ln 2: D guesses") if study.config().rules.loss in CROSS_ENTROPY else None
     for section, asks in sections(study).items():
         for asked, arms in panels(asks):
             found.append(_panel(section, asked, arms, by_arm, mark))

@@ -117,7 +117,9 @@ def likeness(
     """Two arms' values of runs that did not fail; ``failed`` of ``runs`` of each arm did (None: as many as values).
 
     margin: in "ratio" a/b lies between 1 / (1 + margin) and 1 + margin, in "difference" |a - b| is less than this.
-    allowed: the share of runs that may fail.
+    allowed: the share of runs that may fail. Means, in "ratio" of logarithms, are compared by two one-sided t-tests
+    (Schuirmann 1987), of pairs or Welch's, whose t is freed of its skewness (Hall 1992): runs that are rarely far from
+    the others otherwise make it reject up to 14 % of true hypotheses at 5 %.
     """
     x, y = (np.asarray(v, dtype=np.float64) for v in (ours, theirs))
     runs = runs or (len(x), len(y))
@@ -130,17 +132,6 @@ def likeness(
     ends = (one.value, one.end(0.95), one.end(0.05))
     effect = Interval(*(math.exp(end) if scale == "ratio" else end for end in ends))
     return Likeness(effect, one.p_apart(margin), failing, failed, runs, allowed, margin, paired, one)
-
-
-def tost(a: Sequence[float], b: Sequence[float], margin: float, scale: str, paired: bool) -> float | None:
-    """p of two one-sided tests (Schuirmann 1987) of the hypothesis that the means differ by the margin or more.
-
-    "ratio": on logarithms, against log(1 + margin) on both sides; "difference": against the margin. t-tests of pairs,
-    or Welch's, whose t is freed of its skewness (Hall 1992): runs that are rarely far from the others otherwise make it
-    reject up to 14 % of true hypotheses at 5 %. None where nothing can be tested: a value is infinite or not positive
-    (ratio), a side has fewer than two, or all its values are the same.
-    """
-    return likeness(a, b, margin=margin, scale=scale, paired=paired).tost
 
 
 def share_below(failed: int, n: int) -> float:

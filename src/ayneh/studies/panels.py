@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ayneh.studies.design import Ask, Study, grouped
 
-IN_A_PANEL = 6  # lines that can be told apart
+IN_A_PANEL = 6  # lines that the eye distinguishes
 
 
 def levels(study: Study, arm: str) -> dict[str, str]:

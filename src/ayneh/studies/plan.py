@@ -12,6 +12,8 @@ from typing import Any
 from ayneh.config import Config, Data, flatten
 from ayneh.errors import UserError, pick, unknown
 from ayneh.files.reading import shown, toml_in, typed
+from ayneh.judge.own import metric_of
+from ayneh.parts.registry import own
 from ayneh.presets import PRESETS
 from ayneh.studies.design import Ask, Changes, Study
 
@@ -78,22 +80,19 @@ def _refuse_unlike_images(study: Study, where: str) -> None:
 
 def _refuse_unlabelled(study: Study, where: str) -> None:
     """Raise UserError for an outcome of classes that were asked for, if no arm has labels."""
-    from ayneh.parts.registry import own
-
     if any(run.config.rules.labelled for run in study.runs()):
         return
-    for name in study.outcomes:
-        if name not in OF_CLASSES:
-            if own("metric", name) is None:
-                continue
-            from ayneh.judge.metrics import labelled  # which imports torch
-
-            if not labelled(name):
-                continue
+    for name in filter(_of_classes, study.outcomes):
         raise UserError(
             f"{where}: {name} is an outcome of runs with labels, and no arm has them: set rules.labels in an arm, or "
             "leave it out."
         )
+
+
+def _of_classes(outcome: str) -> bool:
+    """`judge.metrics.labelled` of an outcome, without its torch."""
+    part = own("metric", outcome)
+    return outcome in OF_CLASSES or (part is not None and "asked" in metric_of(part.value).needs)
 
 
 def _anchored(study: Study) -> Study:

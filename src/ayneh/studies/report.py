@@ -16,7 +16,6 @@ from ayneh.studies.comparisons import (
     Compared,
     arms_of,
     compare,
-    measured,
     pairs_needed,
     planned_pairs,
     planned_seeds,

@@ -33,7 +33,7 @@ class Outcome:
     scale: Literal["ratio", "difference"]
 
 
-def _measured(metrics: Mapping[str, Metric]) -> dict[str, Outcome]:
+def _of_metrics(metrics: Mapping[str, Metric]) -> dict[str, Outcome]:
     return {
         name: Outcome(f"last images' {metric.title}", None if metric.better == "floor" else metric.better, metric.scale)
         for name, metric in metrics.items()
@@ -41,7 +41,7 @@ def _measured(metrics: Mapping[str, Metric]) -> dict[str, Outcome]:
     }
 
 
-OUTCOMES = _measured(METRICS) | {
+OUTCOMES = _of_metrics(METRICS) | {
     "fd_best": Outcome("smallest Fréchet distance of any look", "lower", "ratio"),
     "fd_mean": Outcome("geometric mean of the Fréchet distances of all looks", "lower", "ratio"),
     "loss_d": Outcome("D's loss over the last fifth of the training", None, "ratio"),
@@ -53,7 +53,7 @@ OUTCOMES = _measured(METRICS) | {
 
 def outcomes() -> dict[str, Outcome]:
     """OUTCOMES, and the metrics of one's own that follow a training."""
-    return OUTCOMES | {name: one for name, one in _measured(metrics()).items() if name not in OUTCOMES}
+    return OUTCOMES | {name: one for name, one in _of_metrics(metrics()).items() if name not in OUTCOMES}
 
 
 @dataclass(frozen=True)
@@ -176,20 +176,21 @@ def outcome_named(name: str) -> Outcome:
     return pick(outcomes(), name, "outcome")
 
 
+def measured(found: Sequence[Result], outcome: str) -> bool:
+    """Whether any run has this outcome: data without classes have no modes."""
+    return any(result.value(outcome) is not None for result in found)
+
+
 def rows(found: Sequence[Result]) -> list[dict[str, Any]]:
     """A flat row for each run: arm, seed, failure, every outcome and score."""
     table, names = [], outcomes()
-    names = {name: one for name, one in names.items() if not labelled(name) or _has(found, name)}
+    names = {name: one for name, one in names.items() if not labelled(name) or measured(found, name)}
     for result in found:
         row: dict[str, Any] = {"arm": result.run.arm, "seed": result.run.seed, "failure": result.failure() or ""}
         row |= {name: result.value(name) for name in names}
         row |= {f"fd_swap_{name}": result.value(f"fd_swap_{name}") for name in result.end["swaps"]}
         table.append(row)
     return table
-
-
-def _has(found: Sequence[Result], outcome: str) -> bool:
-    return any(result.value(outcome) is not None for result in found)
 
 
 def write_tables(ledger: Ledger, found: Sequence[Result]) -> list[str]:

@@ -12,6 +12,7 @@ from ayneh.engine.sampler import sampler_in
 from ayneh.engine.stacks import stack_of
 from ayneh.studies.design import Run, Study
 from ayneh.studies.stack import judge, match_of
+from ayneh.training.scorer import Scorer
 
 STACKS = {"cpu": (1, 4), "cuda": (1, 16, 64), "mps": (1, 8)}  # sizes that are tried
 GAIN = 0.9  # time of a larger stack over a smaller one's, at most: a killed stack loses the steps of all its runs
@@ -66,8 +67,8 @@ def _step_s(match: Match) -> float:
 
 
 def _look_s(study: Study, match: Match) -> float:
-    config = match.replicas[0]
+    scorer = Scorer(judge(match.replicas[0].data), study.images)
     for _ in range(2):  # the first look includes set-up
         begin = time.perf_counter()
-        judge(config.data).quick(sampler_in(match, match.start(), 0).draw("scores", study.images))
+        scorer.score([sampler_in(match, match.start(), 0)])
     return time.perf_counter() - begin

@@ -82,7 +82,7 @@ def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Ca
     origin = origin_of(configs[0], images)
     records = [_record(folder / run.place, run.config, str(match.device)) for run in runs]
     for config in {config.data: config for config in configs}.values():
-        _refuse_broken(study.outcomes, judge(config.data), config.rules.labelled)
+        _refuse_broken(study.outcomes, config)
     step, tensors = _restored(match, records, origin)
     habits = habits_of(study)
     journals = [
@@ -135,11 +135,12 @@ def _to_its_end(
     return True
 
 
-def _refuse_broken(outcomes: Sequence[str], judge: Judge, labelled: bool) -> None:
+def _refuse_broken(outcomes: Sequence[str], config: Config) -> None:
     """Raise UserError if a metric of one's own that is an outcome fails on real images: not after hours."""
     names = [name for name in outcomes if name not in METRICS and name in metrics()]
-    asked = None if judge.labels is None or not labelled else judge.labels[:200]
-    for score in judge.scores(judge.reference.test[:200], names, asked).values() if names else ():
+    real = judge(config.data).reference
+    asked = None if real.test_labels is None or not config.rules.labelled else real.test_labels[:200]
+    for score in judge(config.data).scores(real.test[:200], names, asked).values() if names else ():
         if score.value is None:
             raise UserError(f"{score.warning} It is an outcome of this study: correct it, or leave it out.")
 
