@@ -171,14 +171,12 @@ def misinform(match: Match, how: str) -> None:
     """G gets the class 0, or in training a random one, whatever it was asked for."""
     forward, draw = match.gen.forward, torch.Generator().manual_seed(0)
 
-    def misinformed(
-        row: Tensor, x: Tensor, memory: Any = None, seed: Any = None, y: Any = None, **options: Any
-    ) -> Tensor:
+    def misinformed(row: Tensor, x: Tensor, y: Any = None, **options: Any) -> Tensor:
         if y is not None:
             y = torch.zeros_like(y) if how == "zero" else y
             if how == "random" and torch.is_grad_enabled():
                 y = torch.randint(10, y.shape, generator=draw)
-        return forward(row, x, memory, seed, y=y, **options)
+        return forward(row, x, y, **options)
 
     match.gen.forward = misinformed  # type: ignore[method-assign]
 

@@ -76,8 +76,3 @@ def test_labels_that_do_not_fit_together_are_refused(values, words: str) -> None
     with pytest.raises(UserError) as error:
         Labels(*values)
     assert words in str(error.value)
-
-
-def test_a_class_head_reads_the_parts_of_a_class_or_all_classes_at_once():
-    assert TRIPLES.read_by(30) == (10, 10, 10)
-    assert TRIPLES.read_by(1000) == (1000,)  # of a net of one's own

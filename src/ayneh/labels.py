@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from ayneh.errors import UserError, nearest
 
@@ -16,8 +20,8 @@ class Labels:
     """The classes 0..K-1 of the images that a run learns from. UserError for what does not fit together.
 
     >>> labels = Labels(("cat", "dog"), (0.25, 0.75))
-    >>> labels.count, labels.number("dog"), labels.number("1")
-    (2, 1, 1)
+    >>> labels.count, labels.number("dog"), labels.asked([1, "cat"])
+    (2, 1, [1, 0])
     """
 
     names: tuple[str, ...]
@@ -58,23 +62,72 @@ class Labels:
         text = str(text).strip()
         if text in self.names:
             return self.names.index(text)
-        called = {int(name): k for k, name in enumerate(self.names) if _is_number(name)}
+        called = self._called
         if _is_number(text) and (value := int(text)) in called:
             return called[value]
         if _is_number(text) and value < self.count and len(called) < self.count:
             return value
-        hint = nearest(text, self.names)
-        shown = ", ".join(self.names[:SHOWN]) + (", ..." if self.count > SHOWN else "")
-        numbers = "" if len(called) == self.count else f" (numbers 0 to {self.count - 1})"
-        raise UserError(f"There is no class {text[:60]!r}.{hint} There are {self.count}{numbers}: {shown}.")
+        raise self._absent(repr(text[:60]), nearest(text, self.names), len(called) < self.count)
+
+    @cached_property
+    def _called(self) -> dict[int, int]:
+        """The classes whose names are numbers, by these."""
+        return {int(name): k for k, name in enumerate(self.names) if _is_number(name)}
+
+    def _absent(self, shown: str, hint: str, numbered: bool) -> UserError:
+        names = ", ".join(self.names[:SHOWN]) + (", ..." if self.count > SHOWN else "")
+        numbers = f" (numbers 0 to {self.count - 1})" if numbered else ""
+        return UserError(f"There is no class {shown}.{hint} There are {self.count}{numbers}: {names}.")
+
+    def asked(self, classes: Any, n: int | None = None, spread: bool = True) -> list[int]:
+        """The class of each of n images (None: as many as there are), of what a person asks for in Python.
+
+        classes: one for all, several, or an array with one for each image. A class is a text, as for `number`, or its
+        number from 0; spread: several come equally often, in their order, else there is one for each image.
+        Raises UserError for what is no class, for a number that is another class's name (but in an array, which is as
+        ``images.labels``), and where there are too few or too many.
+        """
+        array = bool(getattr(classes, "shape", ()))  # of NumPy, PyTorch or pandas
+        given = classes.tolist() if hasattr(classes, "tolist") else classes
+        alone = isinstance(given, str | bytes) or not isinstance(given, Iterable)
+        found = [self._one(one, array) for one in ([given] if alone else given)]
+        if n is None or len(found) == n:
+            return found
+        if alone or (spread and not array and 0 < len(found) < n):
+            return spread_over(found, n)
+        advice = (
+            f"ask for {len(found):,} or more"
+            if spread and len(found) > n and not array
+            else "give one class for all, or one for each image"
+        )
+        raise UserError(f"There are {len(found):,} classes for {n:,} images: {advice}.")
+
+    def _one(self, one: Any, array: bool) -> int:
+        if isinstance(one, str):
+            return self.number(one)
+        try:
+            if isinstance(one, bool):
+                raise TypeError
+            k = operator.index(one)
+        except TypeError:
+            raise UserError(
+                f"A class is {one!r} ({type(one).__name__}); it must be a whole number from 0 to {self.count - 1:,}, "
+                "or a name."
+            ) from None
+        called = self._called.get(k, k)
+        if not 0 <= k < self.count:
+            but = f" Write {self.names[called]!r} for the one of this name." if called != k else ""
+            raise self._absent(f"number {k}", but, True)
+        if called != k and not array:
+            raise UserError(
+                f"{k} is the number of the class {self.names[k]} and the name of another: write "
+                f"{self.names[called]!r} for the class of this name, or {self.names[k]!r}."
+            )
+        return k
 
     def weights(self, classes: str) -> tuple[float, ...]:
         """How often each class is drawn for fakes, as weights. classes: "data", or "even" among those with images."""
         return self.shares if classes == "data" else tuple(float(share > 0) for share in self.shares)
-
-    def read_by(self, head: int) -> tuple[int, ...]:
-        """The lengths of the parts that a class head of so many numbers reads; of one's own it may be (K,) always."""
-        return self.parts if head == sum(self.parts) else (self.count,)
 
     def line(self, way: str, classes: str, most: int = 4) -> str:
         """A line on the labels of a run. way, classes: `rules.labels` and `rules.classes`; most: names in it.
@@ -85,6 +138,16 @@ class Labels:
         names = ", ".join(self.names[:most]) + (", ..." if self.count > most else "")
         shares = "equally often" if classes == "even" else "in the shares of the training images"
         return f"{way}; {self.count:,} classes ({names}), drawn for fakes {shares}"
+
+
+def spread_over(classes: Sequence[int], n: int) -> list[int]:
+    """n classes, these one after another, each as often as the others; the first ones once more if n does not divide.
+
+    >>> spread_over([7, 0], 5)
+    [7, 7, 7, 0, 0]
+    """
+    each, more = divmod(n, len(classes))
+    return [k for place, k in enumerate(classes) for _ in range(each + (place < more))]
 
 
 def _is_number(text: str) -> bool:

@@ -126,11 +126,11 @@ def evaluate_images(
     """
     judge = _judge(data, judges, say, flag="--")
     alike = as_the_data(images, judge, middle)
-    asked, told = asked_for(*labels, judge) if labels else (None, ())
+    asked, said = asked_for(*labels, judge) if labels else (None, ())
     report = _judged(judge, alike.pixels, inception, say, asked)
     reading = judge.reading(alike.scaled_from, alike.again) if alike.scaled_from else report.reading
     resize = alike.scaled_from or data.resize
-    return _advised(replace(report, notes=(*alike.notes, *told), reading=reading), replace(data, resize=resize))
+    return _advised(replace(report, notes=(*alike.notes, *said), reading=reading), replace(data, resize=resize))
 
 
 def images_at(place: str, read: AsRead = AsRead(), say: Say = silent) -> Images:  # noqa: B008 - it is frozen

@@ -27,7 +27,7 @@ def signs(fake, config=CONFIG):
     """The signs of a G that gives these images, (128, 1, 16, 16) in [-1, 1]."""
     game = match(config)
     side, state = Side(game, 0), game.start()
-    side.gen.forward = lambda theta, z, memory, y=None: fake
+    side.gen.forward = lambda theta, z, y=None, memory=None: fake
     return side.look(state["gen"][0], state["dis"][0], None)[0]
 
 
@@ -78,7 +78,7 @@ def test_a_unit_is_dead_where_it_gives_the_same_for_every_image():
     x[:, 2] = 0.0
     assert float(dead_share([[x]])) == 0.5
     y = x.clone()
-    y[:, 1] = 4.0  # another constant for the other batch: it tells the two apart, so it lives
+    y[:, 1] = 4.0  # another constant for the other batch: its output differs between the two, so it lives
     assert float(dead_share([[x, y]])) == 0.25
 
 

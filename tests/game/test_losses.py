@@ -1,4 +1,4 @@
-"""Every loss against torch's own, against its value at a draw, and against the best D that theory knows."""
+"""Every loss against torch's own, against its value at a draw, and against the best D by theory."""
 
 from __future__ import annotations
 

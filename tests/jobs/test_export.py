@@ -81,9 +81,9 @@ def test_d_judges_with_statistics_of_both_kinds_of_images_apart(exported, tiny_r
     from ayneh.export.players import chosen, players_of
 
     checkpoint = Record.open(tiny_run).checkpoints.at_epoch(1)
-    pixels = load_data("digits", "train", resize=8, limit=128).pixels
-    players, sampler = players_of(checkpoint, 1, pixels)
-    reals = chosen(pixels, 2048, 8)
+    data = load_data("digits", "train", resize=8, limit=128)
+    players, sampler = players_of(checkpoint, 1, data)
+    reals = chosen(data.pixels, 2048, 8)
     fakes = sampler.images("critic", 128)
     dis = players.dis
     at = next(i for i, m in enumerate(dis.features) if isinstance(m, BatchNorm))
@@ -234,7 +234,7 @@ def test_every_data_set_and_prior_has_its_words():
 
 
 def test_own_images_without_their_folder(ayneh, tiny, tmp_path):
-    """The data may be gone: D then has the statistics of generated images, and says so; no path is told."""
+    """The data may be gone: D then has the statistics of generated images, and says so; no path is written."""
     images = tmp_path / "private" / "pictures.npy"
     images.parent.mkdir()
     np.save(images, np.random.RandomState(0).randint(0, 256, (128, 8, 8), np.uint8))

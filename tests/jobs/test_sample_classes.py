@@ -131,7 +131,7 @@ def test_the_picture_says_whether_each_class_has_a_row(ayneh, labelled, tmp_path
         (["--classes", 10], "There is no class '10'"),
         (["--classes", -1], "There is no class '-1'"),
         (["--classes", "seven"], "There is no class 'seven'"),
-        (["--classes", 1, 2, 3, "--n", 2], "--n is 2, and 3 classes are asked for: choose at least 3 images"),
+        (["--classes", 1, 2, 3, "--n", 2], "There are 3 classes for 2 images"),
     ],
 )
 def test_classes_that_do_not_exist_are_refused_with_the_names(ayneh, labelled, tmp_path, args, message):

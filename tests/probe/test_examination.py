@@ -109,7 +109,7 @@ def told(probed, plain=(0.5, 0.3, 0.01, 0.0), norms=(1.0, 2.0, 0.1, 0.001), othe
 
 def test_what_starves_is_said_to_starve_under_its_own_loss_alone(probed):
     words = told(probed)
-    assert "tells the sides apart (error up to 0.02) from step 2 on" in words
+    assert "distinguishes the sides (error up to 0.02) from step 2 on" in words
     assert "under log(1 - D) vanishes: it falls 2,000-fold" in words
     assert "under -log D it does not vanish" in words
     assert "Under log(1 - D) G then starves, at 1 of 1" in words
@@ -119,8 +119,8 @@ def test_what_starves_is_said_to_starve_under_its_own_loss_alone(probed):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"plain": (0.5, 0.5, 0.5, 0.49)}, "does not tell the sides apart"),
-        ({"plain": (0.5, 0.4, 0.3, 0.2)}, "tells the sides apart in part"),
+        ({"plain": (0.5, 0.5, 0.5, 0.49)}, "does not distinguish the sides"),
+        ({"plain": (0.5, 0.4, 0.3, 0.2)}, "distinguishes the sides in part"),
         ({"plain": (0.5, 0.4, 0.3, 0.2)}, "Not shown here: in 3 steps no fresh D"),
         ({"plain": (0.0, 0.0, 0.5, 0.02)}, "from step 3 on"),
         ({"norms": (1.0, 1.0, 1.0, 0.011)}, "Starvation was not seen in 3 steps"),

@@ -1,4 +1,4 @@
-"""Errors and bounds from logits: closed forms, laws, and sets of which nothing can be told."""
+"""Errors and bounds from logits: closed forms, laws, and sets on which they are not defined."""
 
 import numpy as np
 import pytest

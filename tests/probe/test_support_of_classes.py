@@ -1,6 +1,8 @@
 """The support probe of a labelled run: D judges pairs of an image and a class, as in the game."""
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +14,11 @@ from ayneh.data.sources import load
 from ayneh.engine.match import nets_of
 from ayneh.engine.replicas import init_rows
 from ayneh.engine.sampler import Sampler
+from ayneh.errors import UserError
 from ayneh.game.nets import INITS
 from ayneh.game.step import update_dis
 from ayneh.probe.arms import ARMS, Plan
+from ayneh.probe.examination import _labels_of
 from ayneh.probe.jacobian import singular_values
 from ayneh.probe.overlap import error
 from ayneh.probe.support import Probe
@@ -77,7 +81,7 @@ def test_the_arm_played_is_the_game_s_own_update_of_d(splits, way):
 
 
 @pytest.mark.parametrize("way", ["projection", "auxiliary"])
-def test_a_g_that_draws_another_class_is_told_apart_where_d_takes_the_class(splits, way):
+def test_a_g_that_draws_another_class_is_distinguished_where_d_takes_the_class(splits, way):
     """Its images are those of the data; only the pairs of an image and a class are not."""
     table, pixels, labels = pairs(400)
     gen = Drawing(table / 127.5 - 1, moved=1)
@@ -87,7 +91,7 @@ def test_a_g_that_draws_another_class_is_told_apart_where_d_takes_the_class(spli
     assert wrong > 0.3 if way == "auxiliary" else wrong < 0.1
 
 
-def test_a_g_that_draws_the_class_is_not_told_apart(splits):
+def test_a_g_that_draws_the_class_is_not_distinguished(splits):
     table, pixels, labels = pairs(400)
     sets = [replace(split, pixels=pixels, labels=labels, whole=None) for split in splits]
     plan = Plan(steps=100, arms=("rounded",))  # without the trace of z
@@ -107,9 +111,9 @@ def test_every_image_of_a_look_keeps_its_own_class(splits):
     looked = probe._sets()
     for kind in ("train", "held"):
         for r in range(2):
-            for images, classes in probe._pair(r, kind, looked):
+            for images, classes in probe._pair(r, looked[kind]):
                 assert torch.equal(((images[:, 0, 0, 0] + 1) * 127.5).round().long(), classes), (kind, r)
-    plain, null = (probe._pair(r, "held", looked) for r in range(2))
+    plain, null = (probe._pair(r, looked["held"]) for r in range(2))
     assert not torch.equal(plain[1][1], null[1][1])
 
 
@@ -120,6 +124,13 @@ def test_all_arms_play_and_an_arm_does_not_disturb_another(splits):
     alone = list(probe_of(splits, "concat", replace(plan, arms=("null",))).play())[-1]
     torch.testing.assert_close(alone["null"].held_out, among["null"].held_out)
     assert all(norm > 0 for norm in among["plain"].gradients.values())
+
+
+def test_images_that_have_other_classes_now_are_refused(splits):
+    record, before = SimpleNamespace(folder=Path("runs/mine")), splits[0].described()
+    assert torch.equal(_labels_of(record, before, splits)[1], splits[1].labels)
+    with pytest.raises(UserError, match="runs/mine was trained on 10 classes .* has no classes now"):
+        _labels_of(record, before, (splits[0], replace(splits[1], labels=None, classes=None)))
 
 
 def test_the_slope_of_g_is_taken_at_the_class_that_stays():

@@ -17,7 +17,7 @@ from ayneh.record.record import Record
 
 
 def grown(folder, epochs=5):
-    """The run wants more epochs than it has."""
+    """The run is to have more epochs than it has."""
     head = json.loads((folder / "config.json").read_text())
     head["config"]["epochs"] = epochs
     (folder / "config.json").write_text(json.dumps(head))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ayneh.config import Config
 from ayneh.engine.noise import FIXED, derive
-from ayneh.engine.players import features_take_class, init_of, net_of, started, takes_class
+from ayneh.engine.players import features_take_class, init_of, net_of, parts_read, started, takes_class
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.game.conditional import code, log_shares
@@ -116,7 +116,7 @@ class Critic:
             each = [self.logits(x, torch.full((len(x),), k)) for k in range(labels.count)]
             return torch.stack(each, 1).log_softmax(1)
         read = self._through(lambda part: self.dis(part, classify=True)[:, 1:], x)
-        parts = labels.read_by(read.shape[1])
+        parts = parts_read(self.sampler.config, labels)
         every = code(torch.arange(labels.count), parts).to(read)  # (K, sum of parts)
         return log_shares(read, parts) @ every.T
 

@@ -16,13 +16,14 @@ from ayneh.engine.device import choose_precision, keep_freed_memory
 from ayneh.engine.hyper import HYPER, courses_of
 from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
 from ayneh.engine.own_net import OwnNet
-from ayneh.engine.players import init_of, nets_for, started, takes_class
+from ayneh.engine.players import init_of, nets_for, parts_read, started, takes_class
 from ayneh.engine.players import nets_of as nets_of  # the cards of exports import it from here
 from ayneh.engine.replicas import Net, tensor_in
 from ayneh.errors import UserError
 from ayneh.game.own_prior import Own
 from ayneh.game.priors import Prior, make_prior
 from ayneh.game.step import Draws, Game, Hyper, State, step
+from ayneh.labels import Labels
 
 OTHERS = ("meter/", "vitals/")  # tensors of a checkpoint that are not of the state
 DIS_CALLS = {"z": "gen", "real": "dis", "fake": "dis", "penalty": "dis"}  # of nets in an update of D: which net
@@ -57,6 +58,8 @@ class Match:
         """
         one, self.replicas, self.device = replicas[0], replicas, device
         self.labelled = (labelled[0].to(device), labelled[1]) if labelled and one.rules.labelled else None
+        self.labels: Tensor | None
+        self.classes: Labels | None
         self.labels, self.classes = self.labelled or (None, None)
         (n, channels, height, width) = pixels.shape
         if height != width:
@@ -104,7 +107,7 @@ class Match:
         """The nets and the rules. reads: whether D reads z."""
         parts: tuple[int, ...] = ()
         if self.classes and one.rules.labels == "auxiliary":
-            parts = (self.classes.count,) if isinstance(self.dis, OwnNet) else self.classes.parts
+            parts = parts_read(one, self.classes)
         return Game(
             gen=self.gen,
             dis=self.dis,

@@ -148,6 +148,11 @@ def features_take_class(config: Config) -> bool:
     return takes_class(config, "dis") and (config.rules.labels == "concat" or isinstance(pair_of(config), OwnPair))
 
 
+def parts_read(config: Config, labels: Labels) -> tuple[int, ...]:
+    """The lengths of the parts of D's class head: of a D of one's own it has a number for each class."""
+    return (labels.count,) if isinstance(pair_of(config), OwnPair) else labels.parts
+
+
 def _ways(config: Config, labels: Labels | None) -> tuple[str, int]:
     """How the game has labels, and how many classes."""
     return NO_LABELS if labels is None else (config.rules.labels, labels.count)

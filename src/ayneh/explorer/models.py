@@ -81,9 +81,7 @@ class Model:
 
     @torch.enable_grad()
     def _play(self) -> Players:
-        images = self.images
-        pixels, classes = (None, None) if images is None else (images.pixels, images.labels)
-        return players_of(self.checkpoint, self.replica, pixels, classes, sampler=self.sampler)[0]
+        return players_of(self.checkpoint, self.replica, self.images, sampler=self.sampler)[0]
 
     @property
     def labels(self) -> Labels | None:

@@ -22,11 +22,11 @@ DRAWN = {"data": "by the classes' shares of the training images", "even": "evenl
 
 
 def words(about: dict[str, Any], evaluation: dict[str, Any] | None) -> str:
-    """How the run was told the classes, and how many of G's images are of the class that was asked for."""
+    """How the run took the classes, and how many of G's images are of the class that was asked for."""
     labels = about["labels"]
     way = about["config"]["net"].get("gen_labels") or "concat"
     how = "" if "own_nets" in about else f"{GEN[way]}; "
-    told = (
+    taken = (
         f"G draws an image of the class that it is asked for: {how}{WAYS[labels['way']]}. In training the classes of "
         f"G's images were drawn {DRAWN[labels['drawn']]}."
     )
@@ -37,14 +37,14 @@ def words(about: dict[str, Any], evaluation: dict[str, Any] | None) -> str:
         if metric_of(name) == "class_accuracy" and _is_number(score.get("value"))
     ]
     if not found:
-        return f"{told} Whether the class that was asked for comes out has not been measured: run `ayneh evaluate`."
+        return f"{taken} Whether the class that was asked for comes out has not been measured: run `ayneh evaluate`."
     best = found[0]
     ends = [best.get(end) for end in ("low", "high")]
     between = f" ({_percent(ends[0])} to {_percent(ends[1])})" if all(map(_is_number, ends)) else ""
     real = best.get("floor")
     against = f"; of real test images they take {_percent(real)} for theirs" if _is_number(real) else ""
     return (
-        f"{told} Classifiers that were trained on real images take {_percent(best['value'])}{between} of G's images "
+        f"{taken} Classifiers that were trained on real images take {_percent(best['value'])}{between} of G's images "
         f"for the class that was asked for{against} ({foreign(best.get('protocol', 'class_accuracy'))})."
     )
 

@@ -22,8 +22,15 @@ def graph(players: Players, name: str) -> bytes:
     if name == "discriminator":
         if not players.classifies:
             return to_onnx(players.dis, shape, ("image", "logit"), classes=classes)
-        heads = {"logit": Columns(0), "class_logits": Columns(1, 1 + players.classifies)}
-        return to_onnx(Classified(players.dis), shape, ("image", "both"), heads, hidden=True)
+        dis = players.dis
+        if dis.classifier is None:  # of one's own: it gives both at once
+            both = {"logit": Columns(0), "class_logits": Columns(1, 1 + players.classifies)}
+            return to_onnx(Classified(dis), shape, ("image", "both"), both, hidden=True)
+        heads = {
+            "logit": nn.Sequential(dis.head, nn.Flatten(0)),
+            "class_logits": nn.Sequential(nn.Flatten(), dis.classifier),
+        }
+        return to_onnx(dis.features, shape, ("image", "features"), heads, hidden=True)
     features = players.encoder.features
     encoder = Encoder(features) if classes else nn.Sequential(features, nn.Flatten())
     reader = players.reader()

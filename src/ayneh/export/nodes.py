@@ -82,33 +82,18 @@ class Projected:
     gives: Shape = ()
 
 
-@dataclass(frozen=True)
-class Taken:
-    """Some columns of x (n, F), from the first to before the last."""
-
-    first: int
-    last: int
-    takes: Shape
-    name: str = ""
-
-    @property
-    def gives(self) -> Shape:
-        """The shape of what is taken."""
-        return (self.last - self.first,)
-
-
 class Outside(UserError):
     """A net is not made of the layers that this table has: PyTorch's exporter writes it."""
 
 
 Conditional = ByClass | Joined | Projected  # what takes the class of each image
 # `operations.lower` returns the shape beside them, also where a layer changes the shape alone
-Op = Affine | Scale | Pointwise | Taken | Conditional
+Op = Affine | Scale | Pointwise | Conditional
 
 
-def folded(ops: list[Op]) -> list[Affine | Pointwise | Taken | Conditional]:
+def folded(ops: list[Op]) -> list[Affine | Pointwise | Conditional]:
     """The same without `Scale`, by s (W x + b) + t = (s W) x + (s b + t)."""
-    done: list[Affine | Pointwise | Taken | Conditional] = []
+    done: list[Affine | Pointwise | Conditional] = []
     for op in ops:
         if isinstance(op, Scale):
             last = done[-1] if done else None

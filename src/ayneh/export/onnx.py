@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ayneh.errors import extra
 from ayneh.export.chance import without_chance
-from ayneh.export.nodes import Affine, ByClass, Conditional, Joined, Outside, Pointwise, Shape, Taken, folded
+from ayneh.export.nodes import Affine, ByClass, Conditional, Joined, Outside, Pointwise, Shape, folded
 from ayneh.export.operations import lower
 from ayneh.export.traced import traced
 
@@ -57,7 +57,7 @@ class _Graph:
                 steps.append((op.op, inputs, op.attributes or {}))
                 held = (len(op.bias),) if op.op == "Gemm" else op.gives
             else:
-                steps += self._taken(op) if isinstance(op, Taken) else self._by_class(op)
+                steps += self._by_class(op)
                 held = op.gives
         if held != wanted:
             reshape(wanted)
@@ -66,10 +66,6 @@ class _Graph:
             self.nodes.append(helper.make_node(kind, [value, *inputs], [out], name=out, **attributes))
             value = out
         return wanted
-
-    def _taken(self, op: Taken) -> list[tuple[str, list[str], Mapping[str, Any]]]:
-        ends = {"first": op.first, "last": op.last, "axis": 1}
-        return [("Slice", [self._constant(f"{op.name}{name}", np.array([k])) for name, k in ends.items()], {})]
 
     def _by_class(self, op: Conditional) -> list[tuple[str, list[str], Mapping[str, Any]]]:
         """What is done to the value, with rows of tables."""

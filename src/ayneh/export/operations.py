@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ayneh.errors import UserError
-from ayneh.export.nodes import Affine, ByClass, Joined, Op, Outside, Pointwise, Projected, Scale, Shape, Taken
-from ayneh.export.views import Classified, Columns, Encoder
+from ayneh.export.nodes import Affine, ByClass, Joined, Op, Outside, Pointwise, Projected, Scale, Shape
+from ayneh.export.views import Encoder
 from ayneh.game.conditional import ClassNorm, Embedding, Layers, Projection, code
 from ayneh.game.conditional import Joined as JoinedLayer
 from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm
@@ -50,28 +50,9 @@ def _discriminator(net: Discriminator, shape: Shape, name: str) -> tuple[list[Op
     return [*features, Projected(table, head.bias.expand(len(table)), head.takes, f"{name}projection.")], ()
 
 
-def _classified(net: Classified, shape: Shape, name: str) -> tuple[list[Op], Shape]:
-    """The logit and what is read of the classes, by one matrix product."""
-    dis = net.dis
-    if not isinstance(dis, Discriminator) or dis.classifier is None or type(dis).forward is not Discriminator.forward:
-        raise Outside("There is no way yet to write this D as ONNX.")
-    features, shape = lower(dis.features, shape, f"{name}features.")
-    (head, *_), _ = lower(dis.head, shape, "")
-    (read, *_), _ = lower(dis.classifier, (math.prod(shape),), "")
-    assert isinstance(head, Affine)
-    assert isinstance(read, Affine)
-    weight, bias = torch.cat([head.weight, read.weight]), torch.cat([head.bias, read.bias])
-    return [*features, _gemm(weight, bias, shape, (len(bias),), f"{name}heads.")], (len(bias),)
-
-
 def _encoder(net: Encoder, shape: Shape, name: str) -> tuple[list[Op], Shape]:
     ops, shape = lower(net.features, shape, f"{name}features.")
     return ops, (math.prod(shape),)
-
-
-def _columns(net: Columns, shape: Shape, name: str) -> tuple[list[Op], Shape]:
-    last = net.first + 1 if net.last is None else net.last
-    return [Taken(net.first, last, shape, name)], () if net.last is None else (last - net.first,)
 
 
 def _embedded(net: Embedding) -> Tensor:  # (K, dim)
@@ -150,8 +131,6 @@ LAYERS: dict[type, Callable[[Any, Shape, str], tuple[list[Op], Shape]]] = {  # t
     JoinedLayer: _joined,
     ClassNorm: _class_norm,
     Encoder: _encoder,
-    Classified: _classified,
-    Columns: _columns,
     MirrorGenerator: lambda net, shape, name: _chain(net, (*shape, 1, 1), name),
     Discriminator: _discriminator,
     **AFFINE,
@@ -161,7 +140,7 @@ LAYERS: dict[type, Callable[[Any, Shape, str], tuple[list[Op], Shape]]] = {  # t
     Offset: _offset,
     nn.LeakyReLU: lambda net, shape, name: ([Pointwise("LeakyRelu", {"alpha": float(net.negative_slope)})], shape),
     nn.Tanh: lambda net, shape, name: ([Pointwise("Tanh", {})], shape),
-    nn.Flatten: lambda net, shape, name: ([], (math.prod(shape),)),
+    nn.Flatten: lambda net, shape, name: ([], (math.prod(shape),) if net.start_dim else ()),  # 0: of one number each
     nn.Unflatten: lambda net, shape, name: ([], tuple(net.unflattened_size)),
 }
 

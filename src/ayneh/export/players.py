@@ -20,8 +20,9 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from ayneh.config import Config, from_dict
+from ayneh.data.images import Images
 from ayneh.engine.critic import critic_of
-from ayneh.engine.players import features_take_class, nets_of, takes_class
+from ayneh.engine.players import features_take_class, nets_of, parts_read, takes_class
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import UserError, brief
 from ayneh.export.contract import refuse_unknown_nets
@@ -107,25 +108,21 @@ class Players:
 
 
 def players_of(
-    checkpoint: Checkpoint,
-    replica: int,
-    pixels: Tensor | None,
-    classes: Tensor | None = None,
-    sampler: Sampler | None = None,
+    checkpoint: Checkpoint, replica: int, images: Images | None, sampler: Sampler | None = None
 ) -> tuple[Players, Sampler]:
     """The nets of one replica, and the sampler of its generator.
 
-    pixels: training images uint8 (N, C, h, w), of which D's statistics take a fixed random choice; None: they
-    are those of generated images alone. classes: theirs, int64 (N,), needed where D takes the class of an image.
-    sampler: this replica's, where it is there already. Raises UserError if there is no such replica.
+    images: the training images, of which D's statistics take a fixed random choice, of a labelled run with its classes;
+    None: they are those of generated images alone. sampler: this replica's, where it is there already. Raises UserError
+    if there is no such replica.
     """
     place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
     encoder = critic_of(*place, sampler=sampler, labels=checkpoint.labels)
     sampler, batch = encoder.sampler, checkpoint.config.batch
-    reals, most = None, max(STANDING_LATENTS, batch)
-    if pixels is not None and len(pixels) >= batch:
-        reals = chosen(pixels, most, checkpoint.image_shape[-1])
-        classes = None if classes is None else classes[some(len(pixels), most)]
+    reals, classes, most = None, None, max(STANDING_LATENTS, batch)
+    if images is not None and (n := len(images.pixels)) >= batch:
+        reals = chosen(images.pixels, most, checkpoint.image_shape[-1])
+        classes = None if images.labels is None else images.labels[some(n, most)]
     critic = critic_of(*place, reals=reals, real_classes=classes, sampler=sampler)
     moments = sampler.prior.moments(sampler.config.prior.dim)
     by = f"{STANDING_LATENTS:,} images of its own generator"
@@ -133,19 +130,18 @@ def players_of(
         by = f"{len(reals) // batch * batch:,} real training images and as many of its own generator, in batches apart"
     players = Players(
         sampler.gen.eval(), critic.dis.eval(), encoder.dis.eval(), moments, by, sampler.config.prior.dim,
-        checkpoint.image_shape, **_labelled(checkpoint.config, critic.dis, checkpoint.image_shape, checkpoint.labels),
+        checkpoint.image_shape, **_labelled(checkpoint.config, checkpoint.labels),
     )  # fmt: skip
     return players, sampler
 
 
-@torch.no_grad()
-def _labelled(config: Config, dis: nn.Module, shape: tuple[int, int, int], labels: Labels | None) -> dict[str, Any]:
+def _labelled(config: Config, labels: Labels | None) -> dict[str, Any]:
     """The fields of `Players` on labels."""
     if labels is None:
         return {}
     asked = {"generator": takes_class(config, "gen"), "discriminator": takes_class(config, "dis")}
     asked["encoder"] = features_take_class(config)
-    reads = 0 if asked["discriminator"] else dis(torch.zeros(4, *shape), classify=True).shape[1] - 1
+    reads = 0 if asked["discriminator"] else sum(parts_read(config, labels))
     return {"labels": labels, "asking": tuple(name for name, asks in asked.items() if asks), "classifies": reads}
 
 
@@ -174,7 +170,7 @@ def built(about: About, tensors: Mapping[str, Mapping[str, Tensor]]) -> Players:
     dis, encoder = (cast(Discriminator, found[name]) for name in ("discriminator", "encoder"))
     by = about["nets"]["discriminator"]["statistics"]
     ends = cast(tuple[float, float], moments)
-    return Players(gen, dis, encoder, ends, by, config.prior.dim, shape, **_labelled(config, dis, shape, labels))
+    return Players(gen, dis, encoder, ends, by, config.prior.dim, shape, **_labelled(config, labels))
 
 
 def classes_in(about: About) -> Labels | None:

@@ -37,14 +37,20 @@ each image, `model.read_class(images)` the log-probabilities of the classes that
 point follows the prior: `model.generate(path, classes={one})` draws it at one class. Without ayneh, any ONNX runtime
 reads the files; inputs and outputs are described below and in their metadata: `classes` is int64 (n,)."""
 
-WEIGHTS = """\
-```python
-import torch                                      # pip install ayneh
+MODULES = """\
 from ayneh.export.players import modules
 from ayneh.loading.priors import sample
 z = torch.from_numpy(sample("{prior}", {numbers}, 16, {dim}, seed=0))   # {law}{y}
 images = modules(".").gen({given})                      # float32 (16, {channels}, {size}, {size}) in [-1, 1]
-```
+```"""
+
+WEIGHTS = (
+    """\
+```python
+import torch                                      # pip install ayneh
+"""
+    + MODULES
+    + """
 
 `modules` gives `gen`, `dis` and `encoder` as `torch.nn.Module` in eval mode. For each file it does this:
 
@@ -58,8 +64,10 @@ gen, dis = nets_of(from_dict(about["config"], "config.json"), ({channels}, {size
 gen.module.load_state_dict(load_file("generator.safetensors"))
 gen.module.eval()
 ```"""
+)
 
-OWN_WEIGHTS = """\
+OWN_WEIGHTS = (
+    """\
 ```python
 import torch
 from safetensors.torch import load_file           # no ayneh is needed
@@ -73,11 +81,9 @@ gen.eval()
 the form of its own nets, z (n, {dim}) -> images and images -> logits (n,):
 
 ```python
-from ayneh.export.players import modules
-from ayneh.loading.priors import sample
-z = torch.from_numpy(sample("{prior}", {numbers}, 16, {dim}, seed=0))   # {law}{y}
-images = modules(".").gen({given})                      # float32 (16, {channels}, {size}, {size}) in [-1, 1]
-```"""
+"""
+    + MODULES
+)
 
 
 def use(about: dict[str, Any]) -> str:
@@ -89,15 +95,16 @@ def use(about: dict[str, Any]) -> str:
         values = {"channels": images["channels"], "own": images["own_size"], "read": read}
         return LABELLED.format(**values, **_asked(about)) if "labels" in about else ONNX.format(**values)
     form = OWN_WEIGHTS if "own_nets" in about else WEIGHTS
-    values = {"channels": images["channels"], "size": images["size"], "y": "", "given": "z"}
-    values |= {"imported": "", "more": ""}
-    if "labels" in about:
-        k, asked = len(about["labels"]["names"]) // 2, _asked(about)
-        values |= {"y": f"\ny = torch.full((16,), {k})   # the class {asked['name']} for all", "given": "z, y"}
-        values |= {
-            "imported": "\nfrom ayneh.export.players import classes_in",
-            "more": ", labels=classes_in(about)",
-        }
+    labelled = "labels" in about
+    asked = _asked(about) if labelled else {}
+    values = {
+        "channels": images["channels"],
+        "size": images["size"],
+        "y": f"\ny = torch.full((16,), {asked['k']})   # the class {asked['name']} for all" if labelled else "",
+        "given": "z, y" if labelled else "z",
+        "imported": "\nfrom ayneh.export.players import classes_in" * labelled,
+        "more": ", labels=classes_in(about)" * labelled,
+    }
     return form.format(**values, **latents | about.get("own_nets", {}))
 
 
@@ -107,11 +114,17 @@ def _asked(about: dict[str, Any]) -> dict[str, str]:
     k = len(names) // 2
     count = min(len(names), 3)
     return {
-        "one": repr(names[k]) if SIMPLE.fullmatch(names[k]) and not names[k].isdecimal() else str(k),
+        "k": str(k),
+        "one": _code(names, k),
         "name": names[k] if SIMPLE.fullmatch(names[k]) else f"number {k}",
         "count": str(count),
-        "each": ", ".join(map(str, range(count))),
+        "each": ", ".join(_code(names, k) for k in range(count)),
         "drawn": DRAWN[about["labels"]["drawn"]],
         "asks": ", classes=..." * about["nets"]["discriminator"].get("classes", False),
         "also": ", classes=..." * about["nets"]["encoder"].get("classes", False),
     }
+
+
+def _code(names: list[str], k: int) -> str:
+    """A class in a line of code: by its name, since its number may be the name of another."""
+    return str(k) if names[k] == str(k) or not SIMPLE.fullmatch(names[k]) else repr(names[k])

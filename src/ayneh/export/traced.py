@@ -100,8 +100,8 @@ def reason(error: BaseException) -> str:
 
 def _strip(model: Any) -> None:
     """Leave out what the exporter noted about where each node came from, and weights that no node uses."""
-    used = set(_used(model.graph))
-    kept = [one for one in model.graph.initializer if one.name in used]
+    taken = set(used(model.graph))
+    kept = [one for one in model.graph.initializer if one.name in taken]
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
     model.ir_version, model.producer_name, model.producer_version, model.doc_string = IR_VERSION, "ayneh", "", ""
@@ -116,14 +116,14 @@ def _strip(model: Any) -> None:
                 one.doc_string = ""
 
 
-def _used(graph: Any) -> Iterator[str]:
+def used(graph: Any) -> Iterator[str]:
     """The names that a graph's nodes, and graphs within these, take; and its own outputs."""
     yield from (one.name for one in graph.output)
     for node in graph.node:
         yield from node.input
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
-                yield from _used(inner)
+                yield from used(inner)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""D seen in other ways: its features as rows, its logit beside what it reads, some columns of a result."""
+"""D seen in other ways: its features as rows; of a D of one's own its logit beside what it reads, and each alone."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from ayneh.byclass import sheet_of
 from ayneh.data.images import Images
 from ayneh.engine.sampler import STANDING_LATENTS, Sampler
 from ayneh.errors import Stopped, UserError, pick
-from ayneh.evaluation import read_images
+from ayneh.evaluation import read_images, refuse_other_classes
 from ayneh.export.card import card
 from ayneh.export.chance import Means
 from ayneh.export.contract import about_of, strings
@@ -68,7 +68,7 @@ def export(
     suffix, encode = pick(FORMS, form, "form of export")
     refuse_taken(folder, overwrite)
     data = _data(checkpoint, say)
-    players, sampler = players_of(checkpoint, replica, *((None,) if data is None else (data.pixels, data.labels)))
+    players, sampler = players_of(checkpoint, replica, data)
     about = about_of(record, checkpoint, replica, form, data) | {"checked": CHECKED}
     inputs = _inputs(players, sampler, data, checkpoint.image_shape[-1])
     draws: dict[str, bool] = {}
@@ -177,8 +177,7 @@ def _data(checkpoint: Checkpoint, say: Callable[[str], None]) -> Images | None:
     """The training images, for D's statistics and the images' own size; None where they cannot be read."""
     try:
         images = read_images(checkpoint.config.data, "train", checkpoint.run, say)
-        if checkpoint.labels and images.described().names != checkpoint.labels.names:
-            raise UserError("the images that are there have other classes than the run.")
+        refuse_other_classes(checkpoint.run, checkpoint.labels, images)
         return images
     except UserError as error:
         say(f"D is exported with the statistics of generated images alone, since its training images are gone: {error}")

@@ -160,8 +160,8 @@ def _real(critic: Critic, images: Images, n: int, side: int) -> _Seen:
     x, labels = _framed(images.pixels[:n], side), critic.sampler.labels
     if labels is None:
         return _Seen(x, None)
-    known = images.labels is not None and images.described().names == labels.names
-    return _Seen(x, images.labels[:n] if known and images.labels is not None else critic.read_class(x).argmax(1))
+    known = images.labels if images.called == labels.names else None
+    return _Seen(x, critic.read_class(x).argmax(1) if known is None else known[:n])
 
 
 def _named(what: str, of: tuple[str, str], scores: Scores, kind: str = "") -> Scores:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any
 
 from ayneh.errors import UserError, typed_as
 from ayneh.files.inside import read_own
-from ayneh.files.reading import decoded, json_object, shown, typed
+from ayneh.files.reading import decoded, json_object, typed
 from ayneh.files.sealed import SLOT, holds, seal
+from ayneh.labels import Labels
+from ayneh.rules import CLASSES, LABELS
 
 FORMAT = "ayneh-export-1"
 SEAL = "seal"  # the field of config.json with the checksum of the file
@@ -21,7 +22,6 @@ UNSEALED = {  # the fields of config.json before it had a checksum
     "format", "form", "ayneh", "seed", "replica", "epoch", "step", "checkpoint", "checkpoint_sha256", "latents",
     "images", "data", "config", "checked", "nets",
 }  # fmt: skip
-WAYS = ("concat", "projection", "auxiliary")  # in which a game has labels
 READERS = {"onnx": "ayneh.load(folder)", "safetensors": "ayneh.export.players.modules(folder)"}
 LARGEST = 2**24, 2**31  # bytes of a config and of a net: no export comes near
 
@@ -86,7 +86,7 @@ class Nets:
 
 @dataclass(frozen=True)
 class LabelsOf:
-    """The classes of a labelled run, and how it was told them."""
+    """The classes of a labelled run, and how it took them."""
 
     way: str
     names: tuple[str, ...]
@@ -96,23 +96,14 @@ class LabelsOf:
     """From which shares the run drew the classes of G's images: "data" or "even"."""
 
     def __post_init__(self) -> None:
-        if self.way not in WAYS:
-            raise UserError(f"labels.way is {self.way!r}; it must be one of {', '.join(WAYS)}.")
-        if len(self.names) < 2 or len(set(self.names)) < len(self.names):
-            raise UserError(f"labels.names are {shown(self.names)}; they must be two different names or more.")
-        if len(self.shares) != len(self.names):
-            raise UserError(
-                f"labels.shares are {len(self.shares):,} numbers for {len(self.names):,} names; each class must have "
-                "one."
-            )
-        if min(self.shares) < 0 or not math.isclose(sum(self.shares), 1, abs_tol=1e-3):
-            raise UserError(f"labels.shares are {shown(self.shares)}; they must be 0 or more and sum to 1.")
-        if min(self.parts, default=0) < 1 or math.prod(self.parts) != len(self.names):
-            raise UserError(
-                f"labels.parts are {shown(self.parts)}; their product must be the number of names, {len(self.names):,}."
-            )
-        if self.drawn not in ("data", "even"):
-            raise UserError(f"labels.drawn is {self.drawn!r}; it must be data or even.")
+        for name, value, known in (("way", self.way, LABELS[1:]), ("drawn", self.drawn, CLASSES)):
+            if value not in known:
+                raise UserError(f"labels.{name} is {value!r}; it must be one of {', '.join(known)}.")
+        self.classes()
+
+    def classes(self) -> Labels:
+        """The classes. UserError for what does not fit together."""
+        return Labels(self.names, self.shares, self.parts)
 
 
 @dataclass(frozen=True)

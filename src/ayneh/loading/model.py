@@ -18,7 +18,7 @@ from ayneh.errors import UserError
 from ayneh.game.paths import path
 from ayneh.labels import Labels
 from ayneh.loading import frame
-from ayneh.loading.classes import drawn, log_shares, numbered
+from ayneh.loading.classes import drawn, log_shares
 from ayneh.loading.folder import contract_of, read_about
 from ayneh.loading.net import Net
 from ayneh.loading.priors import DRAWS, sample
@@ -43,11 +43,9 @@ class Model:
         self._prior: str = latents.prior
         self._numbers: dict[str, float] = self.about["latents"]["numbers"]
         self._nets = {name: Net(self.folder, self.about, name, net.classes) for name, net in vars(needed.nets).items()}
-        self.labels: Labels | None = None
+        self.labels: Labels | None = needed.labels.classes() if needed.labels else None
         """Its classes, their names and shares of the training images; None for a model without labels."""
-        if needed.labels:
-            self.labels = Labels(needed.labels.names, needed.labels.shares, needed.labels.parts)
-            self._weights = self.labels.weights(needed.labels.drawn)
+        self._shares: str = needed.labels.drawn if needed.labels else ""  # from which classes are drawn
         self._drawn: list[weakref.ref[Array]] = []  # floats that `generate` gave: their range is known
         self._own = latents.own
         if self._own:
@@ -88,8 +86,7 @@ class Model:
         UserError for a model without labels.
         """
         _refuse_draws(n, seed)
-        self._need_labels()
-        return drawn(self._weights, n, seed)
+        return drawn(self._need_labels().weights(self._shares), n, seed)
 
     def generate(
         self,
@@ -118,16 +115,16 @@ class Model:
         if z is None and n is None:
             if classes is None:
                 raise UserError("How many images? Give n=16, for instance, or latents (N, Z).")
-            n = len(numbered(self._need_labels(), classes, None))
+            n = len(self._need_labels().asked(classes))
         latents = self.sample_z(n, seed) if n is not None else np.asarray(z, np.float32)
         if latents.ndim != 2 or latents.shape[1] != self.dim:
             raise UserError(f"Latents are (N, {self.dim}), not {latents.shape}: draw some by sample_z.")
         asked = None
         if classes is not None:
-            asked = numbered(self._need_labels(), classes, len(latents), spread=z is None)
+            asked = np.array(self._need_labels().asked(classes, len(latents), spread=z is None), np.int64)
         elif self.labels:
             _refuse_draws(1, seed)
-            asked = drawn(self._weights, len(latents), seed)
+            asked = drawn(self.labels.weights(self._shares), len(latents), seed)
         images = self._run("generator", "image", latents, asked)
         images = frame.take(images, self.own_size) if crop else images
         if dtype == "uint8":
@@ -153,8 +150,8 @@ class Model:
         """
         labels, x = self._need_labels(), self.framed(images, range)
         if not self._nets["discriminator"].asks:
-            read = self._run("discriminator", "class_logits", x)
-            return log_shares(read, labels.read_by(read.shape[1]))
+            parts = (labels.count,) if "own_nets" in self.about else labels.parts
+            return log_shares(self._run("discriminator", "class_logits", x), parts)
         each = [self._run("discriminator", "logit", x, np.full(len(x), y)) for y in np.arange(labels.count)]
         return log_shares(np.stack(each, 1), (labels.count,))
 
@@ -189,7 +186,7 @@ class Model:
             raise UserError(f"The {what} takes an image together with its class: give classes.")
         if not self._nets[net].asks:
             raise UserError(f"The {what} takes an image without its class: leave classes out.")
-        return x, numbered(labels, classes, len(x))
+        return x, np.array(labels.asked(classes, len(x), spread=False), np.int64)
 
     def interpolate(self, a: Array, b: Array, n: int) -> Array:
         """n latents from a to b (..., Z), both included, on the prior's own path: (n, ..., Z)."""

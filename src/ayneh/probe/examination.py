@@ -14,9 +14,10 @@ from torch import Tensor
 from ayneh.data.images import Images
 from ayneh.engine.sampler import Sampler, sampler_of
 from ayneh.errors import UserError
-from ayneh.evaluation import read_images
+from ayneh.evaluation import read_images, refuse_other_classes
 from ayneh.files.whole import without_nan
 from ayneh.game.frame import scale
+from ayneh.labels import Labels
 from ayneh.probe.arms import ARMS, Look, Plan
 from ayneh.probe.dimension import dimensions
 from ayneh.probe.jacobian import condition, directions, effective_rank, singular_values
@@ -70,7 +71,7 @@ def probe(
             continue
         # Real against real does not depend on G: it is played once.
         arms = tuple(name for name in plan.arms if not (null and ARMS[name].null))
-        labels = _labels_of(images) if checkpoint.labels else None
+        labels = _labels_of(record, checkpoint.labels, images) if checkpoint.labels else None
         examiner = Probe(sampler, train, test, replace(plan, arms=arms), labels)
         say(f"epoch {epoch}: {plan.steps} steps of {len(examiner.arms)} fresh discriminators")
         looks = list(examiner.play())
@@ -97,14 +98,13 @@ def probe(
     return values
 
 
-def _labels_of(images: tuple[Images, Images]) -> tuple[Tensor, Tensor]:
-    """Those of both splits. UserError where one has none."""
+def _labels_of(record: Record, before: Labels, images: tuple[Images, Images]) -> tuple[Tensor, Tensor]:
+    """Those of both splits. UserError where one has none, or other classes than the run."""
+    for split in images:
+        refuse_other_classes(record.folder, before, split)
     first, second = (split.labels for split in images)
-    if first is None or second is None:
-        raise UserError(
-            f"The probe of a labelled run needs the labels of its images, and those of {images[0].name} are gone: put "
-            "them back."
-        )
+    assert first is not None
+    assert second is not None
     return first, second
 
 

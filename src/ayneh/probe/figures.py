@@ -51,7 +51,10 @@ def figures(values: Values) -> list[tuple[str, str]]:
     bounds = tuple((arm, "bound", shows) for arm, shows in CONTROLS.items())
     errors = tuple((arm, "error_single", shows) for arm, shows in CONTROLS.items())
     drawn = [
-        (f"Error of a fresh D: 0 told apart, 1/2 guessed ({each})", _errors("errors", measured, ERRORS)),
+        (
+            f"Error of a fresh D: 0 if it is always right, 1/2 if it guesses ({each})",
+            _errors("errors", measured, ERRORS),
+        ),
         ("Norm of G's gradient through the fresh D, under both of G's losses", _gradients(measured)),
         (
             f"At least so far apart: lower bound of the Jensen-Shannon divergence, in nats ({each})",

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 LN2 = math.log(2)
-APART = 0.02  # error up to which D tells the sides apart
+APART = 0.02  # error up to which D distinguishes the sides
 DRAW = 0.45  # error from which real against real is a draw, if it is not one by its interval
 VANISHED, FELL = 100.0, 10.0  # factors by which a gradient fell from its largest value
 SATURATING, OTHER = "gradient log(1-D)", "gradient -log D"
@@ -62,8 +62,8 @@ def _null(measured: list[Values]) -> list[str]:
     error, train, n = _number(arm["error_single"][-1]), _number(arm["error_train"][-1]), measured[-1]["n"]["train_real"]
     if not _null_holds(measured[-1]):
         return [
-            f"The control fails: D tells held-out real images from other real ones (error {error}). The splits of the "
-            "data differ, or the sample is too small: nothing follows from this probe."
+            f"The control fails: D distinguishes held-out real images from other real ones (error {error}). The splits "
+            "of the data differ, or the sample is too small: nothing follows from this probe."
         ]
     return [
         f"Control, real against real: the held-out error is {error}, a draw as it should be, while that on D's own "
@@ -83,9 +83,9 @@ def _epoch(one: Values) -> list[str]:
     if error is None or bound is None:
         return [f"After epoch {epoch}: cannot tell, D's logits are not finite or there are too few images."]
     since = _apart_since(arm)
-    how = "does not tell the sides apart" if interval[1] >= 0.5 else "tells the sides apart in part"
+    how = "does not distinguish the sides" if interval[1] >= 0.5 else "distinguishes the sides in part"
     if since is not None:
-        how = f"tells the sides apart (error up to {APART:g}) from step {since:,} on"
+        how = f"distinguishes the sides (error up to {APART:g}) from step {since:,} on"
     return [
         f"After epoch {epoch} a fresh D {how}: held-out error {error:.3f} (95 %: {interval[0]:.3f} to "
         f"{interval[1]:.3f}) at step {arm['step'][-1]:,}; the Jensen-Shannon divergence is at least {bound:.3f} nats, "
@@ -106,7 +106,7 @@ def _apart_since(arm: Values) -> int | None:
 
 
 def fall(norms: list[float | None]) -> float | None:
-    """Largest over last: by what factor a gradient fell; None where it cannot be told."""
+    """Largest over last: by what factor a gradient fell; None where that is not defined."""
     finite = [norm for norm in norms if norm is not None]
     if not finite or norms[-1] is None or not max(finite) > 0:
         return None
@@ -116,7 +116,7 @@ def fall(norms: list[float | None]) -> float | None:
 def _change(norms: list[float | None]) -> str:
     factor = fall(norms)
     if factor is None:
-        return "cannot be told"
+        return "is not defined"
     most = max(norm for norm in norms if norm is not None)
     ends = f"(norm {norms[0]:.2g} at first, {most:.2g} at most, {norms[-1]:.2g} in the end)"
     if factor >= VANISHED:
@@ -213,7 +213,7 @@ def _fill(protocol: Values) -> str:
 
 def _dimension(found: Values) -> str:
     parts = [found[name]["value"] for name in ("mle_10", "two_nn")]
-    return " and ".join("cannot be told" if part is None else f"{part:.1f}" for part in parts)
+    return " and ".join("undefined" if part is None else f"{part:.1f}" for part in parts)
 
 
 # -- the claim ---------------------------------------------------------------------------------------------------------
@@ -232,12 +232,12 @@ def _claim(values: Values, trusted: list[Values]) -> str:
     steps, of = values["protocol"]["steps"], f"{len(arms)} checkpoint{'s' if len(arms) > 1 else ''}"
     if not apart:
         return (
-            f"{head} Not shown here: in {steps:,} steps no fresh D told G from the data almost without error (up to "
-            f"{APART:g}) at any of {of}. Another net or more steps might (--probe-steps)."
+            f"{head} Not shown here: in {steps:,} steps no fresh D distinguished G from the data almost without error "
+            f"(up to {APART:g}) at any of {of}. Another net or more steps might (--probe-steps)."
         )
     premise = (
-        f"{head} At {len(apart)} of {of} the sides hardly overlap: a D with this run's architecture learns to tell "
-        "them apart on images outside its training set (no finite sample shows that supports are disjoint)."
+        f"{head} At {len(apart)} of {of} the sides hardly overlap: a D with this run's architecture learns to "
+        "distinguish them on images outside its training set (no finite sample shows that supports are disjoint)."
     )
     if not starved:
         return (

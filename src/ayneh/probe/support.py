@@ -37,8 +37,10 @@ from ayneh.probe.arms import ARMS, Arm, Logits, Look, Plan
 
 LEAST = 8  # real images that a side needs
 GAMES = {"log(1-D)": "saturating", "-log D": "non-saturating"}  # G's losses whose gradients are compared
-SIDES = ("real", "fake", "other")
 Seen = tuple[Tensor, ...]  # images (N, C, S, S), and their classes (N,) where D takes them
+# real and fake images as each arm's D sees them, (R, N, C, S, S), and where it takes them the classes (N,) of the real
+# ones, of the fakes, and of the other real ones that are the fakes of the null
+Looked = tuple[Tensor, Tensor, tuple[Tensor, ...]]
 
 
 class Probe:
@@ -123,7 +125,7 @@ class Probe:
         match = self.match
         draw, hyper = match.draws(i)["dis"][0], match.hyper(i)
         y = draw.get("y")  # the same for all arms
-        others = self.twin.draws(i)["dis"][0]["y"]["real"][0] if y else None
+        classes = (y["real"][0], y["fake"][0], self.twin.draws(i)["dis"][0]["y"]["real"][0]) if y else ()
         with torch.no_grad():
             real = self._scaled(match.reals(i)[0][0])  # (B, C, S, S), the same for all arms
             other = self._scaled(self.twin.reals(i)[0][0])
@@ -134,7 +136,7 @@ class Probe:
         seeds, memories = draw.get("inside", {}), [match.dis.of(state, r) for r in range(len(dis))]
         logits = []
         for r, row in enumerate(dis):
-            sides = self._sides(r, real[r], fake[r], *((y["real"][0], y["fake"][0], others) if y else ()))
+            sides = self._sides(r, real[r], fake[r], *classes)
             inside = (seeds[side][r] for side in ("real", "fake") if seeds)
             logits.append(self._logits(r, row, *sides, memories[r], *inside))
         state.update(match.dis.kept(memories))
@@ -142,15 +144,11 @@ class Probe:
         loss = match.game.loss.dis(real_logits, fake_logits, hyper["smooth"]).mean(1)
         descend(match.game, state, "dis", dis, loss, hyper)
 
-    def _sides(self, r: int, real: Tensor, fake: Tensor, *classes: Tensor | None) -> tuple[Seen, Seen]:
-        """Arm r's real and fake images and, where D takes them, their classes.
-
-        classes: of real and fake images, and of the other real ones that are the fakes of the null.
-        """
+    def _sides(self, r: int, real: Tensor, fake: Tensor, *classes: Tensor) -> tuple[Seen, Seen]:
+        """Arm r's real and fake images and, where D takes them, their classes, which are as in `Looked`."""
         if not self.takes_class:
             return (real,), (fake,)
-        of_real, of_fake, *other = (y for y in classes if y is not None)
-        return (real, of_real), (fake, other[0] if list(self.arms.values())[r].null else of_fake)
+        return (real, classes[0]), (fake, classes[2 if list(self.arms.values())[r].null else 1])
 
     def _scaled(self, pixels: Tensor) -> Tensor:  # uint8 (N, C, h, w) -> (N, C, S, S) in [-1, 1]
         return scale(put(pixels, self.match.size), self.match.dtype)
@@ -177,36 +175,34 @@ class Probe:
 
     # -- looks -----------------------------------------------------------------------------------------------------
 
-    def _sets(self) -> dict[str, Tensor]:
-        """The images of every look as each arm's D sees them, (R, N, C, S, S): train and held, real and fake.
-
-        Of a labelled run also their classes, "train real y" and so on, (N,), and those of the other reals.
-        """
-        counts = self.n
+    def _sets(self) -> dict[str, Looked]:
+        """The images of every look, "train" and "held"."""
+        counts, match, twin = self.n, self.match, self.twin
         train, held = counts["looked_at_train_a_side"], counts["held_out_a_side"]
-        uint8 = {
-            "train": (self.match.pixels[:train], self.twin.pixels[:train]),
+        pixels = {
+            "train": (match.pixels[:train], twin.pixels[:train]),
             "held": (self.held_real[:held], self.held_other[:held]),
         }
-        sets = {}
-        for name, (real, other) in uint8.items():
-            fake = self.sampler.images(f"probe {name}", len(real)).to(self.match.dtype)
-            sets[f"{name} real"] = self._seen(f"{name} real", self._scaled(real))
-            sets[f"{name} fake"] = self._seen(f"{name} fake", fake, self._scaled(other))
+        sets: dict[str, Looked] = {}
+        for name, (real, other) in pixels.items():
+            n = len(real)
+            classes: tuple[Tensor, ...] = ()
             if self.takes_class:
-                known = (self.match.labels, self.twin.labels) if name == "train" else self.held_classes
-                found = [y[: len(real)] for y in known if y is not None]
-                asked = self.sampler.classes(f"probe {name}", len(real)).to(self.sampler.device)
-                sets |= {
-                    f"{name} {side} y": y for side, y in zip(("real", "other", "fake"), [*found, asked], strict=True)
-                }
+                known = (match.labels, twin.labels) if name == "train" else self.held_classes
+                of_real, of_other = (y[:n] for y in known if y is not None)
+                classes = (of_real, self.sampler.classes(f"probe {name}", n).to(self.sampler.device), of_other)
+            fake = self.sampler.images(f"probe {name}", n).to(match.dtype)
+            sets[name] = (
+                self._seen(f"{name} real", self._scaled(real)),
+                self._seen(f"{name} fake", fake, self._scaled(other)),
+                classes,
+            )
         return sets
 
-    def _pair(self, r: int, kind: str, sets: dict[str, Tensor]) -> tuple[Seen, Seen]:
-        """Arm r's images of a kind, "train" or "held", and their classes."""
-        return self._sides(
-            r, sets[f"{kind} real"][r], sets[f"{kind} fake"][r], *(sets.get(f"{kind} {side} y") for side in SIDES)
-        )
+    def _pair(self, r: int, looked: Looked) -> tuple[Seen, Seen]:
+        """Arm r's real and fake images, and their classes."""
+        real, fake, classes = looked
+        return self._sides(r, real[r], fake[r], *classes)
 
     def _seen(self, side: str, x: Tensor, other: Tensor | None = None) -> Tensor:
         """`_treated`, with the noise of the arm that has it."""
@@ -214,11 +210,11 @@ class Probe:
         noise = self.match.chance.normal(FIXED, f"probe noise {side}", *x.shape)
         return distort(treated, {"instance": noise}, self.match.hyper(0))
 
-    def _look(self, state: State, step: int, sets: dict[str, Tensor]) -> dict[str, Look]:
-        gradients = self._gradients(state, sets)
+    def _look(self, state: State, step: int, sets: dict[str, Looked]) -> dict[str, Look]:
+        gradients = self._gradients(state, sets["train"])
         looks = {}
         for r, (name, row) in enumerate(zip(self.arms, state["dis"], strict=True)):
-            train, held = (self._pair(r, kind, sets) for kind in ("train", "held"))
+            train, held = (self._pair(r, sets[kind]) for kind in ("train", "held"))
             memory = self.match.dis.of(state, r)
             learnt, fresh = (self._batches(r, row, *pair, memory) for pair in (train, held))
             looks[name] = Look(step, learnt, fresh, self._alone(row, train, held, memory), gradients[name])
@@ -239,7 +235,7 @@ class Probe:
         real, fake = (torch.cat([dis(*part) for part in parts(side, 256)]) for side in held)
         return real, fake
 
-    def _gradients(self, state: State, sets: dict[str, Tensor]) -> dict[str, dict[str, float]]:
+    def _gradients(self, state: State, looked: Looked) -> dict[str, dict[str, float]]:
         """Mean norm over a few batches of G's gradient in its parameters, under each loss, for each arm but the null.
 
         That of a step of G: through D's logits of a batch, with G's standing statistics.
@@ -249,11 +245,10 @@ class Probe:
         zs = parts(self._drawn("probe gradient", self.batch * self.plan.batches), self.batch)
         for k, drawn in enumerate(zs):
             fakes, asked = self._seen(f"gradient {k}", self.sampler.gen(*drawn)), drawn[1:]
-            reals = sets["train real"][:, : self.batch]
-            known = [sets["train real y"][: self.batch]] if self.takes_class else []
+            reals, classes = looked[0][:, : self.batch], (*(y[: self.batch] for y in looked[2][:1]), *asked)
             for r, (name, arm) in enumerate(self.arms.items()):
                 if not arm.null:
-                    sides = self._sides(r, reals[r], fakes[r], *known, *asked)
+                    sides = self._sides(r, reals[r], fakes[r], *classes)
                     _, logits = self._logits(r, state["dis"][r].detach(), *sides, self.match.dis.of(state, r))
                     for words, game in GAMES.items():
                         norms[name][words] += gradient_norm(game, logits, weights) / len(zs)
