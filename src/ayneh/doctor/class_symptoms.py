@@ -8,9 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ayneh.doctor import class_measures, cures
+from ayneh.doctor.courses import Facts
 from ayneh.doctor.findings import Symptom
 
 BENCH = "bench/classes.py, even seeds"
+
+
+def labelled(facts: Facts) -> bool:
+    """Whether the run's game has labels."""
+    return facts.get("rules.labels", "none") != "none"
+
 
 LABELLED: Mapping[str, Symptom] = {
     "labels ignored": Symptom(
@@ -25,6 +32,7 @@ LABELLED: Mapping[str, Symptom] = {
         "samples' variance as of the real images'.",
         source=f"{BENCH}: healthy runs stay above 0.64, ill ones below 0.02",
         cure=cures.heed_labels,
+        concerns=labelled,
     ),
     "one class collapsed": Symptom(
         title="the samples of a class are nearly all the same image",
@@ -38,6 +46,7 @@ LABELLED: Mapping[str, Symptom] = {
         "times as much as the mean of all classes.",
         source=f"{BENCH}: healthy runs stay above 0.11, ill ones below 0.08",
         cure=cures.vary_classes,
+        concerns=labelled,
     ),
     "one class drawn for another": Symptom(
         title="samples of one class look like another one",
@@ -52,6 +61,7 @@ LABELLED: Mapping[str, Symptom] = {
         "{data_class_read:.0%} of real images.",
         source=f"{BENCH}: healthy runs stay below 0.24",
         cure=cures.part_classes,
+        concerns=labelled,
     ),
     "labels at random": Symptom(
         title="the labels of the training images do not fit what the images show",
@@ -66,5 +76,6 @@ LABELLED: Mapping[str, Symptom] = {
         "the classes account for {data_label_share:.1%} of the images' variance.",
         source="nearly four standard errors of guessing among ten classes; shuffled labels have 0.001, the digits 0.99",
         cure=cures.mend_labels,
+        concerns=labelled,
     ),
 }

@@ -16,7 +16,6 @@ from ayneh.doctor.courses import Course, Facts
 from ayneh.doctor.findings import Finding, Symptom, Watch, untold
 from ayneh.parts.packages import load_packages
 from ayneh.parts.registry import table
-from ayneh.rules import UNLABELLED
 
 BENCH = "bench/doctor.py, even seeds"
 CROSS_ENTROPY = ("non-saturating", "saturating")  # losses under which the sigmoid of a logit is a probability

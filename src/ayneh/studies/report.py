@@ -27,7 +27,7 @@ from ayneh.studies.design import Study, grouped
 from ayneh.studies.intervals import Interval, centre
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import interval, number, p_words
-from ayneh.studies.results import Result, missing, need_some, outcome_named, results, write_tables
+from ayneh.studies.results import Result, measured, missing, need_some, outcome_named, results, write_tables
 from ayneh.studies.sentences import plain_words
 
 PAGE = "report.html"
