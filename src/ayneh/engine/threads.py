@@ -41,10 +41,10 @@ def cores() -> int:
 def _quota(root: Path) -> float | None:
     """Cores by the quota of a container, in either version of control groups; None: no limit."""
     with suppress(OSError, ValueError):
-        limit, period = (root / "cpu.max").read_text().split()
+        limit, period = (root / "cpu.max").read_text(encoding="ascii").split()
         return None if limit == "max" else int(limit) / int(period)
     with suppress(OSError, ValueError):
-        limits = [int((root / "cpu" / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period")]
+        limits = [int((root / "cpu" / f"cpu.cfs_{name}_us").read_text(encoding="ascii")) for name in ("quota", "period")]
         return limits[0] / limits[1] if limits[0] > 0 else None
     return None
 
@@ -67,7 +67,7 @@ def _ticks() -> dict[int, tuple[int, int]]:
     found = {}
     with suppress(OSError, ValueError, AttributeError):
         allowed = os.sched_getaffinity(0)
-        for line in Path("/proc/stat").read_text().splitlines():
+        for line in Path("/proc/stat").read_text(encoding="utf-8").splitlines():
             name, *numbers = line.split()
             if name[:3] == "cpu" and name[3:].isdigit() and int(name[3:]) in allowed:
                 ticks = [int(number) for number in numbers[:8]]
