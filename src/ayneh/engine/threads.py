@@ -44,7 +44,9 @@ def _quota(root: Path) -> float | None:
         limit, period = (root / "cpu.max").read_text(encoding="ascii").split()
         return None if limit == "max" else int(limit) / int(period)
     with suppress(OSError, ValueError):
-        limits = [int((root / "cpu" / f"cpu.cfs_{name}_us").read_text(encoding="ascii")) for name in ("quota", "period")]
+        limits = [
+            int((root / "cpu" / f"cpu.cfs_{name}_us").read_text(encoding="ascii")) for name in ("quota", "period")
+        ]
         return limits[0] / limits[1] if limits[0] > 0 else None
     return None
 
