@@ -112,7 +112,8 @@ def test_the_explorer_answers(old):
         assert live["lines"][-1]["epoch"] == live["epochs"][-1]
         assert library.picture(run, 0, live["pictures"][-1]).body.startswith(b"\x89PNG")
         for part in Library.PARTS:
-            assert len(library.part(run, 0, live["epochs"][-1], part).body) > 1000
+            least = 500 if part in ("start", "levels") else 1000  # bytes: latents or logits, else nets or pictures
+            assert len(library.part(run, 0, live["epochs"][-1], part).body) > least
 
 
 def test_an_exported_model_makes_the_same_images():

@@ -102,7 +102,7 @@ def test_the_browsers_nets_agree_with_pytorch(page, served, tiny_run, opened):
     checkpoint = Record.open(tiny_run).checkpoints.at_epoch(2)
     data = checkpoint.config.data
     images = load(data.name, "train", resize=data.resize, limit=data.limit)
-    players, sampler = players_of(checkpoint, 0, images.pixels)
+    players, sampler = players_of(checkpoint, 0, images)
     z = sampler.latents("some", 10)
     with torch.no_grad():
         image = players.gen(z)

@@ -49,7 +49,7 @@ def nets(labelled):
     def made(way):
         model = Model(Record.open(labelled(way)).checkpoints.at_epoch(0), 0)
         images = model.images
-        return players_of(model.checkpoint, 0, images.pixels, images.labels)
+        return players_of(model.checkpoint, 0, images)
 
     return made
 
@@ -161,7 +161,7 @@ def test_nets_of_ones_own_are_between_two_classes_where_the_class_is_a_row_of_a_
     left = tiny[:at] + tiny[at + 2 :]  # which nets of one's own do not have
     main(["train", "digits", *left, *how, "--epochs", "1", "--seeds", "1", "--out", str(tmp_path / "run")])
     model = Model(Record.open(tmp_path / "run").checkpoints.at_epoch(0), 0)
-    players, sampler = players_of(model.checkpoint, 0, model.images.pixels, model.images.labels)
+    players, sampler = players_of(model.checkpoint, 0, model.images)
     start = model.start()
     about = json.loads(json.loads(start[8 : 8 + int.from_bytes(start[:8], "little")])["__metadata__"]["ayneh"])
     assert about["labels"]["between"] == (net == "table")

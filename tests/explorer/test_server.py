@@ -207,7 +207,7 @@ def test_the_levels_are_d_s_logits_of_the_training_images_in_order(served, tiny_
     levels = load(get(served, PLACE + "levels")[2])["logits"]
     checkpoint = Record.open(tiny_run).checkpoints.at_epoch(1)
     images = load_data("digits", "train", resize=8, limit=checkpoint.config.data.limit)
-    players, _ = players_of(checkpoint, 1, images.pixels)
+    players, _ = players_of(checkpoint, 1, images)
     with torch.no_grad():
         expected = players.dis(images.pixels.float() / 127.5 - 1).sort().values
     assert levels == pytest.approx(expected.numpy(), abs=1e-4)

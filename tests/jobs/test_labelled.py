@@ -138,7 +138,7 @@ def test_bad_input_is_one_sentence(ayneh, tiny, tmp_path):
         (["--rules.labels", "concat", "--net.gen-labels", "nrom"], "Did you mean 'norm'?"),
         (["--rules.labels", "concta"], "Did you mean 'concat'?"),
         (["--net.label-dim", "0"], "--net.label-dim is 0; it must"),
-        (["--rules.labels", "concat", "--net.label-dim", "1000000"], "--net.label-dim is 1000000; it must"),
+        (["--rules.labels", "concat", "--net.label-dim", "1000000"], "--net.label-dim is 1,000,000; it must"),
     ):
         status, _, err = ayneh("train", "digits", *args[1:], *more)
         assert status == 2, err
