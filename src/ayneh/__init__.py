@@ -36,7 +36,7 @@ Measure what you care about, and see each line of metrics as it is written::
     ayneh.add("finding", "too bright", ayneh.Symptom("high", threshold=0.9))
     ayneh.train(config, images, callbacks=["tensorboard", lambda line: print(line["loss_d"])])
 
-Bad input raises `UserError`, work that was cut short `Stopped`; each is one sentence that says what to do. Images are
+Bad input raises `UserError`, work that was cut short `Stopped`; each is one sentence with what to do. Images are
 uint8 (N, C, H, W); epochs and replicas are counted from 0. Nothing here imports torch before it is needed.
 """
 

@@ -27,7 +27,7 @@ class Alike:
 def as_the_data(images: Tensor, judge: Judge, middle: int | None = None) -> Alike:
     """Images uint8 (N, C, H, W) with the channels and the size of the judge's data.
 
-    A frame is taken off where ``middle`` says so or it is black in every image; else images of another size are scaled
+    A frame is taken off where ``middle`` is given or it is black in every image; else images of another size are scaled
     as a whole, and never both. Raises UserError for images that are not square, or have colours that the data lack.
     """
     from ayneh.data.resize import resized

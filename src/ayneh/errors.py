@@ -58,7 +58,7 @@ def pick(table: Mapping[str, T], name: str, what: str) -> T:
 
 @contextmanager
 def extra(name: str, what: str) -> Iterator[None]:
-    """Around the imports of ``what``: if one fails, a UserError says how to install the extra of this name."""
+    """Around the imports of ``what``: if one fails, a UserError with the command that installs the extra of this name."""
     try:
         yield
     except ImportError as error:
@@ -94,7 +94,7 @@ class Interrupted(Stopped):
 
 
 def brief(error: BaseException) -> str:
-    """The first line of what another library says of an error."""
+    """The first line of another library's error."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".:") if lines else type(error).__name__
 

@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 
 
 def silent(_words: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 def read_images(

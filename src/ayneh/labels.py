@@ -56,7 +56,7 @@ class Labels:
         """The number of the class that ``text`` names, or whose number it is; a name comes first.
 
         A name that is a number is meant by every way of writing it: 7, 007 and ۷ are one class. Where all names are
-        numbers, as of labels 0, 1 and 5, they alone say which class is meant: there is no class 2.
+        numbers, as of labels 0, 1 and 5, they alone show which class is meant: there is no class 2.
         Raises UserError for a class that does not exist, with the nearest name and all of them.
         """
         text = str(text).strip()

@@ -48,7 +48,7 @@ def evaluate(
     stacked-mnist 26,000); inception: also FID; judges: by data, those made before; a new one is added; moved: where the
     run's images are now; cas: also the classification accuracy score, of a run with labels.
 
-    In a run with labels the fakes are of the classes that the run itself draws, and the report says what came of them.
+    In a run with labels the fakes are of the classes that the run itself draws, and the report has what came of them.
     """
     import torch
 
@@ -121,7 +121,7 @@ def evaluate_images(
 ) -> Report:
     """The judge's report on images uint8 (N, C, H, W) from anywhere; data: what they imitate.
 
-    They are made like the data's, and the report's notes say how. middle: take so many pixels in the middle of each;
+    They are made like the data's, and the report's notes show how. middle: take so many pixels in the middle of each;
     labels: the class of each, int64 (N,), and the classes' names, which are taken as asked for if the data have them.
     """
     judge = _judge(data, judges, say, flag="--")
@@ -154,7 +154,7 @@ def groups(reports: Mapping[str, Report]) -> list[dict[str, Report]]:
 def compare(reports: Mapping[str, Report]) -> list[str]:
     """Sentences on several reports: what may not be compared and why; for each group of those that may be, their order.
 
-    The order is by Fréchet distance, and whether every net gives the same one is said.
+    The order is by Fréchet distance, and a sentence states whether every net gives the same one.
     """
     alike = groups(reports)
     orders = [words for group in alike for words in _order(group)]

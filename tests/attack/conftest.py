@@ -55,7 +55,7 @@ def table(found: list[dict], size: str) -> str:
         "",
         f"{tried:,} attempts, {failed:,} failures. {time.strftime('%Y-%m-%d')}, {machine}, size {size}, seed "
         f"{found[0]['seed']}, {sum(one['seconds'] for one in found) / 60:.0f} minutes. `make attack` writes this page; "
-        "docs/architecture.md says what the attackers do and what counts as a failure.",
+        "docs/architecture.md describes what the attackers do and what counts as a failure.",
     ]
     for one in found:
         lines += ["", f"## {one['name']}", "", f"`{one['command']}`, {one['seconds']:,.0f} s", ""]

@@ -24,7 +24,7 @@ BY_ALL = ("fd", "class_accuracy")  # scores that are shown by every net of the p
 
 
 class Comparison(Named[Scores]):
-    """Scores by run: ``comparison["runs/a"]["fd"]``; ``words`` says which is best, and what cannot be compared.
+    """Scores by run: ``comparison["runs/a"]["fd"]``; ``words`` names the best, and what cannot be compared.
 
     In a notebook it is a table with a row for each score and a column for each run, of each judge one. An unknown run
     raises UserError with the nearest one.
@@ -68,7 +68,7 @@ def compare(
     runs: of `ayneh.open` or their folders, two or more; n: images drawn from each (None: 10,000, at most as many as
     there are test images); epoch: of the checkpoint (None: the newest); cas: also the classification
     accuracy score, of runs with labels (minutes). Scores by different judges, or of different
-    numbers of images, stand in tables of their own, and ``words`` says so. Every report is also written into its run
+    numbers of images, stand in tables of their own, and ``words`` states it. Every report is also written into its run
     folder, as evaluation.json. Raises UserError for fewer than two runs, and where a run cannot be scored.
 
     >>> import ayneh

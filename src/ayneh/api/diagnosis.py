@@ -15,7 +15,7 @@ from ayneh.record.visited import Visited
 
 
 class Diagnosed(Page):
-    """The doctor's page on a run, in a frame in a notebook, and what it says.
+    """The doctor's page on a run, in a frame in a notebook, and its words.
 
     ``verdict`` and ``standing`` are sentences, ``findings`` the most severe first, ``untold`` what cannot be judged,
     with the reason.

@@ -65,7 +65,7 @@ class Metrics(Named[NDArray[Any]]):
         return rows[:, 0] if self._replicas == 1 else rows
 
     def frame(self) -> DataFrame:
-        """All columns as a pandas DataFrame: a row for each line and replica; of several replicas "replica" says which.
+        """All columns as a pandas DataFrame: a row for each line and replica; with several, "replica" is its number.
 
         Raises UserError where pandas is missing: `pip install 'ayneh[pandas]'`.
         """

@@ -122,7 +122,7 @@ class Run:
 
     @property
     def findings(self) -> list[Finding]:
-        """What the doctor finds in the first replica, the most severe first; each says since when and what to do."""
+        """What the doctor finds in the first replica, the most severe first; each with its beginning and what to do."""
         from ayneh.api.findings import findings_of
 
         return findings_of(self._diagnosis(0))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Score:
     """One measured number, its 95 % interval, and what real images score by the same protocol (``floor``).
 
-    ``value`` is None where the metric is not defined for these images; ``warning`` then says why.
+    ``value`` is None where the metric is not defined for these images; ``warning`` then has the reason.
 
     >>> import ayneh
     >>> score = ayneh.open("runs/mine").evaluate(n=100)["fd"]

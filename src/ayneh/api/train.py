@@ -47,7 +47,7 @@ def train(
         callbacks: what sees each line of metrics: functions of a line, objects with ``on_tick(line)``, ``on_epoch(line,
             run)`` or ``on_end(run)``, or names: "tensorboard", "mlflow", "wandb" or your own.
         out: the run folder (default: runs/ and the time).
-        init_from: another run, with whose weights this one begins; an `ayneh.InitFrom` says whose and of which epoch.
+        init_from: another run, with whose weights this one begins; an `ayneh.InitFrom` names the run and the epoch.
         overwrite: replace the run that is there already.
         threads: of the processor, 1 to 1024 (None: measured before the first step, and fewer while other programs hold
             the cores), or those of another run, "2,1@350", for the same bits (docs/threads.md).
@@ -119,7 +119,7 @@ def resumed(
     terminal: Terminal,
     threads: int | None = None,
 ) -> Images | None:
-    """Go on with a run, as `Run.resume` says; what has to be held while it is used.
+    """Go on with a run, as `Run.resume` describes; what has to be held while it is used.
 
     images: those to go on with (None: ``held``, or those of its settings); anew: whether the settings note these
     callbacks from now on.

@@ -70,7 +70,7 @@ def order_of(
 ) -> Order:
     """The one order of all parts of a set (train and test). Raises UserError where none or several are possible.
 
-    counts: how many images each part has, where its labels say it; matlab: the file is MATLAB's, whose last axis
+    counts: how many images each part has, where its labels show it; matlab: the file is MATLAB's, whose last axis
     counts the images more often than not.
     """
     shapes = [part.shape for part in parts]

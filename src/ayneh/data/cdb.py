@@ -122,7 +122,7 @@ def _header(content: bytes, path: Path) -> tuple[int, int, int]:
 
 
 def _check_counts(content: bytes, labels: list[int], path: Path) -> None:
-    """Raise UserError unless there are as many images of each label as the header says."""
+    """Raise UserError unless there are as many images of each label as the header has."""
     announced = np.frombuffer(content, "<u4", KINDS, 10).astype(np.int64)
     found = np.bincount(labels, minlength=KINDS)
     if (announced != found).any():

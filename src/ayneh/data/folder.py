@@ -44,7 +44,7 @@ def read_folder(
     divide: str = "content",
     flag: str = "--data.",
 ) -> Found:
-    """The images of a split; docs/your-data.md says how a folder is understood.
+    """The images of a split; docs/your-data.md describes how a folder is understood.
 
     size: scale the central square of each image to size x size. limit: a random choice of at most so many. share,
     test: of the images to hold out, or the folder of the test images. divide: "content", or "position" as earlier
@@ -129,7 +129,7 @@ def _placed(files: Sequence[File]) -> list[File]:
 
 
 def _notes(laid: Layout, below: Scan, read: Unpacked) -> list[str]:
-    """What the line says besides the counts, the size and the classes."""
+    """What the line has besides the counts, the size and the classes."""
     notes, n = list(laid.notes), len(read.good())
     if read.colour and read.colour < n and read.looked_at == n:
         notes.append(f"{read.colour:,} of them in colour, the others grey")
@@ -168,7 +168,7 @@ def _made(read: Unpacked) -> str:
 
 
 def _copies(laid: Layout, read: Unpacked) -> int:
-    """Test images whose file is also a training image, where the files say which are for testing."""
+    """Test images whose file is also a training image, where the files show which are for testing."""
     if not laid.has_splits:
         return 0
     train = {read.headers[i].digest for i in read.good() if laid.sides[i] != "test"}
@@ -189,7 +189,7 @@ def _no_folder(place: Path) -> str:
 
 
 def _refuse_none(folder: Path, laid: Layout, below: Scan) -> None:
-    """Raise UserError if no image was found; it says what is there, and what helps."""
+    """Raise UserError if no image was found; it names what is there, and what helps."""
     if laid.files:
         return
     there = f"; there: {in_words(below.skipped)}" if below.skipped else ""

@@ -1,4 +1,4 @@
-"""What a reader found in a person's files: the images asked for, and what the line of understanding says of all."""
+"""What a reader found in a person's files: the images asked for, and the line on what was understood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A split of a data set in memory: pixels, labels, the classes' names, the licence, and the line that says all this."""
+"""A split of a data set in memory: pixels, labels, the classes' names, the licence, and the line with all this."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Images:
         )
 
     def _why(self) -> str:
-        """What the reader said of labels that it left out, in brackets."""
+        """The reader's note on labels that it left out, in brackets."""
         notes = [*(self.found.notes if self.found else ()), *self.notes]
         said = [note for note in notes if "label" in note or " is not used" in note]
         return f" ({'; '.join(said)})" if said else ""

@@ -20,7 +20,7 @@ FEW = 5  # images beside class folders are strays if they are at most one in so 
 
 @dataclass
 class Layout:
-    """The images with their split (None: the files do not say) and their class (None: no label)."""
+    """The images with their split (None: not in the files) and their class (None: no label)."""
 
     files: list[File] = field(default_factory=list)
     sides: list[str | None] = field(default_factory=list)  # train or test
@@ -30,7 +30,7 @@ class Layout:
 
     @property
     def has_splits(self) -> bool:
-        """Whether the folders say which images are for testing."""
+        """Whether the folders show which images are for testing."""
         return "test" in self.sides
 
     def names(self) -> tuple[str, ...]:
@@ -102,7 +102,7 @@ def _depth(places: list[tuple[File, tuple[str, ...]]]) -> int:
 
 
 def _sides(places: list[tuple[str, ...]], found: Layout) -> list[Side | None]:
-    """The split of each place; None for all if no folder says it."""
+    """The split of each place; None for all if no folder shows it."""
     heads = {place[0] if len(place) > 1 else "" for place in places}
     if _are_splits(heads):
         return _by_first(places, found)

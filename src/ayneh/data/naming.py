@@ -26,7 +26,7 @@ SHOWN = 8  # names in a message
 
 @dataclass(frozen=True)
 class Chosen:
-    """Images and labels of one part of a set; ``side``: "train", "test", or "" where the names do not say."""
+    """Images and labels of one part of a set; ``side``: "train", "test", or "" where the names do not show it."""
 
     side: str
     images: Entry
@@ -34,7 +34,7 @@ class Chosen:
 
 
 def choose(entries: Mapping[str, Entry], where: str) -> tuple[list[Chosen], list[str]]:
-    """What is read of a file, and notes. By the arrays' names, and by their shapes where names say nothing.
+    """What is read of a file, and notes. By the arrays' names, and by their shapes where names show nothing.
 
     Validation images are the test images where there are no others, and else join those for training.
     Raises UserError if it is not clear which array holds the images.

@@ -65,7 +65,7 @@ def shards_in(folder: Path) -> list[Path]:
 
 
 def read_parquet(path: Path, size: int | None, background: str, flag: str) -> Raw:
-    """The images of a file, or of all files in a folder, whose names say which are for testing (test-00000-of-...).
+    """The images of a file, or of all files in a folder, whose names show which are for testing (test-00000-of-...).
 
     size: the central square of each is scaled to size x size. Raises UserError for a damaged or too large file, for
     images that cannot be read, and for mixed sizes without ``size``.
@@ -91,7 +91,7 @@ def read_parquet(path: Path, size: int | None, background: str, flag: str) -> Ra
 
 
 def _sides(files: list[Path], root: Path) -> tuple[dict[Path, str], list[str]]:
-    """The half of each file: train, test, or "" where no name says it; files in no half are left out with a note."""
+    """The half of each file: train, test, or "" where no name shows it; files in no half are left out with a note."""
     if len(files) == 1:
         return {files[0]: ""}, []
     said = {file: _half(file.relative_to(root)) for file in files}
@@ -149,7 +149,7 @@ def _try(files: Iterable[Path]) -> None:
 
 
 def _check_size(path: Path, metadata: Any, wanted: list[str]) -> None:
-    """What the file says that its columns unpack to, before any is."""
+    """Check the sizes that the file gives for its unpacked columns, before any is."""
     total = 0
     for group in (metadata.row_group(i) for i in range(metadata.num_row_groups)):
         for column in (group.column(j) for j in range(group.num_columns)):

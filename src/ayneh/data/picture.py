@@ -1,4 +1,4 @@
-"""One image file: what its header says, and its pixels. Sizes are checked before anything is unpacked."""
+"""One image file: its header, and its pixels. Sizes are checked before anything is unpacked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FLAT, SEEN = 16, 128  # levels: a picture of one colour varies by less, the tran
 
 
 class Broken(ValueError):
-    """The file cannot be read as an image; the message says why, after its path."""
+    """The file cannot be read as an image; the message has the reason, after its path."""
 
 
 @dataclass(frozen=True)

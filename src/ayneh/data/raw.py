@@ -39,7 +39,7 @@ class Raw:
 
     @property
     def test_names(self) -> str:
-        """What the file calls its test images; empty if it does not say which they are."""
+        """What the file calls its test images; empty if it does not name them."""
         return ", ".join(part.name for part in self.parts if part.side == "test")
 
     def with_test(self, other: Raw, path: Path) -> Raw:

@@ -49,7 +49,7 @@ def load(
     ``split`` is train, test or all. ``resize`` crops each image to its central square and scales it (Lanczos)
     to so many pixels a side. ``limit`` keeps at most so many images: a fixed random choice, in the set's order;
     a smaller limit keeps a part of what a larger one keeps. Of folders and arrays ``test`` is where their test images
-    are, or their share; ``divide`` how they are chosen where nothing says which they are: "content" (a hash of it) or
+    are, or their share; ``divide`` how they are chosen where nothing shows which they are: "content" (a hash of it) or
     "position"; ``range`` the values of an array that are black and white; ``skip_broken`` leaves out files of a folder
     that cannot be read; ``background`` is what transparent pixels lie on; ``flag`` begins a flag in messages.
     Raises UserError for an unknown name or split, and for files that are missing or damaged.

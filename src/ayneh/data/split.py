@@ -63,7 +63,7 @@ def used_as(halves: Collection[str]) -> dict[str, str]:
 
 
 def of_val(to: Mapping[str, str]) -> str:
-    """What a note says of validation images; to: `used_as`."""
+    """A note's words on validation images; to: `used_as`."""
     return "joins train" if to["val"] == "train" else "is the test set"
 
 

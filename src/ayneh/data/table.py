@@ -28,7 +28,7 @@ Line = tuple[int, str]  # its number from 1, and its text
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns are pixels, which is the label (None: none, as far as a header says), and their names."""
+    """Which columns are pixels, which is the label (None: none, as far as a header has it), and their names."""
 
     pixels: list[int]
     label: int | None
@@ -93,7 +93,7 @@ def _text(path: Path, line: bytes, number: int) -> str:
 
 
 def _columns(first: str) -> Columns:
-    """What the first line says: it is a header unless all of its cells are numbers."""
+    """What the first line holds: it is a header unless all of its cells are numbers."""
     delimiter = max(",;\t", key=first.count)
     cells = [cell.strip().strip("\"'") for cell in first.split(delimiter)]
     everything = list(range(len(cells)))

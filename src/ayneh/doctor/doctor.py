@@ -1,6 +1,6 @@
 """The doctor: reads a run's lines of metrics one by one, during training or afterwards, and reports events.
 
-An event says that a finding appeared or cleared. Both ways of reading give the same events.
+At an event a finding has appeared or cleared. Both ways of reading give the same events.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Symptom:
     ...; the vital signs ``spread``, ``alike``, ``coverage``, ``high``, ``low``, ``data_high``, ...; of a labelled run
     ``class_read``, ``class_spread``, ``class_spread_7``, ... (docs/doctor.md); the scores ``fd``, ``class_kl``,
     ``modes``; any other score as ``score_sharpness``. Raises UserError for what it does not take. A
-    function that fails costs its own symptom alone: a sentence says why.
+    function that fails costs its own symptom alone: a sentence gives the reason.
 
     >>> import ayneh
     >>> bright = ayneh.Symptom(lambda high, data_high: high[-1] - data_high[-1], threshold=0.3, patience=2)

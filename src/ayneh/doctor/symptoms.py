@@ -1,7 +1,7 @@
 """SYMPTOMS: what can be wrong with a run, each as one number that is compared with a threshold.
 
 Where bench/doctor.py has runs for it, a threshold was set on the even seeds and is reported on the odd ones
-(docs/doctor.md). The other thresholds follow from a definition or from another study; ``source`` says which.
+(docs/doctor.md). The other thresholds follow from a definition or from another study; ``source`` names which.
 """
 
 from __future__ import annotations

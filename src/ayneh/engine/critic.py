@@ -63,7 +63,7 @@ class Critic:
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:  # (N, C, S, S) in [-1, 1] -> (N, F) on the CPU
         """The numbers from which D computes its logit: F is prior.dim for the mirror nets (128 in the report).
 
-        y: int64 (N,), where the features take the class (--rules.labels concat); `needs_class` says so.
+        y: int64 (N,), where the features take the class (--rules.labels concat); `needs_class` is then True.
         """
         return self._through(self._features, x, self._needed(y) if self.needs_class else None)
 

@@ -3,8 +3,8 @@
 A step of small nets is hundreds of operations of a few microseconds each, and launching one from Python takes longer
 than running it. A CUDA graph stores the launches with the addresses that they read and write; so whatever changes from
 step to step has a fixed place in memory, and is copied there before each replay. `game.step.step` itself is recorded.
-`captured` checks the recording: it plays a few steps both ways, and if the recording fails or differs, it says so and
-takes the plain way. With AYNEH_GRAPH=0 in the environment nothing is recorded.
+`captured` checks the recording: it plays a few steps both ways, and if the recording fails or differs, it prints the
+reason and takes the plain way. With AYNEH_GRAPH=0 in the environment nothing is recorded.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Captured(Inline):
 
 
 def captured(match: Match, state: State, step: int, capture: Capture | None = None) -> Inline:
-    """The stack with a recorded step if that plays the same game as the plain way; else the plain one, and say why.
+    """The stack with a recorded step if that plays the same game as the plain way; else the plain one, and the reason.
 
     ``capture``: None records on the match's CUDA device.
     """

@@ -20,7 +20,7 @@ from ayneh.game.schedules import Course, Spans, course, try_out
 
 @dataclass(frozen=True)
 class Schedule:
-    """The fields of a config that say how a number changes, by their dotted names."""
+    """The fields of a config that define how a number changes, by their dotted names."""
 
     shape: str
     warmup: str

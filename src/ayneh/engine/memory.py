@@ -64,7 +64,7 @@ def game_bytes(name: str, spec: Spec, batch: int, replicas: int, device: torch.d
 def _outputs(net: nn.Module, side: int) -> int:
     """Numbers in the outputs of all layers for one input of this many pixels a side: layers follow one another.
 
-    A forward pass on the meta device says the same, but the first one takes seconds of imports.
+    A forward pass on the meta device gives the same, but the first one takes seconds of imports.
     """
     numbers = total = 0
     size = side

@@ -198,7 +198,7 @@ def measured(match: Match, steps: int, counts: Sequence[int]) -> tuple[dict[int,
 
 
 def _load() -> float:
-    """Programs that wanted a core in the last minute."""
+    """Programs that were ready for a core in the last minute."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 

@@ -40,7 +40,7 @@ def try_gen(net: nn.Module, z_dim: int, channels: int, labels: tuple[str, int] =
 
     labels: how the game has labels, and how many classes; then G takes the classes, int64 (B,), too.
 
-    Raises UserError, in one sentence, for a net that cannot play; prints what a user should know.
+    Raises UserError, in one sentence, for a net that cannot play; prints what matters to a user.
     """
     z = torch.randn(BATCH, z_dim, generator=torch.Generator().manual_seed(FIXED_SEED), dtype=_floats(net))
     y = _classes(labels)
@@ -174,7 +174,7 @@ def _binds(places: inspect.Signature, n: int) -> bool:
 
 
 def _warn_if_same(who: str, net: nn.Module, run: Run, x: Tensor, y: Tensor, classes: int) -> None:
-    """Say so if a net gives the same for other classes."""
+    """Print a line if a net gives the same for other classes."""
     other = Run(who, net, x, (y + 1) % classes, alone=True).out
     if torch.equal(other, run.out):
         what = "draws the same images from a z" if who == "gen" else "gives an image the same logit"

@@ -219,7 +219,7 @@ class Model:
         return images.pixels[chosen], None if images.labels is None else images.labels[chosen]
 
     def side(self) -> int:
-        """Pixels a side of the data within the framed images, as far as the config says."""
+        """Pixels a side of the data within the framed images, as far as the config has it."""
         data, size = self.checkpoint.config.data, self.checkpoint.image_shape[1]
         return min(size, data.resize or SIDES.get(data.name, size))
 

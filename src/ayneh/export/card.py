@@ -187,7 +187,7 @@ def _findings(record: Record, checkpoint: Checkpoint, replica: int) -> str:
         told.append(f"- {foreign(words.entry(finding))}")
     if not any("vitals" in line for line in lines):
         told.append("- The run has no vital signs, which most findings need.")
-    return "\n".join(told) or "The doctor found nothing (docs/doctor.md says what it looks for)."
+    return "\n".join(told) or "The doctor found nothing (docs/doctor.md lists what it looks for)."
 
 
 def _settings(config: Config) -> str:

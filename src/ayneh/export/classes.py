@@ -1,4 +1,4 @@
-"""What the model card of a labelled run says about its classes."""
+"""What the model card of a labelled run holds on its classes."""
 
 from __future__ import annotations
 

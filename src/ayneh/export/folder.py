@@ -82,7 +82,7 @@ def _finish(folder: Path) -> None:
 
 
 def _is_export(folder: Path, there: set[str]) -> bool:
-    """Whether the config says so, or, where it is damaged, all files have an export's names."""
+    """Whether the config shows it, or, where it is damaged, all files have an export's names."""
     try:
         about = json_in(folder / "config.json") or {}
     except UserError:

@@ -33,7 +33,7 @@ def place(source: Source) -> str:
 
 
 def about(value: Any) -> str:
-    """The first line of what a part says of itself, or the first thing in it that has a docstring."""
+    """The first line of a part's docstring, or the first thing in it that has a docstring."""
     for name in ("words", "title"):
         if isinstance(words := getattr(value, name, None), str):
             return words.partition("\n")[0]

@@ -1,4 +1,4 @@
-"""What a report says of images that were asked for by class: class by class, and the floors of their scores."""
+"""What a report has on images that were asked for by class: class by class, and the floors of their scores."""
 
 from __future__ import annotations
 

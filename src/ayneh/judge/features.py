@@ -1,6 +1,6 @@
 """The judge's nets, shipped with the package: images in, features and class probabilities out.
 
-A data set has a panel of nets: classifiers trained from different seeds (a report says where they disagree), an
+A data set has a panel of nets: classifiers trained from different seeds (a report names where they disagree), an
 encoder trained without labels, and a frozen random net as a control. ``bench/train_judges.py`` rebuilds the shipped
 weights; ``weights/SHA256SUMS`` has their checksums.
 """

@@ -52,7 +52,7 @@ def frechet_infinite(real: Tensor, fake: Tensor) -> Score:
 
 
 class Found(NamedTuple):
-    """Value, value without bias, standard error; the warning says why one is None."""
+    """Value, value without bias, standard error; the warning has the reason why one is None."""
 
     value: float | None = None
     unbiased: float | None = None

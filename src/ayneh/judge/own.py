@@ -53,7 +53,7 @@ class Metric:
             False for what is not smooth in the images (a maximum, a number of classes), and for what is slow.
 
     Raises UserError for what it does not take. A function that fails, or returns NaN or no number, costs its own score
-    alone: a sentence says why.
+    alone: a sentence gives the reason.
 
     >>> import ayneh
     >>> def sharpness(images):

@@ -103,8 +103,8 @@ def collapse(scores: dict[str, Score]) -> tuple[str, ...]:
     """Which metrics call the images collapsed, each in a sentence with its numbers: they have little variety.
 
     Their pixels have a fifth of the data's spread; or there are fewer different images than were drawn, by the net and
-    by pixels; or spread, distances and support are all low. The net's numbers say little of images unlike its data,
-    and few classes say nothing of variety: a classifier gives a class to noise, too.
+    by pixels; or spread, distances and support are all low. The net's numbers mean little for images unlike its data,
+    and few classes mean nothing for variety: a classifier gives a class to noise, too.
     """
     support, little = scores.get("support"), []
     if support is not None and support.interval and (few := _fell(scores, "support", 0.2)):
@@ -141,5 +141,5 @@ def strange(scores: dict[str, Score]) -> str:
         return ""
     return (
         f"{most.value:.0%} of the images are unlike the data ({most.protocol}), where {1 - USUAL:.0%} of real images "
-        "are: their classes say nothing"
+        "are: their classes mean nothing"
     )

@@ -15,7 +15,7 @@ Plain = dict[str, Any]  # a score as JSON has it
 
 @dataclass(frozen=True)
 class Score:
-    """One measured number. ``value`` is None, never NaN, if it is not defined; ``warning`` then says why."""
+    """One measured number. ``value`` is None, never NaN, if it is not defined; ``warning`` then has the reason."""
 
     value: float | None
     n: int  # samples of the set being judged

@@ -147,7 +147,7 @@ def forecast(pixels: Tensor, labels: Tensor | None, classes: int | None, epochs:
 
 
 def _silent(_: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 def train_classifier(

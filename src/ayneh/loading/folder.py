@@ -181,7 +181,7 @@ def net_of(folder: Path, about: Mapping[str, Any], net: str) -> bytes:
 
 
 def refuse_other(folder: Path, about: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
-    """Raise UserError if a config.json without a checksum differs from what the file of a net says of the same things.
+    """Raise UserError if a config.json without a checksum differs from the file of a net in the same things.
 
     metadata: of the net's file, whose own checksum held.
     """

@@ -31,7 +31,7 @@ class Net:
     def run(self, output: str, x: Array, classes: Array | None = None) -> Array:
         """The output of this name for z or images, and their classes int64 (N,).
 
-        UserError where the file is damaged, or has other outputs or inputs than the config says.
+        UserError where the file is damaged, or has other outputs or inputs than in the config.
         """
         if self._session is None:
             with extra("export", "Running a model"):

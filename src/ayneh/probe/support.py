@@ -1,7 +1,7 @@
-"""The support probe: the generator is frozen, and a fresh discriminator learns to tell its images from the data.
+"""The support probe: the generator is frozen, and a fresh discriminator learns to distinguish its images from the data.
 
 After Arjovsky & Bottou 2017: if supports hardly overlap, D's error falls to zero, and with it G's gradient under
-log(1 - D). Further arms test what they left open: does D err on images outside its training set, does it tell real
+log(1 - D). Further arms test what they left open: does D err on images outside its training set, does it separate real
 images from other real ones, does it use grey levels, or the statistics of a batch? All arms have the same images, noise
 and first D, and are played side by side as replicas.
 

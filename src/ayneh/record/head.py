@@ -1,4 +1,4 @@
-"""The header of a checkpoint: what a file says about its tensors, read as typed values."""
+"""The header of a checkpoint: what a file holds about its tensors, read as typed values."""
 
 from __future__ import annotations
 

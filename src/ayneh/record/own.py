@@ -1,7 +1,7 @@
 """The parts of one's own that a run was trained with: what config.json notes of them, and copies of their sources.
 
 The notes and the copies are for reading. Nothing is imported because a run folder names it: a verb that needs a part
-which has not been loaded says which file has to be named with --parts.
+which has not been loaded names the file for --parts.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class OwnParts:
         return str(self.folder / place) if fine else ""
 
     def warn_changed(self) -> None:
-        """Say of each part whose source is another now that results may differ; of a damaged config.json nothing."""
+        """Print for each part whose source is another now that results may differ; of a damaged config.json nothing."""
         with suppress(UserError):  # who needs the config says what is wrong with it
             for words in self._changes():
                 warn_once(f"{words}: its results may differ.")

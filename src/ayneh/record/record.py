@@ -189,7 +189,7 @@ class Record:
     # -- how far it is ---------------------------------------------------------------------------------------------
 
     def standing(self, ended: bool | None = None) -> Standing:
-        """How far the run is. ended: whether it has ended, if the caller knows (None: by its files)."""
+        """How far the run is. ended: whether it has ended, if the caller gives it (None: by its files)."""
         return standing_of(self, ended)
 
     def lively(self) -> bool:

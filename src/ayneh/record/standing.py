@@ -33,7 +33,7 @@ class Standing:
 
 
 def standing_of(record: Record, ended: bool | None = None) -> Standing:
-    """How far the run is. ended: whether it has ended, if the caller knows (None: by its files)."""
+    """How far the run is. ended: whether it has ended, if the caller gives it (None: by its files)."""
     config, lines, outcome = record.config(), record.lines(), record.outcome() or {}
     broken = [e for e in record.events() if e["name"] == "not finite" and e["appeared"] and "rescue" not in e]
     last = max([*lines[-1:], *broken], key=lambda line: line["step"], default={"epoch": -1, "step": 0})

@@ -64,7 +64,7 @@ class Likeness:
 
     ``effect``: a/b of the geometric means, or a - b of the means, of runs that did not fail, with a 90 % interval: it
     lies within the margin where ``tost`` < 0.05. ``tost``: p that they differ by the margin or more, None where ``why``
-    says why the values cannot be tested. ``failing``: p that more than ``allowed`` of the runs of an arm fails.
+    has the reason that they cannot be tested. ``failing``: p that more than ``allowed`` of the runs of an arm fails.
     """
 
     effect: Interval

@@ -1,4 +1,4 @@
-"""Typical values and differences with 95 % intervals that hold the truth as often as they say.
+"""Typical values and differences with 95 % intervals that hold the truth as often as stated.
 
 Plain numbers in, plain numbers out. A run without a value is given as an infinity; it is never dropped.
 """

@@ -66,7 +66,7 @@ def play(
 ) -> bool:
     """Play these runs of one group to their ends, from their last checkpoints; False if ``stop()`` became true before.
 
-    A run whose numbers stop being finite ends there, and its outcome says so; the others go on.
+    A run whose numbers stop being finite ends there, and its outcome notes it; the others go on.
     """
     with ExitStack() as locks:
         for run in runs:

@@ -168,7 +168,7 @@ def same_threads() -> Iterator[None]:
 
 
 def _newest(record: Record) -> Checkpoint | None:
-    """The newest whole checkpoint; what is left out is said, also by a quiet verb."""
+    """The newest whole checkpoint; what is left out is printed, also by a quiet verb."""
     checkpoint, damaged = record.checkpoints.newest()
     for problem in damaged:
         warn_once(f"{problem} Going on from the one before it.")

@@ -135,7 +135,7 @@ class Callbacks:
         self._each("on_end", "end", step, lambda call: call(self.run))
 
     def close(self) -> None:
-        """The process leaves the run. What a callback raises here is said, and nothing is lost by it."""
+        """The process leaves the run. What a callback raises here is printed, and nothing is lost by it."""
         for name, one in self.objects.items():
             _close(name, one)
         self.objects = {}
@@ -159,7 +159,7 @@ class Callbacks:
             self._write()
 
     def _read(self, step: int, rescues: int, to_step: int) -> dict[str, Mark]:
-        """The marks so far; a damaged file is said, and its callbacks go on from ``step``."""
+        """The marks so far; a damaged file is named in a warning, and its callbacks go on from ``step``."""
         try:
             found = typed(self.record.report(NAME) or {}, Marks, str(self.record.report_path(NAME)))
         except UserError as error:
@@ -194,7 +194,7 @@ def _made(name: str, one: Any) -> Any:
 
 
 def _close(name: str, one: Any) -> None:
-    """Close a callback; what it raises is said."""
+    """Close a callback; what it raises is printed."""
     try:
         with settings_kept():
             getattr(one, "close", lambda: None)()

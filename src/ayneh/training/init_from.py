@@ -100,7 +100,7 @@ def write(record: Record, match: Match, state: dict[str, Tensor], origin: Origin
 
 
 def _warn_of_other_names(init: InitFrom, theirs: Labels, ours: Labels) -> None:
-    """Say which class is taken for which, where the classes are as many and have other names."""
+    """Print which class is taken for which, where the classes are as many and have other names."""
     for k, (before, now) in enumerate(zip(theirs.names, ours.names, strict=False)):
         if before != now and theirs.count == ours.count:
             warn_once(

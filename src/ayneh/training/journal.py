@@ -165,7 +165,7 @@ class Journal:
             self._write()
 
     def end_epoch(self, now: Now) -> None:
-        """Say the epoch's losses; write its pictures and its checkpoint, then its line of metrics with scores.
+        """Print the epoch's losses; write its pictures and its checkpoint, then its line of metrics with scores.
 
         Of an epoch that is ended again what is there stays.
         """

@@ -100,7 +100,7 @@ class MLflow:
 
 
 class WandB:
-    """A run of Weights & Biases, project "ayneh": offline unless WANDB_MODE says otherwise, in ``wandb`` beside it."""
+    """A run of Weights & Biases, project "ayneh": offline unless WANDB_MODE is another mode, in ``wandb`` beside it."""
 
     def __init__(self) -> None:
         """Raises UserError where wandb is not installed."""

@@ -1,4 +1,4 @@
-"""A run's scores in training: the judge, what is said of failures and of the time that scores take."""
+"""A run's scores in training: the judge, what is printed on failures and on the time that scores take."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Scorer:
     TRIED = 100  # images by which the judge is tried before the first step
 
     def __init__(self, judge: Judge, images: int, say: Callable[[str], None] | None = None) -> None:
-        """images: behind each score; say: a failure is said and the score left out (None: the failure is raised)."""
+        """images: behind each score; say: gets a failure, whose score is left out (None: the failure is raised)."""
         self.judge, self.images, self.say = judge, images, say
         self.spent_s, self.warned = 0.0, False
         self.said: set[str] = set()  # of metrics of one's own that failed
@@ -70,7 +70,7 @@ class Scorer:
         return {name: [one[name].as_dict() if name in one else None for one in found] for name in names}
 
     def _say_failed(self, scores: Mapping[str, Score]) -> None:
-        """Say which metrics of one's own have no value, and why, each sentence once."""
+        """Print which metrics of one's own have no value, and why, each sentence once."""
         for name, score in scores.items():
             if name not in METRICS and score.value is None and score.warning and score.warning not in self.said:
                 self.said.add(score.warning)
