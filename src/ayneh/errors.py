@@ -58,7 +58,7 @@ def pick(table: Mapping[str, T], name: str, what: str) -> T:
 
 @contextmanager
 def extra(name: str, what: str) -> Iterator[None]:
-    """Around the imports of ``what``: if one fails, a UserError with the command that installs the extra of this name."""
+    """Around the imports of ``what``: if one fails, a UserError with the command that installs this extra."""
     try:
         yield
     except ImportError as error:
