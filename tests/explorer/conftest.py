@@ -114,7 +114,7 @@ def strict(browser):
     found = browser.new_page(viewport={"width": 1280, "height": 900})
     found.set_default_timeout(60_000)
     wrong: list[str] = []
-    found.on("pageerror", lambda error: wrong.append(str(error)))
+    found.on("pageerror", lambda error: wrong.append(f"{error}\n{error.stack}"))
     found.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     found.on("request", lambda request: None if own(request.url) else wrong.append(f"asked for {request.url}"))
     yield found

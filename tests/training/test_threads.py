@@ -89,9 +89,7 @@ def with_changes(tmp_path):
 
 @pytest.mark.slow
 def test_a_run_whose_threads_changed_has_the_same_bits_after_a_kill_and_by_its_record(tmp_path):
-    code = (
-        "import sys, pathlib, tests.training.test_threads as t; t.with_threads_that_change(pathlib.Path(sys.argv[1]))"
-    )
+    code = "import sys, pathlib, tests.training.test_threads as t; t.with_changes(pathlib.Path(sys.argv[1]))"
     env = {**os.environ, "OMP_WAIT_POLICY": "passive"}
     subprocess.run([sys.executable, "-c", code, tmp_path], env=env, check=True)
 
