@@ -75,7 +75,11 @@ def test_one_damaged_line_costs_that_line_and_a_sentence(ayneh, own_run, capsys,
     assert (own_run / "metrics.jsonl.damaged").read_bytes() == damaged
 
 
-@pytest.mark.parametrize("damage", ["zeros", "no step", "a step beyond the next"])
+# What `resume` leaves out is what `show` leaves out, so most kinds are tried in the slow tests alone.
+QUICK = ("zeros", "no step", "a step beyond the next")
+
+
+@pytest.mark.parametrize("damage", [pytest.param(d, marks=[pytest.mark.slow] * (d not in QUICK)) for d in DAMAGES])
 def test_resume_keeps_the_damaged_file_and_says_so_once(ayneh, own_run, damage):
     change, words = DAMAGES[damage]
     before = Record(own_run).lines()
