@@ -12,7 +12,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(INSTALLED)
-	$(BIN)/ayneh train digits --out runs/demo --overwrite
+	$(BIN)/ayneh train digits --threads 1 --out runs/demo --overwrite
 	$(BIN)/ayneh show runs/demo
 
 # Two processes of one thread each: on two cores that is soonest, since most tests are small. Compiled tests are kept

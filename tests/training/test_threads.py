@@ -152,6 +152,54 @@ def test_a_change_is_written_before_the_step_and_said_once(monkeypatch):
     ]  # fmt: skip
 
 
+def test_a_short_run_keeps_its_thread_and_one_that_goes_on_longer_may_have_more(monkeypatch):
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+    changes = []
+    game = Threads(Choice(1, 2, {}, [], until=3), 0, 0, changes.extend, print)
+    game.pace = Scripted({})
+    game.pace.now = 2
+    for step in (1, 2):
+        game.after(step, 0.01)
+    assert (game.now, changes) == (1, [])
+    game.after(3, 0.01)
+    assert (game.now, changes) == (2, [(3, 2)])
+    game.choice = kept(1)
+    torch.set_num_threads(1)
+
+
+def test_a_run_of_many_cores_goes_on_with_those_that_are_there(monkeypatch):
+    """More threads than cores wait for one another at each operation."""
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+    noted, said = [], []
+    game = Threads(Choice(8, 8, {}, []), 4, 6, lambda changes: noted.append(list(changes)), said.append)
+    for step in (5, 6, 7):  # up to the sixth as the lost part had them
+        game.after(step, 0.01)
+    assert noted == [[(6, 2)]]
+    assert said == [
+        "This machine has 2 cores for it: training goes on with 2 of 8 threads (config.json notes it; --threads 8 "
+        "keeps them, and the bits)."
+    ]
+
+
+def test_a_run_that_begins_beside_others_says_so(ayneh, tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr(threads, "choose", lambda match, steps: Choice(1, 2, {}, []))
+    _, _, error = ayneh("train", "digits", *tiny, "--epochs", 1, "--out", tmp_path / "run")
+    assert "Other programs hold processor cores: training begins with one thread" in " ".join(error.split())
+    monkeypatch.setattr(threads, "choose", lambda match, steps: Choice(1, 2, {}, [], until=steps))
+    _, _, error = ayneh("train", "digits", *tiny, "--epochs", 1, "--out", tmp_path / "short")
+    assert "Other programs" not in error
+
+
+def test_replicas_with_threads_that_are_asked_for_are_not_divided_by_a_timing(ayneh, tmp_path, tiny, monkeypatch):
+    """Processes have one thread each, so that with them `--threads` would not decide the bits."""
+    monkeypatch.setattr("ayneh.engine.stacks.choose_workers", lambda match, steps: 2)
+    flags = ("train", "digits", *tiny, "--epochs", 1, "--seeds", 2, "--threads", "1,1@9", "--out", tmp_path / "run")
+    assert ayneh(*flags)[0] == 0
+    engine = Record(tmp_path / "run").engine()
+    assert (engine["workers"], engine["changes"]) == (0, [(9, 1)])
+
+
 def test_steps_that_a_rescue_gave_up_count():
     """Step 4 after a rescue from 8 back to 2 is the tenth that is played."""
     choice = Choice(1, 2, {}, [(4, 2), (9, 1)])
@@ -169,6 +217,7 @@ def test_steps_that_a_rescue_gave_up_count():
         ("2000", "--threads is 2000; it must lie between 1 and 1024."),
         ("two", "--threads is 'two'; it is a number, or the numbers of another run such as 2,1@350,2@900."),
         ("2,1", "it is a number, or the numbers"),
+        ("²", "it is a number, or the numbers"),
         ("-1", "it is a number, or the numbers"),
         ("2,1@9,2@9", "the steps after @ must rise."),
     ],
@@ -236,14 +285,21 @@ def test_threads_are_chosen_by_the_step_of_this_game(timed):
     assert choose(match, 10_000)[:2] == (4, 4)
     timed({1: 0.06}, 2, free=0.1)  # others hold the cores: two threads are not even tried, and may come later
     assert choose(match, 10_000)[:2] == (1, 2)
-    timed({1: 0.06}, 2)  # so short a run is as quick as PyTorch's own number makes it
-    assert choose(match, 20)[:2] == (2, 2)
+    for free in (1.0, 0.0):  # so short a run has one thread whatever the machine does, until it is gone on with
+        timed({1: 0.06}, 2, free)
+        assert choose(match, 20) == Choice(1, 2, {1: 0.06}, [], until=20)
+    timed({1: 0.4}, 2)  # a long step is measured while it is trained
+    assert choose(match, 10_000)[:2] == (2, 2)
     timed({}, 1)
     assert choose(match, 10_000) == kept(1)
     timed({}, 2)  # the step fails: it will in the run, where the sentence is
     assert choose(match, 10_000)[:2] == (2, 2)
-    timed({}, 2, env={"OMP_NUM_THREADS": "2"})  # the user's choice
-    assert choose(match, 10_000) == kept(2)
+    for number in ("2", "2,1", " 2"):
+        timed({}, 2, env={"OMP_NUM_THREADS": number})  # the user's choice
+        assert choose(match, 10_000) == kept(2)
+    for none in ("", "abc", "0", "-2"):  # OpenMP leaves it out, too
+        timed({1: 0.06, 2: 0.036}, 2, env={"OMP_NUM_THREADS": none})
+        assert choose(match, 10_000)[:2] == (2, 2)
 
 
 @FORKS

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ayneh.engine.pace import Pace, ladder
 from ayneh.errors import UserError
+from ayneh.terminal.text import counted
 
 if TYPE_CHECKING:
     from ayneh.engine.match import Match
 
 MOST = 1024
 BY_USER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # whoever sets one has chosen
-SHORT_S = 5.0  # a run that takes less with one thread is too short for a choice
+SHORT_S = 5.0  # a run that takes less with one thread keeps it
 LOOK_S = 0.1  # in which free cores are counted; the system counts hundredths
 STEPS_S = 0.25  # of steps that are measured
 LONG_S = 0.3  # a step that takes more is measured while it is trained
@@ -77,13 +78,19 @@ def _ticks() -> dict[int, tuple[int, int]]:
     return found
 
 
+def by_user() -> bool:
+    """Whether the environment has a number of threads; OpenMP leaves out what is none."""
+    first = (os.environ.get(name, "").split(",")[0].strip() for name in BY_USER)
+    return any(word.isdecimal() and int(word) for word in first)
+
+
 @contextmanager
 def among_others() -> Iterator[None]:
     """PyTorch has as many threads within it as cores are free now: for work that is over soon. Also a decorator."""
     import torch
 
     most = torch.get_num_threads()
-    if most == 1 or any(os.environ.get(name) for name in BY_USER):
+    if most == 1 or by_user():
         yield
         return
     free = Free()
@@ -105,10 +112,16 @@ class Choice(NamedTuple):
     most: int  # to which it may step up; 0: the number is kept
     seconds: Mapping[int, float]  # of a step, with the numbers that were measured
     changes: Changes
+    until: int = 0  # steps played up to which the pace leaves it alone
 
     def at(self, played: int) -> int:
         """The threads of the step after so many, as far as the changes go."""
         return next((count for step, count in reversed(self.changes) if step <= played), self.threads)
+
+    @property
+    def held_back(self) -> bool:
+        """Whether it begins with fewer threads than it may have because other programs hold the cores."""
+        return self.threads < self.most and not self.until
 
     def noted(self) -> dict[str, Any]:
         """As config.json has it, beside the device."""
@@ -132,7 +145,7 @@ def asked_for(words: int | str) -> Choice:
     """
     first, *rest = str(words).replace(" ", "").split(",")
     parts = [part.partition("@") for part in rest]
-    if not first.isdigit() or not all(at and count.isdigit() and step.isdigit() for count, at, step in parts):
+    if not first.isdecimal() or not all(at and count.isdecimal() and step.isdecimal() for count, at, step in parts):
         raise UserError(f"--threads is {words!r}; it is a number, or the numbers of another run such as 2,1@350,2@900.")
     changes = [(int(step), int(count)) for count, _, step in parts]
     for count in (int(first), *(count for _, count in changes)):
@@ -152,16 +165,18 @@ def choose(match: Match, steps: int) -> Choice:
     """The number of threads for a game of so many steps, by a short measurement of its own step.
 
     PyTorch's number is the most; it stays where the user has set it. Several threads are taken only if they are clearly
-    faster, so that a quiet machine gives the same number each time.
+    faster, so that a quiet machine gives the same number each time; a short run has one thread in any case.
     """
     import torch
 
     most = min(torch.get_num_threads(), cores())
-    if match.device.type != "cpu" or any(os.environ.get(name) for name in BY_USER):
+    if match.device.type != "cpu" or by_user():
         return kept(torch.get_num_threads())
     if most == 1:
         return kept(1)
     seconds, busy = measured(match, steps, ladder(most))
+    if seconds and seconds[1] * steps < SHORT_S:
+        return Choice(1, most, seconds, [], until=steps)
     if busy or len(seconds) < 2:
         return Choice(1 if busy else most, most, seconds, [])
     least = min(seconds.values())
@@ -233,7 +248,7 @@ class Threads:
         """
         self.choice, self.note, self.say, self.given_up = choice, note, say, 0
         self.changes, self.planned = list(choice.changes), dict(choice.changes)
-        self.known = max([known, *self.planned])
+        self.known = max([known, choice.until, *self.planned])
         self.now = choice.at(played)
         self.pace: Pace | None = None
         self.free = Free()
@@ -255,15 +270,18 @@ class Threads:
     def _pace(self) -> Pace:
         if not self.pace:
             most = min(self.choice.most, cores())
-            self.pace = Pace(ladder(most), self.now, self.choice.seconds)
+            self.pace = Pace(ladder(most), min(self.now, most), self.choice.seconds)
         return self.pace
 
     def _change(self, played: int, now: int) -> None:
         """Another number from here on: written down before the first step with it."""
         if not self.changes and now < self.now:
+            why, until = "Another program holds processor cores", " until they are free again"
+            if self.now > (here := cores()):
+                why, until = f"This machine has {counted(here, 'core')} for it", ""
             self.say(
-                f"Another program holds processor cores: training goes on with {now} of {self.now} threads until they "
-                f"are free again (config.json notes it; --threads {self.now} keeps them, and the bits)."
+                f"{why}: training goes on with {now} of {self.now} threads{until} (config.json notes it; "
+                f"--threads {self.now} keeps them, and the bits)."
             )
         self.changes.append((played, now))
         self.note(self.changes)

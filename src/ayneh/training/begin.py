@@ -71,7 +71,8 @@ def begin(
         steps = config.epochs * match.steps_per_epoch
         choice = asked or choose(match, steps)
         torch.set_num_threads(choice.threads)
-        workers = choose_workers(match, steps)
+        pinned = asked and asked != kept(1)  # workers have one thread each
+        workers = 0 if pinned else choose_workers(match, steps)
         how = f"{workers} processes" if workers else "one process"
         if not workers and (why := kept_here(match)):
             how = f"{how}. {why}"
@@ -79,6 +80,11 @@ def begin(
         terminal.say(f"{folder}: {what}, {describe(match.device)}, {how}")
         if workers:
             choice = kept(choice.threads)
+        elif choice.held_back:
+            terminal.say(
+                "Other programs hold processor cores: training begins with one thread, and takes more when they are "
+                f"free (config.json notes it; --threads {choice.most} keeps {choice.most}, and the bits)."
+            )
         engine = {"device": str(match.device), "workers": workers, **choice.noted()}
         if match.classes:
             terminal.say(f"labels: {match.classes.line(config.rules.labels, config.rules.classes)}")
