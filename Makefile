@@ -1,17 +1,28 @@
 # Two commands for a newcomer: `make demo` and `make test`. Each works alone on a fresh machine.
 PYTHON ?= python3
 BIN := .venv/bin
+LIGHT := .venv/.light
 INSTALLED := .venv/.installed
 
 .PHONY: demo test test-slow attack check bench gpu clean
 
-$(INSTALLED): pyproject.toml constraints.txt
+# $(call install,EXTRA): a virtual environment with ayneh and the packages of this extra.
+define install
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ayneh needs Python 3.11 or later; this is " + sys.version.split()[0] + "; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(1)]'
+endef
+
+# The demo installs what training, scores, findings and the explorer need, and nothing for developers.
+$(LIGHT): pyproject.toml constraints.txt
+	$(call install,light)
 	touch $@
 
-demo: $(INSTALLED)
+$(INSTALLED): pyproject.toml constraints.txt
+	$(call install,dev)
+	touch $(LIGHT) $@
+
+demo: $(LIGHT)
 	$(BIN)/ayneh train digits --threads 1 --out runs/demo --overwrite
 	$(BIN)/ayneh show runs/demo
 
