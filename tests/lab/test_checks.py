@@ -1,0 +1,228 @@
+"""The checks of the lab: right answers pass however they are written, and each usual mistake has its own sentence."""
+
+import doctest
+import importlib
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ayneh import lab
+
+bce = F.binary_cross_entropy_with_logits
+
+
+def loss_d(dis, real, fake):
+    return F.softplus(-dis(real)).mean() + F.softplus(dis(fake.detach())).mean()
+
+
+def loss_g(dis, fake):
+    return F.softplus(-dis(fake)).mean()
+
+
+def on(logits, target):
+    return torch.full_like(logits, target)
+
+
+@pytest.mark.parametrize("module", ["losses", "noise", "discriminator", pytest.param("play", marks=pytest.mark.slow)])
+def test_the_examples_of_docstrings_are_true(module):
+    failed, tried = doctest.testmod(importlib.import_module(f"ayneh.lab.{module}"))
+    assert (failed, tried > 0) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("d", "g"),
+    [
+        (loss_d, loss_g),
+        (
+            lambda dis, x, y: bce(dis(x), on(dis(x), 1.0)) + bce(dis(y.detach()), on(dis(y), 0.0)),
+            lambda dis, y: bce(dis(y), on(dis(y), 1.0)),
+        ),
+        (
+            lambda dis, x, y: -dis(x).sigmoid().log().mean() - (1 - dis(y.detach()).sigmoid()).log().mean(),
+            lambda dis, y: F.binary_cross_entropy(dis(y).sigmoid(), torch.ones(len(y), dtype=y.dtype)),
+        ),
+    ],
+)
+def test_right_losses_are_right_in_whatever_words(d, g):
+    assert lab.check_losses(d, g) == (True, str(lab.check_losses(d, g)))
+    assert str(lab.check_losses(d, g)).startswith("Right: ")
+
+
+WRONG_D = {
+    "its sign is turned": lambda dis, x, y: -loss_d(dis, x, y),
+    "the sum over the batch": lambda dis, x, y: len(x) * loss_d(dis, x, y),
+    "have changed places": lambda dis, x, y: F.softplus(dis(x)).mean() + F.softplus(-dis(y.detach())).mean(),
+    "the sigmoid is taken twice": lambda dis, x, y: loss_d(lambda a: dis(a).sigmoid(), x, y),
+    "half of the game's": lambda dis, x, y: loss_d(dis, x, y) / 2,
+    "the real images alone": lambda dis, x, y: F.softplus(-dis(x)).mean(),
+    "the fakes alone": lambda dis, x, y: F.softplus(dis(y.detach())).mean(),
+    "is 1 as well": lambda dis, x, y: loss_g(dis, x) + loss_g(dis, y.detach()),
+    "without their logarithm": lambda dis, x, y: (1 - dis(x).sigmoid() + dis(y.detach()).sigmoid()).mean(),
+    "its gradient reaches G, too": lambda dis, x, y: F.softplus(-dis(x)).mean() + F.softplus(dis(y)).mean(),
+    "no gradient reaches D": lambda dis, x, y: loss_d(dis, x, y).item(),
+    "shape (6,); it must give one number": lambda dis, x, y: F.softplus(-dis(x)) + F.softplus(dis(y.detach())),
+    "logits to a loss of probabilities": lambda dis, x, y: F.binary_cross_entropy(dis(x), on(dis(x), 1.0)),
+    "logarithm of a number": lambda dis, x, y: -(dis(x).log() + (1 - dis(y)).log()).mean(),
+    "gives nothing yet": lambda dis, x, y: ...,
+    "stops with an error, NameError": lambda dis, x, y: rael,  # noqa: F821
+    "none of the usual mistakes": lambda dis, x, y: 3 * loss_d(dis, x, y),
+    "it must give one number.": lambda dis, x, y: "1.386",
+}
+WRONG_G = {
+    "its sign is turned": lambda dis, y: -loss_g(dis, y),
+    "whose gradient vanishes": lambda dis, y: (1 - dis(y).sigmoid()).log().mean(),
+    "the target is 0": lambda dis, y: F.softplus(dis(y)).mean(),
+    "the sum over the batch": lambda dis, y: F.softplus(-dis(y)).sum(),
+    "the sigmoid is taken twice": lambda dis, y: F.softplus(-dis(y).sigmoid()).mean(),
+    "without their logarithm": lambda dis, y: 1 - dis(y).sigmoid().mean(),
+    "the fakes must not be detached": lambda dis, y: loss_g(dis, y.detach()),
+}
+
+
+@pytest.mark.parametrize("words", WRONG_D)
+def test_each_mistake_in_the_loss_of_d_has_its_sentence(words):
+    found = lab.check_losses(WRONG_D[words], loss_g)
+    assert not found
+    assert words in str(found)
+    assert str(found).count("\n") == 0
+
+
+@pytest.mark.parametrize("words", WRONG_G)
+def test_each_mistake_in_the_loss_of_g_has_its_sentence(words):
+    found = lab.check_losses(loss_d, WRONG_G[words])
+    assert not found
+    assert str(found).startswith("loss_g ")
+    assert words in str(found)
+
+
+def cosine(z, centre=0.0, itself=False, unit=True):
+    z = z - centre
+    z = z / z.norm(dim=1, keepdim=True) if unit else z
+    products = z @ z.T
+    return products.mean() if itself else (products.sum() - products.trace()) / (len(z) * (len(z) - 1))
+
+
+RIGHT = torch.mean, torch.std, cosine
+
+
+@pytest.mark.parametrize(
+    ("at", "wrong", "words"),
+    [
+        (0, torch.sum, "it is the sum"),
+        (0, lambda z: z.mean(1), "one number"),
+        (1, torch.var, "it is the variance"),
+        (2, lambda z: cosine(z, itself=True), "compared with itself"),
+        (2, lambda z: cosine(z, unit=False), "divide each draw by its length"),
+        (2, lambda z: cosine(z, centre=z.mean()), "taken off first"),
+    ],
+)
+def test_each_mistake_in_the_three_measures_has_its_sentence(at, wrong, words):
+    answers = list(RIGHT)
+    answers[at] = wrong
+    found = lab.check_measures(*answers)
+    assert (found.right, words in found.words) == (False, True), found
+
+
+def test_the_three_measures_are_those_of_the_uniform_law():
+    assert lab.check_measures(*RIGHT)
+    assert lab.check_measures(torch.mean, lambda z: z.std(correction=0), cosine)  # the other way of dividing
+    z = lab.noise(4000)
+    assert [round(float(of(z)), 2) for of in RIGHT] == [0.5, 0.29, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda z: z, "changes nothing"),
+        (lambda z: z - 0.5, "still 0.29"),
+        (lambda z: z * 12**0.5, "the mean is not 0"),
+        (lambda z: (z - 0.5) * 12, "by the variance"),
+        (lambda z: z * 12**0.5 - 0.5, "divides first"),
+        (lambda z: 2 * z - 1, "U(-1, 1)"),
+        (lambda z: (z - z.mean(0)) / z.std(0), "what the other draws are"),
+        (lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True), "each draw's own mean"),
+        (lambda z: (z - 0.499) / 0.288, "nearly right"),
+        (lambda z: -z, "gives mean -0.4"),
+        (lambda z: z.mean(), "it must give a z for each z"),
+        (lambda z: z[:, 99], "IndexError"),
+        (lambda z: None, "nothing yet"),
+    ],
+)
+def test_each_mistake_in_the_mended_noise_has_its_sentence(wrong, words):
+    found = lab.check_mended(wrong)
+    assert (found.right, words in found.words) == (False, True), found
+
+
+def dis(*layers, stretch=1.0, seen=256):
+    class Dis(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(*layers)
+
+        def forward(self, x):
+            return self.layers(x.flatten(1)[:, :seen] * stretch).flatten()
+
+    return Dis
+
+
+def bent(seen=256):
+    return nn.Linear(seen, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (dis(*bent(), nn.Sigmoid()), "ends in a sigmoid"),
+        (dis(*bent(), nn.Tanh()), "ends in a tanh"),
+        (dis(*bent(), nn.ReLU()), "never below 0"),
+        (dis(nn.Linear(256, 64), nn.Linear(64, 1)), "is linear"),
+        (dis(*bent(128), seen=128), "does not see 50% of the pixels"),
+        (dis(*bent(), stretch=127.5), "times that of the game's D"),
+        (dis(*bent(), stretch=0.001), "hardly a gradient"),
+        (dis(nn.Linear(256, 2)), "numbers of the shape (16,) for 8 images"),
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(128, 1)), "RuntimeError"),
+        (dis(nn.Linear(256, 1), nn.Hardtanh(0, 0.0001), nn.Threshold(9, 0)), "No gradient reaches the image"),
+        (lambda: None, "nothing yet"),
+    ],
+)
+def test_each_fault_of_a_discriminator_has_its_sentence(make, words):
+    found = lab.check_discriminator(make)
+    assert (found.right, words in found.words) == (False, True), found
+
+
+def test_discriminators_that_work_are_right_and_chance_goes_on_as_before():
+    make = dis(*bent())
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    assert lab.check_discriminator(make)
+    assert torch.equal(torch.rand(1), expected)
+    assert lab.check_discriminator(
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 16, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Dropout(0.3),
+            nn.Flatten(),
+            nn.Linear(1024, 1),
+            nn.Flatten(0),
+        )
+    )
+
+
+def test_a_game_is_not_played_with_losses_that_are_wrong_and_errors_are_sentences():
+    assert "the sum over the batch" in str(lab.play(loss_g=WRONG_G["the sum over the batch"]))
+    assert "nothing yet" in str(lab.play(mended=lambda z: None))
+    assert "The game stops with an error, RuntimeError" in str(lab.play(dis=nn.Linear(3, 1)))
+
+
+@pytest.mark.slow
+def test_the_game_of_the_lab_repeats_itself_and_uses_what_it_is_given():
+    pictures = [
+        lab.play(epochs=1, **given).array
+        for given in ({}, {"loss_d": loss_d, "loss_g": loss_g}, {"mended": lambda z: z}, {"dis": dis(*bent())()})
+    ]
+    assert (pictures[0] == pictures[1]).all()  # the losses of the answers are those of the game
+    assert (pictures[0] != pictures[2]).any()
+    assert (pictures[0] != pictures[3]).any()
