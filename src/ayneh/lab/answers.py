@@ -21,7 +21,8 @@ class Checked(NamedTuple):
     def __str__(self) -> str:
         return self.words
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return self.words
 
     def __bool__(self) -> bool:
         return self.right

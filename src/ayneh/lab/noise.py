@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -52,7 +53,7 @@ def check_measures(
         ("deviation_of", deviation, z.std(), squares),
         ("cosine_of", cosine, between / pairs, angles),
     ):
-        found = number(name, lambda of=of: of(z), n)
+        found = number(name, partial(of, z), n)
         if isinstance(found, Checked):
             return found
         if name == "deviation_of" and near(found, z.std(correction=0)):  # dividing by N is as good as by N - 1
