@@ -60,10 +60,10 @@ def _ills(dis: nn.Module, x: Tensor, slope: Tensor) -> list[tuple[bool, str]]:
         ),
         (least >= -1 and most <= 1, "D ends in a tanh, so that it is never certain: leave its last number free"),
         (least == 0, "D's last number is never below 0, where a fake belongs: leave out the ReLU after the last layer"),
+        (steep < 1 / STEEP, f"D's slope is 1/{1 / steep:,.0f} of that of the game's D: hardly a gradient reaches G"),
         (linear, "D is linear: with nothing between them its layers are a single one; put an activation there"),
         (blind > BLIND, f"D does not see {blind:.0%} of the pixels, and there G may draw anything"),
         (steep > STEEP, f"D's slope is {steep:,.0f} times that of the game's D: the pixels are in [-1, 1] already"),
-        (steep < 1 / STEEP, f"D's slope is 1/{1 / steep:,.0f} of that of the game's D: hardly a gradient reaches G"),
     ]
 
 
