@@ -12,25 +12,30 @@ async function start() {
   return ort;
 }
 
+let before = Promise.resolve();
+
+/** Calls of the engine one after another, also after one that fails: all nets share its stack in WebAssembly, and two
+ *  calls that overlap, of two nets as well, overwrite one another's results there. */
+function inTurn(work) {
+  const result = before.then(work);
+  before = result.catch(() => {});
+  return result;
+}
+
 /** A net from its ONNX bytes: run(input, shape, mixes) -> {name of an output: Float32Array}; mixes: (N K) numbers, for
  *  a net that takes the class. */
 export async function load(model) {
   const ort = await (engine ??= start());
-  const session = await ort.InferenceSession.create(new Uint8Array(model), { executionProviders: ["wasm"] });
+  const session = await inTurn(() => ort.InferenceSession.create(new Uint8Array(model), { executionProviders: ["wasm"] }));
   const [given] = session.inputNames;
   const labelled = session.inputNames.includes("mix");
-  let before = Promise.resolve();
   return {
-    run(input, shape, mixes = null) {
-      const result = before.then(async () => {
-        const inputs = { [given]: new ort.Tensor("float32", input, shape) };
-        if (labelled) inputs.mix = new ort.Tensor("float32", mixes, [shape[0], mixes.length / shape[0]]);
-        const outputs = await session.run(inputs);
-        return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.data]));
-      });
-      before = result.catch(() => {}); // calls run one after another, also after one that fails
-      return result;
-    },
-    release: () => before.then(() => session.release()),
+    run: (input, shape, mixes = null) => inTurn(async () => {
+      const inputs = { [given]: new ort.Tensor("float32", input, shape) };
+      if (labelled) inputs.mix = new ort.Tensor("float32", mixes, [shape[0], mixes.length / shape[0]]);
+      const outputs = await session.run(inputs);
+      return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.data]));
+    }),
+    release: () => inTurn(() => session.release()),
   };
 }
