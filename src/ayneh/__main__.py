@@ -32,6 +32,7 @@ VERBS = {  # verb -> (module in jobs, function, what it does)
     "sample": ("sample", "sample", "draw images from a run into a file or folder"),
     "evaluate": ("evaluate", "evaluate", "score runs, or images from anywhere, and compare them"),
     "judge": ("judge", "judge", "train the judge of a data set that has none: ayneh judge train --data ..."),
+    "report": ("report", "report", "play the course report that ayneh grew from, and write it"),
     "study": ("study", "study", "compare arms over seeds, with statistics: ayneh study run prior"),
     "mirror": ("mirror", "mirror", "how far a run's discriminator is an inverse of its generator"),
     "diagnose": ("diagnose", "diagnose", "what a run suffers from, since when, why, and what to do"),

@@ -1,0 +1,1 @@
+"""The course report that ayneh grew from, played and written: `ayneh report`."""

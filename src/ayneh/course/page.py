@@ -1,0 +1,71 @@
+"""The report as one self-contained page, and as Markdown with links to the runs' own pictures."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from ayneh.course.catalogue import Catalogue
+from ayneh.course.claims import claims
+from ayneh.course.facts import Facts
+from ayneh.errors import UserError, extra
+from ayneh.files.inside import read_png
+from ayneh.files.whole import atomically
+from ayneh.pages.sheet import data_address, environment_of, name_of, read_picture
+from ayneh.studies import settings
+from ayneh.terminal.text import plain
+
+
+def write(folder: Path, facts: Facts, language: str) -> list[Path]:
+    """Write report.html and report.md into the folder (in Persian report.fa.html and report.fa.md); their paths."""
+    with extra("study", "The page"):
+        pages = render(folder, facts, Catalogue(language))
+    mark = "" if language == "en" else f".{language}"
+    paths = []
+    for suffix, text in pages.items():
+        paths.append(folder / f"report{mark}.{suffix}")
+        with atomically(paths[-1]) as file:
+            file.write(text.encode())
+    return paths
+
+
+def render(folder: Path, facts: Facts, t: Catalogue) -> dict[str, str]:
+    """{"html": ..., "md": ...}: the page in one language."""
+    from markupsafe import Markup
+
+    found = claims(t, facts)
+    hours = sum(run.end["wall_s"] for run in facts.found) / 60
+    values: dict[str, Any] = {
+        "t": t,
+        "claims": found,
+        "command": facts.command,
+        "done": len(facts.found),
+        "planned": len(facts.ledger.runs),
+        "minutes": hours,
+        "versions": settings.machine(),
+        "study": os.path.relpath(facts.ledger.folder, folder),
+        "protocols": sorted({name for run in facts.found for name in run.protocols.values()}),
+        "name": name_of(folder),
+    }
+    environment = environment_of("course")
+    environment.filters |= {"code": lambda words: Markup(_coded(words)), "address": lambda path: _address(path, facts)}
+    page = environment.get_template("report.html.j2").render(**values)
+    environment.autoescape = False
+    environment.filters["link"] = lambda path: os.path.relpath(path, folder).replace(os.sep, "/").replace(" ", "%20")
+    return {"html": page, "md": environment.get_template("report.md.j2").render(**values)}
+
+
+def _coded(words: str) -> str:
+    """Escaped words, in which what stands between backticks is code, from left to right in every language."""
+    return re.sub(r"`([^`]*)`", r'<code dir="ltr">\1</code>', html.escape(plain(words)))
+
+
+def _address(path: Path, facts: Facts) -> str:
+    """A picture of a run as a data address; "" where there is none."""
+    try:
+        return data_address(read_picture(read_png(path, facts.ledger.folder)))
+    except UserError:
+        return ""

@@ -1,0 +1,58 @@
+"""The verb `report`: the course report that ayneh grew from, played and written in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from ayneh.course.catalogue import LANGUAGES
+from ayneh.errors import UserError, typed_as
+from ayneh.terminal.progress import Terminal
+from ayneh.terminal.screen import say
+
+STUDY = "study"  # the folder of the runs within that of the report
+
+
+def report(
+    minutes: Literal["5", "60"] = "5",
+    full: bool = False,
+    data: Literal["digits", "mnist", "hoda"] = "digits",
+    lang: Literal["en", "fa", "both"] = "en",
+    out: Path | None = None,
+    workers: int | None = None,
+    quiet: bool = False,
+) -> None:
+    """Play the course report that ayneh grew from, and write it: every claim R1 to R12 with what was measured of it.
+
+    Normal, uniform and centred uniform noise with perceptrons, the mirror nets with and without dropout, several seeds
+    each; then the judge, the doctor, the mirror's reading and the support probe. The same command goes on after an
+    interrupt, and repeats nothing.
+
+    Args:
+        minutes: how long it may take on two idle cores.
+        full: the report's own nets and epochs instead, overnight.
+        data: digits come with ayneh, mnist is downloaded, hoda is read from $AYNEH_DATA/hoda.
+        lang: the language of the pages: English, Persian, or both.
+        out: the folder of the report (default: runs/report- with the data and the length).
+        workers: processes (default: one for each core).
+        quiet: print the result only.
+    """
+    from ayneh.course.facts import gathered
+    from ayneh.course.page import write
+    from ayneh.course.plan import study_of
+    from ayneh.studies.play import play_in
+    from ayneh.studies.progress import tell
+
+    languages = list(LANGUAGES) if lang == "both" else [lang]
+    if lacking := [one for one in languages if one not in LANGUAGES]:
+        raise UserError(f"--lang is {lacking[0]}; the report is written in {' and '.join(LANGUAGES)}.")
+    length = "full" if full else minutes
+    study, size = study_of(data, length)
+    folder, terminal = out or Path("runs") / study.name, Terminal(quiet)
+    ledger = play_in(folder / STUDY, study, terminal, workers=workers)
+    command = f"ayneh report {'--full' if full else f'--minutes {minutes}'} --data {data} --lang {lang}"
+    facts = gathered(ledger, size, f"{command} --out {typed_as(folder.name)}", terminal.say)
+    tell(ledger)
+    for language in languages:
+        page, markdown = write(folder, facts, language)
+        say(f"{page}: open it in a browser; {markdown.name} is the same in Markdown", whole=True)

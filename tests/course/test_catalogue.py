@@ -1,0 +1,55 @@
+"""The sentences of the report's page, in both languages."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import ayneh.course
+from ayneh.course.catalogue import LANGUAGES, Catalogue, placeholders
+from ayneh.course.plan import PART_A, PART_B
+from ayneh.doctor import trend
+from ayneh.doctor.class_symptoms import LABELLED
+from ayneh.doctor.symptoms import SYMPTOMS
+from ayneh.errors import UserError
+from ayneh.studies.intervals import Interval
+
+ENGLISH, PERSIAN = (Catalogue(language).sentences for language in ("en", "fa"))
+
+
+def test_both_languages_have_the_same_keys_and_the_same_values_in_each_sentence():
+    assert LANGUAGES == ("en", "fa")
+    assert set(ENGLISH) == set(PERSIAN)
+    for key, sentence in ENGLISH.items():
+        assert placeholders(sentence) == placeholders(PERSIAN[key]), key
+        assert re.findall("`[^`]*`", sentence) == re.findall("`[^`]*`", PERSIAN[key]), key  # code is the same
+
+
+def test_every_sentence_is_used_and_every_symptom_and_arm_has_its_words():
+    source = "".join(
+        path.read_text() for path in Path(ayneh.course.__file__).parent.iterdir() if path.suffix != ".toml"
+    )
+    families = ("arm.", "symptom.", "layer.", "outcome.", "verdict.", "effect.", "test.", "probe.", "mirror.", "time.",
+                "moments.", "r12.", "number.")  # fmt: skip
+    for key in ENGLISH:
+        claimed = re.fullmatch(r"r\d+\.(title|said|lesson|answer|differs)", key)
+        assert claimed or f'"{key}"' in source or key.startswith(families), key
+    found = {f"symptom.{name.replace(' ', '-')}" for name in {*SYMPTOMS, trend.NAME} - {*LABELLED}}
+    assert found == {key for key in ENGLISH if key.startswith("symptom.")}
+    assert {f"arm.{name.replace(' ', '-')}" for name in PART_B} == {key for key in ENGLISH if key.startswith("arm.")}
+    assert not any(f"arm.{name}" in ENGLISH for name in PART_A)  # the name of a law is the same in all languages
+
+
+def test_numbers_are_written_as_people_of_the_language_write_them():
+    english, persian = Catalogue("en"), Catalogue("fa")
+    assert [english.shown(x) for x in (1234, 0.12345, None)] == ["1,234", "0.123", "none"]
+    assert [persian.shown(x) for x in (1234, 0.12345)] == ["۱٬۲۳۴", "۰٫۱۲۳"]
+    assert english.shown(Interval(2.0, 1.0, 3.0)) == "2.00 (1.00 to 3.00)"
+    assert persian.shown(Interval(2.0, 1.0, 3.0)) == "۲٫۰۰ (۱٫۰۰ تا ۳٫۰۰)"
+    assert persian("epoch", epoch=67) == "دورهٔ ۶۷"
+    assert persian.shown("N(0, 1)") == "N(0, 1)"  # names stay
+
+
+def test_a_language_without_a_catalogue_is_refused_with_those_that_there_are():
+    with pytest.raises(UserError, match="'de'; the report is written in en and fa"):
+        Catalogue("de")
