@@ -208,8 +208,8 @@ def figures(t: Catalogue, facts: Facts) -> Claim:
         said = (t.shown(theirs), *map(t.shown, REPORTED[theirs])) if theirs else ("", "", "")
         rows.append((t.digits(str(epoch)), t.shown(d), t.shown(g), *said))
     ends = [losses(run, epoch) for epoch in shown[1:]]
-    d, g = ([pair[k] for pair in ends if pair] for k in (0, 1))
-    answer = t("r12.answer", low_d=min(d), high_d=max(d), low_g=min(g), high_g=max(g))
+    every_d, every_g = ([pair[k] for pair in ends if pair] for k in (0, 1))
+    answer = t("r12.answer", low_d=min(every_d), high_d=max(every_d), low_g=min(every_g), high_g=max(every_g))
     grids = tuple((t("epoch", epoch=epoch), picture(facts, run, epoch)) for epoch in shown)
     said_lines = tuple(line for epoch in shown if (line := printed(run, epoch)))
     return made(t, facts, 12, B[:1], answer, Block(words=t("r12.lines", seed=run.run.seed), lines=said_lines),

@@ -42,6 +42,7 @@ def report(
     from ayneh.course.plan import study_of
     from ayneh.studies.play import play_in
     from ayneh.studies.progress import tell
+    from ayneh.studies.report import write_report
 
     languages = list(LANGUAGES) if lang == "both" else [lang]
     if lacking := [one for one in languages if one not in LANGUAGES]:
@@ -52,6 +53,7 @@ def report(
     ledger = play_in(folder / STUDY, study, terminal, workers=workers)
     command = f"ayneh report {'--full' if full else f'--minutes {minutes}'} --data {data} --lang {lang}"
     facts = gathered(ledger, size, f"{command} --out {typed_as(folder.name)}", terminal.say)
+    write_report(ledger)  # its tables and its own page
     tell(ledger)
     for language in languages:
         page, markdown = write(folder, facts, language)
