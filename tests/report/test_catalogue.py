@@ -26,9 +26,8 @@ def test_both_languages_have_the_same_keys_and_the_same_values_in_each_sentence(
 
 
 def test_every_sentence_is_used_and_every_symptom_and_arm_has_its_words():
-    source = "".join(
-        path.read_text() for path in Path(ayneh.course.__file__).parent.iterdir() if path.suffix != ".toml"
-    )
+    room = Path(ayneh.course.__file__).parent
+    source = "".join(path.read_text(encoding="utf-8") for path in room.iterdir() if path.suffix in (".py", ".j2"))
     families = ("arm.", "symptom.", "layer.", "outcome.", "verdict.", "effect.", "test.", "probe.", "mirror.", "time.",
                 "moments.", "r12.", "number.")  # fmt: skip
     for key in ENGLISH:
@@ -53,3 +52,7 @@ def test_numbers_are_written_as_people_of_the_language_write_them():
 def test_a_language_without_a_catalogue_is_refused_with_those_that_there_are():
     with pytest.raises(UserError, match="'de'; the report is written in en and fa"):
         Catalogue("de")
+
+
+def test_a_minus_stands_on_the_left_of_a_persian_number():
+    assert Catalogue("fa").shown(-3) == "\u200e-۳"

@@ -11,7 +11,8 @@ from ayneh.files.reading import toml_in
 from ayneh.studies.intervals import Interval
 from ayneh.studies.numbers import number, p_words
 
-PERSIAN = str.maketrans("0123456789.,", "۰۱۲۳۴۵۶۷۸۹٫٬")
+# U+200E before a minus: it stays on the left of its number in a line that runs to the left
+PERSIAN = str.maketrans("0123456789.,", "۰۱۲۳۴۵۶۷۸۹٫٬") | {ord(sign): f"\u200e{sign}" for sign in "-\u2212"}
 LANGUAGES = tuple(sorted(path.stem for path in Path(__file__).parent.glob("??.toml")))
 
 
