@@ -183,6 +183,16 @@ def test_a_link_to_two_sides_shows_them_and_a_reload_loses_nothing(page, two, re
     page.wait_for_selector("text=The link names the run gone")
 
 
+def test_an_address_that_changes_while_the_state_is_about_to_be_written_is_followed(page, served, opened, ready):
+    page.add_init_script("""const later = setTimeout;
+      window.setTimeout = (f, ms, ...rest) => { if (ms === 150) window.due = f; return later(f, ms, ...rest); }""")
+    opened(page, served, "drawing")
+    assert page.evaluate("location.hash").startswith("#drawing?")
+    page.evaluate("() => { location.hash = '#epochs'; window.due(); }")  # before the event of the change
+    ready(page, "epochs")
+    page.wait_for_function("() => location.hash.startsWith('#epochs?run=tiny')")
+
+
 def test_what_is_seen_is_saved_as_png_gif_and_json(page, served, opened, tmp_path, pixels):
     opened(page, served, "path")
     found = {}

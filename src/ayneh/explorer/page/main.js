@@ -40,10 +40,10 @@ async function start() {
   let written = location.hash;
 
   function write() {
-    if (!current) return;
+    if (!current || location.hash !== written) return; // an address that was just changed is read first: hashchange
     const values = Object.assign({ seed: app.seed === 1 ? undefined : app.seed }, ...views.map((view) => view.state?.() ?? {}));
-    written = format(current.name, app.sides.state, values);
-    history.replaceState(null, "", written);
+    history.replaceState(null, "", format(current.name, app.sides.state, values));
+    written = location.hash;
     keep("found", app.found.map((z) => z && Array.from(z)));
   }
 
@@ -129,6 +129,7 @@ async function start() {
   const named = (hash) => views.find((view) => view.name === parse(hash).view);
   window.addEventListener("hashchange", () => {
     if (location.hash === written) return;
+    written = location.hash;
     if (parse(location.hash).sides.length) location.reload(); // a link to another state
     else if (named(location.hash)) open(named(location.hash));
   });
