@@ -55,4 +55,8 @@ def test_a_language_without_a_catalogue_is_refused_with_those_that_there_are():
 
 
 def test_a_minus_stands_on_the_left_of_a_persian_number():
-    assert Catalogue("fa").shown(-3) == "\u200e-۳"
+    t = Catalogue("fa")
+    assert t.laid_out(f"<td>{t.shown(-3)}</td> ({t.shown(-0.5)}) 3-{t.digits('4')}") == (
+        "<td>\u200e-۳</td> (\u200e-۰٫۵۰۰) 3-۴"
+    )
+    assert Catalogue("en").laid_out("-3") == "-3"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -11,8 +12,8 @@ from ayneh.files.reading import toml_in
 from ayneh.studies.intervals import Interval
 from ayneh.studies.numbers import number, p_words
 
-# U+200E before a minus: it stays on the left of its number in a line that runs to the left
-PERSIAN = str.maketrans("0123456789.,", "۰۱۲۳۴۵۶۷۸۹٫٬") | {ord(sign): f"\u200e{sign}" for sign in "-\u2212"}
+PERSIAN = str.maketrans("0123456789.,", "۰۱۲۳۴۵۶۷۸۹٫٬")
+MINUS = re.compile("(?<![\\w۰-۹])[-\u2212](?=[۰-۹])")  # of a number
 LANGUAGES = tuple(sorted(path.stem for path in Path(__file__).parent.glob("??.toml")))
 
 
@@ -63,6 +64,13 @@ class Catalogue:
     def digits(self, words: str) -> str:
         """Digits, points and commas of a number in this language."""
         return words if self.rightward else words.translate(PERSIAN)
+
+    def laid_out(self, page: str) -> str:
+        """A whole page with each minus on the left of its number, where lines run to the left: U+200E before it.
+
+        On the whole page, since what is put into a page has such signs written out.
+        """
+        return page if self.rightward else MINUS.sub("\u200e\\g<0>", page)
 
 
 def placeholders(sentence: str) -> set[str]:

@@ -55,7 +55,8 @@ def render(folder: Path, facts: Facts, t: Catalogue) -> dict[str, str]:
     page = environment.get_template("report.html.j2").render(**values)
     environment.autoescape = False
     environment.filters["link"] = lambda path: os.path.relpath(path, folder).replace(os.sep, "/").replace(" ", "%20")
-    return {"html": page, "md": environment.get_template("report.md.j2").render(**values)}
+    pages = {"html": page, "md": environment.get_template("report.md.j2").render(**values)}
+    return {suffix: t.laid_out(text) for suffix, text in pages.items()}
 
 
 def _coded(words: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from ayneh.course.catalogue import LANGUAGES
-from ayneh.errors import UserError, typed_as
+from ayneh.errors import typed_as
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import say
 
@@ -45,8 +45,6 @@ def report(
     from ayneh.studies.report import write_report
 
     languages = list(LANGUAGES) if lang == "both" else [lang]
-    if lacking := [one for one in languages if one not in LANGUAGES]:
-        raise UserError(f"--lang is {lacking[0]}; the report is written in {' and '.join(LANGUAGES)}.")
     length = "full" if full else minutes
     study, size = study_of(data, length)
     folder, terminal = out or Path("runs") / study.name, Terminal(quiet)
