@@ -2,11 +2,12 @@
 
 import re
 from pathlib import Path
+from string import Formatter
 
 import pytest
 
 import ayneh.course
-from ayneh.course.catalogue import LANGUAGES, Catalogue, placeholders
+from ayneh.course.catalogue import LANGUAGES, Catalogue
 from ayneh.course.plan import PART_A, PART_B
 from ayneh.doctor import trend
 from ayneh.doctor.class_symptoms import LABELLED
@@ -15,6 +16,11 @@ from ayneh.errors import UserError
 from ayneh.studies.intervals import Interval
 
 ENGLISH, PERSIAN = (Catalogue(language).sentences for language in ("en", "fa"))
+
+
+def placeholders(sentence: str) -> set[str]:
+    """The names of the values that a sentence takes."""
+    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
 
 
 def test_both_languages_have_the_same_keys_and_the_same_values_in_each_sentence():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
 from ayneh.errors import UserError
@@ -71,11 +70,6 @@ class Catalogue:
         On the whole page, since what is put into a page has such signs written out.
         """
         return page if self.rightward else MINUS.sub("\u200e\\g<0>", page)
-
-
-def placeholders(sentence: str) -> set[str]:
-    """The names of the values that a sentence takes."""
-    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
 
 
 def _flat(table: dict[str, Any], before: str = "") -> dict[str, str]:
