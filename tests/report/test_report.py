@@ -13,8 +13,10 @@ import sys
 import pytest
 
 from ayneh.__main__ import main
-from ayneh.course import plan
+from ayneh.course import claims, plan
 from ayneh.course.catalogue import Catalogue
+from ayneh.course.facts import gathered
+from ayneh.studies.ledger import Ledger
 
 SMALL = plan.Size(
     seeds=2, epochs=3, scored=200, read=100, probed=2,
@@ -108,6 +110,14 @@ def test_the_numbers_of_the_page_are_those_of_the_study(played):
     assert all(d in text and g in text for _, d, g in lines)
     assert "172,881 parameters" in found["R7"]
     assert "172,449 parameters" in found["R8"]
+
+
+@pytest.mark.slow
+def test_a_median_run_that_broke_down_early_has_no_losses(played, monkeypatch):
+    monkeypatch.setattr(claims, "losses", lambda run, epoch: None)
+    found = claims.claims(Catalogue("en"), gathered(Ledger.open(played[0] / "study"), SMALL, "", print))
+    assert "D none and G none" in found[1].answer
+    assert "D between none and none" in found[11].answer
 
 
 @pytest.mark.slow

@@ -37,14 +37,13 @@ def render(folder: Path, facts: Facts, t: Catalogue) -> dict[str, str]:
     from markupsafe import Markup
 
     found = claims(t, facts)
-    hours = sum(run.end["wall_s"] for run in facts.found) / 60
     values: dict[str, Any] = {
         "t": t,
         "claims": found,
         "command": facts.command,
         "done": len(facts.found),
         "planned": len(facts.ledger.runs),
-        "minutes": hours,
+        "minutes": sum(run.end["wall_s"] for run in facts.found) / 60,
         "versions": settings.machine(),
         "study": os.path.relpath(facts.ledger.folder, folder),
         "protocols": sorted({name for run in facts.found for name in run.protocols.values()}),
