@@ -2,11 +2,14 @@
 
     python bench/best.py trials runs            # each candidate for 250,000 images; docs/findings/best/trials.csv
     python bench/best.py full runs [--seeds 0 1 2] [--names wide-labels]
+    python bench/best.py full runs --device cuda --workers 2    # the seeds are the replicas of one run
     python bench/best.py command wide-labels    # the `ayneh train` command of the full length
 
 Trials train on 50,000 training images and are judged by the shipped net against the other 10,000, so that the test
 split chooses nothing. In a trial all that fades does so within it. `full` trains, without --names, the candidate of
-the smallest distance without labels and the one with labels, one seed after another, and runs `ayneh evaluate`.
+the smallest distance without labels and the one with labels, one seed after another, and runs `ayneh evaluate`. With
+--device cuda it trains the seeds as the replicas of one run, and each run writes fewer lines, pictures and checkpoints.
+--workers: candidates at a time, each in a process of its own.
 Stopped or killed, the same command goes on where it was. docs/findings/best.md has the plan and its predictions.
 """
 
@@ -17,8 +20,10 @@ import csv
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +38,7 @@ from ayneh.game.frame import take
 from ayneh.judge.verdict import Judge
 from ayneh.presets import PRESETS
 from ayneh.record.record import Record
+from each import each
 
 TRIALS = Path(__file__).parent.parent / "docs" / "findings" / "best" / "trials.csv"
 KEPT, ALL, TRIAL_EPOCHS, TRIAL_SEED, SCORED = 50_000, 60_000, 5, 100, 10_000
@@ -44,6 +50,7 @@ R3GAN = {
 }  # fmt: skip
 FADES = {"optimizer.decay_images": 1.0, "rules.ema_halflife_images": 0.04}  # settings that are shares of all images
 GAMMA = {"rules.gamma_images": 1.0}
+RARELY = {"keep.tick_steps": 1000, "keep.sample_epochs": 10, "keep.checkpoint_epochs": 20}  # on a GPU
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,13 @@ CANDIDATES = {
     "r3gan": Candidate(R3GAN | {"rules.gamma_end": 0.03}, 70, FADES | GAMMA),
     "r3gan-labels": Candidate(R3GAN | LABELS | {"rules.gamma_end": 0.03}, 70, FADES | GAMMA),
 }
+
+
+def placed(config: Config, device: str, seeds: int = 1) -> Config:
+    """These settings on this device, for so many replicas. The game is the same."""
+    if device == "cpu":
+        return config.changed({"device": device})
+    return config.changed(RARELY | {"keep.keep_epochs": config.epochs, "device": device, "seeds": seeds})
 
 
 def command(config: Config, seed: int, folder: Path) -> list[str]:
@@ -118,16 +132,21 @@ def scores_of(folder: Path) -> dict[str, float | None]:
     return {name: found[name].value for name in SCORES}
 
 
-def trials(out: Path, names: list[str]) -> None:
-    """Play the trials that are not in the table yet."""
-    rows = read_trials()
-    for name in (name for name in names if name not in rows):
-        folder = out / f"best-trial-{name}"
-        train(CANDIDATES[name].config(trial=True), TRIAL_SEED, folder)
-        seconds = Record.open(folder).lines()[-1]["wall_s"]
-        row = {"name": name, "seconds": round(seconds)} | scores_of(folder)
-        TRIALS.parent.mkdir(exist_ok=True)
-        with TRIALS.open("a", newline="") as file:
+def trial(out: Path, device: str, name: str) -> dict[str, Any]:
+    """The row of one trial, which is played if it is not at its end."""
+    folder = out / f"best-trial-{name}"
+    train(placed(CANDIDATES[name].config(trial=True), device), TRIAL_SEED, folder)
+    seconds = Record.open(folder).lines()[-1]["wall_s"]
+    return {"name": name, "seconds": round(seconds)} | scores_of(folder) | {"device": device}
+
+
+def trials(out: Path, names: list[str], device: str, workers: int, path: Path) -> None:
+    """Play the trials that are not in the table yet, so many at a time."""
+    rows = read_trials(path)
+    missing = [name for name in names if name not in rows]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for _, row in each(partial(trial, out, device), missing, workers):
+        with path.open("a", newline="") as file:
             table = csv.DictWriter(file, list(row), lineterminator="\n")
             if not file.tell():
                 table.writeheader()
@@ -135,17 +154,17 @@ def trials(out: Path, names: list[str]) -> None:
         print(row, flush=True)
 
 
-def read_trials() -> dict[str, dict[str, str]]:
+def read_trials(path: Path) -> dict[str, dict[str, str]]:
     """{candidate: its row}."""
-    if not TRIALS.exists():
+    if not path.exists():
         return {}
-    with TRIALS.open(newline="") as file:
+    with path.open(newline="") as file:
         return {row["name"]: row for row in csv.DictReader(file)}
 
 
-def chosen() -> list[str]:
+def chosen(path: Path) -> list[str]:
     """The candidate of the smallest distance with labels, and the one without. SystemExit if trials are missing."""
-    rows = read_trials()
+    rows = read_trials(path)
     if missing := [name for name in CANDIDATES if name not in rows]:
         raise SystemExit(f"There are no trials of {', '.join(missing)}: run them first, or name a candidate.")
     best = []
@@ -155,14 +174,30 @@ def chosen() -> list[str]:
     return best
 
 
-def full(out: Path, names: list[str], seeds: list[int]) -> None:
-    """Train at full length, and evaluate; seed by seed, so that each candidate soon has one."""
-    for seed in seeds:
-        for name in names:
-            folder = out / f"best-{name}-{seed}"
-            train(CANDIDATES[name].config(trial=False), seed, folder)
-            if not (folder / "evaluation.json").exists():
-                ayneh("evaluate", str(folder))
+def run_of(out: Path, name: str, seeds: Sequence[int], device: str) -> Path:
+    """The run of this candidate with these seeds as its replicas, trained and evaluated."""
+    folder = out / f"best-{name}-{'-'.join(map(str, seeds))}"
+    train(placed(CANDIDATES[name].config(trial=False), device, len(seeds)), seeds[0], folder)
+
+    def judge(replica: int) -> None:
+        if not Record.open(folder).report_path("evaluation", replica=replica).exists():
+            ayneh("evaluate", str(folder), "--replica", str(replica))
+
+    with ThreadPoolExecutor(len(seeds)) as pool:
+        list(pool.map(judge, range(len(seeds))))
+    return folder
+
+
+def full(out: Path, names: list[str], seeds: list[int], device: str, workers: int) -> None:
+    """Train at full length, and evaluate: on a CPU seed by seed, so that each candidate soon has one."""
+    if device != "cpu" and seeds != list(range(seeds[0], seeds[0] + len(seeds))):
+        raise SystemExit(f"The replicas of one run have seeds that follow one another; --seeds is {seeds}.")
+    stacks = [[seed] for seed in seeds] if device == "cpu" else [seeds]
+    jobs = [(name, stack) for stack in stacks for name in names]
+    with ThreadPoolExecutor(workers) as pool:  # what computes is the verbs' own processes
+        along = map if workers == 1 else pool.map
+        for folder in along(lambda job: run_of(out, *job, device), jobs):
+            print(folder, flush=True)
 
 
 def main() -> None:
@@ -172,13 +207,16 @@ def main() -> None:
         one = verbs.add_parser(verb)
         one.add_argument("out", type=Path)
         one.add_argument("--names", nargs="+", choices=CANDIDATES)
+        one.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+        one.add_argument("--workers", type=int, default=1, help="candidates at a time")
+        one.add_argument("--table", type=Path, default=TRIALS, help="of the trials")
     one.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     verbs.add_parser("command").add_argument("name", choices=CANDIDATES)
     args = parser.parse_args()
     if args.verb == "trials":
-        trials(args.out, args.names or list(CANDIDATES))
+        trials(args.out, args.names or list(CANDIDATES), args.device, args.workers, args.table)
     elif args.verb == "full":
-        full(args.out, args.names or chosen(), args.seeds)
+        full(args.out, args.names or chosen(args.table), args.seeds, args.device, args.workers)
     else:
         config = CANDIDATES[args.name].config(trial=False)
         print("ayneh", shlex.join(command(config, 0, Path(f"runs/best-{args.name}-0"))))

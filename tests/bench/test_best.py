@@ -1,5 +1,6 @@
 """The recipes that are compared: what fades, ends with the training; nets stay small; the choice is the table's."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from ayneh.config import Config
 from ayneh.engine.match import Match
 from ayneh.jobs import train as verb
 from ayneh.labels import Labels
+from ayneh.record.record import Record
 
 
 @pytest.fixture
@@ -52,11 +54,61 @@ def test_the_command_line_has_the_same_settings(best, monkeypatch):
         assert read.pop() == (replace(config, seed=3), Path("runs/x"))
 
 
-def test_the_choice_is_the_smallest_distance_with_labels_and_without(best, monkeypatch, tmp_path):
-    monkeypatch.setattr(best, "TRIALS", tmp_path / "trials.csv")
+def test_the_choice_is_the_smallest_distance_with_labels_and_without(best, tmp_path):
+    table = tmp_path / "trials.csv"
     with pytest.raises(SystemExit, match="no trials of wide, wide-labels"):
-        best.chosen()
+        best.chosen(table)
     distances = dict.fromkeys(best.CANDIDATES, 9.0) | {"wider": 1.5, "r3gan-labels": 2.0, "wide": 1.6}
     rows = [f"{name},10,{fd}" for name, fd in distances.items()]
-    best.TRIALS.write_text("\n".join(["name,seconds,fd", *rows, ""]))
-    assert best.chosen() == ["r3gan-labels", "wider"]
+    table.write_text("\n".join(["name,seconds,fd", *rows, ""]))
+    assert best.chosen(table) == ["r3gan-labels", "wider"]
+
+
+@pytest.fixture
+def asked(best, monkeypatch):
+    """The commands that are given; each leaves what its verb would leave."""
+    commands = []
+
+    def ayneh(*words: str) -> None:
+        commands.append(words)
+        folder = Path(words[words.index("--out") + 1] if words[0] == "train" else words[1])
+        folder.mkdir(exist_ok=True)
+        (folder / "config.json").write_text("{}")
+        if words[0] == "evaluate":
+            Record(folder).write_report("evaluation", {}, replica=int(words[-1]))
+
+    monkeypatch.setattr(best, "ayneh", ayneh)
+    return commands
+
+
+def test_on_a_gpu_the_seeds_are_the_replicas_of_one_run_and_each_is_judged(best, asked, tmp_path):
+    best.full(tmp_path, ["wide"], [0, 1, 2], "cuda", 2)
+    (train, *evaluate), folder = asked, str(tmp_path / "best-wide-0-1-2")
+    flags = dict(zip(train[2::2], train[3::2], strict=True))
+    assert (flags["--device"], flags["--seeds"], flags["--seed"]) == ("cuda", "3", "0")
+    game = {name for name in flags if not name.startswith("--keep.")}
+    alone = best.command(best.CANDIDATES["wide"].config(False), 0, tmp_path)[2::2]
+    assert game == {*alone, "--device", "--seeds"}
+    assert sorted(evaluate) == [("evaluate", folder, "--replica", str(r)) for r in range(3)]
+    asked.clear()
+    best.full(tmp_path, ["wide"], [0, 1, 2], "cuda", 2)
+    assert asked == [("resume", folder)]  # what was judged is not judged again
+    with pytest.raises(SystemExit, match="follow one another"):
+        best.full(tmp_path, ["wide"], [0, 2], "cuda", 1)
+
+
+def test_on_a_cpu_each_seed_is_a_run_and_every_candidate_has_the_first_soon(best, asked, tmp_path):
+    best.full(tmp_path, ["wide", "r3gan"], [0, 5], "cpu", 1)
+    runs = [f"best-{name}-{seed}" for seed in (0, 5) for name in ("wide", "r3gan")]
+    assert [words[0] for words in asked] == ["train", "evaluate"] * 4
+    assert [Path(words[1]).name for words in asked[1::2]] == runs
+    assert [words[words.index("--seed") + 1] for words in asked[::2]] == ["0", "0", "5", "5"]
+    assert not any("--seeds" in words for words in asked)
+
+
+@pytest.mark.slow
+def test_the_jobs_of_parallel_processes_are_all_done_and_failures_named_at_the_end(bench):
+    found = bench("each").each(math.factorial, [2, -1, 4], 2)
+    assert sorted([next(found), next(found)]) == [(2, 2), (4, 24)]
+    with pytest.raises(SystemExit, match="^-1: ValueError: "):
+        next(found)
