@@ -99,3 +99,78 @@ def test_the_plan_of_the_rooms_names_each_file_once():
             named += [f"{room}{name}" for name in re.findall(r"(?<![\w/])(\w+\.py)", line)]
     there = [str(path.relative_to(package)) for path in package.rglob("*.py") if path.name != "__init__.py"]
     assert sorted(named) == sorted(there)
+
+
+# -- README.fa.md: the start, the report and the findings in Persian ---------------------------------------------------
+
+PERSIAN = ROOT / "README.fa.md"
+DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٫٬،", "0123456789.,,")
+UNITS = {"دانه": "seeds?", "دوره": "epochs?", "اجرا": "runs?", "عدد": "numbers", "ثانیه": "s"}
+
+
+def one_line(page):
+    return " ".join(page.read_text(encoding="utf-8").split())
+
+
+def persian_prose():
+    """README.fa.md by paragraphs and cells: code as a Latin letter, what has a direction as a Persian one."""
+    words = re.sub(r"`[^`]*`", "x", re.sub(r"!\[[^\]]*\]\S*", "", text(PERSIAN)))
+    words = re.sub(r'<(\w+) dir="ltr">.*?</\1>', "م", words)
+    words = re.sub(r"(?<=\])\([^)]*\)|<[^>]*>", "", words)
+    return [" ".join(part.split()) for part in re.split(r"\n\s*\n|\n- |\|", words)]
+
+
+def test_the_persian_page_and_the_english_one_link_each_other():
+    pages = {page: [target for _, target in LINK.findall(text(page))] for page in (PERSIAN, ROOT / "README.md")}
+    assert "README.md" in pages[PERSIAN]
+    assert "README.fa.md" in pages[ROOT / "README.md"]
+
+
+def test_the_commands_of_the_persian_page_are_those_of_the_english_ones():
+    def blocks(page):
+        return [
+            [re.sub(r"\s+# .*", "", line) for line in block.splitlines()[1:-1]]
+            for block in FENCE.findall(page.read_text(encoding="utf-8"))
+        ]
+
+    english = blocks(ROOT / "README.md") + blocks(REPORT)
+    assert len(blocks(PERSIAN)) >= 4
+    for block in blocks(PERSIAN):
+        size = len(block)
+        assert any(block == one[k : k + size] for one in english for k in range(len(one))), block
+
+
+def test_the_figures_of_the_persian_page_are_those_of_the_english_ones():
+    linked = {target for _, target in LINK.findall(text(PERSIAN)) if target.startswith("docs/findings/")}
+    english = " ".join(one_line(page) for page in (ROOT / "README.md", REPORT, *(ROOT / name for name in linked)))
+    prose = " ".join(persian_prose()).translate(DIGITS)
+    for figure in re.findall(r"(?<![\w.,])\d+(?:[.,]\d+)*", prose):
+        assert re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d]|[.,]\d)", english), figure
+    intervals = re.findall(r"([\d.]+) \(([\d.]+) تا ([\d.]+), (\d+) دانه\)", prose)
+    of = re.findall(r"(\d+) (\w+) از (\d+) \2", prose)
+    times = re.findall(r"(\d+) دقیقه و (\d+) ثانیه", prose)
+    assert min(map(len, (intervals, of, times))) >= 1
+    for value, low, high, n in intervals:
+        assert f"{value} ({low} to {high}, {n} seeds)" in english
+    for a, _, b in of:
+        assert f"{a} of {b}" in english
+    for minutes, seconds in times:
+        assert f"{minutes} min {seconds} s" in english
+    for n, unit in re.findall(rf"([\d.,]*\d) ({'|'.join(UNITS)})\b(?! از \d)", prose):
+        assert re.search(rf"(?<![\d.]){re.escape(n)}[ -](?:\w+ )?{UNITS[unit]}\b", english), (n, unit)
+
+
+def test_the_persian_page_runs_to_the_left_with_persian_digits_and_its_code_to_the_right():
+    before, *pieces = PERSIAN.read_text(encoding="utf-8").split('<div dir="rtl">\n')
+    assert not before
+    for piece in pieces:
+        inside, outside = piece.split("</div>\n")
+        assert "```" not in inside
+        assert not FENCE.sub("", outside).strip()
+    for part in persian_prose():
+        assert not re.search("[0-9]", re.sub(r"\b[UN]\(0, 1\)|\bR\d+\b", "", part)), part
+        # Latin words with a sign between them and a number or a Latin word would be laid out in the wrong order
+        names = re.sub(r"\b[UN]\(0, 1\)|[A-Za-z][\w./-]*\w", "X", part)
+        assert not (found := re.search(r"[A-Za-z][\])* ]*[،:؛.(][\[(* ]*[A-Za-z۰-۹]", names)), (found, part)
+    for code in re.findall("`([^`\n]*)`", text(PERSIAN)):
+        assert re.fullmatch(r"\w.*\w", code), f'{code} begins or ends with a sign: write it as <code dir="ltr">'
