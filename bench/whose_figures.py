@@ -1,0 +1,217 @@
+"""Whose figures were they? The losses of two played studies against those that the report prints (R2, R12).
+
+python bench/whose_figures.py --mirror runs/study-figures-mirror --mlp runs/study-figures-mlp
+
+Writes into --out: losses.csv, a row for each epoch of each candidate (its means and its last batch); whose-figures.md,
+the candidates by their distance; and the plot of both parts to --figure. docs/findings/preregistered.md defines the
+distance. Either study may be left out or unfinished.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ayneh.errors import UserError
+from ayneh.pages.canvas import log_ticks
+from ayneh.studies.ledger import Ledger
+from ayneh.studies.results import Result, results
+
+LAST = 5  # epochs at the end whose mean losses are a candidate's point
+NAMED = 4  # candidates with a name in the plot: the nearest
+COLOURS = ("#0072b2", "#c2500a", "#00805c", "#a0398a", "#836600", "#5d6470", "#1c1c1e")  # those of ayneh's pages
+Point = tuple[float, float]  # losses of D and G
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What the report prints in one part: losses of D and G on an epoch's last batch."""
+
+    title: str
+    points: dict[int, Point]  # by epoch
+    near: float  # a distance of at most the logarithm of this factor is near
+
+    @property
+    def centre(self) -> Point:
+        """The mean losses of its points."""
+        d, g = zip(*self.points.values(), strict=True)
+        return fmean(d), fmean(g)
+
+    def distance(self, point: Point) -> float:
+        """Between a point and the centre, in natural logarithms of both losses."""
+        return math.hypot(*(math.log(x / c) for x, c in zip(point, self.centre, strict=True)))
+
+    def holds(self, point: Point) -> bool:
+        """Whether both losses are within the range of the report's points; of a single point within the near factor."""
+        room = self.near if len(self.points) == 1 else 1.0
+        sides = zip(point, zip(*self.points.values(), strict=True), strict=True)
+        return all(min(range_) / room <= x <= max(range_) * room for x, range_ in sides)
+
+
+MIRROR = Part(
+    "Part B, mirror nets", {67: (0.0600, 4.948), 86: (0.324, 6.835), 87: (0.607, 8.199), 99: (0.295, 3.215)}, 1.5
+)
+MLP = Part("Part A, normal noise, perceptrons", {99: (1.3221588134765625, 0.856677770614624)}, 1.25)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One run: its losses at each epoch."""
+
+    part: Part
+    result: Result
+    means: list[Point]
+    last_batches: list[Point]
+
+    @property
+    def name(self) -> str:
+        """Its arm, and its seed if it is not the first."""
+        run = self.result.run
+        return f"{run.arm} (seed {run.seed})" if run.seed else run.arm
+
+    @property
+    def family(self) -> str:
+        """What its arm's name begins with: the setting that it is about."""
+        return self.result.run.arm.split(", ")[0]
+
+    @property
+    def point(self) -> Point | None:
+        """The mean losses of its last epochs; None if its numbers stopped being finite."""
+        if self.result.end["diverged"] or not self.means:
+            return None
+        d, g = zip(*self.means[-LAST:], strict=True)
+        return fmean(d), fmean(g)
+
+    @property
+    def distance(self) -> float:
+        """Its point's distance from the report; infinite without a point."""
+        return self.part.distance(self.point) if self.point else math.inf
+
+    @property
+    def inside(self) -> float:
+        """The share of its epochs whose last batch is in the report's range."""
+        return fmean(map(self.part.holds, self.last_batches)) if self.last_batches else 0.0
+
+
+def candidates(folder: Path, part: Part) -> list[Candidate]:
+    """The finished runs of a study, nearest first."""
+    found = []
+    for result in results(Ledger.open(folder)):
+        ends = {line["epoch"]: line for line in result.lines}.values()  # the last line of each epoch
+        means, last = ([(line[f"{of}loss_d"][0], line[f"{of}loss_g"][0]) for line in ends] for of in ("mean_", ""))
+        found.append(Candidate(part, result, means, last))
+    return sorted(found, key=lambda one: one.distance)
+
+
+def write_losses(path: Path, found: Sequence[Candidate]) -> None:
+    """A row for each epoch of each candidate."""
+    with path.open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["part", "arm", "seed", "epoch", "loss_d", "loss_g", "last_batch_d", "last_batch_g"])
+        for one in found:
+            for epoch, row in enumerate(zip(one.means, one.last_batches, strict=True)):
+                losses = [f"{x:.6g}" for point in row for x in point]
+                table.writerow([one.part.title, one.result.run.arm, one.result.run.seed, epoch, *losses])
+
+
+def table(found: Sequence[Candidate]) -> str:
+    """The candidates of both parts in Markdown."""
+    heads = [
+        "candidate",
+        "D",
+        "G",
+        "distance",
+        "near",
+        "last batches in the report's range",
+        "least and last fd",
+        "end",
+    ]
+    lines = []
+    for part in dict.fromkeys(one.part for one in found):
+        (d, g), near = part.centre, math.log(part.near)
+        lines += [f"## {part.title}", ""]
+        lines += [f"Report: D {d:.3f}, G {g:.3f}; a distance of at most {near:.3f} is near.", ""]
+        lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+        for one in (one for one in found if one.part is part):
+            at = [f"{x:.3f}" for x in one.point] if one.point else ["", ""]
+            distances = [look["fd"] for look in one.result.looks if "fd" in look]
+            fd = f"{min(distances):.1f}, {distances[-1]:.1f}" if distances else ""
+            near_or_not = "yes" if one.distance <= near else ""
+            cells = [one.name, *at, f"{one.distance:.2f}", near_or_not, f"{one.inside:.0%}", fd]
+            lines.append(f"| {' | '.join([*cells, one.result.failure() or ''])} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def draw(path: Path, found: Sequence[Candidate]) -> None:
+    """All candidates against the report's points, a panel for each part; lines are the epochs' means."""
+    parts = list(dict.fromkeys(one.part for one in found))
+    style = {"axes.spines.top": False, "axes.spines.right": False, "font.size": 9, "axes.axisbelow": True}
+    with rc_context(style):
+        figure = Figure(figsize=(6.4 * len(parts), 5.6), layout="constrained")
+        for axes, part in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
+            panel(axes, part, [one for one in found if one.part is part and one.point])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110)
+
+
+def panel(axes: Axes, part: Part, found: Sequence[Candidate]) -> None:
+    """One part. Filled: dropout; open: none. The dashed ring is what counts as near."""
+    families = list(dict.fromkeys(sorted(one.family for one in found)))
+    colours = {family: COLOURS[k % len(COLOURS)] for k, family in enumerate(families)}
+    for one in found:
+        assert one.point
+        colour = colours[one.family]
+        axes.plot(*zip(*one.means, strict=True), color=colour, linewidth=0.6, alpha=0.45)
+        face = "none" if one.result.run.arm.endswith("no dropout") else colour
+        axes.plot(*one.point, "o", color=colour, markerfacecolor=face, markersize=6)
+    for one in found[:NAMED]:
+        assert one.point
+        axes.annotate(one.name, one.point, xytext=(7, 4), textcoords="offset points", fontsize=7.5)
+    for epoch, point in part.points.items():
+        axes.plot(*point, "kx", markersize=8, markeredgewidth=2)
+        axes.annotate(f"report, epoch {epoch}", point, xytext=(7, -9), textcoords="offset points", fontsize=7.5)
+    (d, g), turns = part.centre, [k * math.tau / 120 for k in range(121)]
+    ring = [(d * part.near ** math.cos(a), g * part.near ** math.sin(a)) for a in turns]
+    axes.plot(*zip(*ring, strict=True), "k--", linewidth=0.8)
+    for family in families:
+        axes.plot([], [], "o", color=colours[family], label=family)
+    axes.set(xscale="log", yscale="log", title=part.title, xlabel="D's loss", ylabel="G's loss")
+    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        log_ticks(axis, *limits)
+    axes.grid(linewidth=0.4)
+    axes.legend(fontsize=7.5, loc="best", title="filled: dropout, open: none", title_fontsize=7.5)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mirror", type=Path, help="folder of the study figures-mirror")
+    parser.add_argument("--mlp", type=Path, help="folder of the study figures-mlp")
+    parser.add_argument("--out", type=Path, default=Path("docs/findings/studies/figures"))
+    parser.add_argument("--figure", type=Path, default=Path("docs/figures/whose-figures.png"))
+    args = parser.parse_args()
+    try:
+        given = [(folder, part) for folder, part in ((args.mirror, MIRROR), (args.mlp, MLP)) if folder]
+        found = [one for folder, part in given for one in candidates(folder, part)]
+    except UserError as error:
+        raise SystemExit(str(error)) from None
+    if not found:
+        raise SystemExit("No finished run: name the folder of a played study by --mirror or --mlp.")
+    args.out.mkdir(parents=True, exist_ok=True)
+    write_losses(args.out / "losses.csv", found)
+    (args.out / "whose-figures.md").write_text(table(found))
+    draw(args.figure, found)
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The studies of the report's figures: their parts, their groups, and the distance from what the report prints."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.func import functional_call, stack_module_state, vmap
+
+from ayneh.config import Config
+from ayneh.studies.design import Run
+from ayneh.studies.plan import read
+from ayneh.studies.results import Result
+from ayneh.studies.schedule import sizes
+
+STUDIES = Path(__file__).parents[2] / "docs/findings/studies"
+
+
+@pytest.fixture
+def parts(bench):
+    return bench("figures_parts")
+
+
+@pytest.fixture
+def figures(bench):
+    return bench("whose_figures")
+
+
+def test_bce_is_the_loss_of_logits_up_to_its_cut_where_its_slope_ends(parts):
+    moderate = torch.linspace(-8, 8, 65)
+    assert torch.allclose(parts.bce(moderate, 1.0), F.softplus(-moderate), rtol=1e-3)
+    assert torch.allclose(parts.bce(moderate, 0.0), F.softplus(moderate), rtol=1e-3)
+    certain = torch.tensor([200.0], requires_grad=True)  # a sigmoid of 1 in float32: log(1 - 1), cut off
+    loss = parts.bce(certain, 0.0)
+    loss.sum().backward()
+    assert loss.item() == 100
+    assert certain.grad.item() == 0
+
+
+def test_dropped_activations_have_their_share_and_follow_from_image_and_place_alone(parts):
+    layer, x = parts.Dropout(0.3), torch.randn(64, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    kept = layer(x) != 0
+    assert kept.float().mean().item() == pytest.approx(0.7, abs=0.01)
+    assert torch.allclose(layer(x)[kept], x[kept] / 0.7)
+    pairs = [kept[1:] == kept[:-1], kept[:, 1:] == kept[:, :-1], kept[..., 1:] == kept[..., :-1]]
+    for same in pairs:  # images, channels, neighbours: as alike as independent ones, 0.7^2 + 0.3^2
+        assert same.float().mean().item() == pytest.approx(0.58, abs=0.01)
+    alike = (layer(x * (1 + 1e-6)) != 0) == kept
+    assert alike.float().mean() > 0.95  # rounding changes hardly any
+    assert torch.equal(layer.eval()(x), x)
+
+
+def test_constant_regions_are_dropped_apart_in_each_image(parts):
+    x = torch.randn(64, 256, generator=torch.Generator().manual_seed(0))
+    x[:, :128] = -1.0
+    kept = parts.Dropout(0.5)(x)[:, :128] != 0
+    assert (kept[1:] == kept[:-1]).float().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(("name", "side"), [("MirrorDis", 32), ("MlpDis", 28)])
+def test_a_stack_of_these_discriminators_runs_as_one(parts, name, side):
+    nets = [getattr(parts, name)(0.3) for _ in range(3)]
+    weights, buffers = stack_module_state(nets)
+    x = torch.rand(3, 8, 1, side, side) * 2 - 1
+    stacked = vmap(lambda w, b, x: functional_call(nets[0], (w, b), (x,)))(weights, buffers, x)
+    alone = torch.stack([net(one) for net, one in zip(nets, x, strict=True)])
+    assert torch.allclose(stacked, alone, atol=0.05)
+
+
+def test_the_nets_with_dropout_after_blocks_are_as_large_as_the_reports(parts):
+    sizes = [sum(p.numel() for p in net.parameters()) for net in (parts.MirrorGen(), parts.MirrorDis(0.3))]
+    assert sizes == [172_449, 172_881]
+    assert parts.MirrorGen()(torch.randn(2, 128)).shape == (2, 1, 32, 32)
+
+
+@pytest.mark.parametrize(("name", "groups"), [("mirror", 7), ("mlp", 4)])
+def test_the_studies_can_be_read_and_have_few_groups(parts, name, groups):
+    study = read(str(STUDIES / f"figures-{name}.toml"))
+    assert len(study.groups()) == groups
+    assert all(run.config.keep.tick_steps >= 60_000 for run in study.runs())  # a line for each epoch alone
+
+
+def test_on_an_accelerator_a_group_below_a_size_is_tried_as_a_whole():
+    assert sizes("cpu", 3) == [1]
+    assert sizes("cpu", 4) == [1, 4]
+    assert sizes("cpu", 9) == [1, 4]
+    assert sizes("cuda", 1) == [1]
+    assert sizes("cuda", 8) == [1, 8]
+    assert sizes("cuda", 16) == [1, 16]
+    assert sizes("cuda", 20) == [1, 16, 20]
+    assert sizes("cuda", 99) == [1, 16, 64]
+
+
+def candidate(figures, points, diverged=None):
+    lines = [
+        {"epoch": e, "loss_d": [d], "loss_g": [g], "mean_loss_d": [d], "mean_loss_g": [g]}
+        for e, (d, g) in enumerate(points)
+    ]
+    result = Result(Run("a", Config()), [], lines, {"diverged": diverged, "swaps": {}}, {})
+    return figures.Candidate(figures.MIRROR, result, points, points)
+
+
+def test_the_distance_is_that_of_the_last_epochs_from_the_reports_mean(figures):
+    d, g = figures.MIRROR.centre
+    assert (d, g) == pytest.approx((0.3215, 5.79925))
+    early = [(1.0, 1.0)] * 15
+    assert candidate(figures, early + [(d, g)] * 5).distance == pytest.approx(0, abs=1e-12)
+    assert candidate(figures, early + [(2 * d, g / 2)] * 5).distance == pytest.approx(math.sqrt(2) * math.log(2))
+    assert candidate(figures, early + [(d, g)] * 5).inside == 0.25
+    assert candidate(figures, early, diverged={"step": 3}).distance == math.inf
+
+
+def test_the_report_s_points_are_within_their_range_and_others_are_not(figures):
+    assert all(map(figures.MIRROR.holds, figures.MIRROR.points.values()))
+    assert not figures.MIRROR.holds((0.7, 5.0))
+    assert not figures.MIRROR.holds((0.3, 2.0))
+    assert figures.MLP.holds((1.4, 0.8))
+    assert not figures.MLP.holds((1.32, 1.3))
