@@ -92,12 +92,12 @@ def test_on_an_accelerator_a_group_below_a_size_is_tried_as_a_whole():
     assert sizes("cuda", 99) == [1, 16, 64]
 
 
-def candidate(figures, points, diverged=None):
+def candidate(figures, points, looks=(), diverged=None):
     lines = [
         {"epoch": e, "loss_d": [d], "loss_g": [g], "mean_loss_d": [d], "mean_loss_g": [g]}
         for e, (d, g) in enumerate(points)
     ]
-    result = Result(Run("a", Config()), [], lines, {"diverged": diverged, "swaps": {}}, {})
+    result = Result(Run("a", Config()), list(looks), lines, {"diverged": diverged, "swaps": {}}, {})
     return figures.Candidate(figures.MIRROR, result, points, points)
 
 
@@ -108,7 +108,21 @@ def test_the_distance_is_that_of_the_last_epochs_from_the_reports_mean(figures):
     assert candidate(figures, early + [(d, g)] * 5).distance == pytest.approx(0, abs=1e-12)
     assert candidate(figures, early + [(2 * d, g / 2)] * 5).distance == pytest.approx(math.sqrt(2) * math.log(2))
     assert candidate(figures, early + [(d, g)] * 5).inside == 0.25
-    assert candidate(figures, early, diverged={"step": 3}).distance == math.inf
+    broken = candidate(figures, early, diverged={"step": 3})
+    assert broken.distance == math.inf
+    assert not broken.near
+
+
+def test_an_untrained_game_is_not_near_in_either_part(figures):
+    start = (2 * math.log(2), math.log(2))
+    for part in (figures.MIRROR, figures.MLP):
+        assert part.distance(start) > math.log(part.near)
+
+
+def test_a_run_that_failed_is_not_near(figures):
+    points = [figures.MIRROR.centre] * 5
+    assert candidate(figures, points).near
+    assert not candidate(figures, points, [{"epoch": 4, "fd": 9.0, "spread": 0.1, "modes": 10}]).near
 
 
 def test_the_report_s_points_are_within_their_range_and_others_are_not(figures):
