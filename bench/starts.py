@@ -1,4 +1,7 @@
-"""How many starts are lost? ``python bench/starts.py OUT.csv [SEEDS]``: the first 400 steps of `fast` and `digits`.
+"""How many starts are lost? The first 400 steps of `fast` and `digits`.
+
+    python bench/starts.py OUT.csv [SEEDS]                  # 300 each; on one core 2.3 hours
+    python bench/starts.py OUT.csv 300 cuda --together 50   # on a GPU, 50 starts in a stack
 
 Each row is one start: its preset, its seed (from 10,000 on, which no published run has) and the vital signs after 400
 steps (docs/doctor.md). A start is lost if few of 128 training images have a sample nearby (``coverage`` below LOST), or
@@ -11,9 +14,9 @@ Needs AYNEH_DATA or a download of MNIST.
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from scipy.stats import binomtest
 from ayneh.config import Config
 from ayneh.doctor.vitals import Vitals
 from ayneh.engine.match import Match
+from ayneh.engine.stacks import stack_of
 from ayneh.evaluation import read_images
 from ayneh.presets import PRESETS
 
@@ -33,8 +37,8 @@ SIGNS = ("coverage", "spread", "alike", "separation", "dead_gen", "dead_dis")
 COLUMNS = ("preset", "seed", "loss_d", "loss_g", *SIGNS)
 
 
-def main(out: Path, seeds: int) -> None:
-    """Play what is missing in ``out`` and print the counts."""
+def main(out: Path, seeds: int, device: str, together: int) -> None:
+    """Play what is missing in ``out``, so many starts in a stack, and print the counts."""
     torch.set_num_threads(1)
     done = list(rows(out)) if out.exists() else []
     known = {(row["preset"], int(row["seed"])) for row in done}
@@ -43,24 +47,31 @@ def main(out: Path, seeds: int) -> None:
         table = csv.DictWriter(file, COLUMNS)
         if not done:
             table.writeheader()
-        for seed in range(FIRST_SEED, FIRST_SEED + seeds):
+        for first in range(FIRST_SEED, FIRST_SEED + seeds, together):
             for name in LOST:
-                if (name, seed) not in known:
-                    row = start(replace(PRESETS[name].config, seed=seed, device="cpu"), pixels[name])
+                left = [
+                    seed
+                    for seed in range(first, min(first + together, FIRST_SEED + seeds))
+                    if (name, seed) not in known
+                ]
+                configs = [replace(PRESETS[name].config, seed=seed) for seed in left]
+                for seed, row in zip(
+                    left, starts(configs, pixels[name], torch.device(device)) if left else (), strict=True
+                ):
                     table.writerow({"preset": name, "seed": seed} | row)
-                    file.flush()
+                file.flush()
     print(summary(out))
 
 
-def start(config: Config, pixels: torch.Tensor) -> dict[str, float | None]:
-    """The losses and vital signs after the first steps of this config."""
-    match = Match([config], pixels, torch.device("cpu"))
-    vitals, state = Vitals(match, {}), match.start()
-    for i in range(STEPS):
-        state, measures = match.play(state, i)
-    signs = vitals.look(state)
-    losses = {name: round(float(measures[name]), 4) for name in ("loss_d", "loss_g")}
-    return losses | {name: None if (x := signs[name][0]) is None else round(x, 4) for name in SIGNS}
+def starts(configs: Sequence[Config], pixels: torch.Tensor, device: torch.device) -> Iterator[dict[str, float | None]]:
+    """The losses and vital signs after the first steps of each config, all in one stack."""
+    match = Match(configs, pixels, device)
+    stack = stack_of(match, match.start(), 0)
+    measures = stack.advance(STEPS)
+    signs = Vitals(match, {}).look(stack.state)
+    for r in range(len(configs)):
+        losses = {name: round(float(measures[name][-1, r]), 4) for name in ("loss_d", "loss_g")}
+        yield losses | {name: None if (x := signs[name][r]) is None else round(x, 4) for name in SIGNS}
 
 
 def rows(out: Path) -> Iterator[dict[str, str]]:
@@ -86,4 +97,10 @@ def summary(out: Path) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 300)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("seeds", type=int, nargs="?", default=300, help="of each preset")
+    parser.add_argument("device", nargs="?", default="cpu")
+    parser.add_argument("--together", type=int, default=1, help="starts in a stack")
+    args = parser.parse_args()
+    main(args.out, args.seeds, args.device, args.together)

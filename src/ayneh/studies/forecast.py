@@ -80,12 +80,12 @@ MOST_WORKERS = 4096  # processes
 
 
 def workers_for(device: str, workers: int | None) -> int:
-    """The number of processes that play a study: by default one for each core; on an accelerator one."""
+    """The number of processes that play a study: by default one for each core, or one for an accelerator."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers is {workers}; it must be at least 1.")
     if workers is not None and workers > MOST_WORKERS:
         raise UserError(f"--workers is {workers:,}; it must be at most {MOST_WORKERS:,}.")
-    return (workers or cores()) if device == "cpu" else 1
+    return workers or (cores() if device == "cpu" else 1)
 
 
 def refuse_unplayable(study: Study) -> None:
@@ -118,7 +118,10 @@ def forecast(
             torch.set_num_threads(1)  # as in the workers
         for name, group in zip(group_names(groups), groups, strict=True):
             cost, runs = measure(study, group, device), [run for run in group if run.place in places]
-            parts.append(Part(name, runs, cost, len(runs) * cost.run_s(looks) / workers / 60))
+            steps_s, looks_s = len(runs) * cost.steps * cost.step_s, len(runs) * looks * cost.look_s
+            parts.append(
+                Part(name, runs, cost, (steps_s / (workers if device == "cpu" else 1) + looks_s / workers) / 60)
+            )
     return Forecast(parts, workers, device)
 
 

@@ -1,4 +1,4 @@
-"""Shares of a study played on this machine: one process to each core, or this process on an accelerator."""
+"""Shares of a study played on this machine: in several processes, or in this one on an accelerator."""
 
 from __future__ import annotations
 
@@ -44,8 +44,11 @@ def run_in_processes(
     workers: int,
     stop: Callable[[], bool],
     show: Callable[[], None],
+    device: str = "cpu",
 ) -> None:
     """The shares divided among ``workers`` processes of one thread each; ``show`` is called every two seconds.
+
+    On an accelerator they share the device, and while one scores its runs, which a core does, the others play.
 
     A worker that dies is replaced, and its share goes on from its last checkpoint. Raises Stopped after more than
     `DEATHS` such deaths, and any error of a worker.
@@ -59,7 +62,9 @@ def run_in_processes(
             futures: dict[Future[bool], list[Run]] = {}
             try:
                 with sheltered():  # Ctrl-C and a closed terminal are the parent's, which stops the workers
-                    futures = {pool.submit(play_in_worker, share, folder, study, parts): share for share in waiting}
+                    futures = {
+                        pool.submit(play_in_worker, share, folder, study, parts, device): share for share in waiting
+                    }
                 pending = set(futures)
                 while pending:
                     done, pending = wait(pending, REFRESH_S, FIRST_COMPLETED)
@@ -84,11 +89,11 @@ def run_in_processes(
                 raise
 
 
-def play_in_worker(share: list[Run], folder: Path, study: Study, parts: Shipped) -> bool:
+def play_in_worker(share: list[Run], folder: Path, study: Study, parts: Shipped, device: str = "cpu") -> bool:
     """`play` in a worker, until the parent sets the event."""
     unpack(parts)
     with in_a_worker():
-        return play(share, folder, study, "cpu", lambda: _stop is not None and _stop.is_set())
+        return play(share, folder, study, device, lambda: _stop is not None and _stop.is_set())
 
 
 def _begin(event: Event) -> None:

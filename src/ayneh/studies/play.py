@@ -61,8 +61,8 @@ def play_study(
         from ayneh.studies.on_ray import run_on_ray
 
         run_on_ray(shares, ledger.folder, ledger.study, address, cost.device, stop, show)
-    elif cost.device == "cpu":
-        run_in_processes(shares, ledger.folder, ledger.study, cost.workers, stop, show)
+    elif cost.device == "cpu" or cost.workers > 1:
+        run_in_processes(shares, ledger.folder, ledger.study, cost.workers, stop, show, cost.device)
     else:
         run_here(shares, ledger.folder, ledger.study, cost.device, stop, show)
     if left := len(ledger.unfinished()):
@@ -85,7 +85,7 @@ def shares_of(ledger: Ledger, cost: Forecast) -> list[list[Run]]:
             taken |= {*left}
             kept.append([runs[place] for place in left])
     fresh = [([run for run in part.runs if run.place not in taken], part.cost) for part in cost.parts]
-    new = cut([(rest, measured) for rest, measured in fresh if rest], cost.workers)
+    new = cut([(rest, measured) for rest, measured in fresh if rest], cost.workers, kind)
     again = {run.place for share in new for run in share}
     before = [rest for share in before if (rest := [place for place in share if place not in again])]
     ledger.write_shares(kind, [*before, *([run.place for run in share] for share in new)])

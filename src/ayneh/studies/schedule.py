@@ -56,11 +56,15 @@ def sizes(kind: str, runs: int) -> list[int]:
     return sorted({min(size, runs) for size in STACKS[kind]})
 
 
-def cut(groups: Sequence[tuple[Sequence[Run], Measured]], workers: int) -> list[list[Run]]:
-    """Shares of at most the best stack's size, smaller where that keeps all workers busy; long ones first."""
+def cut(groups: Sequence[tuple[Sequence[Run], Measured]], workers: int, kind: str = "cpu") -> list[list[Run]]:
+    """Shares of at most the best stack's size, on a CPU smaller where that keeps all workers busy; long ones first.
+
+    On an accelerator, where a small stack takes nearly as long as a large one, a group's shares are alike in size.
+    """
     shares: list[tuple[float, list[Run]]] = []
     for runs, cost in groups:
-        size = max(1, min(cost.stack, -(-len(runs) // workers)))
+        parts = workers if kind == "cpu" else -(-len(runs) // cost.stack)
+        size = max(1, min(cost.stack, -(-len(runs) // parts)))
         shares += [(cost.steps * cost.step_s, list(runs[i : i + size])) for i in range(0, len(runs), size)]
     return [share for _, share in sorted(shares, key=lambda pair: -pair[0] * len(pair[1]))]
 
