@@ -1,5 +1,7 @@
 """axe-core on every page that ayneh writes or serves: no serious finding."""
 
+from pathlib import Path
+
 import pytest
 
 from ayneh.__main__ import main
@@ -8,6 +10,7 @@ from ayneh.studies.plan import from_dict
 from ayneh.studies.report import PAGE, write_report
 from ayneh.studies.stack import play
 
+DOCS = Path(__file__).parents[2] / "docs"
 pytestmark = pytest.mark.slow  # a browser
 
 
@@ -47,8 +50,25 @@ def test_a_report(chromium, tmp_path):
     check(chromium, tmp_path / "study" / PAGE)
 
 
-def check(chromium, file):
-    for scheme in ("light", "dark"):
+@pytest.mark.parametrize(("name", "scheme"), [("report.html", "light"), ("report.fa.html", "dark")])
+def test_the_course_report(chromium, name, scheme):
+    check(chromium, DOCS / name, [scheme])  # a long page, of one style sheet
+
+
+def test_the_figures_of_the_persian_report_are_read_from_the_right(chromium):
+    page = chromium.new_page()
+    page.goto((DOCS / "report.fa.html").as_uri())
+    ends = page.evaluate(
+        """() => [...document.querySelectorAll(".charts text")].filter((t) => / D /.test(t.textContent)).map((t) =>
+          [0, t.textContent.indexOf("D")].map((k) => t.getStartPositionOfChar(k).x))"""
+    )
+    assert len(ends) == 4
+    assert all(first > latin for first, latin in ends)  # the first word stands on the right of the Latin letter
+    page.close()
+
+
+def check(chromium, file, schemes=("light", "dark")):
+    for scheme in schemes:
         page = chromium.new_page(color_scheme=scheme)
         page.goto(file.as_uri())
         page.evaluate("() => document.querySelectorAll('details').forEach((e) => (e.open = true))")

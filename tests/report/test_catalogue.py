@@ -1,18 +1,22 @@
 """The sentences of the report's page, in both languages."""
 
+import dataclasses
 import re
 from pathlib import Path
 from string import Formatter
 
+import numpy as np
 import pytest
 
 import ayneh.course
+from ayneh.course.blocks import words_of
 from ayneh.course.catalogue import LANGUAGES, Catalogue
 from ayneh.course.plan import PART_A, PART_B
 from ayneh.doctor import trend
 from ayneh.doctor.class_symptoms import LABELLED
 from ayneh.doctor.symptoms import SYMPTOMS
 from ayneh.errors import UserError
+from ayneh.studies import figures
 from ayneh.studies.intervals import Interval
 
 ENGLISH, PERSIAN = (Catalogue(language).sentences for language in ("en", "fa"))
@@ -35,7 +39,7 @@ def test_every_sentence_is_used_and_every_symptom_and_arm_has_its_words():
     room = Path(ayneh.course.__file__).parent
     source = "".join(path.read_text(encoding="utf-8") for path in room.iterdir() if path.suffix in (".py", ".j2"))
     families = ("arm.", "symptom.", "layer.", "outcome.", "verdict.", "effect.", "test.", "probe.", "mirror.", "time.",
-                "moments.", "r12.", "number.")  # fmt: skip
+                "moments.", "r12.", "number.", "plot.")  # fmt: skip
     for key in ENGLISH:
         claimed = re.fullmatch(r"r\d+\.(title|said|lesson|answer|differs)", key)
         assert claimed or f'"{key}"' in source or key.startswith(families), key
@@ -66,3 +70,21 @@ def test_a_minus_stands_on_the_left_of_a_persian_number():
         "<td>\u200e-۳</td> (\u200e-۰٫۵۰۰) 3-۴"
     )
     assert Catalogue("en").laid_out("-3") == "-3"
+
+
+def test_curves_have_the_words_of_the_page_and_its_numbers():
+    english = dataclasses.replace(words_of(Catalogue("en")), arms={}, digits=str)
+    assert english == figures.WORDS  # as on a study's own page
+    words, bare = words_of(Catalogue("fa")), "mirror without dropout"
+    arms = [figures.Curve(words.arms.get(arm, arm), [10, 6000], np.array([[k, 2.5]])) for k, arm in
+            enumerate(["U(0, 1)", bare, "gone"], start=1)]  # fmt: skip
+    arms[2].values[:] = np.inf
+    svg = figures.curves("x", {words.loss_d: arms, words.distance: arms}, (1.4, words.guesses), words)
+    label = re.search('aria-label="([^"]*)"', svg).group(1)
+    assert label == (
+        "بر حسب شمار تصویرهای دیده‌شده. زیان D، در پایان: U(0, 1) برابر ۲٫۵، بدون حذف تصادفی برابر ۲٫۵، gone بدون عدد. "
+        "فاصلهٔ فرشه، در پایان: U(0, 1) برابر ۲٫۵، بدون حذف تصادفی برابر ۲٫۵، gone بدون عدد."
+    )
+    texts = re.findall("<text[^>]*>([^<]*)</text>", svg)
+    assert {words.loss_d, words.distance, words.thousands, words.guesses, words.arms[bare], "۶", "۱٫۵"} <= {*texts}
+    assert not re.search("[A-Za-z0-9]", " ".join(texts).replace("U(0, 1)", "").replace("ln 4", "").replace("D", ""))

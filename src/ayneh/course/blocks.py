@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from ayneh.course.catalogue import Catalogue
 from ayneh.course.facts import Facts
 from ayneh.course.layers import Layer, Layers
+from ayneh.course.plan import PART_B
 from ayneh.doctor.cures import argv, shown
 from ayneh.record.record import Record
+from ayneh.studies.figures import Words
 from ayneh.studies.results import Result
 
 
@@ -47,6 +49,13 @@ class Claim:
 def arm_name(t: Catalogue, arm: str) -> str:
     """An arm in this language; the name of a prior is the same in all."""
     return t.get(f"arm.{arm.replace(' ', '-')}", f"`{arm}`")
+
+
+def words_of(t: Catalogue) -> Words:
+    """What stands on the curves of this language's page."""
+    texts = [one.name for one in fields(Words) if one.name not in ("arms", "digits")]
+    arms = {arm: t.sentences[f"plot.{arm.replace(' ', '-')}"] for arm in PART_B}
+    return Words(**{name: t.sentences[f"plot.{name}"] for name in texts}, arms=arms, digits=t.digits)
 
 
 def made(t: Catalogue, facts: Facts, number: int, arms: list[str], answer: str, *blocks: Block) -> Claim:

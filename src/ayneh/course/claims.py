@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ayneh.course.blocks import Block, Claim, arm_name, layer_cells, layer_table, made, picture, sizes
+from ayneh.course.blocks import Block, Claim, arm_name, layer_cells, layer_table, made, picture, sizes, words_of
 from ayneh.course.catalogue import Catalogue
 from ayneh.course.facts import PARAMETERS, REPORTED, REPORTED_A, Facts, losses, printed
 from ayneh.course.plan import BARE, CENTRED, DROPOUT, NORMAL, PART_A, PART_B, U01, WIDE, shown_epochs
@@ -82,7 +82,7 @@ def noise(t: Catalogue, facts: Facts) -> Claim:
     compared = [facts.between(arm, other) for arm, other in ((U01, NORMAL), (U01, CENTRED), (WIDE, NORMAL))]
     return made(
         t, facts, 3, A, answer, outcomes(t, facts, A, ("fd", "spread", "modes")), tests(t, compared),
-        Block(words=t("r3.curves"), svg=_curves(facts, A)), *strips, symptoms(t, facts, A),
+        Block(words=t("r3.curves"), svg=_curves(t, facts, A)), *strips, symptoms(t, facts, A),
     )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def dropout(t: Catalogue, facts: Facts) -> Claim:
     answer += " " + (t("r9.jumped", jumped=jumped, n=n) if jumped else t("r9.no_jump", n=n, most=100 * most))
     compared = [facts.between(BARE, DROPOUT, name) for name in ("loss_d", "loss_g", "d_gap", "fd")]
     return made(t, facts, 9, B, answer, outcomes(t, facts, B, ("loss_d", "loss_g", "d_gap", "fd")), tests(t, compared),
-                Block(words=t("r9.curves"), svg=_curves(facts, B)), symptoms(t, facts, B))  # fmt: skip
+                Block(words=t("r9.curves"), svg=_curves(t, facts, B)), symptoms(t, facts, B))  # fmt: skip
 
 
 def mirror(t: Catalogue, facts: Facts) -> Claim:
@@ -252,6 +252,8 @@ def symptoms(t: Catalogue, facts: Facts, arms: list[str]) -> Block:
 
     known = table()
     every = [name for name in known if any(facts.symptoms[arm][name] for arm in arms)]
+    if not every:
+        return Block(words=t("doctor.none"))
     head = (t("doctor.finding"), *(arm_name(t, arm) for arm in arms))
     rows = tuple(
         (
@@ -263,6 +265,7 @@ def symptoms(t: Catalogue, facts: Facts, arms: list[str]) -> Block:
     return Block(words=t("doctor.words"), head=head, rows=rows)
 
 
-def _curves(facts: Facts, arms: list[str]) -> str:
+def _curves(t: Catalogue, facts: Facts, arms: list[str]) -> str:
     found = {arm: facts.arm(arm) for arm in arms}
-    return "".join(svg for panel in drawings.panels_of(facts.ledger.study, found) for svg in panel.svgs)
+    panels = drawings.panels_of(facts.ledger.study, found, words_of(t))
+    return "".join(svg for panel in panels for svg in panel.svgs)

@@ -12,7 +12,7 @@ import numpy as np
 from ayneh.doctor.symptoms import CROSS_ENTROPY
 from ayneh.studies.comparisons import MARKS, Compared
 from ayneh.studies.design import Study, grouped
-from ayneh.studies.figures import Bar, Curve, curves, forest
+from ayneh.studies.figures import WORDS, Bar, Curve, Words, curves, forest
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import number
 from ayneh.studies.panels import IN_A_PANEL, left_over, panels, sections, short
@@ -74,16 +74,17 @@ def _bars(rows: Sequence[Compared]) -> Iterator[Bar]:
         yield Bar(label, size.value, size.low, size.high, room, one.verdict, words)
 
 
-def panels_of(study: Study, by_arm: Mapping[str, Sequence[Result]]) -> list[Panel]:
+def panels_of(study: Study, by_arm: Mapping[str, Sequence[Result]], words: Words = WORDS) -> list[Panel]:
     """Curves over the images seen: the distance, and both losses."""
     found = []
-    mark = (2 * math.log(2), "2 ln 2: D guesses") if study.config().rules.loss in CROSS_ENTROPY else None
+    mark = (2 * math.log(2), words.guesses) if study.config().rules.loss in CROSS_ENTROPY else None
     for section, asks in sections(study).items():
         for asked, arms in panels(asks):
-            found.append(_panel(section, asked, arms, by_arm, mark))
+            found.append(_panel(section, asked, arms, by_arm, mark, words))
     rest = left_over(study)
     for start in range(0, len(rest), IN_A_PANEL):
-        found.append(_panel("", ["arms that no comparison names"], rest[start : start + IN_A_PANEL], by_arm, mark))
+        arms = rest[start : start + IN_A_PANEL]
+        found.append(_panel("", ["arms that no comparison names"], arms, by_arm, mark, words))
     return [panel for panel in found if panel.svgs]
 
 
@@ -93,8 +94,9 @@ def _panel(
     arms: Sequence[str],
     by_arm: Mapping[str, Sequence[Result]],
     mark: tuple[float, str] | None,
+    words: Words,
 ) -> Panel:
-    have = {short(arm, section): by_arm[arm] for arm in arms if arm in by_arm}
+    have = {words.arms.get(arm, short(arm, section)): by_arm[arm] for arm in arms if arm in by_arm}
     if len(have) < 2 <= len(arms):  # fewer than two arms have a finished run
         return Panel(section, [], [])
     name = f"{section} {' '.join(arms)}"
@@ -104,15 +106,13 @@ def _panel(
     ]
     drawn = []
     if any(np.isfinite(curve.values).any() for curve in distance):
-        drawn.append(curves(f"fd {name}", {"Fréchet distance": distance}))
+        drawn.append(curves(f"fd {name}", {words.distance: distance}, words=words))
     losses = {
-        f"loss of {who}": [
-            _curve(arm, [_at_images(run.lines, name) for run in found], math.nan) for arm, found in have.items()
-        ]
-        for who, name in (("D", "mean_loss_d"), ("G", "mean_loss_g"))
+        label: [_curve(arm, [_at_images(run.lines, name) for run in found], math.nan) for arm, found in have.items()]
+        for label, name in ((words.loss_d, "mean_loss_d"), (words.loss_g, "mean_loss_g"))
     }
     if have:
-        drawn.append(curves(f"loss {name}", losses, mark))
+        drawn.append(curves(f"loss {name}", losses, mark, words))
     return Panel(section, [q for q in asked if q], drawn)
 
 

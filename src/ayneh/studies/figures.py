@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from ayneh.pages.canvas import DASHES, INK, SERIES, SHADE, canvas, log_ticks
+from ayneh.pages.canvas import DASHES, INK, SERIES, SHADE, canvas, log_ticks, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +41,28 @@ class Curve:
     label: str
     x: Sequence[float]
     values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of curves in the language of a page; here in that of a study's own page."""
+
+    distance: str = "Fréchet distance"
+    loss_d: str = "loss of D"
+    loss_g: str = "loss of G"
+    guesses: str = "2 ln 2: D guesses"
+    images: str = "images seen by D"
+    thousands: str = "images seen by D, in thousands"
+    told: str = "Over the images seen."
+    row: str = "{label}, last: {arms}."
+    last: str = "{arm} {value}"
+    gone: str = "{arm} without a number"
+    comma: str = ","
+    arms: Mapping[str, str] = field(default_factory=dict)  # an arm in this language, where it is not its name
+    digits: Callable[[str], str] = str  # of a number
+
+
+WORDS = Words()
 
 
 # -- forest plots ------------------------------------------------------------------------------------------------------
@@ -116,17 +138,21 @@ def _bar(axes: Axes, row: int, bar: Bar, low: float, high: float) -> None:
 # -- curves ------------------------------------------------------------------------------------------------------------
 
 
-def curves(name: str, rows: Mapping[str, Sequence[Curve]], mark: tuple[float, str] | None = None) -> str:
+def curves(
+    name: str, rows: Mapping[str, Sequence[Curve]], mark: tuple[float, str] | None = None, words: Words = WORDS
+) -> str:
     """Medians over the seeds with a band, one above the other for each of ``rows`` (label of y -> arms).
 
     The band is the middle half of the seeds, or all of up to `FEW`. ``mark``: a level of the first row that gets a
     dotted line, and its label.
     """
-    told = ". ".join(f"{label}, last: {', '.join(map(_last, arms))}" for label, arms in rows.items())
-    with canvas(name, 5.2, 3.9, f"Over the images seen. {told}.") as (figure, out):
+    from matplotlib.ticker import FuncFormatter
+
+    with canvas(name, 5.2, 3.9, _told(rows, words)) as (figure, out):
         all_axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
         last = max((curve.x[-1] for arms in rows.values() for curve in arms if len(curve.x)), default=0)
-        unit, words = (1000.0, ", in thousands") if last >= 5000 else (1.0, "")
+        unit, across = (1000.0, words.thousands) if last >= 5000 else (1.0, words.images)
+        shown = FuncFormatter(lambda value, _: words.digits(plain(value)))
         for axes, (label, arms) in zip(all_axes, rows.items(), strict=True):
             axes.set_ylabel(label)
             ends = [_curve(axes, curve, k, unit) for k, curve in enumerate(arms)]
@@ -135,14 +161,16 @@ def curves(name: str, rows: Mapping[str, Sequence[Curve]], mark: tuple[float, st
                 axes.set_yscale("log")
                 axes.set_ylim(finite.min() / 1.2, finite.max() * 1.2)
                 log_ticks(axes.yaxis, finite.min() / 1.2, finite.max() * 1.2)
+            axes.yaxis.set_major_formatter(shown)
             axes.margins(x=0.01)
             figure.canvas.draw()
             _labels(axes, ends)
         if mark is not None and mark[0] < all_axes[0].get_ylim()[1]:
             all_axes[0].axhline(mark[0], color=INK, linewidth=0.6, linestyle=":")
-            across = all_axes[0].get_yaxis_transform()  # from 0 to 1 over the axes, heights as data
-            all_axes[0].text(0.99, mark[0], mark[1], fontsize=7.5, va="bottom", ha="right", transform=across)
-        all_axes[-1].set_xlabel(f"images seen by D{words}")
+            wide = all_axes[0].get_yaxis_transform()  # from 0 to 1 over the axes, heights as data
+            all_axes[0].text(0.99, mark[0], mark[1], fontsize=7.5, va="bottom", ha="right", transform=wide)
+        all_axes[-1].xaxis.set_major_formatter(shown)
+        all_axes[-1].set_xlabel(across)
     return out[0]
 
 
@@ -163,11 +191,19 @@ def middle(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return out[0], out[1], out[2]
 
 
-def _last(curve: Curve) -> str:
+def _told(rows: Mapping[str, Sequence[Curve]], words: Words) -> str:
+    """What curves show, for who does not see them."""
+    ends = {label: f"{words.comma} ".join(_last(curve, words) for curve in arms) for label, arms in rows.items()}
+    return " ".join([words.told, *(words.row.format(label=label, arms=arms) for label, arms in ends.items())])
+
+
+def _last(curve: Curve, words: Words) -> str:
     """An arm's last median in words."""
     known = middle(curve.values)[0]
     known = known[np.isfinite(known)]
-    return f"{curve.label} {known[-1]:.3g}" if len(known) else f"{curve.label} without a number"
+    if not len(known):
+        return words.gone.format(arm=curve.label)
+    return words.last.format(arm=curve.label, value=words.digits(f"{known[-1]:.3g}"))
 
 
 def _finite(arms: Sequence[Curve]) -> np.ndarray:
