@@ -4,7 +4,7 @@ D judges pairs: (x, E(x)) of a real image and (G(z), z) of a generated one; G an
 cannot tell the pairs apart, E is an inverse of G. The nets are the report's in plain PyTorch, E is of D's shape, and z
 joins D's features before two linear layers. All else is as in the preset `fast`: batch, rates, R1 (here on both parts
 of a pair), noise that fades, averaged weights. docs/findings/preregistered.md has what was predicted; the CSV gets a
-row for each seed.
+row for each seed. With --device cuda a step is one CUDA graph, and chance comes from the device's own generator.
 """
 
 from __future__ import annotations
@@ -13,17 +13,21 @@ import copy
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import tyro
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from ayneh.engine.device import choose_device, choose_precision
 from ayneh.files.whole import atomically
 from ayneh.game.frame import levels, put, scale
-from readings import HELD_OUT, Mnist, distance, has, rows_in, through, write
+from each import each
+from readings import HELD_OUT, Mnist, Row, distance, has, rows_in, through, write
+from recorded import adam, recorded
 
 Z, BATCH, RATE = 16, 64, 2e-3
 GAMMA = 0.5  # of R1: gamma/2 |slope|^2
@@ -82,23 +86,22 @@ def initial_weights(module: nn.Module) -> None:
 class Players:
     """G, E and D, the averages of G and E, and an Adam for each side."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, device: torch.device) -> None:
         torch.manual_seed(seed)
-        self.gen, self.enc, self.dis = (net.apply(initial_weights) for net in (generator(), encoder(), Judge()))
+        nets = [net.apply(initial_weights).to(device) for net in (generator(), encoder(), Judge())]
+        self.gen, self.enc, self.dis = nets
         self.gen_mean, self.enc_mean = copy.deepcopy(self.gen), copy.deepcopy(self.enc)
         both = [*self.gen.parameters(), *self.enc.parameters()]
-        self.adam_gen = torch.optim.Adam(both, lr=RATE, betas=(0.5, 0.999))
-        self.adam_dis = torch.optim.Adam(self.dis.parameters(), lr=RATE, betas=(0.5, 0.999))
+        self.adam_gen = adam(both, RATE, betas=(0.5, 0.999))
+        self.adam_dis = adam(self.dis.parameters(), RATE, betas=(0.5, 0.999))
         self.steps, self.epochs, self.seconds = 0, 0, 0.0
 
-    def step(self, real: Tensor, draw: torch.Generator) -> None:
-        """One update of D, then one of G and E together."""
-        z = torch.randn(len(real), Z, generator=draw)
-        fake, read = self.gen(z), self.enc(real)
-        sigma = NOISE * max(0.0, 1 - self.steps * BATCH / NOISE_IMAGES)
+    def update(self, real: Tensor, z: Tensor, noise: Tensor) -> None:
+        """One update of D, then one of G and E together; noise: (4, *real.shape), of what D sees."""
+        fake, read, added = self.gen(z), self.enc(real), iter(noise)
 
         def seen(x: Tensor) -> Tensor:
-            return x + sigma * torch.randn(x.shape, generator=draw)
+            return x + next(added)
 
         pair = seen(real).requires_grad_(), read.detach().requires_grad_()
         real_logits, fake_logits = self.dis(*pair), self.dis(seen(fake.detach()), z)
@@ -113,12 +116,23 @@ class Players:
         self.adam_gen.zero_grad()
         loss.backward()
         self.adam_gen.step()
+
+    @property
+    def sigma(self) -> float:
+        """Of the noise in the next step."""
+        return NOISE * max(0.0, 1 - self.steps * BATCH / NOISE_IMAGES)
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """Count a step, and move the averages."""
         self.steps += 1
         keep = min(0.5 ** (BATCH / HALFLIFE_IMAGES), self.steps / (self.steps + 9))
-        with torch.no_grad():
-            for mean, net in ((self.gen_mean, self.gen), (self.enc_mean, self.enc)):
-                for slow, now in zip(mean.parameters(), net.parameters(), strict=True):
-                    slow.mul_(keep).add_(now, alpha=1 - keep)
+        slow, now = (
+            [p for net in nets for p in net.parameters()]
+            for nets in ((self.gen_mean, self.enc_mean), (self.gen, self.enc))
+        )
+        torch._foreach_mul_(slow, keep)
+        torch._foreach_add_(slow, now, alpha=1 - keep)
 
     def state(self) -> dict[str, Any]:
         """All that a checkpoint needs."""
@@ -145,16 +159,27 @@ def standing(net: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     return net.eval()
 
 
-def played(seed: int, pixels: Tensor, epochs: int, folder: Path) -> Players:
-    """The players after so many epochs; goes on from the checkpoint of the last one."""
-    players, path = Players(seed), folder / f"bigan-{seed}.pt"
+def played(seed: int, pixels: Tensor, epochs: int, path: Path) -> Players:
+    """The players after so many epochs, where the pixels are; goes on from the checkpoint of the last one."""
+    device = pixels.device
+    players = Players(seed, device)
     if path.exists():
-        players.load(torch.load(path, weights_only=True))
+        players.load(torch.load(path, weights_only=True, map_location=device))
+    real, z = scale(pixels[:BATCH]), torch.zeros(BATCH, Z, device=device)  # where a recorded step reads
+    noise = torch.zeros(4, *real.shape, device=device)
+    z.normal_(generator=torch.Generator(device).manual_seed(seed))  # the recording is checked on them
+    nets, adams = [players.gen, players.enc, players.dis], [players.adam_gen, players.adam_dis]
+    update = recorded(lambda: players.update(real, z, noise), nets, adams, device)
     while players.epochs < epochs:
-        began, draw = time.process_time(), torch.Generator().manual_seed(1000 * seed + players.epochs)
-        order = torch.randperm(len(pixels), generator=draw)
+        began, draw = time.process_time(), torch.Generator(device).manual_seed(1000 * seed + players.epochs)
+        order = torch.randperm(len(pixels), generator=draw, device=device)
         for rows in order.split(BATCH)[: len(pixels) // BATCH]:  # whole batches
-            players.step(scale(pixels[rows]), draw)
+            real.copy_(scale(pixels[rows]))
+            for x in (z, *noise):
+                x.normal_(generator=draw)
+            noise.mul_(players.sigma)
+            update()
+            players.average()
         players.epochs += 1
         players.seconds += time.process_time() - began
         with atomically(path) as file:
@@ -163,12 +188,37 @@ def played(seed: int, pixels: Tensor, epochs: int, folder: Path) -> Players:
     return players
 
 
+def measured(out: Path, epochs: int, limit: int | None, device: str, seed: int) -> Row:
+    """The row of this seed, whose game is played if it is not at its end."""
+    torch.set_num_threads(1)
+    place, end = choose_device(device), "" if device == "cpu" else f"-{device}"
+    choose_precision("float32", place)
+    mnist = Mnist.read(limit, device)
+    pixels = put(mnist.train, 32)
+    players = played(seed, pixels, epochs, out / f"bigan-{seed}{end}.pt")
+    draw = torch.Generator(place).manual_seed(1000 * seed + 999)
+    normal = partial(torch.randn, generator=draw, device=place)
+    gen = standing(players.gen_mean, normal(2048, Z).split(BATCH))
+    reals = scale(pixels[torch.randperm(len(pixels), generator=draw, device=place)[:2048]]).split(BATCH)
+    enc = standing(players.enc_mean, reals)
+    fakes = through(gen, normal(2048, Z)).split(BATCH)
+    seen = standing(players.dis.features, [*reals, *fakes])
+    z = normal(HELD_OUT, Z)
+    row: Row = {"seed": seed, "epochs": epochs, "processor_s": round(players.seconds)}
+    row["fd_10k_mnist_test"] = distance(levels(through(gen, z)).cpu())
+    row |= mnist.read_back(enc, gen, z)
+    row |= {"nearest_features": mnist.nearest(seen), "nearest_numbers": mnist.nearest(enc), "device": device}
+    return row
+
+
 def main(
     out: Path = Path("runs/bigan"),
     result: Path = Path("docs/findings/studies/bigan.csv"),
     seeds: tuple[int, ...] = (0, 1, 2),
     epochs: int = 10,
     limit: int | None = None,
+    device: Literal["cpu", "cuda"] = "cpu",
+    workers: int = 1,
 ) -> None:
     """Play the seeds that are missing, measure them, and write the CSV.
 
@@ -178,26 +228,12 @@ def main(
         seeds: of the games.
         epochs: of each game.
         limit: images of MNIST (default: all).
+        device: of the games.
+        workers: seeds at a time, each in a process of its own.
     """
-    torch.set_num_threads(1)
     rows: list[Any] = rows_in(result)
-    mnist = Mnist.read(limit)
-    pixels = put(mnist.train, 32)
-    for seed in seeds:
-        if has(rows, seed=seed):
-            continue
-        players = played(seed, pixels, epochs, out)
-        draw = torch.Generator().manual_seed(1000 * seed + 999)
-        gen = standing(players.gen_mean, torch.randn(2048, Z, generator=draw).split(BATCH))
-        reals = scale(pixels[torch.randperm(len(pixels), generator=draw)[:2048]]).split(BATCH)
-        enc = standing(players.enc_mean, reals)
-        fakes = through(gen, torch.randn(2048, Z, generator=draw)).split(BATCH)
-        seen = standing(players.dis.features, [*reals, *fakes])  # type: ignore[arg-type]
-        z = torch.randn(HELD_OUT, Z, generator=draw)
-        row = {"seed": seed, "epochs": epochs, "processor_s": round(players.seconds)}
-        row["fd_10k_mnist_test"] = distance(levels(through(gen, z)))
-        row |= mnist.read_back(enc, gen, z)
-        row |= {"nearest_features": mnist.nearest(seen), "nearest_numbers": mnist.nearest(enc)}
+    missing = [seed for seed in seeds if not has(rows, seed=seed)]
+    for _, row in each(partial(measured, out, epochs, limit, device), missing, workers):
         rows.append(row)
         write(result, rows)
     print(result.read_text(encoding="utf-8"))

@@ -3,30 +3,36 @@
 `fast` is trained on MNIST with z of 16. Then three encoders learn z from fresh fakes of its averaged G by squared
 error, all from the same fakes: one from the image, by layers of D's shape, one from D's frozen features, one from both.
 Nothing of them reaches G or D. docs/findings/preregistered.md has what was predicted; the CSV gets a row for each seed
-and encoder, and one for a ridge regression on D's features.
+and encoder, and one for a ridge regression on D's features. With --device cuda the seeds' runs are the replicas of one
+run, and a step of the encoders is one CUDA graph; the judge computes on the CPU.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import tyro
 from torch import Tensor, nn
 
 from ayneh.engine.critic import Critic, critic_of
+from ayneh.engine.device import choose_device, choose_precision
 from ayneh.engine.noise import FIXED, derive
 from ayneh.files.whole import atomically
 from ayneh.game.inits import he_init
 from ayneh.game.layers import BatchNorm1d, Linear, standing_statistics
 from ayneh.game.nets import Spec, make_nets
 from ayneh.inverse.readback import read_by_ridge
-from readings import HELD_OUT, Mnist, Row, base, distance, finished, has, rows_in, through, write
+from each import each
+from readings import HELD_OUT, Mnist, Row, distance, has, replica_of, rows_in, through, write
+from recorded import adam, recorded, set_rate
 
 VARIANTS = ("image", "features", "both")
 FEATURES, UNITS, BATCH, RATE = 128, 256, 128, 1e-3
@@ -63,21 +69,40 @@ class Encoder(nn.Module):
 
 @dataclass(frozen=True)
 class Watched:
-    """A finished run, its G and D frozen."""
+    """A finished run, its G and D frozen, on a device."""
 
-    critic: Critic
+    critic: Critic  # on the CPU, where z is drawn in any case
+    gen: nn.Module
+    dis: Any
+    device: torch.device
+
+    @classmethod
+    def on(cls, device: torch.device, critic: Critic) -> Watched:
+        gen, dis = critic.sampler.gen, critic.dis
+        if device.type != "cpu":
+            gen, dis = (copy.deepcopy(net).to(device) for net in (gen, dis))  # type: ignore[assignment]
+        return cls(critic, gen, dis, device)
+
+    def latents(self, *purposes: str, n: int) -> Tensor:
+        """z of each purpose, (purposes, n, Z): always the same for this purpose and n."""
+        return torch.stack([self.critic.sampler.latents(purpose, n) for purpose in purposes]).to(self.device)
+
+    def fakes(self, purpose: str, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """z, G(z), and D's features of it."""
+        (z,) = self.latents(purpose, n=n)
+        return z, *self.seen(z)
 
     @torch.no_grad()
-    def fakes(self, purpose: str, n: int) -> tuple[Tensor, Tensor, Tensor]:
-        """z, G(z), and D's features of it: always the same for this purpose and n."""
-        z = self.critic.sampler.latents(purpose, n)
-        x = through(self.critic.sampler.gen, z)
-        return z, x, self.given(x)
+    def seen(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """G(z), and D's features of it."""
+        x = through(self.gen, z)
+        return x, self.given(x)
 
     @torch.no_grad()
     def given(self, x: Tensor) -> Tensor:
         """D's features, (B, F)."""
-        return self.critic.dis.features(x).flatten(1)
+        features: Tensor = self.dis.features(x)
+        return features.flatten(1)
 
 
 def taught(watched: Watched, state: Path, steps: int) -> tuple[dict[str, Encoder], float]:
@@ -90,32 +115,43 @@ def taught(watched: Watched, state: Path, steps: int) -> tuple[dict[str, Encoder
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(sampler.config.seed, FIXED, f"encoder {name}"))
             he_init(encoders[name])
-    adams = {name: torch.optim.Adam(net.parameters(), lr=RATE) for name, net in encoders.items()}
+        encoders[name].to(watched.device)
+    adams = {name: adam(net.parameters(), RATE) for name, net in encoders.items()}
     first, before = 0, 0.0
     if state.exists():
-        kept = torch.load(state, weights_only=True)
+        kept = torch.load(state, weights_only=True, map_location=watched.device)
         if kept["steps"] != steps:
             raise SystemExit(f"{state} is of encoders for {kept['steps']} steps: choose another --out.")
         first, before = kept["step"], kept["seconds"]
         for name, net in encoders.items():
             net.load_state_dict(kept["nets"][name])
             adams[name].load_state_dict(kept["adams"][name])
-    began = time.process_time()
-    for i in range(first, steps):
-        z, x, features = watched.fakes(f"encoder step {i}", BATCH)
+    began, z = time.process_time(), torch.zeros(BATCH, sampler.config.prior.dim, device=watched.device)
+
+    def play() -> None:
+        x, features = watched.seen(z)
         for name, net in encoders.items():
-            adams[name].param_groups[0]["lr"] = RATE * (1 + math.cos(math.pi * i / steps)) / 2
             loss = (net(x, features) - z).square().mean()
             adams[name].zero_grad()
             loss.backward()
             adams[name].step()
-        if (i + 1) % SAVED == 0 or i + 1 == steps:
-            seconds = before + time.process_time() - began
-            parts = {"nets": encoders, "adams": adams}
-            kept = {key: {name: one.state_dict() for name, one in part.items()} for key, part in parts.items()}  # type: ignore[attr-defined]
-            with atomically(state) as file:
-                torch.save({"step": i + 1, "steps": steps, "seconds": seconds, **kept}, file)
-            print(f"seed {sampler.config.seed}: step {i + 1} of {steps}", file=sys.stderr, flush=True)
+
+    z.copy_(watched.latents("encoder size", n=BATCH)[0])  # the recording is checked on them
+    step = recorded(play, list(encoders.values()), list(adams.values()), watched.device)
+    while first < steps:
+        last = min((first // SAVED + 1) * SAVED, steps)
+        drawn = watched.latents(*(f"encoder step {i}" for i in range(first, last)), n=BATCH)
+        for i in range(first, last):
+            for one in adams.values():
+                set_rate(one, RATE * (1 + math.cos(math.pi * i / steps)) / 2)
+            z.copy_(drawn[i - first])
+            step()
+        first, seconds = last, before + time.process_time() - began
+        parts = {"nets": encoders, "adams": adams}
+        kept = {key: {name: one.state_dict() for name, one in part.items()} for key, part in parts.items()}  # type: ignore[attr-defined]
+        with atomically(state) as file:
+            torch.save({"step": first, "steps": steps, "seconds": seconds, **kept}, file)
+        print(f"seed {sampler.config.seed}: step {first} of {steps}", file=sys.stderr, flush=True)
     seconds = before + time.process_time() - began
     _, x, features = watched.fakes("encoder statistics", 2048)
     for net in encoders.values():
@@ -126,7 +162,7 @@ def taught(watched: Watched, state: Path, steps: int) -> tuple[dict[str, Encoder
 def rows_of(watched: Watched, encoders: dict[str, Encoder], mnist: Mnist, about: Row) -> list[Row]:
     """What each encoder reads, and a ridge on D's features."""
     z, _, features = watched.fakes("encoder held out", HELD_OUT)
-    gen, given = watched.critic.sampler.gen, watched.given
+    gen, given = watched.gen, watched.given
     rows = []
     for name, net in encoders.items():
         row = about | {"variant": name}
@@ -135,11 +171,30 @@ def rows_of(watched: Watched, encoders: dict[str, Encoder], mnist: Mnist, about:
         row["nearest_numbers"] = mnist.nearest(lambda x, net=net: net(x, given(x)))
         rows.append(row)
     many_z, _, many = watched.fakes("encoder ridge", 4 * HELD_OUT)
-    ridge = read_by_ridge(torch.cat([many, features]), torch.cat([many_z, z]), len(many))
-    row = about | {"variant": "ridge"} | mnist.read_back(lambda x: ridge.read(given(x)), gen, z)
+    ridge = read_by_ridge(torch.cat([many, features]).cpu(), torch.cat([many_z, z]).cpu(), len(many))
+
+    def read(x: Tensor) -> Tensor:
+        return ridge.read(given(x).cpu()).to(x.device)
+
+    row = about | {"variant": "ridge"} | mnist.read_back(read, gen, z)
     row["nearest_features"] = mnist.nearest(given)
-    row["nearest_numbers"] = mnist.nearest(lambda x: ridge.read(given(x)))
+    row["nearest_numbers"] = mnist.nearest(read)
     return [*rows, row]
+
+
+def measured(
+    out: Path, seeds: tuple[int, ...], steps: int, epochs: int | None, limit: int | None, device: str, seed: int
+) -> list[Row]:
+    """The rows of this seed, whose run and encoders are trained if they are not at their end."""
+    torch.set_num_threads(1)
+    kept, replica, _ = replica_of(out, "fast-z16", seed, seeds, device, epochs=epochs, limit=limit)
+    place, end = choose_device(device), "" if device == "cpu" else f"-{device}"
+    choose_precision("float32", place)  # the run may have been trained in tf32
+    watched = Watched.on(place, critic_of(kept.config, kept.image_shape, kept.tensors, replica))
+    encoders, seconds = taught(watched, out / f"encoder-{seed}{end}.pt", steps)
+    fd = distance(watched.critic.sampler.draw("evaluate 0", HELD_OUT))
+    about = {"seed": seed, "steps": steps, "processor_s": round(seconds), "fd_10k_mnist_test": fd, "device": device}
+    return rows_of(watched, encoders, Mnist.read(limit, device), about)
 
 
 def main(
@@ -149,6 +204,8 @@ def main(
     steps: int = 20_000,
     epochs: int | None = None,
     limit: int | None = None,
+    device: Literal["cpu", "cuda"] = "cpu",
+    workers: int = 1,
 ) -> None:
     """Train the runs and the encoders that are missing, measure them, and write the CSV.
 
@@ -159,19 +216,16 @@ def main(
         steps: of each encoder.
         epochs: of each run (default: those of `fast`).
         limit: images of MNIST (default: all).
+        device: of the runs and the encoders.
+        workers: seeds at a time, each in a process of its own.
     """
     torch.set_num_threads(1)
     rows: list[Any] = rows_in(result)
-    mnist = Mnist.read(limit)
-    for seed in seeds:
-        if has(rows, seed=seed):
-            continue
-        kept = finished(out / f"fast-z16-{seed}", base(seed, epochs, limit))
-        watched = Watched(critic_of(kept.config, kept.image_shape, kept.tensors, 0))
-        encoders, seconds = taught(watched, out / f"encoder-{seed}.pt", steps)
-        fd = distance(watched.critic.sampler.draw("evaluate 0", HELD_OUT))
-        about = {"seed": seed, "steps": steps, "processor_s": round(seconds), "fd_10k_mnist_test": fd}
-        rows += rows_of(watched, encoders, mnist, about)
+    missing = [seed for seed in seeds if not has(rows, seed=seed)]
+    if device == "cuda" and missing:
+        replica_of(out, "fast-z16", missing[0], seeds, device, epochs=epochs, limit=limit)  # one run, for all processes
+    for _, found in each(partial(measured, out, seeds, steps, epochs, limit, device), missing, workers):
+        rows += found
         write(result, rows)
     print(result.read_text(encoding="utf-8"))
 

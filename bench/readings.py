@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.record import Record
 
 HELD_OUT = 10_000  # fakes that R^2 is measured on, and fakes and test images that make the round trip
+RARELY = {"keep.tick_steps": 1000, "keep.sample_epochs": 1000, "keep.checkpoint_epochs": 1000}  # on a GPU
 Row = dict[str, Any]
 Map = Callable[[Tensor], Tensor]
 
@@ -50,6 +51,23 @@ def finished(folder: Path, config: Config) -> Checkpoint:
     return Record.open(folder).checkpoints.at_epoch(None)
 
 
+def replica_of(
+    out: Path, name: str, seed: int, seeds: Sequence[int], device: str, **settings: Any
+) -> tuple[Checkpoint, int, Path]:
+    """The last checkpoint of the run NAME-SEED, its replica 0, and its folder; on a GPU one run has all seeds.
+
+    settings: those of `base`, but for the seed. The run is trained, or goes on, if it is not at its end.
+    """
+    if device == "cpu":
+        folder = out / f"{name}-{seed}"
+        return finished(folder, base(seed, **settings)), 0, folder
+    if list(seeds) != list(range(seeds[0], seeds[0] + len(seeds))):
+        raise SystemExit(f"The replicas of one run have seeds that follow one another; --seeds is {seeds}.")
+    config = base(seeds[0], **settings, **RARELY, device=device, seeds=len(seeds))
+    folder = out / f"{name}-{'-'.join(map(str, seeds))}"
+    return finished(folder, config), seed - seeds[0], folder
+
+
 @torch.no_grad()
 def through(net: Map, x: Tensor, batch: int = 500) -> Tensor:
     """A net on many images: uint8 of any size, framed and scaled here, or floats as they are; float32."""
@@ -67,12 +85,12 @@ class Mnist:
     test_labels: Tensor
 
     @classmethod
-    def read(cls, limit: int | None = None) -> Mnist:
-        """limit: of the training images."""
+    def read(cls, limit: int | None = None, device: str = "cpu") -> Mnist:
+        """limit: of the training images; device: where the images and their labels are."""
         train, test = load("mnist", "train", limit=limit), load("mnist", "test")
         assert train.labels is not None
         assert test.labels is not None
-        return cls(train.pixels, train.labels, test.pixels, test.labels)
+        return cls(*(x.to(device) for x in (train.pixels, train.labels, test.pixels, test.labels)))
 
     def nearest(self, space: Map) -> float | None:
         """Test accuracy of the label of the nearest training image in this space."""

@@ -65,7 +65,8 @@ class Tape(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         out = operation(*args, **(kwargs or {}))
-        self.launched.append((operation, args, kwargs or {}, out))
+        if operation.namespace != "profiler":  # of torch's own optimisers: it launches nothing
+            self.launched.append((operation, args, kwargs or {}, out))
         return out
 
     @torch.no_grad()
