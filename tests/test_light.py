@@ -71,7 +71,7 @@ sys.meta_path.insert(0, Absent())
 from ayneh.__main__ import main
 for words in (
     "train digits --out run --epochs 1 --data.limit 200 --keep.keep-epochs 1 --net.width 4", "show run",
-    "diagnose run", "explore run --save page.html",
+    "diagnose run", "explore run --pretrained --save page.html",
 ):
     try:
         main(words.split())

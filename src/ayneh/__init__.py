@@ -1,5 +1,11 @@
 """ayneh (آینه, Persian for mirror): a laboratory for GANs on small images.
 
+Look at what others trained; the generators came with the package::
+
+    import ayneh
+
+    ayneh.pretrained("conditional").generate(n=16, classes="7")  # uint8 (16, 1, 28, 28)
+
 Train, from a preset or with settings of your own::
 
     import ayneh
@@ -75,6 +81,7 @@ if TYPE_CHECKING:
     from ayneh.game.penalties import Penalty as Penalty
     from ayneh.judge.own import Metric as Metric
     from ayneh.loading.model import load as load
+    from ayneh.loading.pretrained import pretrained as pretrained
     from ayneh.parts.registry import add as add
     from ayneh.training.init_from import InitFrom as InitFrom
 
@@ -91,6 +98,7 @@ _AT = {  # name, in the order of use -> the module that has it, imported when th
     "Metric": "ayneh.judge.own",
     "Symptom": "ayneh.doctor.own",
     "load": "ayneh.loading.model",
+    "pretrained": "ayneh.loading.pretrained",
     "Config": "ayneh.config",
     "Run": "ayneh.api.run",
     "Images": "ayneh.api.images",

@@ -246,17 +246,18 @@ class Run:
         replica: int = 0,
         overwrite: bool = False,
         quiet: bool = True,
+        small: bool = False,
     ) -> Path:
         """Write the nets for other programs, with a model card; the folder. `ayneh.load` reads an ONNX export.
 
-        to: onnx or safetensors; out: the folder (None: export-onnx in the run folder). Raises UserError where the
-        folder is taken and ``overwrite`` is not set.
+        to: onnx or safetensors; out: the folder (None: export-onnx in the run folder); small: G alone, in half
+        precision. Raises UserError where the folder is taken and ``overwrite`` is not set.
         """
         from ayneh.export.write import export
 
         record, say = self.with_its_nets(), Terminal(quiet).say
         place = Path(out) if out is not None else record.export_path(to)
-        return export(record, record.checkpoints.at_epoch(epoch), place, to, replica, overwrite, say).folder
+        return export(record, record.checkpoints.at_epoch(epoch), place, to, replica, overwrite, small, say).folder
 
     def show(self) -> None:
         """Show it: in a notebook below the cell, elsewhere as a table in the terminal."""

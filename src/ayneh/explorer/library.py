@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ayneh.config import Config, flatten
 from ayneh.errors import UserError
 from ayneh.explorer.cache import Cache
+from ayneh.explorer.exported import Exported, ExportedModel, opened
 from ayneh.files.whole import without_nan
 from ayneh.pages.sheet import name_of
 from ayneh.record.own import FOR_NETS
@@ -64,11 +65,11 @@ class Library:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         """Raises UserError where a folder is not a run, its config is not readable or a part of its nets is missing."""
-        self.records = [Watched(folder) for folder in folders]
+        self.records = [opened(folder) for folder in folders]
         for record in self.records:
-            record.check()
             record.config()
-            record.parts.need(*FOR_NETS)
+            if not isinstance(record, Exported):  # whose nets need no code
+                record.parts.need(*FOR_NETS)
         self.names = distinct([record.folder for record in self.records])
         self._models, self._answers = Cache(KEPT_MODELS), Cache(KEPT_ANSWERS)
 
@@ -122,7 +123,7 @@ class Library:
             key = run, replica, epoch, record.checkpoints.written_ns(epoch)  # the folder may hold another run by now
 
             def make() -> bytes:
-                model: Model = self._models.get(key, lambda: self._model(record, replica, epoch))
+                model: Model | ExportedModel = self._models.get(key, lambda: self._model(record, replica, epoch))
                 with model.alone if name in ("levels", "notes", "gallery") else nullcontext():
                     body: bytes = getattr(model, name)()
                 return body
@@ -190,7 +191,9 @@ class Library:
             raise Absent(f"There is no run number {run}: {len(self.records)} were named, counted from 0.")
         return self.records[run]
 
-    def _model(self, record: Watched, replica: int, epoch: int) -> Model:
+    def _model(self, record: Watched, replica: int, epoch: int) -> Model | ExportedModel:
+        if isinstance(record, Exported):
+            return ExportedModel(record.folder)
         from ayneh.explorer.models import Model
 
         return Model(record.checkpoints.at_epoch(epoch), replica)
@@ -207,6 +210,9 @@ class Library:
             "loss": config.rules.loss,
             "odds": config.rules.loss in CROSS_ENTROPY and not config.rules.label_smoothing,
             "labels": config.rules.labels,
+            "exported": isinstance(record, Exported),
+            "alone": isinstance(record, Exported) and record.alone,
+            "card": record.card().splitlines() if isinstance(record, Exported) else [],
             "settings": {k: v for k, v in public.items() if v != usual[k]} | {"data.name": _data(config)},
             "prior": {"name": config.prior.name, "dim": config.prior.dim, **_prior(config)},
             "seed": config.seed,

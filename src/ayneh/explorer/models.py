@@ -160,21 +160,7 @@ class Model:
         y = sampler.classes("explorer", LATENTS) if self.labels else None
         given = zip(z.split(256), *(() if y is None else (y.split(256),)), strict=True)
         images = torch.cat([sampler.gen(*part) for part in given])
-        features = self.features(images, y)
-        mean, spread = self._centre(z)
-        ways, shares = directions((z - mean) / spread, images if y is None else within(images, y))
-        back = read_by_ridge(features.double(), z.double(), FITTED)
-        weight, bias = affine(back.read, features.shape[1])
-        arrays = {
-            "directions": ways,
-            "shares": shares,
-            "read_weight": weight,
-            "read_bias": bias,
-            "r2": back.r2,
-            "feature_mean": features.mean(0),
-            "feature_std": features.std(0),
-        }
-        return pack(arrays, {"r2_n": back.n})
+        return notes_of(z, images, y, self._centre(z), self.features(images, y))
 
     @torch.no_grad()
     def levels(self) -> bytes:
@@ -233,11 +219,37 @@ class Model:
         }
 
     def _centre(self, z: Tensor) -> tuple[float, float]:
-        """Mean and deviation of a coordinate; those of the draws where the prior has none."""
-        mean, variance = self.sampler.prior.moments(z.shape[1])
-        if np.isfinite([mean, variance]).all():
-            return mean, variance**0.5
-        return float(z.median()), float((z - z.median()).abs().median())
+        """Mean and deviation of a coordinate."""
+        return centre_of(z, *self.sampler.prior.moments(z.shape[1]))
+
+
+def centre_of(z: Tensor, mean: float, variance: float) -> tuple[float, float]:
+    """The mean and deviation of a prior with these moments; those of its draws z where it has none."""
+    if np.isfinite([mean, variance]).all():
+        return mean, variance**0.5
+    return float(z.median()), float((z - z.median()).abs().median())
+
+
+@torch.no_grad()
+def notes_of(
+    z: Tensor, images: Tensor, y: Tensor | None, centre: tuple[float, float], features: Tensor | None
+) -> bytes:
+    """What `Model.notes` has, of these images of z; without features the directions alone."""
+    mean, spread = centre
+    ways, shares = directions((z - mean) / spread, images if y is None else within(images, y))
+    arrays = {"directions": ways, "shares": shares}
+    if features is None:
+        return pack(arrays, {})
+    back = read_by_ridge(features.double(), z.double(), FITTED)
+    weight, bias = affine(back.read, features.shape[1])
+    arrays |= {
+        "read_weight": weight,
+        "read_bias": bias,
+        "r2": back.r2,
+        "feature_mean": features.mean(0),
+        "feature_std": features.std(0),
+    }
+    return pack(arrays, {"r2_n": back.n})
 
 
 def directions(z: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:

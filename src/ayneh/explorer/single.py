@@ -15,10 +15,10 @@ from typing import Any
 from ayneh.errors import UserError
 from ayneh.explorer.assets import page_files, runtime_script, runtime_wasm_gz
 from ayneh.explorer.library import Library
+from ayneh.export.halves import halved
 from ayneh.files.whole import atomically
 from ayneh.record.forms import of_replicas
 
-HALVED = 256  # numbers in a weight from which on it is kept in half precision
 POLICY = (  # what is in the file, and nothing else: no request can leave the page
     "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' data:; style-src 'unsafe-inline'; "
     "img-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -58,7 +58,7 @@ def answers(library: Library, replica: int, epochs: int) -> dict[str, bytes]:
         for epoch in chosen:
             kept[_place(run, epoch, "generator")] = halved(library.part(run, replica, epoch, "generator").body)
         newest = chosen[-1]
-        for net in ("discriminator", "encoder"):
+        for net in () if about.get("alone") else ("discriminator", "encoder"):
             kept[_place(run, newest, net)] = halved(library.part(run, replica, newest, net).body)
         for part in ("start", "notes"):
             kept[_place(run, newest, part)] = library.part(run, replica, newest, part).body
@@ -91,28 +91,6 @@ def _live(library: Library, run: int, replica: int) -> dict[str, bytes]:
 
 def _place(run: int, epoch: int, part: str) -> str:
     return f"/api/runs/{run}/replicas/0/epochs/{epoch}/{part}"
-
-
-def halved(model: bytes) -> bytes:
-    """An ONNX model whose large weights are float16, made float32 again when it is loaded: half the size.
-
-    A weight changes by 2^-11 of itself at most.
-    """
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    net = onnx.load_from_string(model)
-    casts = []
-    for weight in net.graph.initializer:
-        values = numpy_helper.to_array(weight)
-        if values.dtype == "float32" and values.size >= HALVED and abs(values).max() < 65504:
-            name = weight.name
-            weight.CopyFrom(numpy_helper.from_array(values.astype("float16"), f"{name}.half"))
-            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *net.graph.node]
-    del net.graph.node[:]
-    net.graph.node.extend(nodes)
-    return bytes(net.SerializeToString())
 
 
 def page_of(kept: dict[str, bytes]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ayneh.config import Config, flatten, from_dict
 from ayneh.doctor import rescue, words
+from ayneh.doctor.cures import argv, shown
 from ayneh.doctor.doctor import Doctor
 from ayneh.export import classes
 from ayneh.export.contract import licence_of
@@ -18,6 +19,7 @@ from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.record import Record
 from ayneh.terminal.text import plain
 
+OF_D = "; D was trained against this G alone: its logits mean nothing for images of other generators"
 TASKS = ("unconditional-image-generation", "other")  # hubs have none for images of a class
 
 
@@ -31,9 +33,8 @@ def card(about: dict[str, Any], record: Record, checkpoint: Checkpoint) -> str:
     parts = [
         _head(about, evaluation, title),
         f"# {title}",
-        f"A generator G, its discriminator D, and D's features as an encoder, trained against each other by ayneh "
-        f"{about['ayneh']}, a laboratory for GANs on small images. Seed {about['seed']}, {about['step']:,} steps"
-        f"{epoch}.",
+        f"{_whose(about)} by ayneh {about['ayneh']}, a laboratory for GANs on small images. Seed {about['seed']}, "
+        f"{about['step']:,} steps{epoch}.",
         "![Images of the generator](samples.png)",
         "## Use",
         use(about),
@@ -53,12 +54,24 @@ def card(about: dict[str, Any], record: Record, checkpoint: Checkpoint) -> str:
         "publisher of these weights chooses theirs.",
         "## Limits",
         "A model of small images for learning and for experiments. It draws what its training images show, with their "
-        "biases and gaps, and can leave out whole kinds of them; D was trained against this G alone: its logits mean "
-        "nothing for images of other generators.",
+        f"biases and gaps, and can leave out whole kinds of them{OF_D if 'discriminator' in about['nets'] else ''}.",
         "## Origin",
-        f"`{about['checkpoint']}`, SHA-256 `{about['checkpoint_sha256']}`.",
+        f"`{about['checkpoint']}`, SHA-256 `{about['checkpoint_sha256']}`.{_command(config, record)}",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _command(config: Config, record: Record) -> str:
+    """What trains such a run again; nothing where it has images or parts of a person's own."""
+    if ":" in config.data.name or record.parts.noted():
+        return ""
+    return f" Trained by `{shown(argv(config, {}))}`."
+
+
+def _whose(about: dict[str, Any]) -> str:
+    if "discriminator" not in about["nets"]:
+        return "A generator G alone, its weights in half precision. It was trained"
+    return "A generator G, its discriminator D, and D's features as an encoder, trained against each other"
 
 
 def _head(about: dict[str, Any], evaluation: dict[str, Any] | None, title: str) -> str:

@@ -24,6 +24,7 @@ class Affine:
     gives: Shape
     name: str = ""
     attributes: Mapping[str, Any] | None = None
+    by_class: Tensor | None = None  # of a Gemm: (K, out), what each class adds to b
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def folded(ops: list[Op]) -> list[Affine | Pointwise | Conditional]:
             scale, shift = op.scale.repeat_interleave(each), op.shift.repeat_interleave(each)
             axis = last.op == "ConvTranspose"  # out is W's second axis there
             shaped = scale.view(*[1] * axis, -1, *[1] * (last.weight.ndim - 1 - axis))
-            done[-1] = replace(last, weight=last.weight * shaped, bias=last.bias * scale + shift)
+            table = None if last.by_class is None else last.by_class * scale
+            done[-1] = replace(last, weight=last.weight * shaped, bias=last.bias * scale + shift, by_class=table)
         else:
             done.append(op)
     return done

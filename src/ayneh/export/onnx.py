@@ -55,6 +55,8 @@ class _Graph:
                 pair = [("weight", op.weight), ("bias", op.bias)]
                 inputs = [self._constant(f"{op.name}{part}", _numbers(x)) for part, x in pair]
                 steps.append((op.op, inputs, op.attributes or {}))
+                if op.by_class is not None:
+                    steps.append(("Add", [self._row(f"{op.name}table", op.by_class)], {}))
                 held = (len(op.bias),) if op.op == "Gemm" else op.gives
             else:
                 steps += self._by_class(op)

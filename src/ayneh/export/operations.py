@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -69,8 +70,14 @@ def _joined(net: JoinedLayer, shape: Shape, name: str) -> tuple[list[Op], Shape]
     joined = Joined(table, shape, f"{name}embedding.")
     takes = joined.gives if isinstance(net.layer, Linear) or len(joined.gives) > 1 else (*joined.gives, 1, 1)
     weight = torch.cat([net.layer.weight, net.beside], net.axis)
-    affine, gives = AFFINE[type(net.layer)](net.layer, takes, f"{name}layer.", weight)
-    return [joined, *affine], gives
+    (affine,), gives = AFFINE[type(net.layer)](net.layer, takes, f"{name}layer.", weight)
+    assert isinstance(affine, Affine)
+    if affine.op != "Gemm":
+        return [joined, affine], gives
+    own, beside = affine.weight.tensor_split([math.prod(shape)], 1)  # W [x, e(y)] + b = W_1 x + W_2 e(y) + b
+    if len(table) * len(beside) > table.numel() + beside.numel():  # thousands of classes: the embedding is smaller
+        return [joined, affine], gives
+    return [replace(affine, weight=own, takes=shape, by_class=table.flatten(1) @ beside.T)], gives
 
 
 def _class_norm(net: ClassNorm, shape: Shape, name: str) -> tuple[list[Op], Shape]:

@@ -21,6 +21,15 @@ No PyTorch is needed then. `model.logits(images)` is the discriminator's logit f
 follows the prior. Without ayneh, any ONNX runtime reads the files; inputs and outputs are described below and in their
 metadata."""
 
+ALONE = """\
+```python
+import ayneh                                      # pip install 'ayneh[export]'
+model = ayneh.load(".")                           # this folder
+images = model.generate(n=16, seed=0{asked})   # uint8 (16, {channels}, {own}, {own})
+```
+
+No PyTorch is needed then. Without ayneh, any ONNX runtime reads the file; what goes in and out is described below."""
+
 LABELLED = """\
 ```python
 import ayneh                                      # pip install 'ayneh[export]'
@@ -90,6 +99,9 @@ def use(about: dict[str, Any]) -> str:
     """How the files of an export are used."""
     images, latents = about["images"], about["latents"]
     if about["form"] == "onnx":
+        if "encoder" not in about["nets"]:
+            values = {"channels": images["channels"], "own": images["own_size"]}
+            return ALONE.format(**values, asked=f", classes={_asked(about)['one']}" if "labels" in about else "")
         reads = "z" in about["nets"]["encoder"]["outputs"]
         read = ", `model.read_z(images)` the z that it reads in them" if reads else ""
         values = {"channels": images["channels"], "own": images["own_size"], "read": read}
@@ -120,8 +132,8 @@ def _asked(about: dict[str, Any]) -> dict[str, str]:
         "count": str(count),
         "each": ", ".join(_code(names, k) for k in range(count)),
         "drawn": DRAWN[about["labels"]["drawn"]],
-        "asks": ", classes=..." * about["nets"]["discriminator"].get("classes", False),
-        "also": ", classes=..." * about["nets"]["encoder"].get("classes", False),
+        "asks": ", classes=..." * about["nets"].get("discriminator", {}).get("classes", False),
+        "also": ", classes=..." * about["nets"].get("encoder", {}).get("classes", False),
     }
 
 

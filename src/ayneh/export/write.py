@@ -24,6 +24,7 @@ from ayneh.export.chance import Means
 from ayneh.export.contract import about_of, strings
 from ayneh.export.folder import refuse_taken, replace
 from ayneh.export.graphs import graph
+from ayneh.export.halves import halved
 from ayneh.export.onnx import described, difference
 from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, players_of, some, weights_in
 from ayneh.loading.folder import sealed
@@ -34,6 +35,7 @@ from ayneh.record.record import Record
 # The largest difference from PyTorch's outputs that is accepted; where an output is above 1, this share of the largest:
 # float32 holds seven digits, and outputs of hundreds occur where a batch norm divides by a tiny variance.
 MOST_APART = 1e-4
+HALF_APART = 0.05  # the same in half precision, whose weights have three digits: six of 256 levels of grey in a pixel
 PICTURE, ZOOM = 64, 3  # images in samples.png, of the run's fixed noise, and how much larger than they are
 TAKES = {"generator": "z", "discriminator": "image", "encoder": "image"}  # net -> its input
 About = dict[str, Any]
@@ -57,15 +59,19 @@ def export(
     form: str = "onnx",
     replica: int = 0,
     overwrite: bool = False,
+    small: bool = False,
     say: Callable[[str], None] = lambda words: None,
 ) -> Export:
     """Write one replica's generator, discriminator and encoder into a self-contained folder.
 
-    form: a key of FORMS. overwrite: replace an export that is in the folder. say: gets a sentence where the training
-    images are gone. Raises UserError for a folder with something else in it, Stopped where a net does not compute what
-    PyTorch does; then nothing is written.
+    form: a key of FORMS. overwrite: replace an export that is in the folder. small: the generator alone, its weights in
+    half precision, as ONNX. say: gets a sentence where the training images are gone. Raises UserError for a folder with
+    something else in it, Stopped where a net does not compute what PyTorch does; then nothing is written.
     """
     suffix, encode = pick(FORMS, form, "form of export")
+    if small and form != "onnx":
+        raise UserError(f"--small is of the form onnx, and --to is {form}: leave one of them out.")
+    takes_of = {"generator": "z"} if small else TAKES
     refuse_taken(folder, overwrite)
     data = _data(checkpoint, say)
     players, sampler = players_of(checkpoint, replica, data)
@@ -73,7 +79,7 @@ def export(
     inputs = _inputs(players, sampler, data, checkpoint.image_shape[-1])
     draws: dict[str, bool] = {}
     expected: dict[str, Outputs] = {}
-    for name, takes in TAKES.items():
+    for name, takes in takes_of.items():
         with Means() as means:  # what a net draws itself differs from run to run
             expected[name] = players.outputs(name, *inputs[takes])
         draws[name] = means.draws > 0
@@ -89,11 +95,12 @@ def export(
         }
         | ({"classes": players.asks(name)} if players.labels else {})
         for name, net in players.nets().items()
+        if name in takes_of
     }
     common, files = {key: value for key, value in about.items() if key != "nets"}, {}
-    for name, (write, apart) in encode(players, about, inputs, expected).items():
+    for name, (write, apart) in (_halves if small else encode)(players, about, inputs, expected).items():
         net = nets[name]
-        net["difference"] = _near(name, apart, expected[name])
+        net["difference"] = _near(name, apart, expected[name], HALF_APART if small else MOST_APART)
         content = files[net["file"]] = write(metadata=strings(common | {"net": name} | net))
         net["sha256"] = hashlib.sha256(content).hexdigest()
     sheet = sheet_of(sampler, "samples", PICTURE)
@@ -130,6 +137,13 @@ def _onnx(players: Players, about: About, inputs: Inputs, expected: Mapping[str,
     return written
 
 
+def _halves(players: Players, about: About, inputs: Inputs, expected: Mapping[str, Outputs]) -> Written:
+    """The generator as an ONNX graph whose large weights are in half precision."""
+    (z, classes), model = inputs["z"], halved(graph(players, "generator"))
+    apart = difference(model, z, expected["generator"], classes if players.asks("generator") else None)
+    return {"generator": (partial(described, model), apart)}
+
+
 def _safetensors(players: Players, about: About, inputs: Inputs, expected: Mapping[str, Outputs]) -> Written:
     """Each net's weights and statistics by name, read back into new nets."""
     tensors = {name: weights_in(net) for name, net in players.nets().items()}
@@ -154,9 +168,9 @@ def _alone(players: Players, name: str, x: Tensor, classes: Tensor | None) -> bo
     return all(bool(((y - other[output])[:4].abs() <= scale).all()) for output, y in one.items())
 
 
-def _near(name: str, apart: float, expected: Outputs) -> float:
+def _near(name: str, apart: float, expected: Outputs, most: float) -> float:
     """``apart`` itself. Raises Stopped where it is more than rounding explains, or not a number."""
-    bound = MOST_APART * max(1.0, *(y.abs().max().item() for y in expected.values()))
+    bound = most * max(1.0, *(y.abs().max().item() for y in expected.values()))
     if not apart <= bound < math.inf:
         raise Stopped(
             f"The exported {name} differs from PyTorch by {apart:.1e}, more than {bound:.1e}: nothing was written. Its "

@@ -9,6 +9,7 @@ import tyro
 
 from ayneh.errors import UserError, extra
 from ayneh.explorer.library import Library
+from ayneh.loading.pretrained import folders
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import say
 
@@ -21,20 +22,23 @@ def explore(
     save: Path | None = None,
     save_epochs: int = 8,
     replica: int = 0,
+    pretrained: bool = False,
 ) -> None:
     """Open a page in the browser to walk through the latent space of one run, or of several side by side.
 
     Args:
-        runs: the run folders.
+        runs: the run folders, or folders of exported models (`ayneh export`).
         port: of the page; if it is taken, a free one is chosen.
         host: the address to listen at. With any other than 127.0.0.1, other machines can open the page.
         open: open the page in the browser.
         save: write all of it into this .html file instead, which needs no server and no network.
         save_epochs: epochs of each run in that file, spread evenly, the newest among them.
         replica: which of a run's replicas is in that file, counted from 0.
+        pretrained: the trained generators that come with ayneh, after the runs.
     """
+    runs = [*runs, *(folders() if pretrained else ())]
     if not runs:
-        raise UserError("No run is named: try `ayneh explore runs/NAME`.")
+        raise UserError("No run is named: try `ayneh explore runs/NAME`, or `ayneh explore --pretrained`.")
     if not 0 <= port < 65536:
         raise UserError(f"--port is {port}; a port is a number from 0 to 65535.")
     library, terminal = Library(runs), Terminal()

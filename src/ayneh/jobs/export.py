@@ -20,6 +20,7 @@ def export(
     best: bool = False,
     replica: int = 0,
     overwrite: bool = False,
+    small: bool = False,
     quiet: bool = False,
 ) -> None:
     """Write a run's generator, discriminator and encoder into a folder that other programs can read, with a model card.
@@ -35,13 +36,14 @@ def export(
         best: the checkpoint with the best score, if the run was scored (--keep.score-epochs).
         replica: which of the run's replicas, counted from 0.
         overwrite: replace an earlier export in the folder.
+        small: the generator alone, its weights in half precision: a fifth of the size.
         quiet: print the result only.
     """
     from ayneh.export.write import export as write
 
     terminal, record = Terminal(quiet), Record.open(run)
     checkpoint = record.checkpoints.at_epoch(asked(epoch, best))
-    written = write(record, checkpoint, out or record.export_path(to), to, replica, overwrite, terminal.say)
+    written = write(record, checkpoint, out or record.export_path(to), to, replica, overwrite, small, terminal.say)
     for net in written.about["nets"].values():
         apart = f"differs from PyTorch by at most {net['difference']:.1e} on {written.about['checked']} draws"
         say(f"{written.folder / net['file']}: {net['numbers']:,} numbers, {apart}", whole=True)

@@ -77,11 +77,15 @@ class NetOf:
 
 @dataclass(frozen=True)
 class Nets:
-    """The files of the three nets."""
+    """The files of the three nets; of a small export, of the generator alone."""
 
     generator: NetOf
-    discriminator: NetOf
-    encoder: NetOf
+    discriminator: NetOf | None = None
+    encoder: NetOf | None = None
+
+    def there(self) -> dict[str, NetOf]:
+        """The nets that are there, by their names."""
+        return {name: net for name, net in vars(self).items() if net is not None}
 
 
 @dataclass(frozen=True)
@@ -116,8 +120,10 @@ class Contract:
     labels: LabelsOf | None = None
 
     def __post_init__(self) -> None:
-        for name in ("generator", "discriminator", "encoder"):
-            if getattr(self.nets, name).classes and not self.labels:
+        if (self.nets.discriminator is None) != (self.nets.encoder is None):
+            raise UserError("nets has one of discriminator and encoder; it must have both or neither.")
+        for name, net in self.nets.there().items():
+            if net.classes and not self.labels:
                 raise UserError(f"nets.{name}.classes is true, but the file has no labels.")
         if self.labels and not self.nets.generator.classes:
             raise UserError("nets.generator.classes is false, but the file has labels.")

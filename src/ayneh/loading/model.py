@@ -42,7 +42,8 @@ class Model:
         self.own_size: int = images.own
         self._prior: str = latents.prior
         self._numbers: dict[str, float] = self.about["latents"]["numbers"]
-        self._nets = {name: Net(self.folder, self.about, name, net.classes) for name, net in vars(needed.nets).items()}
+        there = needed.nets.there()
+        self._nets = {name: Net(self.folder, self.about, name, net.classes) for name, net in there.items()}
         self.labels: Labels | None = needed.labels.classes() if needed.labels else None
         """Its classes, their names and shares of the training images; None for a model without labels."""
         self._shares: str = needed.labels.drawn if needed.labels else ""  # from which classes are drawn
@@ -149,7 +150,7 @@ class Model:
         shows the class that D prefers for the image and is no measured probability. UserError without labels.
         """
         labels, x = self._need_labels(), self.framed(images, range)
-        if not self._nets["discriminator"].asks:
+        if not self._net("discriminator").asks:
             parts = (labels.count,) if "own_nets" in self.about else labels.parts
             return log_shares(self._run("discriminator", "class_logits", x), parts)
         each = [self._run("discriminator", "logit", x, np.full(len(x), y)) for y in np.arange(labels.count)]
@@ -167,6 +168,7 @@ class Model:
 
         UserError without --rules.mirror-weight.
         """
+        self._net("encoder")
         if "z" not in self.about["nets"]["encoder"]["outputs"]:
             raise UserError("This model's D has no reader of z: it was trained without --rules.mirror-weight.")
         return self._run("encoder", "z", *self._asked("encoder", self.framed(images, range), classes))
@@ -178,13 +180,13 @@ class Model:
 
     def _asked(self, net: str, x: Array, classes: Any) -> tuple[Array, Array | None]:
         """Images and their classes for D's logits or features. UserError where they are missing, or of no use."""
-        if classes is None and not self._nets[net].asks:
+        if classes is None and not self._net(net).asks:
             return x, None
         labels = self._need_labels()
         what = f"{net} of {self.folder}"
         if classes is None:
             raise UserError(f"The {what} takes an image together with its class: give classes.")
-        if not self._nets[net].asks:
+        if not self._net(net).asks:
             raise UserError(f"The {what} takes an image without its class: leave classes out.")
         return x, np.array(labels.asked(classes, len(x), spread=False), np.int64)
 
@@ -216,7 +218,12 @@ class Model:
         return frame.put(_in_range(x, range), side, -1).astype(np.float32)
 
     def _run(self, net: str, output: str, x: Array, classes: Array | None = None) -> Array:
-        return self._nets[net].run(output, x, classes)
+        return self._net(net).run(output, x, classes)
+
+    def _net(self, name: str) -> Net:
+        if name not in self._nets:
+            raise UserError(f"{self.folder} has the generator alone (--small): export the run whole for its {name}.")
+        return self._nets[name]
 
 
 def load(folder: str | Path) -> Model:

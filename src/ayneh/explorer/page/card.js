@@ -41,7 +41,8 @@ export function card(sides, side, i) {
     classes.replaceChildren(...(side.asked ? [makePicker(side.asked, end, () => sides.asked())] : []));
   };
   if (side.asked) side.showPicker();
-  return h("div", { class: "side-card" }, h("div", { class: "controls" }, parts), classes, side.status);
+  const card = run.card?.length ? h("details", {}, h("summary", {}, t("side.card")), h("pre", { dir: "ltr", tabindex: 0 }, run.card.join("\n"))) : [];
+  return h("div", { class: "side-card" }, h("div", { class: "controls" }, parts), classes, side.status, card);
 }
 
 /** What a run is, in a line. */

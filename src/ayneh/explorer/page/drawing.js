@@ -66,10 +66,12 @@ export function makeDrawing(app) {
     centring.root, only.root,
     h("div", { class: "controls" }, search, button(t("drawing.walk"), () => walk(), { id: "drawing-walk" })), said,
   );
+  const split = h("div", { class: "split desk-split" }, desk, holder);
+  const absent = h("p", { class: "note", id: "drawing-absent", hidden: true }, t("drawing.absent"));
   const root = h(
     "section", {},
     h("p", { class: "lead" }, t("drawing.lead")),
-    h("div", { class: "split desk-split" }, desk, holder),
+    absent, split,
     h("p", { class: "hint" }, t("drawing.hint")),
   );
   const drawing = recall("drawing"); // of this tab, before a reload
@@ -246,6 +248,12 @@ export function makeDrawing(app) {
 
   function update() {
     const models = app.models;
+    absent.hidden = models.every((model) => !model.about.alone);
+    split.hidden = !absent.hidden;
+    if (split.hidden) {
+      sides = [];
+      return;
+    }
     holder.classList.toggle("two", models.length > 1);
     sides = models.map(build);
     holder.replaceChildren(...sides.map((side) => side.root));

@@ -154,10 +154,10 @@ export function makeEpochs(app) {
     sides.forEach((side, i) => {
       const old = before.find((b) => b.model.run === side.model.run && b.model.replica === side.model.replica);
       if (old) side.nets = old.nets;
-      const { epochs, films, wanted_epochs: all } = app.runs[side.model.run];
+      const { epochs, films, exported, wanted_epochs: all } = app.runs[side.model.run];
       side.epochs = (films ?? epochs).filter((epoch) => has(place(side.model.run, side.model.replica, epoch, "generator")));
       side.few.hidden = saved || side.epochs.length >= Math.min(FEW, all);
-      side.few.textContent = t("epochs.thinned", { kept: side.epochs.length, all });
+      side.few.textContent = exported ? t("epochs.exported") : t("epochs.thinned", { kept: side.epochs.length, all });
       const chance = new Chance(app.seed);
       const { samples } = side.model;
       side.zs = Array.from({ length: GRID * GRID }, (_, k) =>

@@ -96,6 +96,7 @@ export class Model {
 
   /** Fetches D, and its logits of the training images where these are on the server's machine. */
   async judge() {
+    if (this.about.alone) return;
     const levels = has(this.path("levels")) ? pack(this.path("levels")).catch(unlessUnreachable) : null;
     const [found] = await Promise.all([levels, net(this.path("discriminator"))]);
     this.levels = found?.logits.data ?? null;
@@ -133,7 +134,7 @@ export class Model {
 
   /** D's opinion in words. */
   word(logit) {
-    if (logit === undefined) return t("D.waits");
+    if (logit === undefined) return t(this.about.alone ? "D.absent" : "D.waits");
     const values = { share: this.levels && percent(below(this.levels, logit)), probability: percent(chance(logit)), logit: logit.toFixed(2) };
     if (this.levels) return t(this.about.odds ? "D.both" : "D.share", values);
     return t(this.about.odds ? "D.probability" : "D.score", values);
@@ -141,7 +142,7 @@ export class Model {
 
   /** What the bars mean, in words. */
   meaning() {
-    if (!this.judged) return t("D.waits");
+    if (!this.judged) return t(this.about.alone ? "D.absent" : "D.waits");
     return this.levels ? t("D.bars share") : this.about.odds ? t("D.bars probability") : t("D.bars none", { loss: this.about.loss });
   }
 

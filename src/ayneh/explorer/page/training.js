@@ -47,8 +47,9 @@ export function makeTraining(app) {
       picture: h("img", { class: "picture", alt: "" }), caption: h("p", { class: "note" }),
       findings: h("ul", { class: "findings", "aria-live": "polite", "aria-label": t("training.findings") }),
     };
-    parts.root = h("div", { class: "stack" }, h("h3", {}, app.runs[i].name), parts.status, parts.charts,
-      h("div", { class: "split" }, h("div", {}, parts.picture, parts.caption), h("div", { class: "told" }, h("h3", {}, t("training.findings")), parts.findings)));
+    const course = [parts.charts,
+      h("div", { class: "split" }, h("div", {}, parts.picture, parts.caption), h("div", { class: "told" }, h("h3", {}, t("training.findings")), parts.findings))];
+    parts.root = h("div", { class: "stack" }, h("h3", {}, app.runs[i].name), parts.status, app.runs[i].exported ? [] : course);
     return parts;
   }
 
@@ -87,7 +88,7 @@ export function makeTraining(app) {
     const last = about.lines.at(-1);
     status.textContent = last
       ? t(about.training ? "training.now" : "training.over", { epoch: last.epoch, last: about.wanted_epochs - 1, images: number(last.images), seconds: Math.round(last.wall_s) })
-      : t("training.nothing");
+      : t(app.runs[i].exported ? "training.exported" : "training.nothing");
     const replica = replicaOf(i);
     const found = findings(about.findings, replica);
     const epoch = about.pictures.findLast((e) => has(place(i, replica, e, "picture")));

@@ -1,0 +1,59 @@
+"""The generators that come with the package: small, whole, with their cards; one works and its twin has collapsed."""
+
+import json
+
+import numpy as np
+import pytest
+
+import ayneh
+from ayneh.loading.pretrained import FOLDER, PRETRAINED, folders
+
+every = pytest.mark.parametrize("name", PRETRAINED)
+
+
+def test_there_are_these_and_no_others():
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(PRETRAINED)
+
+
+@every
+def test_each_is_small_draws_images_and_has_its_card(name):
+    folder = FOLDER / name
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 500_000
+    images = ayneh.pretrained(name).generate(n=8, seed=1)
+    assert images.shape[0] == 8
+    assert images.std() > 20
+    card = (folder / "README.md").read_text()
+    for words in ("## Data and licence", "## Scores", "Seed 0", f"Trained by `ayneh train {name}"):
+        assert words in card
+    assert "has not been scored" not in card
+
+
+def test_of_the_twins_one_is_varied_and_the_other_has_collapsed():
+    spread = {}
+    for name in ("digits-normal", "digits-uniform01"):
+        images = ayneh.pretrained(name).generate(n=100, dtype="float32")
+        spread[name] = float(images.var(0).mean())
+    assert spread["digits-uniform01"] < spread["digits-normal"] / 10
+
+
+def test_a_class_that_is_asked_for_changes_the_image():
+    for name in ("conditional", "hoda"):
+        model = ayneh.pretrained(name)
+        z = model.sample_z(4)
+        assert len(model.names) == 10
+        assert np.abs(model.generate(z, model.names[1]).astype(int) - model.generate(z, model.names[7])).mean() > 10
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(ayneh.UserError, match="fast"):
+        ayneh.pretrained("fats")
+
+
+def test_the_window_shows_all_of_them():
+    pytest.importorskip("starlette")
+    from ayneh.explorer.library import Library
+
+    runs = json.loads(Library(folders()).runs().body)["runs"]
+    assert [run["name"] for run in runs] == list(PRETRAINED)
+    assert not any("error" in run for run in runs)
+    assert all(run["alone"] for run in runs)
