@@ -4,9 +4,9 @@
     for e in 0 1 3 7 15 31; do ayneh evaluate runs/stacked --epoch $e; done
     python bench/stacked.py runs/stacked [MORE RUNS]
 
-Of several runs the curves and the last table are medians, at the epochs that all of them have;
+Of several runs, or replicas of one, the curves and the last table are medians, at the epochs that all of them have;
 bench/stacked_seeds.sh trains and evaluates five. Reads only the evaluation-epoch-*.json that `ayneh evaluate` wrote
-into the run folders, and their metrics.
+into the run folders, and their metrics. Of replicas the seconds are those of all together.
 """
 
 from __future__ import annotations
@@ -14,17 +14,32 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from ayneh.record.record import Record
 
 PICTURE = Path(__file__).parent.parent / "docs" / "figures" / "stacked.png"
 
 
-def rows_of(run: Path) -> list[dict[str, float]]:
-    """epoch, images, wall seconds, modes, plug-in KL at 26,000 and its floor, corrected KL, of each epoch evaluated."""
+def rows_of(run: Path) -> dict[str, list[dict[str, float]]]:
+    """Of the run, or of each replica that was evaluated, by its name, a row for each epoch that was.
+
+    epoch, images, wall seconds, modes, plug-in KL at 26,000 and its floor, corrected KL.
+    """
     record = Record.open(run)
+    reports = record.evaluations()
+    one = record.config().seeds == 1
+    return {
+        run.name if one else f"{run.name}, replica {replica}": _rows(
+            record, [report for report in reports if report["replica"] == replica]
+        )
+        for replica in sorted({report["replica"] for report in reports})
+    }
+
+
+def _rows(record: Record, reports: list[dict[str, Any]]) -> list[dict[str, float]]:
     lines, rows = record.lines(), []
-    for report in {report["step"]: report for report in record.evaluations()}.values():
+    for report in {report["step"]: report for report in reports}.values():
         line = next(line for line in lines if line["step"] == report["step"])
         scores = report["scores"]
         rows.append(
@@ -39,7 +54,7 @@ def rows_of(run: Path) -> list[dict[str, float]]:
                 "n": report["n"],
             }
         )
-    return rows
+    return sorted(rows, key=lambda row: row["epoch"])
 
 
 def draw(rows: list[dict[str, float]]) -> None:
@@ -83,9 +98,10 @@ def show(rows: list[dict[str, float]]) -> None:
 
 
 def main(folders: list[Path]) -> None:
-    runs = [rows_of(folder) for folder in folders]
-    for folder, rows in zip(folders, runs, strict=True):
-        print(f"\n{folder.name}\n")
+    named = [(name, rows) for folder in folders for name, rows in rows_of(folder).items()]
+    runs = [rows for _, rows in named]
+    for name, rows in named:
+        print(f"\n{name}\n")
         show(rows)
     if len(runs) > 1:
         print(f"\nmedians of {len(runs)} runs\n")

@@ -47,14 +47,14 @@ def as_on_a_gpu(bench, monkeypatch):
 @pytest.mark.slow
 def test_a_recorded_game_of_bigan_is_the_plain_one_bit_for_bit(bench, as_on_a_gpu, tape, tmp_path):
     bigan = bench("bigan")
-    pixels = torch.randint(0, 256, (130, 1, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    pixels = torch.randint(0, 256, (70, 1, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     as_on_a_gpu(bigan, lambda play: lambda: play())
     plain = bigan.played(3, pixels, 2, tmp_path / "plain.pt")
     kept = as_on_a_gpu(bigan, tape)
     bigan.played(3, pixels, 1, tmp_path / "fast.pt")
     fast = bigan.played(3, pixels, 2, tmp_path / "fast.pt")  # recorded anew from a checkpoint
     assert kept == [True, True]
-    assert (fast.steps, fast.epochs) == (plain.steps, plain.epochs) == (4, 2)
+    assert (fast.steps, fast.epochs) == (plain.steps, plain.epochs) == (2, 2)
     for name in ("gen", "enc", "dis", "gen_mean", "enc_mean"):
         ours, theirs = (getattr(players, name).state_dict() for players in (fast, plain))
         assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
