@@ -31,6 +31,10 @@ Compare settings over many seeds, and runs with one another::
     study.run("runs/rates", workers=2).verdicts  # sentences, with the figures behind them
     ayneh.compare([run, "runs/other"])
 
+Play the course report that ayneh grew from, and write its page::
+
+    ayneh.report(minutes=5).show()
+
 Play in your own loop, where nothing is written::
 
     for moment in ayneh.play(config, images):
@@ -63,6 +67,8 @@ if TYPE_CHECKING:
     from ayneh.api.play import Moment as Moment
     from ayneh.api.play import play as play
     from ayneh.api.presets import preset as preset
+    from ayneh.api.report import Report as Report
+    from ayneh.api.report import report as report
     from ayneh.api.results import Results as Results
     from ayneh.api.results import Verdict as Verdict
     from ayneh.api.results import open_study as open_study
@@ -94,6 +100,7 @@ _AT = {  # name, in the order of use -> the module that has it, imported when th
     "compare": "ayneh.api.compare",
     "Study": "ayneh.api.study",
     "open_study": "ayneh.api.results",
+    "report": "ayneh.api.report",
     "add": "ayneh.parts.registry",
     "Metric": "ayneh.judge.own",
     "Symptom": "ayneh.doctor.own",
@@ -107,6 +114,7 @@ _AT = {  # name, in the order of use -> the module that has it, imported when th
     "Score": "ayneh.api.scores",
     "Comparison": "ayneh.api.compare",
     "Results": "ayneh.api.results",
+    "Report": "ayneh.api.report",
     "Verdict": "ayneh.api.results",
     "UserError": "ayneh.errors",
     "Stopped": "ayneh.errors",

@@ -89,7 +89,7 @@ def test_the_examples_of_docstrings_are_true(module, house, monkeypatch):
     assert not failed
 
 
-GIVEN = {"Comparison", "Results", "Verdict", "open_study"}  # what compare and Study give
+GIVEN = {"Comparison", "Report", "Results", "Verdict", "open_study"}  # what compare, report and Study give
 
 
 @pytest.mark.parametrize("name", ayneh.__all__)

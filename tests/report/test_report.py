@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import html
 import io
 import os
 import re
@@ -12,6 +13,7 @@ import sys
 
 import pytest
 
+import ayneh
 from ayneh.__main__ import main
 from ayneh.course import claims, plan
 from ayneh.course.catalogue import Catalogue
@@ -128,6 +130,16 @@ def test_the_same_command_repeats_nothing_and_a_killed_one_goes_on(played, tmp_p
     main(command(played[0], "both"))
     assert capsys.readouterr().out == played[1]
     assert times(played[0]) == before
+    made = ayneh.report(lang="both", out=played[0], workers=1, quiet=True)  # from Python
+    assert times(played[0]) == before
+    assert made.path == made.pages["en"].path == played[0] / "report.html"
+    assert made.markdown["fa"] == played[0] / "report.fa.md"
+    said = sections((played[0] / "report.html").read_text())
+    assert list(made.answers) == list(said)
+    plain_text = {name: re.sub("<[^>]*>", "", html.unescape(text)) for name, text in said.items()}
+    assert all(answer.replace("`", "") in plain_text[name] for name, answer in made.answers.items())
+    assert [(one.arm, one.reference) for one in made.verdicts] == [ask[:2] for ask in plan.ASKS]
+    assert repr(made).startswith(f"Report(12 of 12 runs finished; {played[0] / 'report.html'}, ")
     out = tmp_path / "killed"
     child = subprocess.Popen([sys.executable, "-c", CHILD, *command(out)], start_new_session=True)
     wait_until(lambda: len(list(out.rglob("outcome.json"))) >= 2, child)

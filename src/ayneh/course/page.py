@@ -5,9 +5,12 @@ from __future__ import annotations
 import html
 import os
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ayneh.course.blocks import Claim
 from ayneh.course.catalogue import Catalogue
 from ayneh.course.claims import claims
 from ayneh.course.facts import Facts
@@ -19,24 +22,32 @@ from ayneh.studies import settings
 from ayneh.terminal.text import plain
 
 
-def write(folder: Path, facts: Facts, language: str) -> list[Path]:
-    """Write report.html and report.md into the folder (in Persian report.fa.html and report.fa.md); their paths."""
+@dataclass(frozen=True)
+class Written:
+    """A page in one language: its files, and the sentence on each claim."""
+
+    html: Path
+    markdown: Path
+    answers: dict[str, str]  # by the name of the claim
+
+
+def write(folder: Path, facts: Facts, t: Catalogue) -> Written:
+    """Write report.html and report.md into the folder (in Persian report.fa.html and report.fa.md)."""
     with extra("study", "The page"):
-        pages = render(folder, facts, Catalogue(language))
-    mark = "" if language == "en" else f".{language}"
-    paths = []
-    for suffix, text in pages.items():
-        paths.append(folder / f"report{mark}.{suffix}")
-        with atomically(paths[-1]) as file:
-            file.write(text.encode())
-    return paths
+        found = claims(t, facts)
+        pages = render(folder, facts, t, found)
+    mark = "" if t.language == "en" else f".{t.language}"
+    paths = folder / f"report{mark}.html", folder / f"report{mark}.md"
+    for path, page in zip(paths, pages, strict=True):
+        with atomically(path) as file:
+            file.write(page.encode())
+    return Written(*paths, {one.name: t.laid_out(one.answer) for one in found})
 
 
-def render(folder: Path, facts: Facts, t: Catalogue) -> dict[str, str]:
-    """{"html": ..., "md": ...}: the page in one language."""
+def render(folder: Path, facts: Facts, t: Catalogue, found: Sequence[Claim]) -> tuple[str, str]:
+    """The page in one language, in HTML and in Markdown."""
     from markupsafe import Markup
 
-    found = claims(t, facts)
     values: dict[str, Any] = {
         "t": t,
         "claims": found,
@@ -54,8 +65,7 @@ def render(folder: Path, facts: Facts, t: Catalogue) -> dict[str, str]:
     page = environment.get_template("report.html.j2").render(**values)
     environment.autoescape = False
     environment.filters["link"] = lambda path: os.path.relpath(path, folder).replace(os.sep, "/").replace(" ", "%20")
-    pages = {"html": page, "md": environment.get_template("report.md.j2").render(**values)}
-    return {suffix: t.laid_out(text) for suffix, text in pages.items()}
+    return t.laid_out(page), t.laid_out(environment.get_template("report.md.j2").render(**values))
 
 
 def _coded(words: str) -> str:

@@ -5,12 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from ayneh.course.catalogue import LANGUAGES
-from ayneh.errors import typed_as
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import say
-
-STUDY = "study"  # the folder of the runs within that of the report
 
 
 def report(
@@ -37,22 +33,8 @@ def report(
         workers: processes (default: one for each core).
         quiet: print the result only.
     """
-    from ayneh.course.facts import gathered
-    from ayneh.course.page import write
-    from ayneh.course.plan import study_of
-    from ayneh.studies.play import play_in
-    from ayneh.studies.progress import tell
-    from ayneh.studies.report import write_report
+    from ayneh.course.play import make
 
-    languages = list(LANGUAGES) if lang == "both" else [lang]
-    length = "full" if full else minutes
-    study, size = study_of(data, length)
-    folder, terminal = out or Path("runs") / study.name, Terminal(quiet)
-    ledger = play_in(folder / STUDY, study, terminal, workers=workers)
-    command = f"ayneh report {'--full' if full else f'--minutes {minutes}'} --data {data} --lang {lang}"
-    facts = gathered(ledger, size, f"{command} --out {typed_as(folder.name)}", terminal.say)
-    write_report(ledger)  # its tables and its own page
-    tell(ledger)
-    for language in languages:
-        page, markdown = write(folder, facts, language)
-        say(f"{page}: open it in a browser; {markdown.name} is the same in Markdown", whole=True)
+    made = make(data, "full" if full else minutes, lang, out, workers, Terminal(quiet))
+    for one in made.pages.values():
+        say(f"{one.html}: open it in a browser; {one.markdown.name} is the same in Markdown", whole=True)
