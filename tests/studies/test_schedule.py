@@ -1,12 +1,14 @@
 """How a study's runs are cut into stacks, on a CPU and on an accelerator."""
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ayneh.errors import UserError
+from ayneh.studies import local, schedule
 from ayneh.studies.forecast import workers_for
-from ayneh.studies.schedule import Measured, cut, sizes
+from ayneh.studies.schedule import Measured, cut, quickest, sizes
 
 
 def cost(stack: int, step_s: float = 0.01) -> Measured:
@@ -56,6 +58,28 @@ def test_each_run_is_in_one_share_with_its_own_group_and_long_shares_come_first(
 )
 def test_on_an_accelerator_a_whole_group_is_tried_as_one_stack(runs, kind, tried):
     assert sizes(kind, runs) == tried
+
+
+@pytest.mark.parametrize(("one", "all_of_them", "chosen"), [(0.07, 0.38, 1), (2.0, 0.4, 3)])
+def test_scores_take_as_many_threads_as_are_quickest(tiny, monkeypatch, one, all_of_them, chosen):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(schedule, "_look_s", lambda *_: one if torch.get_num_threads() == 1 else all_of_them)
+    try:
+        torch.set_num_threads(3)
+        assert quickest(tiny, next(iter(tiny.runs())).config) == chosen
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_study_in_this_process_takes_these_threads_and_gives_them_back(tiny, tmp_path, monkeypatch):
+    seen, before = [], torch.get_num_threads()
+    monkeypatch.setattr(local, "play", lambda *_: seen.append(torch.get_num_threads()) or True)
+    local.run_here(
+        [[run] for run in list(tiny.runs())[:2]], tmp_path, tiny, "cpu", lambda: False, lambda: None, before + 1
+    )
+    assert seen == [before + 1] * 2
+    assert torch.get_num_threads() == before
 
 
 def test_processes_on_an_accelerator_are_as_many_as_asked_for_and_one_by_default():

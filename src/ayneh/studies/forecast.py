@@ -13,7 +13,7 @@ from ayneh.evaluation import Say, silent
 from ayneh.studies.design import Run, Study
 from ayneh.studies.ledger import group_names
 from ayneh.studies.results import check_outcomes
-from ayneh.studies.schedule import Measured, measure
+from ayneh.studies.schedule import Measured, measure, quickest
 from ayneh.studies.stack import images_of, swapped_prior
 from ayneh.terminal.text import counted
 from ayneh.training.begin import same_threads
@@ -36,6 +36,7 @@ class Forecast:
     parts: list[Part]
     workers: int
     device: str
+    threads: int = 1  # of what the CPU computes, in each process
 
     @property
     def runs(self) -> int:
@@ -114,15 +115,15 @@ def forecast(
     places = {run.place for run in (study.runs() if left is None else left)}
     parts = []
     with same_threads():
-        if device == "cpu":
-            torch.set_num_threads(1)  # as in the workers
+        threads = 1 if device == "cpu" or workers > 1 else quickest(study, groups[0][0].config)
+        torch.set_num_threads(threads)  # as in the workers
         for name, group in zip(group_names(groups), groups, strict=True):
             cost, runs = measure(study, group, device), [run for run in group if run.place in places]
             steps_s, looks_s = len(runs) * cost.steps * cost.step_s, len(runs) * looks * cost.look_s
             parts.append(
                 Part(name, runs, cost, (steps_s / (workers if device == "cpu" else 1) + looks_s / workers) / 60)
             )
-    return Forecast(parts, workers, device)
+    return Forecast(parts, workers, device, threads)
 
 
 def refuse_over_budget(study: Study, cost: Forecast) -> None:

@@ -20,6 +20,7 @@ from ayneh.parts.shipped import Shipped, unpack
 from ayneh.studies.design import Run, Study
 from ayneh.studies.stack import parts_of, play
 from ayneh.terminal.progress import ENDS, sheltered
+from ayneh.training.begin import same_threads
 
 REFRESH_S = 2.0
 DEATHS = 5  # workers that may die before the study gives up
@@ -28,13 +29,24 @@ _stop: Event | None = None  # of a worker process: set by the parent, read betwe
 
 
 def run_here(
-    shares: Sequence[list[Run]], folder: Path, study: Study, device: str, stop: Callable[[], bool], show: Callable
+    shares: Sequence[list[Run]],
+    folder: Path,
+    study: Study,
+    device: str,
+    stop: Callable[[], bool],
+    show: Callable[[], None],
+    threads: int = 1,
 ) -> None:
-    """One share after another in this process: on an accelerator, where a stack fills the device."""
-    for share in shares:
-        if stop() or not play(share, folder, study, device, stop):
-            return
-        show()
+    """One share after another in this process: on an accelerator, where a stack fills the device.
+
+    threads: of what the CPU computes, which is mostly scores.
+    """
+    with same_threads():
+        torch.set_num_threads(threads)
+        for share in shares:
+            if stop() or not play(share, folder, study, device, stop):
+                return
+            show()
 
 
 def run_in_processes(

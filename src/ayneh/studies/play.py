@@ -64,7 +64,7 @@ def play_study(
     elif cost.device == "cpu" or cost.workers > 1:
         run_in_processes(shares, ledger.folder, ledger.study, cost.workers, stop, show, cost.device)
     else:
-        run_here(shares, ledger.folder, ledger.study, cost.device, stop, show)
+        run_here(shares, ledger.folder, ledger.study, cost.device, stop, show, cost.threads)
     if left := len(ledger.unfinished()):
         raise Interrupted(f"Stopped with {left} of {len(ledger.runs)} runs to go", "the same command goes on.")
 

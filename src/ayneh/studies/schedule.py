@@ -6,6 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
+from ayneh.config import Config
 from ayneh.engine.device import choose_device
 from ayneh.engine.match import Match
 from ayneh.engine.sampler import sampler_in
@@ -76,6 +79,21 @@ def _step_s(match: Match) -> float:
         stack.advance(1)["loss_g"].sum().item()  # a sync with the device
         times.append(time.perf_counter() - begin)
     return sorted(times[2:])[1]  # the first steps include set-up
+
+
+def quickest(study: Study, config: Config) -> int:
+    """One thread or all that PyTorch has: the number with which a look takes least time.
+
+    The CPU scores what an accelerator draws: 500 images of 16x16 in 0.38 s with 16 threads on 16 cores, and in 0.07 s
+    with one on a slower machine.
+    """
+    before, match = torch.get_num_threads(), match_of([config], "cpu")
+    times = {}
+    for threads in sorted({1, before}):
+        torch.set_num_threads(threads)
+        times[threads] = _look_s(study, match)
+    torch.set_num_threads(before)
+    return min(times, key=lambda threads: times[threads])
 
 
 def _look_s(study: Study, match: Match) -> float:
