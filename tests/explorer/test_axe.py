@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ayneh.__main__ import main
+from ayneh.loading.pretrained import FOLDER
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import from_dict
 from ayneh.studies.report import PAGE, write_report
@@ -64,6 +65,29 @@ def test_the_figures_of_the_persian_report_are_read_from_the_right(chromium):
     )
     assert len(ends) == 4
     assert all(first > latin for first, latin in ends)  # the first word stands on the right of the Latin letter
+    page.close()
+
+
+def test_a_model_card_as_a_hub_shows_it(chromium, own_run):
+    """The card is Markdown; the page around it, with its language and title, is the hub's."""
+    from markdown_it import MarkdownIt
+
+    main(["export", str(own_run)])
+    card = own_run / "export-onnx" / "README.md"
+    _, _, body = card.read_text().split("---\n", 2)
+    shown = MarkdownIt("commonmark").enable("table").render(body)
+    file = card.with_name("card.html")
+    file.write_text(f'<!DOCTYPE html><html lang="en"><title>A card</title><main>{shown}</main></html>')
+    check(chromium, file, ["light"])
+
+
+def test_a_card_in_the_window(chromium, serve, opened):
+    page = chromium.new_page()
+    with serve(FOLDER / "fast") as server:
+        opened(page, server, "plane")
+        page.click("details summary")
+        assert page.inner_text("details pre")
+        assert serious(page) == []
     page.close()
 
 

@@ -133,7 +133,7 @@ def _contract(about: dict[str, Any]) -> str:
     ]
     head = ("file", "what it does", "numbers", "differs from PyTorch by at most", "batch norm's statistics")
     checked = f"The difference is the largest of any output on {about['checked']} draws, checked when this was written."
-    return "\n\n".join([table(("", ""), rows), table(head, nets), checked, *_remarks(about)])
+    return "\n\n".join([table(("what", "value"), rows), table(head, nets), checked, *_remarks(about)])
 
 
 def _ends(net: dict[str, Any]) -> str:
