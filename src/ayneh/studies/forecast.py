@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ayneh.engine.device import choose_device
 from ayneh.engine.threads import cores
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, silent
@@ -86,6 +87,7 @@ def workers_for(device: str, workers: int | None) -> int:
         raise UserError(f"--workers is {workers}; it must be at least 1.")
     if workers is not None and workers > MOST_WORKERS:
         raise UserError(f"--workers is {workers:,}; it must be at most {MOST_WORKERS:,}.")
+    choose_device(device)  # one that is not there is refused before images are read
     return workers or (cores() if device == "cpu" else 1)
 
 
