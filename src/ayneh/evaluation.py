@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ayneh.config import Config, Data
 from ayneh.dataset import MEMORY
+from ayneh.engine.threads import among_others
 from ayneh.errors import UserError, typed_as
 from ayneh.files.sealed import fingerprint_of
 from ayneh.files.whole import cache_folder
@@ -225,6 +226,7 @@ class Trained:
     accuracy: dict[str, float | None]
 
 
+@among_others()
 def train_judge(data: Data, run: Path | None = None, epochs: int | None = None, say: Say = silent) -> Trained:
     """Train the judge of a data set on all of its training split, and keep it in the cache.
 

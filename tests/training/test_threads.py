@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,11 +14,14 @@ from tests.training.test_ends import ILL, Ill, in_child
 import ayneh.jobs.train
 import ayneh.training.begin
 import ayneh.training.fit
-from ayneh.config import Config
+from ayneh import evaluation
+from ayneh.config import Config, Data
 from ayneh.engine import threads
 from ayneh.engine.match import Match
 from ayneh.engine.threads import Choice, Free, Threads, asked_for, choose, cores, in_words, kept, measured
 from ayneh.errors import UserError
+from ayneh.inverse import reading
+from ayneh.probe import examination
 from ayneh.record.record import Record
 from ayneh.training import journal
 
@@ -368,6 +372,29 @@ def test_an_evaluation_takes_the_cores_that_are_free(timed, monkeypatch, free, l
     timed({}, 4, free, {"OMP_NUM_THREADS": "4"})
     with threads.among_others():
         assert torch.get_num_threads() == 4
+
+
+@pytest.mark.parametrize(
+    ("place", "first", "call"),
+    [
+        (evaluation, "read_images", lambda: evaluation.train_judge(Data("folder:x"))),
+        (examination, "default_epochs", lambda: examination.probe(None)),
+        (reading, "critic_of", lambda: reading.read(SimpleNamespace(config=0, image_shape=0, tensors=0, labels=0))),
+    ],
+    ids=["a judge in training", "the probe", "the mirror's reading"],
+)
+def test_so_do_other_works_of_minutes(timed, monkeypatch, place, first, call):
+    now, seen = timed({}, 4, 1.2), []
+
+    def note(*given, **named):
+        seen.append(now[0])
+        raise KeyError
+
+    monkeypatch.setattr(place, first, note)
+    with pytest.raises(KeyError):
+        call()
+    assert seen == [1]
+    assert now == [4]
 
 
 def test_free_cores_are_counted_between_two_looks(monkeypatch):

@@ -18,6 +18,7 @@ from torch import Tensor
 from ayneh.data.images import Images
 from ayneh.engine.critic import Critic, critic_of
 from ayneh.engine.sampler import Sampler
+from ayneh.engine.threads import among_others
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images
 from ayneh.game.conditional import code
@@ -78,6 +79,7 @@ class Reading:
         save_png(path, grid(images, columns), f"rows:      {names}", zoom=max(1, 64 // side))
 
 
+@among_others()
 def read(
     checkpoint: Checkpoint,
     replica: int = 0,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ayneh.data.images import Images
 from ayneh.engine.sampler import Sampler, sampler_of
+from ayneh.engine.threads import among_others
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images, refuse_other_classes
 from ayneh.files.whole import without_nan
@@ -38,6 +39,7 @@ def default_epochs(record: Record) -> list[int]:
     return sorted({kept[0], kept[len(kept) // 2], kept[-1]}) if kept else []
 
 
+@among_others()
 def probe(
     record: Record,
     epochs: Sequence[int] | None = None,
