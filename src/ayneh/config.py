@@ -105,7 +105,7 @@ class Keep:
     checkpoint_epochs: Annotated[int, Range(1, MANY)] = 1
     """Epochs between two checkpoints; the last two are kept."""
     keep_epochs: Annotated[int, Range(1, MANY)] = 10
-    """Checkpoints after multiples of this many epochs are never deleted, nor is the last."""
+    """Checkpoints after multiples of this many epochs stay, and the last; of the epochs 0, 1, 2, 4, 8, ... G stays."""
     sample_images: Annotated[int, Range(1, 10_000)] = 64
     """Images in each picture."""
     score_epochs: Annotated[int, Range(0, MANY)] = 0

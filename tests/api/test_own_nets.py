@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import ayneh
@@ -37,6 +38,8 @@ def test_two_classes_train_and_come_back_as_plain_nets(config, tmp_path):
         assert dis(images).shape == (3,)
         assert isinstance(gen.net, Gen)
     assert run.sample(3).shape == (3, 1, 8, 8)
+    alone = run.folder / "generators" / "epoch-0000.safetensors"  # with what G remembers
+    assert {name.partition("/")[0] for name in load_file(alone)} == {"ema", "gen_buffers"}
     again = ayneh.train(config.changed(epochs=1), nets=(Gen, Dis), out=tmp_path / "again", quiet=True)
     assert again.resume(epochs=2, quiet=True).finished
     assert np.array_equal(again.sample(3), run.sample(3))

@@ -73,6 +73,11 @@ def test_back_to_the_last_healthy_moment_with_other_noise_and_everything_written
     assert {p.name for p in record.samples.glob("abandoned-*")} == {
         "abandoned-1-epoch-0004.png", "abandoned-1-epoch-0005.png"}  # fmt: skip
     assert (tmp_path / "run" / "abandoned" / "1" / "epoch-0004.safetensors").exists()  # nothing is lost
+    given_up, played_again = (
+        load_file(tmp_path / "run" / place / "epoch-0004.safetensors")["ema/0.weight"]
+        for place in ("abandoned/1/generators", "generators")
+    )
+    assert not given_up.equal(played_again)
     healthy = sorted(p.name for p in record.checkpoints.folder.glob("healthy-*"))
     assert healthy[-1] == "healthy-0007.safetensors"
     assert len(healthy) == 4

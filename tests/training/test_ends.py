@@ -9,9 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from safetensors.torch import load_file
 
 from ayneh.doctor import rescue
 from ayneh.record import abandoned, record
+from ayneh.record.checkpoint import read_head
 from ayneh.record.record import Record
 from ayneh.training import journal
 
@@ -63,7 +65,11 @@ def seen(folder: Path, observe) -> dict:
         found["rescues"] = json.loads((folder / "rescues.json").read_text())
         lines = [json.loads(line) for line in (folder / "abandoned.jsonl").read_text().splitlines()]
         found["abandoned"] = [{k: v for k, v in one.items() if k not in ("wall_s", "images_per_s")} for one in lines]
-    found["attic"] = sorted(path.name for path in (folder / "abandoned").rglob("*.safetensors"))
+    found["attic"] = sorted(str(path.relative_to(folder)) for path in (folder / "abandoned").rglob("*.safetensors"))
+    found["generators"] = {  # not the number of epochs that was asked for then, which is in their headers
+        path.name: (read_head(path).step, {name: x.tolist() for name, x in load_file(path).items()})
+        for path in (folder / "generators").glob("*")
+    }
     return found
 
 

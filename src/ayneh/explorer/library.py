@@ -17,6 +17,7 @@ from ayneh.explorer.cache import Cache
 from ayneh.explorer.exported import Exported, ExportedModel, opened
 from ayneh.files.whole import without_nan
 from ayneh.pages.sheet import name_of
+from ayneh.record.checkpoint import Checkpoints
 from ayneh.record.own import FOR_NETS
 from ayneh.record.visited import Watched
 from ayneh.terminal.text import plain
@@ -93,7 +94,7 @@ class Library:
                     "numbers": [number for number, _ in lines if number >= since],
                     "lines": [line for number, line in lines if number >= since],
                     "epochs": record.checkpoints.epochs(),
-                    "films": record.checkpoints.epochs(),
+                    "films": record.films(),
                     "pictures": list(record.pictures(0, config.seeds)),
                     "findings": [_without_data(event) for event in record.events()],
                     "training": record.standing().state == "running",
@@ -118,12 +119,15 @@ class Library:
         with self._read(record):
             if replica not in range(record.config().seeds):
                 raise Absent(f"This run has no replica {replica}.")
-            if epoch not in record.checkpoints.epochs():
+            place = record.checkpoints
+            if name == "generator" and epoch not in place.epochs():
+                place = record.generators
+            if epoch not in place.epochs():
                 raise Absent(f"This run keeps no checkpoint of epoch {epoch}.")
-            key = run, replica, epoch, record.checkpoints.written_ns(epoch)  # the folder may hold another run by now
+            key = run, replica, epoch, place.written_ns(epoch)  # the folder may hold another run by now
 
             def make() -> bytes:
-                model: Model | ExportedModel = self._models.get(key, lambda: self._model(record, replica, epoch))
+                model: Model | ExportedModel = self._models.get(key, lambda: self._model(record, place, replica, epoch))
                 with model.alone if name in ("levels", "notes", "gallery") else nullcontext():
                     body: bytes = getattr(model, name)()
                 return body
@@ -191,12 +195,12 @@ class Library:
             raise Absent(f"There is no run number {run}: {len(self.records)} were named, counted from 0.")
         return self.records[run]
 
-    def _model(self, record: Watched, replica: int, epoch: int) -> Model | ExportedModel:
+    def _model(self, record: Watched, place: Checkpoints, replica: int, epoch: int) -> Model | ExportedModel:
         if isinstance(record, Exported):
             return ExportedModel(record.folder)
         from ayneh.explorer.models import Model
 
-        return Model(record.checkpoints.at_epoch(epoch), replica)
+        return Model(place.at_epoch(epoch), replica)
 
     def _about(self, record: Watched) -> dict[str, Any]:
         from ayneh.doctor.symptoms import CROSS_ENTROPY
@@ -218,7 +222,7 @@ class Library:
             "seed": config.seed,
             "replicas": config.seeds,
             "epochs": record.checkpoints.epochs(),
-            "films": record.checkpoints.epochs(),
+            "films": record.films(),
             "wanted_epochs": config.epochs,
             "training": record.standing().state == "running",
         }

@@ -51,13 +51,13 @@ def answers(library: Library, replica: int, epochs: int) -> dict[str, bytes]:
             raise UserError(f"{library.records[run].folder} has no checkpoint yet: train an epoch first.")
         if replica not in range(about["replicas"]):
             raise UserError(f"--replica is {replica}; {library.records[run].folder} has {about['replicas']}.")
-        chosen = spread(about["epochs"], epochs)
+        newest = about["epochs"][-1]  # with D and the rest
+        chosen = spread([epoch for epoch in about["films"] if epoch <= newest], epochs)
         # The page shows one replica of each run as the only one.
-        about |= {"epochs": chosen[-1:], "films": chosen, "replicas": 1, "seed": about["seed"] + replica}
+        about |= {"epochs": [newest], "films": chosen, "replicas": 1, "seed": about["seed"] + replica}
         about["training"] = False
         for epoch in chosen:
             kept[_place(run, epoch, "generator")] = halved(library.part(run, replica, epoch, "generator").body)
-        newest = chosen[-1]
         for net in () if about.get("alone") else ("discriminator", "encoder"):
             kept[_place(run, newest, net)] = halved(library.part(run, replica, newest, net).body)
         for part in ("start", "notes"):

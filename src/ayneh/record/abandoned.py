@@ -28,12 +28,14 @@ def abandon(record: Record, step: int, number: int) -> None:
     Its checkpoints move to abandoned/1/, its lines to abandoned.jsonl, its pictures to abandoned-1-epoch-0031.png. It
     can be done again after a kill.
     """
-    record.checkpoints.set_aside(step, record.folder / "abandoned" / str(number))
+    attic = record.folder / "abandoned" / str(number)
+    record.checkpoints.set_aside(step, attic)
+    record.generators.set_aside(step, attic / record.generators.folder.name)
     lost = [line for line in read_lines(record.metrics, Line) if line["step"] > step]  # as they were written
     if lost:  # else a kill came after these lines had been moved
-        attic = record.folder / "abandoned.jsonl"
-        before = [line for line in read_lines(attic, Given) if line["rescue"] != number]
-        write_lines(attic, [*before, *({"rescue": number} | line for line in lost)])
+        given = record.folder / "abandoned.jsonl"
+        before = [line for line in read_lines(given, Given) if line["rescue"] != number]
+        write_lines(given, [*before, *({"rescue": number} | line for line in lost)])
     if record.findings.exists():  # these lines stay, marked
         found = read_lines(record.findings, Event)
         write_lines(record.findings, [{"rescue": number} | one if one["step"] > step else one for one in found])

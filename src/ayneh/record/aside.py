@@ -28,8 +28,9 @@ OWN = {  # folder in the run's -> the names of its own files there
     rf"|diagnosis{_REPLICA}\.html",
     "samples": rf"(abandoned-\d+-)?{_EPOCH}{_REPLICA}\.png|animation{_REPLICA}\.gif|swap-.+\.png",
     "checkpoints": NAMES,
+    "generators": NAMES,
     "events": r"events\.out\.tfevents\..+",
-    r"abandoned/\d+": NAMES,
+    r"abandoned/\d+(/generators)?": NAMES,
     COPIES: COPY,
 }
 EXPORT = r"export-(onnx|safetensors)"
@@ -49,7 +50,7 @@ def own_files(folder: Path) -> list[Path]:
 def is_leftover(folder: Path) -> bool:
     """Whether a folder holds nothing but what a command leaves that was killed before config.json was written."""
     return all(
-        path.name in ("samples", "checkpoints", "events", COPIES)
+        path.name in ("samples", "checkpoints", "generators", "events", COPIES)
         if path.is_dir()
         else path.name == "run.lock" or is_temporary(path.name)
         for path in folder.rglob("*")

@@ -235,9 +235,9 @@ class Checkpoints:
 
     def set_aside(self, step: int, attic: Path) -> None:
         """Move those after ``step``, and damaged ones, into another folder."""
-        attic.mkdir(parents=True, exist_ok=True)
         for path in named(self.folder, NAMES, "*.safetensors"):
             if _is_after(path, step):
+                attic.mkdir(parents=True, exist_ok=True)
                 path.rename(attic / path.name)
 
     def _healthy(self) -> list[Path]:

@@ -9,6 +9,7 @@ While a run trains:
 - ``samples/epoch-0099.png``: images from the fixed noise after epoch 99 (``-replica-1`` if there are several replicas)
 - ``samples/animation.gif``: these pictures of all epochs, one after another
 - ``checkpoints/epoch-0099.safetensors``: the whole state after epoch 99, with the config
+- ``generators/epoch-0004.safetensors``: G alone after the epochs 0, 1, 2, 4, 8, ...: nothing resumes there
 - ``checkpoints/interrupted.safetensors``: the same at the step where Ctrl-C stopped the run
 - ``checkpoints/best.safetensors``: the same after the epoch with the lowest Fréchet distance
 - ``checkpoints/healthy-0031.safetensors``: the same after an epoch at which the doctor found nothing (``--rescue``)
@@ -30,8 +31,7 @@ Other verbs add (``-epoch-0099`` for one epoch, ``-replica-1`` for a replica oth
 - ``evaluation.json``: scores against the test images (`ayneh evaluate`)
 - ``mirror.json``, ``mirror.png``: how far D inverts G, and images after a round trip (`ayneh mirror`)
 - ``probe.json``: fresh discriminators trained against G at some epochs (`ayneh diagnose --probe`)
-- ``diagnosis.html``: the doctor's page (`ayneh diagnose`)
-- ``export-onnx/``, ``export-safetensors/``: the nets for other programs (`ayneh export`)
+- ``diagnosis.html``: the doctor's page; ``export-onnx/``, ``export-safetensors/``: nets for others (`ayneh export`)
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ class Record:
         self.samples, self.events_folder = folder / "samples", folder / "events"
         self.parts = OwnParts(folder, self._head)
         self.checkpoints = Checkpoints(folder / "checkpoints", self.config, self.parts)
+        self.generators = Checkpoints(folder / "generators", self.config, self.parts)
         self._config = folder / "config.json"
         self.metrics, self.findings = folder / "metrics.jsonl", folder / "findings.jsonl"
 
@@ -178,7 +179,7 @@ class Record:
         with locked(self.folder / LOCK, f"Another process is training in {self.folder}; {advice}."):
             for words in aside.settle(self.folder):
                 warn(words)
-            for place in (self.folder, self.samples, self.checkpoints.folder):
+            for place in (self.folder, self.samples, self.checkpoints.folder, self.generators.folder):
                 sweep(place)
             yield
 

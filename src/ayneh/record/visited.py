@@ -26,6 +26,7 @@ class Visited(Record):
         super().__init__(folder)
         self.root = root or folder
         self.checkpoints = OwnCheckpoints(self.checkpoints.folder, self)
+        self.generators = OwnCheckpoints(self.generators.folder, self)
         self.followed = Followed(self.metrics)
         self._found: dict[Path, tuple[tuple[float, int], list[dict[str, Any]]]] = {}
 
@@ -56,6 +57,10 @@ class Visited(Record):
         if path not in self._found or self._found[path][0] != now:
             self._found[path] = now, read()
         return self._found[path][1]
+
+    def films(self) -> list[int]:
+        """The epochs (from 0) of which G is there, with the rest of the state or alone."""
+        return sorted({*self.checkpoints.epochs(), *self.generators.epochs()})
 
     def pictures(self, replica: int, replicas: int) -> dict[int, Path]:
         """The pictures of a replica by their epochs (from 0), in order; no links to places outside."""

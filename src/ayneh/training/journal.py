@@ -9,6 +9,7 @@ clock. The checkpoint holds the line, so that the end of an epoch that a kill cu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,11 +47,13 @@ class Habits:
     sample_images: int
     captions: bool = True  # the losses under a picture, and its pixels enlarged
     best: bool = True  # keep the checkpoint with the lowest Fréchet distance
+    alone: Callable[[int], bool] = lambda epoch: False  # after this epoch G alone is kept, beside checkpoints
 
 
 def usual(config: Config) -> Habits:
-    """The habits of ``config.keep``."""
+    """The habits of ``config.keep``; of the epochs 0, 1, 2, 4, 8, ... G alone is kept where no checkpoint stays."""
     keep, last = config.keep, config.epochs - 1
+    lasting = math.lcm(keep.checkpoint_epochs, keep.keep_epochs)  # epochs between two checkpoints that stay
 
     def every(epochs: int) -> Callable[[int], bool]:
         return lambda epoch: (epoch + 1) % epochs == 0 or epoch == last
@@ -60,6 +63,7 @@ def usual(config: Config) -> Habits:
         pictured=every(keep.sample_epochs),
         saved=every(keep.checkpoint_epochs),
         sample_images=keep.sample_images,
+        alone=lambda epoch: epoch & (epoch - 1) == 0 and (epoch + 1) % lasting > 0,
     )
 
 
@@ -180,6 +184,8 @@ class Journal:
                 self._picture(now, replica)
         if self.habits.saved(epoch):
             self._save_once(epoch_name(epoch), now, again)  # before scores: a score that kills costs nothing
+        if self.habits.alone(epoch) and not (again and self.record.generators.whole(epoch_name(epoch), step)):
+            self._keep_generator(epoch_name(epoch), now)
         if self.written_step < step and self.scorer and self.habits.scored(now.moment):
             scores = self.scorer.attempt([now.sampler(row) for row in self.rows], now.seconds)
             self.line |= {"scores": scores} if scores else {}
@@ -218,14 +224,24 @@ class Journal:
 
     def save(self, name: str, now: Now) -> None:
         """A checkpoint of this run's rows."""
-        rows = {name: value[self.rows.start : self.rows.stop] for name, value in now.tensors().items()}
         self.record.checkpoints.write(
-            name, now.moment.step, self.config, now.match.image_shape, rows, now.meter_steps, self.origin,
+            name, now.moment.step, self.config, now.match.image_shape, self._rows_of(now), now.meter_steps, self.origin,
             {name: value for name, value in self.line.items() if name not in (*CLOCK, "scores")}
             if now.moment.epoch_ended else None, now.match.classes,
         )  # fmt: skip
         for words in self.record.discard_replaced():
             self.say(words)
+
+    def _keep_generator(self, name: str, now: Now) -> None:
+        """What images of this run's rows need: the averaged G, and what it remembers if it is of one's own."""
+        rows = {name: value for name, value in self._rows_of(now).items() if name.startswith(("ema/", "gen_buffers/"))}
+        self.record.generators.write(
+            name, now.moment.step, self.config, now.match.image_shape, rows, 0, self.origin, labels=now.match.classes
+        )
+
+    def _rows_of(self, now: Now) -> dict[str, Tensor]:
+        """What a checkpoint holds of this run's rows."""
+        return {name: value[self.rows.start : self.rows.stop] for name, value in now.tensors().items()}
 
     def _note(self, events: Iterable[Event]) -> None:
         for event in events:
