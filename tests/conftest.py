@@ -23,6 +23,7 @@ settings.register_profile("same examples", derandomize=True)
 settings.load_profile("same examples")
 # Before torch is imported. As worker processes have it: a sum of floats depends on how it is split among threads.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is imported
 
 if hasattr(signal, "SIGHUP"):  # under nohup it is ignored, by every process that a test starts, too
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

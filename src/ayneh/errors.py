@@ -51,7 +51,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 def pick(table: Mapping[str, T], name: str, what: str) -> T:
     """``table[name]``, or a UserError that names the nearest ``what`` (e.g. "prior")."""
-    if name not in table:
+    if not isinstance(name, str) or name not in table:  # a list from Python has no hash
         raise unknown(what, name, table)
     return table[name]
 

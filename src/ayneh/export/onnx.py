@@ -22,6 +22,7 @@ from ayneh.export.chance import without_chance
 from ayneh.export.nodes import Affine, ByClass, Conditional, Joined, Outside, Pointwise, Shape, folded
 from ayneh.export.operations import lower
 from ayneh.export.traced import traced
+from ayneh.loading.net import runtime
 
 OPSET, IR_VERSION = 17, 8  # of 2022: older runtimes, and those of browsers, read them
 CLASSES = "classes"  # a graph's second input, the number of each image's class
@@ -174,8 +175,7 @@ def difference(model: bytes, inputs: Tensor, expected: Mapping[str, Tensor], cla
     computed within `chance.Means` if the net draws random numbers, whose means the model gets, too. NaN counts as
     infinite. Raises UserError where onnxruntime is missing.
     """
-    with extra("export", "Checking ONNX"):
-        import onnxruntime
+    onnxruntime = runtime("Checking ONNX")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors: what is left of a draw without its chance may be of no use
     session = onnxruntime.InferenceSession(without_chance(model), options, providers=["CPUExecutionProvider"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,17 @@ from ayneh.loading.folder import net_of, refuse_other
 
 BATCH = 256  # images at a time
 Array = np.ndarray
+
+
+def runtime(what: str) -> Any:
+    """The module onnxruntime, without telemetry; UserError with ``what`` where it is missing.
+
+    From 1.29 on it reports its use to Microsoft, by a number of the machine that it keeps, unless the variable is set.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    with extra("export", what):
+        import onnxruntime
+    return onnxruntime
 
 
 class Net:
@@ -34,9 +46,7 @@ class Net:
         UserError where the file is damaged, or has other outputs or inputs than in the config.
         """
         if self._session is None:
-            with extra("export", "Running a model"):
-                import onnxruntime
-            self._session = self._checked(onnxruntime)
+            self._session = self._checked(runtime("Running a model"))
         given = {one.name: x for one in self._session.get_inputs()}
         if classes is not None:
             given["classes"] = classes

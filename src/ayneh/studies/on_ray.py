@@ -83,6 +83,7 @@ def bring_home(files: Files, folder: Path) -> None:
 
 
 def _ray(address: str | None):  # type: ignore[no-untyped-def]  # the module: an extra, without types
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it reports its use to its makers
     with extra("ray", "--engine ray"):
         import ray
     here = {name: os.environ[name] for name in ("AYNEH_DATA", "AYNEH_CACHE") if name in os.environ}
