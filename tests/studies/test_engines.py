@@ -86,6 +86,23 @@ def test_a_killed_worker_is_replaced_and_its_share_ends_as_if_nothing_had_happen
 
 
 @pytest.mark.slow
+def test_workers_that_are_ended_with_their_study_leave_no_traceback(tmp_path, tiny_values, monkeypatch):
+    """SIGTERM to the whole process group, as `timeout` and many schedulers send it."""
+    monkeypatch.setattr(local, "REFRESH_S", 0.02)
+    study, sent, raised = from_dict(long(tiny_values), "tiny"), [], []
+    monkeypatch.setattr("threading.excepthook", raised.append)
+
+    def end() -> None:
+        if not sent and list(tmp_path.rglob("metrics.jsonl")):
+            workers = [pid for pid in children(os.getpid()) if b"spawn_main" in title(pid)]
+            sent.append([os.kill(pid, signal.SIGTERM) for pid in workers])
+
+    run_in_processes([[run] for run in study.runs()], tmp_path, study, 1, lambda: bool(sent), end)
+    assert sent
+    assert not raised
+
+
+@pytest.mark.slow
 def test_workers_that_die_again_and_again_end_the_study_in_words(tmp_path, tiny, monkeypatch):
     monkeypatch.setattr(local, "DEATHS", 1)
     monkeypatch.setattr(local, "play_in_worker", _die)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ayneh.course.catalogue import LANGUAGES, Catalogue
 from ayneh.course.facts import gathered
 from ayneh.course.page import Written, write
 from ayneh.course.plan import study_of
-from ayneh.errors import typed_as
+from ayneh.errors import UserError, extra, typed_as
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.play import play_in
 from ayneh.studies.progress import tell
@@ -31,11 +32,17 @@ class Made:
 def make(data: str, length: str, lang: str, out: Path | None, workers: int | None, terminal: Terminal) -> Made:
     """Play what is not played yet, measure what is not measured yet, and write the pages.
 
-    length: "5", "60" or "full"; lang: a language or "both". Raises UserError for others, and Stopped if runs are left.
+    length: "5", "60" or "full"; lang: a language or "both". Raises UserError for others, where a package is missing and
+    for a folder with other files, before anything is played; and Stopped if runs are left.
     """
     languages = [Catalogue(one) for one in (LANGUAGES if lang == "both" else [lang])]
     study, size = study_of(data, length)
     folder = out or Path("runs") / study.name
+    with extra("study", "The page of the report"):
+        import jinja2  # noqa: F401
+        import matplotlib  # noqa: F401
+    if folder.is_dir() and not (folder / STUDY / "study.json").exists() and {*os.listdir(folder)} - {STUDY}:
+        raise UserError(f"{folder} is not empty and not a report of ayneh: choose another --out.")
     ledger = play_in(folder / STUDY, study, terminal, workers=workers)
     asked = "--full" if length == "full" else f"--minutes {length}"
     command = f"ayneh report {asked} --data {data} --lang {lang} --out {typed_as(folder.name)}"

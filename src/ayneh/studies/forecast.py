@@ -83,6 +83,8 @@ MOST_WORKERS = 4096  # processes
 
 def workers_for(device: str, workers: int | None) -> int:
     """The number of processes that play a study: by default one for each core, or one for an accelerator."""
+    if workers is not None and not isinstance(workers, int):
+        raise UserError(f"--workers is {workers!r}; it must be a whole number.")
     if workers is not None and workers < 1:
         raise UserError(f"--workers is {workers}; it must be at least 1.")
     if workers is not None and workers > MOST_WORKERS:

@@ -81,13 +81,11 @@ def run_in_processes(
                 while pending:
                     done, pending = wait(pending, REFRESH_S, FIRST_COMPLETED)
                     for future in done:
-                        if not future.cancelled() and future.result():
+                        if future.result():
                             waiting.remove(futures[future])
                     show()
-                    if stop():
+                    if stop():  # not by `cancel`: the pool has no place for a cancelled share once a worker has died
                         event.set()
-                        for future in pending:
-                            future.cancel()
             except BrokenProcessPool as error:
                 deaths += 1
                 if deaths > DEATHS:
@@ -103,9 +101,15 @@ def run_in_processes(
 
 def play_in_worker(share: list[Run], folder: Path, study: Study, parts: Shipped, device: str = "cpu") -> bool:
     """`play` in a worker, until the parent sets the event."""
+
+    def stopped() -> bool:
+        return _stop is not None and _stop.is_set()
+
+    if stopped():
+        return False
     unpack(parts)
     with in_a_worker():
-        return play(share, folder, study, device, lambda: _stop is not None and _stop.is_set())
+        return play(share, folder, study, device, stopped)
 
 
 def _begin(event: Event) -> None:
