@@ -49,6 +49,19 @@ def test_an_error_of_writing_names_the_file(tmp_path):
     assert failed.value.filename == str(tmp_path / "config.json")
 
 
+def test_an_error_of_the_temporary_file_names_the_file_that_was_asked_for(tmp_path, monkeypatch):
+    name = "n" * 250  # is short enough, and that of the temporary file is not
+    with pytest.raises(OSError, match="too long") as raised, atomically(tmp_path / name):
+        pass
+    assert raised.value.filename == str(tmp_path / name)
+    refuse = PermissionError(errno.EACCES, "denied", str(tmp_path / ".x.12345678.part"))
+    monkeypatch.setattr(secrets, "token_hex", lambda _: "12345678")
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(refuse))
+    with pytest.raises(PermissionError) as raised, atomically(tmp_path / "x"):
+        pass
+    assert raised.value.filename == str(tmp_path / "x")
+
+
 def test_a_killed_writer_s_file_is_swept_by_the_next_and_no_other_file_is(tmp_path):
     code = textwrap.dedent(f"""
         import os, pathlib, signal

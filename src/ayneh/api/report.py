@@ -28,7 +28,7 @@ class Report(Page):
         from ayneh.api.results import open_study
 
         self.folder = made.folder
-        self.pages = {lang: Page(one.html.read_text("utf-8"), one.html) for lang, one in made.pages.items()}
+        self.pages = {lang: Page(one.html.read_text(encoding="utf-8"), one.html) for lang, one in made.pages.items()}
         self.markdown = {lang: one.markdown for lang, one in made.pages.items()}
         self.answers = next(iter(made.pages.values())).answers
         self.results: Results = open_study(made.ledger.folder)

@@ -52,7 +52,7 @@ def atomically(path: Path) -> Iterator[IO[bytes]]:
         if fcntl is None:  # Windows renames no open file
             os.replace(part, path)
     except OSError as error:
-        if error.filename is None:  # of writing: the system names no file
+        if error.filename in (None, str(part)):  # of writing the system names no file
             error.filename = str(path)
         raise
     finally:
@@ -83,6 +83,9 @@ def _temporary(path: Path) -> tuple[Path, IO[bytes]]:
             file = part.open("xb")  # no link is followed
         except FileExistsError:
             continue
+        except OSError as error:
+            error.filename = str(path)  # which a person knows
+            raise
         if _lock(file) is not False and os.fstat(file.fileno()).st_nlink:  # else it was swept before it was locked
             return part, file
         file.close()
