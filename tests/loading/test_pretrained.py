@@ -64,6 +64,13 @@ def test_the_window_shows_all_of_them():
     assert all(run["alone"] for run in runs)
 
 
+def test_more_images_than_there_is_memory_for_are_refused_in_a_sentence():
+    model = ayneh.pretrained("conditional")
+    for draw in (model.sample_z, model.sample_classes, lambda n: model.generate(n=n)):
+        with pytest.raises(ayneh.Stopped, match="Memory ran out"):
+            draw(10**14)
+
+
 def test_onnxruntime_reports_nothing_to_its_makers(tmp_path):
     code = "import ayneh; print(ayneh.pretrained('digits-normal').generate(n=1).shape)"
     kept = {

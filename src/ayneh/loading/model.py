@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ayneh.errors import UserError
+from ayneh.errors import UserError, in_a_sentence
 from ayneh.game.paths import path
 from ayneh.labels import Labels
 from ayneh.loading import frame
@@ -63,6 +63,7 @@ class Model:
                 f"{self._prior!r}."
             ) from error
 
+    @in_a_sentence()
     def sample_z(self, n: int, seed: int = 0) -> Array:
         """n latents of the model's own prior, float32 (n, Z): the same for the same seed."""
         _refuse_draws(n, seed)
@@ -81,6 +82,7 @@ class Model:
         """The names of its classes, in the order of their numbers; none for a model without labels."""
         return self.labels.names if self.labels else ()
 
+    @in_a_sentence()
     def sample_classes(self, n: int, seed: int = 0) -> Array:
         """n classes, int64 (n,), with the run's own shares: the same for the same seed, whatever `sample_z` draws.
 
@@ -89,6 +91,7 @@ class Model:
         _refuse_draws(n, seed)
         return drawn(self._need_labels().weights(self._shares), n, seed)
 
+    @in_a_sentence()
     def generate(
         self,
         z: Array | None = None,
