@@ -64,6 +64,11 @@ def test_the_window_shows_all_of_them():
     assert all(run["alone"] for run in runs)
 
 
+def test_where_a_run_is_asked_for_a_sentence_says_what_the_folder_is():
+    with pytest.raises(ayneh.UserError, match="fast is an exported model and no run: .*`ayneh explore "):
+        ayneh.open(FOLDER / "fast")
+
+
 def test_more_images_than_there_is_memory_for_are_refused_in_a_sentence():
     model = ayneh.pretrained("conditional")
     for draw in (model.sample_z, model.sample_classes, lambda n: model.generate(n=n)):

@@ -52,6 +52,7 @@ from ayneh.files.whole import held, locked, sweep, write_json
 from ayneh.labels import Labels
 from ayneh.parts.used import used
 from ayneh.record import aside
+from ayneh.record.absent import refuse_no_run
 from ayneh.record.checkpoint import Checkpoint, Checkpoints
 from ayneh.record.forms import Begun, Engine, Event, Line, Outcome
 from ayneh.record.names import epoch_name, number_in, numbered
@@ -117,11 +118,7 @@ class Record:
         if aside.unsettled(folder) and not held(folder / LOCK):
             with record.locked():
                 pass
-        if not record.exists():
-            but = ", although it has checkpoints: put config.json back" if record.checkpoints.epochs() else ""
-            if (folder / "study.json").exists():
-                but = "; it is a study (ayneh.open_study), with its runs in runs/"
-            raise UserError(f"There is no run in {folder}: it has no config.json{but}.")
+        refuse_no_run(folder, record.checkpoints.epochs)
         refuse_links(folder, MADE)
         record.parts.warn_changed()
         return record
