@@ -32,7 +32,10 @@ def test_it_draws_nearly_the_same_images_from_a_file_of_less_than_its_size(both)
         "README.md", "config.json", "generator.onnx", "samples.png",
     ]  # fmt: skip
     card = (both[1] / "README.md").read_text()
-    assert "A generator G alone" in card
+    assert (
+        "A generator G alone, its weights in half precision; scores are of the same weights in single precision."
+        in card
+    )
     assert "discriminator" not in card
     assert "D was trained" not in card
     assert "Trained by `ayneh train " in card

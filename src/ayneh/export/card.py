@@ -70,7 +70,10 @@ def _command(config: Config, record: Record) -> str:
 
 def _whose(about: dict[str, Any]) -> str:
     if "discriminator" not in about["nets"]:
-        return "A generator G alone, its weights in half precision. It was trained"
+        return (
+            "A generator G alone, its weights in half precision; scores are of the same weights in single "
+            "precision. It was trained"
+        )
     return "A generator G, its discriminator D, and D's features as an encoder, trained against each other"
 
 
