@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ayneh.errors import UserError
 from ayneh.studies import forecast, local, schedule
-from ayneh.studies.forecast import workers_for
+from ayneh.studies.forecast import chosen, cost_of, workers_for
 from ayneh.studies.schedule import Measured, cut, quickest, sizes
 
 
@@ -90,3 +90,13 @@ def test_processes_on_an_accelerator_are_as_many_as_asked_for_and_one_by_default
     assert workers_for("cuda", 5) == workers_for("cpu", 5) == 5
     with pytest.raises(UserError, match="--workers is 0"):
         workers_for("cuda", 0)
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu:0"])
+def test_a_cpu_by_another_name_is_played_as_the_cpu(tiny, device, monkeypatch):
+    """One process of many threads would give other bits than those that one thread gives."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert chosen(device) == "cpu"
+    cost = cost_of(tiny, None, device)
+    assert (cost.device, cost.workers, cost.threads) == ("cpu", workers_for("cpu", None), 1)

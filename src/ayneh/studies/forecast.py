@@ -78,6 +78,12 @@ def words_of(study: Study, cost: Forecast) -> str:
     )
 
 
+def chosen(device: str) -> str:
+    """The device that is meant by "auto", by the name that the plans and shares of studies have: "cpu" for a CPU."""
+    found = choose_device(device)
+    return found.type if found.type == "cpu" else str(found)
+
+
 MOST_WORKERS = 4096  # processes
 
 
@@ -103,6 +109,7 @@ def refuse_unplayable(study: Study) -> None:
 def cost_of(study: Study, workers: int | None, device: str, say: Say = silent) -> Forecast:
     """The `forecast` of a whole study, once it is known that its outcomes can be measured."""
     refuse_unplayable(study)
+    device = chosen(device)
     return forecast(study, workers_for(device, workers), device, say=say)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ayneh.errors import Interrupted
 from ayneh.studies.design import Run, Study
-from ayneh.studies.forecast import Forecast, forecast, refuse_over_budget, refuse_unplayable, workers_for
+from ayneh.studies.forecast import Forecast, chosen, forecast, refuse_over_budget, refuse_unplayable, workers_for
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.local import run_here, run_in_processes
 from ayneh.studies.progress import LiveTable, tell
@@ -33,6 +33,7 @@ def play_in(
     study that cannot be played or takes longer than its budget; Stopped if runs are left.
     """
     refuse_unplayable(asked)
+    device = device if engine == "ray" else chosen(device)  # a cluster's workers choose for themselves
     workers = workers_for(device, workers)
     with Ledger.playing(folder, asked) as ledger:
         tell(ledger)
