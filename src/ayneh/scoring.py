@@ -54,11 +54,12 @@ def evaluate(
 
     from ayneh.engine.sampler import sampler_of
     from ayneh.judge.stacked import PLUG_IN, STACKED
+    from ayneh.record.checkpoint import drawn_from
 
     if n is not None and n < 1:
         raise UserError(f"--n is {n:,}; it must be at least 1.")
     record.parts.need("data")
-    checkpoint = record.checkpoints.at_epoch(epoch)
+    checkpoint = drawn_from(record.checkpoints, record.generators, epoch)
     data = _found_again(checkpoint, moved) if moved else checkpoint.config.data
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica, checkpoint.labels)
     fakes = Fakes(sampler)

@@ -46,6 +46,19 @@ def test_it_draws_what_the_whole_checkpoint_draws(runs):
         assert images[0].equal(images[1])
 
 
+def test_the_verbs_that_need_g_alone_take_it(runs, ayneh, tmp_path):
+    for place in (runs.all, runs.thinned):
+        assert ayneh("sample", place.folder, "--epoch", "2", "--out", tmp_path / f"{place.folder.name}.npy")[0] == 0
+        assert ayneh("evaluate", place.folder, "--epoch", "2", "--replica", "1", "--n", "100")[0] == 0
+    drawn = [np.load(tmp_path / f"{name}.npy") for name in ("all", "thinned")]
+    assert np.array_equal(*drawn)
+    reports = [place.report("evaluation", 2, 1) for place in (runs.all, runs.thinned)]
+    assert reports[0]["scores"] == reports[1]["scores"]
+    status, _, err = ayneh("mirror", runs.thinned.folder, "--epoch", "2")  # it needs D
+    assert status == 2
+    assert "no checkpoint of epoch 2; there are: 10, 11" in err
+
+
 def test_nothing_is_trained_from_it(runs, ayneh, tmp_path):
     run = shutil.copytree(runs.thinned.folder, tmp_path / "run")
     shutil.rmtree(run / "checkpoints")

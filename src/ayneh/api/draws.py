@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ayneh.api.asked import USUAL, classes_of
 from ayneh.errors import UserError
 from ayneh.labels import Labels
-from ayneh.record.checkpoint import asked
+from ayneh.record.checkpoint import asked, drawn_from
 from ayneh.record.record import Record
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def draw(
     from ayneh.engine.sampler import sampler_of
 
     refuse(n, number)
-    checkpoint = record.checkpoints.at_epoch(asked(epoch, best))
+    checkpoint = drawn_from(record.checkpoints, record.generators, asked(epoch, best))
     chosen = None if classes is None else classes_of(classes, n, checkpoint.labels, str(record.folder))
     n = len(chosen) if chosen else USUAL if n is None else n
     each = math.prod(checkpoint.image_shape) * BYTES + checkpoint.config.prior.dim * 4

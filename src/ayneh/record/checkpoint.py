@@ -275,6 +275,12 @@ def asked(epoch: int | None, best: bool) -> int | Literal["best"] | None:
     return "best" if best else epoch
 
 
+def drawn_from(kept: Checkpoints, alone: Checkpoints, epoch: int | Literal["best"] | None) -> Checkpoint:
+    """What images after this epoch are drawn from: its checkpoint, or G alone where none stays. As `at_epoch`."""
+    early = isinstance(epoch, int) and epoch not in kept.epochs() and epoch in alone.epochs()
+    return (alone if early else kept).at_epoch(epoch)
+
+
 def _is_after(path: Path, step: int) -> bool:
     """Whether this file holds more than ``step`` steps, or is damaged."""
     try:
