@@ -27,7 +27,7 @@ SMALL = [  # six steps an epoch
 ]
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in FLAGS]
 MIXED = ["course", *(pytest.param(name, marks=pytest.mark.slow) for name in FLAGS if name != "course")]
-KILLED_AT = 41  # operations on files of the run folder: in the middle of the second epoch
+KILLED_AT = 46  # operations on files of the run folder: in the middle of the second epoch
 
 
 def ayneh(name, *args) -> str:
