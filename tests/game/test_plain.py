@@ -102,6 +102,7 @@ def test_the_page_draws_its_first_weights_by_the_presets_law(page, match):
         assert (theirs - theirs.mean()).square().mean().item() == pytest.approx(ours.var(correction=0).item(), rel=0.5)
 
 
+@pytest.mark.slow
 def test_the_page_trains_and_saves_its_picture(page, tmp_path, monkeypatch, capsys):
     from PIL import Image
 

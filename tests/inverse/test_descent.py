@@ -23,6 +23,7 @@ def test_the_latent_of_a_generated_image_is_found():
     assert error.max() < 1e-6
 
 
+@pytest.mark.slow
 def test_with_noise_it_is_the_mode_of_the_posterior():
     """(A'A + s I) z = A'x + s c in closed form, for a normal prior around c."""
     x = linear(latents(1, 3)) + 0.3 * latents(1, 1, 4, 4, seed=4)

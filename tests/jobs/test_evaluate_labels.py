@@ -163,6 +163,7 @@ def test_cas_is_refused_where_it_cannot_be_before_anything_is_drawn(own_run, ver
     assert "--cas draws images of a run with labels" in err
 
 
+@pytest.mark.slow
 def test_a_run_whose_data_have_other_classes_now_says_so(tmp_path):
     """A folder's class was renamed: its number may be another's."""
     digits = load("digits", "train", limit=500)

@@ -70,6 +70,7 @@ def few_figures(run):
 
 
 @pytest.mark.parametrize("name", ["".join(NAMES[:3]), "".join(NAMES[3:])], ids=["tags", "letters"])
+@pytest.mark.slow
 def test_diagnosis_of_a_hostile_run_is_escaped(ayneh, tmp_path, monkeypatch, name):
     run = shutil.copytree(OLD / "run", tmp_path / name)
     poison(run, SCRIPT + name.replace("/", ""))
@@ -141,6 +142,7 @@ def test_a_linked_run_of_a_study_is_not_read(ayneh, tmp_path):
     assert "Not complete: 3 of 4 runs are finished" in said  # the others are reported
 
 
+@pytest.mark.slow
 def test_a_damaged_picture_is_left_out_of_the_page(ayneh, tmp_path):
     run = shutil.copytree(OLD / "run", tmp_path / "run")
     few_figures(run)

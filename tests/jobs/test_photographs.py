@@ -80,6 +80,7 @@ VERBS = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.slow
 def test_a_verb_that_reads_a_run_s_images_says_once_what_it_understood(ayneh, own_run, verb):
     line = "digits: 1,297 to train; a random 128 of the 1,297 are taken; 8x8, 1 channel; 10 classes (0, 1, 2, 3, ...)"
     status, out, err = ayneh(verb, own_run, *VERBS[verb])

@@ -83,6 +83,7 @@ def test_back_to_the_last_healthy_moment_with_other_noise_and_everything_written
     assert len(healthy) == 4
 
 
+@pytest.mark.slow
 def test_until_it_falls_ill_a_run_with_rescue_is_the_run_without(ayneh, tmp_path, tiny, falls_ill):
     for name, flags in (("with", FLAGS), ("without", FLAGS[:-2])):
         assert ayneh("train", "digits", *tiny, *flags, "--keep.keep-epochs", 1, "--out", tmp_path / name)[0] == 0

@@ -261,6 +261,7 @@ def test_a_judge_without_classes_says_what_is_left_out_and_measures_the_rest(dig
     json.dumps(report.as_dict(), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_a_trained_judge_and_one_of_other_classes(digits, tests, fakes):
     labels = digits.labels % 5
     net = train_classifier(digits.pixels, digits.labels, 10, 8, seed=3, epochs=2, report=lambda _: None)

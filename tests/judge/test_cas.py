@@ -50,6 +50,7 @@ def test_real_images_are_at_the_floor_and_the_time_is_said(reference, digits):
     assert said[-1].startswith("the classification accuracy score took")
 
 
+@pytest.mark.slow
 def test_it_is_the_mean_of_classifiers_trained_on_the_fakes_alone_and_repeats(reference, digits):
     torch.manual_seed(5)
     state = torch.get_rng_state()

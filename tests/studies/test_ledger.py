@@ -48,7 +48,8 @@ def two(tiny: Study) -> Study:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("points", ["three", pytest.param("of each kind", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("points", ["three", "of each kind"])
 def test_a_study_killed_at_any_operation_comes_to_the_same_results(
     killed_at, kinds_of_operation, tmp_path, two, monkeypatch, points
 ):

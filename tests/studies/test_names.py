@@ -30,6 +30,7 @@ def is_safe(name: str) -> bool:
 
 
 @given(st.lists(st.one_of(st.text(min_size=1), st.sampled_from(WILD)), unique=True))
+@pytest.mark.slow
 def test_every_name_has_a_folder_of_its_own(names):
     folders = folders_of(names)
     assert all(is_safe(folder) for folder in folders.values()), folders

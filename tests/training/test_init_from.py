@@ -56,6 +56,7 @@ def test_before_the_first_step_the_weights_are_those_of_the_other_run_to_the_bit
     }
 
 
+@pytest.mark.slow
 def test_one_player_alone_with_its_memory_of_an_earlier_epoch(begin, tiny_run):
     status, err, new = begin("--init-from", tiny_run, "--init-players", "gen", "--init-optimizer", "--init-epoch", 1)
     assert (status, err) == (0, "")
@@ -104,6 +105,7 @@ def test_all_replicas_get_the_one_that_is_chosen(begin, tiny_run):
         assert torch.equal(first[name], theirs[name][[1, 1, 1]]), name
 
 
+@pytest.mark.slow
 def test_a_run_resumes_from_its_first_weights_when_the_other_run_is_gone(begin, own_run, ayneh, observed, tmp_path):
     """Killed before its first checkpoint, it ends as if it had not been."""
     status, err, new = begin("--init-from", own_run)
@@ -127,6 +129,7 @@ def test_a_rescue_to_the_very_beginning_goes_back_to_those_weights(begin, tiny_r
     assert (back.step, back.path.name) == (0, "initial.safetensors")
 
 
+@pytest.mark.slow
 def test_lost_checkpoints_are_still_said_where_the_first_weights_are_there(begin, tiny_run, ayneh):
     _, _, new = begin("--init-from", tiny_run)
     assert ayneh("resume", new, "--epochs", 3, "--quiet")[0] == 0
