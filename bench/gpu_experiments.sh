@@ -6,7 +6,7 @@
 # A lane is a line of experiments, one after another; lanes run at the same time. By default: figures held large report.
 # The others: encoder bigan reader trials best stacked. What is cut off is packed with what it has; a study of which
 # some runs are finished is one (`ayneh study report FOLDER`). Every process takes one thread: with 16 threads each, four
-# studies once stood still on 16 cores (bench/NOTES.md). Which lane takes how long, and what was expected: docs/findings.
+# studies once stood still on 16 cores (bench/NOTES.md). It has not been run on a GPU yet.
 set -uo pipefail
 set -m # each lane is a process group, which one signal ends
 out=$(realpath "$1") seconds=$2

@@ -49,17 +49,12 @@ def main(out: Path, seeds: int, device: str, together: int) -> None:
             table.writeheader()
         for first in range(FIRST_SEED, FIRST_SEED + seeds, together):
             for name in LOST:
-                left = [
-                    seed
-                    for seed in range(first, min(first + together, FIRST_SEED + seeds))
-                    if (name, seed) not in known
-                ]
-                configs = [replace(PRESETS[name].config, seed=seed) for seed in left]
-                for seed, row in zip(
-                    left, starts(configs, pixels[name], torch.device(device)) if left else (), strict=True
-                ):
-                    table.writerow({"preset": name, "seed": seed} | row)
-                file.flush()
+                some = range(first, min(first + together, FIRST_SEED + seeds))
+                if configs := [replace(PRESETS[name].config, seed=seed) for seed in some if (name, seed) not in known]:
+                    found = starts(configs, pixels[name], torch.device(device))
+                    new = ({"preset": name, "seed": one.seed} | row for one, row in zip(configs, found, strict=True))
+                    table.writerows(new)
+                    file.flush()
     print(summary(out))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ayneh.errors import UserError
-from ayneh.studies import forecast, local, schedule
+from ayneh.studies import local, schedule
 from ayneh.studies.forecast import chosen, cost_of, workers_for
 from ayneh.studies.schedule import Measured, cut, quickest, sizes
 
@@ -82,14 +82,17 @@ def test_a_study_in_this_process_takes_these_threads_and_gives_them_back(tiny, t
     assert torch.get_num_threads() == before
 
 
-def test_processes_on_an_accelerator_are_as_many_as_asked_for_and_one_by_default(monkeypatch):
-    with pytest.raises(UserError, match="tpu"):
-        workers_for("tpu", None)
-    monkeypatch.setattr(forecast, "choose_device", torch.device)  # as if they were there
+def test_processes_on_an_accelerator_are_as_many_as_asked_for_and_one_by_default():
     assert workers_for("cuda", None) == workers_for("cuda:1", None) == workers_for("mps", None) == 1
     assert workers_for("cuda", 5) == workers_for("cpu", 5) == 5
     with pytest.raises(UserError, match="--workers is 0"):
         workers_for("cuda", 0)
+
+
+def test_a_device_that_is_not_there_is_refused_before_images_are_read(tiny, monkeypatch):
+    monkeypatch.setattr(schedule, "match_of", None)
+    with pytest.raises(UserError, match="tpu"):
+        cost_of(tiny, None, "tpu")
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu:0"])

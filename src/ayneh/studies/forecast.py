@@ -79,7 +79,10 @@ def words_of(study: Study, cost: Forecast) -> str:
 
 
 def chosen(device: str) -> str:
-    """The device that is meant by "auto", by the name that the plans and shares of studies have: "cpu" for a CPU."""
+    """The device that is meant by "auto", by the name that the plans and shares of studies have: "cpu" for a CPU.
+
+    Raises UserError for one that is not there, before images are read.
+    """
     found = choose_device(device)
     return found.type if found.type == "cpu" else str(found)
 
@@ -95,7 +98,6 @@ def workers_for(device: str, workers: int | None) -> int:
         raise UserError(f"--workers is {workers}; it must be at least 1.")
     if workers is not None and workers > MOST_WORKERS:
         raise UserError(f"--workers is {workers:,}; it must be at most {MOST_WORKERS:,}.")
-    choose_device(device)  # one that is not there is refused before images are read
     return workers or (cores() if device == "cpu" else 1)
 
 
