@@ -25,6 +25,53 @@ def refused(ayneh, *args):
     return lines[0]
 
 
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["evaluate", "--json", "out.json"], "There is no out.json: it is read as the folder of a run, since --json"),
+        (["diagnose", "--probe", 500, "run"], "There is no 500: it is read as the folder of a run, since --probe"),
+        (
+            ["export", "run", "--small", "yes"],
+            "--small takes no value: give --small or --no-small alone, and leave yes",
+        ),
+        (
+            ["train", "digits", "--overwrite", "runs/x"],
+            "--overwrite takes no value: give --overwrite or --no-overwrite",
+        ),
+        (["train", "--keep.tensorboard", True], "give --keep.tensorboard or --keep.no-tensorboard alone"),
+        (
+            ["explore", "--pretrained", "fsat"],
+            "no run folder or pretrained generator called 'fsat'. Did you mean 'fast'",
+        ),
+        (["explore", "fast"], "There is no run in fast; `ayneh explore --pretrained fast` opens the generator"),
+    ],
+)
+def test_a_word_after_a_switch_that_takes_none_is_named(ayneh, tmp_path, monkeypatch, args, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    assert words in refused(ayneh, *args)
+
+
+def test_after_a_switch_a_run_a_verb_s_word_and_a_number_s_flag_are_as_ever(ayneh, tmp_path, monkeypatch, tiny_run):
+    assert ayneh("show", tiny_run)[0] == 0
+    assert "no config.json" in refused(ayneh, "evaluate", "--json", tmp_path)  # which is there, and is no run
+    assert "There is no study in" in refused(ayneh, "study", "--quiet", "status", tmp_path)
+    words = refused(ayneh, "train", "digits", "--seeds", 3, "--quiet", "--out", tiny_run)
+    assert "holds another run" in words
+
+
+def test_pretrained_generators_are_opened_all_or_by_name(tmp_path, monkeypatch):
+    from ayneh.jobs.explore import _with_generators
+    from ayneh.loading.pretrained import FOLDER, folders
+
+    monkeypatch.chdir(tmp_path)
+    assert _with_generators([tmp_path], True) == [tmp_path, *folders()]
+    assert _with_generators([tmp_path, Path("fast")], True) == [tmp_path, FOLDER / "fast"]
+    (tmp_path / "fast").mkdir()  # a run of the user's own has this name
+    assert _with_generators([Path("fast")], True) == [Path("fast"), *folders()]
+    assert _with_generators([Path("fast")], False) == [Path("fast")]
+
+
 def test_help_lists_the_verbs_without_loading_torch():
     code = "import sys; from ayneh.__main__ import main; main(['--help']); assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -182,7 +182,28 @@ def run(verb: str, args: list[str]) -> None:
         description = f"{inspect.getdoc(function)}".partition("\n")[0] + first_screen(name, config)
         function, prog = partial(function, config=config), f"{prog} {name}"
     description = description or f"{inspect.getdoc(function)}".partition("\n\nArgs:")[0]
+    _refuse_values(function, args)
     tyro.cli(function, args=args, prog=prog, description=f"{description}\n\n{PARTS}: {OF_PARTS}.")
+
+
+def _refuse_values(function: Callable[..., Any], args: Sequence[str]) -> None:
+    """Raise UserError where a word after a switch would be lost: it is no value, and no path for the verb to read."""
+    parameters = inspect.signature(function).parameters
+    switches = {f"--{name.replace('_', '-')}" for name, found in parameters.items() if found.annotation == "bool"}
+    if "config" in parameters:
+        from ayneh.config import Config, flatten
+
+        settings = flatten(Config()).items()
+        switches |= {f"--{name.replace('_', '-')}" for name, value in settings if isinstance(value, bool)}
+    kinds = [found.annotation for found in parameters.values() if "Positional" in str(found.annotation)]
+    for flag, word in itertools.pairwise(args):
+        if flag not in switches - {"--pretrained"} or word.startswith("-"):  # after that one a name may follow
+            continue
+        if not kinds or word.lower() in ("true", "false", "yes", "no", "on", "off"):
+            off = flag.replace(".", ".no-") if "." in flag else f"--no-{flag[2:]}"
+            raise UserError(f"{flag} takes no value: give {flag} or {off} alone, and leave {word} out.")
+        if all("Path" in kind for kind in kinds) and not Path(word).exists():
+            raise UserError(f"There is no {word}: it is read as the folder of a run, since {flag} takes no value.")
 
 
 def _names_own_nets(args: Sequence[str]) -> bool:

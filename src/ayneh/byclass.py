@@ -13,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ayneh.errors import UserError
 from ayneh.files.whole import atomically
-from ayneh.pictures import GREY_OF_GAPS, grid, legible, save_png
+from ayneh.pictures import GREY_OF_GAPS, grid, legible, refuse_place, save_png
 from ayneh.pictures import save_images as save_plain
 
 if TYPE_CHECKING:
@@ -128,6 +127,7 @@ def save_images(path: Path, images: Tensor, classes: Tensor, names: Sequence[str
     .npz: also an array "labels", as `as_given` has it; .png: rows of each class, enlarged where images are small; no
     suffix: a folder for each class, called ``folders[number]``, with its images. An .npy file has images alone.
     """
+    refuse_place(path, classes=True)
     suffix = path.suffix.lower()
     if suffix == ".npz":
         with atomically(path) as file:
@@ -137,8 +137,6 @@ def save_images(path: Path, images: Tensor, classes: Tensor, names: Sequence[str
         sheet = arranged(images, classes, names)
         save_png(path, sheet.picture, zoom=max(1, LEGIBLE // images.shape[-1]), words=sheet.words)
     elif suffix == "":
-        if any(path.glob("*.png")) or any(path.glob("*/*.png")):
-            raise UserError(f"{path} is a folder with PNGs in it: choose another, or remove them.")
         places = len(str(len(images) - 1))
         for k, number in enumerate(classes.tolist()):
             save_png(path / folders[number] / f"{k:0{places}d}.png", images[k].permute(1, 2, 0))

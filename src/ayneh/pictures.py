@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from ayneh.errors import UserError
 from ayneh.files.reading import plain_file
-from ayneh.files.whole import atomically
+from ayneh.files.whole import atomically, refuse_unwritable
 
 GREY_OF_GAPS = 48  # darker than any stroke, lighter than the black ground, so that the borders of images show
 GREY_OF_TEXT = 230
@@ -208,9 +208,9 @@ def save_images(path: Path, images: Tensor) -> None:
     """Write uint8 (N, C, H, W) in the form that the suffix names; ``load`` can read all but the grid.
 
     .npz: the array "images" (N, H, W, C), the layout of image programs; .npy: the same array; .png: one grid;
-    no suffix: a folder of PNGs named by number. Raises UserError for another suffix, and for a folder with
-    PNGs in it, since old and new ones would mix.
+    no suffix: a folder of PNGs named by number. Raises UserError where `refuse_place` does.
     """
+    refuse_place(path)
     channels_last = images.cpu().permute(0, 2, 3, 1).contiguous()
     suffix = path.suffix.lower()
     if suffix in (".npz", ".npy"):
@@ -221,11 +221,20 @@ def save_images(path: Path, images: Tensor) -> None:
                 np.save(file, channels_last.numpy())
     elif suffix == ".png":
         save_png(path, grid(images))
-    elif suffix == "":
-        if path.is_file() or any(path.glob("*.png")):
-            raise UserError(f"{path} is a file or a folder with PNGs in it: choose another, or remove them.")
+    else:
         places = len(str(len(images) - 1))
         for number, picture in enumerate(channels_last):
             save_png(path / f"{number:0{places}d}.png", picture)
-    else:
+
+
+def refuse_place(path: Path, classes: bool = False) -> None:
+    """Raise UserError unless images can be saved there, before they are made. classes: a folder would have some, too.
+
+    Refused are other suffixes, places that cannot be written, and a folder with PNGs, since old and new ones would mix.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".npz", ".npy", ".png", ""):
         raise UserError(f"Images cannot be saved as {path}: end it in .npz, .npy or .png, or in nothing for a folder.")
+    if not suffix and (path.is_file() or any(path.glob("*.png")) or (classes and any(path.glob("*/*.png")))):
+        raise UserError(f"{path} is a file or a folder with PNGs in it: choose another, or remove them.")
+    refuse_unwritable(path if suffix else path / "0.png")

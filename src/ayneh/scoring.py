@@ -15,7 +15,7 @@ from ayneh.engine.threads import among_others
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, judge_of, origin_of, read_images, silent, training_command
 from ayneh.fakes import Fakes, asked_for
-from ayneh.files.whole import cache_folder
+from ayneh.files.whole import cache_folder, refuse_unwritable
 from ayneh.record.record import Record
 from ayneh.version import __version__
 
@@ -59,6 +59,7 @@ def evaluate(
     if n is not None and n < 1:
         raise UserError(f"--n is {n:,}; it must be at least 1.")
     record.parts.need("data")
+    refuse_unwritable(record.report_path("evaluation", epoch, replica))
     checkpoint = drawn_from(record.checkpoints, record.generators, epoch)
     data = _found_again(checkpoint, moved) if moved else checkpoint.config.data
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica, checkpoint.labels)

@@ -31,13 +31,18 @@ class Written:
     answers: dict[str, str]  # by the name of the claim
 
 
+def files(folder: Path, language: str) -> tuple[Path, Path]:
+    """The page in this language, in HTML and in Markdown."""
+    mark = "" if language == "en" else f".{language}"
+    return folder / f"report{mark}.html", folder / f"report{mark}.md"
+
+
 def write(folder: Path, facts: Facts, t: Catalogue) -> Written:
     """Write report.html and report.md into the folder (in Persian report.fa.html and report.fa.md)."""
     with extra("study", "The page"):
         found = claims(t, facts)
         pages = render(folder, facts, t, found)
-    mark = "" if t.language == "en" else f".{t.language}"
-    paths = folder / f"report{mark}.html", folder / f"report{mark}.md"
+    paths = files(folder, t.language)
     for path, page in zip(paths, pages, strict=True):
         with atomically(path) as file:
             file.write(page.encode())

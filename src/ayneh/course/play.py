@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ayneh.course.catalogue import LANGUAGES, Catalogue
 from ayneh.course.facts import gathered
-from ayneh.course.page import Written, write
+from ayneh.course.page import Written, files, write
 from ayneh.course.plan import study_of
 from ayneh.errors import UserError, extra, typed_as
+from ayneh.files.whole import refuse_unwritable
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.play import play_in
 from ayneh.studies.progress import tell
@@ -43,6 +44,7 @@ def make(data: str, length: str, lang: str, out: Path | None, workers: int | Non
         import matplotlib  # noqa: F401
     if folder.is_dir() and not (folder / STUDY / "study.json").exists() and {*os.listdir(folder)} - {STUDY}:
         raise UserError(f"{folder} is not empty and not a report of ayneh: choose another --out.")
+    refuse_unwritable(*(path for one in languages for path in files(folder, one.language)))
     ledger = play_in(folder / STUDY, study, terminal, workers=workers)
     asked = "--full" if length == "full" else f"--minutes {length}"
     command = f"ayneh report {asked} --data {data} --lang {lang} --out {typed_as(folder.name)}"

@@ -15,8 +15,9 @@ from ayneh.doctor.findings import Finding
 from ayneh.doctor.moments import moments
 from ayneh.doctor.symptoms import symptoms
 from ayneh.errors import extra, typed_as
-from ayneh.files.whole import atomically
+from ayneh.files.whole import atomically, refuse_unwritable
 from ayneh.pages.sheet import environment_of, name_of
+from ayneh.record.record import Record
 from ayneh.record.visited import Visited
 
 NAME = "diagnosis"
@@ -45,14 +46,26 @@ class Card:
     svg: str | None
 
 
+def refuse_unwritten(record: Record, replica: int) -> None:
+    """Raise UserError where `write` would: for work that comes before it."""
+    with extra("study", "The page"):
+        import jinja2  # noqa: F401
+        import matplotlib  # noqa: F401
+    refuse_unwritable(_path(record, replica))
+
+
 def write(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = ()) -> Path:
     """Write the page into the run folder; its path. Raises UserError where the libraries for figures are missing."""
     with extra("study", "The page"):
         page = render(record, diagnosis, sections)
-    path = record.report_path(NAME, replica=diagnosis.replica, suffix=".html")
+    path = _path(record, diagnosis.replica)
     with atomically(path) as file:
         file.write(page.encode())
     return path
+
+
+def _path(record: Record, replica: int) -> Path:
+    return record.report_path(NAME, replica=replica, suffix=".html")
 
 
 def render(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = ()) -> str:

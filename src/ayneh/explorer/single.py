@@ -16,7 +16,7 @@ from ayneh.errors import UserError
 from ayneh.explorer.assets import page_files, runtime_script, runtime_wasm_gz
 from ayneh.explorer.library import Library
 from ayneh.export.halves import halved
-from ayneh.files.whole import atomically
+from ayneh.files.whole import atomically, refuse_unwritable
 from ayneh.record.forms import of_replicas
 
 POLICY = (  # what is in the file, and nothing else: no request can leave the page
@@ -35,6 +35,7 @@ def write_page(path: Path, library: Library, replica: int, epochs: int) -> None:
         raise UserError(f"--save is {path}; the page is one .html file.")
     if epochs < 1:
         raise UserError(f"--save-epochs is {epochs}; the page needs one at least.")
+    refuse_unwritable(path)
     page = page_of(answers(library, replica, epochs))
     with atomically(path) as file:
         file.write(page.encode())

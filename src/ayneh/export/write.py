@@ -27,6 +27,7 @@ from ayneh.export.graphs import graph
 from ayneh.export.halves import halved
 from ayneh.export.onnx import described, difference
 from ayneh.export.players import CHECKED, Outputs, Players, built, chosen, players_of, some, weights_in
+from ayneh.files.whole import refuse_unwritable
 from ayneh.loading.folder import sealed
 from ayneh.pictures import png
 from ayneh.record.checkpoint import Checkpoint
@@ -73,6 +74,7 @@ def export(
         raise UserError(f"--small is of the form onnx, and --to is {form}: leave one of them out.")
     takes_of = {"generator": "z"} if small else TAKES
     refuse_taken(folder, overwrite)
+    refuse_unwritable(folder / "config.json")
     data = _data(checkpoint, say)
     players, sampler = players_of(checkpoint, replica, data)
     about = about_of(record, checkpoint, replica, form, data) | {"checked": CHECKED}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -16,7 +17,7 @@ from typing import IO, Any
 import platformdirs
 from filelock import FileLock, Timeout
 
-from ayneh.errors import UserError
+from ayneh.errors import UserError, of_system
 
 try:
     import fcntl
@@ -57,6 +58,26 @@ def atomically(path: Path) -> Iterator[IO[bytes]]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def refuse_unwritable(*paths: Path) -> None:
+    """Raise what `atomically` would raise at one of these paths, as a sentence: before work that takes long.
+
+    A temporary file is written in each of their folders, or, where there is none yet, in the next one above it; it is
+    removed at once. UserError, or Stopped where the disk is full.
+    """
+    try:
+        for path in paths:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        for place in {path.parent: path for path in paths}.values():
+            while not place.parent.exists():
+                place = place.parent
+            part, file = _temporary(place)
+            file.close()
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise of_system(error) from error
 
 
 def is_temporary(name: str) -> bool:

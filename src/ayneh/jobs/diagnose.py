@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ayneh import doctor
 from ayneh.api.diagnosis import written
-from ayneh.doctor import words
+from ayneh.doctor import page, words
 from ayneh.doctor.diagnosis import Diagnosis
 from ayneh.record.record import Record
 from ayneh.record.visited import Visited
@@ -37,6 +37,8 @@ def diagnose(
         probe_epochs: after which epochs, counted from 0 (default: the first, middle and last that are kept).
     """
     record = Visited.open(run)
+    if probe:
+        page.refuse_unwritten(record, replica)
     diagnosis = doctor.diagnose(record, replica)
     say(diagnosis.standing, whole=True)
     say(diagnosis.verdict)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import tyro
 
-from ayneh.errors import UserError, extra
+from ayneh.errors import UserError, extra, unknown
 from ayneh.explorer.library import Library
-from ayneh.loading.pretrained import folders
+from ayneh.loading.pretrained import FOLDER, PRETRAINED, folders
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import say
 
@@ -34,9 +34,10 @@ def explore(
         save: write all of it into this .html file instead, which needs no server and no network.
         save_epochs: epochs of each run in that file, spread evenly, the newest among them.
         replica: which of a run's replicas is in that file, counted from 0.
-        pretrained: the trained generators that come with ayneh, after the runs.
+        pretrained: the trained generators that come with ayneh, after the runs; or those alone that are named among
+            them: `ayneh explore --pretrained fast`.
     """
-    runs = [*runs, *(folders() if pretrained else ())]
+    runs = _with_generators(runs, pretrained)
     if not runs:
         raise UserError("No run is named: try `ayneh explore runs/NAME`, or `ayneh explore --pretrained`.")
     if not 0 <= port < 65536:
@@ -69,3 +70,19 @@ def explore(
         webbrowser.open(url)
     serve(library, host, listening)
     terminal.say("")
+
+
+def _with_generators(runs: list[Path], pretrained: bool) -> list[Path]:
+    """The folders of runs and of the package's generators. A name of `PRETRAINED` that is no path is a generator's."""
+    named = [run for run in runs if str(run) in PRETRAINED and not run.exists()]
+    if not pretrained:
+        if named:
+            raise UserError(
+                f"There is no run in {named[0]}; `ayneh explore --pretrained {named[0]}` opens the generator of this "
+                "name that comes with ayneh."
+            )
+        return runs
+    for run in runs:
+        if run not in named and not run.exists() and len(run.parts) == 1:
+            raise unknown("run folder or pretrained generator", str(run), PRETRAINED)
+    return [FOLDER / run if run in named else run for run in runs] + ([] if named else folders())

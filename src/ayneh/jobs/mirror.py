@@ -10,6 +10,7 @@ import tyro
 
 from ayneh.errors import UserError, typed_as
 from ayneh.evaluation import is_here
+from ayneh.files.whole import refuse_unwritable
 from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import Rows, say, show
@@ -52,10 +53,11 @@ def mirror(
             f'there by `images.save("images.npz")`, and `ayneh resume {typed_as(run)} --data images.npz` makes '
             "the run use the file."
         )
+    picture = record.report_path("mirror", epoch, replica, ".png")
+    refuse_unwritable(record.report_path("mirror", epoch, replica), picture)
     found = read(record.checkpoints.at_epoch(epoch), replica, images, invert, terminal.say)
     report = {"run": str(run), "replica": replica, "ayneh": __version__} | found.as_dict()
     record.write_report("mirror", report, epoch, replica)
-    picture = record.report_path("mirror", epoch, replica, ".png")
     found.save_picture(picture)
     if json:
         print(json_format.dumps(report, indent=2))

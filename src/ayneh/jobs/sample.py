@@ -41,10 +41,12 @@ def sample(
         draw: number of this draw; another number gives other images.
     """
     from ayneh.byclass import save_images as save_with_classes
-    from ayneh.pictures import save_images
+    from ayneh.pictures import refuse_place, save_images
     from ayneh.studies.names import file_name
 
-    made = drawn(Record.open(run), n, draw, epoch, best, replica, classes or None)
+    record = Record.open(run)
+    refuse_place(out, classes=record.config().rules.labelled)
+    made = drawn(record, n, draw, epoch, best, replica, classes or None)
     if made.labels is None or made.classes is None:
         save_images(out, made.images)
     else:

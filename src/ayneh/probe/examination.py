@@ -16,7 +16,7 @@ from ayneh.engine.sampler import Sampler, sampler_of
 from ayneh.engine.threads import among_others
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images, refuse_other_classes
-from ayneh.files.whole import without_nan
+from ayneh.files.whole import refuse_unwritable, without_nan
 from ayneh.game.frame import scale
 from ayneh.labels import Labels
 from ayneh.probe.arms import ARMS, Look, Plan
@@ -57,6 +57,7 @@ def probe(
     chosen = sorted(set(default_epochs(record) if epochs is None else epochs))
     if not chosen:
         raise UserError(f"{record.folder} has no checkpoint of an epoch yet to probe: train an epoch first.")
+    refuse_unwritable(record.report_path(NAME, replica=replica))
     checkpoints = {epoch: record.checkpoints.at_epoch(epoch) for epoch in chosen}
     config = record.config()
     images = read_images(config.data, "train", record.folder, say), read_images(config.data, "test", record.folder)

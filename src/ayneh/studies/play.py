@@ -11,6 +11,7 @@ from ayneh.studies.forecast import Forecast, chosen, forecast, refuse_over_budge
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.local import run_here, run_in_processes
 from ayneh.studies.progress import LiveTable, tell
+from ayneh.studies.report import refuse_unwritten
 from ayneh.studies.schedule import cut
 from ayneh.terminal.progress import Interrupt, Terminal
 from ayneh.terminal.text import counted
@@ -36,6 +37,7 @@ def play_in(
     device = device if engine == "ray" else chosen(device)  # a cluster's workers choose for themselves
     workers = workers_for(device, workers)
     with Ledger.playing(folder, asked) as ledger:
+        refuse_unwritten(folder)
         tell(ledger)
         prepare()
         groups, runs = counted(len(asked.groups()), "group"), counted(len(ledger.runs), "run")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ayneh.errors import extra
-from ayneh.files.whole import atomically
+from ayneh.files.whole import atomically, refuse_unwritable
 from ayneh.pages.sheet import environment_of, name_of
 from ayneh.studies import drawings, settings
 from ayneh.studies import results as outcomes
@@ -27,10 +28,15 @@ from ayneh.studies.design import Study, grouped
 from ayneh.studies.intervals import Interval, centre
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import interval, number, p_words
-from ayneh.studies.results import Result, measured, missing, need_some, outcome_named, results, write_tables
+from ayneh.studies.results import TABLES, Result, measured, missing, need_some, outcome_named, results, write_tables
 from ayneh.studies.sentences import plain_words
 
 PAGE = "report.html"
+
+
+def refuse_unwritten(folder: Path) -> None:
+    """Raise UserError where a file of the report cannot be written in a study's folder; before its runs are played."""
+    refuse_unwritable(*(folder / name for name in (*TABLES, PAGE)))
 
 
 def write_report(ledger: Ledger) -> list[str]:
@@ -40,6 +46,7 @@ def write_report(ledger: Ledger) -> list[str]:
     """
     found = results(ledger)
     need_some(ledger, found)
+    refuse_unwritten(ledger.folder)
     tables = write_tables(ledger, found)
     compared = compare(ledger.study, found)
     with extra("study", f"The tables are written ({', '.join(tables)} in {ledger.folder}), but the page"):

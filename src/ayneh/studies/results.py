@@ -193,6 +193,9 @@ def rows(found: Sequence[Result]) -> list[dict[str, Any]]:
     return table
 
 
+TABLES = ("results.csv", "curves.csv", "results.parquet")
+
+
 def write_tables(ledger: Ledger, found: Sequence[Result]) -> list[str]:
     """results.csv and curves.csv, and results.parquet where pyarrow is installed; returns their names."""
     looks = [{"arm": r.run.arm, "seed": r.run.seed} | look for r in found for look in r.looks]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, about, origin_of, silent
+from ayneh.files.whole import refuse_unwritable
 from ayneh.labels import Labels
 from ayneh.record.beginning import begun, refuse_taken
 from ayneh.record.checkpoint import Checkpoint
@@ -65,6 +66,7 @@ def begin(
     from ayneh.training.init_from import read, write
 
     refuse_taken(folder, config, overwrite)  # before the images are read; and again once the lock is held
+    refuse_unwritable(Record(folder).metrics)
     asked = None if threads is None else asked_for(threads)
     with same_threads():
         match, origin, given = lay_out(config, config.device, asked.threads if asked else None, say=terminal.say)
