@@ -2,13 +2,19 @@
 
 import doctest
 import importlib
+import re
+from pathlib import Path
+from string import Formatter
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from ayneh import lab
+from ayneh.errors import UserError
+from ayneh.pages.language import Sentences, languages
 
 bce = F.binary_cross_entropy_with_logits
 
@@ -25,7 +31,9 @@ def on(logits, target):
     return torch.full_like(logits, target)
 
 
-@pytest.mark.parametrize("module", ["losses", "noise", "discriminator", pytest.param("play", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "module", ["losses", "noise", "discriminator", "words", pytest.param("play", marks=pytest.mark.slow)]
+)
 def test_the_examples_of_docstrings_are_true(module):
     failed, tried = doctest.testmod(importlib.import_module(f"ayneh.lab.{module}"))
     assert (failed, tried > 0) == (0, True)
@@ -107,17 +115,17 @@ def cosine(z, centre=0.0, itself=False, unit=True):
 RIGHT = torch.mean, torch.std, cosine
 
 
-@pytest.mark.parametrize(
-    ("at", "wrong", "words"),
-    [
-        (0, torch.sum, "it is the sum"),
-        (0, lambda z: z.mean(1), "one number"),
-        (1, torch.var, "it is the variance"),
-        (2, lambda z: cosine(z, itself=True), "compared with itself"),
-        (2, lambda z: cosine(z, unit=False), "divide each draw by its length"),
-        (2, lambda z: cosine(z, centre=z.mean()), "taken off first"),
-    ],
-)
+WRONG_MEASURES = [
+    (0, torch.sum, "it is the sum"),
+    (0, lambda z: z.mean(1), "one number"),
+    (1, torch.var, "it is the variance"),
+    (2, lambda z: cosine(z, itself=True), "compared with itself"),
+    (2, lambda z: cosine(z, unit=False), "divide each draw by its length"),
+    (2, lambda z: cosine(z, centre=z.mean()), "taken off first"),
+]
+
+
+@pytest.mark.parametrize(("at", "wrong", "words"), WRONG_MEASURES)
 def test_each_mistake_in_the_three_measures_has_its_sentence(at, wrong, words):
     answers = list(RIGHT)
     answers[at] = wrong
@@ -132,24 +140,24 @@ def test_the_three_measures_are_those_of_the_uniform_law():
     assert [round(float(of(z)), 2) for of in RIGHT] == [0.5, 0.29, 0.75]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        (lambda z: z, "changes nothing"),
-        (lambda z: z - 0.5, "still 0.29"),
-        (lambda z: z * 12**0.5, "the mean is not 0"),
-        (lambda z: (z - 0.5) * 12, "by the variance"),
-        (lambda z: z * 12**0.5 - 0.5, "divides first"),
-        (lambda z: 2 * z - 1, "U(-1, 1)"),
-        (lambda z: (z - z.mean(0)) / z.std(0), "what the other draws are"),
-        (lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True), "each draw's own mean"),
-        (lambda z: (z - 0.499) / 0.288, "nearly right"),
-        (lambda z: -z, "gives mean -0.4"),
-        (lambda z: z.mean(), "it must give a z for each z"),
-        (lambda z: z[:, 99], "IndexError"),
-        (lambda z: None, "nothing yet"),
-    ],
-)
+WRONG_MENDED = [
+    (lambda z: z, "changes nothing"),
+    (lambda z: z - 0.5, "still 0.29"),
+    (lambda z: z * 12**0.5, "the mean is not 0"),
+    (lambda z: (z - 0.5) * 12, "by the variance"),
+    (lambda z: z * 12**0.5 - 0.5, "divides first"),
+    (lambda z: 2 * z - 1, "U(-1, 1)"),
+    (lambda z: (z - z.mean(0)) / z.std(0), "what the other draws are"),
+    (lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True), "each draw's own mean"),
+    (lambda z: (z - 0.499) / 0.288, "nearly right"),
+    (lambda z: -z, "gives mean -0.4"),
+    (lambda z: z.mean(), "it must give a z for each z"),
+    (lambda z: z[:, 99], "IndexError"),
+    (lambda z: None, "nothing yet"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "words"), WRONG_MENDED)
 def test_each_mistake_in_the_mended_noise_has_its_sentence(wrong, words):
     found = lab.check_mended(wrong)
     assert (found.right, words in found.words) == (False, True), found
@@ -173,22 +181,22 @@ def bent(seen=256):
         return nn.Linear(seen, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1)
 
 
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (dis(*bent(), nn.Sigmoid()), "ends in a sigmoid"),
-        (dis(*bent(), nn.Tanh()), "ends in a tanh"),
-        (dis(*bent(), nn.ReLU()), "never below 0"),
-        (dis(nn.Linear(256, 64), nn.Linear(64, 1)), "is linear"),
-        (dis(*bent(128), seen=128), "does not see 50% of the pixels"),
-        (dis(*bent(), stretch=127.5), "times that of the game's D"),
-        (dis(*bent(), stretch=0.001), "hardly a gradient"),
-        (dis(nn.Linear(256, 2)), "numbers of the shape (16,) for 8 images"),
-        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(128, 1)), "RuntimeError"),
-        (dis(nn.Linear(256, 1), nn.Hardtanh(0, 0.0001), nn.Threshold(9, 0)), "No gradient reaches the image"),
-        (lambda: None, "nothing yet"),
-    ],
-)
+WRONG_DIS = [
+    (dis(*bent(), nn.Sigmoid()), "ends in a sigmoid"),
+    (dis(*bent(), nn.Tanh()), "ends in a tanh"),
+    (dis(*bent(), nn.ReLU()), "never below 0"),
+    (dis(nn.Linear(256, 64), nn.Linear(64, 1)), "is linear"),
+    (dis(*bent(128), seen=128), "does not see 50% of the pixels"),
+    (dis(*bent(), stretch=127.5), "times that of the game's D"),
+    (dis(*bent(), stretch=0.001), "hardly a gradient"),
+    (dis(nn.Linear(256, 2)), "numbers of the shape (16,) for 8 images"),
+    (lambda: nn.Sequential(nn.Flatten(), nn.Linear(128, 1)), "RuntimeError"),
+    (dis(nn.Linear(256, 1), nn.Hardtanh(0, 0.0001), nn.Threshold(9, 0)), "No gradient reaches the image"),
+    (lambda: None, "nothing yet"),
+]
+
+
+@pytest.mark.parametrize(("make", "words"), WRONG_DIS)
 def test_each_fault_of_a_discriminator_has_its_sentence(make, words):
     found = lab.check_discriminator(make)
     assert (found.right, words in found.words) == (False, True), found
@@ -228,3 +236,111 @@ def test_the_game_of_the_lab_repeats_itself_and_uses_what_it_is_given():
     assert (pictures[0] == pictures[1]).all()  # the losses of the answers are those of the game
     assert (pictures[0] != pictures[2]).any()
     assert (pictures[0] != pictures[3]).any()
+
+
+# -- in another language -----------------------------------------------------------------------------------------------
+
+ROOM = Path(lab.__file__).parent
+ENGLISH, PERSIAN = (Sentences(ROOM, language).sentences for language in ("en", "fa"))
+LATIN = r"[DGz]\b"  # the names of the nets and of the noise, which stay; all other Latin words are code
+
+
+@pytest.fixture
+def persian():
+    lab.language("fa")
+    yield
+    lab.language("en")
+
+
+def places(sentence):
+    """What a sentence takes: (name, format)."""
+    return sorted({(name, form) for _, name, form, _ in Formatter().parse(sentence) if name})
+
+
+def keys_of(sentence, sentences):
+    """The keys whose sentence this may be, whatever its values are."""
+    holes = {
+        key: "".join(re.escape(text) + (".*" if name else "") for text, name, _, _ in Formatter().parse(entry))
+        for key, entry in sentences.items()
+    }
+    return [key for key, hole in holes.items() if re.fullmatch(hole, sentence)]
+
+
+class Gives(nn.Module):
+    """A D that gives what a function makes of the images."""
+
+    def __init__(self, gives):
+        super().__init__()
+        self.gives, self.weight = gives, nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return self.gives(x)
+
+
+def every_answer():
+    """What each check gives for each answer of the tests above, right ones and wrong ones, and for strange ones."""
+    yield from (lab.check_losses(wrong, loss_g) for wrong in [*WRONG_D.values(), lambda *_: np.array(["x"])])
+    yield from (lab.check_losses(loss_d, wrong) for wrong in [*WRONG_G.values(), loss_g])
+    for at, wrong, _ in [*WRONG_MEASURES, (0, torch.mean, "")]:
+        yield lab.check_measures(*RIGHT[:at], wrong, *RIGHT[at + 1 :])
+    yield from (lab.check_mended(wrong) for wrong in [*dict(WRONG_MENDED), lambda z: (z - 0.5) * 12**0.5, lambda z: ""])
+    yield from (lab.check_discriminator(make) for make in [*dict(WRONG_DIS), dis(*bent()), lambda: Gives(str)])
+    yield lab.play(dis=nn.Linear(3, 1))
+    yield lab.play(dis=Gives(lambda x: F.binary_cross_entropy(x, x)))
+
+
+def test_both_languages_have_the_same_keys_and_the_same_values_in_each_sentence():
+    assert languages(ROOM) == ("en", "fa")
+    assert list(ENGLISH) == list(PERSIAN)
+    for key, sentence in ENGLISH.items():
+        assert places(sentence) == places(PERSIAN[key]), key
+        assert sentence[-1] + PERSIAN[key][-1] in ("..", "?؟"), key
+
+
+def test_each_answer_has_the_sentence_of_the_same_key_in_both_languages(persian):
+    found = [answer.words for answer in every_answer()]
+    lab.language("en")
+    used = set()
+    for answer, words in zip(every_answer(), found, strict=True):
+        both = {*keys_of(str(answer), ENGLISH)} & {*keys_of(words, PERSIAN)}
+        assert len(both) == 1, (str(answer), words, both)
+        used |= both
+    assert used == {*ENGLISH}
+
+
+def test_a_persian_sentence_has_no_english_words_and_no_latin_digits(persian):
+    for answer in every_answer():
+        prose = re.sub("`[^`]*`", "", str(answer))
+        assert not re.search("[A-Za-z0-9]", re.sub(LATIN, "", prose)), answer
+        assert str(answer).count("`") % 2 == 0
+        # a number right after a Latin letter would be laid out on its wrong side
+        assert not re.search("[A-Za-z][^آ-ی`]*[۰-۹]", prose), answer
+
+
+def test_a_wrong_answer_has_its_persian_sentence_with_its_numbers_on_the_right_side(persian):
+    found = lab.check_losses(WRONG_D["its sign is turned"], loss_g)
+    assert found == (False, "`loss_d` مقدار -۲٫۶۳۱۵ را برمی‌گرداند و مقدار درست ۲٫۶۳۱۵ است: علامت آن برعکس است، پس کم "
+                            "کردنش کار را بدتر می‌کند.")  # fmt: skip
+    assert found._repr_html_().startswith(
+        '<div dir="rtl"><code dir="ltr">loss_d</code> مقدار \u200e-۲٫۶۳۱۵ را برمی‌گرداند و'
+    )
+    assert str(lab.check_discriminator(WRONG_DIS[4][0])).startswith("D از دیدن ۵۰ درصد پیکسل‌ها بازمی‌ماند")
+
+
+def test_what_an_error_says_is_code_in_a_persian_sentence_and_no_tag(persian):
+    def loss(dis, real, fake):
+        raise ValueError("<b>`x`</b>")
+
+    found = lab.check_losses(loss, loss_g)
+    assert str(found) == "`loss_d` با خطا متوقف می‌شود: `ValueError: <b>'x'</b>`."
+    assert '<code dir="ltr">ValueError: &lt;b&gt;&#x27;x&#x27;&lt;/b&gt;</code>' in found._repr_html_()
+
+
+def test_english_answers_are_texts_as_before_and_an_unknown_language_changes_nothing():
+    with pytest.raises(UserError, match="There is no language of the lab called 'farsi'. Did you mean 'fa'"):
+        lab.language("farsi")
+    with pytest.raises(UserError, match="Choose one of: en, fa"):
+        lab.language(None)
+    found = lab.check_mended(lambda z: z)
+    assert str(found) == "mended changes nothing yet: take off the mean, then divide."
+    assert not hasattr(found, "_repr_html_")

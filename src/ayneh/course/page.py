@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +15,9 @@ from ayneh.course.facts import Facts
 from ayneh.errors import UserError, extra
 from ayneh.files.inside import read_png
 from ayneh.files.whole import atomically
+from ayneh.pages.language import coded
 from ayneh.pages.sheet import data_address, environment_of, name_of, read_picture
 from ayneh.studies import settings
-from ayneh.terminal.text import plain
 
 
 @dataclass(frozen=True)
@@ -66,16 +64,11 @@ def render(folder: Path, facts: Facts, t: Catalogue, found: Sequence[Claim]) -> 
         "name": name_of(folder),
     }
     environment = environment_of("course")
-    environment.filters |= {"code": lambda words: Markup(_coded(words)), "address": lambda path: _address(path, facts)}
+    environment.filters |= {"code": lambda words: Markup(coded(words)), "address": lambda path: _address(path, facts)}
     page = environment.get_template("report.html.j2").render(**values)
     environment.autoescape = False
     environment.filters["link"] = lambda path: os.path.relpath(path, folder).replace(os.sep, "/").replace(" ", "%20")
     return t.laid_out(page), t.laid_out(environment.get_template("report.md.j2").render(**values))
-
-
-def _coded(words: str) -> str:
-    """Escaped words, in which what stands between backticks is code, from left to right in every language."""
-    return re.sub(r"`([^`]*)`", r'<code dir="ltr">\1</code>', html.escape(plain(words)))
 
 
 def _address(path: Path, facts: Facts) -> str:

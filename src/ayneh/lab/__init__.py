@@ -6,3 +6,4 @@ from ayneh.lab.noise import check_measures as check_measures
 from ayneh.lab.noise import check_mended as check_mended
 from ayneh.lab.noise import noise as noise
 from ayneh.lab.play import play as play
+from ayneh.lab.words import language as language

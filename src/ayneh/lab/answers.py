@@ -4,37 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ayneh.lab.words import Checked, no
+
 NEAR = 1e-6  # two numbers are the same: float64 keeps 16 digits, and a float32 in between 7
 
 
-class Checked(NamedTuple):
-    """Whether an answer is right, and one sentence about it, which a notebook shows."""
+def called(name: str, call: Callable[[], Any], of: str = "answer") -> Any:
+    """What a student's code gives, or what is wrong with it: nothing yet, or an error.
 
-    right: bool
-    words: str
-
-    def __str__(self) -> str:
-        return self.words
-
-    def __repr__(self) -> str:
-        return self.words
-
-    def __bool__(self) -> bool:
-        return self.right
-
-
-def no(words: str) -> Checked:
-    """An answer that is not right, and why."""
-    return Checked(False, words)
-
-
-def called(name: str, call: Callable[[], Any]) -> Any:
-    """What a student's code gives, or what is wrong with it: nothing yet, or an error."""
+    name: as it stands in the code; of: the sentences on errors, "answer" or "game".
+    """
     try:
         with warnings.catch_warnings():  # what follows from a mistake is in the sentence
             warnings.simplefilter("ignore")
@@ -42,10 +26,10 @@ def called(name: str, call: Callable[[], Any]) -> Any:
     except Exception as error:  # whatever a student's code may raise
         words = " ".join(str(error).split()).rstrip(".")
         if "between 0 and 1" in words:
-            return no(f"{name} gives logits to a loss of probabilities: take the one with logits, BCEWithLogitsLoss.")
-        return no(f"{name} stops with an error, {type(error).__name__}: {words[:200]}.")
+            return no(f"{of}.probabilities", name=name)
+        return no(f"{of}.error", name=name, kind=type(error).__name__, words=words[:200])
     if found is None or found is ...:
-        return no(f"{name} gives nothing yet: write it, and play this cell again.")
+        return no("answer.nothing", name=name)
     return found
 
 
@@ -57,24 +41,20 @@ def number(name: str, call: Callable[[], Any], n: int) -> Any:
     try:
         value = torch.as_tensor(found, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):
-        return no(f"{name} gives {form(found)}; it must give one number.")
+        return misformed("number", found, name=name)
     if value.numel() != 1:
-        return no(f"{name} gives {form(value)}; it must give one number for all {n}: take the mean.")
+        return no("number.many", name=name, found=tuple(value.shape), n=n)
     if not value.isfinite().all():
-        return no(
-            f"{name} gives {float(value.detach())}: is there the logarithm of a number that is not a probability?"
-        )
+        return no("number.not_finite", name=name, value=str(float(value.detach())))
     return value.reshape(())
 
 
 def unlike(name: str, value: float, right: float, wrong: Mapping[float, str]) -> Checked | None:
-    """Nothing where the value is right; else which of the usual mistakes it is."""
+    """Nothing where the value is right; else which of the usual mistakes it is, by its value and its sentence's key."""
     if abs(value - right) < NEAR:
         return None
-    for other, words in wrong.items():
-        if abs(value - other) < NEAR:
-            return no(f"{name} gives {value:.4f} where {right:.4f} is right: {words}.")
-    return no(f"{name} gives {value:.4f} where {right:.4f} is right, and this is none of the usual mistakes.")
+    why = next((key for other, key in wrong.items() if abs(value - other) < NEAR), "number.other")
+    return no(why, name=name, value=value, right=right)
 
 
 def near(a: Any, b: Any, by: float = NEAR) -> bool:
@@ -90,7 +70,9 @@ def reached(value: Tensor, of: Tensor) -> bool:
     return slope is not None and bool((slope != 0).any())
 
 
-def form(found: Any) -> str:
-    """What kind of thing this is, in words."""
+def misformed(of: str, found: Any, **values: Any) -> Checked:
+    """A thing, or numbers of a shape, that is not what was asked for."""
     shape = getattr(found, "shape", None)
-    return f"a {type(found).__name__}" if shape is None else f"numbers of the shape {tuple(shape)}"
+    if shape is None:
+        return no(f"{of}.thing", kind=type(found).__name__, **values)
+    return no(f"{of}.shape", found=tuple(shape), **values)

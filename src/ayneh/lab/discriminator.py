@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ayneh.lab.answers import Checked, called, form, near, no, reached
+from ayneh.lab.answers import called, misformed, near, reached
 from ayneh.lab.play import SIDE, nets
+from ayneh.lab.words import Checked, no, yes
 
 STEEP, BLIND = 20.0, 0.05  # D's slope over that of the game's D, and the share of pixels that D may ignore
 
@@ -31,40 +32,31 @@ def check_discriminator(make: Callable[[], Any]) -> Checked:
         if isinstance(y, Checked):
             return y
         if getattr(y, "shape", None) != (8,):
-            return no(f"D gives {form(y)} for 8 images; it must give one number for each, (8,).")
+            return misformed("dis", y)
         if not reached(y.sum(), x):
-            return no(
-                "No gradient reaches the image, so that G cannot learn from this D: a detach or a step cuts it off."
-            )
-        for ill, words in _ills(dis, x.detach(), torch.autograd.grad(y.sum(), x)[0]):
-            if ill:
-                return no(f"{words}.")
-    return Checked(
-        True, "Right: D's logits are free, it sees each pixel and bends, and its slope is of the usual size."
-    )
+            return no("dis.cut")
+        return _looked_through(dis, x.detach(), torch.autograd.grad(y.sum(), x)[0])
 
 
 @torch.no_grad()
-def _ills(dis: nn.Module, x: Tensor, slope: Tensor) -> list[tuple[bool, str]]:
-    """What can be wrong with this D, each with whether it is; slope: dD/dx (B, 1, S, S)."""
+def _looked_through(dis: nn.Module, x: Tensor, slope: Tensor) -> Checked:
+    """The first thing that is wrong with this D, or that nothing is; slope: dD/dx (B, 1, S, S)."""
     wide = torch.rand(256, *x.shape[1:], dtype=x.dtype) * 2e6 - 1e6  # where a bounded output is at its bounds
     far, zero = dis(wide), dis(x * 0)
     least, most, once, twice = float(far.min()), float(far.max()), dis(x) - zero, dis(2 * x) - zero
     linear = near(twice / 2, once, 1e-6 * float(once.abs().max()))
     blind = float((slope == 0).all(0).double().mean())
     steep = float(slope.flatten(1).norm(dim=1).mean()) / _usual_slope()
-    return [
-        (
-            least >= 0 and most <= 1,
-            "D ends in a sigmoid, and the loss has one: it takes logits; leave the last one out",
-        ),
-        (least >= -1 and most <= 1, "D ends in a tanh, so that it is never certain: leave its last number free"),
-        (least == 0, "D's last number is never below 0, where a fake belongs: leave out the ReLU after the last layer"),
-        (steep < 1 / STEEP, f"D's slope is 1/{1 / steep:,.0f} of that of the game's D: hardly a gradient reaches G"),
-        (linear, "D is linear: with nothing between them its layers are a single one; put an activation there"),
-        (blind > BLIND, f"D does not see {blind:.0%} of the pixels, and there G may draw anything"),
-        (steep > STEEP, f"D's slope is {steep:,.0f} times that of the game's D: the pixels are in [-1, 1] already"),
+    ills: list[tuple[bool, str, dict[str, float]]] = [
+        (least >= 0 and most <= 1, "sigmoid", {}),
+        (least >= -1 and most <= 1, "tanh", {}),
+        (least == 0, "relu", {}),
+        (steep < 1 / STEEP, "flat", {"times": 1 / steep}),
+        (linear, "linear", {}),
+        (blind > BLIND, "blind", {"percent": 100 * blind}),
+        (steep > STEEP, "steep", {"times": steep}),
     ]
+    return next((no(f"dis.{key}", **values) for ill, key, values in ills if ill), yes("dis.right"))
 
 
 @torch.enable_grad()

@@ -10,13 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ayneh.game.losses import LOSSES
-from ayneh.lab.answers import Checked, no, number, reached, unlike
-
-_SUM = "it is the sum over the batch: take the mean, or a larger batch has a larger step"
-_SIGMOID = "probabilities go into a loss of logits, so that the sigmoid is taken twice: leave it out"
-_SIGN = "its sign is turned, so that descending it makes things worse"
-_SATURATES = "it is log(1 - D(G(z))), whose gradient vanishes where D is certain: take -log D(G(z))"
-_NO_LOG = "it has D's probabilities without their logarithm, which is not a cross-entropy"
+from ayneh.lab.answers import number, reached, unlike
+from ayneh.lab.words import Checked, no, yes
 
 
 def check_losses(loss_d: Callable[..., Any], loss_g: Callable[..., Any]) -> Checked:
@@ -44,43 +39,43 @@ def check_losses(loss_d: Callable[..., Any], loss_g: Callable[..., Any]) -> Chec
         if isinstance(found, Checked):
             return found
         if (
-            why := unlike(name, float(found.detach()), float(right), wrong | {float(right) * len(f): _SUM})
+            why := unlike(name, float(found.detach()), float(right), wrong | {float(right) * len(f): "loss.sum"})
         ) is not None:
             return why
         to_d, to_g = reached(found, last.weight), reached(found, fake)
         if name == "loss_d" and not to_d:
-            return no("loss_d has the right value, and no gradient reaches D: a detach or a plain number cuts it off.")
+            return no("loss.cut_from_d")
         if name == "loss_d" and to_g:
-            return no("loss_d is right in value, but its gradient reaches G, too: give D fake.detach().")
+            return no("loss.reaches_g")
         if name == "loss_g" and not to_g:
-            return no("loss_g has the right value, and no gradient reaches G: here the fakes must not be detached.")
-    return Checked(True, "Right: both losses are those of the game, and each gradient reaches the net that it is for.")
+            return no("loss.cut_from_g")
+    return yes("loss.right")
 
 
 def _wrong_d(r: Tensor, f: Tensor) -> dict[float, str]:
-    """The usual mistakes in D's loss, by the values that they give for these logits."""
+    """Keys of sentences on the usual mistakes in D's loss, by the values that they give for these logits."""
     right, p, q = (softplus(-r) + softplus(f)).mean(), r.sigmoid(), f.sigmoid()
     return {
-        float(-right): _SIGN,
-        float((softplus(r) + softplus(-f)).mean()): "real and fake have changed places: the target of real images is 1",
-        float((softplus(-p) + softplus(q)).mean()): _SIGMOID,
-        float(right / 2): "it is half of the game's: the terms of real and fake images are added, not averaged",
-        float(softplus(-r).mean()): "it has the term of the real images alone: add that of the fakes",
-        float(softplus(f).mean()): "it has the term of the fakes alone: add that of the real images",
-        float((softplus(-r) + softplus(-f)).mean()): "the target of the fakes is 1 as well: for D it is 0",
-        float((1 - p + q).mean()): _NO_LOG,
-        float((q - p).mean()): _NO_LOG,
+        float(-right): "loss.sign",
+        float((softplus(r) + softplus(-f)).mean()): "loss.swapped",
+        float((softplus(-p) + softplus(q)).mean()): "loss.sigmoid",
+        float(right / 2): "loss.half",
+        float(softplus(-r).mean()): "loss.real_alone",
+        float(softplus(f).mean()): "loss.fakes_alone",
+        float((softplus(-r) + softplus(-f)).mean()): "loss.both_one",
+        float((1 - p + q).mean()): "loss.no_log",
+        float((q - p).mean()): "loss.no_log",
     }
 
 
 def _wrong_g(f: Tensor) -> dict[float, str]:
-    """The usual mistakes in G's loss."""
+    """The same for G's loss."""
     q = f.sigmoid()
     return {
-        float(-softplus(-f).mean()): _SIGN,
-        float(-softplus(f).mean()): _SATURATES,
-        float(softplus(f).mean()): "the target is 0, so that G learns to be recognised: for G it is 1",
-        float(softplus(-q).mean()): _SIGMOID,
-        float((1 - q).mean()): _NO_LOG,
-        float(-q.mean()): _NO_LOG,
+        float(-softplus(-f).mean()): "loss.sign",
+        float(-softplus(f).mean()): "loss.saturates",
+        float(softplus(f).mean()): "loss.recognised",
+        float(softplus(-q).mean()): "loss.sigmoid",
+        float((1 - q).mean()): "loss.no_log",
+        float(-q.mean()): "loss.no_log",
     }

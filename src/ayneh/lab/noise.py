@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ayneh.game.priors import Prior, make_prior
-from ayneh.lab.answers import Checked, called, form, near, no, number, unlike
+from ayneh.lab.answers import called, misformed, near, number, unlike
+from ayneh.lab.words import Checked, no, yes
 
 DIM = 64  # numbers in z
 
@@ -41,12 +42,12 @@ def check_measures(
     z = noise(50, 8)
     n, pairs, unit, centred = len(z), len(z) * (len(z) - 1), _unit(z), _unit(z - z.mean())
     between = (unit @ unit.T).sum() - n
-    sums = {z.sum(): "it is the sum: divide by how many numbers there are"}
-    squares = {z.var(): "it is the variance: the deviation is its root"}
+    sums = {z.sum(): "measure.sum"}
+    squares = {z.var(): "measure.variance"}
     angles = {
-        (between + n) / n**2: "each draw is compared with itself, too, which gives 1: leave these pairs out",
-        ((z @ z.T).sum() - (z * z).sum()) / pairs: "these are products: divide each draw by its length first",
-        ((centred @ centred.T).sum() - n) / pairs: "the mean was taken off first, but G gets the draws as they are",
+        (between + n) / n**2: "measure.itself",
+        ((z @ z.T).sum() - (z * z).sum()) / pairs: "measure.products",
+        ((centred @ centred.T).sum() - n) / pairs: "measure.centred",
     }
     for name, of, right, wrong in (
         ("mean_of", mean, z.mean(), sums),
@@ -58,10 +59,10 @@ def check_measures(
             return found
         if name == "deviation_of" and near(found, z.std(correction=0)):  # dividing by N is as good as by N - 1
             continue
-        why = unlike(name, float(found), float(right), {float(value): words for value, words in wrong.items()})
+        why = unlike(name, float(found), float(right), {float(value): key for value, key in wrong.items()})
         if why is not None:
             return why
-    return Checked(True, "Right: all three numbers are those of the draws.")
+    return yes("measure.right")
 
 
 def _unit(z: Tensor) -> Tensor:
@@ -81,29 +82,26 @@ def check_mended(mended: Callable[[Tensor], Any]) -> Checked:
     if isinstance(out, Checked):
         return out
     if getattr(out, "shape", None) != z.shape:
-        return no(f"mended gives {form(out)}; it must give a z for each z, {tuple(z.shape)}.")
+        return misformed("mended", out, shape=tuple(z.shape))
     alone = called("mended", lambda: mended(z[:1]))
     if isinstance(alone, Checked):
         return alone
     if not near(alone, out[:1]):
-        return no("mended moves a draw by what the other draws are: a single z must come out the same; use the law.")
-    for words, wrong in {
-        "changes nothing yet: take off the mean, then divide": z,
-        "takes off the mean, and the deviation is still 0.29: divide by it": z - m,
-        "divides by the deviation, and the mean is not 0: take it off first": z / s,
-        "divides by the variance: the deviation is its root": (z - m) / variance,
-        "divides first and takes off the mean of before: take it off first": z / s - m,
-        "gives U(-1, 1), whose mean is 0, as it must be, and whose deviation is 0.58: stretch it to 1": 2 * z - 1,
+        return no("mended.together")
+    for key, wrong in {
+        "mended.unchanged": z,
+        "mended.not_divided": z - m,
+        "mended.not_centred": z / s,
+        "mended.variance": (z - m) / variance,
+        "mended.order": z / s - m,
+        "mended.width": 2 * z - 1,
     }.items():
         if near(out, wrong):
-            return no(f"mended {words}.")
+            return no(key)
     if near(out.mean(1), 0 * out.mean(1)):
-        return no("mended takes off each draw's own mean, and with it a part of z: take off the mean of the law.")
+        return no("mended.own")
     if near(out, (z - m) / s):
-        return Checked(True, "Right: mean 0 and deviation 1, and each draw is moved by the law alone.")
+        return yes("mended.right")
     if near(out, (z - m) / s, 0.1):
-        return no(
-            "mended is nearly right: its two numbers were measured; take those of the law, 1/2 and the root of 1/12."
-        )
-    mean, deviation = float(out.mean()), float(out.std())
-    return no(f"mended gives mean {mean:.3f} and deviation {deviation:.3f}; 0 and 1 are wanted.")
+        return no("mended.measured")
+    return no("mended.other", mean=float(out.mean()), deviation=float(out.std()))

@@ -15,9 +15,10 @@ from ayneh.api.pictures import Picture
 from ayneh.game.frame import levels, scale
 from ayneh.game.inits import glorot_init
 from ayneh.game.nets import Spec, make_nets
-from ayneh.lab.answers import Checked, called
+from ayneh.lab.answers import called
 from ayneh.lab.losses import check_losses
 from ayneh.lab.noise import DIM, noise
+from ayneh.lab.words import Checked
 
 SIDE = 16  # pixels
 Draw = Callable[[int], Tensor]
@@ -54,10 +55,11 @@ def play(
     torch.manual_seed(seed)
     gen, usual = nets()
     played = called(
-        "The game",
+        "",
         lambda: _played(
             gen, usual if dis is None else dis, loss_d or _loss_d, loss_g or _loss_g, _draws(mended), epochs
         ),
+        of="game",
     )
     if isinstance(played, Checked):
         return played
