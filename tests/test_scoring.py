@@ -119,6 +119,7 @@ def test_resize_and_middle_are_for_images(own_run, ayneh):
         assert "apply to --images alone" in err
 
 
+@pytest.mark.slow
 def test_reports_judged_otherwise_are_neither_ordered_nor_given_one_floor(own_run, tmp_path, ayneh):
     """One table had the first run's floor, an order, and "All nets agree"."""
     np.save(tmp_path / "small.npy", load("digits", "train", limit=100).pixels[:, 0].numpy())
@@ -133,6 +134,7 @@ def test_reports_judged_otherwise_are_neither_ordered_nor_given_one_floor(own_ru
     assert len(re.findall("floor", out)) >= 2
 
 
+@pytest.mark.slow
 def test_runs_of_one_judge_are_compared_within_their_group(tmp_path):
     from ayneh.scoring import compare, groups
 

@@ -219,8 +219,8 @@ def from_dict(values: Any, where: str, prefix: str = "config.") -> Config:
 def flatten(config: Config) -> dict[str, Any]:
     """{"optimizer.lr": 2e-4, ...}: every leaf by its dotted name, as flags and studies write it."""
     flat: dict[str, Any] = {}
-    for name, value in to_dict(config).items():
-        flat |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
+    for name, value in vars(config).items():
+        flat |= {f"{name}.{k}": v for k, v in vars(value).items()} if name in NESTED else {name: value}
     return flat
 
 

@@ -37,6 +37,7 @@ def test_a_comparison_is_that_of_the_command_line(pair, request):
     assert found.get("runs/none") is None
 
 
+@pytest.mark.slow
 def test_what_was_judged_in_different_ways_is_not_compared(pair, tiny, tmp_path):
     from ayneh.__main__ import main
 

@@ -200,6 +200,7 @@ def test_a_run_notes_what_its_images_were(folder):
     assert head["images"] == {"fingerprint": images.fingerprint, "understood": images.understood}
 
 
+@pytest.mark.slow
 def test_verbs_that_need_no_images_work_and_the_others_say_what_to_do(request, folder, tmp_path):
     verb = request.getfixturevalue("ayneh")
     for args in (("show", folder), ("sample", folder, "--out", tmp_path / "a.npz"), ("diagnose", folder)):

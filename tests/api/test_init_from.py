@@ -1,10 +1,12 @@
 """init_from in Python: a path, a run or an ayneh.InitFrom, with the same result as the command line."""
 
+import pytest
 import torch
 
 import ayneh
 
 
+@pytest.mark.slow
 def test_a_run_a_path_and_an_init_from_begin_with_the_same_weights(tiny_run, tmp_path):
     run = ayneh.open(tiny_run)
     theirs = run.at(2).state

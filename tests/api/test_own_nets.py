@@ -93,6 +93,7 @@ def test_callbacks_see_each_line_and_are_kept_when_the_run_goes_on(config, tmp_p
         ayneh.train(config, callbacks=["tensorbord"], out=tmp_path / "other", quiet=True)
 
 
+@pytest.mark.slow
 def test_a_comparison_scores_each_run_with_its_own_nets(config, tmp_path):
     runs = []
     for width in (8, 24):

@@ -231,6 +231,7 @@ def test_findings_say_what_is_wrong_since_when_and_what_changes(trained):
     assert str(finding).startswith(f"note, since step {finding.since_step}: There are few training images.")
 
 
+@pytest.mark.slow
 def test_a_diagnosis_is_the_page_of_the_verb(ayneh_verb, own_run, tmp_path):
     ayneh_verb("diagnose", own_run)
     page = (own_run / "diagnosis.html").read_text()

@@ -219,6 +219,7 @@ def twemoji() -> str:
     return f"file:{path}"
 
 
+@pytest.mark.slow
 def test_drawings_in_colour_with_classes_of_very_different_sizes(twemoji: str) -> None:
     train, test, both = (load(twemoji, split) for split in ("train", "test", "all"))
     with np.load(twemoji.partition(":")[2]) as file:

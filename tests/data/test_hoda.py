@@ -249,6 +249,7 @@ def published() -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_published_files_are_read_whole(published: Path) -> None:
     train, test = load("hoda"), load("hoda", "test")
     if not (published / "Train 60000.cdb").exists():

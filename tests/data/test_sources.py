@@ -176,6 +176,7 @@ def test_mnist_has_the_published_number_of_each_digit() -> None:
 
 
 @pytest.mark.usefixtures("mnist")
+@pytest.mark.slow
 def test_stacked_mnist_has_the_stated_size_and_nearly_all_its_classes() -> None:
     train, test = load("stacked-mnist"), load("stacked-mnist", "test")
     assert train.pixels.shape == (60000, 3, 28, 28)

@@ -43,6 +43,7 @@ def lines(folder):
     ]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_looks_and_finds_as_one_that_was_not_stopped(labelled):
     whole, cut = labelled
     assert lines(whole) == lines(cut)

@@ -140,6 +140,7 @@ def test_what_is_not_recorded_cannot_be_judged(name):
 
 
 @given(st.integers(3, N - 1), st.sampled_from(list(ILL)))
+@pytest.mark.slow
 def test_what_is_measured_at_a_look_does_not_depend_on_later_ones(cut, name):
     series, facts = ILL[name]
     whole = course(facts, **GOOD | series)

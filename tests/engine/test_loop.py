@@ -12,6 +12,7 @@ from ayneh.engine.loop import run
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.meter import Diverged, Meter
 from ayneh.engine.stacks import MEASURED, Processes, WorkerDied, choose_workers
+from ayneh.engine.threads import seconds_of
 from ayneh.errors import UserError
 
 CPU = torch.device("cpu")
@@ -76,11 +77,23 @@ def test_a_short_job_is_not_worth_the_start_of_processes():
     assert choose_workers(Match(replicas_of(replace(SMALL, seeds=2)), pixels(), CPU), 1) == 0
 
 
+def test_of_steps_short_enough_two_are_measured(monkeypatch):
+    """A run of a dozen steps began with half a second of measuring."""
+    match = Match(replicas_of(SMALL), pixels(), CPU)
+    played, play = [], match.play
+    monkeypatch.setattr(match, "play", lambda state, step: played.append(step) or play(state, step))
+    assert 0 < seconds_of(match, 1e9) < 1e9
+    assert played == [0, 1]
+    played.clear()
+    seconds_of(match)
+    assert len(played) >= 4
+
+
 def test_of_a_large_stack_a_few_replicas_are_measured(monkeypatch):
     """The measurement of 300 took a minute without a word."""
     measured = []
 
-    def seconds(match):
+    def seconds(match, enough=0.0):
         measured.append(len(match.replicas))
         return 0.01 * len(match.replicas)
 

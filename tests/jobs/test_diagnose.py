@@ -150,6 +150,7 @@ def test_the_page_names_no_folder_above_the_run(ayneh, recorded):
     assert "probe.json is not readable JSON" in text
 
 
+@pytest.mark.slow
 def test_a_run_without_vitals_is_diagnosed_from_what_it_has(ayneh, recorded):
     folder = recorded("high-rates")
     losses_alone(folder, 60)

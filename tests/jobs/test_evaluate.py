@@ -82,6 +82,7 @@ def test_real_images_score_at_the_floor_and_copies_are_noticed(digits_npz, ayneh
     assert scores["copies"]["value"] == 1
 
 
+@pytest.mark.slow
 def test_a_judge_is_trained_for_a_folder_and_used(tmp_path, ayneh):
     images = load("digits", "train", limit=300)
     for index, (pixels, label) in enumerate(zip(images.pixels, images.labels, strict=True)):

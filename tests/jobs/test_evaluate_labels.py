@@ -122,6 +122,7 @@ def test_training_wrote_the_scores_of_classes(run):
     assert "fd_within_class" not in line["scores"]
 
 
+@pytest.mark.slow
 def test_labelled_and_unlabelled_runs_are_compared_on_what_both_have(run, own_run, draws, verb):
     draws(lambda y, z: torch.zeros(len(z)) if y is None else y)
     status, out, err = verb("evaluate", run, own_run, "--n", 100, "--quiet", "--by-class")
@@ -139,6 +140,7 @@ def short(monkeypatch):
 
 
 @pytest.mark.usefixtures("short")
+@pytest.mark.slow
 def test_cas_learns_from_fakes(run, draws, verb):
     draws(lambda y, z: y)
     status, out, err = verb("evaluate", run, "--n", 100, "--cas")
@@ -184,6 +186,7 @@ def test_a_run_whose_data_have_other_classes_now_says_so(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_labels_of_images_from_anywhere_are_taken_by_their_names(tmp_path, verb):
     digits = load("digits", "train", limit=300)
     labels = digits.labels.numpy().copy()

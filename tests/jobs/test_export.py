@@ -149,6 +149,7 @@ def test_the_recipe_in_the_card_of_weights_works(ayneh, tiny_run, tmp_path, monk
     assert torch.equal(made["gen"].module(made["z"]), made["images"])
 
 
+@pytest.mark.slow
 def test_a_frame_a_reader_and_an_uncentred_prior(ayneh, tiny, tmp_path):
     run, out = tmp_path / "run", tmp_path / "out"
     prior = ["--prior.name", "uniform", "--prior.low", 5, "--prior.high", 7]

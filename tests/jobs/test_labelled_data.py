@@ -133,6 +133,7 @@ def test_a_rare_class_is_said_before_the_training(ayneh: Ayneh, place: Path) -> 
     assert "1 of the 4 classes has less than one image on average in a batch of 16 (gnu)" in err
 
 
+@pytest.mark.slow
 def test_labelled_drawings_in_colour_are_trained_on(ayneh: Ayneh, tmp_path: Path) -> None:
     """Ten classes of 4 to hundreds of images to train on, from an ordinary .npz of (N, H, W, C)."""
     path = Path(os.environ.get("AYNEH_DATA", "/nowhere")) / "twemoji" / "twemoji64.npz"

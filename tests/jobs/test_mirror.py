@@ -56,6 +56,7 @@ def test_an_epoch_and_a_replica_have_their_own_files_and_json_is_pure(own_run, a
     assert report["scores"]["nearest@features"]["n"] == 200
 
 
+@pytest.mark.slow
 def test_data_without_labels_is_measured_without_them(tmp_path, ayneh):
     import numpy as np
 

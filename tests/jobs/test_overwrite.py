@@ -166,6 +166,7 @@ def test_whenever_overwrite_is_killed_one_whole_run_is_there(former, tmp_path, d
     assert k > 20
 
 
+@pytest.mark.slow
 def test_whenever_the_way_back_is_killed_the_former_run_comes_back(former, tmp_path, dies):
     before, k = content(former), 0
     dies(None)

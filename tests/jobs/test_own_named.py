@@ -2,6 +2,8 @@
 
 import shlex
 
+import pytest
+
 from ayneh.config import flatten
 from ayneh.doctor.cures import argv
 from ayneh.parts.origin import sha256_of
@@ -13,6 +15,7 @@ ayneh.add("loss", "shown", ayneh.Loss(lambda real, fake, smooth: fake - real, la
 """
 
 
+@pytest.mark.slow
 def test_show_and_a_card_name_the_parts_and_show_the_weights(ayneh, tiny, tmp_path):
     train = ["train", "digits", *tiny, "--epochs", 1, "--quiet"]
     (tmp_path / "my_loss.py").write_text(LOSS)

@@ -31,6 +31,7 @@ def critic(run):
     return critic_of(kept.config, kept.image_shape, kept.tensors, 0, labels=kept.labels)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_is_the_longer_run(run, tiny, tmp_path, ayneh):
     short = tmp_path / "short"
     ayneh("train", "digits", *tiny, *RULES, "--epochs", 1, "--out", short)

@@ -176,6 +176,7 @@ Dis = lambda: nn.Sequential(nn.Flatten(), nn.utils.spectral_norm(nn.Linear(64, 1
 """
 
 
+@pytest.mark.slow
 def test_a_rescue_brings_back_what_nets_of_ones_own_remember(tmp_path, falls_ill):
     import ayneh
 

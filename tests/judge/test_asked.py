@@ -154,6 +154,7 @@ def test_classes_that_are_too_few_are_named_and_left_out():
 # -- whole reports -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_real_images_are_at_the_floors(judge, fakes):
     report = judge.evaluate(*fakes[:1], asked=fakes[1])
     scores = report.scores
@@ -195,6 +196,7 @@ def test_one_class_of_copies_is_named_while_the_whole_looks_well(judge, fakes):
     assert not any("variety within" in sign for sign in before.collapse)
 
 
+@pytest.mark.slow
 def test_a_g_that_ignores_labels_is_right_by_chance_and_said_to_be(judge, fakes):
     images = fakes[0]
     asked = torch.randint(0, 10, (500,), generator=torch.Generator().manual_seed(0))

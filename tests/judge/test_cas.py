@@ -36,6 +36,7 @@ def scored(reference, pixels, labels, said=None):
     return cas.score(reference, "digits", pixels[:n], labels[:n], (said if said is not None else []).append)
 
 
+@pytest.mark.slow
 def test_real_images_are_at_the_floor_and_the_time_is_said(reference, digits):
     said: list[str] = []
     score = scored(reference, digits.pixels[640:], digits.labels[640:], said)

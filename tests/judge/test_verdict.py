@@ -155,6 +155,7 @@ def test_too_little_data_is_refused(judge):
         Judge("tiny", judge.reference.nets, judge.reference.train[:5], judge.reference.test)
 
 
+@pytest.mark.slow
 def test_seeds_that_disagree_are_reported(digits):
     """The second classifier has learned that there are only three classes."""
     merged = train_classifier(digits.pixels, digits.labels % 3, 10, 8, seed=0, epochs=3, report=lambda _: None)

@@ -147,7 +147,7 @@ def test_replicas_whose_part_cannot_be_sent_play_in_this_process(monkeypatch):
     lock = threading.Lock()
     add("loss", "locked", Loss(lambda real, fake, smooth: fake if lock else real, lambda real, fake: -fake))
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
-    monkeypatch.setattr(stacks, "seconds_of", lambda match: 1e9 if len(match.replicas) > 1 else 1.0)
+    monkeypatch.setattr(stacks, "seconds_of", lambda match, enough=0.0: 1e9 if len(match.replicas) > 1 else 1.0)
 
     def match(loss):
         config = Config(seeds=2, batch=4, net=Net("mlp", width=4), rules=Rules(loss=loss))

@@ -189,6 +189,7 @@ def test_the_table_holds_what_the_runs_left(told):
         assert float(row["fd_swap_uniform"]) == outcome["swaps"]["uniform"]["fd"]["value"]
 
 
+@pytest.mark.slow
 def test_the_same_runs_make_the_same_page(told, ledger):
     write_report(ledger)
     other = (ledger.folder / "report.html").read_text().replace(str(ledger.folder), str(told[2]))
@@ -235,6 +236,7 @@ def test_a_run_that_diverged_is_counted_and_has_the_worst_rank(ledger):
     assert re.search(re.escape(ODD) + r" 3 1 \(seed 1\)", shown)
 
 
+@pytest.mark.slow
 def test_an_arm_of_which_every_run_diverged_is_told_too(ledger):
     for seed in range(3):
         diverge(ledger, f"runs/b-x/seed-{seed:03d}")

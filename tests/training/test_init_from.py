@@ -75,6 +75,7 @@ def test_one_player_alone_with_its_memory_of_an_earlier_epoch(begin, tiny_run):
     assert all(torch.equal(first[name], fresh[name]) for name in keys(first, "dis", "dis_m", "dis_v", "dis_t"))
 
 
+@pytest.mark.slow
 def test_d_alone_leaves_g_and_its_average_as_they_begin(begin, tiny_run):
     status, err, new = begin("--init-from", tiny_run, "--init-players", "dis")
     assert (status, err) == (0, "")
@@ -122,6 +123,7 @@ def test_a_run_resumes_from_its_first_weights_when_the_other_run_is_gone(begin, 
     assert observed(new) == whole
 
 
+@pytest.mark.slow
 def test_a_rescue_to_the_very_beginning_goes_back_to_those_weights(begin, tiny_run):
     _, _, new = begin("--init-from", tiny_run)
     back = Record.open(new).checkpoints.healthy_before(2)
@@ -161,6 +163,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence_and_nothing_is_begun(begin, 
     assert not new.exists()
 
 
+@pytest.mark.slow
 def test_a_reader_of_z_that_the_other_run_lacks_begins_as_usual(begin, tiny_run):
     status, err, new = begin("--init-from", tiny_run, "--rules.mirror-weight", 0.5)
     assert (status, err) == (0, "")

@@ -53,6 +53,7 @@ def test_a_stopped_study_writes_no_finding_twice(two_arms, tmp_path, monkeypatch
     assert len(events) == len(set(events)) > 0
 
 
+@pytest.mark.slow
 def test_an_epoch_that_is_scored_and_pictured_computes_standing_statistics_once(ayneh, tmp_path, tiny, monkeypatch):
     made, make = [], Sampler.__init__
     monkeypatch.setattr(Sampler, "__init__", lambda self, *args: made.append(self) or make(self, *args))

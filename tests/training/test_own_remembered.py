@@ -42,6 +42,7 @@ def small(**others):
     return Config(batch=16, net=Net("remembering"), prior=Prior(dim=8), **others)
 
 
+@pytest.mark.slow
 def test_init_from_takes_what_the_nets_remember(tmp_path):
     config = small(epochs=1).changed(
         {"data.resize": 8, "data.limit": 64, "keep.score_epochs": 0, "keep.checkpoint_epochs": 1}

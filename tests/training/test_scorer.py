@@ -58,6 +58,7 @@ def test_the_judge_is_tried_on_framed_images():
 SCORED = ["--keep.score-epochs", 1, "--keep.score-images", 100]
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_costs_the_scores_and_a_sentence(ayneh, tmp_path, tiny, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("AYNEH_CACHE", str(tmp_path / "file" / "cache"))

@@ -268,7 +268,7 @@ def timed(monkeypatch):
         monkeypatch.setattr(torch, "get_num_threads", lambda: now[0])
         monkeypatch.setattr(torch, "set_num_threads", lambda n: now.__setitem__(0, n))
         monkeypatch.setattr(threads, "cores", lambda: count)
-        monkeypatch.setattr(threads, "seconds_of", lambda match: seconds[now[0]])
+        monkeypatch.setattr(threads, "seconds_of", lambda match, enough=0.0: seconds[now[0]])
         monkeypatch.setattr(threads, "Free", lambda: lambda: free)
         for name in threads.BY_USER:
             monkeypatch.delenv(name, raising=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -166,18 +166,25 @@ def digits(split: str) -> Images:
     They are installed with scikit-learn, so they work offline. They have no published split: a fixed choice of 500,
     each class in proportion, is for testing, and the other 1,297 for training.
     """
+    pixels, labels, is_test = _digits()
+    chosen = {"train": ~is_test, "test": is_test, "all": is_test | ~is_test}[split]
+    images = Images(torch.from_numpy(pixels), torch.from_numpy(labels), "digits", split, 10, "CC BY 4.0")
+    return _select(images, np.flatnonzero(chosen))
+
+
+@cache
+def _digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels (1797, 1, 8, 8), labels and whether each is for testing; read once: scikit-learn has text."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    pixels = torch.from_numpy(np.round(bunch.images * (255 / 16)).astype(np.uint8)[:, None])  # (N, 1, 8, 8)
+    pixels = np.round(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
     labels = bunch.target.astype(np.int64)
     order = shuffled(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]  # class by class: every class in proportion
     is_test = np.zeros(len(labels), bool)
     is_test[order[np.arange(500) * len(labels) // 500]] = True
-    chosen = {"train": ~is_test, "test": is_test, "all": is_test | ~is_test}[split]
-    images = Images(pixels, torch.from_numpy(labels), "digits", split, 10, "CC BY 4.0")
-    return _select(images, np.flatnonzero(chosen))
+    return pixels, labels, is_test
 
 
 IDX_LICENCES = {  # sets of 60,000 + 10,000 images, 28x28, in ten classes; locate() downloads and checks them

@@ -160,7 +160,10 @@ def choose_workers(match: Match, steps: int) -> int:
         return 0
     workers, threads = min(cores(), r), torch.get_num_threads()
     few = match if r <= MEASURED else first_of(match, MEASURED)
-    here = seconds_of(few) * r / len(few.replicas) * steps  # on a CPU the rows of a stack follow one another
+    times = r / len(few.replicas) * steps  # on a CPU the rows of a stack follow one another
+    here = seconds_of(few, START_UP_S / times) * times
+    if here < START_UP_S:
+        return 0
     alone = first_of(match, 1)
     torch.set_num_threads(1)
     one = seconds_of(alone)

@@ -196,10 +196,12 @@ def measured(match: Match, steps: int, counts: Sequence[int]) -> tuple[dict[int,
 
     replicas, one = len(match.replicas), match if len(match.replicas) == 1 else first_of(match, 1)
     before, free, seconds = torch.get_num_threads(), Free(), dict[int, float]()
+    enough = SHORT_S / max(1, steps) / replicas
     try:
         for count in counts:
             torch.set_num_threads(count)
-            seconds[count] = replicas * seconds_of(one)  # on a CPU the rows of a stack follow one another
+            # On a CPU the rows of a stack follow one another.
+            seconds[count] = replicas * seconds_of(one, enough)
             if count == counts[0]:
                 left = free()
                 busy = left < 0.5 if left is not None else _load() > cores()
@@ -217,13 +219,16 @@ def _load() -> float:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
-def seconds_of(match: Match) -> float:
+def seconds_of(match: Match, enough: float = 0.0) -> float:
     """The shortest of some steps after a first one, which includes set-up; of long steps one.
 
-    The system takes a tenth of a second to give new threads a core each.
+    The system takes a tenth of a second to give new threads a core each. Two steps are all where the second takes less
+    than ``enough`` seconds: what is decided by it does not change with a shorter one.
     """
     state, took = match.start(), list[float]()
     while len(took) < 4 or sum(took) < STEPS_S:
+        if min(took[1:], default=enough) < enough:
+            break
         begin = time.perf_counter()
         match.play(state, len(took))
         took.append(time.perf_counter() - begin)
