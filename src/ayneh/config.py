@@ -10,7 +10,7 @@ import dataclasses
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, reduce
 from math import isfinite
 from typing import Annotated, Any
 
@@ -218,10 +218,14 @@ def from_dict(values: Any, where: str, prefix: str = "config.") -> Config:
 
 def flatten(config: Config) -> dict[str, Any]:
     """{"optimizer.lr": 2e-4, ...}: every leaf by its dotted name, as flags and studies write it."""
-    flat: dict[str, Any] = {}
-    for name, value in vars(config).items():
-        flat |= {f"{name}.{k}": v for k, v in vars(value).items()} if name in NESTED else {name: value}
-    return flat
+    return {name: reduce(getattr, name.split("."), config) for name in _leaves()}
+
+
+@cache
+def _leaves() -> tuple[str, ...]:
+    """The dotted names of all fields but the rooms, in their order."""
+    rooms = {name: [f"{name}.{leaf.name}" for leaf in dataclasses.fields(room)] for name, room in NESTED.items()}
+    return tuple(name for part in dataclasses.fields(Config) for name in rooms.get(part.name, [part.name]))
 
 
 def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
