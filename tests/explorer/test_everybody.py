@@ -1,6 +1,7 @@
 """The page for everybody in Chromium: by keys alone, on a phone, in light and dark."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -102,6 +103,27 @@ def test_it_is_readable_on_a_phone_in_light_and_dark(chromium, served, shots, sc
             touches(phone)
         phone.screenshot(path=shots / f"phone-{scheme}-{view}.png", full_page=True)
     phone.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [320, 1280])
+def test_long_names_fit_a_narrow_screen(chromium, serve, tiny_run, tmp_path, shots, ready, width):
+    long = "a-run-that-has-all-its-settings-in-its-name-" * 3
+    shutil.copytree(tiny_run, tmp_path / long)
+    page = chromium.new_page(viewport={"width": width, "height": 600})
+    page.set_default_timeout(60_000)
+    with serve(tiny_run, tmp_path / long) as server:
+        for sides in ("run=tiny", f"run=tiny&run={long}"):
+            for view in ("plane", "training"):
+                page.goto("about:blank")
+                page.goto(f"{server.url}/#{view}?{sides}")
+                ready(page, view)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, (view, sides)
+                if view == "plane" and width > 320:
+                    lenses = [box.bounding_box()["y"] for box in page.locator(".lens canvas").all()]
+                    assert max(lenses) - min(lenses) < 1  # the sides are compared
+        page.screenshot(path=shots / f"long-{width}.png", full_page=True)
+    page.close()
 
 
 def touches(phone):

@@ -30,7 +30,7 @@ def test_a_bar_is_the_share_of_training_images_and_a_probability_only_where_it_i
     levels, logits = [-3.0, -1.0, -1.0, 2.0], [-9.0, -1.0, 0.0, 5.0]
     bars, words, _ = desk.evaluate(MODEL, [{"odds": True, "loss": "saturating"}, levels, logits])
     assert bars == [0, 0.5, 0.75, 1]  # the half of equal ones
-    assert "more real than 75 % of the training images; probability of “real” 50 %" in words[2]
+    assert "more real than 75\u00a0% of the training images; probability of “real” 50\u00a0%" in words[2]
     bars, words, _ = desk.evaluate(MODEL, [{"odds": False, "loss": "relativistic"}, levels, logits])
     assert bars == [0, 0.5, 0.75, 1]
     assert "probability" not in " ".join(words)
@@ -45,21 +45,23 @@ def test_frames_become_a_gif_that_others_read(desk):
     """Grey levels as they were; long enough that its codes grow to twelve bits and begin anew."""
     grey = np.random.default_rng(1).integers(0, 256, (3, 90, 70), dtype=np.uint8)
     coloured = np.random.default_rng(2).integers(0, 256, (2, 40, 30, 3), dtype=np.uint8)
+    barred = grey[:2, :40, :30, None].repeat(3, -1)  # with D's bars, of three colours
+    barred[:, -2:] = [[31, 111, 148]] * 20 + [[120, 160, 180]] + [[217, 215, 208]] * 9
     files = desk.evaluate(
-        """async ([grey, coloured]) => {
+        """async ([grey, coloured, barred]) => {
           const { gif } = await import("/page/gif.js");
           const frame = (rgb, width, height) => {
             const image = new ImageData(width, height);
             for (let i = 0; i < width * height; i++) image.data.set([...rgb(i), 255], 4 * i);
             return image;
           };
-          return [gif(grey.map((x) => frame((i) => [x[i], x[i], x[i]], 70, 90)), 5),
-            gif(coloured.map((x) => frame((i) => x.slice(3 * i, 3 * i + 3), 30, 40)), 5),
-          ].map((file) => Array.from(file));
+          const rgb = (frames) => frames.map((x) => frame((i) => x.slice(3 * i, 3 * i + 3), 30, 40));
+          const greys = grey.map((x) => frame((i) => [x[i], x[i], x[i]], 70, 90));
+          return [greys, rgb(coloured), rgb(barred)].map((frames) => Array.from(gif(frames, 5)));
         }""",
-        [[x.ravel().tolist() for x in grey], [x.ravel().tolist() for x in coloured]],
+        [[x.ravel().tolist() for x in frames] for frames in (grey, coloured, barred)],
     )
-    for file, frames, most in zip(files, (grey[..., None].repeat(3, -1), coloured), (0, 26), strict=True):
+    for file, frames, most in zip(files, (grey[..., None].repeat(3, -1), coloured, barred), (0, 26, 1), strict=True):
         with Image.open(io.BytesIO(bytes(file))) as image:
             assert image.n_frames == len(frames)
             for k, frame in enumerate(frames):
@@ -191,6 +193,76 @@ def test_an_address_that_changes_while_the_state_is_about_to_be_written_is_follo
     page.evaluate("() => { location.hash = '#epochs'; window.due(); }")  # before the event of the change
     ready(page, "epochs")
     page.wait_for_function("() => location.hash.startsWith('#epochs?run=tiny')")
+
+
+def test_the_back_button_leads_to_the_view_before(page, served, opened, ready):
+    opened(page, served, "plane")
+    page.focus(".map")
+    page.keyboard.press("ArrowRight")
+    page.evaluate("() => (window.same = true)")
+    for view in ("path", "epochs"):
+        page.click(f"#tab-{view}")
+        ready(page, view)
+    for go, view in ((page.go_back, "path"), (page.go_back, "plane"), (page.go_forward, "path")):
+        go()
+        ready(page, view)
+        assert page.get_attribute(f"#tab-{view}", "aria-selected") == "true"
+        assert page.evaluate("location.hash").startswith(f"#{view}?run=tiny")
+    assert page.evaluate("window.same")  # nothing was loaded again
+    page.focus(".side-card input[type=range]")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("() => location.hash.includes('epoch=1')")
+    page.go_back()  # to another epoch
+    ready(page, "plane")
+    assert page.inner_text(".side-card output") == "2"
+
+
+def test_a_side_that_comes_late_stops_no_view(page, two, ready):
+    held = {"0": [], "1": []}
+    page.route("**/notes", lambda route: held[route.request.url.split("/")[5]].append(route))
+    page.goto(f"{two.url}/#directions?run=tiny&run=few&epoch=2&epoch=2")
+    page.wait_for_function("() => document.querySelectorAll('#view-directions canvas.big[data-painted]').length === 2")
+    for routes in held.values():  # those of the first side come first
+        for route in routes:
+            route.continue_()
+        page.wait_for_timeout(300)
+    ready(page, "directions")
+    assert page.locator("#view-directions canvas.tiles[data-painted]").count() == 4
+    assert page.is_hidden("#message")
+
+
+def test_d_takes_the_place_of_no_training_image_that_is_on_its_way(page, served, ready):
+    held = []
+    page.route("**/gallery", lambda route: held.append(route))
+    page.goto(f"{served.url}/#drawing")
+    page.wait_for_selector("text=mirror nets on digits")  # D is here
+    page.wait_for_timeout(300)
+    for route in held:
+        route.continue_()
+    ready(page, "drawing")
+    assert "A training image. D: more real than" in page.inner_text("#view-drawing")
+
+
+def test_axes_have_round_numbers_and_hold_all_points(desk):
+    for values in ([0.69, 1.38], [-5.0, -1.2], [-0.0851, 1.6], [3e-4], [], [0.0], [12345.0, 2.0]):
+        frame, labels, left = desk.evaluate(
+            """async (values) => {
+              const { frameOf, lines } = await import("/page/curves.js");
+              const series = [{ name: "D", points: values.map((y, i) => [100 * i + 100, y]) }];
+              const frame = frameOf(series);
+              const figure = lines({ title: "A chart", series, frame });
+              document.body.replaceChildren(figure);
+              const texts = [...figure.querySelectorAll("text")].slice(0, -2);
+              return [frame, texts.map((text) => text.textContent), Math.min(...texts.map((text) => text.getBBox().x))];
+            }""",
+            values,
+        )
+        assert frame["bottom"] <= min(values, default=0) <= max(values, default=0) <= frame["top"]
+        assert frame["bottom"] <= 0 <= frame["top"]  # a loss is read against 0
+        assert 2 <= len(labels) <= 6
+        steps = np.diff([float(label.replace(",", "")) for label in labels])
+        assert steps == pytest.approx([frame["step"]] * len(steps))
+        assert left >= 0  # no sign and no digit is cut off
 
 
 def test_what_is_seen_is_saved_as_png_gif_and_json(page, served, opened, tmp_path, pixels):

@@ -3,30 +3,41 @@
 import { number, t } from "./words.js";
 
 const NS = "http://www.w3.org/2000/svg";
-const [WIDE, HIGH, LEFT, BOTTOM] = [360, 160, 40, 20];
+const [WIDE, HIGH, LEFT, BOTTOM] = [360, 160, 44, 20];
+const RULES = 3; // spaces between the lines of a chart, about
 const MANY = 50; // from this many points on, the highest 2 % may lie at the upper edge
 
-/** The frame that several charts share: {far, bottom, top}, of all their series; low, high: where they are fixed. */
+/** The frame that several charts share, of all their series: {far, bottom, top, step}, with a line at every step from
+ *  bottom to top; low, high: where these are fixed, as multiples of a step. */
 export function frameOf(all, { low, high } = {}) {
   const ys = all.flatMap((s) => s.points.map(([, y]) => y));
-  const bottom = low ?? Math.min(0, ...ys);
   const most = all.some((s) => s.points.length >= MANY) ? quantile(ys, 0.98) : Math.max(...ys);
-  const top = high ?? Math.max(bottom + 1e-9, most * 1.15 || 1);
-  return { far: Math.max(1, ...all.flatMap((s) => s.points.map(([x]) => x))), bottom, top };
+  const [least, up] = [low ?? Math.min(0, ...ys), high ?? Math.max(0, most)];
+  const step = roundUp((up - least) / RULES || 1);
+  const bottom = step * Math.floor(least / step);
+  const top = Math.max(step * Math.ceil(up / step), bottom + step);
+  return { far: Math.max(1, ...all.flatMap((s) => s.points.map(([x]) => x))), bottom, top, step };
+}
+
+/** The least of the numbers 1, 2 and 5 times a power of ten that is x or more. */
+function roundUp(x) {
+  const power = 10 ** Math.floor(Math.log10(x));
+  return [1, 2, 5, 10].find((k) => k * power >= x * 0.999) * power;
 }
 
 /** {title, series: [{name, points: [[x, y], ...]}], frame, marks: [{from, to, severity}]} -> a figure. Marks are shaded
  *  from one x to another, or to the end where `to` is null. */
-export function lines({ title, series, frame: { far, bottom, top }, marks = [] }) {
+export function lines({ title, series, frame: { far, bottom, top, step }, marks = [] }) {
   const at = ([x, y]) => [LEFT + (x / far) * (WIDE - LEFT - 8), 8 + (1 - (Math.min(top, Math.max(bottom, y)) - bottom) / (top - bottom)) * (HIGH - BOTTOM - 8)];
   const svg = s("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": described(title, series) });
   for (const { from, to, severity } of marks) {
     const [[left], [right]] = [at([Math.min(from, far), 0]), at([Math.min(to ?? far, far), 0])];
     svg.append(s("rect", { x: left, y: 8, width: Math.max(2, right - left), height: HIGH - BOTTOM - 8, class: `span ${severity}` }));
   }
-  for (const y of [bottom, (bottom + top) / 2, top]) {
-    const [, py] = at([0, y]);
-    svg.append(s("line", { x1: LEFT, x2: WIDE - 8, y1: py, y2: py, class: "rule" }), s("text", { x: LEFT - 6, y: py + 4, class: "axis end" }, short(y)));
+  for (let k = 0; k <= Math.round((top - bottom) / step); k++) {
+    const [, py] = at([0, bottom + k * step]);
+    const label = s("text", { x: LEFT - 6, y: py + 4, class: "axis end" }, short(bottom + k * step));
+    svg.append(s("line", { x1: LEFT, x2: WIDE - 8, y1: py, y2: py, class: "rule" }), label);
   }
   svg.append(s("text", { x: LEFT, y: HIGH - 5, class: "axis" }, "0"), s("text", { x: WIDE - 8, y: HIGH - 5, class: "axis end" }, t("number.images", { n: short(far) })));
   series.forEach(({ points }, i) => {
@@ -35,7 +46,10 @@ export function lines({ title, series, frame: { far, bottom, top }, marks = [] }
   });
   const figure = document.createElement("figure");
   const caption = document.createElement("figcaption");
-  caption.append(title);
+  const heading = document.createElement("span"); // on a line of its own, so that charts side by side begin at one height
+  heading.className = "chart-title";
+  heading.textContent = title;
+  caption.append(heading);
   series.forEach(({ name, points }, i) => {
     if (!name && !points.length) return;
     const key = document.createElement("span");

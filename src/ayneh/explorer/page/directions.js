@@ -82,7 +82,7 @@ export function makeDirections(app) {
       side.base = app.found[i] ?? side.model.prior.draw(new Chance(app.seed));
     });
     if (models.some((model) => !model.notes)) await first(models);
-    if (models.some((model, i) => model !== app.models[i])) return; // another was chosen meanwhile
+    if (models.length !== app.models.length || models.some((model, i) => model !== app.models[i])) return; // chosen meanwhile
     const many = Math.min(SHOWN, ...models.map((model) => model.directions));
     focused = Math.min(focused, many - 1);
     const shares = models[0].notes.shares.data;

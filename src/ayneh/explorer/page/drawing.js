@@ -22,6 +22,7 @@ export function makeDrawing(app) {
   let wanted = numbers(app.params.get("training"), 1)?.[0] ?? null; // its number in the address
   let ended = false;
   let searching = 0;
+  let taking = null; // a training image that is on its way
   let alone = app.params.get("alone") === "1"; // training images of the class asked for, and no others
   let touched = false; // until then the view shows a training image
   const pen = makePen((done) => {
@@ -29,29 +30,21 @@ export function makeDrawing(app) {
     touched = true;
     pen.root.classList.add("touched");
     searching++;
+    taking = null;
     ended = done;
     if (done) keepDrawing();
     look();
   });
   const holder = h("div", { class: "sides" });
   const file = h("input", { type: "file", accept: "image/*", class: "file", id: "drawing-file", onchange: () => during(root, open(file.files[0])) });
-  const centring = tick({
-    label: t("drawing.centre"), checked: centre,
-    onchange: (on) => {
-      centre = on;
-      app.remember();
-      look();
-    },
-  });
-  const only = tick({
-    label: t("drawing.alone"), checked: alone,
-    onchange: (on) => {
-      alone = on;
-      app.remember();
-      ended = true;
-      look();
-    },
-  });
+  const chosen = (set) => (on) => {
+    set(on);
+    app.remember();
+    ended = true;
+    look();
+  };
+  const centring = tick({ label: t("drawing.centre"), checked: centre, onchange: chosen((on) => (centre = on)) });
+  const only = tick({ label: t("drawing.alone"), checked: alone, onchange: chosen((on) => (alone = on)) });
   const search = button(t("drawing.search"), () => during(root, searchAll()), { id: "drawing-search" });
   const said = h("p", { class: "note", role: "status", id: "drawing-said" });
   const desk = h(
@@ -109,11 +102,12 @@ export function makeDrawing(app) {
   }
 
   async function take() {
-    const mine = ++searching;
+    const mine = (taking = {});
+    searching++;
     try {
       const { model } = sides[0];
       const gallery = await model.gallery();
-      if (mine !== searching) return; // something was drawn or dropped meanwhile
+      if (mine !== taking) return; // something was drawn or dropped meanwhile
       const those = offered(model, gallery);
       const i = wanted !== null && those.includes(wanted) ? wanted : those[Math.floor(Math.random() * those.length)];
       const [, channels, , width] = gallery.pixels.shape;
@@ -121,10 +115,12 @@ export function makeDrawing(app) {
       wanted = null;
       ended = true;
       app.remember();
-      look();
     } catch (error) {
       if (touched) said.textContent = t("drawing.not here", { why: error.message });
     }
+    if (mine !== taking) return;
+    taking = null;
+    look();
   }
 
   /** The numbers of the training images that may be shown: all, or those of the class that is asked for. */
@@ -260,12 +256,13 @@ export function makeDrawing(app) {
     only.root.hidden = !models.some((model) => model.asked);
     ended = true;
     searching++;
+    taking = null;
     if (taken?.run !== models[0].run) { // another run's training image is none of this one's
       wanted = taken ? null : wanted;
       const again = taken !== null;
       taken = null;
       if (again || !touched || wanted !== null) {
-        during(root, take().then(() => taken === null && look()));
+        during(root, take());
         return;
       }
     }
@@ -275,7 +272,7 @@ export function makeDrawing(app) {
   function anew() {
     ended = true;
     searching++;
-    return look();
+    return taking ? undefined : look(); // it looks when it is here
   }
 
   return {

@@ -39,10 +39,11 @@ async function start() {
   let timer;
   let written = location.hash;
 
-  function write() {
+  /** kind: "pushState" for an entry of its own in the history, to which the browser's back button leads. */
+  function write(kind = "replaceState") {
     if (!current || location.hash !== written) return; // an address that was just changed is read first: hashchange
     const values = Object.assign({ seed: app.seed === 1 ? undefined : app.seed }, ...views.map((view) => view.state?.() ?? {}));
-    history.replaceState(null, "", format(current.name, app.sides.state, values));
+    history[kind]({ own: true }, "", format(current.name, app.sides.state, values));
     written = location.hash;
     keep("found", app.found.map((z) => z && Array.from(z)));
   }
@@ -57,7 +58,7 @@ async function start() {
     /** The address follows soon: not with every movement of the pointer. */
     remember() {
       clearTimeout(timer);
-      timer = setTimeout(write, SOON_MS);
+      timer = setTimeout(() => write(), SOON_MS);
     },
     get models() {
       return this.sides?.models ?? [];
@@ -67,7 +68,7 @@ async function start() {
       this.found = [];
       refresh();
     },
-    show: (name) => open(views.find((view) => view.name === name)),
+    show: (name) => visit(views.find((view) => view.name === name)),
   };
   app.sides = new Sides(document.querySelector("#sides"), runs, link.sides, {
     changed: () => {
@@ -80,7 +81,7 @@ async function start() {
     failed: say,
   });
   views = VIEWS.map((make) => make(app));
-  const tabs = makeTabs(document.querySelector("#tabs"), views, open);
+  const tabs = makeTabs(document.querySelector("#tabs"), views, visit);
   document.querySelector("#views").replaceChildren(...views.map((view) => {
     const { root, name } = view;
     Object.assign(root, { id: `view-${name}`, hidden: true });
@@ -118,19 +119,28 @@ async function start() {
     }
   }
 
-  function open(view) {
+  /** Another view, by the user. */
+  function visit(view) {
+    if (view === current) return;
+    write();
+    open(view, "pushState");
+  }
+
+  function open(view, kind) {
     current = view;
     views.forEach((other) => (other.root.hidden = other !== view));
     tabs.mark(view);
     refresh();
-    write();
+    write(kind);
   }
 
   const named = (hash) => views.find((view) => view.name === parse(hash).view);
   window.addEventListener("hashchange", () => {
     if (location.hash === written) return;
     written = location.hash;
-    if (parse(location.hash).sides.length) location.reload(); // a link to another state
+    const { sides } = parse(location.hash);
+    const same = history.state?.own && format("", sides, {}) === format("", app.sides.state, {}); // back or forward
+    if (sides.length && !same) location.reload(); // a link to another state
     else if (named(location.hash)) open(named(location.hash));
   });
   onReturn(() => {

@@ -4,7 +4,7 @@
 // sides is three entries: "key" for one side alone, "key.left" and "key.right".
 
 export const WORDS = {
-  "number.percent": "{n} %",
+  "number.percent": "{n}\u00a0%",
   "number.million": "{n} million",
   "number.images": "{n} images",
   "list.comma": ", ",
@@ -78,7 +78,7 @@ export const WORDS = {
   "plane.lead": "Every point of the map is a latent, a list of numbers from which the generator makes an image. Move over the map: the lens shows the images around that point.",
   "plane.hint": "Click to hold the lens in its place, and again to free it. On a touch screen tap, or drag the yellow frame; everywhere else the page scrolls. With the keyboard: arrows move it, with Shift further.",
   "plane.width": "Lens width",
-  "plane.width value": "{n} % of the map",
+  "plane.width value": "{n}\u00a0% of the map",
   "plane.through": "Plane through",
   "plane.draws": "three draws of noise",
   "plane.ways": "two principal directions",
@@ -92,7 +92,7 @@ export const WORDS = {
   "plane.lens": "25 images around the point",
   "plane.lens.left": "25 images around the point, left",
   "plane.lens.right": "25 images around the point, right",
-  "plane.place": "{across} % from the left, {down} % from the top.",
+  "plane.place": "{across}\u00a0% from the left, {down}\u00a0% from the top.",
   "plane.corner": "The lower left corner is your drawing's latent.",
   "plane.centre": "The plane goes through your drawing's latent.",
 
