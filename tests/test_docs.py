@@ -101,9 +101,11 @@ def test_the_plan_of_the_rooms_names_each_file_once():
     assert sorted(named) == sorted(there)
 
 
-# -- README.fa.md: the start, the report and the findings in Persian ---------------------------------------------------
+# -- Persian pages: README.fa.md (the start, the report and the findings), and the lab --------------------------------
 
 PERSIAN = ROOT / "README.fa.md"
+PERSIANS = [PERSIAN, *sorted(ROOT.glob("docs/**/*.fa.md"))]
+every_persian_page = pytest.mark.parametrize("page", PERSIANS, ids=lambda page: str(page.relative_to(ROOT)))
 DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٫٬،", "0123456789.,,")
 UNITS = {"دانه": "seeds?", "دوره": "epochs?", "اجرا": "runs?", "عدد": "numbers", "ثانیه": "s"}
 
@@ -112,18 +114,38 @@ def one_line(page):
     return " ".join(page.read_text(encoding="utf-8").split())
 
 
-def persian_prose():
-    """README.fa.md by paragraphs and cells: code as a Latin letter, what has a direction as a Persian one."""
-    words = re.sub(r"`[^`]*`", "x", re.sub(r"!\[[^\]]*\]\S*", "", text(PERSIAN)))
+def english_of(page):
+    return page.with_name(page.name.replace(".fa.md", ".md"))
+
+
+def english_words(page):
+    """The English pages that a Persian one is written from, as one line."""
+    linked = {target for _, target in LINK.findall(text(PERSIAN)) if target.startswith("docs/findings/")}
+    more = [REPORT, *(ROOT / name for name in linked)] if page == PERSIAN else []
+    return " ".join(one_line(one) for one in (english_of(page), *more))
+
+
+def persian_prose(page):
+    """A Persian page by paragraphs and cells: code as a Latin letter, what has a direction as a Persian one."""
+    words = re.sub(r"`[^`]*`", "x", re.sub(r"!\[[^\]]*\]\S*", "", text(page)))
     words = re.sub(r'<(\w+) dir="ltr">.*?</\1>', "م", words)
     words = re.sub(r"(?<=\])\([^)]*\)|<[^>]*>", "", words)
     return [" ".join(part.split()) for part in re.split(r"\n\s*\n|\n- |\|", words)]
 
 
-def test_the_persian_page_and_the_english_one_link_each_other():
-    pages = {page: [target for _, target in LINK.findall(text(page))] for page in (PERSIAN, ROOT / "README.md")}
-    assert "README.md" in pages[PERSIAN]
-    assert "README.fa.md" in pages[ROOT / "README.md"]
+@every_persian_page
+def test_a_persian_page_and_the_english_one_link_each_other(page):
+    for one, other in ((page, english_of(page)), (english_of(page), page)):
+        assert other.name in [target for _, target in LINK.findall(text(one))]
+
+
+def test_the_persian_page_of_the_lab_is_linked_and_has_the_commands_of_the_english_one():
+    page = ROOT / "docs" / "lab" / "README.fa.md"
+    assert "docs/lab/README.fa.md" in [target for _, target in LINK.findall(text(PERSIAN))]
+    lines = [line for block in FENCE.findall(page.read_text(encoding="utf-8")) for line in block.splitlines()[1:-1]]
+    assert len(lines) == 6
+    for line in lines:
+        assert line in english_of(page).read_text(encoding="utf-8")
 
 
 def test_the_commands_of_the_persian_page_are_those_of_the_english_ones():
@@ -139,12 +161,17 @@ def test_the_commands_of_the_persian_page_are_those_of_the_english_ones():
         assert any(block == [line for line in one if line in block] for one in english), block
 
 
-def test_the_figures_of_the_persian_page_are_those_of_the_english_ones():
-    linked = {target for _, target in LINK.findall(text(PERSIAN)) if target.startswith("docs/findings/")}
-    english = " ".join(one_line(page) for page in (ROOT / "README.md", REPORT, *(ROOT / name for name in linked)))
-    prose = " ".join(persian_prose()).translate(DIGITS)
+@every_persian_page
+def test_the_figures_of_a_persian_page_are_those_of_the_english_ones(page):
+    english, prose = english_words(page), " ".join(persian_prose(page)).translate(DIGITS)
     for figure in re.findall(r"(?<![\w.,])\d+(?:[.,]\d+)*", prose):
         assert re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d]|[.,]\d)", english), figure
+    for n, unit in re.findall(rf"([\d.,]*\d) ({'|'.join(UNITS)})\b(?! از \d)", prose):
+        assert re.search(rf"(?<![\d.]){re.escape(n)}[ -](?:\w+ )?{UNITS[unit]}\b", english), (n, unit)
+
+
+def test_the_intervals_shares_and_times_of_the_persian_page_are_those_of_the_english_ones():
+    english, prose = english_words(PERSIAN), " ".join(persian_prose(PERSIAN)).translate(DIGITS)
     intervals = re.findall(r"([\d.]+) \(([\d.]+) تا ([\d.]+), (\d+) دانه\)", prose)
     of = re.findall(r"(\d+) (\w+) از (\d+) \2", prose)
     times = re.findall(r"(\d+) دقیقه و (\d+) ثانیه", prose)
@@ -155,21 +182,20 @@ def test_the_figures_of_the_persian_page_are_those_of_the_english_ones():
         assert f"{a} of {b}" in english
     for minutes, seconds in times:
         assert f"{minutes} min {seconds} s" in english
-    for n, unit in re.findall(rf"([\d.,]*\d) ({'|'.join(UNITS)})\b(?! از \d)", prose):
-        assert re.search(rf"(?<![\d.]){re.escape(n)}[ -](?:\w+ )?{UNITS[unit]}\b", english), (n, unit)
 
 
-def test_the_persian_page_runs_to_the_left_with_persian_digits_and_its_code_to_the_right():
-    before, *pieces = PERSIAN.read_text(encoding="utf-8").split('<div dir="rtl">\n')
+@every_persian_page
+def test_a_persian_page_runs_to_the_left_with_persian_digits_and_its_code_to_the_right(page):
+    before, *pieces = page.read_text(encoding="utf-8").split('<div dir="rtl">\n')
     assert not before
     for piece in pieces:
         inside, outside = piece.split("</div>\n")
         assert "```" not in inside
         assert not FENCE.sub("", outside).strip()
-    for part in persian_prose():
+    for part in persian_prose(page):
         assert not re.search("[0-9]", re.sub(r"\b[UN]\(0, 1\)|\bR\d+\b", "", part)), part
         # Latin words with a sign between them and a number or a Latin word would be laid out in the wrong order
         names = re.sub(r"\b[UN]\(0, 1\)|[A-Za-z][\w./-]*\w", "X", part)
         assert not (found := re.search(r"[A-Za-z][\])* ]*[،:؛.(][\[(* ]*[A-Za-z۰-۹]", names)), (found, part)
-    for code in re.findall("`([^`\n]*)`", text(PERSIAN)):
+    for code in re.findall("`([^`\n]*)`", text(page)):
         assert re.fullmatch(r"\w.*\w", code), f'{code} begins or ends with a sign: write it as <code dir="ltr">'
