@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ayneh.errors import Stopped, UserError, of_memory, of_system, unknown
+from ayneh.errors import NO_PATH, NUL, Stopped, UserError, of_memory, of_system, unknown
 from ayneh.terminal.text import plain, prepare
 from ayneh.version import __version__
 
@@ -100,6 +100,8 @@ def sentence_of(error: BaseException, args: Sequence[str]) -> UserError | Stoppe
         return UserError(f"A part of your own failed: {own}. Correct it.")
     if isinstance(error, OSError):
         return of_system(error)
+    if isinstance(error, ValueError) and NUL in str(error):
+        return UserError(NO_PATH)
     if isinstance(error, RecursionError):
         return UserError("A file is nested too deeply to be read: is it the file that was meant?")
     if found := of_memory(error):

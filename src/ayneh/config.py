@@ -14,6 +14,7 @@ from functools import cache, reduce
 from math import isfinite
 from typing import Annotated, Any
 
+from ayneh.arguments import checked
 from ayneh.bounds import HUGE, MANY, Range, written
 from ayneh.dataset import Data
 from ayneh.errors import UserError, pick, unknown
@@ -168,6 +169,7 @@ class Config:
         if self.rescue and not self.keep.vitals_steps:
             raise UserError("--rescue acts on the doctor's findings, and --keep.vitals-steps is 0: leave it at 50.")
 
+    @checked
     def changed(self, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> Config:
         """The same with some settings changed: by dotted names, or by fields, whose rooms take dictionaries.
 

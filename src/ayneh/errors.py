@@ -142,6 +142,10 @@ LONGEST = 120  # characters of a path in a sentence
 MEMORY = "Memory ran out ({error}): close other programs, or use fewer or smaller images, nets or batches."
 
 
+NUL = "embedded null"  # what Python's errors on a path with a character of the number 0 say
+NO_PATH = "A path has a character of the number 0, which no path may have: leave it out."
+
+
 def of_system(error: OSError) -> UserError | Stopped:
     """The sentence for an error of the operating system: bad input, or work that was cut short."""
     if error.errno is None:  # of a library
@@ -182,6 +186,10 @@ def in_a_sentence() -> Iterator[None]:
         yield
     except OSError as error:
         raise of_system(error) from error
+    except ValueError as error:
+        if NUL in str(error) and not isinstance(error, UserError):
+            raise UserError(NO_PATH) from error
+        raise
     except (MemoryError, RuntimeError) as error:
         if found := None if isinstance(error, Stopped) else of_memory(error):
             raise found from error

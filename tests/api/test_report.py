@@ -14,7 +14,7 @@ from ayneh.errors import Interrupted
         ({"minutes": 7}, "--data digits --minutes 7; there is one for --data digits --full, --data digits --minutes 5"),
         ({"data": "hoda"}, "--data hoda --minutes 5"),
         ({"lang": "de"}, "'de'; the report is written in en and fa"),
-        ({"workers": "2"}, "--workers is '2'; it must be a whole number"),
+        ({"workers": "2"}, "workers is '2'; it must be a whole number or None"),
     ],
 )
 def test_what_cannot_be_played_is_refused_before_anything_is_written(tmp_path, asked, words):

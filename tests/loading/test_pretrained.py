@@ -50,7 +50,7 @@ def test_a_class_that_is_asked_for_changes_the_image():
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(ayneh.UserError, match="fast"):
         ayneh.pretrained("fats")
-    with pytest.raises(ayneh.UserError, match="called \\['fast'\\]"):
+    with pytest.raises(ayneh.UserError, match="name is \\['fast'\\]; it must be text"):
         ayneh.pretrained(["fast"])
 
 

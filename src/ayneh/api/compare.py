@@ -12,7 +12,8 @@ from ayneh.api.named import Named
 from ayneh.api.run import Run
 from ayneh.api.scores import Scores, written
 from ayneh.api.scores import table as table_html
-from ayneh.errors import UserError, in_a_sentence
+from ayneh.arguments import checked
+from ayneh.errors import UserError
 from ayneh.terminal.progress import Terminal
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Comparison(Named[Scores]):
         return "".join([*tables, *(f"<p>{html.escape(words)}</p>" for words in self.words)])
 
 
-@in_a_sentence()
+@checked
 def compare(
     runs: Iterable[Run | str | os.PathLike[str]],
     n: int | None = None,

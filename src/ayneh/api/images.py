@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ayneh.api.forms import part_of
+from ayneh.arguments import checked
 from ayneh.dataset import KINDS, Data
 from ayneh.errors import UserError, in_a_sentence
 
@@ -96,7 +97,7 @@ class Images:
             raise UserError(f"by_class is set, and {self.name} has no labels: leave it out.")
         return examples_of(pixels, labels, classes, n, self.name)
 
-    @in_a_sentence()
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write them into an .npz file that every verb reads: `--data.name file:PATH`; the path.
 
@@ -108,7 +109,7 @@ class Images:
         whole = self._held.whole if self._held else None
         return save_set(Path(path), whole, self._train, self._test)
 
-    @in_a_sentence()
+    @checked
     def train_judge(self, epochs: int | None = None) -> None:
         """Train the nets that judge images like these, once; they are kept, and `Run.evaluate` finds them.
 
@@ -146,7 +147,7 @@ class Images:
             return read_images(self.data, split, flag="")
 
 
-@in_a_sentence()
+@checked
 def images(
     source: Any,
     *,

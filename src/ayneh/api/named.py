@@ -19,7 +19,7 @@ class Named(Mapping[str, T]):
         self._things = things
 
     def __getitem__(self, name: str) -> T:
-        if name not in self._things:
+        if not isinstance(name, str) or name not in self._things:  # a list has no hash
             raise unknown(self._what, name, self._things)
         return self._of(name)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from ayneh.api.own import Parts, load_parts
 from ayneh.api.run import Run
-from ayneh.errors import in_a_sentence
+from ayneh.arguments import checked
 
 
-@in_a_sentence()
+@checked
 def open(folder: str | os.PathLike[str], *, parts: Parts = (), nets: Any = None) -> Run:
     """The run in this folder, of Python or of the command line; it may be in training.
 

@@ -10,6 +10,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ayneh.arguments import checked
 from ayneh.errors import UserError
 from ayneh.files.whole import atomically
 from ayneh.terminal import notebook
@@ -38,6 +39,7 @@ class Picture:
         array = np.asarray(self.image)
         return array[:, :, None] if array.ndim == 2 else array
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it into a .png, .jpg, .webp, .bmp, .gif or .tif file; the path.
 
@@ -61,6 +63,7 @@ class Animation:
         """gif: the file's bytes."""
         self.gif, self.frames = gif, frames
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it into a .gif file; the path. Raises UserError for another suffix."""
         return _write(Path(path), self.gif, (".gif",), "An animation")
@@ -80,6 +83,7 @@ class Curves:
         """svg: a file's text."""
         self.svg = svg
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write them into a .svg file; the path. Raises UserError for another suffix."""
         return _write(Path(path), self.svg.encode(), (".svg",), "Curves")
@@ -98,6 +102,7 @@ class Page:
         """html: the whole page; path: where it is written."""
         self.html, self.path = html, path
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it into an .html file; the path. Raises UserError for another suffix."""
         return _write(Path(path), self.html.encode(), (".html", ".htm"), "A page")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ayneh.api.own import Parts
 from ayneh.api.train import laid_out
+from ayneh.arguments import checked
 from ayneh.config import Config
 from ayneh.errors import Stopped, UserError, in_a_sentence
 
@@ -70,6 +71,7 @@ class Moment:
         """The whole state by name, a row for each replica: ``gen/0.weight`` (R, ...), ``gen_m/0.weight``, ..."""
         return self._match.named(self._state)
 
+    @checked
     def samples(
         self, n: int | None = None, seed: int = 0, replica: int = 0, classes: Classes = None
     ) -> NDArray[np.uint8]:
@@ -108,6 +110,7 @@ class Moment:
         return f"Moment(step {self.step:,}, epoch {self.epoch}, {losses})"
 
 
+@checked
 def play(
     config: Config | str, images: Any = None, *, nets: Any = None, parts: Parts = (), every: int | None = None
 ) -> Iterator[Moment]:

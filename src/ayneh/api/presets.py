@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ayneh.arguments import checked
 from ayneh.config import Config
 
 
+@checked
 def preset(name: str) -> Config:
     """The settings of the preset of this name; `ayneh presets` in a terminal lists them with what each shows.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ayneh.arguments import checked
 from ayneh.config import Config
 from ayneh.errors import UserError
 from ayneh.labels import Labels
@@ -36,6 +37,7 @@ class Prior:
         """The length of z."""
         return self._config.prior.dim
 
+    @checked
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """n draws, float32 (n, Z): those behind ``run.sample(n, seed)``. UserError for less than one."""
         from ayneh.engine.match import prior_of
@@ -45,6 +47,7 @@ class Prior:
             raise UserError(f"n is {n} and seed {seed}: n is at least 1, seed at least 0.")
         return prior_of(self._config).sample(n, self.dim, generator(self._config.seed, FIXED, f"draw {seed}"))
 
+    @checked
     def classes(self, n: int, seed: int = 0) -> Tensor:
         """n classes of a labelled run, int64 (n,): those behind ``run.sample(n, seed)``. ``gen(z, y)`` takes them as y.
 
@@ -59,6 +62,7 @@ class Prior:
             raise UserError("This run has no classes: it was trained without labels, or has no checkpoint yet.")
         return drawn(self._labels, self._config.rules.classes, n, self._config.seed, f"draw {seed} classes")
 
+    @checked
     def path(self, a: ArrayLike | Tensor, b: ArrayLike | Tensor, n: int = 9) -> Tensor:
         """n latents from a to b, both (Z,), float32 (n, Z), at equal steps on a path that keeps the prior's law.
 
@@ -68,7 +72,12 @@ class Prior:
 
         from ayneh.engine.match import prior_of
 
-        ends = [torch.as_tensor(end, dtype=torch.float32) for end in (a, b)]
+        try:
+            ends = [torch.as_tensor(end, dtype=torch.float32) for end in (a, b)]
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"The ends of a path are latents, ({self.dim},) numbers each; they are no arrays."
+            ) from error
         if n < 2 or any(end.shape != (self.dim,) for end in ends):
             shapes = " and ".join(str(tuple(end.shape)) for end in ends)
             raise UserError(

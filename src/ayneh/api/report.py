@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ayneh.api.pictures import Page
-from ayneh.errors import Interrupted, in_a_sentence
+from ayneh.arguments import checked
+from ayneh.errors import Interrupted
 from ayneh.terminal.progress import Terminal
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Report(Page):
         return "\n".join([f"Report({runs}; {pages})", *(f"  {name}: {one}" for name, one in self.answers.items())])
 
 
-@in_a_sentence()
+@checked
 def report(
     minutes: Literal[5, 60] = 5,
     *,

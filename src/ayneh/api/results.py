@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ayneh.api.table import Table
-from ayneh.errors import UserError, in_a_sentence, unknown
+from ayneh.arguments import checked
+from ayneh.errors import UserError, unknown
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.progress import tell
 
@@ -87,6 +88,7 @@ class Results:
     the verdicts and a table of the arms.
     """
 
+    @checked
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         """folder: of the study. Raises UserError if there is none."""
         self.folder = Path(folder)
@@ -112,6 +114,7 @@ class Results:
         """The comparisons on the main outcome, in the study's order; each is a sentence with its figures."""
         return self.verdicts_on(self._ledger.study.outcomes[0])
 
+    @checked
     def verdicts_on(self, outcome: str) -> Verdicts:
         """The comparisons on this outcome. Raises UserError for one that the study does not have."""
         if outcome not in self._ledger.study.outcomes:
@@ -133,6 +136,7 @@ class Results:
             for outcome in self._ledger.study.outcomes
         }
 
+    @checked
     def table(self, of: Literal["runs", "arms", "looks"] = "runs") -> Table:
         """A row for each finished run, as in results.csv; for each arm, with medians; or for each look at a run."""
         if of == "runs":
@@ -145,7 +149,7 @@ class Results:
             return Table(self._arm_rows())
         raise UserError(f"of is {of!r}; a study has tables of its runs, arms and looks.")
 
-    @in_a_sentence()
+    @checked
     def page(self) -> Page:
         """The report, one page of HTML with its figures, which is also written into the folder, with its tables.
 
@@ -213,7 +217,7 @@ def _by_arm(found: list[Result]) -> dict[str, list[Result]]:
     return arms_of(found)
 
 
-@in_a_sentence()
+@checked
 def open_study(folder: str | os.PathLike[str]) -> Results:
     """The results of the study in this folder, of Python or of the command line; it may be in play.
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ayneh.api.own import with_nets
+from ayneh.arguments import checked
 from ayneh.config import Config
-from ayneh.errors import UserError, in_a_sentence
+from ayneh.errors import UserError
 from ayneh.labels import Labels
 from ayneh.record.record import Record
 from ayneh.record.standing import furthest
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from ayneh.api.prior import Prior
     from ayneh.api.scores import Scores
     from ayneh.api.window import Window
-    from ayneh.doctor.diagnosis import Diagnosis
 
 
 class Run:
@@ -55,6 +55,7 @@ class Run:
     'fd_100_digits_test'
     """
 
+    @checked
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -62,9 +63,7 @@ class Run:
         nets: Any = None,
         callbacks: Sequence[Any] = (),
     ) -> None:
-        """folder: that of the run; images: those in memory that it was trained on; nets: its pair of one's own;
-        callbacks: those that it was trained with. Raises UserError if there is no run.
-        """
+        """images: those in memory that it learns from; nets, callbacks: as for `ayneh.train`. UserError for no run."""
         self.folder, self._images, self._nets, self._callbacks = Path(folder), images, nets, callbacks
         self._record = Visited.open(self.folder)
 
@@ -110,6 +109,7 @@ class Run:
 
         return Metrics(self._record.lines(), self.config.seeds)
 
+    @checked
     def curves(self, *names: str, replica: int = 0) -> Curves:
         """The metrics of these names over the steps, a panel each.
 
@@ -123,21 +123,23 @@ class Run:
     @property
     def findings(self) -> list[Finding]:
         """What the doctor finds in the first replica, the most severe first; each with its beginning and what to do."""
+        from ayneh import doctor
         from ayneh.api.findings import findings_of
 
-        return findings_of(self._diagnosis(0))
+        return findings_of(doctor.diagnose(self._record, 0))
 
-    @in_a_sentence()
+    @checked
     def diagnose(self, replica: int = 0) -> Diagnosed:
         """The doctor's page: shown in a notebook, ``.show()`` opens it in a browser. It is also written to the folder.
 
         Raises UserError for a replica that the run does not have, and where ayneh[study] is not installed.
         """
+        from ayneh import doctor
         from ayneh.api.diagnosis import Diagnosed
 
-        return Diagnosed(self._record, self._diagnosis(replica))
+        return Diagnosed(self._record, doctor.diagnose(self._record, replica))
 
-    @in_a_sentence()
+    @checked
     def evaluate(
         self,
         n: int | None = None,
@@ -162,6 +164,7 @@ class Run:
 
     # -- what it makes ---------------------------------------------------------------------------------------------
 
+    @checked
     def picture(self, epoch: int | None = None, replica: int = 0) -> Picture:
         """The images from the fixed noise after this epoch (None: the last that was pictured), with its losses.
 
@@ -171,14 +174,14 @@ class Run:
 
         return picture_of(self._record, epoch, self._checked(replica))
 
-    @in_a_sentence()
+    @checked
     def animation(self, replica: int = 0, milliseconds: int = 150) -> Animation:
         """The pictures of all epochs one after another, each shown for so long. Raises UserError if there is none."""
         from ayneh.api.drawn import animation_of
 
         return animation_of(self._record, self._checked(replica), milliseconds)
 
-    @in_a_sentence()
+    @checked
     def sample(
         self, n: int | None = None, seed: int = 0, epoch: int | None = None, replica: int = 0, classes: Classes = None
     ) -> NDArray[np.uint8]:
@@ -192,6 +195,7 @@ class Run:
 
         return draw(self.with_its_nets(), n, seed, epoch, replica=replica, classes=classes).images.numpy()
 
+    @checked
     def at(self, epoch: int | str | None = None, replica: int = 0) -> Checkpoint:
         """The run after this epoch (None: the newest checkpoint; "best": the one with the best score).
 
@@ -214,7 +218,7 @@ class Run:
 
     # -- what goes on ----------------------------------------------------------------------------------------------
 
-    @in_a_sentence()
+    @checked
     def resume(
         self,
         epochs: int | None = None,
@@ -231,13 +235,13 @@ class Run:
         """
         from ayneh.api.train import resumed
 
+        how = callbacks is not None, Terminal(quiet), threads
         asked = self._callbacks if callbacks is None else callbacks
-        how = asked, callbacks is not None, Terminal(quiet), threads
-        self._images = resumed(self.with_its_nets(), epochs, images, self._images, device, *how)
+        self._images = resumed(self.with_its_nets(), epochs, images, self._images, device, asked, *how)
         self._callbacks = asked
         return self
 
-    @in_a_sentence()
+    @checked
     def export(
         self,
         to: str = "onnx",
@@ -267,7 +271,7 @@ class Run:
         if not shown_in_notebook(self):
             show(self._record)
 
-    @in_a_sentence()
+    @checked
     def explore(self, *others: Run, port: int = 0) -> Window:
         """The explorer on this run, and on others beside it: in a notebook a frame; elsewhere open its ``url``."""
         from ayneh.api.window import Window
@@ -288,11 +292,6 @@ class Run:
         """The record, as verbs open it; the run's own nets are those under their name again."""
         with_nets(Config(), self._nets)
         return Record.open(self.folder)
-
-    def _diagnosis(self, replica: int) -> Diagnosis:
-        from ayneh import doctor
-
-        return doctor.diagnose(self._record, replica)
 
     def _checked(self, replica: int) -> int:
         if not 0 <= replica < (replicas := self.config.seeds):

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ayneh.api.own import Parts
 from ayneh.api.train import laid_out
+from ayneh.arguments import checked
 from ayneh.config import Config
 from ayneh.dataset import MEMORY
-from ayneh.errors import Interrupted, UserError, in_a_sentence, typed_as
+from ayneh.errors import Interrupted, UserError, typed_as
 from ayneh.terminal.progress import Terminal
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Study:
     ['lr 0.001, dropout 0', 'lr 0.001, dropout 0.3', 'lr 0.0005, dropout 0', 'lr 0.0005, dropout 0.3']
     """
 
+    @checked
     def __init__(
         self,
         name: str,
@@ -122,6 +124,7 @@ class Study:
         """The names of its arms, at each combination of the factors' levels."""
         return list(self._design.cells())
 
+    @checked
     def config(self, arm: str) -> Config:
         """The settings of an arm, under its first seed. Raises UserError for an unknown arm, with the nearest one."""
         from ayneh.errors import pick
@@ -131,7 +134,7 @@ class Study:
             first.setdefault(run.arm, run.config)
         return pick(first, arm, "arm")
 
-    @in_a_sentence()
+    @checked
     def plan(self, workers: int | None = None, device: str | None = None, quiet: bool = True) -> Plan:
         """The minutes that it would take on this machine, from a few steps of each group of arms; nothing is written.
 
@@ -144,7 +147,7 @@ class Study:
         table = Table([dict(zip(COLUMNS, row, strict=True)) for row in rows_of(cost)])
         return Plan(cost.minutes, cost.runs, words_of(self._design, cost), table)
 
-    @in_a_sentence()
+    @checked
     def run(
         self,
         out: str | os.PathLike[str] | None = None,
@@ -234,7 +237,9 @@ def _ask(one: Any) -> dict[str, str]:
 def _plain(value: Any, where: str) -> Any:
     """The same of Python's own numbers, lists and dictionaries, as a file would hold it: NumPy's are taken, too."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(one, f"{where}: {key}") for key, one in value.items()}
+        if others := [key for key in value if not isinstance(key, str)]:
+            raise UserError(f"{where} has {others[0]!r} as a name; names are text.")
+        return {key: _plain(one, f"{where}: {key}") for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one, where) for one in value]
     if hasattr(value, "tolist"):  # an array, or one of its numbers

@@ -14,14 +14,15 @@ from ayneh.api.images import images as understood
 from ayneh.api.own import Parts, load_parts, with_nets
 from ayneh.api.presets import preset
 from ayneh.api.run import Run
+from ayneh.arguments import checked
 from ayneh.config import Config, differences
-from ayneh.errors import Interrupted, in_a_sentence
+from ayneh.errors import Interrupted
 from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
 from ayneh.training.init_from import InitFrom
 
 
-@in_a_sentence()
+@checked
 def train(
     config: Config | str,
     images: Any = None,

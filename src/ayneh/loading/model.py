@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ayneh.arguments import checked
 from ayneh.errors import UserError, in_a_sentence
 from ayneh.game.paths import path
 from ayneh.labels import Labels
@@ -31,6 +32,7 @@ Range = tuple[float, float] | None  # the values of black and white
 class Model:
     """A folder that `ayneh export --to onnx` wrote. A net is read when it is first used."""
 
+    @checked
     def __init__(self, folder: str | Path) -> None:
         """Raises UserError where there is no such export, or this version cannot read it."""
         self.folder = Path(folder)
@@ -63,7 +65,7 @@ class Model:
                 f"{self._prior!r}."
             ) from error
 
-    @in_a_sentence()
+    @checked
     def sample_z(self, n: int, seed: int = 0) -> Array:
         """n latents of the model's own prior, float32 (n, Z): the same for the same seed."""
         _refuse_draws(n, seed)
@@ -82,7 +84,7 @@ class Model:
         """The names of its classes, in the order of their numbers; none for a model without labels."""
         return self.labels.names if self.labels else ()
 
-    @in_a_sentence()
+    @checked
     def sample_classes(self, n: int, seed: int = 0) -> Array:
         """n classes, int64 (n,), with the run's own shares: the same for the same seed, whatever `sample_z` draws.
 
@@ -91,7 +93,7 @@ class Model:
         _refuse_draws(n, seed)
         return drawn(self._need_labels().weights(self._shares), n, seed)
 
-    @in_a_sentence()
+    @in_a_sentence()  # earlier versions took (z, dtype, crop), which is still read
     def generate(
         self,
         z: Array | None = None,
@@ -229,6 +231,7 @@ class Model:
         return self._nets[name]
 
 
+@checked
 def load(folder: str | Path) -> Model:
     """The model in a folder that `ayneh export --to onnx` or `Run.export` wrote; needs onnxruntime, and no torch.
 

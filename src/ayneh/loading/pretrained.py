@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ayneh.arguments import checked
 from ayneh.errors import pick
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ PRETRAINED = {  # name, that of the preset -> what it draws
 }
 
 
+@checked
 def pretrained(name: str = "fast") -> Model:
     """A trained generator of `PRETRAINED`, which came with the package; needs onnxruntime, and no torch.
 

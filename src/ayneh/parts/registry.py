@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, cast
 
+from ayneh.arguments import checked
 from ayneh.errors import UserError, unknown
 from ayneh.parts.origin import Source, source_of
 
@@ -61,6 +62,7 @@ _own: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}  # kind -> name 
 _loading: list[Source] = []  # the file that is being loaded, if one is
 
 
+@checked
 def add(kind: str, name: str, value: Any, **arguments: Any) -> Part:
     """Add a part of your own, which settings can name then; a part of the same name is replaced.
 

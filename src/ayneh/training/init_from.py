@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ayneh.arguments import check_fields
 from ayneh.errors import UserError
 from ayneh.labels import Labels
 from ayneh.record.checkpoint import Checkpoint, asked
@@ -50,6 +51,9 @@ class InitFrom:
     """Take the checkpoint with the best score."""
     replica: int | None = None
     """The replica whose weights all replicas get (None: each gets its own, or all those of the only one)."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def read(init: InitFrom, match: Match) -> tuple[dict[str, Tensor], dict[str, Any]]:
