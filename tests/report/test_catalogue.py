@@ -59,17 +59,27 @@ def test_numbers_are_written_as_people_of_the_language_write_them():
     assert persian.shown("N(0, 1)") == "N(0, 1)"  # names stay
 
 
+def test_persian_sentences_have_persian_digits_which_no_latin_letter_moves_to_its_other_side():
+    for key, sentence in PERSIAN.items():
+        shown = re.sub(r"\{(arms?|label)\}", "م", re.sub("`[^`]*`", "", sentence))  # an arm is Persian, or code
+        shown = re.sub(r"\{\w+\}", "۹", shown)
+        shown = re.sub(r"\bR[0-9]+|ln 4", "X", re.sub(r"\b[UN]\([^)]*\)", "X", shown))
+        assert not re.search("[0-9]", shown), key
+        assert not re.search(r"[A-Za-z][^آ-ی]*[۰-۹]", shown), key
+
+
 def test_a_language_without_a_catalogue_is_refused_with_those_that_there_are():
     with pytest.raises(UserError, match="'de'; the report is written in en and fa"):
         Catalogue("de")
 
 
-def test_a_minus_stands_on_the_left_of_a_persian_number():
+def test_a_minus_stands_on_the_left_of_a_persian_number_and_the_first_factor_on_that_of_a_product():
     t = Catalogue("fa")
     assert t.laid_out(f"<td>{t.shown(-3)}</td> ({t.shown(-0.5)}) 3-{t.digits('4')}") == (
         "<td>\u200e-۳</td> (\u200e-۰٫۵۰۰) 3-۴"
     )
-    assert Catalogue("en").laid_out("-3") == "-3"
+    assert t.laid_out("<td>۶۴ × ۴ × ۳</td> ۴×۳") == "<td>۶۴\u200e × ۴\u200e × ۳</td> ۴\u200e×۳"
+    assert Catalogue("en").laid_out("-3, 64 × 4") == "-3, 64 × 4"
 
 
 def test_curves_have_the_words_of_the_page_and_its_numbers():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ayneh.errors import unknown
-from ayneh.pages.language import Sentences, coded, languages, minus_left
+from ayneh.pages.language import Sentences, coded, languages, numbers_rightward
 
 ROOM = Path(__file__).parent
 LANGUAGES = languages(ROOM)
@@ -52,7 +52,7 @@ class Leftward(Checked):
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        return f'<div dir="rtl">{minus_left(coded(self.words))}</div>'
+        return f'<div dir="rtl">{numbers_rightward(coded(self.words))}</div>'
 
 
 def checked(right: bool, key: str, /, **values: Any) -> Checked:

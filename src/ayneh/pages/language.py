@@ -12,7 +12,7 @@ from ayneh.files.reading import toml_in
 from ayneh.terminal.text import plain
 
 PERSIAN = str.maketrans("0123456789.,", "۰۱۲۳۴۵۶۷۸۹٫٬")
-MINUS = re.compile("(?<![\\w۰-۹])[-\u2212](?=[۰-۹])")  # of a number
+SIGN = re.compile("(?<![\\w۰-۹])[-\u2212](?=[۰-۹])|(?<=[۰-۹]) ?× ?(?=[۰-۹])")  # a minus, or what is between factors
 
 
 def languages(room: Path) -> tuple[str, ...]:
@@ -46,16 +46,17 @@ class Sentences(Formatter):
         return words if self.rightward else words.translate(PERSIAN)
 
     def laid_out(self, page: str) -> str:
-        """A whole page with each minus on the left of its number, where lines run to the left: U+200E before it.
+        """A whole page, on which numbers run to the right where lines run to the left.
 
-        On the whole page, since what is put into a page has such signs written out.
+        On the whole page, since what is put into a page has the sign of this written out.
         """
-        return page if self.rightward else minus_left(page)
+        return page if self.rightward else numbers_rightward(page)
 
 
-def minus_left(page: str) -> str:
-    """A page that runs to the left with each minus on the left of its Persian number."""
-    return MINUS.sub("\u200e\\g<0>", page)
+def numbers_rightward(page: str) -> str:
+    """A page that runs to the left, with each minus on the left of its Persian number and the first factor of a product
+    left of the second: U+200E before these signs."""
+    return SIGN.sub("\u200e\\g<0>", page)
 
 
 def coded(words: str) -> str:
