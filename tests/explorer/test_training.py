@@ -161,3 +161,28 @@ def test_a_run_without_a_checkpoint_opens_when_there_is_one(page, serve, growing
         page.click("#tab-plane")
         ready(page, "plane")
         page.goto("about:blank")
+
+
+def test_a_link_to_a_run_without_a_checkpoint_is_followed_when_there_is_one(
+    page, serve, growing, tiny_run, tmp_path, ready
+):
+    shutil.move(growing / "checkpoints", tmp_path / "kept")
+    (growing / "checkpoints").mkdir()
+    with serve(tiny_run, growing) as server:
+        page.goto(f"{server.url}/#plane?run=run")
+        page.wait_for_selector("text=The run run has no checkpoint yet: tiny is shown until it has one.")
+        ready(page, "plane")
+        chosen = page.locator(".side-card select").first
+        assert chosen.locator("option").all_inner_texts() == ["tiny"]
+        page.reload()
+        page.wait_for_selector("text=The run run has no checkpoint yet")
+        shutil.copy(tmp_path / "kept" / "epoch-0001.safetensors", growing / "checkpoints")
+        page.wait_for_function("() => location.hash.includes('run=run&') && location.hash.includes('epoch=1')")
+        ready(page, "plane")
+        assert page.is_hidden("#message")
+        assert chosen.locator("option").all_inner_texts() == ["tiny", "run"]
+        chosen.focus()
+        page.keyboard.press("ArrowUp")
+        page.wait_for_function("() => location.hash.includes('run=tiny')")
+        assert page.evaluate("document.activeElement.matches('.side-card select')")  # by the keys to the next one
+        page.goto("about:blank")

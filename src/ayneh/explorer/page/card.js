@@ -11,15 +11,14 @@ export function card(sides, side, i) {
   const run = sides.runs[side.run];
   const runs = choice({
     label: t(two ? `side${end}` : "side.run"),
-    options: sides.runs.flatMap((r, k) => (r.epochs.length ? [[k, r.name]] : [])),
-    value: side.run,
-    onchange: (k) => {
-      const wish = { run: Number(k), replica: 0, epoch: sides.runs[k].epochs.at(-1) };
-      Object.assign(side, wish);
-      sides.build();
-      sides.choose(side, wish);
-    },
+    options: [],
+    onchange: (k) => sides.turn(side, Number(k)),
   });
+  side.listRuns = () => {
+    const those = sides.runs.flatMap((r, k) => (r.epochs.length ? [[k, r.name]] : []));
+    runs.input.replaceChildren(...those.map(([k, name]) => h("option", { value: k, selected: k === side.run }, name)));
+  };
+  side.listRuns();
   const parts = [runs.root];
   if (run.replicas > 1) {
     const options = Array.from({ length: run.replicas }, (_, r) => [r, t("side.seed", { seed: run.seed + r })]);

@@ -14,18 +14,18 @@ export class Sides {
     Object.assign(this, { root, runs, changed, picked, asked, failed, chosen: [], models: [] });
     this.root.replaceChildren();
     const first = Math.max(0, runs.findIndex((run) => run.epochs.length));
-    const sides = wanted.slice(0, 2).map((side) => this.found(side, first)).filter((side) => runs[side.run].epochs.length);
-    if (!sides.length && runs[first]?.epochs.length) sides.push({ run: first });
-    for (const side of sides) this.add(side);
+    if (!runs[first]?.epochs.length) return;
+    const sides = wanted.slice(0, 2).map((side) => this.found(side, first));
+    for (const side of sides.length ? sides : [{ run: first }]) this.add(side);
   }
 
   /** A side of an address -> that of add(); what is not there any more is said and replaced. */
   found(wanted, first) {
-    let run = this.runs.findIndex((one) => one.name === wanted.run);
-    if (run < 0) {
-      run = first;
-      this.failed(t("page.unknown run", { run: wanted.run, instead: this.runs[run].name }));
-      return { run };
+    const run = this.runs.findIndex((one) => one.name === wanted.run);
+    if (!this.runs[run]?.epochs.length) {
+      const young = run >= 0 && !this.runs[run].error;
+      this.failed(t(young ? "page.young run" : "page.unknown run", { run: wanted.run, instead: this.runs[first].name }));
+      return { run: first, awaited: young ? run : null };
     }
     const { replicas, epochs } = this.runs[run];
     const replica = Math.min(replicas - 1, Math.max(0, Math.trunc(Number(wanted.replica)) || 0));
@@ -37,8 +37,8 @@ export class Sides {
     return { run, replica, epoch, wanted };
   }
 
-  async add({ run, replica = 0, epoch = this.runs[run].epochs.at(-1), wanted = null }) {
-    const side = { run, replica, epoch, wish: 0, busy: false, follows: epoch === this.runs[run].epochs.at(-1), asked: null, wanted };
+  async add({ run, replica = 0, epoch = this.runs[run].epochs.at(-1), wanted = null, awaited = null }) {
+    const side = { run, replica, epoch, wish: 0, busy: false, follows: epoch === this.runs[run].epochs.at(-1), asked: null, wanted, awaited };
     this.chosen.push(side);
     this.build();
     await this.choose(side, {});
@@ -58,13 +58,21 @@ export class Sides {
     this.changed();
   }
 
+  /** Another run for a side: its newest checkpoint. */
+  turn(side, run) {
+    const wish = { run, replica: 0, epoch: this.runs[run].epochs.at(-1) };
+    Object.assign(side, wish);
+    this.build();
+    return this.choose(side, wish);
+  }
+
   /** Another run, replica or epoch for a side. Of several choices in a row the last one counts. */
   choose(side, wish) {
     return during(this.root, this.prepare(side, wish));
   }
 
   async prepare(side, wish) {
-    Object.assign(side, wish, { busy: true, failedAt: null });
+    Object.assign(side, wish, { busy: true, failedAt: null, awaited: "run" in wish ? null : side.awaited });
     if ("epoch" in wish) side.follows = side.epoch === this.runs[side.run].epochs.at(-1);
     const mine = ++side.wish;
     side.status.textContent = t("side.preparing");
@@ -127,10 +135,13 @@ export class Sides {
   }
 
   build() {
+    const controls = () => [...this.root.querySelectorAll("select, input, button")];
+    const focused = controls().indexOf(document.activeElement);
     this.root.replaceChildren(...this.chosen.map((side, i) => card(this, side, i)));
     if (this.chosen.length === 1) {
       this.root.append(button(t("side.compare"), () => this.compare(), { class: "quiet", id: "compare" }));
     }
+    if (focused >= 0) (controls()[focused] ?? controls().at(-1)).focus(); // else a choice by the keys would end there
   }
 
   /** The class that a side asks its model for; a new one where the model has other classes than the one before. */
@@ -156,6 +167,7 @@ export class Sides {
       this.add({ run });
       return;
     }
+    if (!known.length) this.appeared(run);
     for (const side of this.chosen.filter((s) => s.run === run)) {
       side.follows ||= !epochs.includes(side.epoch); // its checkpoint has been deleted
       if ((known.length > 1) !== (epochs.length > 1)) this.build();
@@ -164,9 +176,19 @@ export class Sides {
     }
   }
 
+  /** The first checkpoint of a run: it can be chosen, and is where a link asked for it. */
+  appeared(run) {
+    for (const side of this.chosen) side.listRuns();
+    for (const side of this.chosen.filter((s) => s.awaited === run)) {
+      this.failed(null);
+      this.turn(side, run);
+    }
+  }
+
   /** The sides for the address. */
   get state() {
-    return this.chosen.map(({ run, replica, epoch, asked }) => ({ run: this.runs[run].name, replica, epoch, ...asked?.state }));
+    return this.chosen.map(({ run, replica, epoch, asked, awaited }) =>
+      (awaited === null ? { run: this.runs[run].name, replica, epoch, ...asked?.state } : { run: this.runs[awaited].name }));
   }
 }
 

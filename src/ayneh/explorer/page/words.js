@@ -15,6 +15,7 @@ export const WORDS = {
   "page.answered": "The explorer's server answered with the status {status}.",
   "page.not saved": "This is not in the saved page.",
   "page.fallen back": "The link names epoch {epoch} of {run}, which is no longer kept: the newest one is shown.",
+  "page.young run": "The run {run} has no checkpoint yet: {instead} is shown until it has one.",
   "page.unknown run": "The link names the run {run}, which is not open here: {instead} is shown.",
 
   "side.run": "Run",
