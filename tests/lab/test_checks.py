@@ -322,7 +322,7 @@ def test_a_wrong_answer_has_its_persian_sentence_with_its_numbers_on_the_right_s
     assert found == (False, "`loss_d` مقدار -۲٫۶۳۱۵ را برمی‌گرداند و مقدار درست ۲٫۶۳۱۵ است: علامت آن برعکس است، پس کم "
                             "کردنش کار را بدتر می‌کند.")  # fmt: skip
     assert found._repr_html_().startswith(
-        '<div dir="rtl"><code dir="ltr">loss_d</code> مقدار \u200e-۲٫۶۳۱۵ را برمی‌گرداند و'
+        '<div dir="rtl"><code dir="ltr">loss_d</code> مقدار \u2066-۲٫۶۳۱۵\u2069 را برمی‌گرداند و'
     )
     assert str(lab.check_discriminator(WRONG_DIS[4][0])).startswith("D از دیدن ۵۰ درصد پیکسل‌ها بازمی‌ماند")
 

@@ -76,9 +76,11 @@ def test_a_language_without_a_catalogue_is_refused_with_those_that_there_are():
 def test_a_minus_stands_on_the_left_of_a_persian_number_and_the_first_factor_on_that_of_a_product():
     t = Catalogue("fa")
     assert t.laid_out(f"<td>{t.shown(-3)}</td> ({t.shown(-0.5)}) 3-{t.digits('4')}") == (
-        "<td>\u200e-۳</td> (\u200e-۰٫۵۰۰) 3-۴"
+        "<td>\u2066-۳\u2069</td> (\u2066-۰٫۵۰۰\u2069) 3-۴"
     )
-    assert t.laid_out("<td>۶۴ × ۴ × ۳</td> ۴×۳") == "<td>۶۴\u200e × ۴\u200e × ۳</td> ۴\u200e×۳"
+    assert t.laid_out("<td>۶۴ × ۴ × ۳</td> ۸×۱۶، ۴×۳ و ۵") == (
+        "<td>\u2066۶۴ × ۴ × ۳\u2069</td> \u2066۸×۱۶\u2069، \u2066۴×۳\u2069 و ۵"
+    )
     assert Catalogue("en").laid_out("-3, 64 × 4") == "-3, 64 × 4"
 
 

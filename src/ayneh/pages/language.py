@@ -12,7 +12,8 @@ from ayneh.files.reading import toml_in
 from ayneh.terminal.text import plain
 
 PERSIAN = str.maketrans("0123456789.,", "۰۱۲۳۴۵۶۷۸۹٫٬")
-SIGN = re.compile("(?<![\\w۰-۹])[-\u2212](?=[۰-۹])|(?<=[۰-۹]) ?× ?(?=[۰-۹])")  # a minus, or what is between factors
+NUMBER = "[۰-۹]+(?:[٫٬][۰-۹]+)*"
+SIGNED = re.compile(f"(?<!\\w)[-\u2212]{NUMBER}|{NUMBER}(?: ?× ?{NUMBER})+")  # below 0, or a product
 
 
 def languages(room: Path) -> tuple[str, ...]:
@@ -55,8 +56,8 @@ class Sentences(Formatter):
 
 def numbers_rightward(page: str) -> str:
     """A page that runs to the left, with each minus on the left of its Persian number and the first factor of a product
-    left of the second: U+200E before these signs."""
-    return SIGN.sub("\u200e\\g<0>", page)
+    left of the second: between U+2066 and U+2069, which leave what is around them in its order."""
+    return SIGNED.sub("\u2066\\g<0>\u2069", page)
 
 
 def coded(words: str) -> str:
