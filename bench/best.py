@@ -30,10 +30,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from ayneh.__main__ import in_sentences
 from ayneh.config import Config, Data, differences
 from ayneh.data.split import limited
 from ayneh.engine.sampler import sampler_of
+from ayneh.errors import UserError
 from ayneh.evaluation import nets_of, read_images
+from ayneh.files.whole import refuse_unwritable
 from ayneh.game.frame import take
 from ayneh.judge.verdict import Judge
 from ayneh.presets import PRESETS
@@ -142,6 +145,7 @@ def trial(out: Path, device: str, name: str) -> dict[str, Any]:
 
 def trials(out: Path, names: list[str], device: str, workers: int, path: Path) -> None:
     """Play the trials that are not in the table yet, so many at a time."""
+    refuse_unwritable(path)
     rows = read_trials(path)
     missing = [name for name in names if name not in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,10 +167,10 @@ def read_trials(path: Path) -> dict[str, dict[str, str]]:
 
 
 def chosen(path: Path) -> list[str]:
-    """The candidate of the smallest distance with labels, and the one without. SystemExit if trials are missing."""
+    """The candidate of the smallest distance with labels, and the one without. UserError if trials are missing."""
     rows = read_trials(path)
     if missing := [name for name in CANDIDATES if name not in rows]:
-        raise SystemExit(f"There are no trials of {', '.join(missing)}: run them first, or name a candidate.")
+        raise UserError(f"There are no trials of {', '.join(missing)}: run them first, or name a candidate.")
     best = []
     for labels in (True, False):
         names = [name for name, one in CANDIDATES.items() if one.config(trial=True).rules.labelled == labels]
@@ -191,7 +195,7 @@ def run_of(out: Path, name: str, seeds: Sequence[int], device: str) -> Path:
 def full(out: Path, names: list[str], seeds: list[int], device: str, workers: int) -> None:
     """Train at full length, and evaluate: on a CPU seed by seed, so that each candidate soon has one."""
     if device != "cpu" and seeds != list(range(seeds[0], seeds[0] + len(seeds))):
-        raise SystemExit(f"The replicas of one run have seeds that follow one another; --seeds is {seeds}.")
+        raise UserError(f"The replicas of one run have seeds that follow one another; --seeds is {seeds}.")
     stacks = [[seed] for seed in seeds] if device == "cpu" else [seeds]
     jobs = [(name, stack) for stack in stacks for name in names]
     with ThreadPoolExecutor(workers) as pool:  # what computes is the verbs' own processes
@@ -223,4 +227,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

@@ -22,8 +22,9 @@ import tyro
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from ayneh.__main__ import in_sentences
 from ayneh.engine.device import choose_device, choose_precision
-from ayneh.files.whole import atomically
+from ayneh.files.whole import atomically, refuse_unwritable
 from ayneh.game.frame import levels, put, scale
 from each import each
 from readings import HELD_OUT, Mnist, Row, distance, has, rows_in, through, write
@@ -231,6 +232,7 @@ def main(
         device: of the games.
         workers: seeds at a time, each in a process of its own.
     """
+    refuse_unwritable(result)
     rows: list[Any] = rows_in(result)
     missing = [seed for seed in seeds if not has(rows, seed=seed)]
     for _, row in each(partial(measured, out, epochs, limit, device), missing, workers):
@@ -240,4 +242,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    in_sentences(partial(tyro.cli, main))

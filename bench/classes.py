@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import torch
 import tyro
 from torch import Tensor
 
+from ayneh.__main__ import in_sentences
 from ayneh.config import Config, Data, changed
 from ayneh.data.sources import load
 from ayneh.doctor.class_symptoms import LABELLED
@@ -317,4 +318,4 @@ def main(out: Path = Path("runs/classes"), seeds: int = 2, arms: str = "", resul
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    in_sentences(partial(tyro.cli, main))

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 
 import torch
 
+from ayneh.__main__ import in_sentences
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.stacks import choose_workers, stack_of
 from ayneh.engine.threads import Threads, choose
@@ -131,4 +132,4 @@ def table(found: dict[str, dict[str, list[tuple[float, float, str]]]], phases: l
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

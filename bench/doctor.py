@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import torch
 import tyro
 from torch import Tensor
 
+from ayneh.__main__ import in_sentences
 from ayneh.config import Config, Data, changed
 from ayneh.data.sources import load
 from ayneh.engine.loop import Moment
@@ -161,4 +162,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    in_sentences(partial(tyro.cli, main))

@@ -22,10 +22,12 @@ import torch
 import tyro
 from torch import Tensor, nn
 
+from ayneh.__main__ import in_sentences
 from ayneh.engine.critic import Critic, critic_of
 from ayneh.engine.device import choose_device, choose_precision
 from ayneh.engine.noise import FIXED, derive
-from ayneh.files.whole import atomically
+from ayneh.errors import UserError
+from ayneh.files.whole import atomically, refuse_unwritable
 from ayneh.game.inits import he_init
 from ayneh.game.layers import BatchNorm1d, Linear, standing_statistics
 from ayneh.game.nets import Spec, make_nets
@@ -121,7 +123,7 @@ def taught(watched: Watched, state: Path, steps: int) -> tuple[dict[str, Encoder
     if state.exists():
         kept = torch.load(state, weights_only=True, map_location=watched.device)
         if kept["steps"] != steps:
-            raise SystemExit(f"{state} is of encoders for {kept['steps']} steps: choose another --out.")
+            raise UserError(f"{state} is of encoders for {kept['steps']} steps: choose another --out.")
         first, before = kept["step"], kept["seconds"]
         for name, net in encoders.items():
             net.load_state_dict(kept["nets"][name])
@@ -220,6 +222,7 @@ def main(
         workers: seeds at a time, each in a process of its own.
     """
     torch.set_num_threads(1)
+    refuse_unwritable(result)
     rows: list[Any] = rows_in(result)
     missing = [seed for seed in seeds if not has(rows, seed=seed)]
     if device == "cuda" and missing:
@@ -231,4 +234,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    in_sentences(partial(tyro.cli, main))

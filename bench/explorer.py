@@ -22,6 +22,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from ayneh.__main__ import in_sentences
+
 SIZES = (1, 16, 25, 64)
 GOALS_MS = {16: 16.0, 64: 50.0}
 TRAIN = "train mirror --data.name digits --data.pad-to 32 --epochs 1 --quiet --out"
@@ -76,4 +78,4 @@ def measure(url: str, chromium: str, runs: int, rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

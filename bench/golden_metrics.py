@@ -18,6 +18,8 @@ from prdc import compute_prdc
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_kid import kernel_poly, mmd2
 
+from ayneh.__main__ import in_sentences
+
 OUT = Path(__file__).parent.parent / "tests" / "judge" / "golden" / "metrics.json"
 SEED, N, M, F = 20, 500, 400, 16
 
@@ -62,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 
+from ayneh.__main__ import in_sentences
 from ayneh.config import Config
 from ayneh.engine.device import choose_device, choose_precision, describe
 from ayneh.engine.graph import SWITCH, Captured, captured
@@ -264,10 +265,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=60_000, help="random images that the timed steps draw from")
     parser.add_argument("--epochs", type=int, default=MIRROR.epochs, help="of each of the two trainings (0: none)")
     parser.add_argument("--data", default=MIRROR.data.name, help="what is trained on")
-    try:
-        bench = Bench(parser.parse_args())
-    except UserError as error:
-        raise SystemExit(str(error)) from None
+    bench = Bench(parser.parse_args())
     if bench.args.rounds:
         bench.steps()
         bench.write()
@@ -282,4 +280,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from ayneh.__main__ import in_sentences
 from players import CONFIG, engine_loop, memory_loop, mirror, stand_ins
 
 REPLICAS = [1, 2, 4, 8, 16, 32, 64]
@@ -88,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

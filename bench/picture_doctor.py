@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from ayneh.__main__ import in_sentences
 from ayneh.doctor.doctor import Doctor
 from ayneh.pictures import load_png
 from ayneh.record.record import Record
@@ -67,4 +68,4 @@ def draw(ax: plt.Axes, record: Record, lines: list, epochs: list[float]) -> None
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    in_sentences(lambda: main(Path(sys.argv[1]), sys.argv[2:]))

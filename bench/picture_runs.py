@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
+from ayneh.__main__ import in_sentences
 from ayneh.engine.sampler import sampler_of
 from ayneh.pictures import grid
 from ayneh.record.record import Record
@@ -41,4 +42,4 @@ def main(out: Path, places: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    in_sentences(lambda: main(Path(sys.argv[1]), sys.argv[2:]))

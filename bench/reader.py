@@ -18,7 +18,9 @@ from typing import Any, Literal
 import torch
 import tyro
 
+from ayneh.__main__ import in_sentences
 from ayneh.engine.sampler import sampler_of
+from ayneh.files.whole import refuse_unwritable
 from ayneh.inverse.reading import read
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.record import Record
@@ -92,6 +94,7 @@ def main(
         train_only: measure nothing.
     """
     torch.set_num_threads(1)
+    refuse_unwritable(result)
     rows: list[Any] = rows_in(result)
 
     def about(job: Job) -> Row:
@@ -113,4 +116,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    in_sentences(partial(tyro.cli, main))

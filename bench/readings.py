@@ -15,6 +15,7 @@ from torch import Tensor
 import ayneh
 from ayneh.config import Config, Data
 from ayneh.data.sources import load
+from ayneh.errors import Stopped, UserError
 from ayneh.evaluation import judge_of
 from ayneh.files.whole import atomically
 from ayneh.game.frame import put, scale
@@ -41,13 +42,13 @@ def finished(folder: Path, config: Config) -> Checkpoint:
     if (folder / "config.json").exists():
         run = ayneh.open(folder)
         if run.config != config:
-            raise SystemExit(f"{folder} is a run with other settings: choose another --out.")
+            raise UserError(f"{folder} is a run with other settings: choose another --out.")
         if not run.finished:
             run.resume(quiet=True)
     else:
         run = ayneh.train(config, out=folder, quiet=True)
     if not run.finished:
-        raise SystemExit(f"{folder} was stopped: the same command goes on.")
+        raise Stopped(f"{folder} was stopped: the same command goes on.")
     return Record.open(folder).checkpoints.at_epoch(None)
 
 
@@ -62,7 +63,7 @@ def replica_of(
         folder = out / f"{name}-{seed}"
         return finished(folder, base(seed, **settings)), 0, folder
     if list(seeds) != list(range(seeds[0], seeds[0] + len(seeds))):
-        raise SystemExit(f"The replicas of one run have seeds that follow one another; --seeds is {seeds}.")
+        raise UserError(f"The replicas of one run have seeds that follow one another; --seeds is {seeds}.")
     config = base(seeds[0], **settings, **RARELY, device=device, seeds=len(seeds))
     folder = out / f"{name}-{'-'.join(map(str, seeds))}"
     return finished(folder, config), seed - seeds[0], folder

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ayneh.__main__ import in_sentences
 from ayneh.doctor.courses import SCORES
 from ayneh.record.record import Record
 
@@ -53,4 +54,4 @@ def rounded(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    in_sentences(lambda: main(Path(sys.argv[1]), sys.argv[2]))

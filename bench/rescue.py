@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from pathlib import Path
 from statistics import median
@@ -30,6 +31,7 @@ from typing import Any
 import tyro
 from scipy.stats import binomtest
 
+from ayneh.__main__ import in_sentences
 from ayneh.doctor.rescue import BROKEN
 from ayneh.files.whole import atomically
 
@@ -275,4 +277,4 @@ def _each(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    in_sentences(partial(tyro.cli, main))

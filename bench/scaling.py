@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ayneh.__main__ import in_sentences
 from ayneh.config import Config
 from counting import step_flops
 from players import CONFIG, engine_loop, mirror, stand_ins
@@ -193,4 +194,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

@@ -27,12 +27,15 @@ from typing import Any, NamedTuple, TextIO
 import torch
 from torch import Tensor
 
+from ayneh.__main__ import in_sentences
 from ayneh.config import Config, Data
 from ayneh.data.images import Images
 from ayneh.engine.match import Match
 from ayneh.engine.sampler import sampler_in
+from ayneh.errors import UserError
 from ayneh.evaluation import judge_of, nets_of, read_images
 from ayneh.files.reading import toml_in
+from ayneh.files.whole import refuse_unwritable
 from ayneh.game.frame import take
 from ayneh.judge.verdict import Judge
 from ayneh.presets import PRESETS
@@ -92,7 +95,7 @@ def race(
 ) -> Iterator[Look]:
     """Play until a look reaches the target, or ``most`` images are seen; the clocks stand while the judge looks.
 
-    judge: the distance of fakes; clocks: seconds, and processor seconds. Raises SystemExit for nets that are too large.
+    judge: the distance of fakes; clocks: seconds, and processor seconds. Raises UserError for nets that are too large.
     """
     spent = [0.0, 0.0]
     due = max(EVERY, math.ceil(look_from / EVERY) * EVERY)
@@ -103,7 +106,7 @@ def race(
         if now is None:
             return
         if max(now.parameters) > MOST:
-            raise SystemExit(f"A net has {max(now.parameters):,} parameters; at most {MOST:,} are allowed.")
+            raise UserError(f"A net has {max(now.parameters):,} parameters; at most {MOST:,} are allowed.")
         if now.images < due:
             continue
         due = (now.images // EVERY + 1) * EVERY
@@ -167,11 +170,12 @@ def distance(judge: Judge, fakes: Tensor) -> float:
 def play(path: Path, seeds: list[int], threads: int, choose: bool, most: int) -> None:
     """Play the seeds that are not in the log, and write each into it when it has ended."""
     torch.set_num_threads(threads)
+    log = path.with_suffix(".choose.csv" if choose else ".csv")
+    refuse_unwritable(log)
     train = read_images(Data("mnist"))
     assert train.labels is not None
     judge, entry = judge_for(train, choose), entry_of(path, train)
     n = len(train.pixels) - (HELD if choose else 0)
-    log = path.with_suffix(".choose.csv" if choose else ".csv")
     done = {int(row["seed"]) for row in read_log(log)}
     for seed in (seed for seed in seeds if seed not in done):
         where = machine("cpu")
@@ -251,4 +255,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ayneh.__main__ import in_sentences
 from ayneh.record.record import Record
 
 PICTURE = Path(__file__).parent.parent / "docs" / "figures" / "stacked.png"
@@ -114,4 +115,4 @@ def main(folders: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main([Path(folder) for folder in sys.argv[1:]])
+    in_sentences(lambda: main([Path(folder) for folder in sys.argv[1:]]))

@@ -23,11 +23,13 @@ from pathlib import Path
 import torch
 from scipy.stats import binomtest
 
+from ayneh.__main__ import in_sentences
 from ayneh.config import Config
 from ayneh.doctor.vitals import Vitals
 from ayneh.engine.match import Match
 from ayneh.engine.stacks import stack_of
 from ayneh.evaluation import read_images
+from ayneh.files.whole import refuse_unwritable
 from ayneh.presets import PRESETS
 
 STEPS, FIRST_SEED = 400, 10_000
@@ -40,6 +42,7 @@ COLUMNS = ("preset", "seed", "loss_d", "loss_g", *SIGNS)
 def main(out: Path, seeds: int, device: str, together: int) -> None:
     """Play what is missing in ``out``, so many starts in a stack, and print the counts."""
     torch.set_num_threads(1)
+    refuse_unwritable(out)
     done = list(rows(out)) if out.exists() else []
     known = {(row["preset"], int(row["seed"])) for row in done}
     pixels = {name: read_images(PRESETS[name].config.data).pixels for name in LOST}
@@ -98,4 +101,4 @@ if __name__ == "__main__":
     parser.add_argument("device", nargs="?", default="cpu")
     parser.add_argument("--together", type=int, default=1, help="starts in a stack")
     args = parser.parse_args()
-    main(args.out, args.seeds, args.device, args.together)
+    in_sentences(lambda: main(args.out, args.seeds, args.device, args.together))

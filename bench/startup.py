@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from ayneh.__main__ import in_sentences
+
 AYNEH = [sys.executable, "-m", "ayneh"]
 
 
@@ -76,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

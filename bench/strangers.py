@@ -33,10 +33,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import detector
+from ayneh.__main__ import in_sentences
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.symptoms import SYMPTOMS
 from ayneh.doctor.trend import GRADED, IN_A_ROW, signs
-from ayneh.files.whole import atomically, write_json
+from ayneh.files.whole import atomically, refuse_unwritable, write_json
 from ayneh.judge.known import STRANGE
 from ayneh.record.record import Record
 
@@ -188,6 +189,7 @@ class Ward:
     """The runs so far, and their CSVs: runs.csv after each run, the rest in the end."""
 
     def __init__(self, out: Path) -> None:
+        refuse_unwritable(out / "runs.csv", out / "table.md")
         self.out = out
         self.all: list[Stranger] = []
 
@@ -448,4 +450,4 @@ def main(runs: Path = Path("runs/strangers"), csv: Path = Path("docs/findings/st
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    in_sentences(partial(tyro.cli, main))

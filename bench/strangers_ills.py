@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import tyro
 from torch import Tensor
 
 import doctor
+from ayneh.__main__ import in_sentences
 from ills import BARE, MIRROR, MLP, U01, Arm
 from strangers import Ward
 
@@ -226,4 +228,4 @@ def _each(todo: Mapping[tuple[str, int], Path], workers: int) -> Iterable[tuple[
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    in_sentences(partial(tyro.cli, main))

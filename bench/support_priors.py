@@ -13,6 +13,7 @@ import io
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,6 +24,7 @@ import tyro
 from scipy.stats import mannwhitneyu, spearmanr
 
 import ayneh
+from ayneh.__main__ import in_sentences
 from ayneh.config import Config, Net, Prior
 from ayneh.files.whole import atomically
 from ayneh.presets import PRESETS
@@ -188,4 +190,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    in_sentences(partial(tyro.cli, main))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import torch
 
 import memory
+from ayneh.__main__ import in_sentences
 from ayneh.engine.device import choose_precision
 from counting import checked_flops, step_bytes, step_flops
 from floor import Floor, floor_of
@@ -136,4 +137,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from ayneh.__main__ import in_sentences
 from ayneh.config import Config, Data
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.sampler import sampler_of
@@ -142,4 +143,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from ayneh.__main__ import in_sentences
 from ayneh.data import sources
 from ayneh.data.images import Images
 from ayneh.files.sealed import fingerprint_of
@@ -79,4 +80,4 @@ def main(only: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    in_sentences(lambda: main(sys.argv[1:]))

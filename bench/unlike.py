@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ayneh.__main__ import in_sentences
 from ayneh.config import Data
 from ayneh.data.sources import load
 from ayneh.engine.sampler import sampler_of
@@ -115,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

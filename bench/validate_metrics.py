@@ -14,6 +14,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 
+from ayneh.__main__ import in_sentences
 from ayneh.data.sources import load
 from ayneh.judge.features import shipped
 from ayneh.judge.report import collapse
@@ -88,4 +89,4 @@ def draw(images: dict[str, list[torch.Tensor]], scores: dict[str, list[dict[str,
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

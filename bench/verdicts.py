@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ayneh.__main__ import in_sentences
 from ayneh.studies.comparisons import MARKS, compare, tally
 from ayneh.studies.design import Run
 from ayneh.studies.plan import read
@@ -49,4 +50,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

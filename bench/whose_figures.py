@@ -21,7 +21,9 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ayneh.__main__ import in_sentences
 from ayneh.errors import UserError
+from ayneh.files.whole import refuse_unwritable
 from ayneh.pages.canvas import log_ticks
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.results import Result, results
@@ -203,13 +205,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/findings/studies/figures"))
     parser.add_argument("--figure", type=Path, default=Path("docs/figures/whose-figures.png"))
     args = parser.parse_args()
-    try:
-        given = [(folder, part) for folder, part in ((args.mirror, MIRROR), (args.mlp, MLP)) if folder]
-        found = [one for folder, part in given for one in candidates(folder, part)]
-    except UserError as error:
-        raise SystemExit(str(error)) from None
+    refuse_unwritable(args.out / "losses.csv", args.out / "whose-figures.md", args.figure)
+    given = [(folder, part) for folder, part in ((args.mirror, MIRROR), (args.mlp, MLP)) if folder]
+    found = [one for folder, part in given for one in candidates(folder, part)]
     if not found:
-        raise SystemExit("No finished run: name the folder of a played study by --mirror or --mlp.")
+        raise UserError("No finished run: name the folder of a played study by --mirror or --mlp.")
     args.out.mkdir(parents=True, exist_ok=True)
     write_losses(args.out / "losses.csv", found)
     (args.out / "whose-figures.md").write_text(table(found))
@@ -218,4 +218,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_sentences(main)

@@ -54,23 +54,32 @@ OFTEN = (  # settings that are changed most often, in the help of `train`
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one verb. Exits with 2 for bad input, 1 when the work was cut short, 130 on a second Ctrl-C.
-
-    Every error becomes one sentence on stderr; `AYNEH_DEBUG=1` shows the traceback as well.
-    """
+    """Run one verb; `in_sentences` has the exit status."""
     args = list(sys.argv[1:] if argv is None else argv)
+    in_sentences(partial(_main, args), args)
+
+
+def _main(asked: Sequence[str]) -> None:
+    args, parts = without_parts(asked)
+    if not args or args[0] in ("-h", "--help"):
+        print(overview())
+    elif args[0] == "--version":
+        print(f"ayneh {__version__}")
+    else:
+        for spec in parts:
+            load_parts(spec)
+        run(args[0], args[1:])
+
+
+def in_sentences(work: Callable[[], object], args: Sequence[str] | None = None) -> None:
+    """Do the work of a command line, also that of a script. Every error becomes one sentence on stderr.
+
+    Exits with 2 for bad input, 1 when the work was cut short, 130 on a second Ctrl-C; `AYNEH_DEBUG=1` shows the
+    traceback as well. args: what was asked (None: those of the process), for the report of an error not foreseen.
+    """
     prepare()
-    asked = args
     try:
-        args, parts = without_parts(args)
-        if not args or args[0] in ("-h", "--help"):
-            print(overview())
-        elif args[0] == "--version":
-            print(f"ayneh {__version__}")
-        else:
-            for spec in parts:
-                load_parts(spec)
-            run(args[0], args[1:])
+        work()
         sys.stdout.flush()
     except BrokenPipeError:  # who read the output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at the end succeeds
@@ -82,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise
         if os.environ.get("AYNEH_DEBUG"):
             traceback.print_exc()
-        sys.exit(_say(sentence_of(error, asked)))
+        sys.exit(_say(sentence_of(error, sys.argv if args is None else args)))
 
 
 def _of_own_parts(error: BaseException) -> str:

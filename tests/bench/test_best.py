@@ -12,6 +12,7 @@ import tyro
 from ayneh.__main__ import run
 from ayneh.config import Config
 from ayneh.engine.match import Match
+from ayneh.errors import UserError
 from ayneh.jobs import train as verb
 from ayneh.labels import Labels
 from ayneh.record.record import Record
@@ -56,7 +57,7 @@ def test_the_command_line_has_the_same_settings(best, monkeypatch):
 
 def test_the_choice_is_the_smallest_distance_with_labels_and_without(best, tmp_path):
     table = tmp_path / "trials.csv"
-    with pytest.raises(SystemExit, match="no trials of wide, wide-labels"):
+    with pytest.raises(UserError, match="no trials of wide, wide-labels"):
         best.chosen(table)
     distances = dict.fromkeys(best.CANDIDATES, 9.0) | {"wider": 1.5, "r3gan-labels": 2.0, "wide": 1.6}
     rows = [f"{name},10,{fd}" for name, fd in distances.items()]
@@ -93,7 +94,7 @@ def test_on_a_gpu_the_seeds_are_the_replicas_of_one_run_and_each_is_judged(best,
     asked.clear()
     best.full(tmp_path, ["wide"], [0, 1, 2], "cuda", 2)
     assert asked == [("resume", folder)]  # what was judged is not judged again
-    with pytest.raises(SystemExit, match="follow one another"):
+    with pytest.raises(UserError, match="follow one another"):
         best.full(tmp_path, ["wide"], [0, 2], "cuda", 1)
 
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from ayneh.engine.critic import critic_of
 from ayneh.engine.match import Match, replicas_of
+from ayneh.errors import UserError
 
 CPU = torch.device("cpu")
 
@@ -118,5 +119,5 @@ def test_seeds_are_runs_on_a_cpu_and_replicas_of_one_run_on_a_gpu(bench, monkeyp
     assert alone.optimizer == stack.optimizer
     assert alone.data == stack.data
     assert replicas_of(stack)[1].seed == alone.seed
-    with pytest.raises(SystemExit, match="follow one another"):
+    with pytest.raises(UserError, match="follow one another"):
         readings.replica_of(tmp_path, "fast-z16", 2, (2, 4), "cuda")

@@ -12,6 +12,7 @@ from ayneh.data.images import Images
 from ayneh.engine import sampler
 from ayneh.engine.match import Match
 from ayneh.engine.sampler import sampler_in
+from ayneh.errors import UserError
 from ayneh.evaluation import read_images
 from ayneh.game.frame import take
 from ayneh.presets import PRESETS
@@ -82,7 +83,7 @@ def test_a_race_ends_after_600000_images_or_with_the_entry(speedrun):
 
 
 def test_nets_that_are_too_large_are_refused_at_the_first_step(speedrun):
-    with pytest.raises(SystemExit, match="175,001 parameters; at most 175,000"):
+    with pytest.raises(UserError, match="175,001 parameters; at most 175,000"):
         raced(speedrun, [1, 1], parameters=(175_001, 10))
 
 
