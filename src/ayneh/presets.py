@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from ayneh.config import Config, Data, Keep, Net, Optimizer, Prior, Rules
+from ayneh.config import Config, Data, Keep, Net, Optimizer, Prior, Rules, flatten
 from ayneh.errors import UserError, pick
 
 
@@ -209,6 +211,21 @@ def preset(name: str) -> Preset:
             f"{on_data[0]}`."
         )
     raise UserError(f"There is no preset called {name!r}; `{MEANT[word]}` trains it.")
+
+
+def nearest(config: Config, but: Collection[str] = ()) -> tuple[str, dict[str, Any]]:
+    """The preset that a config differs least from, and its differences by their dotted names.
+
+    but: settings that do not count. Fewest differences to nothing come first, since no TOML file can set a value to it.
+    """
+    wanted = flatten(config)
+    found: list[tuple[tuple[int, int], str, dict[str, Any]]] = []
+    for name, one in PRESETS.items():
+        theirs = flatten(one.config)
+        apart = {leaf: value for leaf, value in wanted.items() if value != theirs[leaf] and leaf not in but}
+        found.append(((sum(value is None for value in apart.values()), len(apart)), name, apart))
+    _, name, changes = min(found, key=lambda one: one[0])
+    return name, changes
 
 
 def _on(data: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ayneh.config import Config, Net, Prior, Rules
-from ayneh.engine.classes import drawn, ends_of, picked, warn_of_idle
+from ayneh.engine.classes import drawn, ends_of, picked
 from ayneh.engine.critic import Critic, critic_of
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.noise import BlockChance, Chance, steps_in_block
@@ -85,37 +85,6 @@ def test_unknown_settings_are_refused_with_the_nearest():
         UserError, match=r"way of drawing classes \(--rules.classes\) called 'evenly'. Did you mean 'even'"
     ):
         Config(rules=Rules(classes="evenly"))
-
-
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"rules.classes": "even"}, "--rules.classes is even, which changes nothing in a game without labels"),
-        ({"net.label_dim": 9}, "--net.label-dim is 9, which changes nothing in a game without labels"),
-        ({"net.gen_labels": "norm"}, "--net.gen-labels is norm, which changes nothing in a game without labels"),
-        ({"rules.label_weight": 2.0}, "--rules.label-weight is 2.0, which changes nothing in a game without labels"),
-        (
-            {"rules.labels": "projection", "rules.label_weight": 2.0},
-            "--rules.label-weight is 2.0, which changes nothing where D reads no class (--rules.labels projection)",
-        ),
-        (
-            {"rules.labels": "auxiliary", "net.gen_labels": "norm", "net.label_dim": 9},
-            "--net.label-dim is 9, which changes nothing where no embedding is joined to z (--net.gen-labels norm)",
-        ),
-        ({"rules.labels": "auxiliary", "rules.label_weight": 2.0, "net.label_dim": 9}, ""),
-    ],
-)
-def test_a_setting_on_labels_that_changes_nothing_is_named(changes, named, capsys):
-    warn_of_idle(Config().changed(changes))
-    said = capsys.readouterr().err
-    assert named in said if named else not said
-
-
-def test_how_own_nets_take_the_class_is_no_setting(monkeypatch, capsys):
-    monkeypatch.setattr("ayneh.engine.classes.is_own_net", lambda name: name == "mine")
-    warn_of_idle(Config().changed({"rules.labels": "concat", "net.name": "mine", "net.gen_labels": "norm"}))
-    said = capsys.readouterr().err
-    assert "--net.gen-labels is norm, which changes nothing where nets of one's own take the class" in said
 
 
 @pytest.mark.parametrize("gen_labels", ["concat", "norm"])

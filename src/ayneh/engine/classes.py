@@ -5,13 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ayneh.config import Config, is_own_net
+from ayneh.config import Config
 from ayneh.engine.noise import FIXED, generator
 from ayneh.errors import UserError
 from ayneh.game.step import Game
 from ayneh.labels import Labels
-from ayneh.rules import Rules
-from ayneh.terminal.text import warn_once
 
 Labelled = tuple[Tensor, Labels]  # the classes of the images, int64 (N,), and what they are
 
@@ -30,29 +28,6 @@ def drawn(labels: Labels, classes: str, n: int, seed: int, purpose: str) -> Tens
 def picked(u: Tensor, ends: Tensor) -> Tensor:
     """The class of each number u of U[0, 1), int64 of its shape."""
     return torch.searchsorted(ends.to(u), u.contiguous(), right=True).clamp(max=len(ends) - 1)
-
-
-def warn_of_idle(config: Config) -> None:
-    """Name the settings on labels that change nothing here, a line each: a preset may have them."""
-    rules, net = config.rules, config.net
-    given = {
-        "rules.classes": rules.classes if rules.classes != Rules.classes else None,
-        "rules.label-weight": rules.label_weight if rules.label_weight != Rules.label_weight else None,
-        "net.gen-labels": net.gen_labels,
-        "net.label-dim": net.label_dim,
-    }
-    where = {}
-    if not rules.labelled:
-        where = dict.fromkeys(given, "in a game without labels (--rules.labels none)")
-    elif rules.labels != "auxiliary":
-        where["rules.label-weight"] = f"where D reads no class (--rules.labels {rules.labels})"
-    if rules.labelled and net.gen_labels == "norm":
-        where["net.label-dim"] = "where no embedding is joined to z (--net.gen-labels norm)"
-    if rules.labelled and is_own_net(net.name):
-        where |= dict.fromkeys(("net.gen-labels", "net.label-dim"), "where nets of one's own take the class")
-    for flag, why in where.items():
-        if given[flag] is not None:
-            warn_once(f"--{flag} is {given[flag]}, which changes nothing {why}.")
 
 
 def pairing(game: Game, one: Config) -> str:

@@ -12,10 +12,12 @@ from typing import Any
 from ayneh.config import Config, Data, flatten
 from ayneh.errors import UserError, pick, unknown
 from ayneh.files.reading import shown, toml_in, typed
+from ayneh.idle import idle
 from ayneh.judge.own import metric_of
 from ayneh.parts.registry import own
-from ayneh.presets import PRESETS
+from ayneh.presets import PRESETS, nearest
 from ayneh.studies.design import Ask, Changes, Study
+from ayneh.terminal.text import warn_once
 
 BUILT_IN = Path(__file__).parent / "builtin"
 ANCHORED = {  # settings with paths -> their absolute ones
@@ -24,6 +26,7 @@ ANCHORED = {  # settings with paths -> their absolute ones
 }
 OWN = ("seed", "seeds", "device", "keep.score_epochs")  # settings that a study gives its runs
 OF_CLASSES = ("class_accuracy", "spread_within_class", "spread_worst_class")  # outcomes of runs with labels alone
+NAMED = 4  # arms in a sentence
 UNJUDGED = ("loss_d", "loss_g", "d_gap", "wall_s")  # outcomes that no real images are behind
 
 
@@ -44,6 +47,7 @@ def planned(values: Mapping[str, Any], where: str) -> Study:
     study = _anchored(from_dict(values, where))
     _refuse_unlike_images(study, where)
     _refuse_unlabelled(study, where)
+    _warn_of_idle(study)
     return study
 
 
@@ -52,14 +56,23 @@ def base_of(config: Config) -> tuple[str, Changes]:
 
     What a study sets itself is left out: seed, seeds, device and keep.score_epochs.
     """
-    wanted = flatten(config)
-    found: list[tuple[tuple[int, int], str, Changes]] = []
-    for name, one in PRESETS.items():
-        theirs = flatten(one.config)
-        apart = {leaf: value for leaf, value in wanted.items() if value != theirs[leaf] and leaf not in OWN}
-        found.append(((sum(value is None for value in apart.values()), len(apart)), name, apart))
-    _, name, changes = min(found, key=lambda one: one[0])  # no TOML file can set a value to nothing
-    return name, changes
+    return nearest(config, OWN)
+
+
+def _warn_of_idle(study: Study) -> None:
+    """Name the settings of the study that change nothing in any arm that has them, a line each."""
+    usual = flatten(PRESETS[study.base].config)
+    where: dict[tuple[str, Any], dict[str, str]] = {}  # (setting, value) -> arm -> why it changes nothing, or ""
+    for arm, config in {run.arm: run.config for run in study.runs()}.items():
+        none = idle(config)
+        for name, value in flatten(config).items():
+            if value != usual[name] and name not in OWN:
+                where.setdefault((name, value), {})[arm] = none.get(name, "")
+    for (name, value), why in where.items():
+        if all(why.values()):
+            arms = "" if len(why) == len(study.cells()) else f" in {', '.join(map(repr, why))}"
+            arms = f" in {len(why)} arms" if arms and len(why) > NAMED else arms
+            warn_once(f"{name} is {value}{arms}, {next(iter(why.values()))}.")
 
 
 def _refuse_unlike_images(study: Study, where: str) -> None:
@@ -117,6 +130,7 @@ def from_dict(values: Any, where: str) -> Study:
     if not isinstance(values, Mapping):
         raise UserError(f"{where}: the study is {shown(values)}; it must be an object with fields.")
     values = {name: value for name, value in values.items() if name != "config"}
+    _refuse_init(values, where)
     for name in values:
         if name not in fields:
             raise UserError(f"{where}: {unknown('field of a study', name, fields)}")
@@ -139,6 +153,18 @@ def from_dict(values: Any, where: str) -> Study:
         return typed(values | tables, Study, where)
     except UserError as error:  # a study's own errors begin with its name
         raise UserError(str(error).replace(f"{where}: {values.get('name')}: ", f"{where}: ", 1)) from error
+
+
+def _refuse_init(values: Mapping[str, Any], where: str) -> None:
+    """Raise UserError where a study names a run to begin with, as `ayneh train` takes it."""
+    for name, value in values.items():
+        if str(name).replace("-", "_").startswith("init_from"):
+            raise UserError(
+                f"{where}: {name} is set, and the runs of a study begin with weights of their own seeds: train single "
+                "runs by `ayneh train --init-from RUN --seed N`, and compare them by `ayneh evaluate`."
+            )
+        if isinstance(value, Mapping):
+            _refuse_init(value, where)
 
 
 def _refuse_no_table(value: Any, where: str) -> None:

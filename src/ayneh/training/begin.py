@@ -13,6 +13,7 @@ from ayneh.config import Config, differences
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, about, origin_of, silent
 from ayneh.files.whole import refuse_unwritable
+from ayneh.idle import warn_of_idle
 from ayneh.labels import Labels
 from ayneh.record.beginning import begun, refuse_taken
 from ayneh.record.checkpoint import Checkpoint
@@ -224,7 +225,6 @@ def lay_out(
     """
     import torch
 
-    from ayneh.engine.classes import warn_of_idle
     from ayneh.engine.device import choose_device
     from ayneh.engine.match import Match, replicas_of
     from ayneh.engine.players import refuse_before_reading
@@ -234,7 +234,8 @@ def lay_out(
     if threads:
         torch.set_num_threads(threads)  # a sum of floats depends on how it is split among threads
     refuse_before_reading(config, chosen)
-    warn_of_idle(config)
+    if run is None:  # who goes on with a run sets nothing
+        warn_of_idle(config)
     images = read_images(config.data, run=run)
     if run:
         refuse_other_classes(run, classes, images)
