@@ -1,5 +1,6 @@
 """axe-core on every page that ayneh writes or serves: no serious finding."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ayneh.studies.report import PAGE, write_report
 from ayneh.studies.stack import play
 
 DOCS = Path(__file__).parents[2] / "docs"
+RECORDS = Path(__file__).parents[1] / "doctor" / "records"
 pytestmark = pytest.mark.slow  # a browser
 
 
@@ -32,9 +34,25 @@ def test_the_explorer(chromium, served, opened):
         page.close()
 
 
-def test_a_diagnosis(chromium, own_run):
-    main(["diagnose", str(own_run)])
-    check(chromium, own_run / "diagnosis.html")
+def test_a_diagnosis(chromium, tmp_path):
+    ill = shutil.copytree(RECORDS / "u01", tmp_path / "u01")  # with severe findings
+    main(["diagnose", str(ill)])
+    assert 'class="finding severe"' in (ill / "diagnosis.html").read_text()
+    check(chromium, ill / "diagnosis.html")
+
+
+def test_the_explorer_with_two_sides_and_classes_on_a_phone(chromium, serve, tiny_run, tmp_path, tiny, ready):
+    main(["train", "digits", *tiny, "--epochs", "1", "--rules.labels", "projection", "--out", str(tmp_path / "run")])
+    page = chromium.new_page(viewport={"width": 320, "height": 800})
+    page.set_default_timeout(60_000)
+    with serve(tiny_run, tmp_path / "run") as server:
+        for view in ("plane", "drawing", "epochs"):
+            page.goto("about:blank")
+            page.goto(f"{server.url}/#{view}?run=tiny&run=run&rows=&rows=1")
+            ready(page, view)
+            assert serious(page) == [], view
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320, view
+    page.close()
 
 
 def test_a_report(chromium, tmp_path):
@@ -92,10 +110,14 @@ def test_a_card_in_the_window(chromium, serve, opened):
 
 
 def check(chromium, file, schemes=("light", "dark")):
+    """On a phone, where wide tables scroll."""
     for scheme in schemes:
         page = chromium.new_page(color_scheme=scheme)
         page.goto(file.as_uri())
         page.evaluate("() => document.querySelectorAll('details').forEach((e) => (e.open = true))")
+        page.set_viewport_size({"width": 390, "height": 800})
         assert serious(page) == [], scheme
+        if "<style>" in page.content():  # of its own
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert page.evaluate("[...document.querySelectorAll('svg[role=img]:not([aria-label])')].length") == 0
         page.close()

@@ -254,7 +254,7 @@ def test_without_the_extra_the_tables_are_there_and_the_command_is_told(ledger, 
 
 
 def test_the_study_file_on_the_page_is_the_study(told, values_of):
-    blocks = re.findall(r"<pre>(.*?)</pre>", told[1], flags=re.DOTALL)
+    blocks = re.findall(r"<pre[^>]*>(.*?)</pre>", told[1], flags=re.DOTALL)
     again = from_dict(tomllib.loads(unescape(blocks[1])), "the page")
     assert again == from_dict(values_of, "tiny")
 

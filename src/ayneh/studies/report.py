@@ -25,7 +25,7 @@ from ayneh.studies.comparisons import (
 )
 from ayneh.studies.contrast import ALPHA
 from ayneh.studies.design import Study, grouped
-from ayneh.studies.intervals import Interval, centre
+from ayneh.studies.intervals import LEAST_OF_TWO, Interval, centre
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import interval, number, p_words
 from ayneh.studies.results import TABLES, Result, measured, missing, need_some, outcome_named, results, write_tables
@@ -126,6 +126,7 @@ def render(
         hours=sum(r.end["wall_s"] for r in found) / 3600,
         tables=tables,
         alpha=ALPHA,
+        least=LEAST_OF_TWO,
     )
 
 
