@@ -186,6 +186,27 @@ def test_curves_are_a_file_that_a_parser_takes_with_a_point_for_each_number(tiny
         run.curves("nothing")
 
 
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [([0.0, 0.0, 0.0], (0, 1)), ([0.0, 0.4, 0.2], (0, 0.42)), ([-1.0, 1.0, 0.0], (-1.1, 1.1)), ([3.0] * 3, (2.7, 3.3))],
+)
+def test_the_axis_of_a_share_has_no_negative_numbers(values, ends):
+    from matplotlib.figure import Figure
+
+    from ayneh.doctor.figures import _scale
+    from ayneh.pages.chart import _ends
+
+    assert _ends(np.array(values), log=False) == pytest.approx(ends)  # of a notebook's curves
+    figure = Figure()  # of the pages
+    axes = figure.subplots()
+    axes.plot(values)
+    _scale(axes, [np.array(values)], log=False)
+    low, high = axes.get_ylim()
+    assert (low == 0) == (ends[0] == 0)
+    assert low <= min(values) <= max(values) <= high
+    assert high >= 1 or max(values) > 0
+
+
 def test_nets_are_plain_modules_that_give_the_samples_of_the_prior(tiny_run):
     run = ayneh.open(tiny_run)
     gen, dis = run.at(epoch=2).nets()

@@ -118,6 +118,8 @@ def check(chromium, file, schemes=("light", "dark")):
         page.set_viewport_size({"width": 390, "height": 800})
         assert serious(page) == [], scheme
         if "<style>" in page.content():  # of its own
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            for width in (320, 390, 1280):
+                page.set_viewport_size({"width": width, "height": 800})
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate("[...document.querySelectorAll('svg[role=img]:not([aria-label])')].length") == 0
         page.close()

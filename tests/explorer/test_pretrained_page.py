@@ -11,7 +11,7 @@ def test_a_generator_alone_is_shown_with_its_card(page, serve, opened, ready, pi
         opened(page, server, "plane")
         assert pixels(page, "#view-plane canvas").std() > 20
         assert page.locator("#message").is_hidden()
-        assert "a generator alone" in page.inner_text("#view-plane")
+        assert page.inner_text("#view-plane").count("a generator alone") == 1
         page.click("details summary")
         card = page.inner_text("details pre")
         assert "\n## Data and licence\n" in card
@@ -26,7 +26,10 @@ def test_a_generator_alone_is_shown_with_its_card(page, serve, opened, ready, pi
         ):  # fmt: skip
             page.evaluate(f"location.hash = '#{view}'")
             ready(page, view)
-            assert words in page.inner_text(f"#view-{view}")
+            shown = page.inner_text(f"#view-{view}")
+            assert words in shown
+            assert "The bars" not in shown
+            assert "From left to right" not in shown
         assert page.locator("#drawing-search").is_hidden()
         assert page.locator("#view-training svg").count() == 0
         assert page.locator("#message").is_hidden()

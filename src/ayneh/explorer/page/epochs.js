@@ -39,6 +39,7 @@ export function makeEpochs(app) {
       update();
     },
   });
+  const hint = h("p", { class: "hint" }, t("epochs.hint"));
   const root = h(
     "section", {},
     h("p", { class: "lead" }, t("epochs.lead")),
@@ -46,8 +47,7 @@ export function makeEpochs(app) {
       source = kinds.input.value = "new";
       app.newNoise();
     })),
-    holder,
-    h("p", { class: "hint" }, t("epochs.hint")),
+    holder, hint,
   );
 
   function epochsAt(i) {
@@ -119,7 +119,7 @@ export function makeEpochs(app) {
       }
       const epochs = shown.join(t("list.comma"));
       side.film.setAttribute("aria-label", t(mixes ? "epochs.every class shown" : "epochs.three shown", { epochs }));
-      side.word.textContent = t("epochs.order", { epochs });
+      side.word.textContent = shown.length > 1 ? t("epochs.order", { epochs }) : "";
     }
   }
 
@@ -167,6 +167,7 @@ export function makeEpochs(app) {
       if (!sides.some((side) => side.nets === old.nets)) old.nets.forEach((net) => net.then((n) => n.release(), () => {}));
     }
     holder.replaceChildren(...sides.map((side) => side.root));
+    hint.hidden = models.every((model) => model.about.alone);
     const most = Math.max(...sides.map((side) => side.epochs.length)) - 1;
     const end = when.value === Number(when.input.max) || when.value > most;
     when.set(end ? most : when.value, { max: most });

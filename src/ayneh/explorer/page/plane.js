@@ -80,7 +80,8 @@ export function makePlane(app) {
       const middle = rows ? Math.max(0, rows.indexOf(asked.first)) * LENS + 2 : 12;
       side.word.textContent = t(rows ? "plane.middle class" : "plane.middle", { opinion: model.word(side.logits?.[middle]) });
     }
-    bars.textContent = sides[0]?.model.meaning() ?? "";
+    const judging = sides.find((side) => !side.model.about.alone); // of a generator alone the lens has the sentence
+    bars.textContent = judging?.model.meaning() ?? "";
   });
 
   /** The map, a row at a time, so that the lens can move meanwhile. */
