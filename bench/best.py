@@ -10,6 +10,7 @@ split chooses nothing. In a trial all that fades does so within it. `full` train
 the smallest distance without labels and the one with labels, one seed after another, and runs `ayneh evaluate`. With
 --device cuda it trains the seeds as the replicas of one run, and each run writes fewer lines, pictures and checkpoints.
 --workers: candidates at a time, each in a process of its own.
+A training that breaks down is a failure and counts: its trial has a row without scores, and the others go on.
 Stopped or killed, the same command goes on where it was. docs/findings/best.md has the plan and its predictions.
 """
 
@@ -110,12 +111,25 @@ def ayneh(*words: str) -> None:
         raise SystemExit(code)
 
 
-def train(config: Config, seed: int, folder: Path) -> None:
-    """Begin the training, or go on with it; a finished one stays as it is."""
-    if (folder / "config.json").exists():
-        ayneh("resume", str(folder))
-    else:
-        ayneh(*command(config, seed, folder))
+def train(config: Config, seed: int, folder: Path) -> bool:
+    """Begin the training, or go on with it; a finished one stays as it is. False: it broke down, which is a result."""
+    if broken(folder):
+        return False
+    try:
+        if (folder / "config.json").exists():
+            ayneh("resume", str(folder))
+        else:
+            ayneh(*command(config, seed, folder))
+    except SystemExit:
+        if not broken(folder):
+            raise
+        return False
+    return True
+
+
+def broken(folder: Path) -> bool:
+    """Whether the run in this folder broke down: its numbers stopped being finite."""
+    return any(event["name"] == "not finite" and event["appeared"] for event in Record(folder).events())
 
 
 def scores_of(folder: Path) -> dict[str, float | None]:
@@ -138,9 +152,10 @@ def scores_of(folder: Path) -> dict[str, float | None]:
 def trial(out: Path, device: str, name: str) -> dict[str, Any]:
     """The row of one trial, which is played if it is not at its end."""
     folder = out / f"best-trial-{name}"
-    train(placed(CANDIDATES[name].config(trial=True), device), TRIAL_SEED, folder)
-    seconds = Record.open(folder).lines()[-1]["wall_s"]
-    return {"name": name, "seconds": round(seconds)} | scores_of(folder) | {"device": device}
+    ended = train(placed(CANDIDATES[name].config(trial=True), device), TRIAL_SEED, folder)
+    seconds = max((line["wall_s"] for line in Record.open(folder).lines()), default=0)
+    scores = scores_of(folder) if ended else dict.fromkeys(SCORES)
+    return {"name": name, "seconds": round(seconds)} | scores | {"device": device}
 
 
 def trials(out: Path, names: list[str], device: str, workers: int, path: Path) -> None:
@@ -179,9 +194,11 @@ def chosen(path: Path) -> list[str]:
 
 
 def run_of(out: Path, name: str, seeds: Sequence[int], device: str) -> Path:
-    """The run of this candidate with these seeds as its replicas, trained and evaluated."""
+    """The run of this candidate with these seeds as its replicas, trained and, unless it broke down, evaluated."""
     folder = out / f"best-{name}-{'-'.join(map(str, seeds))}"
-    train(placed(CANDIDATES[name].config(trial=False), device, len(seeds)), seeds[0], folder)
+    if not train(placed(CANDIDATES[name].config(trial=False), device, len(seeds)), seeds[0], folder):
+        print(f"{folder} broke down: it counts as a failure", flush=True)
+        return folder
 
     def judge(replica: int) -> None:
         if not Record.open(folder).report_path("evaluation", replica=replica).exists():

@@ -24,6 +24,7 @@ from torch.nn.functional import softplus
 
 from ayneh.__main__ import in_sentences
 from ayneh.engine.device import choose_device, choose_precision
+from ayneh.errors import UserError
 from ayneh.files.whole import atomically, refuse_unwritable
 from ayneh.game.frame import levels, put, scale
 from each import each
@@ -166,6 +167,8 @@ def played(seed: int, pixels: Tensor, epochs: int, path: Path) -> Players:
     players = Players(seed, device)
     if path.exists():
         players.load(torch.load(path, weights_only=True, map_location=device))
+        if players.epochs > epochs:
+            raise UserError(f"{path} is of {players.epochs} epochs, and --epochs is {epochs}: choose another --out.")
     real, z = scale(pixels[:BATCH]), torch.zeros(BATCH, Z, device=device)  # where a recorded step reads
     noise = torch.zeros(4, *real.shape, device=device)
     z.normal_(generator=torch.Generator(device).manual_seed(seed))  # the recording is checked on them
@@ -234,7 +237,7 @@ def main(
     """
     refuse_unwritable(result)
     rows: list[Any] = rows_in(result)
-    missing = [seed for seed in seeds if not has(rows, seed=seed)]
+    missing = [seed for seed in seeds if not has(rows, seed=seed, epochs=epochs)]
     for _, row in each(partial(measured, out, epochs, limit, device), missing, workers):
         rows.append(row)
         write(result, rows)

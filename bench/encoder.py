@@ -224,7 +224,7 @@ def main(
     torch.set_num_threads(1)
     refuse_unwritable(result)
     rows: list[Any] = rows_in(result)
-    missing = [seed for seed in seeds if not has(rows, seed=seed)]
+    missing = [seed for seed in seeds if not has(rows, seed=seed, steps=steps)]
     if device == "cuda" and missing:
         replica_of(out, "fast-z16", missing[0], seeds, device, epochs=epochs, limit=limit)  # one run, for all processes
     for _, found in each(partial(measured, out, seeds, steps, epochs, limit, device), missing, workers):

@@ -19,12 +19,17 @@ note() { echo "$(date +%T) $*" | tee -a "$work/logs/times"; }
 
 pack() { # NAME: its folder without checkpoints and with the last pictures of a few seeds
     [ -d "$work/$1" ] || return 0
-    (cd "$work" && {
-        find "$1" \( -name '*.json' -o -name '*.jsonl' -o -name '*.csv' \)
-        find "$1" -path '*/seed-00[0-3]/samples/*.png' | sort | awk '{d = $0; sub("/[^/]*$", "", d); last[d] = $0}
-            END {for (d in last) print last[d]}'
-        find "$1" -path '*best*/checkpoints/*' -o -path '*fast-z16*/checkpoints/*' -o -path '*stacked*/checkpoints/*'
-    } | sort -u > "logs/$1.list" && tar cJf "$out/$1.txz.part" -T "logs/$1.list" && mv "$out/$1.txz.part" "$out/$1.txz")
+    (
+        cd "$work" || exit
+        {
+            find "$1" \( -name '*.json' -o -name '*.jsonl' -o -name '*.csv' \)
+            find "$1" -path '*/seed-00[0-3]/samples/*.png' | sort | awk '{d = $0; sub("/[^/]*$", "", d); last[d] = $0}
+                END {for (d in last) print last[d]}'
+            find "$1" -path '*best*/checkpoints/*' -o -path '*fast-z16*/checkpoints/*' -o -path '*stacked*/checkpoints/*'
+        } | sort -u > "logs/$1.list"
+        tar cJf "$out/$1.txz.part" -T "logs/$1.list"
+        [ $? -le 1 ] && mv "$out/$1.txz.part" "$out/$1.txz" # 1: a file grew meanwhile, as those of what is cut off do
+    )
 }
 
 run() { # NAME COMMAND...
@@ -32,6 +37,7 @@ run() { # NAME COMMAND...
     shift
     [ -e "$work/over" ] && return
     note "begin $name"
+    touch "$work/logs/$name.begun"
     "$@" > "$work/logs/$name.log" 2>&1
     note "end $name, status $?"
     pack "$name"
@@ -76,7 +82,7 @@ for group in $(jobs -rp); do kill -INT -- "-$group" 2> /dev/null; done # a study
 sleep 5
 for folder in "$work"/*/; do
     name=$(basename "$folder")
-    [ "$name" = logs ] || [ -f "$out/$name.txz" ] || pack "$name"
+    [ "$name" = logs ] || [ "$out/$name.txz" -nt "$work/logs/$name.begun" ] || pack "$name" # two lanes may share one
 done
 tail -n 5 "$work"/logs/*.log
 cat "$work/logs/times"

@@ -49,7 +49,9 @@ class Part:
         return fmean(d), fmean(g)
 
     def distance(self, point: Point) -> float:
-        """Between a point and the centre, in natural logarithms of both losses."""
+        """Between a point and the centre, in natural logarithms of both losses; infinite where one of them is 0."""
+        if min(point) <= 0:
+            return math.inf
         return math.hypot(*(math.log(x / c) for x, c in zip(point, self.centre, strict=True)))
 
     def holds(self, point: Point) -> bool:

@@ -9,10 +9,11 @@ import pytest
 import torch
 import tyro
 
+import ayneh as package
 from ayneh.__main__ import run
 from ayneh.config import Config
 from ayneh.engine.match import Match
-from ayneh.errors import UserError
+from ayneh.errors import Stopped, UserError
 from ayneh.jobs import train as verb
 from ayneh.labels import Labels
 from ayneh.record.record import Record
@@ -105,6 +106,29 @@ def test_on_a_cpu_each_seed_is_a_run_and_every_candidate_has_the_first_soon(best
     assert [Path(words[1]).name for words in asked[1::2]] == runs
     assert [words[words.index("--seed") + 1] for words in asked[::2]] == ["0", "0", "5", "5"]
     assert not any("--seeds" in words for words in asked)
+
+
+def test_a_training_that_breaks_down_is_a_row_without_scores_and_is_not_played_again(best, monkeypatch, tmp_path):
+    """Else one candidate whose numbers stop being finite would keep all others from being compared."""
+    small = {"data.limit": 128, "data.resize": 8, "net.width": 4, "prior.dim": 4, "batch": 32, "epochs": 1}
+    hot = package.preset("digits").changed({**small, "optimizer.lr": 1e30})
+    played = []
+
+    def ayneh(*words: str) -> None:
+        played.append(words)
+        with pytest.raises(Stopped, match="broke down"):
+            package.train(hot, out=words[words.index("--out") + 1], quiet=True)
+        raise SystemExit(1)
+
+    monkeypatch.setattr(best, "ayneh", ayneh)
+    for _ in range(2):
+        row = best.trial(tmp_path, "cpu", "wide")
+        assert (row["name"], row["device"], [row[name] for name in best.SCORES]) == ("wide", "cpu", [None] * 6)
+    best.full(tmp_path, ["wide"], [100], "cpu", 1)
+    assert [words[0] for words in played] == ["train", "train"]
+    monkeypatch.setattr(best, "ayneh", lambda *words: (_ for _ in ()).throw(SystemExit(2)))
+    with pytest.raises(SystemExit):  # any other failure ends it
+        best.trial(tmp_path, "cpu", "wider")
 
 
 @pytest.mark.slow

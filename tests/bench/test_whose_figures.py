@@ -27,6 +27,13 @@ def figures(bench):
     return bench("whose_figures")
 
 
+def test_a_loss_of_nothing_is_at_no_distance(figures):
+    """A D that wins outright has a loss of 0 in float32, which has no logarithm."""
+    assert figures.MIRROR.distance((0.0, 5.8)) == math.inf
+    assert figures.MIRROR.distance((0.3215, 5.79925)) == pytest.approx(0, abs=1e-9)
+    assert figures.MIRROR.distance((0.7, 1.8)) == pytest.approx(1.41, abs=0.005)  # as the plan has it
+
+
 def test_bce_is_the_loss_of_logits_up_to_its_cut_where_its_slope_ends(parts):
     moderate = torch.linspace(-8, 8, 65)
     assert torch.allclose(parts.bce(moderate, 1.0), F.softplus(-moderate), rtol=1e-3)
