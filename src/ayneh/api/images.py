@@ -195,20 +195,26 @@ def images(
     if (found := _place(source)) is not None:
         if name is not None or classes is not None:
             raise UserError("name and classes are of images in memory: files have their own, leave them out.")
-        tests = None if test is None else str(test) if isinstance(test, float | str) else _place(test)
-        if test is not None and tests is None:
-            raise UserError(f"test is a {type(test).__name__}, and the images are {found}: give a path or a share.")
-        path = Data(str(tests)).path() if tests else None
-        tests = str(path) if path is not None else tests  # "folder:PATH" is meant as PATH
-        result = Images(
-            Data(
-                found, resize, pad_to, limit, tests, range, skip_broken=skip_broken, background=background, split=split
-            )
-        )
-        result.understood  # noqa: B018 - it reads them, so that what is wrong with them is said here
-        return result
+        tests = _tests_of(found, test)
+        return _read(Data(found, resize, pad_to, limit, tests, range, skip_broken, background=background, split=split))
     asked = Data("", resize, pad_to, limit, range=range, background=background, split=split)
     return _given(source, test, asked, name, classes)
+
+
+def _tests_of(found: str, test: Any) -> str | None:
+    """What a config's data calls the test images of a set with this name: a share, a path, or None."""
+    tests = None if test is None else str(test) if isinstance(test, float | str) else _place(test)
+    if test is not None and tests is None:
+        raise UserError(f"test is a {type(test).__name__}, and the images are {found}: give a path or a share.")
+    path = Data(str(tests)).path() if tests else None
+    return str(path) if path is not None else tests  # "folder:PATH" is meant as PATH
+
+
+def _read(data: Data, held: Held | None = None) -> Images:
+    """These images, read, so that what is wrong with them is said here."""
+    result = Images(data, held)
+    result.understood  # noqa: B018 - it reads them
+    return result
 
 
 def _given(source: Any, test: Any, asked: Data, name: str | None, classes: Sequence[str] | None) -> Images:
@@ -228,9 +234,7 @@ def _given(source: Any, test: Any, asked: Data, name: str | None, classes: Seque
         parts, label, names=classes or parts[0].classes, share=share, range=asked.range, background=asked.background,
         by_position=asked.split == "position",
     )  # fmt: skip
-    result = Images(Data(held.name, asked.resize, asked.pad_to, asked.limit), held)
-    result.understood  # noqa: B018 - it reads them, so that what is wrong with them is said here
-    return result
+    return _read(Data(held.name, asked.resize, asked.pad_to, asked.limit), held)
 
 
 def _place(source: Any) -> str | None:

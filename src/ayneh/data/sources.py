@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,33 +110,16 @@ def _read(
         if test is not None:
             raise UserError(f"{flag}test is {test}, but {name} has test images of its own: leave it out.")
         return sources[name](split)
+    how: dict[str, Any] = {"share": share, "test": elsewhere, "background": background, "flag": flag}
     if kind == "folder" and path:
-        found = read_folder(
-            Path(path).expanduser(),
-            split,
-            resize,
-            limit,
-            share=share,
-            test=elsewhere,
-            skip_broken=skip_broken,
-            background=background,
-            divide=divide,
-            flag=flag,
-        )
+        where = Path(path).expanduser()
+        found = read_folder(where, split, resize, limit, skip_broken=skip_broken, divide=divide, **how)
         return _found(name, split, found)
     if kind in FILES and path:
-        found = read_arrays(
-            Path(path).expanduser(),
-            split,
-            resize,
-            share=share,
-            test=elsewhere,
-            range=range,
-            background=background,
-            by_position=divide == "position",
-            flag=flag,
+        where = Path(path).expanduser()
+        return _found(
+            name, split, read_arrays(where, split, resize, range=range, by_position=divide == "position", **how)
         )
-        return _found(name, split, found)
     if kind == MEMORY and path:
         return _found(name, split, part_of(name, split))
     if Path(name).expanduser().exists():

@@ -68,21 +68,15 @@ def evaluate(
     _refuse(runs, images is not None, cas, files=read != AsRead() or middle is not None)
     terminal = Terminal(quiet)
     judges: scoring.Judges = {}
-    moved = data if images is None else None
-
-    def of_run(record: Record) -> Report:
-        return scoring.evaluate(record, epoch, replica, n, inception, judges, terminal.say, moved, cas)
-
-    def of_images(images: str) -> Report:
-        source = read.of(data) if data else _data_of_first(runs)
-        if read.resize is not None:
-            source = replace(source, resize=read.resize)
-        found = scoring.images_at(images, read, terminal.say)
-        labels = None if found.labels is None or found.called is None else (found.labels, found.called)
-        return scoring.evaluate_images(found.pixels, source, inception, judges, terminal.say, middle, labels)
-
-    todo = {str(run): partial(of_run, Record.open(run)) for run in runs}
-    todo |= {} if images is None else {images: partial(of_images, images)}
+    how = inception, judges, terminal.say
+    todo = {
+        str(run): partial(
+            scoring.evaluate, Record.open(run), epoch, replica, n, *how, data if images is None else None, cas
+        )
+        for run in runs
+    }
+    if images is not None:
+        todo[images] = partial(_of_images, images, runs, data, read, middle, *how)
     reports, failed = _each(todo)
     if json:
         print(json_format.dumps({label: scoring.plain(report) for label, report in reports.items()}, indent=2))
@@ -90,6 +84,19 @@ def evaluate(
         _show(reports, by_class)
     if failed:
         raise UserError(" ".join(f"{label} has no scores: {words}" for label, words in failed.items()))
+
+
+def _of_images(
+    images: str, runs: tuple[Path, ...], data: str | None, read: AsRead, middle: int | None, inception: bool,
+    judges: scoring.Judges, say: Callable[[str], None],
+) -> Report:  # fmt: skip
+    """The report on images from anywhere, as `evaluate` takes them."""
+    source = read.of(data) if data else _data_of_first(runs)
+    if read.resize is not None:
+        source = replace(source, resize=read.resize)
+    found = scoring.images_at(images, read, say)
+    labels = None if found.labels is None or found.called is None else (found.labels, found.called)
+    return scoring.evaluate_images(found.pixels, source, inception, judges, say, middle, labels)
 
 
 def _each(todo: Mapping[str, Callable[[], Report]]) -> tuple[dict[str, Report], dict[str, str]]:

@@ -121,17 +121,18 @@ def contrast(
         fisher=compare.fisher(len(failed[0]), runs_a, len(failed[1]), runs_b),
         values=(tuple(x), tuple(y)),
         sound=(sound_a, sound_b),
-        alike=likeness(
-            sound_a,
-            sound_b,
-            margin=margin if scale == "ratio" else margin * abs(float(np.mean(sound_b or [math.nan]))),
-            scale=scale,
-            paired=paired,
-            failed=(len(failed[0]), len(failed[1])),
-            runs=(runs_a, runs_b),
-            allowed=failures,
-        ),
+        alike=_alike(sound_a, sound_b, margin, scale, paired, failed, (runs_a, runs_b), failures),
     )
+
+
+def _alike(
+    a: tuple[float, ...], b: tuple[float, ...], margin: float, scale: Literal["ratio", "difference"], paired: bool,
+    failed: tuple[frozenset[int], frozenset[int]], runs: tuple[int, int], allowed: float,
+) -> Likeness:  # fmt: skip
+    """The likeness of runs that did not fail. margin: of the reference's value."""
+    room = margin if scale == "ratio" else margin * abs(float(np.mean(b or [math.nan])))
+    counts = len(failed[0]), len(failed[1])
+    return likeness(a, b, margin=room, scale=scale, paired=paired, failed=counts, runs=runs, allowed=allowed)
 
 
 def family(contrasts: Sequence[Contrast], alpha: float = ALPHA) -> list[Contrast]:
