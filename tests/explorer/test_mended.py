@@ -195,6 +195,39 @@ def test_an_address_that_changes_while_the_state_is_about_to_be_written_is_follo
     page.wait_for_function("() => location.hash.startsWith('#epochs?run=tiny')")
 
 
+@pytest.fixture(scope="module")
+def thinned(tiny_run, tmp_path_factory, serve):
+    """The tiny run, and a copy of it with its last checkpoint alone."""
+    one = shutil.copytree(tiny_run, tmp_path_factory.mktemp("thinned") / "one")
+    for path in [*one.glob("checkpoints/epoch-000[01]*"), *one.glob("generators/*")]:
+        path.unlink()
+    with serve(tiny_run, one) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("view", "state"),
+    [("epochs", "of=1"), ("drawing", "training=100"), ("path", "at=0.2&straight=1"),
+     ("directions", "along=1,0.5,-1,0,0,0,0,2&direction=3")],
+)  # fmt: skip
+def test_a_reload_loses_nothing_though_the_right_side_comes_first(page, thinned, ready, view, state):
+    held, released = [], []
+    page.route("**/runs/0/**/start", lambda route: route.continue_() if released else held.append(route))
+    link = f"#{view}?run=tiny&replica=0&epoch=2&run=one&replica=1&epoch=2&{state}"
+    with page.expect_response("**/runs/1/**/generator"):
+        page.goto(f"{thinned.url}/{link}")
+    page.wait_for_timeout(300)
+    released.append(True)
+    for route in held:
+        route.continue_()
+    for _ in range(2):
+        ready(page, view)
+        page.wait_for_timeout(400)
+        assert page.evaluate("location.hash") == link
+        assert page.locator(".side-card").count() == 2
+        page.reload()
+
+
 def test_the_back_button_leads_to_the_view_before(page, served, opened, ready):
     opened(page, served, "plane")
     page.focus(".map")
@@ -218,11 +251,20 @@ def test_the_back_button_leads_to_the_view_before(page, served, opened, ready):
 
 
 def test_a_side_that_comes_late_stops_no_view(page, two, ready):
-    held = {"0": [], "1": []}
-    page.route("**/notes", lambda route: held[route.request.url.split("/")[5]].append(route))
+    held, released = {"0": [], "1": []}, set()
+
+    def hold(route):
+        run = route.request.url.split("/")[5]
+        if run in released:
+            route.continue_()
+        else:
+            held[run].append(route)
+
+    page.route("**/notes", hold)
     page.goto(f"{two.url}/#directions?run=tiny&run=few&epoch=2&epoch=2")
     page.wait_for_function("() => document.querySelectorAll('#view-directions canvas.big[data-painted]').length === 2")
-    for routes in held.values():  # those of the first side come first
+    for run, routes in held.items():  # those of the first side come first
+        released.add(run)
         for route in routes:
             route.continue_()
         page.wait_for_timeout(300)

@@ -15,7 +15,7 @@ const FRAMES = 25;
 export function makeDirections(app) {
   let sides = [];
   let sliders = [];
-  let wanted = numbers(app.params.get("along"), SHOWN);
+  let wanted = numbers(app.params.get("along")); // fewer than SHOWN where z has fewer
   let focused = Math.max(0, (numbers(app.params.get("direction"), 1)?.[0] ?? 1) - 1);
   const holder = h("div", { class: "sides" });
   const panel = h("div", { class: "sliders" });
@@ -64,7 +64,7 @@ export function makeDirections(app) {
   function start() {
     const [side] = sides;
     sliders.forEach((s, k) => s.set(Math.max(-3, Math.min(3, wanted?.[k] ?? side.model.along(side.base, k)))));
-    wanted = null;
+    if (app.sides.complete) wanted = null;
     app.remember();
     look();
   }

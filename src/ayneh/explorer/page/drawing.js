@@ -112,6 +112,7 @@ export function makeDrawing(app) {
       const i = wanted !== null && those.includes(wanted) ? wanted : those[Math.floor(Math.random() * those.length)];
       const [, channels, , width] = gallery.pixels.shape;
       taken = { run: model.run, i, pixels: row(gallery.pixels, i), channels, width };
+      touched ||= i === wanted; // of the address, where it stays
       wanted = null;
       ended = true;
       app.remember();
@@ -258,7 +259,6 @@ export function makeDrawing(app) {
     searching++;
     taking = null;
     if (taken?.run !== models[0].run) { // another run's training image is none of this one's
-      wanted = taken ? null : wanted;
       const again = taken !== null;
       taken = null;
       if (again || !touched || wanted !== null) {

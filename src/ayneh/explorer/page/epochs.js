@@ -173,7 +173,7 @@ export function makeEpochs(app) {
     when.set(end ? most : when.value, { max: most });
     const linked = wanted === null ? -1 : sides[0].epochs.indexOf(Number(wanted));
     if (linked >= 0) when.set(Math.round((linked / Math.max(1, sides[0].epochs.length - 1)) * most));
-    wanted = null;
+    if (app.sides.complete) wanted = null; // with the other side the slider has other places
     redraw();
   }
 

@@ -73,7 +73,9 @@ async function start() {
   app.sides = new Sides(document.querySelector("#sides"), runs, link.sides, {
     changed: () => {
       if (said instanceof Error) say(null);
-      app.found = app.models.map((model, i) => (app.found[i]?.length === model.prior.dim ? app.found[i] : undefined));
+      const fits = (z, model) => (z?.length === model.prior.dim ? z : undefined);
+      const { models, complete } = app.sides;
+      app.found = complete ? models.map((model, i) => fits(app.found[i], model)) : app.found.map((z, i) => (models[i] ? fits(z, models[i]) : z));
       refresh();
     },
     picked: () => current?.needsNoModel && refresh(),

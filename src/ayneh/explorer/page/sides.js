@@ -11,7 +11,7 @@ export class Sides {
   /** runs: from the server; wanted: sides as `url.parse` gives them. Callbacks: changed() when another model is ready,
    *  picked() as soon as one is chosen, asked() for another class of the same model or when D has come, failed(error). */
   constructor(root, runs, wanted, { changed, picked, asked, failed }) {
-    Object.assign(this, { root, runs, changed, picked, asked, failed, chosen: [], models: [] });
+    Object.assign(this, { root, runs, changed, picked, asked, failed, chosen: [], models: [], complete: false });
     this.root.replaceChildren();
     const first = Math.max(0, runs.findIndex((run) => run.epochs.length));
     if (!runs[first]?.epochs.length) return;
@@ -53,9 +53,8 @@ export class Sides {
 
   remove(side) {
     this.chosen = this.chosen.filter((other) => other !== side);
-    this.models = this.chosen.map((s) => s.model).filter(Boolean);
     this.build();
-    this.changed();
+    this.gather();
   }
 
   /** Another run for a side: its newest checkpoint. */
@@ -83,8 +82,8 @@ export class Sides {
       side.model = model;
       this.ask(side);
       side.status.textContent = t("side.judging");
-      this.models = this.chosen.map((s) => s.model).filter(Boolean);
-      this.changed();
+      side.failed = false;
+      this.gather();
       during(this.root, this.judge(side, model));
     } catch (error) {
       if (mine !== side.wish) return;
@@ -93,6 +92,14 @@ export class Sides {
     }
     side.busy = false;
     this.catchUp(side);
+  }
+
+  /** The models to be shown: those of the left side first, the right one after it, whichever comes sooner. */
+  gather() {
+    const waits = this.chosen.findIndex((side) => !side.model && !side.failed);
+    this.complete = waits < 0;
+    this.models = this.chosen.slice(0, this.complete ? 2 : waits).flatMap((side) => side.model ?? []);
+    this.changed();
   }
 
   /** D, whose opinions are drawn once it is there. */
@@ -113,6 +120,9 @@ export class Sides {
     if (model) {
       Object.assign(side, { failedAt: side.epoch, run: model.run, replica: model.replica, epoch: model.epoch });
       this.build();
+    } else {
+      side.failed = true;
+      this.gather(); // the other side waits for it no longer
     }
     this.failed(error);
   }
