@@ -32,7 +32,7 @@ class Detector:
         return self.values[k] > 0 if self.first is None else self.first[k] is not None
 
 
-Measure = Callable[[Detector, Sequence[Stranger], Sequence[int]], float | None]
+Measure = Callable[[Detector, Sequence["Stranger"], Sequence[int]], float | None]
 
 
 def area(one: Detector, runs: Sequence[Stranger], some: Sequence[int]) -> float | None:
