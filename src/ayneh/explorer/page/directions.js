@@ -133,7 +133,7 @@ export function makeDirections(app) {
   function state() {
     const [side] = sides;
     const moved = side && sliders.some((s, k) => Math.abs(s.value - Math.max(-3, Math.min(3, side.model.along(side.base, k)))) > 0.03);
-    return { along: moved ? sliders.map((s) => s.value).join() : undefined, direction: focused ? focused + 1 : undefined };
+    return { along: moved ? sliders.map((s) => s.value).join() : wanted?.join(), direction: focused ? focused + 1 : undefined };
   }
 
   return {

@@ -279,7 +279,7 @@ export function makeDrawing(app) {
     name: "drawing", title: t("drawing.title"), root, update, redraw: anew,
     canvases: () => sides.map((side) => [side.seen, side.made, side.near]),
     latents: () => sides.map((side) => ({ found: side.z ? [side.z] : [] })),
-    state: () => ({ training: taken && touched ? taken.i : undefined, centre: centre ? undefined : 0, alone: alone ? 1 : undefined }),
+    state: () => ({ training: taken && touched ? taken.i : wanted ?? undefined, centre: centre ? undefined : 0, alone: alone ? 1 : undefined }),
   };
 }
 

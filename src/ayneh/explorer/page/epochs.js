@@ -182,6 +182,12 @@ export function makeEpochs(app) {
     during(root, film());
   }
 
+  /** The epoch of the left side for the address; the last one needs none. */
+  function shownEpoch() {
+    if (!sides.length || wanted !== null) return wanted ?? undefined;
+    return when.value !== Number(when.input.max) ? sides[0].epochs[at(sides[0], when.value)] : undefined;
+  }
+
   /** A grid for each kept epoch, oldest first. */
   async function* frames() {
     const before = when.value;
@@ -199,7 +205,7 @@ export function makeEpochs(app) {
     name: "epochs", title: t("epochs.title"), root, update, redraw, frames,
     canvases: (moving) => sides.map((side) => (moving ? [side.canvas] : [side.canvas, side.film])),
     latents: () => sides.map((side) => ({ grid: side.zs })),
-    state: () => ({ noise: source === "new" ? "new" : undefined, of: sides.length && when.value !== Number(when.input.max) ? sides[0].epochs[at(sides[0], when.value)] : undefined }),
+    state: () => ({ noise: source === "new" ? "new" : undefined, of: shownEpoch() }),
   };
 }
 
