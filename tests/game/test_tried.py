@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from ayneh.config import Config, Net, Prior, Rules
 from ayneh.engine.match import Match, replicas_of
 from ayneh.errors import UserError
-from ayneh.game import own_prior
 from ayneh.game.augment import Augmentation
 from ayneh.game.losses import Loss, hinge_dis, relativistic_dis, relativistic_gen
 from ayneh.game.optimiser import OPTIMISERS, Optimiser
@@ -215,85 +214,6 @@ def test_an_optimiser_that_cannot_play_is_refused_in_a_sentence(init, update, sa
     add("optimiser", "mine", Optimiser(init, update))
     with pytest.raises(UserError, match=said):
         played(with_optimiser("mine"))
-
-
-# -- priors --------------------------------------------------------------------------------------------------------
-
-
-class Shifted(own_prior.Prior):
-    """The built-in normal prior, written anew."""
-
-    def __init__(self, mean=0.0, std=1.0):
-        self.mean, self.std = mean, std
-
-    def sample(self, n, dim, generator):
-        return self.mean + self.std * torch.randn(n, dim, generator=generator, device=generator.device)
-
-
-def with_prior(**prior) -> Config:
-    return replace(SMALL, prior=Prior(dim=4, **prior))
-
-
-def test_a_prior_of_ones_own_plays_the_same_bits_and_its_moments_are_measured():
-    add("prior", "mine", Shifted)
-    same_bits(with_prior(name="mine", mean=0.5, std=2.0), with_prior(name="normal", mean=0.5, std=2.0))
-    from ayneh.engine.match import prior_of
-
-    prior = prior_of(with_prior(name="mine", mean=0.5, std=2.0))
-    mean, variance = prior.moments(4)
-    assert mean == pytest.approx(0.5, abs=0.02)
-    assert variance == pytest.approx(4, rel=0.02)
-    assert prior.describe() == "mine"
-    assert prior_of(with_prior(name="mine", mean=0.5, std=2.0)) is prior  # its moments are not measured again
-    add("prior", "mine", Shifted)
-    assert prior_of(with_prior(name="mine", mean=0.5, std=2.0)) is not prior
-    a, b = prior.sample(2, 4, torch.Generator().manual_seed(1))
-    path = prior.interpolate(a, b, torch.linspace(0, 1, 5))
-    assert torch.equal(path[0], a)
-    assert torch.equal(path[-1], b)
-    torch.testing.assert_close(path[2], (a + b) / 2)
-    mirror = replace(with_prior(name="mine"), rules=Rules(mirror_weight=0.5))
-    assert played(mirror)["misread"].isfinite().all()  # z is standardised by the measured moments
-
-
-class Silent:
-    """No base class, and no word on its moments; what it does not need is left out."""
-
-    def sample(self, n, dim, generator):
-        return torch.rand(n, dim, generator=generator)
-
-    def moments(self, dim):
-        return 0.5, 1 / 12
-
-    def describe(self):
-        return "u"
-
-
-@pytest.mark.parametrize("value", [Silent, Silent()])
-def test_a_class_or_an_object_with_sample_is_a_prior(value):
-    add("prior", "mine", value)
-    from ayneh.engine.match import prior_of
-
-    prior = prior_of(with_prior(name="mine"))
-    assert (prior.moments(4), prior.describe()) == ((0.5, 1 / 12), "u")
-    with pytest.raises(UserError, match="The prior 'mine' has no std: it takes no numbers"):
-        prior_of(with_prior(name="mine", std=2.0))
-
-
-@pytest.mark.parametrize(
-    ("sample", "said"),
-    [
-        (lambda self, n, dim, generator: torch.randn(n, dim), "does not draw from the generator that it is given"),
-        (lambda self, n, dim, generator: torch.ones(n, dim), "does not draw from the generator that it is given"),
-        (lambda self, n, dim, generator: torch.rand(n, generator=generator), r"gave \(8,\) for n=8 and dim=4"),
-        (lambda self, n, dim, generator: torch.rand(n, dim, generator=generator) / 0, "not finite"),
-        (lambda self, n, dim: torch.rand(n, dim), "sample failed"),
-    ],
-)
-def test_a_prior_that_cannot_be_repeated_or_has_another_shape_is_refused_in_a_sentence(sample, said):
-    add("prior", "mine", type("Mine", (own_prior.Prior,), {"sample": sample}))
-    with pytest.raises(UserError, match=said):
-        played(with_prior(name="mine"))
 
 
 # -- what is no part -----------------------------------------------------------------------------------------------
