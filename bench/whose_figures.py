@@ -30,6 +30,7 @@ from ayneh.studies.results import Result, results
 
 LAST = 5  # epochs at the end whose mean losses are a candidate's point
 NAMED = 4  # candidates with a name in the plot: the nearest
+LEAST_D = 0.01  # in the plot: a candidate whose D loses less is drawn at the edge, with its losses
 COLOURS = ("#0072b2", "#c2500a", "#00805c", "#a0398a", "#836600", "#5d6470", "#1c1c1e")  # those of ayneh's pages
 Point = tuple[float, float]  # losses of D and G
 
@@ -181,10 +182,11 @@ def panel(axes: Axes, part: Part, found: Sequence[Candidate]) -> None:
         colour = colours[one.family]
         axes.plot(*zip(*one.means, strict=True), color=colour, linewidth=0.6, alpha=0.45)
         face = "none" if one.result.run.arm.endswith("no dropout") else colour
-        axes.plot(*one.point, "o", color=colour, markerfacecolor=face, markersize=6)
-    for one in found[:NAMED]:
-        assert one.point
-        axes.annotate(one.name, one.point, xytext=(7, 4), textcoords="offset points", fontsize=7.5)
+        d, g = one.point
+        at, mark = (max(d, LEAST_D), g), "o" if d >= LEAST_D else "<"
+        axes.plot(*at, mark, color=colour, markerfacecolor=face, markersize=6)
+        words = f"{one.name}: D {d:.1g}, G {g:.0f}" if d < LEAST_D else one.name if one in found[:NAMED] else ""
+        axes.annotate(words, at, xytext=(7, 4), textcoords="offset points", fontsize=7.5)
     for epoch, point in part.points.items():
         axes.plot(*point, "kx", markersize=8, markeredgewidth=2)
         axes.annotate(f"report, epoch {epoch}", point, xytext=(7, -9), textcoords="offset points", fontsize=7.5)
@@ -193,6 +195,7 @@ def panel(axes: Axes, part: Part, found: Sequence[Candidate]) -> None:
     axes.plot(*zip(*ring, strict=True), "k--", linewidth=0.8)
     for family in families:
         axes.plot([], [], "o", color=colours[family], label=family)
+    axes.set_xlim(left=max(axes.get_xlim()[0], LEAST_D * 0.8))
     axes.set(xscale="log", yscale="log", title=part.title, xlabel="D's loss", ylabel="G's loss")
     for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         log_ticks(axis, *limits)
