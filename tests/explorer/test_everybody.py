@@ -81,7 +81,9 @@ def test_every_control_is_reached_by_tab_and_shows_it(page, served, opened, view
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_readable_on_a_phone_in_light_and_dark(chromium, served, shots, scheme, opened, ready):
-    phone = chromium.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
+    phone = chromium.new_page(
+        viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True, is_mobile=True
+    )
     phone.set_default_timeout(60_000)
     for view in ("plane", "directions", "path", "drawing", "epochs", "training"):
         opened(phone, served, view)
@@ -129,12 +131,33 @@ def test_long_names_fit_a_narrow_screen(chromium, serve, tiny_run, tmp_path, sho
 
 
 def touches(phone):
-    """A tap moves the lens, a swipe over the map scrolls the page."""
-    assert phone.evaluate("getComputedStyle(document.querySelector('.map')).touchAction") == "pan-y"
-    assert phone.evaluate("getComputedStyle(document.querySelector('.frame')).touchAction") == "none"
+    """A tap moves the lens, a finger on the frame drags it, and a swipe over the rest of the map scrolls the page."""
     pad = phone.locator(".map")
     pad.tap(position={"x": 30, "y": 40})
     phone.wait_for_function("() => location.hash.includes('lens=')")
     left, top = phone.evaluate("location.hash.match(/lens=([\\d.]+),([\\d.]+)/).slice(1).map(Number)")
     box = pad.bounding_box()
     assert (left, top) == pytest.approx((30 / box["width"], 40 / box["height"]), abs=0.02)
+    session = phone.context.new_cdp_session(phone)
+
+    def finger(kind, *points):
+        touched = [{"x": x, "y": y} for x, y in points]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touched})
+
+    def dragged(x, y, down):
+        finger("touchStart", (x, y))
+        for i in range(1, 9):
+            finger("touchMove", (x + 5 * i, y + down * i / 8))
+            phone.wait_for_timeout(20)
+        finger("touchEnd")
+        phone.wait_for_timeout(300)
+        return phone.evaluate("[scrollY, ...location.hash.match(/lens=([\\d.]+),([\\d.]+)/).slice(1).map(Number)]")
+
+    phone.evaluate("document.querySelector('.lens').scrollIntoView()")
+    scrolled, box = phone.evaluate("scrollY"), pad.bounding_box()
+    held = box["x"] + left * box["width"], box["y"] + top * box["height"]
+    still, right, below = dragged(*held, 80)
+    assert still == scrolled
+    assert (right, below) == pytest.approx((left + 40 / box["width"], top + 80 / box["height"]), abs=0.02)
+    moved, *same = dragged(box["x"] + box["width"] - 60, box["y"] + 20, 120)
+    assert (moved < scrolled, same) == (True, [right, below])
