@@ -162,6 +162,10 @@ def test_the_answer_is_a_plain_sentence_with_effect_and_interval():
 def test_the_answer_is_read_first_and_the_statistics_are_folded_away(told):
     page = re.sub(r"<style.*?</style>", "", told[1], flags=re.DOTALL)
     assert page.index('class="answer"') < page.index("<nav")
+    sentence, rest = re.search(r'class="answer">(.*?)</p>', page, re.DOTALL)[1].split(" This is the clearest of ")
+    assert sentence.startswith("These runs cannot tell whether")
+    assert " runs)." in sentence
+    assert rest == "2 comparisons of the last images&#39; Fréchet distance: 2 cannot tell."
     folded = "".join(re.findall(r"<details>.*?</details>", page, re.DOTALL))
     assert "Holm" in folded
     assert "Mann-Whitney" not in page[: page.index("<details>")]

@@ -131,7 +131,7 @@ def render(
 
 
 def answer(compared: Mapping[str, Sequence[Compared]]) -> str:
-    """The answer on the main outcome in a sentence or two: the verdicts, and the clearest comparison in full."""
+    """The answer on the main outcome: the clearest comparison in full, then how many there are of each verdict."""
     group = next(iter(compared.values()), [])
     decided = [one for one in group if one.contrast]
     if not decided:
@@ -144,7 +144,7 @@ def answer(compared: Mapping[str, Sequence[Compared]]) -> str:
     if len(group) == 1:
         return sentence
     counts = ", ".join(f"{n} {name or 'not yet to compare'}" for name, n in tally(group).items())
-    return f"{len(group)} comparisons of the {words}: {counts}. The clearest: {sentence}"
+    return f"{sentence} This is the clearest of {len(group)} comparisons of the {words}: {counts}."
 
 
 def _clearness(one: Compared) -> tuple[bool, float, float]:
