@@ -100,6 +100,7 @@ def test_what_a_preset_has_and_the_person_has_not_set_is_left_out(capsys):
     assert "--rules.gamma is 5.0, which changes nothing" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "values"),
     [
