@@ -1,20 +1,24 @@
 """Bounds stand beside the fields, and a refusal names the flag, the value and the bound."""
 
+import json
 import re
 import typing
 from dataclasses import replace
 from math import inf, nan
 
+import numpy as np
 import pytest
+import torch
 
 from ayneh.bounds import written
-from ayneh.config import NESTED, Config, Data, Net, Optimizer, Prior, Rules, differences, flatten, ranges
+from ayneh.config import NESTED, Config, Data, Net, Optimizer, Prior, Rules, differences, flatten, ranges, to_dict
 from ayneh.errors import UserError
 
 
 def with_value(name, value):
     """The default config but for this field."""
     room, _, leaf = name.rpartition(".")
+    value = (value,) if isinstance(flatten(Config())[name], tuple) else value
     return replace(Config(), **({room: replace(getattr(Config(), room), **{leaf: value})} if room else {leaf: value}))
 
 
@@ -103,3 +107,41 @@ def test_a_named_set_is_the_same_however_others_are_divided():
     assert differences(one, other) == ""
     folders = (Config(data=Data("folder:a", split=split)) for split in ("content", "position"))
     assert differences(*folders) == "data.split: content -> position"
+
+
+def test_numbers_of_numpy_and_pytorch_are_pythons_own():
+    """`changed(epochs=np.int64(3))` was refused, and with it what a loop over an array gives."""
+    given = {"epochs": np.int64(3), "optimizer.lr": np.float32(0.5), "prior.std": torch.tensor(2.0)}
+    config = Config(seed=np.int64(7), prior=Prior(dim=np.int32(8))).changed(given)
+    config = config.changed(optimizer={"milestones_images": np.array([10, 20])})
+    assert json.loads(json.dumps(to_dict(config))) == to_dict(config) | {
+        "optimizer": to_dict(config)["optimizer"] | {"milestones_images": [10, 20]},
+        "keep": to_dict(config)["keep"] | {"callbacks": []},
+    }
+    values = flatten(config)
+    told = [values[name] for name in ("seed", "epochs", "optimizer.lr", "prior.std", "prior.dim")]
+    assert told == [7, 3, 0.5, 2.0, 8]
+    assert [type(value) for value in told] == [int, int, float, float, int]
+    with pytest.raises(UserError, match="epochs is 2.5; it must be a whole number"):
+        config.changed(epochs=np.float64(2.5))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"epochs": "3"}, 'epochs is "3"; it must be a whole number.'),
+        ({"epochs": 3.5}, "epochs is 3.5; it must be a whole number."),
+        ({"epochs": True}, "epochs is true; it must be a whole number."),
+        ({"seed": None}, "seed is null; it must be a whole number."),
+        ({"optimizer": Optimizer(lr="fast")}, 'optimizer.lr is "fast"; it must be a number.'),
+        ({"data": Data(name=3)}, "data.name is 3; it must be text."),
+        (
+            {"optimizer": {"lr": 1e-3}},
+            "optimizer is {.*}; it must be of ayneh.config.Optimizer, and .* dictionary",
+        ),
+        ({"prior": "normal"}, 'prior is "normal"; it must be of ayneh.config.Prior'),
+    ],
+)
+def test_fields_of_other_types_are_refused_where_the_config_is_made(fields, words):
+    with pytest.raises(UserError, match=words):
+        Config(**fields)

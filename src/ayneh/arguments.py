@@ -72,6 +72,22 @@ def _refuse(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping
             found.refuse(name, one)
 
 
+def plain(value: Any) -> Any:
+    """The same of Python's own numbers, lists, text and dictionaries, where it is NumPy's, PyTorch's or a path.
+
+    >>> import numpy as np
+    >>> plain({"epochs": np.int64(3), "looks": (np.float32(0.5), None)})
+    {'epochs': 3, 'looks': [0.5, None]}
+    """
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if hasattr(value, "tolist"):  # an array or a tensor, or one of its numbers
+        return value.tolist()
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
 def check_fields(thing: Any) -> None:
     """For ``__post_init__`` of a dataclass that people make: the same comparison of its fields."""
     there = vars(sys.modules[type(thing).__module__])

@@ -14,12 +14,12 @@ from functools import cache, reduce
 from math import isfinite
 from typing import Annotated, Any
 
-from ayneh.arguments import checked
+from ayneh.arguments import checked, plain
 from ayneh.bounds import HUGE, MANY, Range, written
 from ayneh.dataset import Data
 from ayneh.errors import UserError, pick, unknown
 from ayneh.files import older
-from ayneh.files.reading import typed
+from ayneh.files.reading import shown, typed
 from ayneh.rules import Optimizer, Rules, refuse
 
 
@@ -149,16 +149,26 @@ class Config:
     """auto (tf32 on CUDA, else float32), float32, tf32, bfloat16 or float64."""
 
     def __post_init__(self) -> None:
+        for name, room in NESTED.items():
+            if not isinstance(value := getattr(self, name), room):
+                raise UserError(
+                    f"The settings: {name} is {shown(value)}; it must be of ayneh.config.{room.__name__}, and "
+                    f"Config().changed({name}={{...}}) takes a dictionary."
+                )
         for name, value in flatten(self).items():
+            if hasattr(value, "tolist"):  # a number of NumPy's, which no file can hold
+                *rooms, leaf = name.split(".")
+                object.__setattr__(reduce(getattr, rooms, self), leaf, value := plain(value))
             allowed = ranges().get(name)
             for number in value if isinstance(value, tuple) else (value,):
                 wrong = ""
                 if isinstance(number, float) and not isfinite(number):
                     wrong = "be a finite number"
-                elif allowed and number is not None and not allowed.holds(number):
+                elif allowed and isinstance(number, int | float) and not allowed.holds(number):
                     wrong = allowed.needs(number)
                 if wrong:
                     raise UserError(f"--{name.replace('_', '-')} is {written(number)}; it must {wrong}.")
+            typed(value, _leaves()[name], "The settings", name)
         if not self.optimizer.lr and not self.optimizer.lr_dis:
             raise UserError("--optimizer.lr is 0, so that nothing would learn: choose one above 0, or an lr-dis.")
         refuse(self.rules, self.optimizer)
@@ -224,10 +234,16 @@ def flatten(config: Config) -> dict[str, Any]:
 
 
 @cache
-def _leaves() -> tuple[str, ...]:
-    """The dotted names of all fields but the rooms, in their order."""
-    rooms = {name: [f"{name}.{leaf.name}" for leaf in dataclasses.fields(room)] for name, room in NESTED.items()}
-    return tuple(name for part in dataclasses.fields(Config) for name in rooms.get(part.name, [part.name]))
+def _leaves() -> dict[str, Any]:
+    """The types of all fields but the rooms, by their dotted names, in their order."""
+    rooms = {"": Config, **NESTED}
+    hints = {name: typing.get_type_hints(room) for name, room in rooms.items()}
+    found: dict[str, Any] = {}
+    for part in dataclasses.fields(Config):
+        room = part.name if part.name in NESTED else ""
+        names = [leaf.name for leaf in dataclasses.fields(rooms[room])] if room else [part.name]
+        found |= {f"{room}.{name}".lstrip("."): hints[room][name] for name in names}
+    return found
 
 
 def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
@@ -242,7 +258,7 @@ def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
         if name not in leaves:
             raise UserError(f"{where}: {unknown('field', name, leaves)}")
         room, _, leaf = name.rpartition(".")
-        (values[room] if room else values)[leaf] = value
+        (values[room] if room else values)[leaf] = plain(value)
     return from_dict(values, where, "")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ayneh.api.own import Parts
 from ayneh.api.train import laid_out
-from ayneh.arguments import checked
+from ayneh.arguments import checked, plain
 from ayneh.config import Config
 from ayneh.dataset import MEMORY
 from ayneh.errors import Interrupted, UserError, typed_as
@@ -112,7 +112,7 @@ class Study:
             "images": scored,
             "swaps": swaps or {},
         }
-        self._design = planned(_plain(values, f"The study {name!r}"), f"The study {name!r}")
+        self._design = planned(_as_in_a_file(plain(values), f"The study {name!r}"), f"The study {name!r}")
 
     @property
     def name(self) -> str:
@@ -234,18 +234,14 @@ def _ask(one: Any) -> dict[str, str]:
     return dict(zip(("arm", "reference", "question"), parts, strict=False))
 
 
-def _plain(value: Any, where: str) -> Any:
-    """The same of Python's own numbers, lists and dictionaries, as a file would hold it: NumPy's are taken, too."""
+def _as_in_a_file(value: Any, where: str) -> Any:
+    """The same, whose names are text and whose values are numbers, text, lists and dictionaries of these."""
     if isinstance(value, Mapping):
         if others := [key for key in value if not isinstance(key, str)]:
             raise UserError(f"{where} has {others[0]!r} as a name; names are text.")
-        return {key: _plain(one, f"{where}: {key}") for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one, where) for one in value]
-    if hasattr(value, "tolist"):  # an array, or one of its numbers
-        return _plain(value.tolist(), where)
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
+        return {key: _as_in_a_file(one, f"{where}: {key}") for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_in_a_file(one, where) for one in value]
     if value is None:
         raise UserError(
             f"{where} is None, which a study's file cannot say: leave it out here, and set it in the others."
