@@ -45,7 +45,7 @@ def test_a_hostile_run_is_text_in_the_window(page, serve, hostile, opened, shots
         opened(page, server, "training")
         page.wait_for_selector(".finding")
         untouched(page)
-        name = page.locator("#view-training h3").first.inner_text()
+        name = page.locator("#view-training h2").first.inner_text()
         assert name == NAME.replace("\u202e", "\\u202e")
         assert SCRIPT.split("\u202e")[0] in page.locator(".finding").inner_text()
         page.screenshot(path=shots / "hostile.png", full_page=True)

@@ -228,8 +228,8 @@ export function makeDrawing(app) {
     const side = {
       model, seen: tiles("drawing.seen", "big"), made: tiles("drawing.made", "big"), near: tiles("drawing.nearest", "row"),
       seenWord: h("p", { class: "opinion" }), madeWord: h("p", { class: "opinion" }), nearWord: h("p", { class: "note" }),
-      readsTitle: h("h3", { hidden: true }, t("drawing.reads")), reads: h("div", { class: "reads" }),
-      chartTitle: h("h3", {}, t("drawing.numbers wait")),
+      readsTitle: h("h2", { hidden: true }, t("drawing.reads")), reads: h("div", { class: "reads" }),
+      chartTitle: h("h2", {}, t("drawing.numbers wait")),
       chart: h("canvas", { class: "chart", role: "img", "aria-label": called("drawing.chart") }), list: h("p", { class: "numbers" }),
     };
     side.root = h(
@@ -238,7 +238,7 @@ export function makeDrawing(app) {
       side.readsTitle, side.reads,
       side.chartTitle, side.chart,
       h("details", {}, h("summary", {}, t("drawing.as numbers")), side.list),
-      h("h3", {}, t("drawing.neighbours")), side.near, side.nearWord,
+      h("h2", {}, t("drawing.neighbours")), side.near, side.nearWord,
     );
     return side;
   }

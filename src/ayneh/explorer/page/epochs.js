@@ -141,7 +141,7 @@ export function makeEpochs(app) {
   function build(model, index, models) {
     const canvas = h("canvas", { class: "tiles", role: "img", "aria-label": ofSide("epochs.grid", index, models.length) });
     const film = h("canvas", { class: "tiles", role: "img", "aria-label": t("epochs.film") });
-    const side = { model, canvas, film, title: h("h3", {}), filmTitle: h("h3", {}), word: h("p", { class: "note" }), few: h("p", { class: "note", hidden: true }), nets: new Map() };
+    const side = { model, canvas, film, title: h("h2", {}), filmTitle: h("h2", {}), word: h("p", { class: "note" }), few: h("p", { class: "note", hidden: true }), nets: new Map() };
     side.root = h("div", { class: "learning" }, h("div", {}, side.title, ruled(canvas)), h("div", {}, side.filmTitle, ruled(side.film), side.word, side.few));
     return side;
   }

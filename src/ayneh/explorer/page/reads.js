@@ -19,7 +19,7 @@ export function drawReads(root, logs, asked) {
   root.dataset.read = best;
   root.replaceChildren(
     h("p", { class: "opinion" }, rich(takes ? "reads.most real" : "reads.read", { name, share: percent(shares[best]) })),
-    h("div", { class: "lists" }, lists.map(([title, list, nameOf, marked]) => h("div", {}, title ? h("h4", {}, title) : null, bars(list, nameOf, marked)))),
+    h("div", { class: "lists" }, lists.map(([title, list, nameOf, marked]) => h("div", {}, title ? h("h3", {}, title) : null, bars(list, nameOf, marked)))),
     h("p", { class: "note" }, t(`${takes ? "reads.preference" : "reads.head"}${some ? " some" : ""}`, { shown: SHOWN, all: number(shares.length) })),
   );
 }

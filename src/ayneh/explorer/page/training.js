@@ -48,8 +48,8 @@ export function makeTraining(app) {
       findings: h("ul", { class: "findings", "aria-live": "polite", "aria-label": t("training.findings") }),
     };
     const course = [parts.charts,
-      h("div", { class: "split" }, h("div", {}, parts.picture, parts.caption), h("div", { class: "told" }, h("h3", {}, t("training.findings")), parts.findings))];
-    parts.root = h("div", { class: "stack" }, h("h3", {}, app.runs[i].name), parts.status, app.runs[i].exported ? [] : course);
+      h("div", { class: "split" }, h("div", {}, parts.picture, parts.caption), h("div", { class: "told" }, h("h2", {}, t("training.findings")), parts.findings))];
+    parts.root = h("div", { class: "stack" }, h("h2", {}, app.runs[i].name), parts.status, app.runs[i].exported ? [] : course);
     return parts;
   }
 

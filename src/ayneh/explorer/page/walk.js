@@ -98,7 +98,7 @@ export function makeWalk(app) {
       const big = h("canvas", { class: "tiles big", role: "img", "aria-label": called(`${key} at`) });
       const strip = h("canvas", { class: "tiles", role: "img", "aria-label": called(`${key} steps`) });
       const word = h("p", { class: "opinion" });
-      return { at, big, strip, word, root: h("div", { class: "way" }, h("h3", {}, t(key)), h("div", { class: "way-images" }, big, h("div", {}, ruled(strip), word))) };
+      return { at, big, strip, word, root: h("div", { class: "way" }, h("h2", {}, t(key)), h("div", { class: "way-images" }, big, h("div", {}, ruled(strip), word))) };
     });
     side.root = h("div", {}, side.ways.map((way) => way.root));
     return side;
