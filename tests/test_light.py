@@ -56,6 +56,13 @@ def test_the_light_packages_are_none_of_the_developers(extra):
     assert {"torch", "starlette", "matplotlib", "jinja2"} <= closure(extra) <= closure("dev")
 
 
+TINY_STUDY = """
+base = "digits"
+seeds = 1
+images = 100
+set = { epochs = 1, data.limit = 200, net.width = 4 }
+arms = { usual = {}, slow = { optimizer.lr = 1e-4 } }
+"""
 ALONE = """
 import sys
 from importlib.metadata import packages_distributions
@@ -71,7 +78,7 @@ sys.meta_path.insert(0, Absent())
 from ayneh.__main__ import main
 for words in (
     "train digits --out run --epochs 1 --data.limit 200 --keep.keep-epochs 1 --net.width 4", "show run",
-    "diagnose run", "explore run --pretrained --save page.html",
+    "diagnose run", "explore run --pretrained --save page.html", "study run tiny.toml --out study --workers 1",
 ):
     try:
         main(words.split())
@@ -85,7 +92,9 @@ assert "pyarrow" in others and "pytest" in others
 @pytest.mark.slow
 def test_a_run_is_trained_diagnosed_and_explored_with_the_light_packages_alone(tmp_path):
     kept = ",".join(closure("light"))
+    (tmp_path / "tiny.toml").write_text(TINY_STUDY)
     done = subprocess.run([sys.executable, "-c", ALONE, kept], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "page.html").exists()
+    assert (tmp_path / "study" / "report.html").exists()
     assert (tmp_path / "run" / "diagnosis.html").exists()

@@ -1,8 +1,11 @@
 """What the report plays, and the layers that its page lists."""
 
+import sys
+
 import pytest
 import torch
 
+from ayneh.course import play
 from ayneh.course.facts import own_config
 from ayneh.course.layers import layers_of
 from ayneh.course.plan import PART_A, PART_B, SIZES, looks_of, shown_epochs, study_of
@@ -11,6 +14,8 @@ from ayneh.errors import UserError
 from ayneh.game.nets import make_nets
 from ayneh.studies.compare import smallest_p
 from ayneh.studies.comparisons import planned_seeds
+from ayneh.studies.report import PACKAGES
+from ayneh.terminal.progress import Terminal
 
 
 @pytest.mark.parametrize(("data", "length"), SIZES)
@@ -62,3 +67,13 @@ def test_the_layers_are_those_of_the_nets_with_all_their_parameters():
 def test_a_report_that_is_not_laid_out_is_refused_with_those_that_are():
     with pytest.raises(UserError, match="No report is laid out for --data hoda --minutes 5; there is one for"):
         study_of("hoda", "5")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_that_the_page_needs_is_missed_before_anything_is_played(package, tmp_path, monkeypatch):
+    """After three minutes of playing and measuring there was no page."""
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(play, "play_in", lambda *args, **kwargs: pytest.fail("it plays"))
+    with pytest.raises(UserError, match=rf"page of the report needs .*{package}.*pip install 'ayneh\[study\]'"):
+        play.make("digits", "5", "en", tmp_path / "report", 1, Terminal(quiet=True))
+    assert not (tmp_path / "report").exists()

@@ -10,12 +10,12 @@ from ayneh.course.catalogue import LANGUAGES, Catalogue
 from ayneh.course.facts import gathered
 from ayneh.course.page import Written, files, write
 from ayneh.course.plan import study_of
-from ayneh.errors import UserError, extra, typed_as
+from ayneh.errors import UserError, typed_as
 from ayneh.files.whole import refuse_unwritable
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.play import play_in
 from ayneh.studies.progress import tell
-from ayneh.studies.report import write_report
+from ayneh.studies.report import refuse_without_packages, write_report
 from ayneh.terminal.progress import Terminal
 
 STUDY = "study"  # the folder of the runs within that of the report
@@ -39,9 +39,7 @@ def make(data: str, length: str, lang: str, out: Path | None, workers: int | Non
     languages = [Catalogue(one) for one in (LANGUAGES if lang == "both" else [lang])]
     study, size = study_of(data, length)
     folder = out or Path("runs") / study.name
-    with extra("study", "The page of the report"):
-        import jinja2  # noqa: F401
-        import matplotlib  # noqa: F401
+    refuse_without_packages("The page of the report")
     if folder.is_dir() and not (folder / STUDY / "study.json").exists() and {*os.listdir(folder)} - {STUDY}:
         raise UserError(f"{folder} is not empty and not a report of ayneh: choose another --out.")
     refuse_unwritable(*(path for one in languages for path in files(folder, one.language)))

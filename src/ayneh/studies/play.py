@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ayneh.errors import Interrupted
+from ayneh.errors import Interrupted, UserError
 from ayneh.studies.design import Run, Study
 from ayneh.studies.forecast import Forecast, chosen, forecast, refuse_over_budget, refuse_unplayable, workers_for
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.local import run_here, run_in_processes
 from ayneh.studies.progress import LiveTable, tell
-from ayneh.studies.report import refuse_unwritten
+from ayneh.studies.report import refuse_unwritten, refuse_without_packages
 from ayneh.studies.schedule import cut
 from ayneh.terminal.progress import Interrupt, Terminal
 from ayneh.terminal.text import counted
@@ -38,6 +38,10 @@ def play_in(
     workers = workers_for(device, workers)
     with Ledger.playing(folder, asked) as ledger:
         refuse_unwritten(folder)
+        try:
+            refuse_without_packages("The study's page")
+        except UserError as error:
+            terminal.say(f"{error} Its runs and tables need no more.")
         tell(ledger)
         prepare()
         groups, runs = counted(len(asked.groups()), "group"), counted(len(ledger.runs), "run")

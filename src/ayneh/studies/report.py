@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,19 @@ from ayneh.studies.results import TABLES, Result, measured, missing, need_some, 
 from ayneh.studies.sentences import plain_words
 
 PAGE = "report.html"
+PACKAGES = ("jinja2", "matplotlib", "tomli_w")  # which the page needs beside ayneh's own
 
 
 def refuse_unwritten(folder: Path) -> None:
     """Raise UserError where a file of the report cannot be written in a study's folder; before its runs are played."""
     refuse_unwritable(*(folder / name for name in (*TABLES, PAGE)))
+
+
+def refuse_without_packages(what: str) -> None:
+    """Raise UserError where a package is missing that the page needs; before its runs are played."""
+    with extra("study", what):
+        for name in PACKAGES:
+            import_module(name)
 
 
 def write_report(ledger: Ledger) -> list[str]:
