@@ -67,7 +67,7 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_files():
-    """Files are not forced onto the disk, a fifth of the time of many tests: no test cuts the power.
+    """Files are not forced onto the disk, 8 % of the time of tests of whole verbs: no test cuts the power.
 
     Processes that tests start do force them.
     """

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, reduce
 from math import isfinite
+from operator import attrgetter
 from typing import Annotated, Any
 
 from ayneh.arguments import checked, plain
@@ -205,14 +206,26 @@ NESTED = {"data": Data, "prior": Prior, "net": Net, "rules": Rules, "optimizer":
 
 
 @cache
+def _leaves() -> dict[str, Any]:
+    """The types of all fields but the rooms, with their ranges, by their dotted names, in their order."""
+    found: dict[str, Any] = {}
+    for part, hint in typing.get_type_hints(Config, include_extras=True).items():
+        room = NESTED.get(part)
+        inner = typing.get_type_hints(room, include_extras=True) if room else {}
+        found |= {f"{part}.{name}": kind for name, kind in inner.items()} if room else {part: hint}
+    return found
+
+
+@cache
 def ranges() -> dict[str, Range]:
     """{"rules.gamma": Range(0), ...}: the fields that have one, by their dotted names."""
-    found: dict[str, Range] = {}
-    for room, cls in {"": Config, **NESTED}.items():
-        for name, hint in typing.get_type_hints(cls, include_extras=True).items():
-            marks = [mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, Range)]
-            found |= {f"{room}.{name}".lstrip("."): mark for mark in marks}
-    return found
+    marks = {name: getattr(hint, "__metadata__", ()) for name, hint in _leaves().items()}
+    return {name: mark for name, some in marks.items() for mark in some if isinstance(mark, Range)}
+
+
+@cache
+def _getter() -> Callable[[Config], tuple[Any, ...]]:
+    return attrgetter(*_leaves())
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -230,20 +243,7 @@ def from_dict(values: Any, where: str, prefix: str = "config.") -> Config:
 
 def flatten(config: Config) -> dict[str, Any]:
     """{"optimizer.lr": 2e-4, ...}: every leaf by its dotted name, as flags and studies write it."""
-    return {name: reduce(getattr, name.split("."), config) for name in _leaves()}
-
-
-@cache
-def _leaves() -> dict[str, Any]:
-    """The types of all fields but the rooms, by their dotted names, in their order."""
-    rooms = {"": Config, **NESTED}
-    hints = {name: typing.get_type_hints(room) for name, room in rooms.items()}
-    found: dict[str, Any] = {}
-    for part in dataclasses.fields(Config):
-        room = part.name if part.name in NESTED else ""
-        names = [leaf.name for leaf in dataclasses.fields(rooms[room])] if room else [part.name]
-        found |= {f"{room}.{name}".lstrip("."): hints[room][name] for name in names}
-    return found
+    return dict(zip(_leaves(), _getter()(config), strict=True))
 
 
 def changed(config: Config, changes: Mapping[str, Any], where: str) -> Config:
