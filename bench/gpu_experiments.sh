@@ -1,93 +1,136 @@
 #!/usr/bin/env bash
-# The planned experiments on one GPU, side by side, in SECONDS at most; results as .txz files, two levels of them at most.
+# The planned experiments on one GPU, side by side, in SECONDS at most; what they have comes as one archive in pieces.
 #
-#     AYNEH_DATA=... bash bench/gpu_experiments.sh OUT SECONDS [LANE...]
+#     AYNEH_DATA=... WORK=/tmp/work bash bench/gpu_experiments.sh OUT SECONDS [LANE...]
+#     WORK=/tmp/work bash bench/gpu_experiments.sh OUT 0 none       # pack what is there so far
+#     touch /tmp/work/over                                          # stop, save and pack now
+#     cat OUT/all.txz.* | tar xJ
 #
 # A lane is a line of experiments, one after another; lanes run at the same time. By default: figures held large report.
-# The others: encoder bigan reader trials best stacked. What is cut off is packed with what it has; a study of which
-# some runs are finished is one (`ayneh study report FOLDER`). Every process takes one thread: with 16 threads each, four
-# studies once stood still on 16 cores (bench/NOTES.md). It has not been run on a GPU yet.
+# The others: near encoder bigan reader trials best stacked, and strangers, which needs the CPU's cores alone. Started
+# again with the same WORK a lane goes on where it was. Every process takes one thread: with 16 threads each, four
+# studies once stood still on 16 cores (bench/NOTES.md).
+#
+# Small nets fill a part of a GPU. NVIDIA's multi-process service lets kernels of several processes run side by side;
+# where it is there and works it is used (MPS=0: not), else the processes take turns.
 set -uo pipefail
-set -m # each lane is a process group, which one signal ends
+set -m # each lane is a process group
 out=$(realpath "$1") seconds=$2
 lanes=("${@:3}")
-work=$(mktemp -d) studies=docs/findings/studies
-export OMP_NUM_THREADS=1 PYTHONUNBUFFERED=1
+work=${WORK:-$(mktemp -d)} studies=docs/findings/studies device=${DEVICE:-cuda}
+export OMP_NUM_THREADS=1 PYTHONUNBUFFERED=1 PATH=$PATH:/usr/local/nvidia/bin
 mkdir -p "$out" "$work/logs"
 
 note() { echo "$(date +%T) $*" | tee -a "$work/logs/times"; }
-
-pack() { # NAME: its folder without checkpoints and with the last pictures of a few seeds
-    [ -d "$work/$1" ] || return 0
-    (
-        cd "$work" || exit
-        {
-            find "$1" \( -name '*.json' -o -name '*.jsonl' -o -name '*.csv' \)
-            find "$1" -path '*/seed-00[0-3]/samples/*.png' | sort | awk '{d = $0; sub("/[^/]*$", "", d); last[d] = $0}
-                END {for (d in last) print last[d]}'
-            find "$1" -path '*best*/checkpoints/*' -o -path '*fast-z16*/checkpoints/*' -o -path '*stacked*/checkpoints/*'
-        } | sort -u > "logs/$1.list"
-        tar cJf "$out/$1.txz.part" -T "logs/$1.list"
-        [ $? -le 1 ] && mv "$out/$1.txz.part" "$out/$1.txz" # 1: a file grew meanwhile, as those of what is cut off do
-    )
-}
 
 run() { # NAME COMMAND...
     local name=$1
     shift
     [ -e "$work/over" ] && return
     note "begin $name"
-    touch "$work/logs/$name.begun"
-    "$@" > "$work/logs/$name.log" 2>&1
+    "$@" >> "$work/logs/$name.log" 2>&1
     note "end $name, status $?"
-    pack "$name"
 }
 
 study() { # NAME WORKERS [OPTION...]
-    run "$1" python3 -m ayneh study run "$studies/$1.toml" --device cuda --workers "$2" --out "$work/$1" "${@:3}"
+    run "$1" python3 -m ayneh study run "$studies/$1.toml" --device "$device" --workers "$2" --out "$work/$1" "${@:3}"
 }
 
 table() { # NAME SCRIPT [OPTION...]: a script that writes a CSV
     mkdir -p "$work/$1"
-    run "$1" python3 "bench/$2" --device cuda --out "$work/$1" --result "$work/$1/$1.csv" "${@:3}"
+    run "$1" python3 "bench/$2" --device "$device" --out "$work/$1" --result "$work/$1/$1.csv" "${@:3}"
+}
+
+strangers() { # DATA WORKERS
+    run "strangers-$1" nice -n 10 python3 bench/strangers_ills.py --arms "$1" --workers "$2" \
+        --out "$work/strangers/runs" --csv "$work/strangers/$1"
 }
 
 lane() {
     case $1 in
-        figures)
-            study figures-mirror 2 --parts bench/figures_parts.py
-            study figures-mlp 2 --parts bench/figures_parts.py ;;
-        held) for name in prior-held-z prior-held-starts prior-held-settings prior-held-slow; do study $name 5; done ;;
-        large) study prior-large-mlp 4 && study prior-large-mirror 4 ;;
-        report) study prior-report-mlp 1 && study prior-report-mirror 1 ;;
+        figures) study figures-mirror 3 --parts bench/figures_parts.py ;;
+        near)
+            study figures-mlp-near 2 --parts bench/figures_parts.py &
+            study figures-mirror-near 3 --parts bench/figures_parts.py
+            wait ;;
+        held) # at once: each measures many groups before it plays
+            for name in prior-held-z prior-held-starts prior-held-settings prior-held-slow; do study $name 2 & done
+            wait ;;
+        large)
+            study prior-large-mlp 3 &
+            study prior-large-mirror 3
+            wait ;;
+        report)
+            study prior-report-mlp 1 &
+            study prior-report-mirror 1
+            wait ;;
+        strangers)
+            strangers hoda 2 &
+            strangers mnist 2
+            wait ;;
         encoder) table encoder encoder.py --workers 3 ;;
         bigan) table bigan bigan.py --workers 3 ;;
         reader) table reader reader.py --workers 6 ;;
-        trials) mkdir -p "$work/best" && run best python3 bench/best.py trials "$work/best" --device cuda --workers 9 --table "$work/best/trials.csv" ;;
-        best) mkdir -p "$work/best" && run best python3 bench/best.py full "$work/best" --device cuda --names wide wide-labels ;;
-        stacked) mkdir -p "$work/stacked" && DEVICE=cuda EVALUATE=0 run stacked bash bench/stacked_seeds.sh "$work/stacked" ;;
+        trials) mkdir -p "$work/best" && run best python3 bench/best.py trials "$work/best" --device "$device" --workers 9 --table "$work/best/trials.csv" ;;
+        best) mkdir -p "$work/best" && run best python3 bench/best.py full "$work/best" --device "$device" --names wide wide-labels ;;
+        stacked) mkdir -p "$work/stacked" && DEVICE=$device EVALUATE=0 run stacked bash bench/stacked_seeds.sh "$work/stacked" ;;
         *) note "there is no lane $1" ;;
     esac
 }
 
-for name in "${lanes[@]:-figures held large report}"; do
-    for one in $name; do lane "$one" & done
-done
-for _ in $(seq "$seconds"); do
-    sleep 1
-    [ -z "$(jobs -rp)" ] && break
-done
-touch "$work/over" # no lane begins anything more
-for group in $(jobs -rp); do kill -INT -- "-$group" 2> /dev/null; done # a study or a training saves, and says so
-sleep 5
-for folder in "$work"/*/; do
-    name=$(basename "$folder")
-    [ "$name" = logs ] || [ "$out/$name.txz" -nt "$work/logs/$name.begun" ] || pack "$name" # two lanes may share one
-done
-tail -n 5 "$work"/logs/*.log
-cat "$work/logs/times"
-for folder in "$work"/*/runs; do
-    [ -d "$folder" ] && echo "$(basename "$(dirname "$folder")"): $(find "$folder" -name outcome.json | wc -l) runs finished"
-done
-(cd "$work/logs" && tar cJf "$out/logs.txz" .)
-ls -l "$out"
+side_by_side() { # the multi-process service of CUDA, tried by a small sum
+    [ "$device" = cuda ] && [ "${MPS:-1}" = 1 ] && command -v nvidia-cuda-mps-control > /dev/null || return 1
+    nvidia-cuda-mps-control -d 2> /dev/null # fails where it runs already
+    timeout 60 python3 -c 'import torch; assert torch.ones(3, device="cuda").sum().item() == 3' && return
+    echo quit | timeout 10 nvidia-cuda-mps-control
+    return 1
+}
+
+play() { # until all lanes are at their ends, or the time is over
+    rm -f "$work/over"
+    if side_by_side; then note "processes share the GPU by the multi-process service"; else note "processes take turns"; fi
+    for name in "${lanes[@]:-figures held large report}"; do
+        for one in $name; do lane "$one" & done
+    done
+    local begun=$SECONDS
+    while [ -n "$(jobs -rp)" ] && [ ! -e "$work/over" ] && [ $((SECONDS - begun)) -lt "$seconds" ]; do
+        sleep 1
+        [ $((SECONDS % 30)) = 0 ] && [ "$device" = cuda ] &&
+            nvidia-smi --query-gpu=utilization.gpu,memory.used --format=csv,noheader >> "$work/logs/use"
+    done
+    touch "$work/over" # no lane begins anything more
+    pkill -INT -f 'ayneh study run|bench/[a-z_]*\.py' 2> /dev/null # a study or a training saves, and says so
+    for _ in $(seq 12); do
+        sleep 1
+        [ -z "$(jobs -rp)" ] && break
+    done
+}
+
+pack() { # without checkpoints but those that a later part needs, and with the last pictures of a few seeds
+    cd "$work" || exit
+    {
+        find . \( -name '*.json' -o -name '*.jsonl' -o -name '*.csv' -o -path './logs/*' \) ! -path '*/generators/*'
+        find . -path '*/seed-00[0-3]/samples/*.png' | sort | awk '{d = $0; sub("/[^/]*$", "", d); last[d] = $0}
+            END {for (d in last) print last[d]}'
+        find . -path './figures*/samples/*.png'
+        find . -path '*best*/checkpoints/*' -o -path '*fast-z16*/checkpoints/*' -o -path '*stacked*/checkpoints/*'
+    } | sort -u > "$out/list"
+    rm -f "$out"/all.txz.*
+    tar c -T "$out/list" 2> /dev/null | xz -3 -T 0 | split -b 15M - "$out/all.txz." # tar notes files that grow meanwhile
+    rm "$out/list"
+}
+
+tell() {
+    for log in "$work"/logs/*.log; do echo "== $log" && tail -c 300 "$log"; done
+    cat "$work/logs/times"
+    for folder in "$work"/*/runs; do
+        [ -d "$folder" ] || continue
+        echo "$(basename "$(dirname "$folder")"): $(find "$folder" -name outcome.json | wc -l) runs finished"
+    done
+    [ -e "$work/logs/use" ] && echo "GPU, every 30 s: $(tr '\n' ';' < "$work/logs/use")"
+    ls -l "$out"
+}
+
+[ "${lanes[*]:-}" = none ] || play
+(pack)
+tell

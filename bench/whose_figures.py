@@ -1,10 +1,10 @@
-"""Whose figures were they? The losses of two played studies against those that the report prints (R2, R12).
+"""Whose figures were they? The losses of played studies against those that the report prints (R2, R12).
 
 python bench/whose_figures.py --mirror runs/study-figures-mirror --mlp runs/study-figures-mlp
 
 Writes into --out: losses.csv, a row for each epoch of each candidate (its means and its last batch); whose-figures.md,
 the candidates by their distance; and the plot of both parts to --figure. docs/findings/preregistered.md defines the
-distance. Either study may be left out or unfinished.
+distance. Any study may be left out or unfinished.
 """
 
 from __future__ import annotations
@@ -112,10 +112,10 @@ class Candidate:
         return fmean(map(self.part.holds, self.last_batches)) if self.last_batches else 0.0
 
 
-def candidates(folder: Path, part: Part) -> list[Candidate]:
-    """The finished runs of a study, nearest first."""
+def candidates(folders: Sequence[Path], part: Part) -> list[Candidate]:
+    """The finished runs of these studies, nearest first."""
     found = []
-    for result in results(Ledger.open(folder)):
+    for result in (one for folder in folders for one in results(Ledger.open(folder))):
         ends = {line["epoch"]: line for line in result.lines}.values()  # the last line of each epoch
         means, last = ([(line[f"{of}loss_d"][0], line[f"{of}loss_g"][0]) for line in ends] for of in ("mean_", ""))
         found.append(Candidate(part, result, means, last))
@@ -205,14 +205,15 @@ def panel(axes: Axes, part: Part, found: Sequence[Candidate]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mirror", type=Path, help="folder of the study figures-mirror")
-    parser.add_argument("--mlp", type=Path, help="folder of the study figures-mlp")
+    parser.add_argument(
+        "--mirror", type=Path, nargs="*", default=[], help="folders of figures-mirror and figures-mirror-near"
+    )
+    parser.add_argument("--mlp", type=Path, nargs="*", default=[], help="folders of figures-mlp, figures-mlp-near")
     parser.add_argument("--out", type=Path, default=Path("docs/findings/studies/figures"))
     parser.add_argument("--figure", type=Path, default=Path("docs/figures/whose-figures.png"))
     args = parser.parse_args()
     refuse_unwritable(args.out / "losses.csv", args.out / "whose-figures.md", args.figure)
-    given = [(folder, part) for folder, part in ((args.mirror, MIRROR), (args.mlp, MLP)) if folder]
-    found = [one for folder, part in given for one in candidates(folder, part)]
+    found = [one for part, folders in ((MIRROR, args.mirror), (MLP, args.mlp)) for one in candidates(folders, part)]
     if not found:
         raise UserError("No finished run: name the folder of a played study by --mirror or --mlp.")
     args.out.mkdir(parents=True, exist_ok=True)
