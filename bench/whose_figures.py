@@ -26,7 +26,7 @@ from ayneh.errors import UserError
 from ayneh.files.whole import refuse_unwritable
 from ayneh.pages.canvas import log_ticks
 from ayneh.studies.ledger import Ledger
-from ayneh.studies.results import Result, results
+from ayneh.studies.results import Result, result_of, results
 
 LAST = 5  # epochs at the end whose mean losses are a candidate's point
 NAMED = 4  # candidates with a name in the plot: the nearest
@@ -107,15 +107,29 @@ class Candidate:
         return self.distance <= math.log(self.part.near) and self.result.failure() is None
 
     @property
+    def end(self) -> str:
+        """How it failed, or after which epoch it was cut off."""
+        cut = f"cut off after epoch {len(self.means) - 1}" if "cut off" in self.result.end else ""
+        return ", ".join(words for words in (self.result.failure(), cut) if words)
+
+    @property
     def inside(self) -> float:
         """The share of its epochs whose last batch is in the report's range."""
         return fmean(map(self.part.holds, self.last_batches)) if self.last_batches else 0.0
 
 
+def played(ledger: Ledger) -> list[Result]:
+    """The finished runs, and those that were cut off after `LAST` epochs or later."""
+    cut = {"diverged": None, "swaps": {}, "cut off": True}
+    left = [run for run in ledger.runs if ledger.outcome(run) is None and ledger.path(run).is_dir()]
+    off = [result_of(ledger, run, cut) for run in left]
+    return [*results(ledger), *(result for result in off if result.lines and result.lines[-1]["epoch"] >= LAST - 1)]
+
+
 def candidates(folders: Sequence[Path], part: Part) -> list[Candidate]:
-    """The finished runs of these studies, nearest first."""
+    """The runs of these studies, nearest first; one that was cut off with the epochs that it has."""
     found = []
-    for result in (one for folder in folders for one in results(Ledger.open(folder))):
+    for result in (one for folder in folders for one in played(Ledger.open(folder))):
         ends = {line["epoch"]: line for line in result.lines}.values()  # the last line of each epoch
         means, last = ([(line[f"{of}loss_d"][0], line[f"{of}loss_g"][0]) for line in ends] for of in ("mean_", ""))
         found.append(Candidate(part, result, means, last))
@@ -156,7 +170,7 @@ def table(found: Sequence[Candidate]) -> str:
             distances = [look["fd"] for look in one.result.looks if "fd" in look]
             fd = f"{min(distances):.1f}, {distances[-1]:.1f}" if distances else ""
             cells = [one.name, *at, f"{one.distance:.2f}", "yes" if one.near else "", f"{one.inside:.0%}", fd]
-            lines.append(f"| {' | '.join([*cells, one.result.failure() or ''])} |")
+            lines.append(f"| {' | '.join([*cells, one.end])} |")
         lines.append("")
     return "\n".join(lines)
 

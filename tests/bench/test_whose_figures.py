@@ -1,6 +1,7 @@
 """The studies of the report's figures: their parts, their groups, and the distance from what the report prints."""
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from ayneh.studies.results import Result
 from ayneh.studies.schedule import sizes
 
 STUDIES = Path(__file__).parents[2] / "docs/findings/studies"
+OLD = Path(__file__).parents[1] / "old/study"
 
 
 @pytest.fixture
@@ -138,3 +140,18 @@ def test_the_report_s_points_are_within_their_range_and_others_are_not(figures):
     assert not figures.MIRROR.holds((0.3, 2.0))
     assert figures.MLP.holds((1.4, 0.8))
     assert not figures.MLP.holds((1.32, 1.3))
+
+
+def test_a_run_that_was_cut_off_counts_with_the_epochs_that_it_has(figures, monkeypatch, tmp_path):
+    monkeypatch.setattr(figures, "LAST", 2)
+    folder = shutil.copytree(OLD, tmp_path / "study")
+    whole = figures.candidates([folder], figures.MIRROR)
+    assert not any("cut off" in one.end for one in whole)
+    (folder / whole[0].result.run.place / "outcome.json").unlink()
+    again = figures.candidates([folder], figures.MIRROR)
+    assert [(one.name, one.point) for one in again] == [(one.name, one.point) for one in whole]
+    assert [one.end.split(", ")[-1] for one in again if "cut off" in one.end] == [
+        f"cut off after epoch {len(whole[0].means) - 1}"
+    ]
+    monkeypatch.setattr(figures, "LAST", len(whole[0].means) + 1)  # fewer epochs than its point is a mean of
+    assert len(figures.candidates([folder], figures.MIRROR)) == len(whole) - 1

@@ -133,7 +133,7 @@ def results(ledger: Ledger) -> list[Result]:
             continue
         again = "It is not counted; to train it again, delete its folder."
         try:
-            result = _result(ledger, run, end)
+            result = result_of(ledger, run, end)
         except (LookupError, TypeError, ValueError) as error:
             why = brief(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             ledger.notes[run.place] = f"{ledger.path(run)} is damaged ({why}). {again}"
@@ -146,7 +146,8 @@ def results(ledger: Ledger) -> list[Result]:
     return found
 
 
-def _result(ledger: Ledger, run: Run, end: dict[str, Any]) -> Result:
+def result_of(ledger: Ledger, run: Run, end: dict[str, Any]) -> Result:
+    """What is in a run's folder, with this end. Raises UserError, or an error of Python, if it is damaged."""
     record = Visited(ledger.path(run), ledger.folder)
     record.check()
     if "diverged" not in end:
