@@ -9,14 +9,11 @@ decided.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import math
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,9 +28,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import detector
+import strangers_csv
 from ayneh.__main__ import in_sentences
 from ayneh.doctor.doctor import Doctor
-from ayneh.doctor.symptoms import SYMPTOMS
 from ayneh.doctor.trend import GRADED, IN_A_ROW, signs
 from ayneh.files.whole import atomically, refuse_unwritable, write_json
 from ayneh.judge.known import STRANGE
@@ -44,6 +41,7 @@ AHEAD = 600  # steps before the first visible damage from which on a look at an 
 FALSE = 0.01  # share of healthy runs on which a threshold may alarm
 MODELS = ("logistic", "boosting")
 LARGEST = sys.float_info.max
+OFTEN = 10  # runs between two savings
 Scores = list[np.ndarray]  # of each run, (looks,)
 
 
@@ -56,7 +54,6 @@ class Stranger:
     steps: np.ndarray  # (T,), of the looks
     table: np.ndarray  # (T, F)
     names: tuple[str, ...]
-    margins: dict[str, float] = field(default_factory=dict)  # of GRADED: the most that was held for its patience
 
     @property
     def kind(self) -> str:
@@ -85,11 +82,10 @@ def stranger_of(folder: Path) -> Stranger:
     doctor = Doctor(record.config(), record.lines())
     course, case = doctor.course(), detector.case_of(folder)
     found = signs(course)
-    table = np.stack(list(found.values()), 1)
+    table = strangers_csv.rounded(np.stack(list(found.values()), 1))
     looks = np.isfinite(course.get("spread")) | (course.get("broken") > 0)
-    margins = {name: detector.sustained(SYMPTOMS[name], course) for name in GRADED}
     end = record.outcome() or {}
-    return Stranger(case, end.get("unlike"), course.steps[looks], table[looks], tuple(found), margins)
+    return Stranger(case, end.get("unlike"), course.steps[looks], table[looks], tuple(found))
 
 
 # -- detectors: a number for each look of each run, by models that did not see its kind --------------------------------
@@ -173,8 +169,10 @@ def thresholds(runs: Sequence[Stranger]) -> list[float]:
     found = []
     for run in runs:
         others = [r for r in runs if r.kind != run.kind and r.case.label == "healthy"]
-        limits = {name: threshold([r.margins[name] for r in others]) for name in GRADED}
-        found.append(9.0 if run.case.fell is not None else max(run.margins[name] - limits[name] for name in GRADED))
+        limits = {name: threshold([r.case.margins[name] for r in others]) for name in GRADED}
+        found.append(
+            9.0 if run.case.fell is not None else max(run.case.margins[name] - limits[name] for name in GRADED)
+        )
     return found
 
 
@@ -182,17 +180,37 @@ def thresholds(runs: Sequence[Stranger]) -> list[float]:
 
 
 class Ward:
-    """The runs so far, and their CSVs: runs.csv after each run, the rest in the end."""
+    """The runs so far, those of its CSVs among them: runs.csv after each run, looks.csv.gz after each `OFTEN`."""
 
     def __init__(self, out: Path) -> None:
-        refuse_unwritable(out / "runs.csv", out / "table.md")
+        refuse_unwritable(out / strangers_csv.RUNS, out / "table.md")
         self.out = out
-        self.all: list[Stranger] = []
+        self.all = [Stranger(*values) for values in strangers_csv.read(out)]
+        self.new = 0
+
+    def has(self, arm: str, seed: int) -> bool:
+        """Whether it has this run."""
+        return any(run.case.arm == arm and run.case.seed == seed for run in self.all)
 
     def take(self, folders: Sequence[Path]) -> None:
-        """Read some more finished runs."""
-        self.all += [stranger_of(folder) for folder in folders]
-        _write(self.out / "runs.csv", (_row(run) for run in self.labelled()))
+        """Read some more finished runs; those that are there already stay as they are."""
+        read = [stranger_of(folder) for folder in folders]
+        self.all += [run for run in read if not self.has(run.case.arm, run.case.seed)]
+        self.new += len(read)
+        if self.new >= OFTEN:
+            self.save()
+
+    def save(self, columns: Callable[[int], Mapping[str, Any]] = lambda k: {}) -> None:
+        """Write runs.csv, with more columns of each labelled run, and looks.csv.gz."""
+        more = {id(run): columns(k) for k, run in enumerate(self.labelled())}
+        empty = dict.fromkeys(next(iter(more.values()), {}))
+        strangers_csv.write(
+            self.out / strangers_csv.LOOKS, (row for run in self.all for row in strangers_csv.looks(run))
+        )
+        strangers_csv.write(
+            self.out / strangers_csv.RUNS, ({**strangers_csv.row(run), **more.get(id(run), empty)} for run in self.all)
+        )
+        self.new = 0
 
     def labelled(self) -> list[Stranger]:
         """Those of a net whose plain run is there, too, with their labels."""
@@ -215,8 +233,7 @@ class Ward:
             for kind in MODELS:
                 scores, most = trend(kind, runs)
                 found[kind] = Detector(most, [_first(run, score) for run, score in zip(runs, scores, strict=True)])
-        _write(self.out / "runs.csv", (_row(run) | _scores(found, k) for k, run in enumerate(runs)))
-        _write(self.out / "looks.csv.gz", (row for run in runs for row in _looks(run)))
+        self.save(lambda k: _scores(found, k))
         lines = table(found, runs)
         better = [kind for kind in MODELS if kind in found and worth(found[kind], found["shipped"], runs)]
         if better:
@@ -276,39 +293,10 @@ def _first(run: Stranger, score: np.ndarray) -> int | None:
     return int(run.steps[above[0]]) if len(above) else run.case.fell
 
 
-def _row(run: Stranger) -> dict[str, Any]:
-    case = run.case
-    data, _, net = case.net.partition(" ")
-    row: dict[str, Any] = {"data": data, "net": net, "kind": run.kind, "seed": case.seed, "label": case.label}
-    row |= {"conditions": " + ".join(sorted(case.kinds)), "ended": run.ended(), "onset": case.onset, "fell": case.fell}
-    row |= {name: case.looks[-1][name] if case.looks else None for name in ("fd", "spread", "modes")}
-    return row | {"unlike": run.unlike, "copies": case.copies, "told": " + ".join(case.told)}
-
-
 def _scores(found: Mapping[str, Detector], k: int) -> dict[str, Any]:
     """The columns of each detector in the row of a run."""
     row: dict[str, Any] = {f"score_{name}": f"{one.values[k]:.6g}" for name, one in found.items()}
     return row | {f"alarm_{name}": one.first[k] for name, one in found.items() if one.first is not None}
-
-
-def _looks(run: Stranger) -> Iterator[dict[str, Any]]:
-    for step, values in zip(run.steps, run.table, strict=True):
-        about = {"arm": run.case.arm, "seed": run.case.seed, "step": int(step)}
-        yield about | {n: f"{v:.5g}" if np.isfinite(v) else "" for n, v in zip(run.names, values, strict=True)}
-
-
-def _write(place: Path, rows: Iterable[dict[str, Any]]) -> None:
-    found = list(rows)
-    if not found:
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO()
-    sheet = csv.DictWriter(text, list(found[0]), lineterminator="\n")
-    sheet.writeheader()
-    sheet.writerows(found)
-    whole = text.getvalue().encode()
-    with atomically(place) as file:
-        file.write(gzip.compress(whole, mtime=0) if place.suffix == ".gz" else whole)
 
 
 def main(runs: Path = Path("runs/strangers"), csv: Path = Path("docs/findings/studies/strangers")) -> None:

@@ -2,7 +2,8 @@
 
 Plays kinds of runs that bench/ills.py does not have, by which no threshold was set, on the digits, MNIST and the
 Persian digits. Whether a run is ill is decided by the judge's scores alone, whatever it was meant to be
-(bench/strangers.py, which also measures the detectors). Raw numbers go into two CSVs. Needs AYNEH_DATA or a network.
+(bench/strangers.py, which also measures the detectors). Raw numbers go into two CSVs (bench/strangers_csv.py);
+the runs in them are not played again, so that another machine goes on from them. Needs AYNEH_DATA or a network.
 docs/findings/preregistered.md has what was predicted.
 """
 
@@ -197,10 +198,10 @@ def main(
         arms: only those whose names hold this.
         workers: processes, of one thread each.
     """
-    places = {job: doctor.folder_of(out, *job) for job in jobs(seeds, well, arms)}
+    ward, began = Ward(csv), time.process_time()
+    places = {job: doctor.folder_of(out, *job) for job in jobs(seeds, well, arms) if not ward.has(*job)}
     done = [folder for folder in places.values() if (folder / "outcome.json").is_file()]
     todo = {job: folder for job, folder in places.items() if folder not in done}
-    ward, began = Ward(csv), time.process_time()
     ward.take(done)
     for k, (job, failed) in enumerate(_each(todo, workers), 1):
         said = f": {failed!r}" if failed else ""

@@ -106,3 +106,55 @@ def test_any_number_of_first_runs_is_a_sample_of_all(bench):
     half = third[sum(plain) :][: len(third) // 2]
     share = [np.mean([name.startswith("digits") for name, _ in some]) for some in (half, third)]
     assert abs(share[0] - share[1]) < 0.1
+
+
+@pytest.fixture
+def whole(strangers, runs):
+    """The same as real cases: one run fell before any look, the judge looked at other steps than the detectors."""
+    detector = strangers.detector
+    for k, run in enumerate(runs):
+        looks = [{"step": 40 * i, "fd": 9.0 - i / 7, "spread": 0.9, "modes": 10.0} for i in range(1, 12)]
+        told = {"G ignores z": 50, "not finite": 99} if run.ill else {}
+        arm = "digits mlp" if k < 2 else run.case.arm
+        run.case = detector.Case(arm, run.case.seed, looks, 0.0, None, told, {"G ignores z": 1 / 3, "all alike": -9.0})
+        run.unlike = None if k % 3 else 0.125
+        run.table, run.steps = (
+            strangers.strangers_csv.rounded(run.table),
+            run.steps.astype(float),
+        )  # as a course has them
+    last = runs[-1]
+    last.case.looks, last.case.fell, last.steps, last.table = [], 7, last.steps[:0], last.table[:0]
+    return runs
+
+
+def test_runs_are_read_again_from_the_csvs_as_they_were(strangers, whole, tmp_path):
+    ward = strangers.Ward(tmp_path)
+    ward.all = whole
+    ward.save()
+    again = strangers.Ward(tmp_path)
+    for one, other in zip(whole, again.all, strict=True):
+        assert (one.case.arm, one.case.seed, one.case.looks) == (other.case.arm, other.case.seed, other.case.looks)
+        assert (one.case.told, one.case.fell, one.case.copies) == (other.case.told, other.case.fell, other.case.copies)
+        assert (one.unlike, one.names) == (other.unlike, other.names)
+        assert other.case.margins == pytest.approx(one.case.margins, rel=1e-5)
+        np.testing.assert_array_equal(one.steps, other.steps)
+        np.testing.assert_array_equal(one.table, other.table)
+    labels = [[(run.case.label, run.case.onset) for run in some.labelled()] for some in (ward, again)]
+    assert labels[0] == labels[1]
+    assert again.has("digits mlp", 1)
+    assert not again.has("digits mlp", 2)
+    before = (tmp_path / "runs.csv").read_bytes()
+    again.save()
+    assert (tmp_path / "runs.csv").read_bytes() == before
+
+
+def test_csvs_that_do_not_belong_together_are_refused(strangers, whole, tmp_path):
+    ward = strangers.Ward(tmp_path)
+    ward.all = whole[2:]
+    ward.save()
+    looks = (tmp_path / "looks.csv.gz").read_bytes()
+    ward.all = whole
+    ward.save()
+    (tmp_path / "looks.csv.gz").write_bytes(looks)
+    with pytest.raises(strangers.strangers_csv.UserError, match=r"has 0 looks of digits mlp, seed 0, .* says 12"):
+        strangers.Ward(tmp_path)
