@@ -4,6 +4,7 @@
 #     AYNEH_DATA=... WORK=/tmp/work bash bench/gpu_experiments.sh OUT SECONDS [LANE...]
 #     WORK=/tmp/work bash bench/gpu_experiments.sh OUT 0 none       # pack what is there so far
 #     touch /tmp/work/over                                          # stop, save and pack now
+#     CHECKPOINTS="figures-mirror" WORK=... bash ... OUT 0 none     # with the last checkpoints of its unfinished runs
 #     cat OUT/all.txz.* | tar xJ
 #
 # A lane is a line of experiments, one after another; lanes run at the same time. By default: figures held large report.
@@ -113,6 +114,11 @@ pack() { # without checkpoints but those that a later part needs, and with the l
         find . -path '*/seed-00[0-3]/samples/*.png' | sort | awk '{d = $0; sub("/[^/]*$", "", d); last[d] = $0}
             END {for (d in last) print last[d]}'
         find . -path './figures*/samples/*.png'
+        for name in ${CHECKPOINTS:-}; do # of runs that another machine is to finish
+            for run in "$name"/runs/*/*/; do
+                [ -e "$run/outcome.json" ] || find "./$run" -path '*/checkpoints/*' -type f | sort | tail -n 1
+            done
+        done
         find . -path '*best*/checkpoints/*' -o -path '*fast-z16*/checkpoints/*' -o -path '*stacked*/checkpoints/*'
     } | sort -u > "$out/list"
     rm -f "$out"/all.txz.*
