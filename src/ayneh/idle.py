@@ -90,7 +90,7 @@ def idle(config: Config) -> dict[str, str]:
 
 def warn_of_idle(config: Config) -> None:
     """Name the settings that a person has set and that change nothing, a line each; a preset's own are left out."""
-    _, changes = nearest(config)
+    _, changes = nearest(flatten(config))
     for name, why in idle(config).items():
         if name in changes:
             warn_once(f"--{name.replace('_', '-')} is {_shown(changes[name])}, {why}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -213,12 +213,11 @@ def preset(name: str) -> Preset:
     raise UserError(f"There is no preset called {name!r}; `{MEANT[word]}` trains it.")
 
 
-def nearest(config: Config, but: Collection[str] = ()) -> tuple[str, dict[str, Any]]:
-    """The preset that a config differs least from, and its differences by their dotted names.
+def nearest(wanted: Mapping[str, Any], but: Collection[str] = ()) -> tuple[str, dict[str, Any]]:
+    """The preset that settings by their dotted names (`config.flatten`) differ least from, and the differences.
 
     but: settings that do not count. Fewest differences to nothing come first, since no TOML file can set a value to it.
     """
-    wanted = flatten(config)
     found: list[tuple[tuple[int, int], str, dict[str, Any]]] = []
     for name, one in PRESETS.items():
         theirs = flatten(one.config)

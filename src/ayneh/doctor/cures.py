@@ -10,7 +10,7 @@ from ayneh.config import Config, Optimizer, flatten
 from ayneh.dataset import MEMORY
 from ayneh.doctor.courses import Facts
 from ayneh.doctor.findings import Cure
-from ayneh.presets import PRESETS
+from ayneh.presets import nearest
 from ayneh.record.own import Noted, notes_of
 from ayneh.rules import GAMMA
 
@@ -177,10 +177,8 @@ def argv(config: Config, changes: Mapping[str, Any], parts: Sequence[Noted] | No
     wanted = flatten(config) | dict(changes)
     if any(one[0] == "--nets" for one in flags):  # which names the nets; of what is set of ayneh's two have a use
         wanted = {k: v for k, v in wanted.items() if not k.startswith("net.") or k in ("net.init", "net.dis_output")}
-    presets = {name: flatten(preset.config) for name, preset in PRESETS.items()}
-    gaps = {name: {k: v for k, v in wanted.items() if usual[k] != v} for name, usual in presets.items()}
-    preset = min(gaps, key=lambda name: len(gaps[name]))
-    words = ["ayneh", "train", preset, *(part for name, value in gaps[preset].items() for part in _flag(name, value))]
+    preset, gap = nearest(wanted)
+    words = ["ayneh", "train", preset, *(part for name, value in gap.items() for part in _flag(name, value))]
     return [*words, *(word for one in flags for word in one)]
 
 

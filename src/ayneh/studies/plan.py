@@ -56,7 +56,7 @@ def base_of(config: Config) -> tuple[str, Changes]:
 
     What a study sets itself is left out: seed, seeds, device and keep.score_epochs.
     """
-    return nearest(config, OWN)
+    return nearest(flatten(config), OWN)
 
 
 def _warn_of_idle(study: Study) -> None:
