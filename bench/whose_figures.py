@@ -4,7 +4,7 @@ python bench/whose_figures.py --mirror runs/study-figures-mirror --mlp runs/stud
 
 Writes into --out: losses.csv, a row for each epoch of each candidate (its means and its last batch); whose-figures.md,
 the candidates by their distance; and the plot of both parts to --figure. docs/findings/preregistered.md defines the
-distance. Any study may be left out or unfinished.
+distance. Any study may be left out or unfinished: runs of an earlier losses.csv in --out stay in it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
@@ -28,10 +28,13 @@ from ayneh.pages.canvas import log_ticks
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.results import Result, result_of, results
 
+COLUMNS = ("part", "arm", "seed", "epoch", "loss_d", "loss_g", "last_batch_d", "last_batch_g", "fd", "end")
+CUT = "cut off after epoch"
 LAST = 5  # epochs at the end whose mean losses are a candidate's point
-NAMED = 4  # candidates with a name in the plot: the nearest
+NAMED = 4  # arms with a name in the plot: the nearest
 LEAST_D = 0.01  # in the plot: a candidate whose D loses less is drawn at the edge, with its losses
-COLOURS = ("#0072b2", "#c2500a", "#00805c", "#a0398a", "#836600", "#5d6470", "#1c1c1e")  # those of ayneh's pages
+# Those of ayneh's pages, and three more.
+COLOURS = ("#0072b2", "#c2500a", "#00805c", "#a0398a", "#836600", "#5d6470", "#1c1c1e", "#e08aa0", "#58b6e8", "#9a2a2a")
 Point = tuple[float, float]  # losses of D and G
 
 
@@ -70,28 +73,35 @@ MLP = Part("Part A, normal noise, perceptrons", {99: (1.3221588134765625, 0.8566
 
 @dataclass(frozen=True)
 class Candidate:
-    """One run: its losses at each epoch."""
+    """One run: its losses at each epoch, its distances at some, and how it ended ("": well)."""
 
     part: Part
-    result: Result
+    arm: str
+    seed: int
     means: list[Point]
     last_batches: list[Point]
+    distances: dict[int, float] = field(default_factory=dict)  # epoch -> fd
+    end: str = ""  # how it failed, and after which epoch it was cut off
 
     @property
     def name(self) -> str:
         """Its arm, and its seed if it is not the first."""
-        run = self.result.run
-        return f"{run.arm} (seed {run.seed})" if run.seed else run.arm
+        return f"{self.arm} (seed {self.seed})" if self.seed else self.arm
 
     @property
     def family(self) -> str:
         """What its arm's name begins with: the setting that it is about."""
-        return self.result.run.arm.split(", ")[0]
+        return self.arm.split(", ")[0]
+
+    @property
+    def cut(self) -> bool:
+        """Whether it was stopped before its last epoch."""
+        return CUT in self.end
 
     @property
     def point(self) -> Point | None:
         """The mean losses of its last epochs; None if its numbers stopped being finite."""
-        if self.result.end["diverged"] or not self.means:
+        if "diverged" in self.end or not self.means:
             return None
         d, g = zip(*self.means[-LAST:], strict=True)
         return fmean(d), fmean(g)
@@ -104,13 +114,7 @@ class Candidate:
     @property
     def near(self) -> bool:
         """Whether it comes near, and did not fail: an untrained game has losses of 1.39 and 0.69."""
-        return self.distance <= math.log(self.part.near) and self.result.failure() is None
-
-    @property
-    def end(self) -> str:
-        """How it failed, or after which epoch it was cut off."""
-        cut = f"cut off after epoch {len(self.means) - 1}" if "cut off" in self.result.end else ""
-        return ", ".join(words for words in (self.result.failure(), cut) if words)
+        return self.distance <= math.log(self.part.near) and (not self.end or self.end.startswith(CUT))
 
     @property
     def inside(self) -> float:
@@ -118,33 +122,62 @@ class Candidate:
         return fmean(map(self.part.holds, self.last_batches)) if self.last_batches else 0.0
 
 
-def played(ledger: Ledger) -> list[Result]:
-    """The finished runs, and those that were cut off after `LAST` epochs or later."""
-    cut = {"diverged": None, "swaps": {}, "cut off": True}
-    left = [run for run in ledger.runs if ledger.outcome(run) is None and ledger.path(run).is_dir()]
-    off = [result_of(ledger, run, cut) for run in left]
-    return [*results(ledger), *(result for result in off if result.lines and result.lines[-1]["epoch"] >= LAST - 1)]
+def played(ledger: Ledger) -> Iterator[tuple[Result, bool]]:
+    """The finished runs, and, marked True, those that were cut off after `LAST` epochs or later."""
+    yield from ((result, False) for result in results(ledger))
+    for run in ledger.runs:
+        if ledger.outcome(run) is None and ledger.path(run).is_dir():
+            result = result_of(ledger, run, {"diverged": None, "swaps": {}})
+            if result.lines and result.lines[-1]["epoch"] >= LAST - 1:
+                yield result, True
 
 
 def candidates(folders: Sequence[Path], part: Part) -> list[Candidate]:
-    """The runs of these studies, nearest first; one that was cut off with the epochs that it has."""
+    """The runs of these studies."""
     found = []
-    for result in (one for folder in folders for one in played(Ledger.open(folder))):
+    for result, cut in (one for folder in folders for one in played(Ledger.open(folder))):
         ends = {line["epoch"]: line for line in result.lines}.values()  # the last line of each epoch
         means, last = ([(line[f"{of}loss_d"][0], line[f"{of}loss_g"][0]) for line in ends] for of in ("mean_", ""))
-        found.append(Candidate(part, result, means, last))
-    return sorted(found, key=lambda one: one.distance)
+        distances = {int(look["epoch"]): look["fd"] for look in result.looks if "fd" in look}
+        words = (result.failure(), f"{CUT} {len(means) - 1}" if cut else None)
+        end = ", ".join(word for word in words if word)
+        found.append(Candidate(part, result.run.arm, result.run.seed, means, last, distances, end))
+    return found
 
 
 def write_losses(path: Path, found: Sequence[Candidate]) -> None:
     """A row for each epoch of each candidate."""
     with path.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["part", "arm", "seed", "epoch", "loss_d", "loss_g", "last_batch_d", "last_batch_g"])
+        table.writerow(COLUMNS)
         for one in found:
             for epoch, row in enumerate(zip(one.means, one.last_batches, strict=True)):
                 losses = [f"{x:.6g}" for point in row for x in point]
-                table.writerow([one.part.title, one.result.run.arm, one.result.run.seed, epoch, *losses])
+                fd = f"{one.distances[epoch]:.6g}" if epoch in one.distances else ""
+                table.writerow([one.part.title, one.arm, one.seed, epoch, *losses, fd, one.end])
+
+
+def read_losses(path: Path) -> list[Candidate]:
+    """The candidates of an earlier losses.csv; none if there is no such file."""
+    rows: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    for row in csv.DictReader(path.read_text().splitlines()) if path.is_file() else ():
+        rows.setdefault((row["part"], row["arm"], row["seed"]), []).append(row)
+    parts, found = {part.title: part for part in (MIRROR, MLP)}, []
+    for (title, arm, seed), own in rows.items():
+        means, last = ([(float(row[f"{of}_d"]), float(row[f"{of}_g"])) for row in own] for of in ("loss", "last_batch"))
+        distances = {int(row["epoch"]): float(row["fd"]) for row in own if row["fd"]}
+        found.append(Candidate(parts[title], arm, int(seed), means, last, distances, own[0]["end"]))
+    return found
+
+
+def together(new: Iterable[Candidate], earlier: Iterable[Candidate]) -> list[Candidate]:
+    """Each run once, part by part, nearest first: as it is now, unless that is cut off and the earlier one is not."""
+    found = {(one.part.title, one.arm, one.seed): one for one in earlier}
+    for one in new:
+        before = found.get((one.part.title, one.arm, one.seed))
+        if before is None or before.cut or not one.cut:
+            found[one.part.title, one.arm, one.seed] = one
+    return sorted(found.values(), key=lambda one: (one.part is not MIRROR, one.distance))
 
 
 def table(found: Sequence[Candidate]) -> str:
@@ -167,7 +200,7 @@ def table(found: Sequence[Candidate]) -> str:
         lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         for one in (one for one in found if one.part is part):
             at = [f"{x:.3f}" for x in one.point] if one.point else ["", ""]
-            distances = [look["fd"] for look in one.result.looks if "fd" in look]
+            distances = [one.distances[epoch] for epoch in sorted(one.distances)]
             fd = f"{min(distances):.1f}, {distances[-1]:.1f}" if distances else ""
             cells = [one.name, *at, f"{one.distance:.2f}", "yes" if one.near else "", f"{one.inside:.0%}", fd]
             lines.append(f"| {' | '.join([*cells, one.end])} |")
@@ -195,12 +228,23 @@ def panel(axes: Axes, part: Part, found: Sequence[Candidate]) -> None:
         assert one.point
         colour = colours[one.family]
         axes.plot(*zip(*one.means, strict=True), color=colour, linewidth=0.6, alpha=0.45)
-        face = "none" if one.result.run.arm.endswith("no dropout") else colour
+        face = "none" if one.arm.endswith("no dropout") else colour
         d, g = one.point
         at, mark = (max(d, LEAST_D), g), "o" if d >= LEAST_D else "<"
         axes.plot(*at, mark, color=colour, markerfacecolor=face, markersize=6)
-        words = f"{one.name}: D {d:.1g}, G {g:.0f}" if d < LEAST_D else one.name if one in found[:NAMED] else ""
-        axes.annotate(words, at, xytext=(7, 4), textcoords="offset points", fontsize=7.5)
+        if d < LEAST_D:
+            axes.annotate(
+                f"{one.name}: D {d:.1g}, G {g:.0f}", at, xytext=(7, 4), textcoords="offset points", fontsize=7.5
+            )
+    first: dict[str, Candidate] = {}
+    for one in found:
+        first.setdefault(one.arm, one)  # the nearest run of each arm
+    named = list(first.values())[:NAMED]
+    for k, one in enumerate(sorted(named, key=lambda one: -max(one.point or (0.0,)))):
+        assert one.point
+        line = {"arrowstyle": "-", "linewidth": 0.5, "color": colours[one.family], "relpos": (1, 0.5)}
+        place = {"xytext": (0.03, 0.3 - 0.05 * k), "textcoords": "axes fraction"}
+        axes.annotate(one.name, one.point, fontsize=7.5, va="center", arrowprops=line, **place)
     for epoch, point in part.points.items():
         axes.plot(*point, "kx", markersize=8, markeredgewidth=2)
         axes.annotate(f"report, epoch {epoch}", point, xytext=(7, -9), textcoords="offset points", fontsize=7.5)
@@ -209,12 +253,17 @@ def panel(axes: Axes, part: Part, found: Sequence[Candidate]) -> None:
     axes.plot(*zip(*ring, strict=True), "k--", linewidth=0.8)
     for family in families:
         axes.plot([], [], "o", color=colours[family], label=family)
-    axes.set_xlim(left=max(axes.get_xlim()[0], LEAST_D * 0.8))
+    axes.set_xlim(max(axes.get_xlim()[0], LEAST_D * 0.8), axes.get_xlim()[1] * 1.3)
     axes.set(xscale="log", yscale="log", title=part.title, xlabel="D's loss", ylabel="G's loss")
     for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         log_ticks(axis, *limits)
     axes.grid(linewidth=0.4)
-    axes.legend(fontsize=7.5, loc="best", title="filled: dropout, open: none", title_fontsize=7.5)
+    axes.legend(
+        fontsize=7.5,
+        loc="upper left" if part is MIRROR else "upper right",
+        title="filled: dropout, open: none",
+        title_fontsize=7.5,
+    )
 
 
 def main() -> None:
@@ -227,7 +276,8 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, default=Path("docs/figures/whose-figures.png"))
     args = parser.parse_args()
     refuse_unwritable(args.out / "losses.csv", args.out / "whose-figures.md", args.figure)
-    found = [one for part, folders in ((MIRROR, args.mirror), (MLP, args.mlp)) for one in candidates(folders, part)]
+    new = [one for part, folders in ((MIRROR, args.mirror), (MLP, args.mlp)) for one in candidates(folders, part)]
+    found = together(new, read_losses(args.out / "losses.csv"))
     if not found:
         raise UserError("No finished run: name the folder of a played study by --mirror or --mlp.")
     args.out.mkdir(parents=True, exist_ok=True)

@@ -9,10 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch.func import functional_call, stack_module_state, vmap
 
-from ayneh.config import Config
-from ayneh.studies.design import Run
+from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import read
-from ayneh.studies.results import Result
 from ayneh.studies.schedule import sizes
 
 STUDIES = Path(__file__).parents[2] / "docs/findings/studies"
@@ -101,13 +99,8 @@ def test_on_an_accelerator_a_group_below_a_size_is_tried_as_a_whole():
     assert sizes("cuda", 99) == [1, 16, 64]
 
 
-def candidate(figures, points, looks=(), diverged=None):
-    lines = [
-        {"epoch": e, "loss_d": [d], "loss_g": [g], "mean_loss_d": [d], "mean_loss_g": [g]}
-        for e, (d, g) in enumerate(points)
-    ]
-    result = Result(Run("a", Config()), list(looks), lines, {"diverged": diverged, "swaps": {}}, {})
-    return figures.Candidate(figures.MIRROR, result, points, points)
+def candidate(figures, points, end=""):
+    return figures.Candidate(figures.MIRROR, "a", 0, points, points, {}, end)
 
 
 def test_the_distance_is_that_of_the_last_epochs_from_the_reports_mean(figures):
@@ -117,7 +110,7 @@ def test_the_distance_is_that_of_the_last_epochs_from_the_reports_mean(figures):
     assert candidate(figures, early + [(d, g)] * 5).distance == pytest.approx(0, abs=1e-12)
     assert candidate(figures, early + [(2 * d, g / 2)] * 5).distance == pytest.approx(math.sqrt(2) * math.log(2))
     assert candidate(figures, early + [(d, g)] * 5).inside == 0.25
-    broken = candidate(figures, early, diverged={"step": 3})
+    broken = candidate(figures, early, "diverged")
     assert broken.distance == math.inf
     assert not broken.near
 
@@ -131,7 +124,9 @@ def test_an_untrained_game_is_not_near_in_either_part(figures):
 def test_a_run_that_failed_is_not_near(figures):
     points = [figures.MIRROR.centre] * 5
     assert candidate(figures, points).near
-    assert not candidate(figures, points, [{"epoch": 4, "fd": 9.0, "spread": 0.1, "modes": 10}]).near
+    assert candidate(figures, points, "cut off after epoch 4").near
+    assert not candidate(figures, points, "collapsed").near
+    assert not candidate(figures, points, "poor, cut off after epoch 4").near
 
 
 def test_the_report_s_points_are_within_their_range_and_others_are_not(figures):
@@ -146,12 +141,27 @@ def test_a_run_that_was_cut_off_counts_with_the_epochs_that_it_has(figures, monk
     monkeypatch.setattr(figures, "LAST", 2)
     folder = shutil.copytree(OLD, tmp_path / "study")
     whole = figures.candidates([folder], figures.MIRROR)
-    assert not any("cut off" in one.end for one in whole)
-    (folder / whole[0].result.run.place / "outcome.json").unlink()
+    assert whole
+    assert not any(one.cut for one in whole)
+    cut = Ledger.open(folder).runs[0]
+    (folder / cut.place / "outcome.json").unlink()
     again = figures.candidates([folder], figures.MIRROR)
-    assert [(one.name, one.point) for one in again] == [(one.name, one.point) for one in whole]
-    assert [one.end.split(", ")[-1] for one in again if "cut off" in one.end] == [
-        f"cut off after epoch {len(whole[0].means) - 1}"
-    ]
-    monkeypatch.setattr(figures, "LAST", len(whole[0].means) + 1)  # fewer epochs than its point is a mean of
+    assert {one.name: one.point for one in again} == {one.name: one.point for one in whole}
+    assert [(one.arm, one.seed) for one in again if one.cut] == [(cut.arm, cut.seed)]
+    assert {one.end.split(", ")[-1] for one in again if one.cut} == {"cut off after epoch 1"}
+    monkeypatch.setattr(figures, "LAST", 3)  # fewer epochs than its point is a mean of
     assert len(figures.candidates([folder], figures.MIRROR)) == len(whole) - 1
+
+
+def test_runs_of_an_earlier_table_stay_unless_they_were_cut_off_or_are_whole_now(figures, tmp_path):
+    def one(arm, end="", d=1.0):
+        return figures.Candidate(figures.MIRROR, arm, 0, [(d, 2.0)] * 6, [(d, 2.5)] * 6, {0: 9.0, 5: 3.25}, end)
+
+    earlier = [one("gone"), one("whole"), one("cut", "cut off after epoch 5"), one("both", "poor")]
+    figures.write_losses(tmp_path / "losses.csv", earlier)
+    read = figures.read_losses(tmp_path / "losses.csv")
+    assert read == earlier
+    new = [one("whole", "poor, cut off after epoch 5", 0.5), one("cut", "", 0.5), one("both", "", 0.5)]
+    found = {each.arm: each for each in figures.together(new, read)}
+    assert found == {"gone": earlier[0], "whole": earlier[1], "cut": new[1], "both": new[2]}
+    assert figures.read_losses(tmp_path / "none.csv") == []
