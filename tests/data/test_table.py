@@ -100,6 +100,43 @@ def test_tables_follow_the_rule_of_ranges(tmp_path: Path) -> None:
     assert of(sixteen, range=(0, 15)).pixels.max() == 255
 
 
+FRACTIONS = [[f"{v / 255:.6f}".replace(".", ",") for v in image.ravel()] for image in GREY]
+
+
+@pytest.mark.parametrize("start", [None, "label"], ids=["no header", "header"])
+@pytest.mark.parametrize(("form", "delimiter"), [("{}", ";"), ("{}", "\t"), ('"{}"', ";"), ('"{}"', ",")])
+def test_decimal_commas_are_those_of_numbers(tmp_path: Path, start: str | None, form: str, delimiter: str) -> None:
+    rows = [[str(k), *row] if start else row for k, row in zip(CLASSES, FRACTIONS, strict=True)]
+    lines = [delimiter.join(form.format(cell) for cell in row) for row in rows]
+    header = [delimiter.join([start, *(f"pixel{i}" for i in range(64))])] if start else []
+    images = of(csv(tmp_path / "a.csv", [*header, *lines]))
+    assert same(images, GREY)
+    assert images.labels is None if not start else images.labels.tolist() == CLASSES.tolist()
+
+
+def test_commas_that_may_be_between_thousands_are_refused(tmp_path: Path) -> None:
+    groups = [";".join(f"{1000 + int(v):,}" for v in image.ravel()) for image in GREY]
+    words = refusal(csv(tmp_path / "a.csv", groups))
+    assert (
+        "which may be a fraction or a whole number with a comma between thousands: write fractions with a point"
+        in words
+    )
+    assert f"{1000 + int(GREY[0].ravel()[0]):,}" in words
+    three = [
+        ";".join(f"{v / 255:.3f}".replace(".", ",") for v in image.ravel()) for image in GREY
+    ]  # 0,123: no thousands
+    read = of(csv(tmp_path / "b.csv", three)).pixels
+    assert np.abs(read.numpy().reshape(GREY.shape).astype(int) - GREY).max() <= 1
+
+
+def test_a_quoted_word_may_hold_the_delimiter(tmp_path: Path) -> None:
+    lines = [f'"a, class of {k}",{row}' for k, row in zip(CLASSES, ROWS, strict=True)]
+    images = of(csv(tmp_path / "a.csv", [KAGGLE[0], *lines]))
+    assert same(images, GREY)
+    assert images.labels is not None
+    assert images.labels.tolist() == CLASSES.tolist()
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -111,7 +148,7 @@ def test_tables_follow_the_rule_of_ranges(tmp_path: Path) -> None:
         (["emotion,pixels,Usage", "0,70 80 82,Training"], "where a pixel is a number"),
         (["a,b,c", "1,2,3"], "the shape (1, 3)"),
         (["1" * 5_000_000], "a line of more than 4,000,000 bytes"),
-        (["sepal,petal", "1,2"], "its rows has the shape"),
+        (["sepal,petal", "1,2"], "its table has the shape"),
     ],
 )
 def test_tables_that_are_no_images_are_refused(tmp_path: Path, lines: list[str], words: str) -> None:

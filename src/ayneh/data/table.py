@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ MOST_LINE = 4_000_000  # bytes; three planes of 512x512 values have less
 EDGE = 0.95  # the share of one value in a column from which on it is that of a pixel at the edge
 LINES = 2_000  # parsed at a time
 PIXEL = re.compile(r"([a-z]+[ _]?)?\d+([x_ .]\d+)*", re.I)  # pixel0, 1x1, f7
+DECIMAL = re.compile(r"\s*[+-]?\d+,\d+\s*")  # 0,25: Excel's in most of Europe
+THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*")  # or a whole number in groups of three digits
 OTHER = ("", "id", "index", "imageid", "usage")
 Line = tuple[int, str]  # its number from 1, and its text
 
@@ -64,7 +67,7 @@ def read_table(path: Path) -> Raw:
         notes.append(f"the {which} column is the label")
     if (np.floor(pixels) == pixels).all() and 1 < np.abs(pixels).max() < 2**15:
         pixels = pixels.astype(np.int16)  # so that their range is decided as that of integers
-    return Raw((Part("", pixels, labels, "its rows", f"{path}: the label"),), None, tuple(notes))
+    return Raw((Part("", pixels, labels, "its table", f"{path}: the label"),), None, tuple(notes))
 
 
 def _lines(path: Path, file: Stream) -> Iterator[Line]:
@@ -94,8 +97,9 @@ def _text(path: Path, line: bytes, number: int) -> str:
 
 def _columns(first: str) -> Columns:
     """What the first line holds: it is a header unless all of its cells are numbers."""
-    delimiter = max(",;\t", key=first.count)
-    cells = [cell.strip().strip("\"'") for cell in first.split(delimiter)]
+    bare = re.sub(r"(?<=\d),(?=\d)", "", first) if {*";\t"} & {*first} else first  # decimal commas divide no cells
+    delimiter = max(",;\t", key=bare.count)
+    cells = [_pointed(cell.strip().strip("\"'")) for cell in _cells(first, delimiter)]
     everything = list(range(len(cells)))
     if all(_is_number(cell) for cell in cells):
         return Columns(everything, None, [], delimiter, len(cells))
@@ -107,6 +111,16 @@ def _columns(first: str) -> Columns:
     label = known[0] if known else odd[0] if len(odd) == 1 and len(cells) > 2 else None
     pixels = [i for i in everything if i != label and cells[i].lower() not in OTHER]
     return Columns(pixels, label, cells, delimiter, len(cells))
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """A line's cells; a quoted one may hold the delimiter."""
+    return next(csv.reader([line], delimiter=delimiter)) if '"' in line else line.split(delimiter)
+
+
+def _pointed(cell: str) -> str:
+    """A number with a decimal comma as one with a point; any other cell as it is."""
+    return cell.replace(",", ".") if DECIMAL.fullmatch(cell) else cell
 
 
 def _all_but_one_number(cells: list[str]) -> list[int] | None:
@@ -137,20 +151,21 @@ def _is_number(cell: str) -> bool:
 
 def _parsed(path: Path, lines: list[Line], columns: Columns, words: list[str]) -> np.ndarray:
     """float32 (rows, pixels); the labels' cells are added to ``words``."""
-    texts = []
-    for number, line in lines:
-        found = line.count(columns.delimiter) + 1
+    split, texts = _with_points(path, lines, columns.delimiter), []
+    for k, (number, line) in enumerate(lines):
+        cells = split[k] if split else None
+        found = len(cells) if cells else line.count(columns.delimiter) + 1
         if found != columns.count:
             raise UserError(
                 f"{path} has {counted(found, 'cell')} in line {number:,}, and {columns.count:,} "
                 "in the first: every row is one image."
             )
-        if len(columns.pixels) < columns.count:
-            cells = line.split(columns.delimiter)
+        if cells or len(columns.pixels) < columns.count:
+            cells = cells or line.split(columns.delimiter)
             if columns.label is not None:
                 words.append(cells[columns.label].strip().strip("\"'"))
             line = columns.delimiter.join([cells[i] for i in columns.pixels])
-        texts.append(line.replace('"', ""))
+        texts.append(line)
     whole = _whole_numbers(columns.delimiter.join(texts), columns.delimiter)
     if whole is not None:
         return whole.reshape(len(texts), -1)
@@ -158,6 +173,25 @@ def _parsed(path: Path, lines: list[Line], columns: Columns, words: list[str]) -
         return np.loadtxt(texts, np.float32, delimiter=columns.delimiter, comments=None, ndmin=2)
     except ValueError as error:
         raise _wrong_cell(path, lines, texts, columns) from error
+
+
+def _with_points(path: Path, lines: list[Line], delimiter: str) -> list[list[str]]:
+    """The cells of these lines, with points for decimal commas; empty where no cell is quoted or has a comma.
+
+    Raises UserError if every comma in a number may as well be between thousands.
+    """
+    if not any('"' in line or ("," in line and delimiter != ",") for _, line in lines):
+        return []
+    split = [_cells(line, delimiter) for _, line in lines]
+    found = ((number, cell) for (number, _), cells in zip(lines, split, strict=True) for cell in cells)
+    numbers = [(number, cell) for number, cell in found if DECIMAL.fullmatch(cell)]
+    if numbers and all(THOUSANDS.fullmatch(cell) for _, cell in numbers):
+        number, cell = numbers[0]
+        raise UserError(
+            f"{path} has {cell.strip()!r} in line {number:,}, which may be a fraction or a whole number with a comma "
+            "between thousands: write fractions with a point, and whole numbers without a comma."
+        )
+    return [[_pointed(cell) for cell in cells] for cells in split]
 
 
 def _whole_numbers(text: str, delimiter: str) -> np.ndarray | None:
