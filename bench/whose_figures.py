@@ -243,7 +243,7 @@ def panel(axes: Axes, part: Part, found: Sequence[Candidate]) -> None:
     for k, one in enumerate(sorted(named, key=lambda one: -max(one.point or (0.0,)))):
         assert one.point
         line = {"arrowstyle": "-", "linewidth": 0.5, "color": colours[one.family], "relpos": (1, 0.5)}
-        place = {"xytext": (0.03, 0.3 - 0.05 * k), "textcoords": "axes fraction"}
+        place = {"xytext": (0.03, 0.22 - 0.05 * k), "textcoords": "axes fraction"}
         axes.annotate(one.name, one.point, fontsize=7.5, va="center", arrowprops=line, **place)
     for epoch, point in part.points.items():
         axes.plot(*point, "kx", markersize=8, markeredgewidth=2)
@@ -260,7 +260,7 @@ def panel(axes: Axes, part: Part, found: Sequence[Candidate]) -> None:
     axes.grid(linewidth=0.4)
     axes.legend(
         fontsize=7.5,
-        loc="upper left" if part is MIRROR else "upper right",
+        loc="center left" if part is MIRROR else "upper right",
         title="filled: dropout, open: none",
         title_fontsize=7.5,
     )
