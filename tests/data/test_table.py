@@ -129,6 +129,14 @@ def test_commas_that_may_be_between_thousands_are_refused(tmp_path: Path) -> Non
     assert np.abs(read.numpy().reshape(GREY.shape).astype(int) - GREY).max() <= 1
 
 
+def test_a_word_may_hold_what_divides_other_tables(tmp_path: Path) -> None:
+    lines = [f"{'abc'[k]};d;e;f,{row}" for k, row in zip(CLASSES, ROWS, strict=True)]
+    images = of(csv(tmp_path / "a.csv", lines))
+    assert same(images, GREY)
+    assert images.labels is not None
+    assert images.labels.tolist() == CLASSES.tolist()
+
+
 def test_a_quoted_word_may_hold_the_delimiter(tmp_path: Path) -> None:
     lines = [f'"a, class of {k}",{row}' for k, row in zip(CLASSES, ROWS, strict=True)]
     images = of(csv(tmp_path / "a.csv", [KAGGLE[0], *lines]))

@@ -97,8 +97,7 @@ def _text(path: Path, line: bytes, number: int) -> str:
 
 def _columns(first: str) -> Columns:
     """What the first line holds: it is a header unless all of its cells are numbers."""
-    bare = re.sub(r"(?<=\d),(?=\d)", "", first) if {*";\t"} & {*first} else first  # decimal commas divide no cells
-    delimiter = max(",;\t", key=bare.count)
+    delimiter = _delimiter(first)
     cells = [_pointed(cell.strip().strip("\"'")) for cell in _cells(first, delimiter)]
     everything = list(range(len(cells)))
     if all(_is_number(cell) for cell in cells):
@@ -111,6 +110,15 @@ def _columns(first: str) -> Columns:
     label = known[0] if known else odd[0] if len(odd) == 1 and len(cells) > 2 else None
     pixels = [i for i in everything if i != label and cells[i].lower() not in OTHER]
     return Columns(pixels, label, cells, delimiter, len(cells))
+
+
+def _delimiter(first: str) -> str:
+    """The most frequent of comma, semicolon and tab; the last two where commas are decimal: numbers between them."""
+    for one in ";\t":
+        cells = _cells(first, one)
+        if len(cells) > 2 and sum(not _is_number(_pointed(cell)) for cell in cells) <= 1:
+            return one
+    return max(",;\t", key=first.count)
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
