@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The planned experiments on one GPU, side by side, in SECONDS at most; what they have comes as one archive in pieces.
 #
-#     AYNEH_DATA=... WORK=/tmp/work bash bench/gpu_experiments.sh OUT SECONDS [LANE...]
-#     WORK=/tmp/work bash bench/gpu_experiments.sh OUT 0 none       # pack what is there so far
-#     touch /tmp/work/over                                          # stop, save and pack now
+#     AYNEH_DATA=... WORK=work bash bench/gpu_experiments.sh OUT SECONDS [LANE...]
+#     WORK=work bash bench/gpu_experiments.sh OUT 0 none       # pack what is there so far
+#     touch work/over                                               # stop, save and pack now
 #     CHECKPOINTS="figures-mirror" WORK=... bash ... OUT 0 none     # with the last checkpoints of its unfinished runs
 #     cat OUT/all.txz.* | tar xJ
 #

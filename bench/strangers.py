@@ -180,7 +180,7 @@ def thresholds(runs: Sequence[Stranger]) -> list[float]:
 
 
 class Ward:
-    """The runs so far, those of its CSVs among them: runs.csv after each run, looks.csv.gz after each `OFTEN`."""
+    """The runs so far, those of its CSVs among them; both CSVs are written after each `OFTEN` runs and in the end."""
 
     def __init__(self, out: Path) -> None:
         refuse_unwritable(out / strangers_csv.RUNS, out / "table.md")

@@ -63,7 +63,7 @@ def rounded(table: np.ndarray) -> np.ndarray:
 
 
 def read(folder: Path) -> list[tuple[detector.Case, float | None, np.ndarray, np.ndarray, tuple[str, ...]]]:
-    """The runs in both files: case, share of strange images, steps (T,), table (T, F) and names. None without files.
+    """The runs in both files: case, share of strange images, steps (T,), table (T, F) and names. Empty without files.
 
     Raises UserError if the files do not belong together.
     """

@@ -118,10 +118,8 @@ def whole(strangers, runs):
         arm = "digits mlp" if k < 2 else run.case.arm
         run.case = detector.Case(arm, run.case.seed, looks, 0.0, None, told, {"G ignores z": 1 / 3, "all alike": -9.0})
         run.unlike = None if k % 3 else 0.125
-        run.table, run.steps = (
-            strangers.strangers_csv.rounded(run.table),
-            run.steps.astype(float),
-        )  # as a course has them
+        run.table = strangers.strangers_csv.rounded(run.table)
+        run.steps = run.steps.astype(float)  # as a course has them
     last = runs[-1]
     last.case.looks, last.case.fell, last.steps, last.table = [], 7, last.steps[:0], last.table[:0]
     return runs

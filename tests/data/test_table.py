@@ -117,14 +117,10 @@ def test_decimal_commas_are_those_of_numbers(tmp_path: Path, start: str | None, 
 def test_commas_that_may_be_between_thousands_are_refused(tmp_path: Path) -> None:
     groups = [";".join(f"{1000 + int(v):,}" for v in image.ravel()) for image in GREY]
     words = refusal(csv(tmp_path / "a.csv", groups))
-    assert (
-        "which may be a fraction or a whole number with a comma between thousands: write fractions with a point"
-        in words
-    )
+    assert "may be a fraction or a whole number with a comma between thousands: write fractions with a point" in words
     assert f"{1000 + int(GREY[0].ravel()[0]):,}" in words
-    three = [
-        ";".join(f"{v / 255:.3f}".replace(".", ",") for v in image.ravel()) for image in GREY
-    ]  # 0,123: no thousands
+    # 0,123 has three digits, and is no number of thousands
+    three = [";".join(f"{v / 255:.3f}".replace(".", ",") for v in image.ravel()) for image in GREY]
     read = of(csv(tmp_path / "b.csv", three)).pixels
     assert np.abs(read.numpy().reshape(GREY.shape).astype(int) - GREY).max() <= 1
 
