@@ -26,7 +26,7 @@ def report(
 
     Args:
         minutes: how long it may take on two idle cores.
-        full: the report's own nets and epochs instead, overnight.
+        full: the report's own nets and epochs instead, some five hours.
         data: digits come with ayneh, mnist is downloaded, hoda is read from $AYNEH_DATA/hoda.
         lang: the language of the pages: English, Persian, or both.
         out: the folder of the report (default: runs/report- with the data and the length).

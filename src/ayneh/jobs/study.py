@@ -35,7 +35,7 @@ def study(
 ) -> None:
     """Compare arms over seeds: `run` and `plan` take a study file or a built-in study, `status` and `report` a folder.
 
-    Built-in: prior, dropout, width. The same command continues a study that was stopped or killed.
+    Built-in: prior, dropout, labels, width. The same command continues a study that was stopped or killed.
 
     Args:
         action: run, plan (the minutes it would take), status (from another terminal), or report.
