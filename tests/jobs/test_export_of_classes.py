@@ -200,6 +200,10 @@ def test_nets_of_one_s_own_with_labels(ayneh, tiny, tmp_path, net, way):
     for form in ("onnx", "safetensors"):
         status, _, err = ayneh("export", run, "--to", form, "--out", tmp_path / form, *parts)
         assert status == 0, err
+    card = (tmp_path / "onnx" / "README.md").read_text()
+    assert ("does with it what its code does" in card) == (way == "projection")  # the card does not know what that is
+    assert ("reads the class of each image" in card) == (way == "auxiliary")
+    assert "Miyato" not in card
     model, players = load(tmp_path / "onnx"), modules(tmp_path / "safetensors")
     z, y = model.sample_z(5), np.arange(5)
     images = model.generate(z, y, "float32")

@@ -99,6 +99,8 @@ def test_the_path_stays_on_the_sphere_and_joins_its_ends(model):
         (lambda m: m.sample_z(0), "n is 0; it must be at least 1"),
         (lambda m: m.generate(np.zeros((2, 5))), r"Latents are \(N, 6\), not \(2, 5\)"),
         (lambda m: m.generate(np.zeros(6)), r"Latents are \(N, 6\), not \(6,\)"),
+        (lambda m: m.generate(np.full((3, 6), np.nan)), "Of 3 latents 3 have numbers that are NaN or infinite"),
+        (lambda m: m.generate(np.eye(2, 6) * 1e300), "Of 2 latents 2 have numbers"),
         (lambda m: m.generate(m.sample_z(1), "int8"), "dtype is 'int8': choose 'uint8' or 'float32'"),
         (lambda m: m.logits(np.zeros((2, 8, 8))), r"Images are \(N, 1, 8, 8\) or \(N, 1, 16, 16\), not \(2, 8, 8\)"),
         (lambda m: m.logits(np.zeros((2, 3, 8, 8))), r"not \(2, 3, 8, 8\)"),

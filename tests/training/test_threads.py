@@ -217,7 +217,8 @@ def test_steps_that_a_rescue_gave_up_count():
         ("2,1", "it is a number, or the numbers"),
         ("²", "it is a number, or the numbers"),
         ("-1", "it is a number, or the numbers"),
-        ("2,1@9,2@9", "the steps after @ must rise."),
+        ("2,1@9,2@9", "the steps after @ must rise, to at most"),
+        ("2,1@99999999999999999999", "the steps after @ must rise, to at most 1,000,000,000,000,000."),
     ],
 )
 def test_what_is_no_number_of_threads_is_refused(ayneh, tmp_path, tiny, asked, words):

@@ -27,6 +27,7 @@ SHORT_S = 5.0  # a run that takes less with one thread keeps it
 LOOK_S = 0.1  # in which free cores are counted; the system counts hundredths
 STEPS_S = 0.25  # of steps that are measured
 LONG_S = 0.3  # a step that takes more is measured while it is trained
+MOST_STEPS = 10**15  # of a run
 CLEARLY = 0.9  # of the time with fewer threads; else the fewer are taken
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -151,8 +152,9 @@ def asked_for(words: int | str) -> Choice:
     for count in (int(first), *(count for _, count in changes)):
         if not 1 <= count <= MOST:
             raise UserError(f"--threads is {count}; it must lie between 1 and {MOST}.")
-    if sorted({step for step, _ in changes}) != [step for step, _ in changes]:
-        raise UserError(f"--threads is {words!r}; the steps after @ must rise.")
+    steps = [step for step, _ in changes]
+    if sorted(set(steps)) != steps or steps[-1:] > [MOST_STEPS]:
+        raise UserError(f"--threads is {words!r}; the steps after @ must rise, to at most {MOST_STEPS:,}.")
     return kept(int(first), changes)
 
 

@@ -18,6 +18,7 @@ GEN = {
     "concat": "an embedding of the class is joined to z",
     "norm": "the class has its own scales and shifts in G's batch norm",
 }
+OWN = "each net gets the class of an image and does with it what its code does"  # what that is, no setting says
 DRAWN = {"data": "by the classes' shares of the training images", "even": "evenly"}
 
 
@@ -25,9 +26,11 @@ def words(about: dict[str, Any], evaluation: dict[str, Any] | None) -> str:
     """How the run took the classes, and how many of G's images are of the class that was asked for."""
     labels = about["labels"]
     way = about["config"]["net"].get("gen_labels") or "concat"
-    how = "" if "own_nets" in about else f"{GEN[way]}; "
+    how = f"{GEN[way]}; {WAYS[labels['way']]}"
+    if "own_nets" in about:
+        how = WAYS["auxiliary"] if labels["way"] == "auxiliary" else OWN
     taken = (
-        f"G draws an image of the class that it is asked for: {how}{WAYS[labels['way']]}. In training the classes of "
+        f"G draws an image of the class that it is asked for: {how}. In training the classes of "
         f"G's images were drawn {DRAWN[labels['drawn']]}."
     )
     scores = evaluation["scores"] if evaluation else {}

@@ -122,9 +122,13 @@ class Model:
             if classes is None:
                 raise UserError("How many images? Give n=16, for instance, or latents (N, Z).")
             n = len(self._need_labels().asked(classes))
-        latents = self.sample_z(n, seed) if n is not None else np.asarray(z, np.float32)
+        with np.errstate(over="ignore"):  # refused below
+            latents = self.sample_z(n, seed) if n is not None else np.asarray(z, np.float32)
         if latents.ndim != 2 or latents.shape[1] != self.dim:
             raise UserError(f"Latents are (N, {self.dim}), not {latents.shape}: draw some by sample_z.")
+        broken = (~np.isfinite(latents)).any(1).sum()
+        if broken:
+            raise UserError(f"Of {len(latents)} latents {broken} have numbers that are NaN or infinite in float32.")
         asked = None
         if classes is not None:
             asked = np.array(self._need_labels().asked(classes, len(latents), spread=z is None), np.int64)

@@ -1,4 +1,4 @@
-"""A folder that holds no run: what it holds instead."""
+"""A folder that holds no run, or none any more: what it holds instead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ayneh.errors import UserError, typed_as
+from ayneh.errors import Stopped, UserError, typed_as
 from ayneh.files.reading import json_in
 
 
@@ -26,3 +26,16 @@ def refuse_no_run(folder: Path, epochs: Callable[[], Sequence[int]]) -> None:
     if (folder / "study.json").exists():
         but = "; it is a study (ayneh.open_study), with its runs in runs/"
     raise UserError(f"There is no run in {folder}: it has no config.json{but}.")
+
+
+def refuse_gone(folder: Path, step: int | None = None) -> None:
+    """Raise Stopped if the run's folder was moved or deleted since it was opened: to write there would make a new one.
+
+    step: how far a training is that stops there.
+    """
+    if not (folder / "config.json").is_file():
+        stopped = "" if step is None else f"Training stopped at step {step}. "
+        raise Stopped(
+            f"{folder} holds no run any more (it has no config.json): it was moved or deleted meanwhile. {stopped}"
+            "If you moved it, name its new place; `ayneh resume` goes on with a training there from its last checkpoint."
+        )

@@ -52,7 +52,7 @@ from ayneh.files.whole import held, locked, sweep, write_json
 from ayneh.labels import Labels
 from ayneh.parts.used import used
 from ayneh.record import aside
-from ayneh.record.absent import refuse_no_run
+from ayneh.record.absent import refuse_gone, refuse_no_run
 from ayneh.record.checkpoint import Checkpoint, Checkpoints
 from ayneh.record.forms import Begun, Engine, Event, Line, Outcome
 from ayneh.record.names import epoch_name, number_in, numbered
@@ -125,7 +125,7 @@ class Record:
 
     def exists(self) -> bool:
         """Whether the folder holds a run."""
-        return (self.folder / "config.json").is_file()
+        return self._config.is_file()
 
     def config(self) -> Config:
         """The settings asked for."""
@@ -259,6 +259,7 @@ class Record:
 
     def write_report(self, name: str, values: dict[str, Any], epoch: int | None = None, replica: int = 0) -> None:
         """Write what a verb found out about this run as JSON."""
+        refuse_gone(self.folder)
         write_json(self.report_path(name, epoch, replica), values)
 
     def report(self, name: str, epoch: int | None = None, replica: int = 0) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from ayneh.evaluation import Say, judge_of
 from ayneh.parts.calling import failed_inside
 from ayneh.pictures import load_png, save_animation
 from ayneh.record import aside
+from ayneh.record.absent import refuse_gone
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.head import Origin
 from ayneh.record.names import INTERRUPTED
@@ -37,6 +38,8 @@ def _what_happened(error: BaseException, record: Record, step: int, own: str) ->
 
     own: what failed inside a part of one's own, if the error is from there.
     """
+    if isinstance(error, OSError):
+        refuse_gone(record.folder, step)
     saved = None
     with suppress(OSError, UserError):
         saved, _ = record.checkpoints.newest()

@@ -27,6 +27,7 @@ from ayneh.engine.sampler import Sampler, sampler_in
 from ayneh.game.step import State
 from ayneh.labels import Labels
 from ayneh.pictures import save_png
+from ayneh.record.absent import refuse_gone
 from ayneh.record.forms import of_replicas
 from ayneh.record.head import Origin
 from ayneh.record.names import BEST, HEALTHY, epoch_name
@@ -157,6 +158,7 @@ class Journal:
         """Write a line of metrics and what the doctor finds in it; at an epoch's end `end_epoch` does so."""
         if self.fallen:
             return
+        refuse_gone(self.record.folder, now.moment.step)
         moment, part = now.moment, len(self.rows) / len(now.match.replicas)
         line: dict[str, Any] = {"epoch": moment.epoch, "step": moment.step}
         line["images"] = moment.images + self.images_given_up
@@ -175,6 +177,7 @@ class Journal:
         """
         if self.fallen:
             return
+        refuse_gone(self.record.folder, now.moment.step)
         again, step, epoch = self.unfinished is not None, now.moment.step, now.moment.epoch
         for replica in range(len(self.rows)) if not again else ():
             seed = f"seed {self.config.seed + replica}      " if self.config.seeds > 1 else ""
@@ -224,6 +227,7 @@ class Journal:
 
     def save(self, name: str, now: Now) -> None:
         """A checkpoint of this run's rows."""
+        refuse_gone(self.record.folder, now.moment.step)
         self.record.checkpoints.write(
             name, now.moment.step, self.config, now.match.image_shape, self._rows_of(now), now.meter_steps, self.origin,
             {name: value for name, value in self.line.items() if name not in (*CLOCK, "scores")}
