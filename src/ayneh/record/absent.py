@@ -37,5 +37,5 @@ def refuse_gone(folder: Path, step: int | None = None) -> None:
         stopped = "" if step is None else f"Training stopped at step {step}. "
         raise Stopped(
             f"{folder} holds no run any more (it has no config.json): it was moved or deleted meanwhile. {stopped}"
-            "If you moved it, name its new place; `ayneh resume` goes on with a training there from its last checkpoint."
+            "If you moved it, name its new place; `ayneh resume` goes on there from its last checkpoint."
         )
