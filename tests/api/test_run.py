@@ -78,6 +78,12 @@ def test_scores_are_those_of_the_verb_and_of_the_file(ayneh_verb, own_run):
         scores["df"]
 
 
+def test_a_game_in_ones_own_loop_that_would_not_be_rescued_is_refused(config):
+    """It ended in "broke down" without a word on the rescue that was asked for."""
+    with pytest.raises(ayneh.UserError, match=r"rescue is 2, and ayneh.play writes no checkpoint to go back to"):
+        ayneh.play(config.changed(rescue=2))
+
+
 def test_playing_in_ones_own_loop_comes_to_the_state_of_a_run(config, trained, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")

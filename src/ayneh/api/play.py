@@ -118,7 +118,7 @@ def play(
 
     Yields a `Moment` after ``every`` steps (None: `keep.tick_steps` of the settings) and at each epoch's end, until the
     last epoch is done. The other arguments are those of `ayneh.train`, whose numbers come out. Raises UserError for bad
-    input, and Stopped where a number is no longer finite.
+    input and for settings with a rescue, which takes a run in a folder, and Stopped where a number is no longer finite.
 
     >>> import ayneh
     >>> for moment in ayneh.play(ayneh.preset("digits"), ayneh.images("digits", resize=16), every=2):
@@ -129,6 +129,11 @@ def play(
     if every is not None and every < 1:
         raise UserError(f"every is {every}; a moment comes after at least 1 step.")
     config, given = laid_out(config, images, nets, parts)
+    if config.rescue:  # it would end in "broke down" without a word on it
+        raise UserError(
+            f"rescue is {config.rescue}, and ayneh.play writes no checkpoint to go back to: play "
+            "config.changed(rescue=0), or train with ayneh.train."
+        )
     return _moments(config, every or config.keep.tick_steps, given)
 
 

@@ -19,6 +19,7 @@ from ayneh.record.standing import Standing
 from ayneh.studies.design import Changes, Run, Study
 from ayneh.studies.names import folders_of, older_slug
 from ayneh.studies.plan import from_dict
+from ayneh.studies.unplayed import as_played
 from ayneh.version import __version__
 
 FORMAT = 1
@@ -103,7 +104,7 @@ class Ledger:
                 raise UserError(
                     f"{self.folder} has runs of {run.arm!r}, seed {run.seed}, which this study lacks: {advice}"
                 )
-            if changes := differences(run.config, new_runs[run.place].config):
+            if changes := _apart(run.config, new_runs[run.place].config):
                 raise UserError(f"{self.folder} has another {run.arm!r} ({changes}): {advice}")
             record = Record(self.folder / run.place)
             try:
@@ -117,7 +118,7 @@ class Ledger:
         """Raise UserError if a run that is there was trained with other settings than this study's."""
         for run in self.runs:
             record = Record(self.path(run))
-            if record.exists() and (changes := differences(record.config(), run.config)):
+            if record.exists() and (changes := _apart(record.config(), run.config)):
                 raise UserError(f"{self.folder} has another {run.arm!r} ({changes}): choose another --out.")
 
     def being_played(self) -> bool:
@@ -177,6 +178,11 @@ class Ledger:
             except UserError as error:
                 self.notes.setdefault(run.place, str(error))
         return Standing("no step yet", 0, run.config.epochs, 0, 0.0)
+
+
+def _apart(ours: Config, theirs: Config) -> str:
+    """`differences` in what a study's runs play by: an earlier version took settings that changed nothing."""
+    return differences(as_played(ours), as_played(theirs))
 
 
 def _refuse_foreign(folder: Path) -> None:

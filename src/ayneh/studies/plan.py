@@ -17,6 +17,7 @@ from ayneh.judge.own import metric_of
 from ayneh.parts.registry import own
 from ayneh.presets import PRESETS, nearest
 from ayneh.studies.design import Ask, Changes, Study
+from ayneh.studies.unplayed import UNPLAYED, refuse_unplayed
 from ayneh.terminal.text import warn_once
 
 BUILT_IN = Path(__file__).parent / "builtin"
@@ -24,7 +25,7 @@ ANCHORED = {  # settings with paths -> their absolute ones
     "data.name": lambda name: Data(name).anchored().name,
     "data.test": lambda test: Data("folder:.", test=test).anchored().test,
 }
-OWN = ("seed", "seeds", "device", "keep.score_epochs")  # settings that a study gives its runs
+OWN = {"seeds", *UNPLAYED} - {"rescue", "rescue_slows"}  # settings that a study gives its runs
 OF_CLASSES = ("class_accuracy", "spread_within_class", "spread_worst_class")  # outcomes of runs with labels alone
 NAMED = 4  # arms in a sentence
 UNJUDGED = ("loss_d", "loss_g", "d_gap", "wall_s")  # outcomes that no real images are behind
@@ -43,8 +44,13 @@ def read(where: str) -> Study:
 
 
 def planned(values: Mapping[str, Any], where: str) -> Study:
-    """`from_dict`, with absolute paths to data. UserError also for comparisons of scores against different images."""
+    """`from_dict`, with absolute paths to data, of a study that is to be played.
+
+    Raises UserError also for settings that its runs would not play by, and for comparisons of scores against different
+    images. An earlier version's study in its folder may have them: it is read by `from_dict`, and reported on.
+    """
     study = _anchored(from_dict(values, where))
+    refuse_unplayed(study, where)
     _refuse_unlike_images(study, where)
     _refuse_unlabelled(study, where)
     _warn_of_idle(study)
@@ -54,7 +60,7 @@ def planned(values: Mapping[str, Any], where: str) -> Study:
 def base_of(config: Config) -> tuple[str, Changes]:
     """A config as a study's ``base`` and ``set``: the preset that it differs least from, and the differences.
 
-    What a study sets itself is left out: seed, seeds, device and keep.score_epochs.
+    What a study sets itself is left out (`OWN`). A rescue is not: who asked for one shall know that there is none.
     """
     return nearest(flatten(config), OWN)
 

@@ -31,6 +31,7 @@ from ayneh.record.names import epoch_name
 from ayneh.record.record import Record
 from ayneh.studies.design import Changes, Run, Study, swapped
 from ayneh.studies.names import file_name
+from ayneh.studies.unplayed import as_played
 from ayneh.terminal.progress import Clock
 from ayneh.training.callbacks import Callbacks, chosen
 from ayneh.training.journal import Habits, Journal, Now
@@ -202,7 +203,8 @@ def _restored(match: Match, records: Sequence[Record], origin: Origin) -> tuple[
             found = [record.checkpoints.at_epoch(epoch) for record in records]
         except Damaged:
             continue
-        if not any(differences(one.config, config) for one, config in zip(found, match.replicas, strict=True)):
+        pairs = zip(found, match.replicas, strict=True)
+        if not any(differences(as_played(one.config), as_played(config)) for one, config in pairs):
             for one in found:
                 if one.data:
                     one.data.refuse_others(origin, one.run, elsewhere=" and run the study again")
