@@ -104,7 +104,8 @@ def test_a_study_of_any_name_stays_in_its_folder(file, tmp_path, ayneh, monkeypa
     (tmp_path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a" / "b")
     text = FILE.replace("seeds = 2", "seeds = 1").replace("epochs = 3", "epochs = 1")
-    text = text[: text.index("[factors]")] + f'[arms."{name}"]\n[arms.b]\n[swaps."{name}"]\nprior.name = "uniform"\n'
+    text = text[: text.index("[factors]")] + f'[arms."{name}"]\n[arms.b]\nbatch = 64\n'
+    text += f'[swaps."{name}"]\nprior.name = "uniform"\n'
     file.write_text(f'name = "{name}"\n{text}')
     status, _, err = ayneh("study", "run", file, "--workers", "1", "--quiet")
     assert status == 0, err

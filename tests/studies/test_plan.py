@@ -1,12 +1,13 @@
 """What a study file says, and what it may not say."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from ayneh.errors import UserError
 from ayneh.studies.names import slug
-from ayneh.studies.plan import BUILT_IN, from_dict, read
+from ayneh.studies.plan import BUILT_IN, from_dict, planned, read
 
 ARMS = {"name": "s", "arms": {"a": {}, "b": {"optimizer": {"lr": 1e-4}}}}
 
@@ -269,3 +270,38 @@ def test_files_that_are_not_studies(tmp_path):
 
 def test_slugs_are_plain():
     assert slug("U(0, 1), net <b>/../x") == "u-0-1-net-b-..-x"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"arms": {"a": {}, "b": {}}}, "s: the arms 'a' and 'b' have the same settings"),
+        ({"arms": {"a": {"seeds": 3}, "b": {"optimizer.lr": 0.5}, "c": {}}}, "the arms 'a' and 'c' have the same"),
+        ({"base": "digits-normal", "arms": {"a": {}, "b": {"prior.name": "normal"}}}, "'a' and 'b' have the same"),
+        ({"arms": {"a": {"rules.penalty": "wgan-gp"}, "b": {"rules.penalty": "wgan-gp", "rules.gamma": 10.0}}},
+         "'a' and 'b' have the same"),
+        ({"factors": {"batch": [32, 64]}, "arms": {"a": {"batch": 32}, "b": {}}},
+         "'a' and 'b, batch 32' have the same"),
+        ({"asks": [{"arm": "a", "reference": "a"}]}, "s: asks has 'a' against 'a', which is the same arm"),
+        ({"asks": [{"arm": "b", "reference": "a"}] * 2}, "s: asks has 'b' against 'a' twice: leave one out"),
+        ({"asks": [{"arm": "b", "reference": "a"}, {"arm": "a", "reference": "b"}]},
+         "s: asks has 'b' against 'a' and 'a' against 'b', which is the same comparison"),
+        ({"factors": {"batch": [32, 64]},
+          "asks": [{"arm": "b", "reference": "a"}, {"arm": "b, batch 64", "reference": "a, batch 64"}]},
+         "s: asks has 'b, batch 64' against 'a, batch 64' twice"),
+    ],
+)  # fmt: skip
+def test_equal_arms_and_a_comparison_that_is_asked_twice_are_refused_where_a_study_is_to_be_played(changes, words):
+    """They were counted in Holm's family, and a folder that has them is reported on still."""
+    with pytest.raises(UserError) as error:
+        planned(ARMS | changes, "s")
+    assert words in str(error.value)
+    assert from_dict(ARMS | changes, "s").comparisons()
+
+
+PUBLISHED = sorted((Path(__file__).parents[2] / "docs/findings/studies").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_a_published_study_is_still_read(path):
+    assert list(read(str(path)).runs())

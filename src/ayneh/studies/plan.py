@@ -17,7 +17,7 @@ from ayneh.judge.own import metric_of
 from ayneh.parts.registry import own
 from ayneh.presets import PRESETS, nearest
 from ayneh.studies.design import Ask, Changes, Study
-from ayneh.studies.unplayed import UNPLAYED, refuse_unplayed
+from ayneh.studies.unplayed import UNPLAYED, as_played, refuse_unplayed
 from ayneh.terminal.text import warn_once
 
 BUILT_IN = Path(__file__).parent / "builtin"
@@ -46,11 +46,14 @@ def read(where: str) -> Study:
 def planned(values: Mapping[str, Any], where: str) -> Study:
     """`from_dict`, with absolute paths to data, of a study that is to be played.
 
-    Raises UserError also for settings that its runs would not play by, and for comparisons of scores against different
-    images. An earlier version's study in its folder may have them: it is read by `from_dict`, and reported on.
+    Raises UserError also for settings that its runs would not play by, for equal arms, for a comparison that is asked
+    twice, and for comparisons of scores against different images. An earlier version's study in its folder may have
+    them: it is read by `from_dict`, and reported on.
     """
     study = _anchored(from_dict(values, where))
     refuse_unplayed(study, where)
+    _refuse_equal_arms(study, where)
+    _refuse_asked_twice(study, where)
     _refuse_unlike_images(study, where)
     _refuse_unlabelled(study, where)
     _warn_of_idle(study)
@@ -79,6 +82,36 @@ def _warn_of_idle(study: Study) -> None:
             arms = "" if len(why) == len(study.cells()) else f" in {', '.join(map(repr, why))}"
             arms = f" in {len(why)} arms" if arms and len(why) > NAMED else arms
             warn_once(f"{name} is {value}{arms}, {next(iter(why.values()))}.")
+
+
+def _refuse_equal_arms(study: Study, where: str) -> None:
+    """Raise UserError for two arms with the same settings: with the same seeds they are the same runs."""
+    seen: dict[str, str] = {}
+    for arm, config in {run.arm: run.config for run in study.runs()}.items():
+        played = replace(as_played(config), seed=0)
+        key = repr(flatten(played) | {"rules.gamma": played.rules.weight})  # the penalty's own where none is given
+        if (other := seen.setdefault(key, arm)) != arm:
+            raise UserError(
+                f"{where}: the arms {other!r} and {arm!r} have the same settings, so that nothing could differ between "
+                "them: change one, or leave it out."
+            )
+
+
+def _refuse_asked_twice(study: Study, where: str) -> None:
+    """Raise UserError for a comparison of an arm with itself, and for one that is asked twice.
+
+    Holm's correction counts each, so that the others would need smaller p.
+    """
+    seen: dict[frozenset[str], Ask] = {}
+    for ask in study.comparisons():
+        pair = f"{ask.arm!r} against {ask.reference!r}"
+        if ask.arm == ask.reference:
+            raise UserError(f"{where}: asks has {pair}, which is the same arm: name two arms, or leave it out.")
+        other = seen.setdefault(frozenset((ask.arm, ask.reference)), ask)
+        if other is not ask:
+            first = f"{other.arm!r} against {other.reference!r}"
+            both = f"{pair} twice" if pair == first else f"{first} and {pair}, which is the same comparison"
+            raise UserError(f"{where}: asks has {both}: leave one out, since the correction of p would count both.")
 
 
 def _refuse_unlike_images(study: Study, where: str) -> None:
