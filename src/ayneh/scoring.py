@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -143,6 +144,17 @@ def images_at(place: str, read: AsRead = AsRead(), say: Say = silent) -> Images:
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------
+
+
+def refuse_twice(folders: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise UserError for one run under two paths, as of a link: it would be compared with itself."""
+    seen: dict[Path, str] = {}
+    for folder in map(str, folders):
+        place = Path(folder).resolve()
+        if place in seen:
+            what = "is given twice" if folder == seen[place] else f"and {folder} are the same run"
+            raise UserError(f"{seen[place]} {what}, and a run cannot be compared with itself: leave one out.")
+        seen[place] = folder
 
 
 def groups(reports: Mapping[str, Report]) -> list[dict[str, Report]]:

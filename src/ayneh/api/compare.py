@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, SupportsIndex
 
 from ayneh import scoring
 from ayneh.api.named import Named
@@ -27,8 +28,9 @@ BY_ALL = ("fd", "class_accuracy")  # scores that are shown by every net of the p
 class Comparison(Named[Scores]):
     """Scores by run: ``comparison["runs/a"]["fd"]``; ``words`` names the best, and what cannot be compared.
 
-    In a notebook it is a table with a row for each score and a column for each run, of each judge one. An unknown run
-    raises UserError with the nearest one.
+    A run is named by its folder, as a `Run`, or by its place in the order in which they were given, from 0. In a
+    notebook it is a table with a row for each score and a column for each run, of each judge one. An unknown run raises
+    UserError with the nearest one.
     """
 
     _what = "run of this comparison"
@@ -43,8 +45,27 @@ class Comparison(Named[Scores]):
         """Sentences: on each run, the order of the runs, and runs that were judged in different ways."""
         return words_of(self._reports)
 
-    def __getitem__(self, run: str | os.PathLike[str]) -> Scores:
-        return super().__getitem__(os.fspath(run))
+    def __getitem__(self, run: Run | str | os.PathLike[str] | int) -> Scores:
+        labels, label = list(self), self._label(run)
+        if label is None and isinstance(run, SupportsIndex):
+            raise UserError(f"{run} names no run of this comparison: they are counted from 0 to {len(labels) - 1}.")
+        return super().__getitem__(label or str(run.folder if isinstance(run, Run) else run))
+
+    def __contains__(self, run: object) -> bool:
+        return self._label(run) is not None
+
+    def _label(self, run: object) -> str | None:
+        """The folder, as it was given, of a run that is named in any way; None if it is none of these."""
+        labels = list(self)
+        if isinstance(run, SupportsIndex):  # also a number of NumPy's
+            place = run.__index__()
+            return labels[place] if 0 <= place < len(labels) and not isinstance(run, bool) else None
+        folder = run.folder if isinstance(run, Run) else run
+        if not isinstance(folder, str | os.PathLike):
+            return None
+        if (exact := os.fspath(folder)) in labels or "\0" in exact:  # which no path may have
+            return exact if exact in labels else None
+        return next((label for label in labels if Path(label).resolve() == Path(folder).resolve()), None)
 
     def __repr__(self) -> str:
         return "\n".join([f"Comparison({', '.join(self)})", *(f"  {words}" for words in self.words)])
@@ -70,7 +91,8 @@ def compare(
     there are test images); epoch: of the checkpoint (None: the newest); cas: also the classification
     accuracy score, of runs with labels (minutes). Scores by different judges, or of different
     numbers of images, stand in tables of their own, and ``words`` states it. Every report is also written into its run
-    folder, as evaluation.json. Raises UserError for fewer than two runs, and where a run cannot be scored.
+    folder, as evaluation.json. Raises UserError for fewer than two runs, for one that is named twice, and where a run
+    cannot be scored.
 
     >>> import ayneh
     >>> comparison = ayneh.compare(["runs/mine", "runs/other"], n=100)
@@ -79,8 +101,9 @@ def compare(
     """
     opened = [run if isinstance(run, Run) else Run(run) for run in runs]
     labels = [str(run.folder) for run in opened]
-    if len(set(labels)) < max(2, len(labels)):
-        raise UserError(f"A comparison needs two runs or more, each once; given: {', '.join(labels) or 'none'}.")
+    if len(labels) < 2:
+        raise UserError(f"A comparison needs two runs or more; given: {', '.join(labels) or 'none'}.")
+    scoring.refuse_twice(labels)
     judges: scoring.Judges = {}
     say = Terminal(quiet).say
     reports = {}

@@ -115,6 +115,7 @@ def _each(todo: Mapping[str, Callable[[], Report]]) -> tuple[dict[str, Report], 
 
 def _refuse(runs: tuple[Path, ...], images: bool, cas: bool, files: bool) -> None:
     """Raise UserError for what does not go together. images: whether some are given; files: settings that read them."""
+    scoring.refuse_twice(runs)
     if not runs and not images:
         raise UserError("There is nothing to evaluate: give a run folder, or --images with a folder or .npz file.")
     if cas and not runs:
