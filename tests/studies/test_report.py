@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from ayneh.api.results import open_study
 from ayneh.errors import UserError
 from ayneh.studies import settings, strips
 from ayneh.studies.comparisons import paired, pairs_needed, values
@@ -247,6 +248,26 @@ def test_an_arm_of_which_every_run_diverged_is_told_too(ledger):
     said = write_report(ledger)
     assert any(ODD in line for line in said)
     assert "broke down" in text((ledger.folder / "report.html").read_text())
+
+
+@pytest.mark.slow
+def test_a_study_of_which_every_run_diverged_gives_its_test_of_failures(ledger):
+    """It ended without a word on the result, in the terminal, on the page and in Python."""
+    for run in ledger.runs:
+        diverge(ledger, run.place)
+    said = write_report(ledger)
+    assert said[0].startswith("All 8 finished runs diverged (their numbers stopped being finite)")
+    (verdict,) = (line for line in said if line.startswith(f"  ? {ODD} against plain on fd: cannot tell"))
+    assert "median infinite against infinite; " in verdict
+    assert "failures 3 of 3 against 3 of 3 (Fisher's exact test, Holm-adjusted p = 1)" in verdict
+    assert not any("loss_d" in line or "wait for their runs" in line for line in said)  # neither high nor low is worst
+    shown = text((ledger.folder / "report.html").read_text())
+    assert "All 8 finished runs diverged" in shown
+    assert "1 times the" not in shown
+    found = open_study(ledger.folder)
+    assert [one.verdict for one in found.verdicts] == ["cannot tell", "cannot tell"]
+    assert [math.isnan(one.ratio) for one in found.verdicts] == [True, True]
+    assert found.verdicts_on("loss_d") == []
 
 
 def test_without_the_extra_the_tables_are_there_and_the_command_is_told(ledger, monkeypatch):

@@ -199,10 +199,10 @@ class Results:
         return compare(self._ledger.study, self._results)
 
     def _arm_rows(self) -> Iterable[Mapping[str, object]]:
-        from ayneh.studies.comparisons import measured
+        from ayneh.studies.comparisons import compared_on
         from ayneh.studies.report import arm_rows
 
-        shown = [name for name in self._ledger.study.outcomes if measured(self._results, name)]
+        shown = compared_on(self._ledger.study, self._results)
         for row in arm_rows(self._ledger.study, _by_arm(self._results), shown):
             cells = {"arm": row["arm"], "runs": row["n"], "planned": row["planned"], "failed": row["failed"]}
             for name, centre in row["centres"].items():

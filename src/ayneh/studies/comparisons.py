@@ -64,9 +64,7 @@ def compare(study: Study, found: Sequence[Result]) -> dict[str, list[Compared]]:
     by_arm, by_section, m = arms_of(found), sections(study), len(study.comparisons())
     plain = {run.arm for run in study.runs() if not run.config.rules.labelled}
     compared: dict[str, list[Compared]] = {}
-    for outcome in study.outcomes:
-        if not measured(found, outcome):
-            continue
+    for outcome in compared_on(study, found):
         todo = []
         for section, asks in by_section.items():
             for ask in asks:
@@ -78,6 +76,21 @@ def compare(study: Study, found: Sequence[Result]) -> dict[str, list[Compared]]:
             one if one.contrast is None else Compared(one.ask, one.section, outcome, next(decided)) for one in todo
         ]
     return compared
+
+
+def compared_on(study: Study, found: Sequence[Result]) -> list[str]:
+    """The study's outcomes that its finished runs have; where all of them broke down, those on which that is worst.
+
+    Then no run has a number, and the comparison is one of failures; data without classes have no modes at all.
+    """
+    if all_fell(found):
+        return [name for name in study.outcomes if outcome_named(name).better or measured(found, name)]
+    return [name for name in study.outcomes if measured(found, name)]
+
+
+def all_fell(found: Sequence[Result]) -> bool:
+    """Whether there are finished runs, and the numbers of every one stopped being finite."""
+    return bool(found) and all(result.failure() == "diverged" for result in found)
 
 
 def tally(group: Sequence[Compared]) -> dict[str, int]:

@@ -112,7 +112,7 @@ def contrast(
         n_b=len(b),
         centre_a=intervals.centre(list(a.values())),
         centre_b=intervals.centre(list(b.values())),
-        effect=(intervals.paired_centre if paired else intervals.unpaired_centre)(x, y, scale),
+        effect=_effect(x, y, scale, paired),
         delta=intervals.cliffs_delta(list(a.values()), list(b.values())),
         p=(compare.signed_rank if paired else compare.rank_sum)(x, y),
         failed=failed,
@@ -123,6 +123,13 @@ def contrast(
         sound=(sound_a, sound_b),
         alike=_alike(sound_a, sound_b, margin, scale, paired, failed, (runs_a, runs_b), failures),
     )
+
+
+def _effect(x: list[float], y: list[float], scale: Literal["ratio", "difference"], paired: bool) -> intervals.Interval:
+    """The ratio or difference with its interval; NaN where the median run of both sides failed: neither has a size."""
+    if not np.isfinite(np.median(x)) and not np.isfinite(np.median(y)):
+        return intervals.Interval(math.nan, None, None)
+    return (intervals.paired_centre if paired else intervals.unpaired_centre)(x, y, scale)
 
 
 def _alike(

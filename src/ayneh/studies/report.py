@@ -16,8 +16,10 @@ from ayneh.studies import results as outcomes
 from ayneh.studies.comparisons import (
     MARKS,
     Compared,
+    all_fell,
     arms_of,
     compare,
+    compared_on,
     pairs_needed,
     planned_pairs,
     planned_seeds,
@@ -29,8 +31,9 @@ from ayneh.studies.design import Study, grouped
 from ayneh.studies.intervals import LEAST_OF_TWO, Interval, centre
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import interval, number, p_words
-from ayneh.studies.results import TABLES, Result, measured, missing, need_some, outcome_named, results, write_tables
+from ayneh.studies.results import TABLES, Result, missing, need_some, outcome_named, results, write_tables
 from ayneh.studies.sentences import plain_words
+from ayneh.terminal.text import counted
 
 PAGE = "report.html"
 PACKAGES = ("jinja2", "matplotlib", "tomli_w")  # which the page needs beside ayneh's own
@@ -69,6 +72,7 @@ def write_report(ledger: Ledger) -> list[str]:
 def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequence[Compared]]) -> list[str]:
     """The verdicts on the main outcome in sentences, by question; on the others, the number of each verdict."""
     said = [missing_words(ledger, found)] if missing(ledger, found) else []
+    said += [fallen_words(found)] if all_fell(found) else []
     for place, (outcome, group) in enumerate(compared.items()):
         if place == 0:
             for question, asked in grouped(
@@ -83,6 +87,14 @@ def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequen
             counts = [f"{n} {name or 'not yet to compare'}" for name, n in tally(group).items()]
             said.append(f"{outcome}: {', '.join(counts)} (each with its figures in {PAGE})")
     return said
+
+
+def fallen_words(found: Sequence[Result]) -> str:
+    """A sentence on finished runs of which every one broke down."""
+    return (
+        f"All {counted(len(found), 'finished run')} diverged (their numbers stopped being finite), so that arms differ "
+        "in their failures alone, if at all: try smaller learning rates."
+    )
 
 
 def missing_words(ledger: Ledger, found: Sequence[Result]) -> str:
@@ -104,11 +116,11 @@ def render(
     environment = environment_of("studies")
     environment.filters |= {"number": number, "interval": interval, "p": p_words}
     by_arm = arms_of(found)
-    shown = [name for name in study.outcomes if measured(found, name)]
+    shown = compared_on(study, found)
     return environment.get_template("report.html.j2").render(
         study=study,
         marks=MARKS,
-        answer=answer(compared),
+        answer=" ".join([fallen_words(found)] * all_fell(found) + [answer(compared)]).strip(),
         outcomes={name: outcome_named(name) for name in shown},
         absent=[name for name in study.outcomes if name not in shown],
         verdicts=verdict_rows(compared),
@@ -160,7 +172,7 @@ def _clearness(one: Compared) -> tuple[bool, float, float]:
     """Decided ones first, then small p, then large effects."""
     assert one.contrast is not None
     size = one.contrast.effect.value
-    far = abs(math.log(size)) if one.contrast.scale == "ratio" and size > 0 else abs(size)
+    far = 0.0 if math.isnan(size) else abs(math.log(size)) if one.contrast.scale == "ratio" and size > 0 else abs(size)
     return one.verdict == "cannot tell", one.contrast.p_holm, -far
 
 
