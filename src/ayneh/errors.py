@@ -50,9 +50,12 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 def pick(table: Mapping[str, T], name: str, what: str) -> T:
-    """``table[name]``, or a UserError that names the nearest ``what`` (e.g. "prior")."""
+    """``table[name]``, or a UserError that names the nearest ``what`` (e.g. "prior").
+
+    A table of parts, built in and of one's own, has an attribute ``missing``: what to do for one that is not loaded.
+    """
     if not isinstance(name, str) or name not in table:  # a list from Python has no hash
-        raise unknown(what, name, table)
+        raise UserError(f"{unknown(what, name, table)}{getattr(table, 'missing', '')}")
     return table[name]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ayneh.config import Config, flatten, is_own_net
-from ayneh.parts.registry import own
+from ayneh.parts.registry import builtin, own
 from ayneh.presets import nearest
 from ayneh.terminal.text import warn_once
 
@@ -51,7 +51,7 @@ IDLE = (
          "without an augmentation of your own (--rules.augmentation none)"),
     Idle(("rules.mirror_reader",), lambda c: not c.rules.mirror_weight and not c.rules.mirror_weight_gen,
          "where D does not read z (--rules.mirror-weight 0)"),
-    Idle(("rules.numbers",), lambda c: not any(own(kind, name) for kind, name in (
+    Idle(("rules.numbers",), lambda c: all(_built_in(kind, name) for kind, name in (
         ("loss", c.rules.loss), ("penalty", c.rules.penalty), ("augmentation", c.rules.augmentation))),
          "where loss, penalty and augmentation are built in"),
     Idle(("optimizer.beta1",), lambda c: c.optimizer.name in ("sgd", "rmsprop"), "in {}", "optimizer.name"),
@@ -78,13 +78,18 @@ def _comes_with_ayneh(data: str) -> bool:
     return ":" not in data and own("data", data) is None
 
 
+def _built_in(kind: str, name: str) -> bool:
+    """Whether a part is no one's own, and not one whose file has not been loaded either."""
+    return name == "none" or name in builtin(kind)
+
+
 def idle(config: Config) -> dict[str, str]:
     """{"rules.gamma": "which changes nothing without a penalty (--rules.penalty none)"}: unusual values alone."""
     values, found = flatten(config), dict[str, str]()
     for one in IDLE:
-        for name in one.names if one.idle(config) else ():
-            if values[name] != USUAL[name]:
-                found.setdefault(name, f"which changes nothing {one.where.format(values.get(one.by))}")
+        names = [name for name in one.names if values[name] != USUAL[name]]
+        for name in names if names and one.idle(config) else ():
+            found.setdefault(name, f"which changes nothing {one.where.format(values.get(one.by))}")
     return found
 
 

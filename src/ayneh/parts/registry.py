@@ -18,6 +18,7 @@ from ayneh.errors import UserError, unknown
 from ayneh.parts.origin import Source, source_of
 
 T = TypeVar("T")
+MISSING = " The file with {} of your own is named with --parts (in Python: parts=)."
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+:-]{0,99}")
 
 
@@ -107,6 +108,7 @@ class Table(Mapping[str, T]):
 
     def __init__(self, kind: str, builtin: Mapping[str, T], made: Callable[[Part], T] | None) -> None:
         self.kind, self.builtin, self.made = kind, builtin, made
+        self.missing = MISSING.format(article(kind))
 
     def __contains__(self, name: object) -> bool:
         return name in self.builtin or (isinstance(name, str) and own(self.kind, name) is not None)

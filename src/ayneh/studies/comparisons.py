@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ayneh.judge.metrics import labelled
 from ayneh.studies.compare import smallest_p
 from ayneh.studies.contrast import ALPHA, Contrast, contrast, family
 from ayneh.studies.design import Ask, Study, grouped
 from ayneh.studies.panels import sections, short
-from ayneh.studies.results import Result, measured, outcome_named
+from ayneh.studies.results import Outcome, Result, measured, outcome_of
 
 NO_LABELS = "no labels"  # of a side, where the outcome needs them
 MARKS = {
@@ -27,6 +26,7 @@ class Compared:
     ask: Ask
     section: str  # the factors' levels that both sides share
     outcome: str
+    kind: Outcome
     contrast: Contrast | None
     unlabelled: str = ""  # the side that has no labels, where the outcome needs them
 
@@ -65,16 +65,14 @@ def compare(study: Study, found: Sequence[Result]) -> dict[str, list[Compared]]:
     plain = {run.arm for run in study.runs() if not run.config.rules.labelled}
     compared: dict[str, list[Compared]] = {}
     for outcome in compared_on(study, found):
-        todo = []
+        todo, kind = [], outcome_of(found, outcome)
         for section, asks in by_section.items():
             for ask in asks:
-                lacking = next((arm for arm in (ask.arm, ask.reference) if labelled(outcome) and arm in plain), "")
+                lacking = next((arm for arm in (ask.arm, ask.reference) if kind.asked and arm in plain), "")
                 one = None if lacking else _contrast(study, ask, section, outcome, by_arm, m)
-                todo.append(Compared(ask, section, outcome, one, lacking))
+                todo.append(Compared(ask, section, outcome, kind, one, lacking))
         decided = iter(family([one.contrast for one in todo if one.contrast is not None], alpha=ALPHA))
-        compared[outcome] = [
-            one if one.contrast is None else Compared(one.ask, one.section, outcome, next(decided)) for one in todo
-        ]
+        compared[outcome] = [one if one.contrast is None else replace(one, contrast=next(decided)) for one in todo]
     return compared
 
 
@@ -84,7 +82,7 @@ def compared_on(study: Study, found: Sequence[Result]) -> list[str]:
     Then no run has a number, and the comparison is one of failures; data without classes have no modes at all.
     """
     if all_fell(found):
-        return [name for name in study.outcomes if outcome_named(name).better or measured(found, name)]
+        return [name for name in study.outcomes if outcome_of(found, name).better or measured(found, name)]
     return [name for name in study.outcomes if measured(found, name)]
 
 
@@ -109,10 +107,12 @@ def values(found: Sequence[Result], outcome: str) -> dict[int, float]:
 
     So is a run without labels of an outcome that needs them.
     """
-    if labelled(outcome):
+    if not found:
+        return {}
+    kind = outcome_of(found, outcome)
+    if kind.asked:
         found = [result for result in found if result.run.config.rules.labelled]
-    better = outcome_named(outcome).better
-    worst = {"lower": math.inf, "higher": -math.inf, None: None}[better]
+    worst = {"lower": math.inf, "higher": -math.inf, None: None}[kind.better]
     listed = {result.run.seed: result.value(outcome) for result in found}
     filled = {seed: worst if value is None else value for seed, value in listed.items()}
     return {seed: value for seed, value in filled.items() if value is not None}
@@ -145,7 +145,7 @@ def _contrast(
     ours, theirs = values(arm, outcome), values(reference, outcome)
     if not ours or not theirs:
         return None
-    kind = outcome_named(outcome)
+    kind = outcome_of([*arm, *reference], outcome)
     # If no value is worse, runs that broke down have no rank and are left out; they count among the failures.
     failed = [[r.run.seed for r in side if r.failure() is not None] for side in (arm, reference)]
     return contrast(

@@ -16,7 +16,7 @@ from ayneh.studies.figures import WORDS, Bar, Curve, Words, curves, forest
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import number
 from ayneh.studies.panels import IN_A_PANEL, left_over, panels, sections, short
-from ayneh.studies.results import Result, outcome_named
+from ayneh.studies.results import Result
 from ayneh.studies.strips import Strip, chosen_looks, strip
 
 SIDES = {"lower": ("better", "worse"), "higher": ("worse", "better"), None: ("lower", "higher")}
@@ -44,7 +44,7 @@ def forests(compared: Mapping[str, Sequence[Compared]]) -> dict[str, list[tuple[
     """{outcome: (section, forest plot as SVG) for each section}."""
     found: dict[str, list[tuple[str, str]]] = {}
     for outcome, group in compared.items():
-        kind = outcome_named(outcome)
+        kind = group[0].kind
         for section, rows in grouped(group, lambda one: one.section).items():
             if not any(one.contrast for one in rows):
                 continue

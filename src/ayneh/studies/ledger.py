@@ -18,6 +18,7 @@ from ayneh.record.record import OUTCOME, Record
 from ayneh.record.standing import Standing
 from ayneh.studies.design import Changes, Run, Study
 from ayneh.studies.names import folders_of, older_slug
+from ayneh.studies.own_parts import notes_of, read_notes
 from ayneh.studies.plan import from_dict
 from ayneh.studies.unplayed import as_played
 from ayneh.version import __version__
@@ -43,6 +44,7 @@ class Ledger:
         self.folder = folder
         self.study = _as_begun(folder, replace(study, older_folders=older) if older else study)
         self.runs = list(self.study.runs())
+        self.own = notes_of(self.study)
         self.notes: dict[str, str] = {}
         self._ended: dict[str, tuple[float, Standing]] = {}  # by place: when the outcome was written, and how it ended
 
@@ -77,7 +79,8 @@ class Ledger:
                 ledger.notes[STUDY] = f"{error} It is kept as {STUDY}.damaged and written anew."
             else:
                 cls.open(folder)._refuse_other(ledger.study)
-        write_json(path, {"format": FORMAT, "ayneh": __version__, "study": study.to_dict()}, indent=1)
+        head = {"format": FORMAT, "ayneh": __version__}
+        write_json(path, head | {"study": study.to_dict()} | ledger.own.as_dict(), indent=1)
         return ledger
 
     @classmethod
@@ -86,7 +89,10 @@ class Ledger:
         path = folder / STUDY
         if not path.is_file():
             raise UserError(f"There is no study in {folder}: it has no {STUDY}.")
-        return cls(folder, from_dict(formatted(path, FORMAT, "a study").get("study"), str(path)))
+        values = formatted(path, FORMAT, "a study")
+        ledger = cls(folder, from_dict(values.get("study"), str(path)))
+        ledger.own = read_notes(values, ledger.study, str(path))
+        return ledger
 
     def _refuse_other(self, study: Study) -> None:
         """Raise UserError unless ``study`` has the folder's study's name, looks and all runs begun there."""
@@ -142,6 +148,15 @@ class Ledger:
         except UserError as error:
             self.notes[SHARES] = f"{error} The shares are cut anew."
             return {}
+
+    def parts_of(self, kind: str, name: str) -> list[str]:
+        """What gives this part of one's own with --parts, as a run of this folder notes it; empty if none does."""
+        for run in self.runs:
+            with suppress(UserError):
+                for one in Record(self.path(run)).parts.noted() if Record(self.path(run)).exists() else ():
+                    if (one.kind, one.name) == (kind, name) and one.flag:
+                        return [one.flag]
+        return []
 
     def path(self, run: Run) -> Path:
         """The run's folder."""

@@ -31,7 +31,7 @@ from ayneh.studies.design import Study, grouped
 from ayneh.studies.intervals import LEAST_OF_TWO, Interval, centre
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import interval, number, p_words
-from ayneh.studies.results import TABLES, Result, missing, need_some, outcome_named, results, write_tables
+from ayneh.studies.results import TABLES, Result, missing, need_some, outcome_of, results, write_tables
 from ayneh.studies.sentences import plain_words
 from ayneh.terminal.text import counted
 
@@ -101,7 +101,7 @@ def missing_words(ledger: Ledger, found: Sequence[Result]) -> str:
     """A sentence on the runs that are not finished."""
     return (
         f"Not complete: {len(found)} of {len(ledger.runs)} runs are finished. What follows is from these and may "
-        f"change. To go on: {settings.command(ledger.study, ledger.folder)}"
+        f"change. To go on: {settings.command(ledger.study, ledger.folder, ledger.own.parts)}"
     )
 
 
@@ -121,7 +121,7 @@ def render(
         study=study,
         marks=MARKS,
         answer=" ".join([fallen_words(found)] * all_fell(found) + [answer(compared)]).strip(),
-        outcomes={name: outcome_named(name) for name in shown},
+        outcomes={name: outcome_of(found, name) for name in shown},
         absent=[name for name in study.outcomes if name not in shown],
         verdicts=verdict_rows(compared),
         waiting=[one for one in next(iter(compared.values()), []) if not one.verdict],
@@ -142,7 +142,7 @@ def render(
         base=settings.base_settings(study),
         changes=settings.arm_settings(study),
         toml=settings.as_toml(study),
-        command=settings.command(study, name_of(ledger.folder)),
+        command=settings.command(study, name_of(ledger.folder), ledger.own.parts),
         versions=settings.machine(),
         hours=sum(r.end["wall_s"] for r in found) / 3600,
         tables=tables,
@@ -157,7 +157,7 @@ def answer(compared: Mapping[str, Sequence[Compared]]) -> str:
     decided = [one for one in group if one.contrast]
     if not decided:
         return ""
-    words = outcome_named(decided[0].outcome).words
+    words = decided[0].kind.words
     first = min(decided, key=_clearness)
     where = f"In {first.section}: " if first.section else ""
     assert first.contrast is not None
@@ -245,7 +245,7 @@ def failure_rows(by_arm: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]
 
 def fisher_rows(compared: Mapping[str, Sequence[Compared]]) -> list[Compared]:
     """The comparisons in which the numbers of failed runs differ."""
-    group = next((group for name, group in compared.items() if outcome_named(name).better), [])
+    group = next((group for group in compared.values() if group and group[0].kind.better), [])
     return [one for one in group if one.contrast and one.contrast.failed_a != one.contrast.failed_b]
 
 

@@ -7,12 +7,13 @@ import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ayneh.errors import UserError, brief, pick, typed_as
 from ayneh.files.whole import atomically
-from ayneh.judge.metrics import METRICS, Metric, labelled, metrics
+from ayneh.judge.metrics import ASKED, METRICS, Metric, metrics
+from ayneh.parts.registry import MISSING
 from ayneh.record.visited import Visited
 from ayneh.studies.design import Run
 from ayneh.studies.ledger import Ledger
@@ -31,11 +32,17 @@ class Outcome:
     words: str
     better: Literal["lower", "higher"] | None  # None: neither is good as such
     scale: Literal["ratio", "difference"]
+    asked: bool = False  # whether runs with labels alone have it
 
 
 def _of_metrics(metrics: Mapping[str, Metric]) -> dict[str, Outcome]:
     return {
-        name: Outcome(f"last images' {metric.title}", None if metric.better == "floor" else metric.better, metric.scale)
+        name: Outcome(
+            f"last images' {metric.title}",
+            None if metric.better == "floor" else metric.better,
+            metric.scale,
+            bool(ASKED & set(metric.needs)),
+        )
         for name, metric in metrics.items()
         if metric.quick and metric.scale
     }
@@ -65,6 +72,7 @@ class Result:
     lines: list[dict[str, Any]]
     end: dict[str, Any]
     protocols: dict[str, str]  # "fd" -> "fd_500_digits_test"
+    own: Mapping[str, Outcome] = field(default_factory=dict)  # the study's outcomes that are metrics of one's own
 
     def value(self, outcome: str) -> float | None:
         """The run's value; None if there is none (it broke down before)."""
@@ -127,13 +135,13 @@ class Result:
 
 def results(ledger: Ledger) -> list[Result]:
     """The results of all finished runs, in the study's order; a run whose files are damaged is noted and left out."""
-    found = []
+    found, own = [], own_outcomes(ledger)
     for run in ledger.runs:
         if (end := ledger.outcome(run)) is None:
             continue
         again = "It is not counted; to train it again, delete its folder."
         try:
-            result = result_of(ledger, run, end)
+            result = result_of(ledger, run, end, own)
         except (LookupError, TypeError, ValueError) as error:
             why = brief(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             ledger.notes[run.place] = f"{ledger.path(run)} is damaged ({why}). {again}"
@@ -146,8 +154,32 @@ def results(ledger: Ledger) -> list[Result]:
     return found
 
 
-def result_of(ledger: Ledger, run: Run, end: dict[str, Any]) -> Result:
-    """What is in a run's folder, with this end. Raises UserError, or an error of Python, if it is damaged."""
+def own_outcomes(ledger: Ledger) -> dict[str, Outcome]:
+    """The study's outcomes that are metrics of one's own, loaded or not: the runs' files have their values.
+
+    An earlier version did not note which way is better: then neither is, and a note names what to load.
+    """
+    found: dict[str, Outcome] = {}
+    for name in ledger.study.outcomes:
+        if name in OUTCOMES or name.startswith("fd_swap_"):
+            continue
+        if one := ledger.own.own_outcomes.get(name):
+            found[name] = Outcome(one.words, one.better, one.scale, one.asked)  # type: ignore[arg-type]
+            continue
+        found[name] = Outcome(f"last images' {name}", None, "difference")
+        files = " ".join(ledger.parts_of("metric", name)) or "the file with it"
+        ledger.notes[f"outcome {name}"] = (
+            f"{name} is a metric of your own that is not loaded, so that arms are higher or lower in it, and neither "
+            f"better nor worse: give --parts {files}."
+        )
+    return found
+
+
+def result_of(ledger: Ledger, run: Run, end: dict[str, Any], own: Mapping[str, Outcome]) -> Result:
+    """What is in a run's folder, with this end; own: `own_outcomes`.
+
+    Raises UserError, or an error of Python, if it is damaged.
+    """
     record = Visited(ledger.path(run), ledger.folder)
     record.check()
     if "diverged" not in end:
@@ -161,13 +193,16 @@ def result_of(ledger: Ledger, run: Run, end: dict[str, Any]) -> Result:
             protocols |= {name: score["protocol"] for name, score in scores.items()}
             values = {name: value for name, score in scores.items() if (value := _value(score)) is not None}
             looks.append({k: line[k] for k in ("epoch", "images", "wall_s")} | values)
-    return Result(run, looks, lines, end, protocols)
+    return Result(run, looks, lines, end, protocols, own)
 
 
 def check_outcomes(names: Sequence[str], swaps: Sequence[str]) -> None:
     """Raise UserError for an unknown outcome."""
     for name in names:
-        pick(outcomes() | {f"fd_swap_{swap}": None for swap in swaps}, name, "outcome")
+        try:
+            pick(outcomes() | {f"fd_swap_{swap}": None for swap in swaps}, name, "outcome")
+        except UserError as error:
+            raise UserError(f"{error}{MISSING.format('a metric')}") from error
 
 
 def outcome_named(name: str) -> Outcome:
@@ -177,6 +212,12 @@ def outcome_named(name: str) -> Outcome:
     return pick(outcomes(), name, "outcome")
 
 
+def outcome_of(found: Sequence[Result], name: str) -> Outcome:
+    """`outcome_named`, also of a metric of one's own that is not loaded, which the study of these results notes."""
+    own = found[0].own if found else {}
+    return own[name] if name in own else outcome_named(name)
+
+
 def measured(found: Sequence[Result], outcome: str) -> bool:
     """Whether any run has this outcome: data without classes have no modes."""
     return any(result.value(outcome) is not None for result in found)
@@ -184,8 +225,9 @@ def measured(found: Sequence[Result], outcome: str) -> bool:
 
 def rows(found: Sequence[Result]) -> list[dict[str, Any]]:
     """A flat row for each run: arm, seed, failure, every outcome and score."""
-    table, names = [], outcomes()
-    names = {name: one for name, one in names.items() if not labelled(name) or measured(found, name)}
+    table = []
+    names = outcomes() | dict(found[0].own if found else {})
+    names = {name: one for name, one in names.items() if not one.asked or measured(found, name)}
     for result in found:
         row: dict[str, Any] = {"arm": result.run.arm, "seed": result.run.seed, "failure": result.failure() or ""}
         row |= {name: result.value(name) for name in names}
@@ -232,7 +274,7 @@ def need_some(ledger: Ledger, found: Sequence[Result]) -> None:
     if not found:
         raise UserError(
             f"No run of {ledger.folder} is finished yet: watch it with `ayneh study status {typed_as(ledger.folder)}`, "
-            f"or play it with `{command(ledger.study, ledger.folder)}`."
+            f"or play it with `{command(ledger.study, ledger.folder, ledger.own.parts)}`."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,8 @@ def as_toml(study: Study) -> str:
     )
 
 
-def command(study: Study, folder: str | Path) -> str:
-    """The command that plays this study in this folder: by its name if it is a built-in one."""
+def command(study: Study, folder: str | Path, parts: Sequence[str] = ()) -> str:
+    """The command that plays this study in this folder: by its name if it is a built-in one; parts: of its own."""
     name = file_name(study.name)
     file = BUILT_IN / f"{name}.toml"
     try:
@@ -36,7 +37,8 @@ def command(study: Study, folder: str | Path) -> str:
     except UserError:
         built_in = False
     what = name if built_in else f"{name}.toml"
-    return f"ayneh study run {typed_as(what)} --out {typed_as(folder)}"
+    given = "".join(f" --parts {typed_as(part)}" for part in parts)
+    return f"ayneh study run {typed_as(what)} --out {typed_as(folder)}{given}"
 
 
 def base_settings(study: Study) -> dict[str, str]:

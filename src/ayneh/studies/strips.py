@@ -16,7 +16,7 @@ from ayneh.record.record import Record
 from ayneh.studies.comparisons import values
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name
-from ayneh.studies.results import Result, outcome_named
+from ayneh.studies.results import Result, outcome_of
 
 COLUMNS = 6  # of a run's pictures: the root of stack.PICTURED, whose import would load torch
 SIDE = 4  # images a side of the part that is shown
@@ -46,7 +46,7 @@ def chosen_looks(epochs: Sequence[int]) -> list[int]:
 def median_run(found: Sequence[Result], outcome: str) -> Result:
     """An arm's median run by this outcome, the worse of two; runs that broke down count as the worst."""
     have = values(found, outcome)
-    sign = -1.0 if outcome_named(outcome).better == "higher" else 1.0
+    sign = -1.0 if outcome_of(found, outcome).better == "higher" else 1.0
     ranked = sorted(found, key=lambda r: (sign * have.get(r.run.seed, math.inf * sign), r.run.seed))
     return ranked[len(ranked) // 2]
 
