@@ -54,7 +54,7 @@ def try_gen(net: nn.Module, z_dim: int, channels: int, labels: tuple[str, int] =
             failed = failed if failed and not failed.takes_maps else error
     if run is None:
         assert failed
-        raise UserError(f"{failed} z has --prior.dim {z_dim} numbers.") from failed
+        raise UserError(f"{failed} z has --prior.dim {z_dim} numbers.{_of_classes(y, labels)}") from failed
     out = run.out
     if out.ndim != 4 or len(out) != BATCH or out.shape[2] != out.shape[3]:
         raise UserError(
@@ -101,7 +101,10 @@ def try_dis(
     _need_places("dis", net, labels[0], y is not None)
     chance = torch.Generator().manual_seed(FIXED_SEED)
     x = torch.rand(BATCH, *image_shape, generator=chance, dtype=_floats(net)) * 2 - 1
-    run = Run("dis", net, x, y, reads=reads)
+    try:
+        run = Run("dis", net, x, y, reads=reads)
+    except Failed as failed:
+        raise UserError(f"{failed}{_of_classes(y, labels)}") from failed
     out = run.out
     if out.numel() != BATCH or out.ndim == 0 or len(out) != BATCH:
         each = f"{out[0].numel()} numbers for each image" if out.ndim and len(out) == BATCH else "other than one each"
@@ -142,6 +145,11 @@ def try_dis(
 def _classes(labels: tuple[str, int]) -> Tensor | None:
     """The classes of a trial, from the first to the last: a net may have room for fewer. None without labels."""
     return torch.linspace(0, labels[1] - 1, BATCH).round().long() if labels[1] else None
+
+
+def _of_classes(y: Tensor | None, labels: tuple[str, int]) -> str:
+    """What a net that failed had beside its input: an embedding of too few classes fails by the largest one."""
+    return "" if y is None else f" y is a class from 0 to {labels[1] - 1}."
 
 
 def _need_places(who: str, net: nn.Module, how: str, takes: bool) -> None:
