@@ -106,6 +106,19 @@ def _refuse_unlike(part: Array, parts: Sequence[Array], found: tuple[float, floa
         )
 
 
+def unmasked(array: Array, where: str) -> Array:
+    """The same values as a plain array: NumPy's functions skip masked ones, or take what lies below the mask.
+
+    Raises UserError for an array with masked values, which are no pixels and no labels. ``where`` begins it.
+    """
+    if isinstance(array, np.ma.MaskedArray) and array.dtype.names is None and (n := int(np.ma.count_masked(array))):
+        raise UserError(
+            f"{where} has {n:,} masked {'value' if n == 1 else 'values'}, of {array.size:,}: fill what is masked, for "
+            "example by array.filled(0), or leave it out."
+        )
+    return np.asarray(array)  # also of a numpy.matrix, which cannot have more than two axes
+
+
 def rescaled(array: Array, span: Span, to: tuple[float, float] = (0, 1)) -> Array:
     """Values of a range as floats of another one, those outside clipped; float32 and float64 stay what they are."""
     narrow = array.dtype.itemsize < 4

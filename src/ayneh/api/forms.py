@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ayneh.api.arrayed import array_of
 from ayneh.data.raw import Part
 from ayneh.errors import UserError, brief
 
@@ -43,7 +44,7 @@ def part_of(source: Any, side: str, resize: int | None) -> NamedPart:
             raise UserError(f"{what} are a tuple of {len(source)}: a pair is (images, labels).")
         source, labels = source
         classes = classes or _classes_of(source)
-    if (array := _array(source)) is None:
+    if (array := array_of(source, f"the array of {what}")) is None:
         array, own = _items(source, what, resize)
         labels = own if labels is None else labels
     if array.dtype == object:
@@ -51,19 +52,6 @@ def part_of(source: Any, side: str, resize: int | None) -> NamedPart:
     found = None if labels is None else _labels(labels, what)
     name = {"train": "the training array", "test": "the test array", "": "the array"}[side]
     return NamedPart(side, array, found, name, f"the array of labels of {what}", classes)
-
-
-def _array(source: Any) -> NDArray[Any] | None:
-    """An array or a tensor as NumPy's; None for anything else."""
-    if isinstance(source, np.ndarray):
-        return source
-    if hasattr(source, "detach") and hasattr(source, "cpu"):  # a tensor; bfloat16 has no type in NumPy
-        tensor = source.detach().cpu()
-        array: NDArray[Any] = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
-        return array
-    if hasattr(source, "__array__") and not hasattr(source, "convert"):  # other libraries' arrays; not a picture
-        return np.asarray(source)
-    return None
 
 
 def _items(source: Any, what: str, resize: int | None) -> tuple[NDArray[Any], list[Any] | None]:
@@ -123,7 +111,7 @@ def _image(image: Any, number: int, what: str, resize: int | None) -> NDArray[An
         mode = image.mode if image.mode in ("L", "RGB") else "RGBA" if alpha else "L" if image.mode == "1" else "RGB"
         picture = image if image.mode.startswith("I;16") or image.mode in ("I", "F") else image.convert(mode)
         return np.asarray(picture if resize is None else fit(picture, resize))
-    array = _array(image)
+    array = array_of(image, f"number {number} of {what}")
     if array is None and isinstance(image, list):
         array = np.asarray(image)
     if array is None or array.ndim not in (2, 3):
@@ -133,20 +121,22 @@ def _image(image: Any, number: int, what: str, resize: int | None) -> NDArray[An
 
 
 def _labels(labels: Any, what: str) -> NDArray[Any]:
-    found = _array(labels)
+    found = array_of(labels, f"the array of labels of {what}")
     if found is None:
         if not isinstance(labels, Sequence) or isinstance(labels, str):
             raise UserError(f"the labels of {what} are a {type(labels).__name__}: give one for each image.")
         try:
-            found = np.asarray([_label(label) for label in labels])
+            found = np.asarray([_label(label, k, what) for k, label in enumerate(labels)])
+        except UserError:
+            raise
         except (TypeError, ValueError) as error:
             raise UserError(f"the labels of {what} are no array ({brief(error)}): give one for each image.") from error
     return found
 
 
-def _label(label: Any) -> Any:
+def _label(label: Any, number: int, what: str) -> Any:
     """One label as NumPy takes it: a number, a text, or a row with one 1."""
-    array = _array(label)
+    array = array_of(label, f"label {number} of {what}")
     if array is None:
         return label
     return array.item() if array.size == 1 else array

@@ -23,7 +23,7 @@ from ayneh.loading.classes import drawn, log_shares
 from ayneh.loading.folder import contract_of, read_about
 from ayneh.loading.net import Net
 from ayneh.loading.priors import DRAWS, sample
-from ayneh.ranges import rescaled, span_of
+from ayneh.ranges import rescaled, span_of, unmasked
 
 Array = np.ndarray
 Range = tuple[float, float] | None  # the values of black and white
@@ -216,7 +216,7 @@ class Model:
         range: the values of black and white. None: recognised from type and values, as in a file of images; of what
         `generate` gave it is known.
         """
-        x = np.asarray(images)
+        x = unmasked(images, "The array")
         if range is None and any(_owner(x) is drawn() for drawn in self._drawn):
             range = (-1, 1)
         channels, side, _ = self.image_shape
