@@ -147,7 +147,7 @@ def test_labels_of_items_may_be_rows_with_one_1():
         ({"a": 1}, {}, "the images are a dict: give an array or a tensor"),
         (3, {}, "the images are a int"),
         ([{"picture": 1}], {}, "items with the fields picture"),
-        ([np.zeros((8, 8)), np.zeros((8, 9))], {}, "different shapes ((8, 8), (8, 9)): give resize="),
+        ([np.zeros((8, 8)), np.zeros((8, 9))], {}, "different shapes ((8, 8), (8, 9)): make the arrays alike"),
         (["a", "b"], {}, "number 0 is a str"),
         ((BYTES, LABELS, LABELS), {}, "a tuple of 3: a pair is (images, labels)"),
         ((BYTES, LABELS[:5]), {}, "one for each of the 152 images"),

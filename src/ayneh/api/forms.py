@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ayneh.api.arrayed import array_of
+from ayneh.data.alike import of_one_shape, of_one_type
 from ayneh.data.raw import Part
 from ayneh.errors import UserError, brief
 
@@ -31,10 +32,11 @@ class NamedPart(Part):
     classes: tuple[str, ...] | None = None
 
 
-def part_of(source: Any, side: str, resize: int | None) -> NamedPart:
+def part_of(source: Any, side: str, resize: int | None, ranged: bool = False) -> NamedPart:
     """Images, and their labels where they have any. side: "train", "test", or "" where a share is held out.
 
-    resize: pictures of different sizes are scaled to so many pixels a side here. Raises UserError for another form.
+    resize: pictures of different sizes are scaled to so many pixels a side here; ranged: a person gave the values of
+    black and white. Raises UserError for another form.
     """
     what = "the test images" if side == "test" else "the images"
     labels: Any = None
@@ -44,38 +46,59 @@ def part_of(source: Any, side: str, resize: int | None) -> NamedPart:
             raise UserError(f"{what} are a tuple of {len(source)}: a pair is (images, labels).")
         source, labels = source
         classes = classes or _classes_of(source)
+    pictures = False
     if (array := array_of(source, f"the array of {what}")) is None:
-        array, own = _items(source, what, resize)
+        array, own, pictures = _items(source, what, resize, ranged)
         labels = own if labels is None else labels
     if array.dtype == object:
         raise UserError(f"{what} are an array of objects: {FORMS}.")
     found = None if labels is None else _labels(labels, what)
     name = {"train": "the training array", "test": "the test array", "": "the array"}[side]
-    return NamedPart(side, array, found, name, f"the array of labels of {what}", classes)
+    return NamedPart(side, array, found, name, f"the array of labels of {what}", pictures, classes)
 
 
-def _items(source: Any, what: str, resize: int | None) -> tuple[NDArray[Any], list[Any] | None]:
-    """The items of a data set or a list as one array, and their labels; each item is read once."""
+def as_one_set(parts: Sequence[NamedPart], ranged: bool) -> list[NamedPart]:
+    """Images to train on and to test against. Halves of pictures may have types as different as one list of them."""
+    if not all(part.pictures for part in parts):
+        return list(parts)
+    pixels = of_one_type([part.images for part in parts], True, ranged, "the images")
+    return [replace(part, images=images) for part, images in zip(parts, pixels, strict=True)]
+
+
+def _items(source: Any, what: str, resize: int | None, ranged: bool) -> tuple[NDArray[Any], list[Any] | None, bool]:
+    """The items of a data set or a list as one array, their labels, and if all are Pillow's; each is read once."""
     images: list[NDArray[Any]] = []
     labels: list[Any] = []
+    pictures = True
     for item in _each(source, what):
         image, label = _pair(item, what)
         images.append(_image(image, len(images), what, resize))
+        pictures = pictures and _is_picture(image)
         if label is not None:
             labels.append(label)
         if len(images) > MOST_ITEMS:
             raise UserError(f"{what} have more than {MOST_ITEMS:,} items: give fewer.")
     if not images:
         raise UserError(f"{what} have no item: give at least a batch of images.")
-    shapes = dict.fromkeys(image.shape for image in images)
-    if len(shapes) > 1:
-        raise UserError(
-            f"{what} have different shapes ({', '.join(map(str, list(shapes)[:3]))}): give resize=, which makes "
-            "squares of Pillow's pictures, or make them alike."
-        )
     if labels and len(labels) < len(images):
         raise UserError(f"{what} have {len(images):,} items, and {len(labels):,} of them a label: give all or none.")
-    return np.stack(images), labels or None
+    _refuse_sizes(images, pictures, what)
+    images = of_one_type(images, pictures, ranged, what)
+    return np.stack(of_one_shape(images) if pictures else images), labels or None, pictures
+
+
+def _refuse_sizes(images: list[NDArray[Any]], pictures: bool, what: str) -> None:
+    """Raise UserError for images of different shapes. pictures: grey ones and those in colour may be among them."""
+    shapes = dict.fromkeys(image.shape for image in images)
+    if len({shape[:2] if pictures else shape for shape in shapes}) == 1:
+        return
+    few = ", ".join(map(str, list(shapes)[:3]))
+    if pictures:
+        raise UserError(f"{what} have different shapes ({few}): give resize=, which makes squares, or make them alike.")
+    raise UserError(
+        f"{what} have different shapes ({few}): make the arrays alike, or give pictures of Pillow "
+        "(PIL.Image.fromarray), whose colours are made alike, and whose sizes by resize=."
+    )
 
 
 def _each(source: Any, what: str) -> Iterable[Any]:
@@ -102,22 +125,45 @@ def _pair(item: Any, what: str) -> tuple[Any, Any]:
     return item, None
 
 
+def _is_picture(image: Any) -> bool:
+    """Whether it is Pillow's."""
+    return hasattr(image, "convert") and hasattr(image, "mode")
+
+
 def _image(image: Any, number: int, what: str, resize: int | None) -> NDArray[Any]:
     """One image: (H, W), (H, W, C) or (C, H, W)."""
-    if hasattr(image, "convert") and hasattr(image, "mode"):  # Pillow's
-        from ayneh.data.resize import fit
-
-        alpha = "A" in image.mode or "transparency" in image.info
-        mode = image.mode if image.mode in ("L", "RGB") else "RGBA" if alpha else "L" if image.mode == "1" else "RGB"
-        picture = image if image.mode.startswith("I;16") or image.mode in ("I", "F") else image.convert(mode)
-        return np.asarray(picture if resize is None else fit(picture, resize))
+    if _is_picture(image):
+        return _picture(image, number, what, resize)
     array = array_of(image, f"number {number} of {what}")
     if array is None and isinstance(image, list):
-        array = np.asarray(image)
+        try:
+            array = np.asarray(image)
+        except ValueError as error:  # its rows have different lengths
+            raise UserError(f"{what}: number {number} is a list that is no array ({brief(error)}): mend it.") from error
     if array is None or array.ndim not in (2, 3):
         came = f"has the shape {array.shape}" if array is not None else f"is a {type(image).__name__}"
         raise UserError(f"{what}: number {number} {came}; an image is (H, W), (H, W, C) or (C, H, W), or Pillow's.")
+    if array.dtype == object:
+        raise UserError(f"{what}: number {number} is an array of objects: give numbers.")
     return array
+
+
+def _picture(image: Any, number: int, what: str, resize: int | None) -> NDArray[Any]:
+    """A picture of Pillow: (H, W) of a grey one's own type; of others bytes (H, W, 3), (H, W, 4) with transparency."""
+    from ayneh.data.resize import fit
+
+    if image.mode.startswith("I;16") or image.mode in ("L", "I", "F"):
+        mode = "RGBA" if image.mode == "L" and image.has_transparency_data else image.mode
+    else:
+        mode = "L" if image.mode == "1" else "RGBA" if image.has_transparency_data else "RGB"
+    try:
+        picture = image if image.mode == mode else image.convert(mode)
+    except ValueError as error:  # Pillow does not convert every mode into every other
+        raise UserError(
+            f"{what}: number {number} is a picture of the mode {image.mode}, which Pillow makes no {mode}: convert "
+            "it to L or RGB."
+        ) from error
+    return np.asarray(picture if resize is None else fit(picture, resize))
 
 
 def _labels(labels: Any, what: str) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ayneh.api.forms import part_of
+from ayneh.api.forms import as_one_set, part_of
 from ayneh.arguments import checked
 from ayneh.dataset import KINDS, Data
 from ayneh.errors import UserError, in_a_sentence
@@ -224,9 +224,10 @@ def _given(source: Any, test: Any, asked: Data, name: str | None, classes: Seque
     share = float(test) if isinstance(test, float | int) else None
     if share is not None and not 0 < share < 1:
         raise UserError(f"test is {test}; a share of the images lies between 0 and 1 (0.2 is a fifth).")
-    parts = [part_of(source, "train" if test is not None and share is None else "", asked.resize)]
+    how = asked.resize, asked.range is not None
+    parts = [part_of(source, "train" if test is not None and share is None else "", *how)]
     if test is not None and share is None:
-        parts.append(part_of(test, "test", asked.resize))
+        parts = as_one_set([*parts, part_of(test, "test", *how)], how[1])
     label = name or ("images" if isinstance(source, tuple | list) else type(source).__name__.lower())
     if label in ("ndarray", "tensor"):
         label = "array"

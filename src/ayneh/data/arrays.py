@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from ayneh.data.alike import alike
 from ayneh.data.axes import ALPHA, Order, order_of
 from ayneh.data.entries import entries
 from ayneh.data.found import Found
@@ -197,25 +198,33 @@ def kinds() -> str:
 
 def _pixels(raw: Raw, how: Reading) -> tuple[list[np.ndarray], tuple[str, ...]]:
     """uint8 (N, C, H, W) of each part, and notes."""
-    path = how.path
     arrays = [part.images for part in raw.parts]
-    where = f"{path}: {raw.parts[0].name}" if len(raw.parts) == 1 else str(path)
+    where = f"{how.path}: {raw.parts[0].name}" if len(raw.parts) == 1 else str(how.path)
     orders = _orders(raw, where)
     shapes = [order.shape(array.shape)[1:] for order, array in zip(orders, arrays, strict=True)]
-    for part, shape in zip(raw.parts, shapes, strict=True):
-        if shape != shapes[0]:
-            raise UserError(
-                f"{path}: {raw.parts[0].name} has images {shapes[0]} but {part.name} {shape} (channels, height, "
-                "width): save both in one shape."
-            )
+    _refuse_unlike(raw, shapes, how.path)
     span = span_of(arrays, where, how.range, f"{how.flag}range {{}} {{}}")
     pixels = [np.ascontiguousarray(order.to(levels(array, span))) for order, array in zip(orders, arrays, strict=True)]
     said = dict.fromkeys(order.note.format(h=shapes[0][1], w=shapes[0][2]) for order in orders if order.note)
     notes = [*raw.notes, *said, *span.notes]
-    if shapes[0][0] == ALPHA:
-        pixels = [_over(part, colour_of(how.background, how.flag)) for part in pixels]
+    if any(shape[0] == ALPHA for shape in shapes):
+        colour = colour_of(how.background, how.flag)
+        pixels = [_over(part, colour) if part.shape[1] == ALPHA else part for part in pixels]
         notes.append(f"4 channels are taken as colour with transparency, laid over {how.background}")
-    return pixels, tuple(notes)
+    pixels, said_of_colour = alike(pixels, [part.pictures for part in raw.parts])
+    return pixels, (*notes, *said_of_colour)
+
+
+def _refuse_unlike(raw: Raw, shapes: Sequence[tuple[int, ...]], path: Path) -> None:
+    """Raise UserError where parts differ in size, or one is grey and one in colour, which pictures alone may be."""
+    for part, shape in zip(raw.parts, shapes, strict=True):
+        opaque = [(min(one[0], 3), *one[1:]) for one in (shapes[0], shape)]  # a fourth channel is no colour
+        grown = part.pictures or raw.parts[0].pictures
+        if opaque[0][1:] != opaque[1][1:] or (opaque[0] != opaque[1] and not grown):
+            raise UserError(
+                f"{path}: {raw.parts[0].name} has images {shapes[0]} but {part.name} {shape} (channels, height, "
+                "width): save both in one shape."
+            )
 
 
 def _orders(raw: Raw, where: str) -> list[Order]:

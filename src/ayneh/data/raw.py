@@ -20,6 +20,7 @@ class Part:
     labels: np.ndarray | None
     name: str
     labels_at: str = ""  # the file and the name of the labels, for an error message
+    pictures: bool = False  # each was a picture, whose channels may be alike: grey or colour is decided over all
 
     @property
     def count(self) -> int | None:
