@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -181,7 +182,8 @@ def images(
         background: what transparent pixels lie on: "black", "white" or "#rrggbb".
         split: hold test images out by "content" or by "position".
 
-    Raises UserError where the images are missing or damaged, or where it is not clear what an array means.
+    Images of this function are given back as they are. Raises UserError where the images are missing or damaged, or
+    where it is not clear what an array means.
 
     >>> import ayneh, numpy as np
     >>> cats = ayneh.images((np.zeros((20, 8, 8), np.uint8), ["tom"] * 10 + ["kitty"] * 10), test=0.2, name="cats")
@@ -190,7 +192,9 @@ def images(
     >>> ayneh.images("digits", resize=16, limit=100).train.shape
     (100, 1, 16, 16)
     """
+    given = dict(locals())
     if isinstance(source, Images):
+        _refuse_options({name: value for name, value in given.items() if name != "source"})
         return source
     if (found := _place(source)) is not None:
         if name is not None or classes is not None:
@@ -199,6 +203,23 @@ def images(
         return _read(Data(found, resize, pad_to, limit, tests, range, skip_broken, background=background, split=split))
     asked = Data("", resize, pad_to, limit, range=range, background=background, split=split)
     return _given(source, test, asked, name, classes)
+
+
+def _refuse_options(given: dict[str, Any]) -> None:
+    """Raise UserError if these arguments of `images`, with images that are read already, are not the defaults."""
+    usual = {name: one.default for name, one in inspect.signature(images).parameters.items()}
+    if changed := [name for name, value in given.items() if value is not usual[name] and not _same(value, usual[name])]:
+        options = ", ".join(f"{name}=" for name in changed)
+        raise UserError(
+            f"The images are an ayneh.Images, which are read already, so that {options} would change nothing: give "
+            f"{'it' if len(changed) == 1 else 'them'} where the images are read first, or leave "
+            f"{'it' if len(changed) == 1 else 'them'} out."
+        )
+
+
+def _same(value: Any, usual: Any) -> bool:
+    """Whether an option has its default; an array is compared with none."""
+    return isinstance(value, str | bool) and value == usual
 
 
 def _tests_of(found: str, test: Any) -> str | None:
