@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ayneh.data import bounded
+from ayneh.data import bounded, table
 
 from .conftest import CLASSES, GREY, of, refusal, same, smooth
 
@@ -25,7 +25,7 @@ KAGGLE = [f"label,{HEADER}", *(f"{k},{row}" for k, row in zip(CLASSES, ROWS, str
 
 
 @pytest.mark.parametrize("name", ["train.csv", "train.csv.gz", "TRAIN.CSV"])
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n"])
 def test_kaggles_csv_of_mnist(tmp_path: Path, name: str, end: str) -> None:
     images = of(csv(tmp_path / name, KAGGLE, end))
     assert same(images, GREY)
@@ -58,6 +58,18 @@ def test_tables_are_read_with_their_labels(tmp_path: Path, lines: list[str], lab
     assert same(images, expected)
     assert (images.labels is not None and images.labels.tolist() == CLASSES.tolist()) == labelled
     assert re.search(note, images.understood)
+
+
+@pytest.mark.parametrize(("end", "line"), [("\r", 4), ("\r\n", 4), ("\n\r\n", 7)])
+def test_lines_are_counted_whatever_ends_them(tmp_path: Path, end: str, line: int) -> None:
+    lines = [*KAGGLE[:3], KAGGLE[3].replace(",", ",x", 1), *KAGGLE[4:]]
+    assert f"in line {line}, column 2" in refusal(csv(tmp_path / "a.csv", lines, end))
+
+
+def test_an_end_of_two_signs_may_lie_where_the_file_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "PIECE", 1)
+    path = csv(tmp_path / "a.csv", [*KAGGLE, "1,x"], "\r\n")
+    assert f"2 cells in line {len(KAGGLE) + 1}, and" in refusal(path)
 
 
 @pytest.mark.parametrize("frame", [0, 2])  # black pixels around, as MNIST has and photographs have not

@@ -21,6 +21,7 @@ from ayneh.terminal.text import counted, few
 
 MOST_LINE = 4_000_000  # bytes; three planes of 512x512 values have less
 EDGE = 0.95  # the share of one value in a column from which on it is that of a pixel at the edge
+PIECE = 1 << 20  # bytes read at a time
 LINES = 2_000  # parsed at a time
 PIXEL = re.compile(r"([a-z]+[ _]?)?\d+([x_ .]\d+)*", re.I)  # pixel0, 1x1, f7
 DECIMAL = re.compile(r"\s*[+-]?\d+,\d+\s*")  # 0,25: Excel's in most of Europe
@@ -73,8 +74,8 @@ def read_table(path: Path) -> Raw:
 def _lines(path: Path, file: Stream) -> Iterator[Line]:
     """The lines that are not empty. Raises UserError for bytes that are no text, and for endless lines."""
     rest, number = b"", 0
-    while piece := file.read(1 << 20):
-        *whole, rest = (rest + piece).split(b"\n")
+    while piece := file.read(PIECE):
+        *whole, rest = _ends(rest + piece).split(b"\n")
         for line in whole:
             number += 1
             if text := _text(path, line, number):
@@ -83,6 +84,14 @@ def _lines(path: Path, file: Stream) -> Iterator[Line]:
             raise UserError(f"{path} has a line of more than {MOST_LINE:,} bytes (line {number + 1}): it is no table.")
     if text := _text(path, rest, number + 1):
         yield number + 1, text
+
+
+def _ends(piece: bytes) -> bytes:
+    """Every end of a line as LF: Excel for the Mac writes a bare CR. A CR at the end may be the half of a CR LF."""
+    if b"\r" not in piece:
+        return piece
+    last = b"\r" if piece.endswith(b"\r") else b""
+    return piece[: len(piece) - len(last)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + last
 
 
 def _text(path: Path, line: bytes, number: int) -> str:
