@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import ayneh
 from ayneh.data.sources import load
@@ -53,3 +54,74 @@ def test_the_nets_take_no_masked_array():
     images[0, 0, 0, 0] = np.ma.masked
     with pytest.raises(ayneh.UserError, match=r"The array has 1 masked value, of"):
         model.framed(images)
+
+
+# -- tensors -----------------------------------------------------------------------------------------------------------
+
+UNIT = torch.tensor(BYTES / 255).float()
+TENSORS = {
+    "sparse": UNIT.to_sparse,
+    "a view with a sign": lambda: torch.complex(torch.zeros_like(UNIT), -UNIT).conj().imag,
+    "the real part of a conjugate": lambda: torch.complex(UNIT, UNIT).conj().real,
+    "float16": UNIT.half,
+    "float64": UNIT.double,
+    "a parameter": lambda: torch.nn.Parameter(UNIT),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+@pytest.mark.parametrize("kind", TENSORS)
+def test_tensors_of_every_kind_are_taken_whole_and_as_items(kind):
+    wanted = ayneh.images(BYTES).train
+    assert np.abs(ayneh.images(TENSORS[kind]()).train.astype(int) - wanted).max() <= (kind == "float16")
+    items = list(TENSORS[kind]())
+    assert np.abs(ayneh.images(items).train.astype(int) - wanted).max() <= (kind == "float16")
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_a_table_of_rows_that_are_sparse_is_taken():
+    rows = UNIT.flatten(1)
+    assert np.array_equal(ayneh.images(rows.to_sparse_csr()).train, ayneh.images(rows).train)
+
+
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e5m2, torch.bfloat16])
+def test_short_floats_are_taken(kind):
+    images = ayneh.images(((UNIT > 0.5).to(kind), torch.tensor(LABELS).to(kind)))
+    assert set(np.unique(images.train)) == {0, 255}
+    assert images.classes == ("0", "1", "2")
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize", "ignore:The PyTorch API of nested", "ignore:(Sparse|ComplexHalf)")
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: torch.empty(60, 8, 8, device="meta"), "lies on the device meta, without values"),
+        (lambda: torch.nested.nested_tensor(list(UNIT)), "is nested, so that its items may differ"),
+        (lambda: torch.quantize_per_tensor(UNIT, 0.1, 0, torch.quint8), "is quantised: give tensor.dequantize()"),
+        (lambda: torch.complex(UNIT, UNIT).to(torch.complex32), "of the type torch.complex32, which NumPy lacks"),
+        (lambda: torch.complex(UNIT, UNIT).conj(), "has values of type complex64"),
+        (lambda: torch.sparse_coo_tensor([[0], [0], [0]], [1.0], (60, 40_000, 40_000)), "unpacks to 384.0 GB"),
+    ],
+)
+def test_tensors_without_values_are_refused(make, words):
+    assert words in refusal(make())
+    if "nested" not in words and "complex64" not in words:
+        assert words.replace("384.0", "6.4") in refusal([(image, 1) for image in make()])
+
+
+# -- a share -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [np.float32(0.2), np.float64(0.2), np.array(0.2), torch.tensor(0.2), np.float16(0.2)])
+def test_a_share_may_be_a_number_of_any_library(share, tmp_path):
+    np.save(tmp_path / "a.npy", BYTES)
+    wanted = ayneh.images(BYTES, test=0.2)
+    assert np.array_equal(ayneh.images(BYTES, test=share).test, wanted.test)
+    assert ayneh.images(tmp_path / "a.npy", test=share).data == ayneh.images(tmp_path / "a.npy", test=0.2).data
+
+
+@pytest.mark.parametrize("share", [np.float32(1.5), np.array(2), True, np.bool_(True), np.array("a"), float("nan"), 0])
+def test_what_is_no_share_is_refused(share, tmp_path):
+    assert f"test is {share}; a share of the images lies between 0 and 1" in refusal(BYTES, test=share)
+    np.save(tmp_path / "a.npy", BYTES)
+    assert f"test is {share}; a share of the images lies between 0 and 1" in refusal(tmp_path / "a.npy", test=share)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ayneh.api.arrayed import share_in
 from ayneh.api.forms import as_one_set, part_of
 from ayneh.arguments import checked
 from ayneh.dataset import KINDS, Data
@@ -224,7 +225,8 @@ def _same(value: Any, usual: Any) -> bool:
 
 def _tests_of(found: str, test: Any) -> str | None:
     """What a config's data calls the test images of a set with this name: a share, a path, or None."""
-    tests = None if test is None else str(test) if isinstance(test, float | str) else _place(test)
+    share = share_in(test)
+    tests = str(share) if share is not None else test if isinstance(test, str) else _place(test)
     if test is not None and tests is None:
         raise UserError(f"test is a {type(test).__name__}, and the images are {found}: give a path or a share.")
     path = Data(str(tests)).path() if tests else None
@@ -242,9 +244,7 @@ def _given(source: Any, test: Any, asked: Data, name: str | None, classes: Seque
     """Images in memory, held for as long as the result is. asked: how they are read; its name is not used."""
     from ayneh.data.held import hold
 
-    share = float(test) if isinstance(test, float | int) else None
-    if share is not None and not 0 < share < 1:
-        raise UserError(f"test is {test}; a share of the images lies between 0 and 1 (0.2 is a fifth).")
+    share = share_in(test)
     how = asked.resize, asked.range is not None
     parts = [part_of(source, "train" if test is not None and share is None else "", *how)]
     if test is not None and share is None:
