@@ -125,3 +125,54 @@ def test_what_is_no_share_is_refused(share, tmp_path):
     assert f"test is {share}; a share of the images lies between 0 and 1" in refusal(BYTES, test=share)
     np.save(tmp_path / "a.npy", BYTES)
     assert f"test is {share}; a share of the images lies between 0 and 1" in refusal(tmp_path / "a.npy", test=share)
+
+
+# -- labels ------------------------------------------------------------------------------------------------------------
+
+WORDS = ["cat", "dog", "emu"] * 20
+COLUMNS = {
+    "an array of objects": lambda pandas: np.array(WORDS, object),
+    "a column of objects": lambda pandas: np.array(WORDS, object)[:, None],
+    "text of any length": lambda pandas: np.array(WORDS, np.dtypes.StringDType()),
+    "a series": lambda pandas: pandas.Series(WORDS),
+    "its values": lambda pandas: pandas.Series(WORDS).values,
+    "a category": lambda pandas: pandas.Series(WORDS).astype("category"),
+    "a table with one column": lambda pandas: pandas.DataFrame({"label": WORDS}),
+    "pandas' own text": lambda pandas: pandas.array(WORDS, dtype="string"),
+    "a list of NumPy's text": lambda pandas: list(np.array(WORDS)),
+    "bytes as objects": lambda pandas: np.array([word.encode() for word in WORDS], object),
+}
+
+
+@pytest.mark.parametrize("form", COLUMNS)
+def test_text_is_a_label_in_every_column(form):
+    labels = COLUMNS[form](pytest.importorskip("pandas") if "object" not in form else None)
+    images = ayneh.images((BYTES, labels))
+    assert images.classes == ("cat", "dog", "emu")
+    assert np.array_equal(images.labels, ayneh.images((BYTES, WORDS)).labels)
+
+
+def test_numbers_as_objects_are_numbers():
+    assert np.array_equal(ayneh.images((BYTES, LABELS.astype(object))).labels, ayneh.images((BYTES, LABELS)).labels)
+    rows = np.empty(60, object)
+    rows[:] = list(np.eye(3)[LABELS])
+    assert np.array_equal(ayneh.images((BYTES, rows)).labels, ayneh.images((BYTES, LABELS)).labels)
+
+
+@pytest.mark.parametrize("wrap", [list, lambda labels: np.array(labels, object)])
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["cat", 3] * 30, "are text ('cat' of image 0) and numbers (3 of image 1): give all as text"),
+        (["3", True] * 30, "are text ('3' of image 0) and numbers (True of image 1)"),
+        (["cat", b"cat"] * 30, "are text ('cat' of image 0) and bytes"),
+        (["cat", None, "dog"] * 20, "are missing for 20 of 60 images, first for image 1 (None)"),
+        (["cat", "dog", float("nan")] * 20, "are missing for 20 of 60 images, first for image 2 (nan)"),
+        ([0, None] * 30, "are missing for 30 of 60 images, first for image 1 (None)"),
+        ([1 + 1j, 2j] * 30, "labels are integers from 0 on"),
+        ([set(), {1}] * 30, "are objects (set): give text or whole numbers"),
+        ([10**40, 1] * 30, "are objects (int)"),
+    ],
+)
+def test_labels_of_several_kinds_or_missing_are_refused(wrap, labels, words):
+    assert words in refusal((BYTES, wrap(labels)))

@@ -172,7 +172,7 @@ def test_labels_of_items_may_be_rows_with_one_1():
         (
             [(image, torch.ones(1 + k % 2)) for k, image in enumerate(BYTES)],
             {},
-            "the labels of the images are no array",
+            "the labels of the images are numbers (1.0 of image 0) and rows (array([1., 1.]",
         ),
         (BYTES, {"test": 1.5}, "test is 1.5; a share of the images lies between 0 and 1"),
         (BYTES, {"test": BYTES[:, :, :4]}, "has images (1, 8, 8) but the test array (1, 4, 8)"),

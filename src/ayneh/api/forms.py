@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ayneh.api.arrayed import array_of
+from ayneh.api.labelled import labels_in
 from ayneh.data.alike import of_one_shape, of_one_type
 from ayneh.data.raw import Part
 from ayneh.errors import UserError, brief
@@ -52,7 +53,7 @@ def part_of(source: Any, side: str, resize: int | None, ranged: bool = False) ->
         labels = own if labels is None else labels
     if array.dtype == object:
         raise UserError(f"{what} are an array of objects: {FORMS}.")
-    found = None if labels is None else _labels(labels, what)
+    found = None if labels is None else labels_in(labels, what)
     name = {"train": "the training array", "test": "the test array", "": "the array"}[side]
     return NamedPart(side, array, found, name, f"the array of labels of {what}", pictures, classes)
 
@@ -164,28 +165,6 @@ def _picture(image: Any, number: int, what: str, resize: int | None) -> NDArray[
             "it to L or RGB."
         ) from error
     return np.asarray(picture if resize is None else fit(picture, resize))
-
-
-def _labels(labels: Any, what: str) -> NDArray[Any]:
-    found = array_of(labels, f"the array of labels of {what}")
-    if found is None:
-        if not isinstance(labels, Sequence) or isinstance(labels, str):
-            raise UserError(f"the labels of {what} are a {type(labels).__name__}: give one for each image.")
-        try:
-            found = np.asarray([_label(label, k, what) for k, label in enumerate(labels)])
-        except UserError:
-            raise
-        except (TypeError, ValueError) as error:
-            raise UserError(f"the labels of {what} are no array ({brief(error)}): give one for each image.") from error
-    return found
-
-
-def _label(label: Any, number: int, what: str) -> Any:
-    """One label as NumPy takes it: a number, a text, or a row with one 1."""
-    array = array_of(label, f"label {number} of {what}")
-    if array is None:
-        return label
-    return array.item() if array.size == 1 else array
 
 
 def _classes_of(source: Any) -> tuple[str, ...] | None:
