@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,15 +60,23 @@ class Labels:
         numbers, as of labels 0, 1 and 5, they alone show which class is meant: there is no class 2.
         Raises UserError for a class that does not exist, with the nearest name and all of them.
         """
-        text = str(text).strip()
-        if text in self.names:
-            return self.names.index(text)
+        if (found := self._named.get(str(text))) is not None:
+            return found
+        text = _plain(str(text))
+        if (found := self._named.get(text)) is not None:
+            return found
         called = self._called
         if _is_number(text) and (value := int(text)) in called:
             return called[value]
         if _is_number(text) and value < self.count and len(called) < self.count:
             return value
         raise self._absent(repr(text[:60]), nearest(text, self.names), len(called) < self.count)
+
+    @cached_property
+    def _named(self) -> dict[str, int]:
+        """The classes by their names, and by these without outer spaces and in one form, where no other has that."""
+        plain = {_plain(name): k for k, name in reversed(list(enumerate(self.names)))}
+        return plain | {name: k for k, name in enumerate(self.names)}
 
     @cached_property
     def _called(self) -> dict[int, int]:
@@ -148,6 +157,11 @@ def spread_over(classes: Sequence[int], n: int) -> list[int]:
     """
     each, more = divmod(n, len(classes))
     return [k for place, k in enumerate(classes) for _ in range(each + (place < more))]
+
+
+def _plain(text: str) -> str:
+    """As it is compared: a letter with its accent is one sign, however it was typed, and spaces around it are none."""
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def _is_number(text: str) -> bool:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from ayneh.api.arrayed import share_in
 from ayneh.api.forms import as_one_set, part_of
+from ayneh.api.labelled import names_in
 from ayneh.arguments import checked
 from ayneh.dataset import KINDS, Data
 from ayneh.errors import UserError, in_a_sentence
+from ayneh.terminal.text import few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -176,7 +178,8 @@ def images(
         resize: crop every image to its central square and scale it to so many pixels a side.
         limit: train on so many images, a random choice that is the same at every run.
         name: of images in memory, in a run's settings.
-        classes: the names of the labels 0, 1, ... of images in memory.
+        classes: the names of the classes of images in memory: one for each label that occurs, in the order of the
+            labels, or of the labels 0, 1, ... if there are more names.
         range: the values that are black and white (default: from the type; of floats (0, 1) or (-1, 1)).
         pad_to: frame the images in black, to so many pixels a side (default: the next size that the nets take).
         skip_broken: leave out files of a folder that cannot be read, and count them.
@@ -244,17 +247,22 @@ def _given(source: Any, test: Any, asked: Data, name: str | None, classes: Seque
     """Images in memory, held for as long as the result is. asked: how they are read; its name is not used."""
     from ayneh.data.held import hold
 
-    share = share_in(test)
+    share, named = share_in(test), names_in(classes)
     how = asked.resize, asked.range is not None
     parts = [part_of(source, "train" if test is not None and share is None else "", *how)]
     if test is not None and share is None:
         parts = as_one_set([*parts, part_of(test, "test", *how)], how[1])
+    if named and all(part.labels is None for part in parts):
+        raise UserError(
+            f"classes is {few(named)}, and the images have no labels: give them as a pair, (images, labels), or leave "
+            "classes out."
+        )
     label = name or ("images" if isinstance(source, tuple | list) else type(source).__name__.lower())
     if label in ("ndarray", "tensor"):
         label = "array"
     held = hold(
-        parts, label, names=classes or parts[0].classes, share=share, range=asked.range, background=asked.background,
-        by_position=asked.split == "position",
+        parts, label, names=named or parts[0].classes, names_asked=named is not None, share=share, range=asked.range,
+        background=asked.background, by_position=asked.split == "position",
     )  # fmt: skip
     return _read(Data(held.name, asked.resize, asked.pad_to, asked.limit), held)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -72,3 +73,26 @@ def _label(label: Any, number: int, what: str) -> Any:
     if array is None:
         return label
     return array.item() if array.size == 1 else array
+
+
+def names_in(classes: Any) -> tuple[str, ...] | None:
+    """Names of classes as a person gives them, in one form; None where none are given.
+
+    Raises UserError for what is no text, for an empty name, two alike, and for a set, which has no order.
+    """
+    if classes is None:
+        return None
+    if isinstance(classes, set | frozenset):
+        raise UserError("classes is a set, which has no order: give a list of names, in the order of the labels.")
+    given = np.atleast_1d(classes).tolist() if isinstance(classes, np.ndarray) else list(classes)
+    names: list[str] = []
+    for name in given:
+        if not isinstance(name, str) or not name.strip():
+            raise UserError(f"An entry of classes is {name!r}; it must be text.")
+        names.append(unicodedata.normalize("NFC", name).strip())
+    if not names:
+        raise UserError("classes is empty: give a name for each class, or leave it out.")
+    if len(set(names)) < len(names):
+        twice = next(name for k, name in enumerate(names) if name in names[:k])
+        raise UserError(f"classes has {twice!r} twice: give each class a name of its own.")
+    return tuple(names)

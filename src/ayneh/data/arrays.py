@@ -153,7 +153,8 @@ def whole_of(raw: Raw, how: Reading) -> Whole:
     labels = None
     if all(part.labels is not None for part in raw.parts):
         found = [(part.labels, len(own), part.labels_at) for part, own in zip(raw.parts, pixels, strict=True)]
-        labels = labels_of([(array, n, where) for array, n, where in found if array is not None], raw.names)
+        given = [(array, n, where) for array, n, where in found if array is not None]
+        labels = labels_of(given, raw.names, raw.names_asked)
         notes += labels.notes
     elif any(part.labels is not None for part in raw.parts):
         notes += ("labels are not used: some images have none",)

@@ -38,6 +38,7 @@ def hold(
     parts: Sequence[Part],
     label: str,
     names: Sequence[str] | None = None,
+    names_asked: bool = False,
     share: float | None = None,
     range: tuple[float, float] | None = None,
     background: str = "black",
@@ -45,12 +46,12 @@ def hold(
 ) -> Held:
     """Images of any usual type and layout as a set that is held while the result is; the rules are those of files.
 
-    label: how the name begins. share: of the images for testing, where no part is for testing. The other settings are
-    those of `data.arrays.read_arrays`.
+    label: how the name begins. names: of the classes; names_asked: a person gave them. share: of the images for
+    testing, where no part is for testing. The other settings are those of `data.arrays.read_arrays`.
     Raises UserError where the meaning of an array is not clear.
     """
     check_size(str(WHERE), sum(part.images.nbytes for part in parts))
-    raw = Raw(tuple(parts), tuple(names) if names else None)
+    raw = Raw(tuple(parts), tuple(names) if names else None, names_asked=names_asked)
     whole = whole_of(raw, Reading(WHERE, None, None, share, range, background, by_position, flag=""))
     word = re.sub(r"[^\w.]+", "-", label).strip("-") or "images"
     name = f"{MEMORY}:{word}-{_hash(whole)[:8]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ayneh.data.words import printable
 from ayneh.errors import UserError
-from ayneh.terminal.text import few
+from ayneh.terminal.text import counted, few
 
 Array = np.ndarray
 SHORT, LONG = 40, 1000  # letters of a class's name: LONG where shorter ones would make two of one name
@@ -26,10 +27,12 @@ class Coded:
     notes: tuple[str, ...] = ()
 
 
-def labels_of(parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | None = None) -> Coded:
+def labels_of(
+    parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | None = None, asked: bool = False
+) -> Coded:
     """Classes over all parts, each (labels, number of images, where); ``where`` begins an error message.
 
-    named: what the file itself calls the labels 0, 1, ...
+    named: what the classes are called, as `_names` has it; asked: by a person, and not by the file itself.
 
     Labels are whole numbers from 0 on (floats too), strings, or rows with one 1 (one-hot); (N, 1) is (N,). Every value
     that occurs is a class, in order, so that gaps cost nothing. Raises UserError for anything else.
@@ -50,10 +53,10 @@ def labels_of(parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | No
     if len(values) == 1:
         return Coded(None, None, (f"all labels are {printable(str(values[0]))}, so they are not used",))
     ends = np.cumsum([len(array) for array in flat])[:-1]
-    whole = [_name(value, named) for value in values.tolist()]
+    whole, notes = _names(values, named, asked, where)
     short = tuple(printable(name, SHORT) for name in whole)
     names = short if len(set(short)) == len(short) else tuple(printable(name, LONG) for name in whole)
-    return Coded(np.split(index.astype(np.int64), ends), names, _gaps(values, names))
+    return Coded(np.split(index.astype(np.int64), ends), names, (*_gaps(values, names), *notes))
 
 
 def _gaps(values: Array, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -64,8 +67,32 @@ def _gaps(values: Array, names: tuple[str, ...]) -> tuple[str, ...]:
     return (f"the labels {skipped}: the classes are numbered 0 to {len(values) - 1} and called {few(names)}",)
 
 
-def _name(value: object, named: Sequence[str] | None) -> str:
-    return named[value] if named and isinstance(value, int) and value < len(named) else str(value)
+def _names(values: Array, named: Sequence[str] | None, asked: bool, where: str) -> tuple[list[str], tuple[str, ...]]:
+    """What the classes with these labels are called, and a note on names that are left over.
+
+    As many names as classes are theirs in order; else a name is that of the label which counts it from 0, if every
+    label has one. Raises UserError if names that a person asked for are neither.
+    """
+    own = [str(value) for value in values.tolist()]
+    if not named or (values.dtype.kind != "i" and (not asked or list(named) == own)):
+        return own, ()
+    if values.dtype.kind != "i":
+        raise UserError(
+            f"classes is {few(named)}, and {where} is text, which names its classes itself ({few(own)}): leave it out."
+        )
+    if len(named) == len(values):
+        return list(named), ()
+    if values[-1] < len(named):
+        found = set(values.tolist())
+        rest = [name for k, name in enumerate(named) if k not in found] if asked else []
+        said = f"{counted(len(rest), 'name')} of classes {'is' if len(rest) == 1 else 'are'} of no image ({few(rest)})"
+        return [named[value] for value in values], (said,) if rest else ()
+    if asked:
+        raise UserError(
+            f"classes has {counted(len(named), 'name')} ({few(named)}), and {where} has {len(values):,} classes "
+            f"({few(own)}): give a name for each, in this order."
+        )
+    return own, (f"the names of {len(named):,} classes are not used, since the labels go up to {values[-1]:,}",)
 
 
 def _flat(labels: Array, n: int, where: str) -> Array:
@@ -75,7 +102,7 @@ def _flat(labels: Array, n: int, where: str) -> Array:
     if one.ndim == 2 and n in one.shape and kind in "buif":
         one = _from_one_hot(one if len(one) == n else one.T)
     if one.shape == (n,) and kind in "US":
-        return np.char.strip(one if kind == "U" else np.char.decode(one, "utf-8", "replace"))
+        return _in_one_form(np.char.strip(one if kind == "U" else np.char.decode(one, "utf-8", "replace")))
     whole = one.shape == (n,) and (kind in "bui" or (kind == "f" and bool(np.all(np.floor(one) == one))))
     if not whole or one.min() < 0 or one.max() > 2**53:
         raise UserError(
@@ -83,6 +110,12 @@ def _flat(labels: Array, n: int, where: str) -> Array:
             f"from 0 on, one for each of the {n:,} images; mend the labels, or leave them out."
         )
     return one.astype(np.int64)
+
+
+def _in_one_form(texts: Array) -> Array:
+    """The same texts, those that look alike as one: an accent is a sign of its own on some systems."""
+    values, index = np.unique(texts, return_inverse=True)
+    return np.array([unicodedata.normalize("NFC", value) for value in values.tolist()])[index]
 
 
 def _wrong(labels: Array, n: int) -> str:

@@ -37,6 +37,7 @@ class Raw:
     names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     matlab: bool = False  # the file is MATLAB's
+    names_asked: bool = False  # a person gave the names, which have to fit the labels
 
     @property
     def test_names(self) -> str:
