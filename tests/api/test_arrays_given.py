@@ -176,3 +176,22 @@ def test_numbers_as_objects_are_numbers():
 )
 def test_labels_of_several_kinds_or_missing_are_refused(wrap, labels, words):
     assert words in refusal((BYTES, wrap(labels)))
+
+
+# -- options -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ({"resize": 16}, "resize= would change nothing: give it where"),
+        ({"limit": 10, "test": 0.5, "name": "k"}, "test=, limit=, name= would change nothing: give them where"),
+        ({"test": BYTES}, "test= would"),
+        ({"split": "position", "skip_broken": True}, "skip_broken=, split= would"),
+    ],
+)
+def test_options_of_images_that_are_read_already_are_refused(how, named):
+    images = ayneh.images(BYTES)
+    assert ayneh.images(images, split="content", background="black", skip_broken=False) is images
+    with pytest.raises(ayneh.UserError, match=f"which are read already, so that {named}"):
+        ayneh.images(images, **how)

@@ -128,22 +128,6 @@ def test_a_name_or_a_path_reads_what_the_verb_reads(tmp_path, monkeypatch):
     assert ayneh.images(images) is images
 
 
-@pytest.mark.parametrize(
-    ("how", "named"),
-    [
-        ({"resize": 16}, "resize= would change nothing: give it where"),
-        ({"limit": 10, "test": 0.5, "name": "k"}, "test=, limit=, name= would change nothing: give them where"),
-        ({"test": BYTES}, "test= would"),
-        ({"split": "position", "skip_broken": True}, "skip_broken=, split= would"),
-    ],
-)
-def test_options_of_images_that_are_read_already_are_refused(how, named):
-    images = ayneh.images(BYTES)
-    assert ayneh.images(images, split="content", background="black", skip_broken=False) is images
-    with pytest.raises(ayneh.UserError, match=f"which are read already, so that {named}"):
-        ayneh.images(images, **how)
-
-
 def test_labels_of_items_may_be_rows_with_one_1():
     rows = torch.eye(10)[LABELS]
     for labels in (rows, rows.numpy(), rows.int().tolist()):
