@@ -127,7 +127,7 @@ def played(ledger: Ledger) -> Iterator[tuple[Result, bool]]:
     yield from ((result, False) for result in results(ledger))
     for run in ledger.runs:
         if ledger.outcome(run) is None and ledger.path(run).is_dir():
-            result = result_of(ledger, run, {"diverged": None, "swaps": {}})
+            result = result_of(ledger, run, {"diverged": None, "swaps": {}}, {})
             if result.lines and result.lines[-1]["epoch"] >= LAST - 1:
                 yield result, True
 

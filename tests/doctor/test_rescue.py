@@ -59,6 +59,7 @@ def test_only_a_player_is_slowed():
 
 def test_rescues_survive_a_file_and_tell_what_happened(tmp_path):
     one, record = rescue("sudden jump"), Record(tmp_path)
+    (tmp_path / "config.json").write_text("{}")  # a run is there
     assert of(record) == []
     record.write_report(RESCUES, to_dict([one]))
     assert of(record) == [one]
