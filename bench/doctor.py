@@ -108,7 +108,8 @@ def of_last_images(sampler: Sampler, config: Config, metric: str) -> float | Non
     drawn = sampler.images("scores", SCORED)
     if not bool(drawn.isfinite().all()):
         return None
-    return judge(config.data).scores(levels(drawn), [metric])[metric].value
+    known = judge(config.data)
+    return known.scores(known.unframed(levels(drawn)), [metric])[metric].value
 
 
 def folder_of(out: Path, name: str, seed: int) -> Path:
