@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,27 +92,6 @@ def test_each_line_is_seen_once_over_kills_and_resumes(ayneh, tmp_path, tiny):
     assert [note[1:] for note in notes if note[0] == "start"] == [[0, 1], [7, 2], [11, 3]]
     assert ayneh("train", "digits", *tiny, *TICKS, "--epochs", 4, "--out", tmp_path / "plain")[0] == 0
     assert same(tensors(run), tensors(tmp_path / "plain"))
-
-
-@pytest.mark.parametrize("at", [2, 4, 5])  # amid an epoch, at its end, and before a checkpoint is due
-@pytest.mark.parametrize("away", [True, False])
-def test_a_run_whose_folder_is_moved_or_deleted_stops_and_makes_no_new_one(ayneh, tmp_path, tiny, offer, at, away):
-    run, place = tmp_path / "run", tmp_path / "elsewhere"
-
-    def moves(line):
-        if line["step"] == at and run.exists():
-            run.rename(place) if away else shutil.rmtree(run)
-
-    offer(moves=moves)
-    ticks = ["--keep.tick-steps", 1, "--keep.checkpoint-epochs", 1]
-    status, _, err = ayneh("train", "digits", *tiny, *ticks, "--epochs", 3, "--callbacks", "moves", "--out", run)
-    assert status == 1
-    assert f"{run} holds no run any more (it has no config.json): it was moved or deleted meanwhile" in err
-    assert not run.exists()
-    if away:
-        status, _, err = ayneh("resume", place)
-        assert status == 0, err
-        assert Record.open(place).lines()[-1]["step"] == 12
 
 
 @pytest.mark.parametrize(("at", "where"), [(6, "step 6 of 8, and saved"), (8, "The run is finished, and saved")])
