@@ -211,8 +211,8 @@ def played_as_alone(name, tmp_path, observed, *how) -> None:
     """A study of two seeds and two rates; its runs with the first rate have the bits of runs alone."""
     flags = [*FLAGS[name], *SMALL]
     values = {flag[2:].replace("-", "_"): value for flag, value in zip(flags[::2], flags[1::2], strict=True)}
-    for name in ("keep.score_epochs", "keep.checkpoint_epochs"):  # a study decides these
-        values.pop(name, None)
+    for decided in ("keep.score_epochs", "keep.checkpoint_epochs", "keep.sample_epochs"):  # by a study
+        del values[decided]
     values["batch"] = "32"  # of other batches the last bits depend on how many runs share a stack
     lines = [f"{key} = {value if value.isdigit() else json.dumps(value)}" for key, value in values.items()]
     head = 'question = "q"\nbase = "digits"\nseeds = 2\nimages = 100\noutcomes = ["loss_d"]\n[set]\n'

@@ -46,9 +46,10 @@ def refuse_unplayed(study: Study, where: str) -> None:
         )
     usual = flatten(replace(PRESETS[study.base].config, device=study.config().device))
     for place, changes in _places(study).items():
-        for name, value in changes.items():
-            if name in UNPLAYED and value != usual[name]:
-                raise UserError(f"{where}: {place}: {name} is {shown(value)}, and {UNPLAYED[name]}. Leave {name} out.")
+        found = [name for name, value in changes.items() if name in UNPLAYED and value != usual[name]]
+        if found:
+            why = "; ".join(f"{name} is {shown(changes[name])}, and {UNPLAYED[name]}" for name in found)
+            raise UserError(f"{where}: {place}: {why}. Leave {' and '.join(found)} out.")
 
 
 def as_played(config: Config) -> Config:
