@@ -53,8 +53,8 @@ def test_of_every_field_it_is_decided_whether_a_study_plays_by_it():
         ({"set": {"keep": {"score_images": 500}}}, "keep.score_images is 500, and a study has one number of images"),
         ({"set": {"keep": {"checkpoint_epochs": 7}}}, "keep.checkpoint_epochs is 7, and a study saves each run every"),
         (
-            {"set": {"keep.keep_epochs": [1], "keep.sample_epochs": 1, "keep.tick_steps": 5}},  # all of them at once
-            "and keeps its last two checkpoints; keep.sample_epochs is 1, and a study pictures its runs at its looks; set "
+            {"set": {"keep.keep_epochs": 7, "keep.sample_epochs": 1, "keep.tick_steps": 5}},  # all at once
+            "last two checkpoints; keep.sample_epochs is 1, and a study pictures its runs at its looks; set "
             "looks at the top of the file. Leave keep.keep_epochs and keep.sample_epochs out.",
         ),
         ({"set": {"seeds": 3}}, "s: set: seeds is 3, which changes nothing there: set seeds at the top of the file"),
