@@ -139,6 +139,11 @@ def test_the_help_of_train_begins_with_the_presets_and_the_flags_that_are_change
         (["train", "--rules.penalty", "wgan"], "There is no penalty called 'wgan'. Did you mean 'wgan-gp'?"),
         (["train", "--net.name", "miror"], "There is no net called 'miror'. Did you mean 'mirror'?"),
         (["train", "--data.name", "mnits"], "There is no data set called 'mnits'. Did you mean 'mnist'?"),
+        (
+            ["train", "--data.name", "mine"],
+            "npz:PATH, stacked-mnist. The file with a data set of your own is named with",
+        ),
+        (["train", "--rules.augmentation", "flip"], "There is no augmentation called 'flip'. There is none to choose"),
         (["train", "--device", "cdua"], "There is no device called 'cdua'. Did you mean 'cuda'?"),
         (["train", "--batch", "5000"], "A step takes 5000 images and the data set has 1297: choose a smaller --batch."),
         (["train", "--data.pad-to", "20"], "not 20: pad them with --data.pad-to or resize them with --data.resize."),

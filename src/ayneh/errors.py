@@ -40,7 +40,8 @@ def unknown(what: str, name: str, allowed: Iterable[str]) -> UserError:
     """The error for an unknown name, with the nearest allowed one and all of them."""
     names = sorted(allowed)
     hint = nearest(str(name).lower(), names)  # from Python it may be no text
-    return UserError(f"There is no {what} called {name!r}.{hint} Choose one of: {', '.join(names)}.")
+    choice = f" Choose one of: {', '.join(names)}." if names else " There is none to choose from."
+    return UserError(f"There is no {what} called {name!r}.{hint}{choice}")
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -108,3 +108,15 @@ def test_what_cannot_be_made_alike_is_refused_with_what_helps(items, words):
     with pytest.raises(ayneh.UserError) as refused:
         ayneh.images(items)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_a_photograph_stands_upright_in_a_list_as_in_a_folder(tmp_path, turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    levels = np.random.default_rng(turn).integers(0, 256, (12, 16, 20), np.uint8)
+    for k, one in enumerate(levels):
+        Image.fromarray(one).save(tmp_path / f"{k:02}.png", exif=exif)
+    opened = [Image.open(tmp_path / f"{k:02}.png") for k in range(len(levels))]
+    given, read = ayneh.images(opened, resize=8), ayneh.images(tmp_path, resize=8)
+    assert {image.tobytes() for image in all_of(given)} == {image.tobytes() for image in all_of(read)}

@@ -90,7 +90,7 @@ def unpacked(content: bytes, size: int | None, background: tuple[int, ...], draf
             _reduce(opened, 2 * size)
         _bound(opened, size)
         opened.load()
-        image = _upright(opened)
+        image = upright(opened)
         alpha = _alpha(image)
         rgb = _on_background(image, background)
         array = np.array(rgb if size is None else fit(rgb, size)).transpose(2, 0, 1)
@@ -153,7 +153,8 @@ def _orientation(image: Image.Image) -> int | None:
         return None
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its camera noted; itself where there is no note."""
     return image if _orientation(image) is None else ImageOps.exif_transpose(image)
 
 

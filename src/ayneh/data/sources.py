@@ -125,7 +125,8 @@ def _read(
     if Path(name).expanduser().exists():
         meant = f"{'folder' if Path(name).expanduser().is_dir() else 'file'}:{name}"
         raise UserError(f"There is no data set called {name!r}, but there is such a path: name it {meant}.")
-    raise unknown("data set", name, [*sources, "folder:PATH", *(f"{kind}:PATH" for kind in FILES)])
+    choice = unknown("data set", name, [*sources, "folder:PATH", *(f"{kind}:PATH" for kind in FILES)])
+    raise UserError(f"{choice}{sources.missing}")
 
 
 def _found(name: str, split: str, found: Found) -> Images:

@@ -127,7 +127,7 @@ class Table(Mapping[str, T]):
         return len(self.builtin) + len(_own[self.kind])
 
 
-def table(kind: str, builtin: Mapping[str, T], made: Callable[[Part], T] | None = None) -> Mapping[str, T]:
+def table(kind: str, builtin: Mapping[str, T], made: Callable[[Part], T] | None = None) -> Table[T]:
     """The built-in parts of a kind and those of one's own, by name.
 
     made: what the table holds for a part of one's own (default: its value as it was given).
