@@ -6,7 +6,7 @@ import pytest
 
 from ayneh.errors import UserError
 from ayneh.judge.metrics import LABELLED, labelled
-from ayneh.studies.comparisons import NO_LABELS, compare, values
+from ayneh.studies.comparisons import NO_LABELS, NO_VALUES, compare, values
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import OF_CLASSES, from_dict, planned
 from ayneh.studies.report import verdict_rows
@@ -49,6 +49,20 @@ def test_an_arm_without_labels_is_neither_worst_nor_awaited():
     ((row, other),) = verdict_rows(compared).values()
     assert row["on"]["class_accuracy"][1] == NO_LABELS
     assert other["on"]["class_accuracy"][1] == "better"
+
+
+def test_an_arm_whose_runs_all_broke_down_is_not_awaited_where_no_value_is_the_worst():
+    study = from_dict(STUDY | {"outcomes": ["loss_d", "fd"]}, "labels")
+    runs = [run.seed for run in study.runs() if run.arm == "none"]
+    found = made(study, broken={("none", seed) for seed in runs})
+    compared = compare(study, found)
+    first, second = compared["loss_d"]
+    assert (first.verdict, first.contrast) == (NO_VALUES, None)
+    assert "are not compared on loss_d, which none does not have, since all of its runs broke down." in first.words
+    assert second.verdict
+    assert compared["fd"][0].verdict == "better"  # there broken runs have the worst rank
+    early = [result for result in found if result.run.seed != runs[-1]]
+    assert "runs are missing" in compare(study, early)["loss_d"][0].words
 
 
 def test_outcomes_of_classes_are_known_without_torch():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ayneh.studies.compare import smallest_p
@@ -13,9 +13,10 @@ from ayneh.studies.panels import sections, short
 from ayneh.studies.results import Outcome, Result, measured, outcome_of
 
 NO_LABELS = "no labels"  # of a side, where the outcome needs them
+NO_VALUES = "no values"  # of a side, all of whose runs broke down, where the outcome has no worst value
 MARKS = {
     "better": "▲", "worse": "▼", "equivalent": "≈", "cannot tell": "?", "higher": "↑", "lower": "↓", NO_LABELS: "–",
-    "": "…",
+    NO_VALUES: "–", "": "…",
 }  # fmt: skip
 
 
@@ -28,7 +29,8 @@ class Compared:
     outcome: str
     kind: Outcome
     contrast: Contrast | None
-    unlabelled: str = ""  # the side that has no labels, where the outcome needs them
+    lacking: str = ""  # the side that can have no value
+    reason: str = ""  # `NO_LABELS` or `NO_VALUES`, of the side that is lacking
 
     @property
     def arm(self) -> str:
@@ -42,18 +44,19 @@ class Compared:
 
     @property
     def verdict(self) -> str:
-        """better, worse, equivalent, cannot tell, higher, lower, no labels; "" while a side has no runs."""
-        if self.unlabelled:
-            return NO_LABELS
+        """better, worse, equivalent, cannot tell, higher, lower, no labels, no values; "" while a side has no runs."""
+        if self.lacking:
+            return self.reason
         return self.contrast.verdict if self.contrast else ""
 
     @property
     def words(self) -> str:
         """The verdict in a sentence."""
         where = f"{self.section}: " if self.section else ""
-        if self.unlabelled:
-            pair, lacking = f"{self.arm} and {self.reference}", short(self.unlabelled, self.section)
-            return f"{where}{pair} are not compared on {self.outcome}, which {lacking} does not have without labels."
+        if self.lacking:
+            pair, lacking = f"{self.arm} and {self.reference}", short(self.lacking, self.section)
+            why = " without labels" if self.reason == NO_LABELS else ", since all of its runs broke down"
+            return f"{where}{pair} are not compared on {self.outcome}, which {lacking} does not have{why}."
         if self.contrast is None:
             return f"{where}{self.arm} and {self.reference} cannot be compared yet: runs are missing."
         return where + self.contrast.words
@@ -68,9 +71,9 @@ def compare(study: Study, found: Sequence[Result]) -> dict[str, list[Compared]]:
         todo, kind = [], outcome_of(found, outcome)
         for section, asks in by_section.items():
             for ask in asks:
-                lacking = next((arm for arm in (ask.arm, ask.reference) if kind.asked and arm in plain), "")
+                lacking, reason = _lacking(study, ask, outcome, kind, by_arm, plain)
                 one = None if lacking else _contrast(study, ask, section, outcome, by_arm, m)
-                todo.append(Compared(ask, section, outcome, kind, one, lacking))
+                todo.append(Compared(ask, section, outcome, kind, one, lacking, reason))
         decided = iter(family([one.contrast for one in todo if one.contrast is not None], alpha=ALPHA))
         compared[outcome] = [one if one.contrast is None else replace(one, contrast=next(decided)) for one in todo]
     return compared
@@ -136,6 +139,19 @@ def planned_seeds(study: Study, arm: str) -> int:
 def planned_pairs(study: Study, ask: Ask) -> int:
     """The number of seeds planned for both sides of a comparison."""
     return min(planned_seeds(study, ask.arm), planned_seeds(study, ask.reference))
+
+
+def _lacking(
+    study: Study, ask: Ask, outcome: str, kind: Outcome, by_arm: Mapping[str, list[Result]], plain: Collection[str]
+) -> tuple[str, str]:
+    """The side of a comparison that can have no value, with the reason; plain: the arms without labels."""
+    for arm in (ask.arm, ask.reference):
+        if kind.asked and arm in plain:
+            return arm, NO_LABELS
+        runs = by_arm.get(arm, [])
+        if len(runs) >= planned_seeds(study, arm) and not values(runs, outcome):
+            return arm, NO_VALUES
+    return "", ""
 
 
 def _contrast(

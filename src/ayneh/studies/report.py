@@ -80,7 +80,7 @@ def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequen
             ).items():
                 said += [f"{question}:"] * bool(question)
                 said += [f"  {MARKS[one.verdict]} {one.words}" for one in asked]
-            said += [one.words for one in group if one.unlabelled]
+            said += [one.words for one in group if one.lacking]
             if waiting := sum(not one.verdict for one in group):
                 said.append(f"{waiting} more comparisons wait for their runs.")
         else:
