@@ -14,7 +14,7 @@ from observe import apart, observed
 from scenes import Stage, scenes
 from tally import Row, Tally
 
-POINTS = {"small": 2, "half": 40, "full": 10**9}  # crash points of a verb
+POINTS = {"small": 1, "half": 40, "full": 10**9}  # crash points of a verb
 KILLS = {"small": 12, "half": 80, "full": 400}  # at random times
 
 

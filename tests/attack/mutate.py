@@ -20,7 +20,7 @@ from child import LIMIT_BYTES, LIMIT_S, TRACEBACK, Child, forget_peak, in_child,
 from inputs import Input, inputs, prepare, renew
 from tally import Row, Tally
 
-SHARE = {"small": 0.005, "half": 0.1, "full": 1.0}  # of the attempts of each input
+SHARE = {"small": 0.003, "half": 0.1, "full": 1.0}  # of the attempts of each input
 BATCH = 400  # attempts of a child
 PATIENCE_S = 3600
 
