@@ -1,6 +1,6 @@
 """The detectors of bench/strangers_ills.py: the doctor as shipped, thresholds set anew, and two trend models.
 
-``python bench/strangers.py`` measures them on the runs that are there; a minute or two for each ten kinds.
+``python bench/strangers.py`` measures them on the runs that are there: 35 minutes of processor time for 392 runs.
 
 Thresholds and models never saw the kind of run that they are measured on: each kind, on all data and nets together, is
 left out in turn. They read vital signs, losses and gradients, and no score of the judge, by which a run's label is
@@ -192,9 +192,12 @@ class Ward:
         """Whether it has this run."""
         return any(run.case.arm == arm and run.case.seed == seed for run in self.all)
 
-    def take(self, folders: Sequence[Path]) -> None:
-        """Read some more finished runs; those that are there already stay as they are."""
+    def take(self, folders: Sequence[Path], again: bool = False) -> None:
+        """Read some more finished runs. again: also those that are there already, which else stay as they are."""
         read = [stranger_of(folder) for folder in folders]
+        if again:
+            anew = {(run.case.arm, run.case.seed): run for run in read}
+            self.all = [anew.get((run.case.arm, run.case.seed), run) for run in self.all]
         self.all += [run for run in read if not self.has(run.case.arm, run.case.seed)]
         self.new += len(read)
         if self.new >= OFTEN:
@@ -221,14 +224,17 @@ class Ward:
             detector.label(run.case, reference)
         return runs
 
-    def measured(self) -> list[str]:
-        """Write runs.csv with each detector's scores, looks.csv.gz, table.md and, if one is better, trend.json."""
+    def measured(self, models: bool = True) -> list[str]:
+        """Write runs.csv with each detector's scores, looks.csv.gz, table.md and, if one is better, trend.json.
+
+        models: measure thresholds set anew and the trend models, too.
+        """
         runs = self.labelled()
         if not runs:
             return ["no runs of a net whose plain runs are there, too"]
         found = {"shipped": Detector([detector.score(run.case) for run in runs], [_first_told(run) for run in runs])}
         sides = [{run.kind for run in runs if run.case.label == label} for label in ("ill", "healthy")]
-        if min(map(len, sides)) >= 3:
+        if models and min(map(len, sides)) >= 3:
             found["thresholds"] = Detector(thresholds(runs), None)
             for kind in MODELS:
                 scores, most = trend(kind, runs)
@@ -299,16 +305,23 @@ def _scores(found: Mapping[str, Detector], k: int) -> dict[str, Any]:
     return row | {f"alarm_{name}": one.first[k] for name, one in found.items() if one.first is not None}
 
 
-def main(runs: Path = Path("runs/strangers"), csv: Path = Path("docs/findings/studies/strangers")) -> None:
+def main(
+    runs: Path = Path("runs/strangers"),
+    csv: Path = Path("docs/findings/studies/strangers"),
+    again: bool = False,
+    models: bool = True,
+) -> None:
     """Measure the runs that are there.
 
     Args:
         runs: where `strangers_ills.py` has put them.
         csv: the folder of the CSVs, the table and the model.
+        again: read those runs again that the CSVs have, too, after a change of the doctor.
+        models: measure thresholds set anew and trend models, too; the doctor alone takes a few minutes.
     """
     ward = Ward(csv)
-    ward.take([place.parent for place in sorted(runs.glob("*/*/outcome.json"))])
-    print("\n".join(ward.measured()))
+    ward.take([place.parent for place in sorted(runs.glob("*/*/outcome.json"))], again)
+    print("\n".join(ward.measured(models)))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ ILL = {
     "exploding gradient": ({"mean_grad_d": np.where(LATE, 1e3, 2.0)}, {}),
     "G ignores z": ({"spread": 0.01}, {}),
     "all alike": ({"alike": 0.1}, {}),
-    "classes missing": ({"class_kl": 1.5}, {}),
+    "classes missing": ({"class_kl": np.where(LATE, 1.5, 0.05)}, {}),
     "little covered": ({"coverage": 0.01}, {}),
     "sudden jump": ({"coverage": np.where(LATE, 0.1, 0.7)}, {}),
     "oscillation": ({"drift": 2.2}, {}),
@@ -234,6 +234,20 @@ def test_images_whose_variety_still_grows_are_on_their_way():
     assert {f.name: f.since_step for f in examine(Course(steps, stuck, facts))[0]} == {"all alike": 300}
     longer = Course(2 * steps, growing, facts)  # at 2,000 steps of 1e-3 patience ends
     assert {f.name: f.since_step for f in examine(longer)[0]}["all alike"] == 2000
+
+
+def test_a_class_is_missing_once_it_was_there_or_g_has_trained_for_long():
+    def since(values, **facts):
+        found = {f.name: f for f in examine(course(facts, **GOOD | {"class_kl": values}))[0]}
+        return found["classes missing"].since_step if "classes missing" in found else None
+
+    looks = np.arange(N)
+    slow_start = np.where(looks < 30, 2.3, 0.4)  # one class of ten for 1,500 steps, then most of them
+    assert since(slow_start) is None
+    assert since(np.where(looks < 35, slow_start, 2.3)) == 2000 + 50 * 35  # and all lost again
+    assert since(np.full(N, 2.3)) is None  # at 4,000 steps of 2e-4 the product is 0.8
+    assert since(np.full(N, 2.3), **{"optimizer.lr": 1e-3}) == 2000
+    assert since(slow_start, **{"optimizer.lr": 1e-3}) == 2000  # so late it is no beginning any more
 
 
 def test_probabilities_are_not_read_under_a_loss_that_has_none():

@@ -9,8 +9,9 @@ import numpy as np
 from ayneh.doctor.courses import Course
 
 WARM_STEPS, WARM_WAY = 300, 0.3  # image checks start at this step, once steps x G's learning rate reaches WARM_WAY
-LONG_WAY = 2.0  # from this product on, images are checked even if their variety still grows
+LONG_WAY = 2.0  # from this product on, images are checked even if their variety still grows or never had more classes
 GROWING = 1.5  # variety still grows while it exceeds this multiple of what it was three looks before
+FEW_CLASSES = 1.2  # nats, ln(10/3): as if three of ten classes were left
 
 
 def plain(name: str, looks: int = 1) -> Callable[[Course], np.ndarray]:
@@ -25,8 +26,7 @@ def warm(name: str, looks: int = 1) -> Callable[[Course], np.ndarray]:
 
 def warmed(course: Course, variety: str = "spread") -> np.ndarray:
     """Whether images are checked at each look, (T,): G has trained long enough and variety has stopped growing."""
-    # Adam moves a weight by about the learning rate in a step: the product bounds how far G's weights have moved.
-    way = course.steps * float(course.facts["optimizer.lr"]) * int(course.facts.get("rules.gen_steps", 1))
+    way = travelled(course)
     spread = recent(course.get(variety), 3)
     have = np.flatnonzero(np.isfinite(spread))
     settled = np.zeros(len(spread), dtype=bool)
@@ -34,6 +34,22 @@ def warmed(course: Course, variety: str = "spread") -> np.ndarray:
     for t in np.flatnonzero(~np.isfinite(spread)):  # a line without vital signs: as at the line before
         settled[t] = settled[t - 1] if t else False
     return (course.steps >= WARM_STEPS) & (way >= WARM_WAY) & (settled | (way >= LONG_WAY))
+
+
+def travelled(course: Course) -> np.ndarray:
+    """Steps of G times its learning rate, (T,): under Adam a bound of how far a weight of G has moved."""
+    return course.steps * float(course.facts["optimizer.lr"]) * int(course.facts.get("rules.gen_steps", 1))
+
+
+def missing(course: Course) -> np.ndarray:
+    """The divergence of the samples' classes from the data's, in nats; NaN until a class can be missed.
+
+    G often begins with one class and learns the others later. So few classes count once there were more of them at a
+    look, or when G has trained for long.
+    """
+    divergence = course.get("class_kl")
+    there = np.fmin(best_before(divergence, highest=False), divergence) < FEW_CLASSES
+    return np.where(warmed(course) & (there | (travelled(course) >= LONG_WAY)), divergence, np.nan)
 
 
 def fact(name: str) -> Callable[[Course], np.ndarray]:

@@ -119,8 +119,8 @@ SYMPTOMS: Mapping[str, Symptom] = {
         title="the samples show few of the classes",
         severity="severe",
         needs=("class_kl",),
-        measure=measures.warm("class_kl"),
-        threshold=1.2,
+        measure=measures.missing,
+        threshold=measures.FEW_CLASSES,
         patience=2,
         evidence="The divergence of the samples' classes from the data's is {value:.2f} nats (0.69 if half of equally "
         "frequent classes are left, 2.30 if one of ten is); classes that the judge finds: {modes:.0f}. {variety}",
