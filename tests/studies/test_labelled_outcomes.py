@@ -58,7 +58,7 @@ def test_an_arm_whose_runs_all_broke_down_is_not_awaited_where_no_value_is_the_w
     compared = compare(study, found)
     first, second = compared["loss_d"]
     assert (first.verdict, first.contrast) == (NO_VALUES, None)
-    assert "are not compared on loss_d, which none does not have, since all of its runs broke down." in first.words
+    assert "are not compared on loss_d, since none of the finished runs of none has a value." in first.words
     assert second.verdict
     assert compared["fd"][0].verdict == "better"  # there broken runs have the worst rank
     early = [result for result in found if result.run.seed != runs[-1]]

@@ -13,7 +13,7 @@ from ayneh.studies.panels import sections, short
 from ayneh.studies.results import Outcome, Result, measured, outcome_of
 
 NO_LABELS = "no labels"  # of a side, where the outcome needs them
-NO_VALUES = "no values"  # of a side, all of whose runs broke down, where the outcome has no worst value
+NO_VALUES = "no values"  # of a side whose runs are finished, where the outcome has no worst value for broken ones
 MARKS = {
     "better": "▲", "worse": "▼", "equivalent": "≈", "cannot tell": "?", "higher": "↑", "lower": "↓", NO_LABELS: "–",
     NO_VALUES: "–", "": "…",
@@ -55,8 +55,10 @@ class Compared:
         where = f"{self.section}: " if self.section else ""
         if self.lacking:
             pair, lacking = f"{self.arm} and {self.reference}", short(self.lacking, self.section)
-            why = " without labels" if self.reason == NO_LABELS else ", since all of its runs broke down"
-            return f"{where}{pair} are not compared on {self.outcome}, which {lacking} does not have{why}."
+            none = f"which {lacking} does not have without labels"
+            if self.reason == NO_VALUES:
+                none = f"since none of the finished runs of {lacking} has a value"
+            return f"{where}{pair} are not compared on {self.outcome}, {none}."
         if self.contrast is None:
             return f"{where}{self.arm} and {self.reference} cannot be compared yet: runs are missing."
         return where + self.contrast.words
