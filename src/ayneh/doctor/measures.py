@@ -9,7 +9,7 @@ import numpy as np
 from ayneh.doctor.courses import Course
 
 WARM_STEPS, WARM_WAY = 300, 0.3  # image checks start at this step, once steps x G's learning rate reaches WARM_WAY
-LONG_WAY = 2.0  # from this product on, images are checked even if their variety still grows or never had more classes
+LONG_WAY = 2.0  # from this product on, variety that still grows and classes that never were there count, too
 GROWING = 1.5  # variety still grows while it exceeds this multiple of what it was three looks before
 FEW_CLASSES = 1.2  # nats, ln(10/3): as if three of ten classes were left
 
