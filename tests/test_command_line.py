@@ -86,6 +86,18 @@ def test_what_only_reads_a_folder_loads_no_torch(words):
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=old)
 
 
+def test_a_training_that_scores_does_not_load_what_takes_as_long_to_load_as_torch(tmp_path):
+    code = (
+        "import sys; from ayneh.__main__ import main\n"
+        "main('train digits --data.limit 128 --batch 32 --net.width 4 --epochs 1 --keep.score-epochs 1 --out run'.split())\n"
+        "loaded = {'scipy.stats', 'sklearn', 'pandas', 'matplotlib', 'onnxruntime'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert '"scores"' in (tmp_path / "run" / "metrics.jsonl").read_text()
+
+
 def test_the_help_of_train_shows_every_field_with_its_default_and_loads_no_torch():
     code = (
         "import sys; from ayneh.__main__ import main\n"

@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from ayneh.data import sources
 from ayneh.data.bounded import gunzipped
 from ayneh.data.download import MD5, MIRRORS, locate
 from ayneh.data.images import Images
@@ -45,6 +46,16 @@ def test_digits_are_scikit_learns_with_black_and_white_at_the_ends() -> None:
     assert np.array_equal(np.round(levels * (16 / 255)), original.images)
     assert len(np.unique(levels)) == 17
     assert (levels.min(), levels.max()) == (0, 255)
+
+
+def test_digits_are_the_same_where_scikit_learn_keeps_their_file_elsewhere(monkeypatch) -> None:
+    sources._digits.cache_clear()
+    found = load("digits", "all")
+    monkeypatch.setattr(sources, "find_spec", lambda name: None)
+    sources._digits.cache_clear()
+    moved = load("digits", "all")
+    assert torch.equal(found.pixels, moved.pixels)
+    assert torch.equal(found.labels, moved.labels)
 
 
 def test_the_split_of_digits_is_fixed_disjoint_and_in_proportion() -> None:

@@ -16,6 +16,13 @@ def test_wilson_by_hand():
     assert wilson(0, 0) is None
 
 
+@pytest.mark.parametrize("n", [1, 2, 7, 500, 10_000])
+def test_wilson_is_scipy_s(n):
+    for hits in sorted({0, 1, n // 3, n // 2, n - 1, n}):
+        interval = stats.binomtest(hits, n).proportion_ci(method="wilson")
+        assert wilson(hits, n) == pytest.approx((interval.low, interval.high), abs=1e-14)
+
+
 def test_poisson_interval_has_its_tails():
     low, high = poisson_interval(7)
     assert stats.poisson.sf(6, low) == pytest.approx(0.025)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -160,16 +161,30 @@ def digits(split: str) -> Images:
 @cache
 def _digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pixels (1797, 1, 8, 8), labels and whether each is for testing; read once: scikit-learn has text."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    pixels = np.round(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
-    labels = bunch.target.astype(np.int64)
+    rows = _rows_of_digits()
+    pixels = np.round(rows[:, :64] * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    labels = rows[:, 64].astype(np.int64)
     order = shuffled(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]  # class by class: every class in proportion
     is_test = np.zeros(len(labels), bool)
     is_test[order[np.arange(500) * len(labels) // 500]] = True
     return pixels, labels, is_test
+
+
+def _rows_of_digits() -> np.ndarray:
+    """64 grey levels from 0 to 16 and the digit, (1797, 65), from the file that is installed with scikit-learn.
+
+    The package is not imported for it: that takes a second, most of it for pandas and SciPy's statistics.
+    """
+    spec = find_spec("sklearn")
+    places = spec.submodule_search_locations if spec else None
+    file = Path(places[0], "datasets", "data", "digits.csv.gz") if places else Path()
+    if file.is_file():
+        return np.loadtxt(file, delimiter=",")
+    from sklearn.datasets import load_digits  # where it may have moved
+
+    images, digits = load_digits(return_X_y=True)
+    return np.column_stack([images, digits])
 
 
 IDX_LICENCES = {  # sets of 60,000 + 10,000 images, 28x28, in ten classes; locate() downloads and checks them

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy import special
 from torch import Tensor
 
 from ayneh.judge.scores import Score, cannot_tell
@@ -53,7 +53,7 @@ def class_chi2(counts: Tensor, data: Tensor) -> Score:
     freedom = int(kept.sum()) - 1
     rare = n * float(p[kept].min())
     warning = f"The rarest class expects {rare:.1f} of {n} images; chi-square needs 5." if rare < 5 else None
-    return Score(statistic / freedom, n, p=float(stats.chi2.sf(statistic, freedom)), warning=warning)
+    return Score(statistic / freedom, n, p=float(special.chdtrc(freedom, statistic)), warning=warning)
 
 
 def modes_covered(counts: Tensor, data: Tensor) -> Score:

@@ -6,12 +6,11 @@ import math
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor, nn
 
 from ayneh.judge.neighbours import distances
 from ayneh.judge.scores import Score, cannot_tell, checked, shuffled
-from ayneh.judge.statistics import Z95, mean_interval, poisson_interval
+from ayneh.judge.statistics import Z95, mean_interval, poisson_interval, wilson
 
 WINDOW, SIGMA = 7, 0.95  # 11 and 1.5 in the paper, scaled down so that three scales fit in 28 pixels
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, finest first
@@ -123,9 +122,8 @@ def ndb(train: Tensor, fake: Tensor, bins: int = 100) -> Score:
     pooled = (a + b) / (n + m)
     error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     different = np.abs(a / n - b / m) > Z95 * error
-    interval = stats.binomtest(int(different.sum()), bins).proportion_ci(method="wilson")
     warning = None if bins == 100 else f"Only {bins} bins: {min(n, m)} images do not fill 100."
-    return Score(float(different.mean()), m, (float(interval.low), float(interval.high)), warning=warning)
+    return Score(float(different.mean()), m, wilson(int(different.sum()), bins), warning=warning)
 
 
 def birthday(real: Tensor, fake: Tensor) -> Score:

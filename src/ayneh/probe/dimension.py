@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from ayneh.errors import UserError
 from ayneh.judge.scores import Score, cannot_tell
@@ -37,6 +36,8 @@ def near(x: np.ndarray, k: int, queries: int | None = None) -> Near:
     many rows, chosen at random (None: all). Fewer neighbours are found where there are fewer points. Raises UserError
     for anything but a finite matrix.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     x = np.asarray(x)
     if x.ndim != 2 or not np.isfinite(x).all():
         raise UserError(f"Dimensions are estimated from a finite matrix (N, d); got shape {x.shape}, or not finite.")

@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 from scipy.special import log_expit
-from sklearn.linear_model import LogisticRegression
 
 from ayneh.judge.scores import Score, cannot_tell
 from ayneh.judge.statistics import normal_interval
@@ -65,7 +64,9 @@ def calibrated(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, np.ndarr
     about the images. Each half is mapped by the fit to the other half: the mapped logits are still a fixed function of
     one image, as `error` and `divergence` need.
     """
-    if (_refusal(real, fake)) is not None:
+    from sklearn.linear_model import LogisticRegression
+
+    if _refusal(real, fake) is not None:
         return real, fake
     out = np.empty_like(real, dtype=np.float64), np.empty_like(fake, dtype=np.float64)
     for part in (0, 1):
