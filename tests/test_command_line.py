@@ -89,7 +89,7 @@ def test_what_only_reads_a_folder_loads_no_torch(words):
 def test_a_training_that_scores_does_not_load_what_takes_as_long_to_load_as_torch(tmp_path):
     code = (
         "import sys; from ayneh.__main__ import main\n"
-        "main('train digits --data.limit 128 --batch 32 --net.width 4 --epochs 1 --keep.score-epochs 1 --out run'.split())\n"
+        "main('train digits --data.limit 99 --net.width 4 --epochs 1 --keep.score-epochs 1 --out run'.split())\n"
         "loaded = {'scipy.stats', 'sklearn', 'pandas', 'matplotlib', 'onnxruntime'} & set(sys.modules)\n"
         "assert not loaded, loaded"
     )
