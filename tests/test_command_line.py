@@ -86,12 +86,13 @@ def test_what_only_reads_a_folder_loads_no_torch(words):
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=old)
 
 
-def test_a_training_that_scores_does_not_load_what_takes_as_long_to_load_as_torch(tmp_path):
+def test_training_and_export_do_not_load_what_takes_as_long_to_load_as_torch(tmp_path):
     code = (
         "import sys; from ayneh.__main__ import main\n"
         "main('train digits --data.limit 99 --net.width 4 --epochs 1 --keep.score-epochs 1 --out run'.split())\n"
         "loaded = {'scipy.stats', 'sklearn', 'pandas', 'matplotlib', 'onnxruntime'} & set(sys.modules)\n"
-        "assert not loaded, loaded"
+        "assert not loaded, loaded\n"
+        "main('export run'.split()); assert 'torch._dynamo' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -35,6 +35,11 @@ MEANS: dict[str, Callable[[Mapping[str, Any]], Any]] = {  # function of ATen -> 
 class Means(TorchDispatchMode):
     """Within this context each draw gives its mean; ``draws`` counts them."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: PyTorch would load its compiler, which takes two seconds, so as not to compile what is called here."""
+        return False
+
     def __init__(self) -> None:
         super().__init__()
         self.draws = 0
