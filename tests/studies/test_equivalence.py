@@ -88,11 +88,12 @@ def test_arms_that_fail_are_not_equivalent_however_alike_they_are():
 @pytest.mark.parametrize("n", [8, 25, 59, 100])
 @pytest.mark.parametrize("share", [0.05, 0.2])
 def test_rare_failures_are_rarely_called_equivalent(n, share):
-    """Runs that failed are known as such; the share that fails is one that a study does not allow."""
+    """Runs that failed are known as such; a study allows less than the share that fails."""
 
     def decide(chance):
         bad = int(chance.binomial(n, share))
-        return said(values(chance, n - bad), values(chance, n), (bad, 0), (n, n)) if n - bad > 1 else False
+        good, all_good = values(chance, n - bad), values(chance, n)
+        return n - bad > 1 and said(good, all_good, (bad, 0), (n, n), allowed=share)
 
     assert share_of(500, decide) <= 0.05 + 0.025
 
@@ -109,15 +110,15 @@ def test_arms_of_two_kinds_of_runs_are_rarely_called_equivalent(n, share, beyond
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [2, 3, 5, 8, 15, 25])
-def test_values_that_happen_to_be_equal_are_never_called_equivalent(n):
-    """Numbers of classes: nearly always 10, sometimes far fewer."""
+@pytest.mark.parametrize("n", [2, 3, 5, 8, 15, 25, 60])
+def test_values_that_happen_to_be_equal_are_hardly_ever_called_equivalent(n):
+    """Numbers of classes, nearly always 10, sometimes far fewer; a study that allows many failures."""
 
     def decide(chance):
         a, b = (np.where(chance.random(n) < share, 3.0, 10.0) for share in (0.3, 0.02))
-        return said(a, b, scale="difference", margin=1.0)
+        return said(a, b, scale="difference", margin=1.0, allowed=0.5)
 
-    assert share_of(1000, decide) == 0
+    assert share_of(1000, decide) <= 0.01
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ Severity = Literal["note", "warning", "severe"]
 SEVERITIES: tuple[Severity, ...] = ("note", "warning", "severe")
 OF_CLASSES = ("class_spread_of", "class_swap_from", "class_swap_to")  # series whose numbers are those of classes
 SLACK = 0.8  # a finding clears once its number is a fifth within the threshold
-LITTLE = {"spread": 0.05, "alike": 0.3}  # at most: the samples are nearly all alike, and what they lack is variety
+LITTLE = {"spread": 0.05, "alike": 0.3}  # at most: all samples are alike; each is like some other
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,10 @@ def variety(course: Course, t: int) -> str:
     numbers = (
         f"their variance is {spread:.2g} times the data's, the distance to the nearest other sample {alike:.2g} times"
     )
-    if spread <= LITTLE["spread"] or alike <= LITTLE["alike"]:
+    if spread <= LITTLE["spread"]:
         return f"The samples are nearly all alike, a mode collapse: {numbers}."
+    if alike <= LITTLE["alike"]:
+        return f"The samples repeat a few images: {numbers}."
     return f"The samples are not all alike ({numbers}): they lack a part of the data, or are unlike it, as noise is."
 
 

@@ -104,7 +104,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         cure=cures.bring_life,
     ),
     "all alike": Symptom(
-        title="the samples repeat a few images (mode collapse)",
+        title="the samples repeat a few images",
         severity="severe",
         needs=("alike",),
         measure=measures.warm("alike"),

@@ -70,7 +70,7 @@ def measured(real: Tensor, fake: Tensor) -> Found:
     if n <= f:
         warning = f"{n} images cannot fill {f} features: the covariance is singular and the distance far too high."
     elif bool((fake.var(0) == 0).all()):
-        warning = "All fakes have the same features: this is a collapsed set."
+        warning = "All fakes have the same features."
     real_parts, fake_parts = _Parts(shuffled(real, 0)), _Parts(shuffled(fake, 1))
     value = distance(*real_parts.gaussian(), *fake_parts.gaussian())
     if n < 2 * GROUPS:

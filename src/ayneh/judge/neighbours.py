@@ -53,7 +53,7 @@ def manifold_scores(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, Score]:
         balls += inside.sum(0)
         covered[rows] = inside.any(1)
         recalled[rows] = (block < fake_radii).any(1)
-    warning = "All fakes have the same features: this is a collapsed set." if float(fake_radii.max()) == 0 else None
+    warning = "All fakes have the same features." if float(fake_radii.max()) == 0 else None
     hits = {"precision": (balls > 0, m), "recall": (recalled, n), "coverage": (covered, n)}
     scores = {}
     for name, (hit, total) in hits.items():

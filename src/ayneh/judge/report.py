@@ -72,7 +72,7 @@ class Report:
         said = [*self.notes, *([self.reading.words()] if self.reading else [])]
         said += filter(None, [strange(self.scores)])
         said += [f"collapsed by {sign}" for sign in self.collapse]
-        said += [f"poor by {sign}" for sign in lacking(self.scores) if sign not in self.collapse]
+        said += [f"poor by {sign}" for sign in lacking(self.scores)]
         said += self.by_class.words() if self.by_class else []
         if self.classifier_error_of_a_triple is not None:
             said.append(f"the classifier misreads {self.classifier_error_of_a_triple:.2%} of triples")
@@ -99,12 +99,21 @@ def _repeated(scores: dict[str, Score], name: str) -> bool:
     return score.value is not None and score.value < score.n
 
 
+def _of_one_shape(scores: dict[str, Score]) -> bool:
+    """Whether pairs are as similar as if half of them were equal; also where images are too small to measure this."""
+    similar = scores.get("ms_ssim")
+    if similar is None or similar.value is None or similar.floor is None:
+        return True
+    return 1 - similar.value <= (1 - similar.floor) / 2
+
+
 def collapse(scores: dict[str, Score]) -> tuple[str, ...]:
     """Which metrics call the images collapsed, each in a sentence with its numbers: they have little variety.
 
-    Their pixels have a fifth of the data's spread; or there are fewer different images than were drawn, by the net and
-    by pixels; or spread, distances and support are all low. The net's numbers mean little for images unlike its data,
-    and few classes mean nothing for variety: a classifier gives a class to noise, too.
+    Their pixels have a fifth of the data's spread, and pairs look alike; or there are fewer different images than were
+    drawn, by the net and by pixels; or spread, distances and support are all low. Pale images of all classes have a
+    low spread, too, but unlike shapes. The net's numbers mean little for images unlike its data, and few classes mean
+    nothing for variety: a classifier gives a class to noise, too.
     """
     support, little = scores.get("support"), []
     if support is not None and support.interval and (few := _fell(scores, "support", 0.2)):
@@ -113,10 +122,8 @@ def collapse(scores: dict[str, Score]) -> tuple[str, ...]:
         if low := _fell(scores, name, 0.5):
             little.append(f"{title}: {low}")
     repeated = bool(little) and all(_repeated(scores, name) for name in ("support", "support_pixels"))
-    alike = _fell(scores, "spread", 0.2) is not None
-    signs = []
-    if repeated or alike or (len(little) == 3 and not strange(scores)):
-        signs = [*little, *lacking(scores)]
+    alike = _fell(scores, "spread", 0.2) is not None and _of_one_shape(scores)
+    signs = little if repeated or alike or (len(little) == 3 and not strange(scores)) else []
     if worst := _fell(scores, "spread_worst_class", 0.5):
         signs.append(f"variety within class {scores['spread_worst_class'].of_class}: {worst} in their worst class")
     return tuple(signs)
