@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from ayneh.__main__ import VERBS
+from ayneh.game.losses import LOSSES
+from ayneh.game.penalties import PENALTIES
 from ayneh.presets import PRESETS
+from ayneh.rules import Rules
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")])
@@ -199,3 +202,11 @@ def test_a_persian_page_runs_to_the_left_with_persian_digits_and_its_code_to_the
         assert not (found := re.search(r"[A-Za-z][\])* ]*[،:؛.(][\[(* ]*[A-Za-z۰-۹]", names)), (found, part)
     for code in re.findall("`([^`\n]*)`", text(page)):
         assert re.fullmatch(r"\w.*\w", code), f'{code} begins or ends with a sign: write it as <code dir="ltr">'
+
+
+def test_the_page_of_losses_has_each_loss_and_penalty_with_its_default_of_gamma():
+    page = (ROOT / "docs" / "losses.md").read_text(encoding="utf-8")
+    losses, penalties = page.split("## Penalties")
+    assert re.findall(r"^\| `(\w.+?)` \|", losses, re.M) == list(LOSSES)
+    rows = re.findall(r"^\| `(\w.+?)` \|.*\| (\d*) ?\|[^|]*\|$", penalties, re.M)
+    assert rows == [("none", ""), *((name, f"{Rules(penalty=name).weight:.0f}") for name in PENALTIES)]
