@@ -31,10 +31,6 @@ class Measured:
     steps: int  # of one run
     images: int  # that D sees in one run
 
-    def run_s(self, looks: int) -> float:
-        """Seconds of one run with so many looks at it."""
-        return self.steps * self.step_s + looks * self.look_s
-
 
 def measure(study: Study, group: Sequence[Run], device: str) -> Measured:
     """Time a few steps of stacks of several sizes, and one look. Raises UserError if the runs cannot be played."""
