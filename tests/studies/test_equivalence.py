@@ -85,10 +85,9 @@ def test_arms_that_fail_are_not_equivalent_however_alike_they_are():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [8, 25, 59, 100])
-@pytest.mark.parametrize("share", [0.05, 0.2])
+@pytest.mark.parametrize(("n", "share"), [(25, 0.2), (59, 0.05), (59, 0.2), (100, 0.05), (100, 0.2)])
 def test_rare_failures_are_rarely_called_equivalent(n, share):
-    """Runs that failed are known as such; a study allows less than the share that fails."""
+    """Runs that failed are known as such; a study allows no larger a share than fails: the border."""
 
     def decide(chance):
         bad = int(chance.binomial(n, share))
@@ -110,7 +109,7 @@ def test_arms_of_two_kinds_of_runs_are_rarely_called_equivalent(n, share, beyond
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [2, 3, 5, 8, 15, 25, 60])
+@pytest.mark.parametrize("n", [5, 8, 15, 25, 60])  # with fewer runs no share of failures is excluded
 def test_values_that_happen_to_be_equal_are_hardly_ever_called_equivalent(n):
     """Numbers of classes, nearly always 10, sometimes far fewer; a study that allows many failures."""
 
