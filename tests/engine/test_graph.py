@@ -29,6 +29,8 @@ SMALL = Config(batch=8, prior=Prior(dim=8), net=Net("mlp", width=8), precision="
 RULES = {
     "plain": Rules(),
     "penalties on both sides": Rules(penalty="r1+r2", gamma=0.1),
+    "a lazy penalty": Rules(penalty="r1", gamma=0.1, penalty_every=3),
+    "a lazy penalty, two of D": Rules(penalty="wgan-gp", penalty_every=3, dis_steps=2),
     "relativistic": Rules(loss="relativistic", penalty="r1"),
     "two of D, two of G": Rules(dis_steps=2, gen_steps=2, penalty="wgan-gp"),
     "fading noise and rates": Rules(instance_noise=0.3, instance_noise_images=60, penalty="dragan"),
@@ -91,7 +93,7 @@ def assert_alike(ours, theirs, tolerance=1e-12):
     assert ours.keys() == theirs.keys()
     for name in theirs:
         torch.testing.assert_close(
-            ours[name], theirs[name], rtol=tolerance, atol=tolerance, msg=lambda m, n=name: n + m
+            ours[name], theirs[name], rtol=tolerance, atol=tolerance, equal_nan=True, msg=lambda m, n=name: n + m
         )
 
 
@@ -200,11 +202,16 @@ def stale(play):
     return replay
 
 
+def state_of(play):
+    """Where the stack that plays has its state."""
+    return play.func.__self__.state
+
+
 def late(play):
     """A recording that forgets to put the new state in the place of the old."""
 
     def replay():
-        state = play.__self__.state
+        state = state_of(play)
         kept = {name: value.clone() for name, value in state.items()}
         play()
         for name, value in kept.items():
@@ -216,7 +223,7 @@ def late(play):
 def broken(play):
     def replay():
         play()
-        play.__self__.state["gen"].fill_(float("nan"))
+        state_of(play)["gen"].fill_(float("nan"))
 
     return replay
 

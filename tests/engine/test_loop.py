@@ -119,6 +119,37 @@ def test_the_meters_means_do_not_depend_on_the_chunks():
     assert whole.sums == {}
 
 
+def test_the_mean_of_a_lazy_penalty_is_that_of_the_steps_with_it():
+    values = torch.randn(10, 2, generator=torch.manual_seed(1))
+    penalty = values.clone()
+    penalty[[1, 2, 4, 5, 7, 8]] = torch.nan  # in every third step
+    whole, parts = Meter(), Meter()
+    whole.add(0, {"penalty": penalty, "grad_d": values})
+    for first, last in ((0, 1), (1, 5), (5, 7), (7, 10)):
+        parts.add(first, {"penalty": penalty[first:last], "grad_d": values[first:last]})
+        parts = Meter(parts.sums, parts.steps)  # as after a resume
+    parts.last = {name: rows[-1].double() for name, rows in (("penalty", penalty), ("grad_d", values))}
+    ours = whole.read()
+    assert ours == parts.read()
+    torch.testing.assert_close(torch.tensor(ours["mean_penalty"]), values[::3].mean(0))
+    torch.testing.assert_close(torch.tensor(ours["mean_grad_d"]), values.mean(0))
+    whole.add(10, {"penalty": penalty[1:3], "grad_d": values[1:3]})
+    assert whole.read().keys() == {"grad_d", "mean_grad_d"}  # no step had it
+    whole.add(12, {"penalty": values, "grad_d": values})
+    torch.testing.assert_close(torch.tensor(whole.read()["mean_penalty"]), values.mean(0))
+
+
+def test_a_penalty_that_breaks_down_is_no_lazy_one():
+    values = torch.zeros(3, 2)
+    values[1, 1] = torch.nan
+    with pytest.raises(Diverged, match="penalty of replica 1 became nan between step 0 and step 1"):
+        Meter().add(0, {"penalty": values, "grad_d": values})
+    fallen = Meter(tolerant=True)
+    fallen.add(0, {"penalty": values, "grad_d": values})
+    assert list(fallen.fallen) == [1]
+    assert fallen.read()["mean_penalty"][0] == 0
+
+
 def test_a_nan_names_its_step_its_measure_and_its_replica():
     values = torch.zeros(4, 3)
     values[2, 1] = float("nan")

@@ -22,14 +22,15 @@ def match_of(config, **more):
     return Match(replicas_of(config), pixels(**more), CPU)
 
 
-def test_relativistic_with_r1_and_r2_is_a_plain_pytorch_loop():
+@pytest.mark.parametrize("every", [1, 3])
+def test_relativistic_with_r1_and_r2_is_a_plain_pytorch_loop(every):
     """Each penalty by a forward pass of its own, as one writes it at first, through D's batch norm; in float64.
 
-    The images are padded, and each player has its own rate.
+    The images are padded, and each player has its own rate. A lazy penalty is in every third step.
     """
     config = replace(
         SMALL,
-        rules=Rules(loss="relativistic", penalty="r1+r2", gamma=0.7, dropout=0.2),
+        rules=Rules(loss="relativistic", penalty="r1+r2", gamma=0.7, dropout=0.2, penalty_every=every),
         optimizer=Optimizer(lr=3e-3, lr_dis=1e-3, beta1=0.0, beta2=0.9),
     )
     match = match_of(config)
@@ -53,9 +54,10 @@ def test_relativistic_with_r1_and_r2_is_a_plain_pytorch_loop():
         fake = gen(d["z"][0])
         seen_real, seen_fake = dropped(real, d["real"]), dropped(fake.detach(), d["fake"])
         loss_d = nn.functional.softplus(dis(seen_fake) - dis(seen_real)).mean()
-        penalty = slope(seen_real) + slope(seen_fake)
+        due = i % every == 0
+        penalty = slope(seen_real) + slope(seen_fake) if due else torch.tensor(torch.nan, dtype=torch.float64)
         dis.zero_grad()
-        (loss_d + 0.7 * penalty).backward()
+        (loss_d + every * 0.7 * penalty if due else loss_d).backward()
         opt_d.step()
         gen.zero_grad()
         loss_g = nn.functional.softplus(dis(dropped(real, g["real"])) - dis(dropped(fake, g["fake"]))).mean()
@@ -63,11 +65,27 @@ def test_relativistic_with_r1_and_r2_is_a_plain_pytorch_loop():
         opt_g.step()
         state, measures = match.play(state, i)
         for name, plain in (("loss_d", loss_d), ("penalty", penalty), ("loss_g", loss_g)):
-            torch.testing.assert_close(measures[name][0], plain.detach(), rtol=1e-9, atol=1e-9)
+            torch.testing.assert_close(measures[name][0], plain.detach(), rtol=1e-9, atol=1e-9, equal_nan=True)
     for net, module, who in ((match.gen, gen, "gen"), (match.dis, dis, "dis")):
         ours = net.unpack(state[who][0])
         for name, theirs in module.named_parameters():
             torch.testing.assert_close(ours[name], theirs.detach(), rtol=1e-8, atol=1e-8)
+
+
+def test_a_lazy_penalty_is_in_every_kth_update_of_d():
+    """Updates are counted over the whole run; a step without the penalty does not differentiate twice."""
+    match = match_of(replace(SMALL, rules=Rules(penalty="r1", penalty_every=3, dis_steps=2, dropout=0.0)))
+    assert [match.penalised(i) for i in range(4)] == [(True, False), (False, True), (False, False), (True, False)]
+    assert match.kinds(2) == {(False, False): (2, 1 / 3), (True, False): (3, 1 / 3), (False, True): (4, 1 / 3)}
+    calls = []
+    penalty = match.game.penalty
+    match.game = replace(match.game, penalty=penalty._replace(fn=lambda *a: calls.append(1) or penalty.fn(*a)))
+    state, found = match.start(), []
+    for i in range(4):
+        state, measures = match.play(state, i)
+        found.append(bool(measures["penalty"].isfinite()))
+    assert found == [True, True, False, True]
+    assert len(calls) == 3
 
 
 def test_an_image_is_judged_once_for_its_loss_and_its_slope():

@@ -17,8 +17,8 @@ PLAYED = {  # room -> the fields that the runs of a study play by
     "prior": "name dim mean std low high bound radius scale df p components",
     "net": "name width gen_norm dis_norm spectral gen_first_norm gen_offset gen_offset_gain gen_offset_draw "
     "init features dis_output gen_labels label_dim",
-    "rules": "loss penalty gamma gamma_schedule gamma_images gamma_end gamma_warmup_images dropout "
-    "label_smoothing instance_noise instance_noise_images instance_noise_schedule instance_noise_end "
+    "rules": "loss penalty gamma gamma_schedule gamma_images gamma_end gamma_warmup_images penalty_every "
+    "dropout label_smoothing instance_noise instance_noise_images instance_noise_schedule instance_noise_end "
     "instance_noise_warmup_images translation cutout augmentation augmentation_strength numbers "
     "dis_steps gen_steps ema_halflife_images mirror_weight mirror_weight_gen mirror_reader labels "
     "classes label_weight",

@@ -26,6 +26,7 @@ def rules_of(config: Config, image_shape: tuple[int, int, int]) -> dict[str, Any
     return {
         "loss": loss_of(config),
         "penalty": penalty_of(config, image_shape),
+        "penalty_every": config.rules.penalty_every if config.rules.penalty != NONE else 1,
         "augmentation": augmentation_of(config, image_shape),
         "optimiser": optimiser_of(config),
     }

@@ -2,7 +2,8 @@
 
 A step of small nets is hundreds of operations of a few microseconds each, and launching one from Python takes longer
 than running it. A CUDA graph stores the launches with the addresses that they read and write; so whatever changes from
-step to step has a fixed place in memory, and is copied there before each replay. `game.step.step` itself is recorded.
+step to step has a fixed place in memory, and is copied there before each replay. `game.step.step` itself is recorded,
+once for each kind of step: those with a lazy penalty and those without.
 `captured` checks the recording: it plays a few steps both ways, and if the recording fails or differs, it prints the
 reason and takes the plain way. With AYNEH_GRAPH=0 in the environment nothing is recorded.
 """
@@ -37,6 +38,24 @@ TOLERANCE = {torch.float64: 1e-6}
 USUAL_TOLERANCE = 0.5
 
 
+class Recording:
+    """A recorded step, and the places in memory from which it reads its inputs."""
+
+    def __init__(self, inputs: Any, capture: Capture, play: Callable[[Any], None]) -> None:
+        """inputs: those of a step of its kind."""
+        self.given = list(leaves(inputs))  # what was last copied
+        self.inputs = copied(inputs)
+        self._replay = capture(partial(play, self.inputs))
+
+    def replay(self, inputs: Any) -> None:
+        """Play the step with these inputs."""
+        for k, (mine, given) in enumerate(zip(leaves(self.inputs), leaves(inputs), strict=True)):
+            if given is not self.given[k]:  # most hyper-parameters are the same tensor in every step
+                mine.copy_(given)
+                self.given[k] = given
+        self._replay()
+
+
 class Captured(Inline):
     """`Inline` with a recorded step. ``state`` stays where it is in memory: each step overwrites it."""
 
@@ -45,9 +64,9 @@ class Captured(Inline):
         _, measures = match.play(state, step)
         self.names = list(measures)
         self.measured = torch.stack(list(measures.values()))  # (measures, R)
-        self.given = list(leaves(self._inputs_of(step)))  # what was last copied
-        self.inputs = copied(self._inputs_of(step))
-        self.replay = capture(self._play)
+        self.recordings = {
+            kind: Recording(self._inputs_of(i), capture, self._play) for kind, (i, _) in match.kinds(step).items()
+        }
         self.rewind(state, step)  # warming up has played
 
     def rewind(self, state: State, step: int) -> None:
@@ -60,8 +79,7 @@ class Captured(Inline):
         """As `Inline.advance`; nothing here waits for the device."""
         table = self.measured.new_empty(n, *self.measured.shape)
         for row in table:
-            self._copy_inputs(self.step)
-            self.replay()
+            self.recordings[self.match.penalised(self.step)].replay(self._inputs_of(self.step))
             row.copy_(self.measured)
             self.step += 1
         return dict(zip(self.names, table.unbind(1), strict=True))
@@ -70,16 +88,9 @@ class Captured(Inline):
         """All that differs from step to step."""
         return self.match.reals(i), self.match.draws(i), self.match.hyper(i)
 
-    def _copy_inputs(self, i: int) -> None:
-        """Copy the inputs of step i to where the recording reads them."""
-        for k, (mine, given) in enumerate(zip(leaves(self.inputs), leaves(self._inputs_of(i)), strict=True)):
-            if given is not self.given[k]:  # most hyper-parameters are the same tensor in every step
-                mine.copy_(given)
-                self.given[k] = given
-
-    def _play(self) -> None:
+    def _play(self, inputs: Any) -> None:
         """What is recorded: one step from the inputs, the new state in the place of the old."""
-        state, measures = step(self.match.game, self.state, *self.inputs)
+        state, measures = step(self.match.game, self.state, *inputs)
         torch._foreach_copy_([self.state[name] for name in state], list(state.values()))  # a launch or two for all
         self.measured.copy_(torch.stack([measures[name] for name in self.names]))
 
@@ -112,13 +123,15 @@ def captured(match: Match, state: State, step: int, capture: Capture | None = No
 
 
 def check(stack: Captured, plain: Inline) -> tuple[float, float]:
-    """How far the recorded step is from the plain one in the next steps: in its state, and in its measures.
+    """How far the recorded steps are from the plain ones in the next few, and in the next one of each kind: in their
+    states, and in their measures.
 
     Each step is played from the plain one's state, since a game left to itself doubles a difference in a few steps.
     """
     states, measures = [0.0], [0.0]
-    for _ in range(CHECKED):
-        before = plain.state
+    first, kinds = plain.step, plain.match.kinds(plain.step).values()
+    for i in sorted({*range(first, first + CHECKED), *(start for start, _ in kinds)}):
+        before, plain.step = plain.state, i
         stack.rewind(before, plain.step)
         recorded, expected = stack.advance(1), plain.advance(1)
         states.append(distance(stack.state, plain.state, before))

@@ -6,6 +6,7 @@ same ones it has the same bits.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import time
@@ -225,14 +226,21 @@ def seconds_of(match: Match, enough: float = 0.0) -> float:
     """The shortest of some steps after a first one, which includes set-up; of long steps one.
 
     The system takes a tenth of a second to give new threads a core each. Two steps are all where the second takes less
-    than ``enough`` seconds: what is decided by it does not change with a shorter one.
+    than ``enough`` seconds: what is decided by it does not change with a shorter one. With a lazy penalty it is
+    the mean of the steps with and without, as many of each as the game has.
     """
+    return sum(share * _shortest(match, enough, kind) for kind, (_, share) in match.kinds().items())
+
+
+def _shortest(match: Match, enough: float, kind: tuple[bool, ...]) -> float:
+    """Of steps of this kind."""
     state, took = match.start(), list[float]()
+    steps = (i for i in itertools.count() if match.penalised(i) == kind)
     while len(took) < 4 or sum(took) < STEPS_S:
         if min(took[1:], default=enough) < enough:
             break
         begin = time.perf_counter()
-        match.play(state, len(took))
+        match.play(state, next(steps))
         took.append(time.perf_counter() - begin)
         if took[-1] > LONG_S:
             break

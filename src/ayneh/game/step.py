@@ -43,6 +43,7 @@ class Game:
     loss: Loss
     size: int  # pixels a side of the images that G draws; real ones are padded with black to it
     penalty: Penalty | None = None
+    penalty_every: int = 1  # updates of D from one with the penalty to the next, which weighs as many times as much
     augmentation: Augmentation | None = None  # of one's own
     averages: bool = True  # False: the moving average of G is G itself
     optimiser: Optimiser = OPTIMISERS["adam"]
@@ -80,6 +81,8 @@ def step(
             gen = state["gen"].detach().requires_grad_()
             fake = output(game, state, "gen", gen, draw["z"], draw, "z")
         measures |= update_gen(game, state, gen, real, fake, last | draw, hyper)
+    if game.penalty:
+        measures.setdefault("penalty", torch.full_like(measures["loss_d"], torch.nan))  # in no update of this step
     return state, measures
 
 
@@ -89,7 +92,8 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
     With a class head + label_weight * what that misreads of the classes of both.
     """
     dis = state["dis"].detach().requires_grad_()
-    at = game.penalty.at if game.penalty else ()  # the batches at whose images the penalty takes D's slope
+    penalty = game.penalty if "penalty" in draw else None  # a lazy one is left out of most updates
+    at = penalty.at if penalty else ()  # the batches at whose images the penalty takes D's slope
     real = distort(real, draw["real"], hyper, game.augmentation).detach().requires_grad_("real" in at)
     fake = distort(fake, draw["fake"], hyper, game.augmentation).detach().requires_grad_("fake" in at)
     real_logits, _, real_classes = judged(game, state, dis, real, draw, "real")  # (R, B)
@@ -100,16 +104,15 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
         "p_real": real_logits.sigmoid().mean(1),
         "p_fake": fake_logits.sigmoid().mean(1),
     }
-    if game.penalty:
+    if penalty:
 
         def logits(x: Tensor) -> Tensor:  # D runs once on each image, for the loss and for the slope
             if x is real or x is fake:
                 return real_logits if x is real else fake_logits
             return judged(game, state, dis, x, draw, "penalty").logits
 
-        penalty = game.penalty.fn(logits, real, fake, draw["penalty"]).mean(1)
-        measures["penalty"] = penalty
-        loss = loss + hyper["gamma"][:, 0] * penalty
+        measures["penalty"] = penalty.fn(logits, real, fake, draw["penalty"]).mean(1)
+        loss = loss + game.penalty_every * hyper["gamma"][:, 0] * measures["penalty"]
     if read_z is not None:
         measures["misread"] = misread(read_z, draw["z"], hyper["z_mean"], hyper["z_std"]).mean(1)
         loss = loss + hyper["mirror_weight"][:, 0] * measures["misread"]

@@ -69,12 +69,17 @@ def cut(groups: Sequence[tuple[Sequence[Run], Measured]], workers: int, kind: st
 
 
 def _step_s(match: Match) -> float:
-    stack, times = stack_of(match, match.start(), 0), []
-    for _ in range(6):
-        begin = time.perf_counter()
-        stack.advance(1)["loss_g"].sum().item()  # a sync with the device
-        times.append(time.perf_counter() - begin)
-    return sorted(times[2:])[1]  # the first steps include set-up
+    """Seconds of a step: the mean of its kinds."""
+    stack, mean = stack_of(match, match.start(), 0), 0.0
+    for first, share in match.kinds().values():
+        times = []
+        for i in range(6):
+            stack.step = first + i if share == 1 else first
+            begin = time.perf_counter()
+            stack.advance(1)["loss_g"].sum().item()  # a sync with the device
+            times.append(time.perf_counter() - begin)
+        mean += share * sorted(times[2:])[1]  # the first steps include set-up
+    return mean
 
 
 def quickest(study: Study, config: Config) -> int:
