@@ -52,7 +52,9 @@ R3GAN = {
     "rules.loss": "relativistic", "rules.penalty": "r1+r2", "rules.gamma": 0.3, "net.dis_norm": "none",
     "net.init": "he", "optimizer.beta1": 0.0, "optimizer.beta2": 0.99, "optimizer.lr": 1e-3,
 }  # fmt: skip
-FADES = {"optimizer.decay_images": 1.0, "rules.ema_halflife_images": 0.04}  # settings that are shares of all images
+AVERAGE = {"rules.ema_halflife_images": 0.04}  # settings that are shares of all images
+FADES = AVERAGE | {"optimizer.decay_images": 1.0}
+FALLS = {"optimizer.schedule": "cosine", "optimizer.end_factor": 0.02}
 GAMMA = {"rules.gamma_images": 1.0}
 RARELY = {"keep.tick_steps": 1000, "keep.sample_epochs": 10, "keep.checkpoint_epochs": 20}  # on a GPU
 
@@ -69,7 +71,7 @@ class Candidate:
         """Its settings, of a trial or of the full length."""
         epochs, each = (TRIAL_EPOCHS, KEPT) if trial else (self.epochs, ALL)
         fading = {name: int(share * epochs * each) for name, share in self.shares.items()}
-        common = {"optimizer.schedule": "cosine", "optimizer.end_factor": 0.02, "net.width": 32, "epochs": epochs}
+        common = {"net.width": 32, "epochs": epochs} | (FALLS if "optimizer.decay_images" in self.shares else {})
         own = {"data.limit": KEPT, "keep.keep_epochs": 1} if trial else {}
         return PRESETS["fast"].config.changed(common | fading | own | dict(self.changes))
 
@@ -84,6 +86,10 @@ CANDIDATES = {
     "wider": Candidate({"net.width": 48, "optimizer.lr": 1e-3}, 44),
     "r3gan": Candidate(R3GAN | {"rules.gamma_end": 0.03}, 70, FADES | GAMMA),
     "r3gan-labels": Candidate(R3GAN | LABELS | {"rules.gamma_end": 0.03}, 70, FADES | GAMMA),
+    "steady": Candidate({}, 80, AVERAGE),
+    "steady-labels": Candidate(LABELS, 80, AVERAGE),
+    "steady-labels-rate": Candidate(LABELS | {"optimizer.lr": 4e-3}, 80, AVERAGE),
+    "steady-labels-lazy": Candidate(LABELS | {"rules.penalty_every": 4}, 104, AVERAGE),
 }
 
 
