@@ -16,6 +16,7 @@ from ayneh.engine.match import Match
 from ayneh.errors import Stopped, UserError
 from ayneh.jobs import train as verb
 from ayneh.labels import Labels
+from ayneh.presets import PRESETS
 from ayneh.record.record import Record
 
 
@@ -25,10 +26,13 @@ def best(bench):
 
 
 def test_what_fades_is_done_with_the_last_image_of_a_trial_and_of_the_full_length(best):
-    for candidate in best.CANDIDATES.values():
+    for name, candidate in best.CANDIDATES.items():
+        falls = not name.startswith("steady")
         for trial, images in ((True, 250_000), (False, candidate.epochs * 60_000)):
             config = candidate.config(trial)
-            assert config.optimizer.decay_images == images
+            assert (config.optimizer.decay_images, config.optimizer.schedule) == (
+                (images, "cosine") if falls else (0, PRESETS["fast"].config.optimizer.schedule)
+            )
             assert config.rules.gamma_images in (0, images)
             assert config.rules.ema_halflife_images == images / 25
             assert (config.data.limit is None) is not trial
