@@ -36,7 +36,7 @@ class Rules:
     gamma_warmup_images: Annotated[int, Range(0, SPAN)] = 0
     """Images seen while gamma rises linearly from 0, at first."""
     penalty_every: Annotated[int, Range(1, 1000)] = 1
-    """Lazy penalty (StyleGAN2): it is part of every k-th update of D alone, with k times its weight (1: of each)."""
+    """Lazy penalty (StyleGAN2): it is part of every k-th step alone, with k times its weight (1: of each)."""
     dropout: Annotated[float, Range(0, 0.99)] = 0.3
     """Probability that a pixel is dropped before D sees it (report R7: 0.3)."""
     label_smoothing: Annotated[float, Range(0, 1)] = 0.0

@@ -11,6 +11,9 @@ def test_each_cure_is_the_next_thing_that_was_not_tried():
     bare = FACTS | {"rules.dropout": 0.0}
     assert cures.weaken_dis(bare).changes == {"rules.dropout": 0.3}
     assert cures.weaken_dis(FACTS).changes == {"rules.penalty": "r1", "rules.gamma": 0.1}
+    lazy = FACTS | {"rules.penalty_every": 16}  # which had no effect so far
+    assert cures.weaken_dis(lazy).changes == {"rules.penalty": "r1", "rules.gamma": 0.1, "rules.penalty_every": 1}
+    assert cures.slow_down(lazy | {"rules.loss": "wasserstein"}).changes["rules.penalty_every"] == 1
     both = FACTS | {"rules.penalty": "r1", "optimizer.lr_dis": 4e-4}
     assert cures.weaken_dis(both).changes == {"optimizer.lr_dis": 1e-4}
     assert cures.slow_down(FACTS | {"optimizer.lr_dis": 1e-2}).changes == {"optimizer.lr_dis": 2e-4}

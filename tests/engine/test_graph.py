@@ -93,7 +93,7 @@ def assert_alike(ours, theirs, tolerance=1e-12):
     assert ours.keys() == theirs.keys()
     for name in theirs:
         torch.testing.assert_close(
-            ours[name], theirs[name], rtol=tolerance, atol=tolerance, equal_nan=True, msg=lambda m, n=name: n + m
+            ours[name], theirs[name], rtol=tolerance, atol=tolerance, msg=lambda m, n=name: n + m
         )
 
 

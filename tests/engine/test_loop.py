@@ -10,7 +10,7 @@ from ayneh.config import Config, Data, Net, Prior, Rules
 from ayneh.engine.inline import Inline
 from ayneh.engine.loop import run
 from ayneh.engine.match import Match, replicas_of
-from ayneh.engine.meter import Diverged, Meter
+from ayneh.engine.meter import Diverged, Meter, stack_steps
 from ayneh.engine.stacks import MEASURED, Processes, WorkerDied, choose_workers
 from ayneh.engine.threads import seconds_of
 from ayneh.errors import UserError
@@ -121,33 +121,38 @@ def test_the_meters_means_do_not_depend_on_the_chunks():
 
 def test_the_mean_of_a_lazy_penalty_is_that_of_the_steps_with_it():
     values = torch.randn(10, 2, generator=torch.manual_seed(1))
-    penalty = values.clone()
-    penalty[[1, 2, 4, 5, 7, 8]] = torch.nan  # in every third step
+    had = torch.zeros(10, 2)
+    had[::3] = 1
+    measures = {"grad_d": values, "penalty": values * had, "penalised": had}
     whole, parts = Meter(), Meter()
-    whole.add(0, {"penalty": penalty, "grad_d": values})
+    whole.add(0, measures)
     for first, last in ((0, 1), (1, 5), (5, 7), (7, 10)):
-        parts.add(first, {"penalty": penalty[first:last], "grad_d": values[first:last]})
         parts = Meter(parts.sums, parts.steps)  # as after a resume
-    parts.last = {name: rows[-1].double() for name, rows in (("penalty", penalty), ("grad_d", values))}
+        parts.add(first, {name: value[first:last] for name, value in measures.items()})
     ours = whole.read()
     assert ours == parts.read()
+    assert ours.keys() == {"grad_d", "mean_grad_d", "penalty", "mean_penalty"}
     torch.testing.assert_close(torch.tensor(ours["mean_penalty"]), values[::3].mean(0))
     torch.testing.assert_close(torch.tensor(ours["mean_grad_d"]), values.mean(0))
-    whole.add(10, {"penalty": penalty[1:3], "grad_d": values[1:3]})
-    assert whole.read().keys() == {"grad_d", "mean_grad_d"}  # no step had it
-    whole.add(12, {"penalty": values, "grad_d": values})
-    torch.testing.assert_close(torch.tensor(whole.read()["mean_penalty"]), values.mean(0))
+    whole.add(10, {name: value[:2] for name, value in measures.items()})
+    assert whole.read().keys() == {"grad_d", "mean_grad_d", "mean_penalty"}  # the last step had none
+    whole.add(12, {name: value[1:3] for name, value in measures.items()})
+    assert whole.read().keys() == {"grad_d", "mean_grad_d"}  # no step had one
 
 
-def test_a_penalty_that_breaks_down_is_no_lazy_one():
-    values = torch.zeros(3, 2)
+def test_a_run_with_a_lazy_penalty_that_breaks_down_names_what_did():
+    """In a step without a penalty, not the penalty; and in one with it a penalty that is no number."""
+    rules = Rules(penalty="r1", penalty_every=4)
+    match = Match(replicas_of(replace(SMALL, rules=rules)), pixels(), CPU)
+    state = match.start()
+    state["gen"].fill_(torch.inf)
+    with pytest.raises(Diverged) as found:
+        Meter().add(1, stack_steps([match.play(state, 1)[1]]))
+    assert found.value.measure != "penalty"
+    had, values = torch.ones(3, 2), torch.zeros(3, 2)
     values[1, 1] = torch.nan
     with pytest.raises(Diverged, match="penalty of replica 1 became nan between step 0 and step 1"):
-        Meter().add(0, {"penalty": values, "grad_d": values})
-    fallen = Meter(tolerant=True)
-    fallen.add(0, {"penalty": values, "grad_d": values})
-    assert list(fallen.fallen) == [1]
-    assert fallen.read()["mean_penalty"][0] == 0
+        Meter().add(0, {"grad_d": had, "penalty": values, "penalised": had})
 
 
 def test_a_nan_names_its_step_its_measure_and_its_replica():

@@ -55,7 +55,7 @@ def test_relativistic_with_r1_and_r2_is_a_plain_pytorch_loop(every):
         seen_real, seen_fake = dropped(real, d["real"]), dropped(fake.detach(), d["fake"])
         loss_d = nn.functional.softplus(dis(seen_fake) - dis(seen_real)).mean()
         due = i % every == 0
-        penalty = slope(seen_real) + slope(seen_fake) if due else torch.tensor(torch.nan, dtype=torch.float64)
+        penalty = slope(seen_real) + slope(seen_fake) if due else torch.tensor(0.0, dtype=torch.float64)
         dis.zero_grad()
         (loss_d + every * 0.7 * penalty if due else loss_d).backward()
         opt_d.step()
@@ -65,27 +65,29 @@ def test_relativistic_with_r1_and_r2_is_a_plain_pytorch_loop(every):
         opt_g.step()
         state, measures = match.play(state, i)
         for name, plain in (("loss_d", loss_d), ("penalty", penalty), ("loss_g", loss_g)):
-            torch.testing.assert_close(measures[name][0], plain.detach(), rtol=1e-9, atol=1e-9, equal_nan=True)
+            torch.testing.assert_close(measures[name][0], plain.detach(), rtol=1e-9, atol=1e-9)
     for net, module, who in ((match.gen, gen, "gen"), (match.dis, dis, "dis")):
         ours = net.unpack(state[who][0])
         for name, theirs in module.named_parameters():
             torch.testing.assert_close(ours[name], theirs.detach(), rtol=1e-8, atol=1e-8)
 
 
-def test_a_lazy_penalty_is_in_every_kth_update_of_d():
-    """Updates are counted over the whole run; a step without the penalty does not differentiate twice."""
+def test_a_lazy_penalty_is_in_every_kth_step():
+    """Steps are counted over the whole run; one without the penalty does not differentiate twice."""
     match = match_of(replace(SMALL, rules=Rules(penalty="r1", penalty_every=3, dis_steps=2, dropout=0.0)))
-    assert [match.penalised(i) for i in range(4)] == [(True, False), (False, True), (False, False), (True, False)]
-    assert match.kinds(2) == {(False, False): (2, 1 / 3), (True, False): (3, 1 / 3), (False, True): (4, 1 / 3)}
+    assert [match.penalised(i) for i in range(4)] == [True, False, False, True]
+    for first, kinds in ((0, (0, 1)), (1, (3, 1)), (2, (3, 2)), (3, (3, 4))):
+        assert match.kinds(first) == {True: (kinds[0], 1 / 3), False: (kinds[1], 1 - 1 / 3)}
     calls = []
     penalty = match.game.penalty
     match.game = replace(match.game, penalty=penalty._replace(fn=lambda *a: calls.append(1) or penalty.fn(*a)))
-    state, found = match.start(), []
+    state, had = match.start(), []
     for i in range(4):
         state, measures = match.play(state, i)
-        found.append(bool(measures["penalty"].isfinite()))
-    assert found == [True, True, False, True]
-    assert len(calls) == 3
+        had.append((float(measures["penalised"]), bool(measures["penalty"] > 0)))
+    assert had == [(1, True), (0, False), (0, False), (1, True)]
+    assert len(calls) == 4  # in both updates of D
+    assert match_of(SMALL).kinds(5) == {True: (5, 1)}
 
 
 def test_an_image_is_judged_once_for_its_loss_and_its_slope():

@@ -24,9 +24,14 @@ def weaken_dis(facts: Facts) -> Cure:
         return Cure("Hide a part of each image from D (report, R7).", {"rules.dropout": 0.3})
     if facts["rules.penalty"] == "none":
         return Cure("Penalise D's slope at real images (Mescheder et al. 2018).",
-                    {"rules.penalty": "r1", "rules.gamma": 0.1})  # fmt: skip
+                    {"rules.penalty": "r1", "rules.gamma": 0.1} | _in_each_step(facts))  # fmt: skip
     rate = _rate_dis(facts)
     return Cure("Lower D's learning rate.", {"optimizer.lr_dis": rate / 4 if rate <= LARGEST else USUAL})
+
+
+def _in_each_step(facts: Facts) -> dict[str, Any]:
+    """A new penalty is no lazy one."""
+    return {"rules.penalty_every": 1} if facts.get("rules.penalty_every", 1) > 1 else {}
 
 
 def strengthen_dis(facts: Facts) -> Cure:
@@ -44,7 +49,7 @@ def slow_down(facts: Facts) -> Cure:
     """A penalty for a Wasserstein critic that has none; else a lower rate of the faster player, or of both."""
     if facts["rules.loss"] == "wasserstein" and facts["rules.penalty"] == "none":
         return Cure("Penalise D's slope: this loss needs a bound on it (Gulrajani et al. 2017).",
-                    {"rules.penalty": "wgan-gp", "rules.gamma": 10.0})  # fmt: skip
+                    {"rules.penalty": "wgan-gp", "rules.gamma": 10.0} | _in_each_step(facts))  # fmt: skip
     lr, lr_dis = facts["optimizer.lr"], _rate_dis(facts)
     if min(lr, lr_dis) > LARGEST:
         return Cure("Lower both learning rates.", {"optimizer.lr": USUAL, "optimizer.lr_dis": None})

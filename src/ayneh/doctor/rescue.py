@@ -80,7 +80,8 @@ def smoother(config: Config, finding: str) -> tuple[Config, str]:
     """R1 if D has no penalty, else constant instance noise."""
     if config.rules.penalty == "none":
         words = "R1 with gamma 0.5, and other noise"
-        rules = replace(config.rules, penalty="r1", gamma=0.5, gamma_schedule="constant", gamma_warmup_images=0)
+        rules = replace(config.rules, penalty="r1", gamma=0.5, gamma_schedule="constant", gamma_warmup_images=0,
+                        penalty_every=1)  # fmt: skip
         return replace(config, rules=rules), words
     noise = max(2 * config.rules.instance_noise, 0.25)
     rules = replace(

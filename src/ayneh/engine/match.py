@@ -187,16 +187,15 @@ class Match:
         """The real batches of step i, uint8 (R, B, C, h, w) each: the next rows of this epoch's permutation."""
         return [self.pixels[rows] for rows in self._rows(i)]
 
-    def penalised(self, i: int) -> tuple[bool, ...]:
-        """Whether each update of D in step i has the penalty: every k-th update of the run does, if there is one."""
-        n, every = self.replicas[0].rules.dis_steps, self.game.penalty_every
-        return tuple((i * n + k) % every == 0 for k in range(n))
+    def penalised(self, i: int) -> bool:
+        """Whether D's updates in step i have the penalty, if there is one: those of every k-th step do."""
+        return i % self.game.penalty_every == 0
 
-    def kinds(self, first: int = 0) -> dict[tuple[bool, ...], tuple[int, float]]:
+    def kinds(self, first: int = 0) -> dict[bool, tuple[int, float]]:
         """The kinds of steps, by what `penalised` is: the first such step from ``first`` on, and their share of all."""
-        period = self.game.penalty_every
-        kinds = [self.penalised(i) for i in range(first, first + period)]
-        return {kind: (first + kinds.index(kind), kinds.count(kind) / period) for kind in kinds}
+        every = self.game.penalty_every
+        kinds = {True: (first + -first % every, 1 / every)}
+        return kinds if every == 1 else kinds | {False: (first + (first % every == 0), 1 - 1 / every)}
 
     def _rows(self, i: int) -> list[Tensor]:
         """The numbers of the images in each real batch of step i, (R, B)."""
@@ -218,11 +217,11 @@ class Match:
         """What step i takes for each update beside the images: latents, classes, dropped pixels, noise, shifts."""
         one, rows = self.replicas[0], self._rows(i)
         dis: list[Draws] = []
-        for k, due in enumerate(self.penalised(i)):
+        for k in range(one.rules.dis_steps):
             draw: Draws = {side: self._distortion(i, f"dis {k} {side}") for side in ("real", "fake")}
             draw["z"] = self.chance.z(i, f"dis {k} z", one.batch)
             draw |= self._classes(i, f"dis {k}", rows[k])
-            if due and self.game.penalty:
+            if self.game.penalty and self.penalised(i):
                 shapes = {"mix": (one.batch,), "perturb": (one.batch, *self.image_shape)}
                 draw["penalty"] = {
                     name: self.chance.uniform(i, f"dis {k} {name}", *shapes[name]) for name in self.game.penalty.draws

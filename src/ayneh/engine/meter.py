@@ -7,8 +7,7 @@ from torch import Tensor
 
 from ayneh.game.step import State
 
-LAZY = "penalty"  # a measure that some steps do not have: NaN there
-HAD = "penalty_steps"  # how many steps of the tick had it
+PENALISED = "penalised"  # a measure of games with a lazy penalty: 1 in a step with it, else 0, and the penalty, too
 
 
 class Diverged(RuntimeError):
@@ -36,41 +35,32 @@ class Meter:
         """measures: (steps, R) each, of the steps from ``first`` on. Raises `Diverged` unless tolerant."""
         measures = {name: value.to("cpu", torch.float64) for name, value in measures.items()}  # a sync with the device
         table = torch.stack(list(measures.values()), dim=2)  # (steps, R, measures)
-        bad, missing = ~table.isfinite(), torch.zeros(table.shape[:2], dtype=torch.bool)
-        if LAZY in measures:  # a penalty that D had is part of its loss: where it breaks down, D's gradient does, too
-            which = list(measures).index(LAZY)
-            missing = table[..., which].isnan() & (bad.sum(2) == 1)
-            bad[..., which] &= ~missing
-        for step, replica, which in bad.nonzero().tolist():  # in the order of the steps
+        for step, replica, which in (~table.isfinite()).nonzero().tolist():  # in the order of the steps
             diverged = Diverged(first + step, list(measures)[which], replica, float(table[step, replica, which]))
             if not self.tolerant:
                 raise diverged
             self.fallen.setdefault(replica, diverged)
-        if missing.any() or HAD in self.sums:
-            self.sums.setdefault(HAD, torch.full_like(table[0, :, 0], self.steps))
-            measures |= {LAZY: measures[LAZY].where(~missing, 0.0), HAD: (~missing).double()}
         for name, value in measures.items():
             for row in value:
                 self.sums[name] = self.sums.get(name, torch.zeros_like(row)) + row
-        left_out = {HAD, LAZY} if missing[-1].any() else {HAD}
-        self.last = {name: value[-1] for name, value in measures.items() if name not in left_out}
+        self.last = {name: value[-1] for name, value in measures.items()}
         self.steps += len(table)
 
     def read(self) -> dict[str, list[float]]:
         """{"loss_d": last of each replica, "mean_loss_d": its mean over the tick, ...}; starts the next tick.
 
-        A penalty that the last step did not have has no last value there, and one that no step had no mean.
+        A lazy penalty has its mean over the steps that had it, and no value where the last step, or no step, did.
         """
-        last = {name: value.tolist() for name, value in self.last.items()}
-        had = self.sums.pop(HAD, None)
-        if had is not None and not had.all():
-            del self.sums[LAZY]
-        means = {
-            f"mean_{name}": (total / (had if had is not None and name == LAZY else self.steps)).tolist()
-            for name, total in self.sums.items()
-        }
+        last, sums, steps = dict(self.last), dict(self.sums), dict.fromkeys(self.sums, torch.tensor(float(self.steps)))
+        if PENALISED in sums:
+            steps["penalty"] = sums.pop(PENALISED)
+            if not steps["penalty"].all():
+                del sums["penalty"]
+            if not last.pop(PENALISED).all():  # the same in all replicas
+                del last["penalty"]
         self.sums, self.steps = {}, 0
-        return last | means
+        means = {f"mean_{name}": (total / steps[name]).tolist() for name, total in sums.items()}
+        return {name: value.tolist() for name, value in last.items()} | means
 
 
 def stack_steps(measures: list[State]) -> dict[str, Tensor]:

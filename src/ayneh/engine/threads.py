@@ -232,7 +232,7 @@ def seconds_of(match: Match, enough: float = 0.0) -> float:
     return sum(share * _shortest(match, enough, kind) for kind, (_, share) in match.kinds().items())
 
 
-def _shortest(match: Match, enough: float, kind: tuple[bool, ...]) -> float:
+def _shortest(match: Match, enough: float, kind: bool) -> float:
     """Of steps of this kind."""
     state, took = match.start(), list[float]()
     steps = (i for i in itertools.count() if match.penalised(i) == kind)

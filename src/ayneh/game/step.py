@@ -43,7 +43,7 @@ class Game:
     loss: Loss
     size: int  # pixels a side of the images that G draws; real ones are padded with black to it
     penalty: Penalty | None = None
-    penalty_every: int = 1  # updates of D from one with the penalty to the next, which weighs as many times as much
+    penalty_every: int = 1  # steps from one with the penalty to the next, where it weighs as many times as much
     augmentation: Augmentation | None = None  # of one's own
     averages: bool = True  # False: the moving average of G is G itself
     optimiser: Optimiser = OPTIMISERS["adam"]
@@ -81,8 +81,10 @@ def step(
             gen = state["gen"].detach().requires_grad_()
             fake = output(game, state, "gen", gen, draw["z"], draw, "z")
         measures |= update_gen(game, state, gen, real, fake, last | draw, hyper)
-    if game.penalty:
-        measures.setdefault("penalty", torch.full_like(measures["loss_d"], torch.nan))  # in no update of this step
+    if game.penalty_every > 1:
+        none = torch.zeros_like(measures["loss_d"])
+        had = none + ("penalty" in measures)
+        measures |= {"penalty": measures.pop("penalty", none), "penalised": had}  # the same names in every step
     return state, measures
 
 
@@ -92,7 +94,7 @@ def update_dis(game: Game, state: State, real: Tensor, fake: Tensor, draw: Draws
     With a class head + label_weight * what that misreads of the classes of both.
     """
     dis = state["dis"].detach().requires_grad_()
-    penalty = game.penalty if "penalty" in draw else None  # a lazy one is left out of most updates
+    penalty = game.penalty if "penalty" in draw else None  # a lazy one is left out of most steps
     at = penalty.at if penalty else ()  # the batches at whose images the penalty takes D's slope
     real = distort(real, draw["real"], hyper, game.augmentation).detach().requires_grad_("real" in at)
     fake = distort(fake, draw["fake"], hyper, game.augmentation).detach().requires_grad_("fake" in at)
