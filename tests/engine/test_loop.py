@@ -146,9 +146,11 @@ def test_a_run_with_a_lazy_penalty_that_breaks_down_names_what_did():
     match = Match(replicas_of(replace(SMALL, rules=rules)), pixels(), CPU)
     state = match.start()
     state["gen"].fill_(torch.inf)
-    with pytest.raises(Diverged) as found:
-        Meter().add(1, stack_steps([match.play(state, 1)[1]]))
-    assert found.value.measure != "penalty"
+    measures = match.play(state, 1)[1]
+    assert not measures["grad_d"].isfinite()
+    assert measures["penalty"] == 0
+    with pytest.raises(Diverged, match="grad_d of replica 0"):
+        Meter().add(1, stack_steps([measures | {"loss_d": torch.zeros(1), "p_fake": torch.zeros(1)}]))
     had, values = torch.ones(3, 2), torch.zeros(3, 2)
     values[1, 1] = torch.nan
     with pytest.raises(Diverged, match="penalty of replica 1 became nan between step 0 and step 1"):

@@ -73,8 +73,8 @@ def _step_s(match: Match) -> float:
     stack, mean = stack_of(match, match.start(), 0), 0.0
     for first, share in match.kinds().values():
         times = []
-        for i in range(6):
-            stack.step = first + i if share == 1 else first
+        for _ in range(6):
+            stack.step = first
             begin = time.perf_counter()
             stack.advance(1)["loss_g"].sum().item()  # a sync with the device
             times.append(time.perf_counter() - begin)
