@@ -49,6 +49,7 @@ KEPT, ALL, TRIAL_EPOCHS, TRIAL_SEED, SCORED = 50_000, 60_000, 5, 100, 10_000
 SCORES = ("fd", "low_confidence", "precision", "recall", "density", "coverage")
 LABELS = {"rules.labels": "projection"}
 LAZY = {"rules.penalty_every": 4}
+QUICK = {"optimizer.lr": 4e-3}
 R3GAN = {
     "rules.loss": "relativistic", "rules.penalty": "r1+r2", "rules.gamma": 0.3, "net.dis_norm": "none",
     "net.init": "he", "optimizer.beta1": 0.0, "optimizer.beta2": 0.99, "optimizer.lr": 1e-3,
@@ -89,10 +90,10 @@ CANDIDATES = {
     "r3gan-labels": Candidate(R3GAN | LABELS | {"rules.gamma_end": 0.03}, 70, FADES | GAMMA),
     "steady": Candidate({}, 80, AVERAGE),
     "steady-labels": Candidate(LABELS, 80, AVERAGE),
-    "steady-labels-rate": Candidate(LABELS | {"optimizer.lr": 4e-3}, 80, AVERAGE),
+    "steady-labels-rate": Candidate(LABELS | QUICK, 80, AVERAGE),
     "steady-labels-lazy": Candidate(LABELS | LAZY, 102, AVERAGE),
-    "steady-labels-rate-lazy": Candidate(LABELS | LAZY | {"optimizer.lr": 4e-3}, 102, AVERAGE),
-    "steady-labels-rate-lazy-gamma": Candidate(LABELS | LAZY | {"optimizer.lr": 4e-3, "rules.gamma": 0.1}, 102, AVERAGE),
+    "steady-labels-rate-lazy": Candidate(LABELS | LAZY | QUICK, 102, AVERAGE),
+    "steady-labels-rate-lazy-gamma": Candidate(LABELS | LAZY | QUICK | {"rules.gamma": 0.1}, 102, AVERAGE),
 }
 
 
