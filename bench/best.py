@@ -91,9 +91,9 @@ CANDIDATES = {
     "steady": Candidate({}, 80, AVERAGE),
     "steady-labels": Candidate(LABELS, 80, AVERAGE),
     "steady-labels-rate": Candidate(LABELS | QUICK, 80, AVERAGE),
-    "steady-labels-lazy": Candidate(LABELS | LAZY, 102, AVERAGE),
-    "steady-labels-rate-lazy": Candidate(LABELS | LAZY | QUICK, 102, AVERAGE),
-    "steady-labels-rate-lazy-gamma": Candidate(LABELS | LAZY | QUICK | {"rules.gamma": 0.1}, 102, AVERAGE),
+    "steady-labels-lazy": Candidate(LABELS | LAZY, 50, AVERAGE),
+    "steady-labels-rate-lazy": Candidate(LABELS | LAZY | QUICK, 50, AVERAGE),
+    "steady-labels-rate-lazy-gamma": Candidate(LABELS | LAZY | QUICK | {"rules.gamma": 0.1}, 50, AVERAGE),
 }
 
 

@@ -50,7 +50,7 @@ def score(folders: list[Path], epochs: list[int]) -> None:
             if line is None or epoch - 1 not in record.checkpoints.epochs():
                 continue
             checkpoint = record.checkpoints.at_epoch(epoch - 1)
-            sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0)
+            sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, 0, checkpoint.labels)
             fd = judge.quick(sampler.draw("evaluate 0", SCORED))["fd"].value
             points.append(
                 {"epoch": epoch, "images": line["images"], "seconds": line["wall_s"],
