@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
 import pytest
@@ -228,3 +230,28 @@ def test_a_config_survives_json_and_its_changes_are_checked():
         changed(config, {"epochs": "7"}, "here")
     with pytest.raises(UserError, match="--prior.std is inf; it must be a finite number"):
         changed(config, {"prior.std": float("inf")}, "here")
+
+
+NEW_KINDS = """
+import sys, threading
+from dataclasses import dataclass
+from ayneh.files.reading import typed
+
+def read(kind, gate):
+    gate.wait()
+    assert typed({"x": {"y": [1]}}, kind, "f").x.y == (1,)
+
+sys.setswitchinterval(1e-6)
+for number in range(150):
+    inner, outer = f"Inner{number}", f"Outer{number}"
+    exec(f"@dataclass\\nclass {inner}:\\n y: 'tuple[int, ...]'\\n@dataclass\\nclass {outer}:\\n x: '{inner}'")
+    gate = threading.Barrier(4)
+    threads = [threading.Thread(target=read, args=(globals()[outer], gate)) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+"""
+
+
+def test_threads_that_meet_a_new_dataclass_at_once_do_not_crash_the_process():
+    played = subprocess.run([sys.executable, "-c", NEW_KINDS], capture_output=True, text=True, check=False)
+    assert (played.returncode, played.stderr) == (0, "")  # an exception in a thread is printed to stderr

@@ -18,6 +18,7 @@ from torch.func import vmap
 
 from ayneh.errors import UserError
 from ayneh.game import conditional
+from ayneh.game.inside import seeded
 from ayneh.game.layers import redraw_offsets
 
 Memory = dict[str, Tensor]  # what one replica of a net of one's own remembers, by the names of its buffers
@@ -173,8 +174,7 @@ def init_rows(net: Net, seeds: Sequence[int], init: Callable[[nn.Module], None])
     rows = []
     for seed in seeds:
         module = copy.deepcopy(net.module)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             init(module)
             conditional.start(module)
             redraw_offsets(module)

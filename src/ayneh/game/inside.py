@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -15,29 +16,34 @@ from torch.overrides import TorchFunctionMode
 from ayneh.errors import UserError
 
 OUTPUTS = ("auto", "logit", "probability")  # what an own D returns: config's net.dis_output
+TURN = threading.RLock()
 FIXED_SEED = 0  # of the chance inside a net in use, which is drawn from a run's chance while it is trained
 
 
 @contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Within it, PyTorch's, NumPy's and Python's own generators are seeded with this; afterwards they are as before."""
+    """Within it, PyTorch's, NumPy's and Python's own generators are seeded with this; afterwards they are as before.
+
+    The process has one of each, so that threads take turns: two trainings at once have the bits that each has alone.
+    """
     if device is None or device.type == "cpu":
         generators = [torch.default_generator]
     else:
         generators = [torch.default_generator, *_generators_of(device)]
-    states = [generator.get_state() for generator in generators]
-    plain, array = random.getstate(), np.random.get_state()
-    try:
-        for generator in generators:
-            generator.manual_seed(seed)
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        yield
-    finally:
-        for generator, state in zip(generators, states, strict=True):
-            generator.set_state(state)
-        random.setstate(plain)
-        np.random.set_state(array)
+    with TURN:
+        states = [generator.get_state() for generator in generators]
+        plain, array = random.getstate(), np.random.get_state()
+        try:
+            for generator in generators:
+                generator.manual_seed(seed)
+            random.seed(seed)
+            np.random.seed(seed % 2**32)
+            yield
+        finally:
+            for generator, state in zip(generators, states, strict=True):
+                generator.set_state(state)
+            random.setstate(plain)
+            np.random.set_state(array)
 
 
 def _generators_of(device: torch.device) -> list[torch.Generator]:

@@ -17,6 +17,7 @@ from ayneh.errors import UserError, pick, unknown
 from ayneh.game import pairs
 from ayneh.game.conditional import Layers, Projection, condition_dis, condition_gen, default_dim
 from ayneh.game.inits import INITS as INITS
+from ayneh.game.inside import FIXED_SEED, seeded
 from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm
 from ayneh.game.own import OwnPair, own_pair
 from ayneh.parts.registry import table
@@ -265,7 +266,7 @@ def make_nets(name: str, spec: Spec) -> tuple[nn.Module, Discriminator]:
         if norm not in NORMS:
             raise unknown("normalisation", norm, NORMS)
     image = {"channels": spec.channels, "size": spec.size, "width": width}
-    with torch.random.fork_rng(devices=[]):  # the weights come later, and a user's own generator stays as it is
+    with seeded(FIXED_SEED):  # the weights come later, and a user's own generator stays as it is
         gen = pair.gen(z_dim=spec.z_dim, norm=norms[0], first=spec.first, **image)
         dis = pair.dis(features=features, norm=norms[1], spectral=spec.spectral, **image)
         if spec.reads:  # made last: the other weights start as they would without it

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ayneh.game.inside import seeded
 from ayneh.lab.answers import called, misformed, near, reached
 from ayneh.lab.play import SIDE, nets
 from ayneh.lab.words import Checked, no, yes
@@ -22,8 +23,7 @@ def check_discriminator(make: Callable[[], Any]) -> Checked:
     >>> lab.check_discriminator(lambda: None)
     Dis gives nothing yet: write it, and play this cell again.
     """
-    with torch.random.fork_rng():  # what the student draws next stays as it is
-        torch.manual_seed(0)
+    with seeded(0):  # what the student draws next stays as it is
         dis = called("Dis", make)
         if isinstance(dis, Checked):
             return dis
