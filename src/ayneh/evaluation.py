@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ayneh.config import Config, Data
 from ayneh.dataset import MEMORY
-from ayneh.engine.threads import among_others
+from ayneh.engine.cores import among_others
 from ayneh.errors import UserError, typed_as
 from ayneh.files.sealed import fingerprint_of
 from ayneh.files.whole import cache_folder

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ayneh.alike import as_the_data
 from ayneh.config import Data
 from ayneh.dataset import AsRead
-from ayneh.engine.threads import among_others
+from ayneh.engine.cores import among_others
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, judge_of, origin_of, read_images, silent, training_command
 from ayneh.fakes import Fakes, asked_for

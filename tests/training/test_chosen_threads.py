@@ -12,9 +12,11 @@ import ayneh.training.begin
 import ayneh.training.fit
 from ayneh import evaluation
 from ayneh.config import Config, Data
+from ayneh.engine import cores as machine
 from ayneh.engine import threads
+from ayneh.engine.cores import Free, cores
 from ayneh.engine.match import Match
-from ayneh.engine.threads import Choice, Free, choose, cores, kept, measured
+from ayneh.engine.threads import Choice, choose, kept, measured
 from ayneh.errors import UserError
 from ayneh.inverse import reading
 from ayneh.probe import examination
@@ -38,10 +40,11 @@ def timed(monkeypatch):
         now = [count]
         monkeypatch.setattr(torch, "get_num_threads", lambda: now[0])
         monkeypatch.setattr(torch, "set_num_threads", lambda n: now.__setitem__(0, n))
-        monkeypatch.setattr(threads, "cores", lambda: count)
+        for module in (machine, threads):
+            monkeypatch.setattr(module, "cores", lambda: count)
+            monkeypatch.setattr(module, "Free", lambda: lambda: free)
         monkeypatch.setattr(threads, "seconds_of", lambda match, enough=0.0: seconds[now[0]])
-        monkeypatch.setattr(threads, "Free", lambda: lambda: free)
-        for name in threads.BY_USER:
+        for name in machine.BY_USER:
             monkeypatch.delenv(name, raising=False)
         for name, value in (env or {}).items():
             monkeypatch.setenv(name, value)
@@ -116,7 +119,7 @@ def test_the_measurement_leaves_chance_and_threads_alone():
 
 def test_cores_are_those_that_affinity_and_quota_leave(monkeypatch, tmp_path):
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
-    monkeypatch.setattr(threads, "CGROUP", tmp_path)
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
     assert cores() == 8
     (tmp_path / "cpu.max").write_text("max 100000\n")
     assert cores() == 8
@@ -136,12 +139,12 @@ def test_cores_are_those_that_affinity_and_quota_leave(monkeypatch, tmp_path):
 )
 def test_an_evaluation_takes_the_cores_that_are_free(timed, monkeypatch, free, load, taken):
     now = timed({}, 4, free)
-    monkeypatch.setattr(threads, "_load", lambda: load)
-    with threads.among_others():
+    monkeypatch.setattr(machine, "load", lambda: load)
+    with machine.among_others():
         assert now == [taken]
     assert now == [4]
     timed({}, 4, free, {"OMP_NUM_THREADS": "4"})
-    with threads.among_others():
+    with machine.among_others():
         assert torch.get_num_threads() == 4
 
 
@@ -170,7 +173,7 @@ def test_so_do_other_works_of_minutes(timed, monkeypatch, place, first, call):
 
 def test_free_cores_are_counted_between_two_looks(monkeypatch):
     looks = iter([{0: (100, 1000), 1: (100, 1000)}, {0: (100, 1010), 1: (109, 1010)}, {}, {0: (0, 5)}])
-    monkeypatch.setattr(threads, "_ticks", lambda: next(looks))
+    monkeypatch.setattr(machine, "_ticks", lambda: next(looks))
     free = Free()
     assert free() == pytest.approx(0.9)
     assert free() is None  # the system does not count

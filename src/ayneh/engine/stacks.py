@@ -19,10 +19,11 @@ from torch import Tensor
 
 from ayneh.config import Config, flatten
 from ayneh.engine.classes import Labelled
+from ayneh.engine.cores import cores
 from ayneh.engine.graph import captured
 from ayneh.engine.inline import Inline, Stack
 from ayneh.engine.match import Match
-from ayneh.engine.threads import Threads, cores, seconds_of
+from ayneh.engine.threads import Threads, seconds_of
 from ayneh.errors import UserError, brief
 from ayneh.game.step import State
 from ayneh.parts.calling import in_a_worker

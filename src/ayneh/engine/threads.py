@@ -7,14 +7,11 @@ same ones it has the same bits.
 from __future__ import annotations
 
 import itertools
-import math
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ayneh.engine.cores import Free, by_user, cores, load
 from ayneh.engine.pace import Pace, ladder
 from ayneh.errors import UserError
 from ayneh.terminal.text import counted
@@ -23,88 +20,13 @@ if TYPE_CHECKING:
     from ayneh.engine.match import Match
 
 MOST = 1024
-BY_USER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # whoever sets one has chosen
 SHORT_S = 5.0  # a run that takes less with one thread keeps it
-LOOK_S = 0.1  # in which free cores are counted; the system counts hundredths
 STEPS_S = 0.25  # of steps that are measured
 LONG_S = 0.3  # a step that takes more is measured while it is trained
 MOST_STEPS = 10**15  # of a run
 CLEARLY = 0.9  # of the time with fewer threads; else the fewer are taken
-CGROUP = Path("/sys/fs/cgroup")
 
 Changes = list[tuple[int, int]]  # (steps played before, threads from then on)
-
-
-def cores() -> int:
-    """The cores that this process may use: by its affinity, and by the quota of its control group."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    return max(1, min(allowed, math.ceil(_quota(CGROUP) or allowed)))
-
-
-def _quota(root: Path) -> float | None:
-    """Cores by the quota of a container, in either version of control groups; None: no limit."""
-    with suppress(OSError, ValueError):
-        limit, period = (root / "cpu.max").read_text(encoding="ascii").split()
-        return None if limit == "max" else int(limit) / int(period)
-    with suppress(OSError, ValueError):
-        limits = [
-            int((root / "cpu" / f"cpu.cfs_{name}_us").read_text(encoding="ascii")) for name in ("quota", "period")
-        ]
-        return limits[0] / limits[1] if limits[0] > 0 else None
-    return None
-
-
-class Free:
-    """How many of this process's cores nothing has used since the last call; None where the system does not count."""
-
-    def __init__(self) -> None:
-        self._last = _ticks()
-
-    def __call__(self) -> float | None:
-        last, self._last = self._last, _ticks()
-        passed = {cpu: (now[0] - last[cpu][0], now[1] - last[cpu][1]) for cpu, now in self._last.items() if cpu in last}
-        shares = [idle / total for idle, total in passed.values() if total]
-        return sum(shares) if shares else None
-
-
-def _ticks() -> dict[int, tuple[int, int]]:
-    """Of each core that this process may use (idle ticks, all ticks) so far; empty where there is no /proc/stat."""
-    found = {}
-    with suppress(OSError, ValueError, AttributeError):
-        allowed = os.sched_getaffinity(0)
-        for line in Path("/proc/stat").read_text(encoding="utf-8").splitlines():
-            name, *numbers = line.split()
-            if name[:3] == "cpu" and name[3:].isdigit() and int(name[3:]) in allowed:
-                ticks = [int(number) for number in numbers[:8]]
-                found[int(name[3:])] = (ticks[3] + ticks[4], sum(ticks))
-    return found
-
-
-def by_user() -> bool:
-    """Whether the environment has a number of threads; OpenMP leaves out what is none."""
-    first = (os.environ.get(name, "").split(",")[0].strip() for name in BY_USER)
-    return any(word.isdecimal() and int(word) for word in first)
-
-
-@contextmanager
-def among_others() -> Iterator[None]:
-    """PyTorch has as many threads within it as cores are free now: for work that is over soon. Also a decorator."""
-    import torch
-
-    most = torch.get_num_threads()
-    if most == 1 or by_user():
-        yield
-        return
-    free = Free()
-    time.sleep(LOOK_S)
-    left = free()
-    if left is None:
-        left = 1 if _load() > cores() else most
-    torch.set_num_threads(max(1, min(most, round(left))))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(most)
 
 
 class Choice(NamedTuple):
@@ -207,7 +129,7 @@ def measured(match: Match, steps: int, counts: Sequence[int]) -> tuple[dict[int,
             seconds[count] = replicas * seconds_of(one, enough)
             if count == counts[0]:
                 left = free()
-                busy = left < 0.5 if left is not None else _load() > cores()
+                busy = left < 0.5 if left is not None else load() > cores()
                 if busy or seconds[count] * steps < SHORT_S or seconds[count] > LONG_S * replicas:
                     return seconds, busy
     except Exception:  # of a part of one's own: it will fail in the run, and be reported there
@@ -215,11 +137,6 @@ def measured(match: Match, steps: int, counts: Sequence[int]) -> tuple[dict[int,
     finally:
         torch.set_num_threads(before)
     return seconds, False
-
-
-def _load() -> float:
-    """Programs that were ready for a core in the last minute."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def seconds_of(match: Match, enough: float = 0.0) -> float:

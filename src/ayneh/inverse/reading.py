@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from ayneh.data.images import Images
+from ayneh.engine.cores import among_others
 from ayneh.engine.critic import Critic, critic_of
 from ayneh.engine.sampler import Sampler
-from ayneh.engine.threads import among_others
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images
 from ayneh.game.conditional import code

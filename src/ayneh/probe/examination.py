@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ayneh.data.images import Images
+from ayneh.engine.cores import among_others
 from ayneh.engine.sampler import Sampler, sampler_of
-from ayneh.engine.threads import among_others
 from ayneh.errors import UserError
 from ayneh.evaluation import read_images, refuse_other_classes
 from ayneh.files.whole import refuse_unwritable, without_nan

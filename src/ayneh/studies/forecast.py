@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ayneh.engine.cores import cores
 from ayneh.engine.device import choose_device
-from ayneh.engine.threads import cores
 from ayneh.errors import UserError
 from ayneh.evaluation import Say, silent
 from ayneh.studies.design import Run, Study
