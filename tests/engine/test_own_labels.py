@@ -14,9 +14,9 @@ from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.sampler import sampler_in, sampler_of
 from ayneh.engine.trial import try_gen
 from ayneh.errors import UserError
-from ayneh.game.inside import seeded
 from ayneh.game.nets import NETS
 from ayneh.game.own import OwnPair
+from ayneh.generators import seeded
 from ayneh.labels import Labels
 
 CPU = torch.device("cpu")

@@ -15,9 +15,9 @@ from ayneh.engine.inline import Inline
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.sampler import sampler_in, sampler_of
 from ayneh.errors import UserError
-from ayneh.game.inside import seeded
 from ayneh.game.nets import NETS
 from ayneh.game.own import OwnPair
+from ayneh.generators import seeded
 
 CPU = torch.device("cpu")
 MINE = Config(

@@ -11,8 +11,9 @@ from torch import nn
 
 from ayneh.engine.trial import try_dis, try_gen
 from ayneh.errors import UserError
-from ayneh.game.inside import OwnDiscriminator, seeded
+from ayneh.game.inside import OwnDiscriminator
 from ayneh.game.own import OwnPair, check
+from ayneh.generators import seeded
 from ayneh.terminal import text
 
 

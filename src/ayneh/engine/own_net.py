@@ -19,10 +19,11 @@ from ayneh.engine.replicas import Memory, Net, tensor_in
 from ayneh.engine.trial import BATCH as TRIED
 from ayneh.engine.trial import Tried
 from ayneh.errors import UserError, brief, of_memory
-from ayneh.game.inside import FIXED_SEED, Player, seeded
+from ayneh.game.inside import FIXED_SEED, Player
 from ayneh.game.layers import BatchNorm, BatchNorm1d
 from ayneh.game.own import WORDS, copied
 from ayneh.game.step import State
+from ayneh.generators import seeded
 from ayneh.terminal.text import warn_once
 
 Seeds = Sequence[int]  # one for each replica

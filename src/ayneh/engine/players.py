@@ -19,9 +19,10 @@ from ayneh.engine.replicas import Net
 from ayneh.engine.trial import NO_LABELS, try_dis, try_gen
 from ayneh.errors import UserError, pick
 from ayneh.game import nets
-from ayneh.game.inside import OUTPUTS, OwnDiscriminator, OwnGenerator, Player, seeded
+from ayneh.game.inside import OUTPUTS, OwnDiscriminator, OwnGenerator, Player
 from ayneh.game.nets import INITS, First, Pair, Spec, make_nets
 from ayneh.game.own import AS_IS, OwnPair
+from ayneh.generators import seeded
 from ayneh.labels import Labels
 from ayneh.parts.registry import table
 from ayneh.terminal.text import warn_once

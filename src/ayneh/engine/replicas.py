@@ -18,8 +18,8 @@ from torch.func import vmap
 
 from ayneh.errors import UserError
 from ayneh.game import conditional
-from ayneh.game.inside import seeded
 from ayneh.game.layers import redraw_offsets
+from ayneh.generators import seeded
 
 Memory = dict[str, Tensor]  # what one replica of a net of one's own remembers, by the names of its buffers
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ayneh.errors import UserError, brief
-from ayneh.game.inside import FIXED_SEED, BeforeSigmoid, drawn, seeded
+from ayneh.game.inside import FIXED_SEED, BeforeSigmoid
 from ayneh.game.own import WORDS, copied
+from ayneh.generators import drawn, seeded
 from ayneh.terminal.text import few, warn_once
 
 

@@ -2,62 +2,19 @@
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ayneh.errors import UserError
+from ayneh.generators import seeded
 
 OUTPUTS = ("auto", "logit", "probability")  # what an own D returns: config's net.dis_output
-TURN = threading.RLock()
 FIXED_SEED = 0  # of the chance inside a net in use, which is drawn from a run's chance while it is trained
-
-
-@contextmanager
-def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Within it, PyTorch's, NumPy's and Python's own generators are seeded with this; afterwards they are as before.
-
-    The process has one of each, so that threads take turns: two trainings at once have the bits that each has alone.
-    """
-    if device is None or device.type == "cpu":
-        generators = [torch.default_generator]
-    else:
-        generators = [torch.default_generator, *_generators_of(device)]
-    with TURN:
-        states = [generator.get_state() for generator in generators]
-        plain, array = random.getstate(), np.random.get_state()
-        try:
-            for generator in generators:
-                generator.manual_seed(seed)
-            random.seed(seed)
-            np.random.seed(seed % 2**32)
-            yield
-        finally:
-            for generator, state in zip(generators, states, strict=True):
-                generator.set_state(state)
-            random.setstate(plain)
-            np.random.set_state(array)
-
-
-def _generators_of(device: torch.device) -> list[torch.Generator]:
-    if device.type == "cuda":
-        index = torch.cuda.current_device() if device.index is None else device.index
-        return [torch.cuda.default_generators[index]]
-    return [torch.mps._get_default_mps_generator()] if device.type == "mps" else []
-
-
-def drawn() -> tuple[bytes, Any, Any]:
-    """The state of the generators of the CPU, NumPy and Python: another one after a call that drew from them."""
-    name, keys, *rest = np.random.get_state()
-    assert isinstance(keys, np.ndarray)
-    return torch.get_rng_state().numpy().tobytes(), random.getstate(), (name, keys.tobytes(), *rest)
 
 
 class Player(nn.Module):

@@ -17,9 +17,10 @@ from ayneh.errors import UserError, pick, unknown
 from ayneh.game import pairs
 from ayneh.game.conditional import Layers, Projection, condition_dis, condition_gen, default_dim
 from ayneh.game.inits import INITS as INITS
-from ayneh.game.inside import FIXED_SEED, seeded
+from ayneh.game.inside import FIXED_SEED
 from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm
 from ayneh.game.own import OwnPair, own_pair
+from ayneh.generators import seeded
 from ayneh.parts.registry import table
 
 NORMS = ("batch", "none")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from ayneh.errors import UserError, brief
-from ayneh.game.inside import seeded
+from ayneh.generators import seeded
 from ayneh.terminal.text import warn_once
 
 AS_IS = "as-is"  # the initialisation of modules that keep the weights that they came with

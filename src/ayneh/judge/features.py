@@ -21,6 +21,7 @@ from ayneh.errors import UserError, brief
 from ayneh.files.sealed import SLOT, header_of, holds, seal
 from ayneh.files.whole import atomically
 from ayneh.game.frame import scale
+from ayneh.generators import seeded
 
 WEIGHTS = Path(__file__).parent / "weights"
 N_FEATURES = 96
@@ -203,7 +204,7 @@ def _read(blob: bytes, checked: bool) -> tuple[FeatureNet, dict[str, str | int |
         raise ValueError("their tensors are not those of the net that the header describes")
     if not all(x.isfinite().all() for x in tensors.values()):
         raise ValueError("a weight is not a finite number")
-    with torch.random.fork_rng(devices=[]):  # a user's own generator stays as it is
+    with seeded(0):  # a user's own generator stays as it is
         net = FeatureNet(*sizes)
     net.load_state_dict({name: x.float() for name, x in tensors.items()}, strict=False)  # but for the counters
     accuracy = notes.get("accuracy_test")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ayneh.errors import UserError, unknown
 from ayneh.files.reading import shown
-from ayneh.parts.calling import same_draws, settings_kept, what_happened
+from ayneh.generators import seeded
+from ayneh.parts.calling import settings_kept, what_happened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -136,7 +137,7 @@ def measure(name: str, metric: Metric, *values: Tensor) -> Score:
 
 
 def _called(metric: Metric, values: tuple[Tensor, ...]) -> Any:
-    with settings_kept(), same_draws():
+    with settings_kept(), seeded(0):
         return metric.function(*(value.clone() for value in values))  # which a function may change
 
 

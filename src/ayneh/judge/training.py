@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ayneh.errors import UserError
+from ayneh.generators import seeded
 from ayneh.judge.features import N_FEATURES, FeatureNet, fit, see
 
 Report = Callable[[str], None]
@@ -157,8 +158,8 @@ def train_classifier(
     batch = BATCH
     _check_enough(len(pixels), batch)
     gen = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)  # the initial weights are drawn from the global generator
-    net = FeatureNet(pixels.shape[1], size, classes)
+    with seeded(seed):  # the initial weights are drawn from the process's own generator
+        net = FeatureNet(pixels.shape[1], size, classes)
 
     def loss_of(index: Tensor) -> Tensor:
         return nn.functional.cross_entropy(net(affine(fit(pixels[index], net), gen, 12, 0.1, 0.08)), labels[index])
@@ -172,9 +173,9 @@ def train_encoder(pixels: Tensor, size: int, *, seed: int, epochs: int, report: 
     batch, temperature = batch_of(len(pixels), False), 0.2
     _check_enough(len(pixels), batch)
     gen = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)
-    net = FeatureNet(pixels.shape[1], size, 0)
-    projection = nn.Sequential(nn.Linear(N_FEATURES, N_FEATURES), nn.ReLU(), nn.Linear(N_FEATURES, 64))
+    with seeded(seed):
+        net = FeatureNet(pixels.shape[1], size, 0)
+        projection = nn.Sequential(nn.Linear(N_FEATURES, N_FEATURES), nn.ReLU(), nn.Linear(N_FEATURES, 64))
     both = nn.ModuleList([net, projection])
     partner = torch.arange(2 * batch).roll(batch)
 
@@ -192,8 +193,8 @@ def train_encoder(pixels: Tensor, size: int, *, seed: int, epochs: int, report: 
 @torch.no_grad()
 def random_net(pixels: Tensor, size: int, *, seed: int) -> FeatureNet:
     """Random weights, untrained, with batch-norm statistics of 5,000 images so that no layer is constant."""
-    torch.manual_seed(seed)
-    net = FeatureNet(pixels.shape[1], size, 0).train()
+    with seeded(seed):
+        net = FeatureNet(pixels.shape[1], size, 0).train()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.momentum = None  # a plain mean over the batches

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ayneh.game.inside import seeded
+from ayneh.generators import seeded
 from ayneh.lab.answers import called, misformed, near, reached
 from ayneh.lab.play import SIDE, nets
 from ayneh.lab.words import Checked, no, yes

@@ -15,6 +15,7 @@ from ayneh.api.pictures import Picture
 from ayneh.game.frame import levels, scale
 from ayneh.game.inits import glorot_init
 from ayneh.game.nets import Spec, make_nets
+from ayneh.generators import seeded
 from ayneh.lab.answers import called
 from ayneh.lab.losses import check_losses
 from ayneh.lab.noise import DIM, noise
@@ -52,15 +53,15 @@ def play(
         return checked
     if mended and isinstance(found := called("mended", lambda: mended(noise(1))), Checked):
         return found
-    torch.manual_seed(seed)
-    gen, usual = nets()
-    played = called(
-        "",
-        lambda: _played(
-            gen, usual if dis is None else dis, loss_d or _loss_d, loss_g or _loss_g, _draws(mended), epochs
-        ),
-        of="game",
-    )
+    with seeded(seed):  # what the student draws next stays as it is
+        gen, usual = nets()
+        played = called(
+            "",
+            lambda: _played(
+                gen, usual if dis is None else dis, loss_d or _loss_d, loss_g or _loss_g, _draws(mended), epochs
+            ),
+            of="game",
+        )
     if isinstance(played, Checked):
         return played
     return grid_of(levels(played), f"after epoch {epochs - 1}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import random
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,21 +74,3 @@ def settings_kept() -> Iterator[None]:
         torch.set_default_dtype(dtype)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-
-
-@contextmanager
-def same_draws() -> Iterator[None]:
-    """Within it the global random numbers of Python, NumPy and PyTorch begin anew; afterwards they go on as before."""
-    import numpy as np
-    import torch
-
-    python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        random.seed(0)
-        np.random.seed(0)
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
