@@ -10,7 +10,6 @@ decided.
 from __future__ import annotations
 
 import math
-import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,16 +30,15 @@ import detector
 import strangers_csv
 from ayneh.__main__ import in_sentences
 from ayneh.doctor.doctor import Doctor
-from ayneh.doctor.trend import GRADED, IN_A_ROW, signs
-from ayneh.files.whole import atomically, refuse_unwritable, write_json
+from ayneh.files.whole import atomically, refuse_unwritable
 from ayneh.judge.known import STRANGE
 from ayneh.record.record import Record
-from strangers_table import Detector, area, table, worth
+from signs import GRADED, IN_A_ROW, signs
+from strangers_table import Detector, table, worth
 
 AHEAD = 600  # steps before the first visible damage from which on a look at an ill run counts as ill
 FALSE = 0.01  # share of healthy runs on which a threshold may alarm
 MODELS = ("logistic", "boosting")
-LARGEST = sys.float_info.max
 OFTEN = 10  # runs between two savings
 Scores = list[np.ndarray]  # of each run, (looks,)
 
@@ -225,7 +223,7 @@ class Ward:
         return runs
 
     def measured(self, models: bool = True) -> list[str]:
-        """Write runs.csv with each detector's scores, looks.csv.gz, table.md and, if one is better, trend.json.
+        """Write runs.csv with each detector's scores, looks.csv.gz and table.md.
 
         models: measure thresholds set anew and the trend models, too.
         """
@@ -242,52 +240,10 @@ class Ward:
         self.save(lambda k: _scores(found, k))
         lines = table(found, runs)
         better = [kind for kind in MODELS if kind in found and worth(found[kind], found["shipped"], runs)]
-        if better:
-            best = max(better, key=lambda kind: area(found[kind], runs, range(len(runs))) or 0.0)
-            write_json(self.out / "trend.json", numbers(best, runs))
-            lines += ["", f"{best} is worth shipping: copy {self.out / 'trend.json'} to src/ayneh/doctor"]
+        lines += ["", f"better than the doctor: {', '.join(better) or 'none'}"] if "logistic" in found else []
         with atomically(self.out / "table.md") as file:
             file.write(("\n".join(lines) + "\n").encode())
         return lines
-
-
-def numbers(kind: str, runs: Sequence[Stranger]) -> dict[str, Any]:
-    """The model of all these runs for `ayneh.doctor.trend.of_dict`."""
-    looks = np.concatenate([run.table for run in runs if run.case.label == "healthy"])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a sign that none of them has
-        usual = np.nanmedian(looks, axis=0)
-    well = sum(run.case.label == "healthy" for run in runs)
-    source = (
-        f"bench/strangers.py: {FALSE:.0%} of {well} healthy runs of kinds that the model had not seen went beyond it"
-    )
-    return {"names": list(runs[0].names), "usual": plain(usual), "limit": limit(kind, runs), "source": source,
-            **exported(taught(kind, runs))}  # fmt: skip
-
-
-def exported(fitted: Any) -> dict[str, Any]:
-    """A model of scikit-learn as plain numbers."""
-    if isinstance(fitted, HistGradientBoostingClassifier):
-        trees = [tree[0].nodes for tree in fitted._predictors]
-        roots = np.cumsum([0, *map(len, trees)])[:-1]
-        nodes, start = np.concatenate(trees), np.repeat(roots, [len(tree) for tree in trees])
-        own, leaf = np.arange(len(nodes)), nodes["is_leaf"].astype(bool)
-        children = {side: np.where(leaf, own, nodes[side] + start).tolist() for side in ("left", "right")}
-        split = np.clip(nodes["num_threshold"], -LARGEST, LARGEST)  # infinite where only NaN goes to the right
-        return {
-            "bias": float(fitted._baseline_prediction.ravel()[0]), "roots": roots.tolist(),
-            "feature": np.where(leaf, 0, nodes["feature_idx"]).tolist(), "split": np.where(leaf, 0.0, split).tolist(),
-            **children, "unknown_left": nodes["missing_go_to_left"].astype(int).tolist(),
-            "value": np.where(leaf, nodes["value"], 0.0).tolist(),
-        }  # fmt: skip
-    filled, scaled, fit = (step for _, step in fitted.steps)
-    return {"bias": float(fit.intercept_[0]), "weights": plain(fit.coef_[0]), "fill": plain(filled.statistics_),
-            "centre": plain(scaled.mean_), "scale": plain(scaled.scale_)}  # fmt: skip
-
-
-def plain(values: np.ndarray) -> list[float | None]:
-    """For JSON, which has no NaN."""
-    return [None if math.isnan(value) else float(value) for value in values]
 
 
 def _first_told(run: Stranger) -> int | None:
@@ -315,7 +271,7 @@ def main(
 
     Args:
         runs: where `strangers_ills.py` has put them.
-        csv: the folder of the CSVs, the table and the model.
+        csv: the folder of the CSVs and the table.
         again: read those runs again that the CSVs have, too, after a change of the doctor.
         models: measure thresholds set anew and trend models, too; the doctor alone takes a few minutes.
     """

@@ -260,11 +260,9 @@ SYMPTOMS: Mapping[str, Symptom] = {
 
 
 def symptoms(facts: Facts | None = None) -> Mapping[str, Symptom]:
-    """SYMPTOMS, what was learnt, and the symptoms of one's own; with facts those that concern such a run."""
-    from ayneh.doctor import trend  # which reads SYMPTOMS
-
+    """SYMPTOMS and the symptoms of one's own; with facts those that concern such a run."""
     load_packages()
-    every = table("finding", {**SYMPTOMS, **trend.shipped()}, lambda part: own.entry_of(part.name, part.value))
+    every = table("finding", SYMPTOMS, lambda part: own.entry_of(part.name, part.value))
     return every if facts is None else {name: one for name, one in every.items() if one.concerns(facts)}
 
 
