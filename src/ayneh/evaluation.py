@@ -19,6 +19,8 @@ from ayneh.errors import UserError, typed_as
 from ayneh.files.sealed import fingerprint_of
 from ayneh.files.whole import cache_folder
 from ayneh.labels import Labels
+from ayneh.parts.registry import own
+from ayneh.parts.used import flag_of
 from ayneh.record.head import Origin
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
@@ -201,8 +203,10 @@ def training_command(data: Data, run: Path | None = None) -> str:
     """The command that trains the judge of these data. run: a run on them, if its folder is there."""
     if data.name.startswith(f"{MEMORY}:"):
         return "images.train_judge()"
+    part = own("data", data.name)
+    parts = ["--parts", flag] if part and (flag := flag_of(part)) else []
     if run is not None and run.is_dir():
-        return f"ayneh judge train {typed_as(run)}"
+        return " ".join([f"ayneh judge train {typed_as(run)}", *map(shlex.quote, parts)])
     words = ["ayneh", "judge", "train", "--data", data.name]
     words += [] if data.resize is None else ["--resize", str(data.resize)]
     words += [] if data.test is None else ["--test", data.test]
@@ -210,7 +214,7 @@ def training_command(data: Data, run: Path | None = None) -> str:
     words += ["--skip-broken"] if data.skip_broken else []
     words += [] if data.background == Data.background else ["--background", data.background]
     words += [] if data.split == Data.split or data.path() is None else ["--split", data.split]
-    return shlex.join(words)
+    return shlex.join([*words, *parts])
 
 
 def trained_folder(fingerprint: str) -> Path:

@@ -3,9 +3,19 @@
 import re
 from pathlib import Path
 
+import ayneh as package
 from ayneh.record.record import Record
 
 PAGE = Path(__file__).parents[2] / "docs" / "parts.md"
+
+
+def test_the_data_set_of_the_page_is_read():
+    (block,) = re.findall(r"^```python\n((?:(?!```).)*add\(\"data\".*?)^```", PAGE.read_text(), re.M | re.S)
+    exec(block, {"ayneh": package})
+    images = package.images("stripes")
+    assert images.train.shape == (2000, 1, 16, 16)
+    assert images.classes == tuple(map(str, range(8)))
+    assert (images.train.sum((1, 3)).argmax(1) == images.labels).all()
 
 
 def test_metrics_findings_and_callbacks_of_the_page_work(ayneh, tmp_path, tiny):

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ayneh.api.arrayed import share_in
-from ayneh.api.forms import as_one_set, part_of
-from ayneh.api.labelled import names_in
 from ayneh.arguments import checked
+from ayneh.data.arrayed import share_in
+from ayneh.data.forms import as_one_set, part_of
+from ayneh.data.labelled import names_in
 from ayneh.dataset import KINDS, Data
 from ayneh.errors import UserError, in_a_sentence
 from ayneh.terminal.text import few

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from ayneh.bounds import MANY
-from ayneh.data.arrays import read_arrays
+from ayneh.data import own as own_set
+from ayneh.data.arrays import Reading, read_arrays
 from ayneh.data.bounded import check_pixels
 from ayneh.data.download import locate
 from ayneh.data.folder import read_folder
@@ -28,7 +29,7 @@ from ayneh.data.split import DIVISIONS, SPLITS, limited, shuffled
 from ayneh.data.words import printable
 from ayneh.dataset import FILES, MEMORY, MOST_SIDE, share_of
 from ayneh.errors import UserError, unknown
-from ayneh.parts.registry import table
+from ayneh.parts.registry import Part, table
 
 TRAINS = "--data."  # what begins the flags of the verbs that read one set
 
@@ -106,9 +107,14 @@ def _read(
             f"{flag}range is {range[0]:g} {range[1]:g}, but {printable(name)} is no file of arrays (file:PATH), which "
             "alone have a range to choose: leave it out."
         )
-    sources = table("data", SOURCES)
+
+    def own(part: Part) -> Callable[[str], Images]:
+        how = Reading(own_set.where(part), None, resize, share, None, background, divide == "position", flag)
+        return lambda split: _found(name, split, own_set.part_of(part, split, how))
+
+    sources = table("data", SOURCES, own)
     if not path and name in sources:
-        if test is not None:
+        if test is not None and (share is None or name in SOURCES):
             raise UserError(f"{flag}test is {test}, but {name} has test images of its own: leave it out.")
         return sources[name](split)
     how: dict[str, Any] = {"share": share, "test": elsewhere, "background": background, "flag": flag}

@@ -43,7 +43,7 @@ KINDS: dict[str, Kind] = {
     "init": Kind("initialisation", "ayneh.game.nets:INITS"),
     "metric": Kind("metric", "ayneh.judge.metrics:METRICS", "ayneh.judge.own:check"),
     "finding": Kind("finding", "ayneh.doctor.symptoms:SYMPTOMS", "ayneh.doctor.own:check"),
-    "data": Kind("data set", "ayneh.data.sources:SOURCES"),
+    "data": Kind("data set", "ayneh.data.sources:SOURCES", "ayneh.data.own:check"),
     "callback": Kind("callback", "ayneh.training.callbacks:CALLBACKS", "ayneh.training.callbacks:check"),
 }
 
@@ -69,8 +69,8 @@ def add(kind: str, name: str, value: Any, **arguments: Any) -> Part:
 
     Args:
         kind: net, loss, penalty, prior, augmentation, optimiser, schedule, init, metric, finding, data or callback.
-        name: what settings call it: letters, digits and - _ + : (at most 100), of a finding also spaces. A built-in
-            part's name is refused.
+        name: what settings call it: letters, digits and - _ + : (at most 100), of a finding also spaces, of a data set
+            no colon. A built-in part's name is refused.
         value: the part: for a net the pair (Gen, Dis), for a loss an `ayneh.Loss`, and so on.
         arguments: for a net ``gen_args`` and ``dis_args``, with which Gen and Dis are called.
 

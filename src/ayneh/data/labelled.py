@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ayneh.api.arrayed import array_of
+from ayneh.data.arrayed import array_of
 from ayneh.errors import UserError, brief
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ayneh.api.arrayed import array_of
-from ayneh.api.labelled import labels_in
 from ayneh.data.alike import of_one_shape, of_one_type
+from ayneh.data.arrayed import array_of
+from ayneh.data.labelled import labels_in
 from ayneh.data.raw import Part
 from ayneh.errors import UserError, brief
 
