@@ -11,7 +11,7 @@ from ayneh.engine.match import prior_of
 from ayneh.errors import UserError
 from ayneh.game.losses import LOSSES, Loss, hinge_dis
 from ayneh.game.priors import Normal, make_prior
-from ayneh.parts.origin import sha256_of
+from ayneh.parts.origin import sha256_of, source_of
 from ayneh.parts.registry import KINDS, add, builtin, every, own, table
 
 
@@ -99,7 +99,7 @@ def test_a_part_has_the_source_of_its_file():
 
 @pytest.mark.parametrize("value", [partial(mean_gen, 1), Gives().it, [{"a": mean_gen}], nn.Sequential(Gives())])
 def test_the_source_of_what_holds_the_user_s_code_is_that_of_the_code(value):
-    source = add("init", "mine", value).source
+    source = source_of(value)
     assert source.file is not None
     assert source.file.name == "test_registry.py"
 
@@ -127,7 +127,7 @@ def test_code_without_source_is_known_by_what_python_made_of_it():
     def defined(text):
         space = {"__name__": "nowhere"}
         exec(text, space)
-        return add("init", "mine", space["f"]).source
+        return source_of(space["f"])
 
     one, same, other = (defined(f"def f(x):\n    return x in {{'a', 'b', {n}}}") for n in (1, 1, 2))
     assert not one.readable
@@ -137,6 +137,6 @@ def test_code_without_source_is_known_by_what_python_made_of_it():
 def test_an_object_of_a_library_is_known_by_its_words():
     one, other = (add("net", "mine", (nn.Linear(2, n), nn.Linear(2, 2))).source for n in (3, 4))
     assert "out_features=3" in one.text
-    assert add("init", "mine", torch.Generator()).source.text == "Generator"  # without its address in memory
+    assert source_of(torch.Generator()).text == "Generator"  # without its address in memory
     assert not one.readable
     assert one.sha256 != other.sha256

@@ -19,12 +19,12 @@ from ayneh.engine.replicas import Net
 from ayneh.engine.trial import NO_LABELS, try_dis, try_gen
 from ayneh.errors import UserError, pick
 from ayneh.game import nets
+from ayneh.game.inits import initialisation
 from ayneh.game.inside import OUTPUTS, OwnDiscriminator, OwnGenerator, Player
-from ayneh.game.nets import INITS, First, Pair, Spec, make_nets
+from ayneh.game.nets import First, Pair, Spec, make_nets
 from ayneh.game.own import AS_IS, OwnPair
 from ayneh.generators import seeded
 from ayneh.labels import Labels
-from ayneh.parts.registry import table
 from ayneh.terminal.text import warn_once
 
 ALIGNED = 64  # numbers: some of cuDNN's and cuBLAS's kernels take only weights at multiples of 16 bytes or more
@@ -64,8 +64,8 @@ def init_of(config: Config) -> Callable[[nn.Module], None]:
     """The function that gives this config's nets their initial weights; nets of one's own have theirs when built."""
     pair, name = pair_of(config), config.net.init
     if isinstance(pair, OwnPair):
-        return _leave if name in (None, AS_IS) else pick(table("init", INITS), str(name), "initialisation")
-    return pick(table("init", INITS), name or pair.init, "initialisation")
+        return _leave if name in (None, AS_IS) else initialisation(str(name))
+    return initialisation(name or pair.init)
 
 
 def _leave(net: nn.Module) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ayneh.errors import UserError, pick
+from ayneh.files.reading import shown
 from ayneh.game.own import weight_of
+from ayneh.parts.calling import settings_kept, what_happened
+from ayneh.parts.registry import Part, table
 
 
 def torch_init(net: nn.Module) -> None:
@@ -64,3 +69,48 @@ INITS: dict[str, Callable[[nn.Module], None]] = {
     "glorot": glorot_init,
     "he": he_init,
 }
+
+
+def initialisation(name: str) -> Callable[[nn.Module], None]:
+    """A built-in one, or one of one's own, which is watched. UserError if there is none of this name."""
+    return pick(table("init", INITS, _watched), name, "initialisation")
+
+
+def check(name: str, value: Any, arguments: Mapping[str, Any]) -> None:
+    """Raise UserError unless ``value`` may be an initialisation of one's own: a function of a net."""
+    if arguments:
+        raise UserError(
+            f"An initialisation takes no arguments, and {name!r} is given {next(iter(arguments))}: leave it out."
+        )
+    if not callable(value) or isinstance(value, type):
+        raise UserError(
+            f"The initialisation {name!r} is {shown(value)}: it must be a function that fills a net's weights."
+        )
+
+
+def _watched(part: Part) -> Callable[[nn.Module], None]:
+    """As it is, but for what would end in the middle of a game: each is one sentence."""
+    what = f"The initialisation {part.name!r}"
+
+    def init(net: nn.Module) -> None:
+        shapes = {name: tuple(p.shape) for name, p in net.named_parameters()}
+        try:
+            with settings_kept():
+                part.value(net)
+        except Exception as error:
+            raise UserError(f"{what} failed: {what_happened(error)}.") from error
+        now = dict(net.named_parameters())
+        for name in dict.fromkeys([*shapes, *now]):
+            if name not in shapes or name not in now:
+                raise UserError(
+                    f"{what} {'adds' if name in now else 'removes'} {name}: fill the weights that are there."
+                )
+            if tuple(now[name].shape) != shapes[name]:
+                raise UserError(
+                    f"{what} gives {name} the shape {tuple(now[name].shape)}, and it had {shapes[name]}: fill the "
+                    "weights that are there, as torch.nn.init.normal_(layer.weight) does."
+                )
+            if not now[name].isfinite().all():
+                raise UserError(f"{what} gives {name} numbers that are NaN or infinite: each weight must be finite.")
+
+    return init

@@ -74,6 +74,8 @@ def course(shape: str, spans: Spans) -> Course:
 
 def check(name: str, value: Any, arguments: Any) -> None:
     """Raise UserError unless ``value`` may be a schedule of one's own: a function of the images seen."""
+    if arguments:
+        raise UserError(f"A schedule takes no arguments, and {name!r} is given {next(iter(arguments))}: leave it out.")
     if not callable(value) or isinstance(value, type):
         raise UserError(
             f"The schedule {name!r} is {value!r}: it must be a function, images seen -> factor, such as "

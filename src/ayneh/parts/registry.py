@@ -40,7 +40,7 @@ KINDS: dict[str, Kind] = {
     "augmentation": Kind("augmentation", "", "ayneh.game.tried:check_augmentation"),
     "optimiser": Kind("optimiser", "ayneh.game.optimiser:OPTIMISERS", "ayneh.game.tried:check_optimiser"),
     "schedule": Kind("schedule", "ayneh.game.schedules:SHAPES", "ayneh.game.schedules:check"),
-    "init": Kind("initialisation", "ayneh.game.nets:INITS"),
+    "init": Kind("initialisation", "ayneh.game.inits:INITS", "ayneh.game.inits:check"),
     "metric": Kind("metric", "ayneh.judge.metrics:METRICS", "ayneh.judge.own:check"),
     "finding": Kind("finding", "ayneh.doctor.symptoms:SYMPTOMS", "ayneh.doctor.own:check"),
     "data": Kind("data set", "ayneh.data.sources:SOURCES", "ayneh.data.own:check"),
