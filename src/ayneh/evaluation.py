@@ -205,6 +205,8 @@ def training_command(data: Data, run: Path | None = None) -> str:
         return "images.train_judge()"
     part = own("data", data.name)
     parts = ["--parts", flag] if part and (flag := flag_of(part)) else []
+    if part and not parts and not part.source.package:  # of a script or a notebook
+        return f"ayneh.images({data.name!r}).train_judge()"
     if run is not None and run.is_dir():
         return " ".join([f"ayneh judge train {typed_as(run)}", *map(shlex.quote, parts)])
     words = ["ayneh", "judge", "train", "--data", data.name]
@@ -213,7 +215,7 @@ def training_command(data: Data, run: Path | None = None) -> str:
     words += [] if data.range is None else ["--range", *(f"{end:g}" for end in data.range)]
     words += ["--skip-broken"] if data.skip_broken else []
     words += [] if data.background == Data.background else ["--background", data.background]
-    words += [] if data.split == Data.split or data.path() is None else ["--split", data.split]
+    words += [] if data.split == Data.split or (data.path() is None and not part) else ["--split", data.split]
     return shlex.join([*words, *parts])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from collections.abc import Iterator
@@ -11,28 +12,21 @@ from typing import Any
 import numpy as np
 import torch
 
-TURN = threading.RLock()
+_turn = threading.RLock()  # the process has one generator of each kind, so that threads take turns
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Within it, PyTorch's, NumPy's and Python's own generators are seeded with this; afterwards they are as before.
+def kept(device: torch.device | None = None) -> Iterator[list[torch.Generator]]:
+    """After it, the generators are as before; those of PyTorch are given. device: None: those of all devices in use.
 
-    The process has one of each, so that threads take turns: two trainings at once have the bits that each has alone.
+    Two trainings in threads of one process have the bits that each has alone.
     """
-    if device is None or device.type == "cpu":
-        generators = [torch.default_generator]
-    else:
+    with _turn:
         generators = [torch.default_generator, *_generators_of(device)]
-    with TURN:
         states = [generator.get_state() for generator in generators]
         plain, array = random.getstate(), np.random.get_state()
         try:
-            for generator in generators:
-                generator.manual_seed(seed)
-            random.seed(seed)
-            np.random.seed(seed % 2**32)
-            yield
+            yield generators
         finally:
             for generator, state in zip(generators, states, strict=True):
                 generator.set_state(state)
@@ -40,7 +34,20 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
             np.random.set_state(array)
 
 
-def _generators_of(device: torch.device) -> list[torch.Generator]:
+@contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Within it, the generators are seeded with this; afterwards they are as before."""
+    with kept(device) as generators:
+        for generator in generators:
+            generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        yield
+
+
+def _generators_of(device: torch.device | None) -> list[torch.Generator]:
+    if device is None:
+        return list(torch.cuda.default_generators) if torch.cuda.is_initialized() else []
     if device.type == "cuda":
         index = torch.cuda.current_device() if device.index is None else device.index
         return [torch.cuda.default_generators[index]]
@@ -52,3 +59,13 @@ def drawn() -> tuple[bytes, Any, Any]:
     name, keys, *rest = np.random.get_state()
     assert isinstance(keys, np.ndarray)
     return torch.get_rng_state().numpy().tobytes(), random.getstate(), (name, keys.tobytes(), *rest)
+
+
+def _renew() -> None:
+    """In a forked child: the thread that had its turn is not there to end it."""
+    global _turn
+    _turn = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)

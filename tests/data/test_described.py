@@ -172,21 +172,6 @@ def test_a_class_without_an_image_to_train_on_is_refused_by_its_name(tmp_path: P
     assert "raise --data.limit 4, add images" in refusal(load("digits", limit=4))
 
 
-@pytest.mark.parametrize(
-    "labels",
-    [
-        torch.arange(1297) % 10 - 1,
-        torch.arange(1297) % 11,
-        (torch.arange(1297) % 10).float(),
-        (torch.arange(1297) % 10)[:-1],
-        (torch.arange(1297) % 10).int(),
-    ],
-)
-def test_labels_of_a_set_of_one_s_own_that_are_no_classes_are_refused(labels: torch.Tensor) -> None:
-    words = refusal(replace(load("digits"), labels=labels))
-    assert "a data set of one's own gives int64 (1297,) from 0 to 9" in words
-
-
 def test_classes_of_one_name_or_one_class_are_refused() -> None:
     digits = load("digits")
     unnamed = refusal(replace(digits, names=("", *"123456789")))

@@ -53,6 +53,25 @@ def empties(net):
         p.data.fill_(float("nan"))
 
 
+def huge(net):
+    net.double()
+    for p in net.parameters():
+        p.data.fill_(1e300)
+
+
+async def later(net): ...
+
+
+OWN = torch.Generator().manual_seed(0)
+
+
+def own_chance(net):
+    for p in net.parameters():
+        p.data.normal_(generator=OWN)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine")  # nobody awaits it
+@pytest.mark.filterwarnings("ignore:Complex modules")
 @pytest.mark.parametrize(
     ("init", "words"),
     [
@@ -61,7 +80,13 @@ def empties(net):
         (removes, r"The initialisation 'x' removes \S+weight: fill the weights that are there"),
         (reshapes, r"gives \S+weight the shape \(3, 3\), and it had \("),
         (adds, "The initialisation 'x' adds more.weight"),
-        (empties, "numbers that are NaN or infinite: each weight must be finite"),
+        (empties, "numbers that are NaN or infinite in float32: each must be finite"),
+        (huge, "numbers that are NaN or infinite in float32"),
+        (lambda net: net.to("meta"), "makes .*weight torch.float32 on meta; it was torch.float32 on cpu: keep it"),
+        (lambda net: net.to(torch.complex64), "makes .* torch.complex64"),
+        (later, "gives a coroutine, and has filled nothing"),
+        (lambda net: torch.nn.Linear(2, 2), "gives a Linear, and has filled nothing"),
+        (own_chance, "other weights at a second call under one seed, so that no run could be repeated"),
     ],
 )
 def test_what_would_break_the_game_is_one_sentence(init, words):

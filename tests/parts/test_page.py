@@ -16,6 +16,7 @@ def test_the_data_set_of_the_page_is_read():
     assert images.train.shape == (2000, 1, 16, 16)
     assert images.classes == tuple(map(str, range(8)))
     assert (images.train.sum((1, 3)).argmax(1) == images.labels).all()
+    assert (images.test_labels != images.labels[:500]).any()  # other draws
 
 
 def test_metrics_findings_and_callbacks_of_the_page_work(ayneh, tmp_path, tiny):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from torch import Tensor, int64
+from torch import Tensor
 
 from ayneh.data.found import Found
 from ayneh.data.words import LONGEST_PATH, printable
@@ -85,11 +85,6 @@ class Images:
                 "with --rules.labels none."
             )
         n, count = len(self.pixels), len(names)
-        if labels.dtype != int64 or labels.shape != (n,) or not 0 <= int(labels.min()) <= int(labels.max()) < count:
-            raise UserError(
-                f"{called} has labels of the type {labels.dtype} and the shape {tuple(labels.shape)}, from "
-                f"{labels.min()} to {labels.max()}: a data set of one's own gives int64 ({n},) from 0 to {count - 1}."
-            )
         if not all(names):
             raise UserError(
                 f"{int((labels == names.index('')).sum()):,} training images of {called} have an empty text as their "
@@ -143,7 +138,7 @@ class Images:
             return "add an array (in a table: a column) called labels, with the class of each image"
         if kind == MEMORY:
             return "give them as a pair, ayneh.images((images, labels))"
-        return "take a data set that has them"
+        return "take a data set that has them" if self.found is None else "let its function give (images, labels)"
 
     def _each(self) -> str:
         """ " of 12 to 31 images": the smallest and the largest class, where a limit has changed them."""

@@ -102,19 +102,21 @@ def _read(
     elsewhere = None if test is None or share is not None else Path(test).expanduser()
     if share is not None and not 0 < share < 1:
         raise UserError(f"{flag}test is {test}; a share of the images lies between 0 and 1 (0.2 is a fifth).")
-    if range is not None and kind not in FILES and flag == TRAINS:  # other verbs read two sets with the same flags
-        raise UserError(
-            f"{flag}range is {range[0]:g} {range[1]:g}, but {printable(name)} is no file of arrays (file:PATH), which "
-            "alone have a range to choose: leave it out."
-        )
 
     def own(part: Part) -> Callable[[str], Images]:
-        how = Reading(own_set.where(part), None, resize, share, None, background, divide == "position", flag)
+        place, by_position = own_set.where(part), divide == "position"
+        how = Reading(place, elsewhere, resize, share, range, background, by_position, flag)
         return lambda split: _found(name, split, own_set.part_of(part, split, how))
 
     sources = table("data", SOURCES, own)
-    if not path and name in sources:
-        if test is not None and (share is None or name in SOURCES):
+    named = not path and name in sources
+    if range is not None and flag == TRAINS and (name in SOURCES if named else kind not in FILES):
+        raise UserError(  # other verbs read two sets with the same flags
+            f"{flag}range is {range[0]:g} {range[1]:g}, but {printable(name)} is no file of arrays (file:PATH) and no "
+            "set of your own, which alone have a range to choose: leave it out."
+        )
+    if named:
+        if test is not None and name in SOURCES:
             raise UserError(f"{flag}test is {test}, but {name} has test images of its own: leave it out.")
         return sources[name](split)
     how: dict[str, Any] = {"share": share, "test": elsewhere, "background": background, "flag": flag}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ayneh.errors import UserError, pick
 from ayneh.files.reading import shown
 from ayneh.game.own import weight_of
+from ayneh.generators import kept
 from ayneh.parts.calling import settings_kept, what_happened
 from ayneh.parts.registry import Part, table
 
@@ -89,28 +92,49 @@ def check(name: str, value: Any, arguments: Mapping[str, Any]) -> None:
 
 
 def _watched(part: Part) -> Callable[[nn.Module], None]:
-    """As it is, but for what would end in the middle of a game: each is one sentence."""
+    """As it is, but for what would end in the middle of a game, or not come again: each is one sentence."""
     what = f"The initialisation {part.name!r}"
 
     def init(net: nn.Module) -> None:
-        shapes = {name: tuple(p.shape) for name, p in net.named_parameters()}
-        try:
-            with settings_kept():
-                part.value(net)
-        except Exception as error:
-            raise UserError(f"{what} failed: {what_happened(error)}.") from error
-        now = dict(net.named_parameters())
-        for name in dict.fromkeys([*shapes, *now]):
-            if name not in shapes or name not in now:
+        twin = copy.deepcopy(net)
+        with kept():
+            _fill(part, what, twin)
+        _fill(part, what, net)
+        for (name, p), other in zip(net.named_parameters(), twin.parameters(), strict=True):
+            if not torch.equal(p, other):
                 raise UserError(
-                    f"{what} {'adds' if name in now else 'removes'} {name}: fill the weights that are there."
+                    f"{what} gives {name} other weights at a second call under one seed, so that no run could be "
+                    "repeated: draw with torch.nn.init or torch.randn, without a generator of your own."
                 )
-            if tuple(now[name].shape) != shapes[name]:
-                raise UserError(
-                    f"{what} gives {name} the shape {tuple(now[name].shape)}, and it had {shapes[name]}: fill the "
-                    "weights that are there, as torch.nn.init.normal_(layer.weight) does."
-                )
-            if not now[name].isfinite().all():
-                raise UserError(f"{what} gives {name} numbers that are NaN or infinite: each weight must be finite.")
 
     return init
+
+
+def _fill(part: Part, what: str, net: nn.Module) -> None:
+    """Let it fill the weights. Raises UserError unless they are as many, of the same shapes, and finite floats."""
+    before = {name: p.detach() for name, p in net.named_parameters()}
+    try:
+        with settings_kept():
+            given = part.value(net)
+    except Exception as error:
+        raise UserError(f"{what} failed: {what_happened(error)}.") from error
+    if inspect.isawaitable(given) or inspect.isgenerator(given) or (isinstance(given, nn.Module) and given is not net):
+        raise UserError(
+            f"{what} gives a {type(given).__name__}, and has filled nothing: fill the weights of its argument."
+        )
+    now = dict(net.named_parameters())
+    for name in dict.fromkeys([*before, *now]):
+        if name not in before or name not in now:
+            raise UserError(f"{what} {'adds' if name in now else 'removes'} {name}: fill the weights that are there.")
+        old, new = before[name], now[name].detach()
+        if new.shape != old.shape:
+            raise UserError(
+                f"{what} gives {name} the shape {tuple(new.shape)}, and it had {tuple(old.shape)}: fill the weights "
+                "that are there, as torch.nn.init.normal_(layer.weight) does."
+            )
+        if not new.is_floating_point() or new.device != old.device:
+            raise UserError(
+                f"{what} makes {name} {new.dtype} on {new.device}; it was {old.dtype} on {old.device}: keep it."
+            )
+        if not new.float().isfinite().all():
+            raise UserError(f"{what} gives {name} numbers that are NaN or infinite in float32: each must be finite.")

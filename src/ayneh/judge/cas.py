@@ -81,10 +81,9 @@ def _accuracies(reference: Reference, images: Tensor, labels: Tensor, what: str,
     found = []
     for seed in range(SEEDS):
         begin = time.perf_counter()
-        with torch.random.fork_rng(devices=[]):  # a user's own generator stays as it is
-            net = training.train_classifier(
-                images, labels, len(names), size, seed=seed, epochs=epochs, report=lambda _: None
-            )
+        net = training.train_classifier(
+            images, labels, len(names), size, seed=seed, epochs=epochs, report=lambda _: None
+        )
         found.append(training.accuracy(net, reference.test, tests))
         left = (SEEDS - 1 - seed) * (time.perf_counter() - begin)
         say(

@@ -137,7 +137,7 @@ def measure(name: str, metric: Metric, *values: Tensor) -> Score:
 
 
 def _called(metric: Metric, values: tuple[Tensor, ...]) -> Any:
-    with settings_kept(), seeded(0):
+    with seeded(0), settings_kept():
         return metric.function(*(value.clone() for value in values))  # which a function may change
 
 
