@@ -7,10 +7,12 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:  # it takes seconds to import: functions import it when they need it
+    import torch
 
 _turn = threading.RLock()  # the process has one generator of each kind, so that threads take turns
 
@@ -21,6 +23,8 @@ def kept(device: torch.device | None = None) -> Iterator[list[torch.Generator]]:
 
     Two trainings in threads of one process have the bits that each has alone.
     """
+    import torch
+
     with _turn:
         generators = [torch.default_generator, *_generators_of(device)]
         states = [generator.get_state() for generator in generators]
@@ -46,6 +50,8 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
 
 
 def _generators_of(device: torch.device | None) -> list[torch.Generator]:
+    import torch
+
     if device is None:
         return list(torch.cuda.default_generators) if torch.cuda.is_initialized() else []
     if device.type == "cuda":
@@ -56,6 +62,8 @@ def _generators_of(device: torch.device | None) -> list[torch.Generator]:
 
 def drawn() -> tuple[bytes, Any, Any]:
     """The state of the generators of the CPU, NumPy and Python: another one after a call that drew from them."""
+    import torch
+
     name, keys, *rest = np.random.get_state()
     assert isinstance(keys, np.ndarray)
     return torch.get_rng_state().numpy().tobytes(), random.getstate(), (name, keys.tobytes(), *rest)
