@@ -25,15 +25,16 @@ def test_fast_plays_with_nets_of_the_reports_size_for_a_tenth_of_its_images():
     assert fast.epochs <= mirror.epochs / 10
 
 
-def test_stacked_plays_with_at_most_two_million_parameters_a_net():
-    assert max(sizes(PRESETS["stacked"].config, 3)) <= 2_000_000
+@pytest.mark.parametrize(("name", "channels"), [("stacked", 3), ("best", 1)])
+def test_larger_nets_have_at_most_two_million_parameters_each(name, channels):
+    assert max(sizes(PRESETS[name].config, channels)) <= 2_000_000
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mnist", "Presets on mnist: mirror, fast, conditional, part-a-normal, part-a-uniform, part-a-uniform01; for "
-         "example `ayneh train mirror`."),
+        ("mnist", "Presets on mnist: mirror, fast, conditional, best, part-a-normal, part-a-uniform, part-a-uniform01; "
+         "for example `ayneh train mirror`."),
         ("stacked-mnist", "Presets on stacked-mnist: stacked; for example `ayneh train stacked`."),
         ("dcgan", "There is no preset called 'dcgan'; `ayneh train mirror` trains it."),
         ("WGAN-GP", "--net.dis-norm none --rules.loss wasserstein --rules.penalty wgan-gp --rules.gamma 10"),

@@ -38,6 +38,10 @@ def test_what_fades_is_done_with_the_last_image_of_a_trial_and_of_the_full_lengt
             assert (config.data.limit is None) is not trial
 
 
+def test_the_preset_is_the_full_length_of_its_candidate(best):
+    assert PRESETS["best"].config == best.CANDIDATES["steady-labels-lazy"].config(trial=False)
+
+
 def test_nets_have_at_most_two_million_parameters(best):
     pixels = torch.zeros(800, 1, 28, 28, dtype=torch.uint8)
     labels = torch.arange(800) % 10, Labels(tuple(map(str, range(10))), (0.1,) * 10)
