@@ -144,7 +144,7 @@ def test_the_help_of_train_begins_with_the_presets_and_the_flags_that_are_change
         (["train", "miror"], "There is no preset called 'miror'. Did you mean 'mirror'?"),
         (
             ["train", "mnist"],
-            "There is no preset called 'mnist'. Presets on mnist: mirror, fast, conditional, part-a-normal",
+            "There is no preset called 'mnist'. Presets on mnist: mirror, fast, conditional, best, part-a-normal",
         ),
         (["train", "dcgan"], "There is no preset called 'dcgan'; `ayneh train mirror` trains it."),
         (["train", "--prior.name", "unifrom"], "There is no prior called 'unifrom'. Did you mean 'uniform'?"),

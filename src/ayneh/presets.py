@@ -94,7 +94,7 @@ PRESETS = {
     ),
     "mirror": Preset(
         Config(epochs=100, data=Data("mnist"), net=Net("mirror"), keep=Keep(keep_epochs=10)),
-        "Part B of the report: the mirror DCGAN on MNIST, with dropout",
+        "Part B: the mirror DCGAN on MNIST, dropout",
         "report, R5 to R12; Radford et al. 2016 for the optimiser",
         minutes=99,
         timed="one thread of a busy machine; computed from the measured speed of two idle cores: 27 min",
@@ -115,7 +115,7 @@ PRESETS = {
     ),
     "best": Preset(
         _best(),
-        "MNIST with labels, digits that pass for real: wider nets, and 50 epochs",
+        "`conditional`, longer and with wider nets",
         "Karras et al. 2020 for the penalty in every fourth step; docs/findings/best.md",
         minutes=74,
         timed="two cores: computed from 1.48 ms an image, without labels",
