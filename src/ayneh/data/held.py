@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -17,6 +18,9 @@ from ayneh.data.found import Found
 from ayneh.data.raw import Part, Raw
 from ayneh.dataset import MEMORY
 from ayneh.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 WHERE = Path("The images given")  # begins an error message, as the path of a file does
 _HELD: WeakValueDictionary[str, Whole] = WeakValueDictionary()  # by the hash in their names
@@ -82,10 +86,15 @@ def _key(name: str) -> str:
 
 
 def _hash(whole: Whole) -> str:
+    return digest_of(whole.pixels, whole.is_test, whole.labels, words=repr(whole.names))
+
+
+def digest_of(*arrays: NDArray[Any] | None, words: str = "") -> str:
+    """SHA-256 of arrays' types, shapes and numbers, and of words."""
     digest = hashlib.sha256()
-    for array in (whole.pixels, whole.is_test, whole.labels):
+    for array in arrays:
         if array is not None:
             digest.update(f"{array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
-    digest.update(repr(whole.names).encode())
+    digest.update(words.encode())
     return digest.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import os
 from collections.abc import Mapping
@@ -10,12 +9,11 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-import numpy as np
-
 from ayneh.data import forms
 from ayneh.data.arrays import Reading, whole_of
 from ayneh.data.bounded import check_size
 from ayneh.data.found import Found
+from ayneh.data.held import digest_of
 from ayneh.data.raw import Raw
 from ayneh.errors import UserError
 from ayneh.files.reading import shown
@@ -90,7 +88,8 @@ def _raw(part: Part, size: int | None, ranged: bool) -> Raw:
     given = [_called(part, side, size, ranged) for side in sides]
     if part not in _repeats:
         for side, one in zip(sides, given, strict=True):
-            if _digest(_called(part, side, size, ranged)) != _digest(one):
+            again = _called(part, side, size, ranged)
+            if digest_of(again.images, again.labels) != digest_of(one.images, one.labels):
                 raise UserError(
                     f"{where(part)} has other images at a second call, so that no run could be repeated: draw with "
                     "numpy.random.rand and the like, torch.rand or random, or give a generator of your own a seed."
@@ -130,12 +129,3 @@ def _called(part: Part, side: str, size: int | None, ranged: bool) -> forms.Name
 def _named(part: Part, error: UserError) -> UserError:
     words = str(error)
     return UserError(words if words.startswith(str(where(part))) else f"{where(part)}: {words}")
-
-
-def _digest(part: forms.NamedPart) -> str:
-    digest = hashlib.sha256()
-    for array in (part.images, part.labels):
-        if array is not None:
-            digest.update(f"{array.dtype} {array.shape}".encode())
-            digest.update(repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array).data)
-    return digest.hexdigest()
