@@ -1,6 +1,9 @@
 """The process's own generators of random numbers are left as they were by all that ayneh does."""
 
+import os
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -53,6 +56,31 @@ def begin():
 def fails():
     numbers()
     raise KeyError
+
+
+FORKED = """
+import os, threading
+from ayneh.files.reading import TURN as READING
+from ayneh.generators import TURN, seeded
+
+def hold():
+    with TURN, READING:
+        held.set()
+        threading.Event().wait()
+
+held = threading.Event()
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+if child := os.fork():
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+with seeded(0), READING:
+    os._exit(7)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have():
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], timeout=60, check=False).returncode == 7
 
 
 def train(tmp_path):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import random
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ayneh.turns import Turn
+
 if TYPE_CHECKING:  # it takes seconds to import: functions import it when they need it
     import torch
 
-_turn = threading.RLock()  # the process has one generator of each kind, so that threads take turns
+TURN = Turn()  # the process has one generator of each kind, so that threads take turns
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def kept(device: torch.device | None = None) -> Iterator[list[torch.Generator]]:
     """
     import torch
 
-    with _turn:
+    with TURN:
         generators = [torch.default_generator, *_generators_of(device)]
         states = [generator.get_state() for generator in generators]
         plain, array = random.getstate(), np.random.get_state()
@@ -67,13 +67,3 @@ def drawn() -> tuple[bytes, Any, Any]:
     name, keys, *rest = np.random.get_state()
     assert isinstance(keys, np.ndarray)
     return torch.get_rng_state().numpy().tobytes(), random.getstate(), (name, keys.tobytes(), *rest)
-
-
-def _renew() -> None:
-    """In a forked child: the thread that had its turn is not there to end it."""
-    global _turn
-    _turn = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)

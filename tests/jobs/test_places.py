@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pkgutil
 
 import pytest
 
@@ -25,12 +26,18 @@ def no_work(monkeypatch):
     def worked(*_args, **_kwargs):
         raise AssertionError("this was to be refused before")
 
-    for place in (
+    places = (
         *("ayneh.evaluation.read_images", "ayneh.probe.examination.read_images", "ayneh.inverse.reading.read_images"),
         *("ayneh.engine.sampler.Sampler.draw", "ayneh.engine.sampler.Sampler.images", "ayneh.scoring._judge"),
         *("ayneh.export.write.players_of", "ayneh.explorer.single.page_of", "ayneh.training.begin.lay_out"),
         "ayneh.explorer.single.answers",
-    ):
+    )
+    for place in (
+        *places,
+        "ayneh.explorer.models.Model",
+    ):  # imported first: later they would import, and keep, `worked`
+        pkgutil.resolve_name(place)
+    for place in places:
         monkeypatch.setattr(place, worked)
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import re
 import stat
-import threading
 import tomllib
 import typing
 from collections.abc import Callable, Mapping
@@ -23,13 +21,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from ayneh.errors import UserError, unknown
+from ayneh.turns import Turn
 
 T = TypeVar("T")
 LARGEST = 64 * 2**20  # bytes of a file of settings or results; a run of years writes less
 DEEPEST = 60  # objects and lists within one another
 SHOWN = 60  # letters of a value in a message
 HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # surrogates; those between stand for bytes in names of files
-_turn = threading.RLock()  # what a dataclass does at its end may read another
+TURN = Turn()  # what a dataclass does at its end may read another
 FAULT = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.S)
 EXPECTED = re.compile(r"Expected `(?P<kinds>[\w |]+)`(?: of length (?P<length>\d+))?, got.*")
 WORDS = {
@@ -208,18 +207,8 @@ def _hints(kind: type) -> dict[str, Any]:
 
 def _converted(values: Any, kind: type[T]) -> T:
     """msgspec.convert by one thread at a time: msgspec 0.22 crashes where two meet a new dataclass at once."""
-    with _turn:
+    with TURN:
         return msgspec.convert(values, kind)
-
-
-def _renew() -> None:
-    """In a forked child: the thread that had its turn is not there to end it."""
-    global _turn
-    _turn = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
 
 
 def _fault(values: Any, kind: type, message: str, prefix: str) -> str:
