@@ -60,7 +60,7 @@ def grouped(out: Path, groups: int, trial: bool) -> tuple[Path, float]:
 
 def config(file: Path, trial: bool) -> Config:
     """The settings of `steady-labels-lazy` on this file."""
-    own = {"data.name": f"file:{file.absolute()}", "data.limit": 0}
+    own = {"data.name": f"file:{file.absolute()}", "data.limit": None}
     return best.CANDIDATES["steady-labels-lazy"].config(trial).changed(own)
 
 
