@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from ayneh.__main__ import in_sentences
 from ayneh.data import sources
@@ -48,6 +49,17 @@ def record(path: Path, digest: str) -> None:
     sums.write_text("\n".join(sorted([*others, f"{digest}  {path.name}"], key=lambda line: line.split()[1])) + "\n")
 
 
+def linear_probe(net: FeatureNet, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> float:
+    """Test accuracy of ridge regression (lambda = 1e-3 N) from standardised features to one-hot labels."""
+    seen, unseen = features.see(net, train[0]).features, features.see(net, test[0]).features
+    mean, std = seen.mean(0), seen.std(0).clamp_min(1e-6)
+    a = nn.functional.pad((seen - mean) / std, (0, 1), value=1.0)
+    b = nn.functional.pad((unseen - mean) / std, (0, 1), value=1.0)
+    targets = nn.functional.one_hot(train[1]).double()
+    weights = torch.linalg.solve(a.T @ a + 1e-3 * len(a) * torch.eye(a.shape[1], dtype=a.dtype), a.T @ targets)
+    return float(((b @ weights).argmax(1) == test[1]).double().mean())
+
+
 def main(only: list[str]) -> None:
     torch.set_num_threads(1)
     for data, panel in features.PANELS.items():
@@ -76,7 +88,7 @@ def main(only: list[str]) -> None:
                 net = training.random_net(train[0], size, seed=0)
             print(f"{name}: {time.time() - started:.0f} s", flush=True)
             notes["trained_on"] = fingerprint_of(train[0])
-            keep(name, net, test, training.linear_probe(net, train, test), **notes)
+            keep(name, net, test, linear_probe(net, train, test), **notes)
 
 
 if __name__ == "__main__":

@@ -219,7 +219,6 @@ def test_the_set_is_found_under_ayneh_data_and_in_the_cache(
     assert train.pixels.shape[1:] == (1, 28, 28)
     assert train.pixels.dtype == torch.uint8
     assert train.labels.tolist() == [k % 10 for k in range(30)]
-    assert train.licence == "free for research and non-commercial use"
     assert train.understood.startswith(
         "hoda: 30 to train; 28x28, 1 channel; 10 classes (0, 1, 2, 3, ...); "
         "train from RemainingSamples.cdb, since there is no Train 60000.cdb; RemainingSamples.cdb is not the published"

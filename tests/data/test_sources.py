@@ -78,7 +78,6 @@ def test_a_set_in_idx_files_is_read_by_halves_and_whole(name: str, tiny_idx: Cal
     assert both.labels.tolist() == [i % 10 for i in range(50)]
     assert both.labels.dtype == torch.int64
     assert (both.name, both.split, both.classes) == (name, "all", 10)
-    assert both.licence
 
 
 def test_stacked_mnist_stacks_three_digits_and_numbers_them_in_base_ten(

@@ -1,19 +1,11 @@
-"""Classifiers learn, encoders learn without labels, the random control does not change; both views are honest."""
+"""Classifiers learn, the random control does not change; both views are honest."""
 
 import pytest
 import torch
 
 from ayneh.data.sources import load
 from ayneh.errors import UserError
-from ayneh.judge.training import (
-    accuracy,
-    affine,
-    erase,
-    linear_probe,
-    random_net,
-    train_classifier,
-    train_encoder,
-)
+from ayneh.judge.training import accuracy, affine, erase, random_net, train_classifier, train_encoder
 
 
 def silent(_: str) -> None:
@@ -34,15 +26,6 @@ def test_training_is_a_function_of_the_seed():
     assert not torch.equal(first, other)
 
 
-@pytest.mark.slow
-def test_an_encoder_learns_more_than_the_random_control_has():
-    train, test = load("digits", "train"), load("digits", "test")
-    sets = (train.pixels, train.labels), (test.pixels, test.labels)
-    control = linear_probe(random_net(train.pixels, 8, seed=0), *sets)
-    learned = linear_probe(train_encoder(train.pixels, 8, seed=0, epochs=20, report=silent), *sets)
-    assert learned > control + 0.01
-
-
 def test_too_few_images_to_train_on_are_refused():
     with pytest.raises(UserError, match="5 images"):
         train_encoder(torch.zeros(5, 1, 8, 8, dtype=torch.uint8), 8, seed=0, epochs=1, report=silent)
@@ -50,7 +33,7 @@ def test_too_few_images_to_train_on_are_refused():
 
 def test_an_encoder_has_no_accuracy():
     net = random_net(torch.zeros(10, 1, 8, 8, dtype=torch.uint8), 8, seed=0)
-    with pytest.raises(UserError, match="linear_probe"):
+    with pytest.raises(UserError, match="has no classes"):
         accuracy(net, torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64))
 
 

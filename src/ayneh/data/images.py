@@ -1,4 +1,4 @@
-"""A split of a data set in memory: pixels, labels, the classes' names, the licence, and the line with all this."""
+"""A split of a data set in memory: pixels, labels, the classes' names, and the line with all this."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ class Images:
     name: str
     split: str
     classes: int | None
-    licence: str
     names: tuple[str, ...] | None = None
     """The classes' names, in the order of the labels; None where they have none."""
     found: Found | None = None

@@ -1,4 +1,4 @@
-"""The data sets: ``load(name, split)`` returns uint8 images in memory, with labels and licence."""
+"""The data sets: ``load(name, split)`` returns uint8 images in memory, with labels."""
 
 from __future__ import annotations
 
@@ -142,10 +142,9 @@ def _found(name: str, split: str, found: Found) -> Images:
     """What a reader found, as Images."""
     labels = None if found.labels is None else torch.from_numpy(found.labels)
     classes = None if found.names is None else len(found.names)
-    licence = "unknown: the user's own files"
     whole = {"train": found.train, "test": found.test, "all": found.train + found.test}[split]
     before = whole if len(found.pixels) < whole else None
-    return Images(torch.from_numpy(found.pixels), labels, name, split, classes, licence, found.names, found, before)
+    return Images(torch.from_numpy(found.pixels), labels, name, split, classes, found.names, found, before)
 
 
 def _select(images: Images, chosen: np.ndarray) -> Images:
@@ -162,7 +161,7 @@ def digits(split: str) -> Images:
     """
     pixels, labels, is_test = _digits()
     chosen = {"train": ~is_test, "test": is_test, "all": is_test | ~is_test}[split]
-    images = Images(torch.from_numpy(pixels), torch.from_numpy(labels), "digits", split, 10, "CC BY 4.0")
+    images = Images(torch.from_numpy(pixels), torch.from_numpy(labels), "digits", split, 10)
     return _select(images, np.flatnonzero(chosen))
 
 
@@ -195,16 +194,16 @@ def _rows_of_digits() -> np.ndarray:
     return np.column_stack([images, digits])
 
 
-IDX_LICENCES = {  # sets of 60,000 + 10,000 images, 28x28, in ten classes; locate() downloads and checks them
-    "mnist": "CC BY-SA 3.0",  # MNIST: handwritten digits (LeCun, Cortes & Burges 1998)
-    "fashion-mnist": "MIT",  # Fashion-MNIST: clothing (Xiao, Rasul & Vollgraf 2017)
-    "kmnist": "CC BY-SA 4.0",  # Kuzushiji-MNIST: hiragana in cursive script (Clanuwat et al. 2018)
-}
+IDX_SETS = (  # sets of 60,000 + 10,000 images, 28x28, in ten classes; locate() downloads and checks them
+    "mnist",  # MNIST: handwritten digits (LeCun, Cortes & Burges 1998)
+    "fashion-mnist",  # Fashion-MNIST: clothing (Xiao, Rasul & Vollgraf 2017)
+    "kmnist",  # Kuzushiji-MNIST: hiragana in cursive script (Clanuwat et al. 2018)
+)
 
 
 def idx_set(name: str, split: str) -> Images:
     """One of the sets in IDX files."""
-    return Images(*_from_idx(name, split), name, split, 10, IDX_LICENCES[name])
+    return Images(*_from_idx(name, split), name, split, 10)
 
 
 def stacked_mnist(split: str) -> Images:
@@ -220,7 +219,7 @@ def stacked_mnist(split: str) -> Images:
         triples = torch.from_numpy(np.random.RandomState(0).randint(0, n, (n, 3), np.int64))
         parts.append((pixels[:, 0][triples], labels[triples] @ torch.tensor([100, 10, 1])))
     pixels, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))  # (N, 3, 28, 28), (N,)
-    return Images(pixels, labels, "stacked-mnist", split, 1000, "CC BY-SA 3.0", parts=(10, 10, 10))
+    return Images(pixels, labels, "stacked-mnist", split, 1000, parts=(10, 10, 10))
 
 
 def hoda(split: str) -> Images:
@@ -228,7 +227,7 @@ def hoda(split: str) -> Images:
     halves = [read_hoda(half) for half in PARTS_OF[split]]
     pixels, labels = (torch.from_numpy(np.concatenate([half[k] for half in halves])) for k in (0, 1))
     notes = tuple(note for half in halves for note in half[2])
-    return Images(pixels, labels, "hoda", split, 10, "free for research and non-commercial use", notes=notes)
+    return Images(pixels, labels, "hoda", split, 10, notes=notes)
 
 
 PARTS_OF = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
@@ -248,7 +247,7 @@ def _from_idx(name: str, split: str) -> tuple[Tensor, Tensor]:
 
 SOURCES: dict[str, Callable[[str], Images]] = {  # split -> Images
     "digits": digits,
-    **{name: partial(idx_set, name) for name in IDX_LICENCES},
+    **{name: partial(idx_set, name) for name in IDX_SETS},
     "stacked-mnist": stacked_mnist,
     "hoda": hoda,
 }

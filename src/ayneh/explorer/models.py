@@ -188,7 +188,7 @@ class Model:
         arrays = {"pixels": pixels, "features": features.half()}
         if y is not None:
             arrays["labels"] = y.int()
-        return pack(arrays, {"of": len(self._found().pixels), "licence": self._found().licence})
+        return pack(arrays, {"of": len(self._found().pixels)})
 
     def _found(self) -> Images:
         """The training images. Raises UserError if the data set is not there."""

@@ -207,16 +207,5 @@ def accuracy(net: FeatureNet, pixels: Tensor, labels: Tensor) -> float:
     """Share of images whose most probable class is their label, in [0, 1]."""
     probabilities = see(net, pixels).probabilities
     if probabilities is None:
-        raise UserError("Only a classifier has an accuracy; an encoder is measured by `linear_probe`.")
+        raise UserError("Only a classifier has an accuracy; this net has no classes.")
     return float((probabilities.argmax(1) == labels).double().mean())
-
-
-def linear_probe(net: FeatureNet, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> float:
-    """Test accuracy of ridge regression (lambda = 1e-3 N) from standardised features to one-hot labels."""
-    seen, unseen = see(net, train[0]).features, see(net, test[0]).features
-    mean, std = seen.mean(0), seen.std(0).clamp_min(1e-6)
-    a = nn.functional.pad((seen - mean) / std, (0, 1), value=1.0)
-    b = nn.functional.pad((unseen - mean) / std, (0, 1), value=1.0)
-    targets = nn.functional.one_hot(train[1]).double()
-    weights = torch.linalg.solve(a.T @ a + 1e-3 * len(a) * torch.eye(a.shape[1], dtype=a.dtype), a.T @ targets)
-    return float(((b @ weights).argmax(1) == test[1]).double().mean())
