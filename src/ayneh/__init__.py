@@ -64,9 +64,9 @@ if TYPE_CHECKING:
     from ayneh.api.images import Images as Images
     from ayneh.api.images import images as images
     from ayneh.api.opening import open as open
+    from ayneh.api.opening import preset as preset
     from ayneh.api.play import Moment as Moment
     from ayneh.api.play import play as play
-    from ayneh.api.presets import preset as preset
     from ayneh.api.report import Report as Report
     from ayneh.api.report import report as report
     from ayneh.api.results import Results as Results
@@ -95,7 +95,7 @@ _AT = {  # name, in the order of use -> the module that has it, imported when th
     "train": "ayneh.api.train",
     "open": "ayneh.api.opening",
     "images": "ayneh.api.images",
-    "preset": "ayneh.api.presets",
+    "preset": "ayneh.api.opening",
     "play": "ayneh.api.play",
     "compare": "ayneh.api.compare",
     "Study": "ayneh.api.study",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from ayneh.labels import Labels
 from ayneh.parts.registry import own
 from ayneh.parts.used import flag_of
 from ayneh.record.head import Origin
+from ayneh.terminal.text import Say, silent
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor
@@ -32,11 +32,6 @@ if TYPE_CHECKING:  # torch takes seconds to import: functions import it when the
 
 MOST_EPOCHS = 10_000  # of a judge's training
 SHOWN = 20  # names of classes in a message, at most
-Say = Callable[[str], None]
-
-
-def silent(_words: str) -> None:
-    """Print nothing."""
 
 
 def read_images(

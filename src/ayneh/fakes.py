@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ayneh.errors import UserError
-from ayneh.terminal.text import few
+from ayneh.terminal.text import Say, few
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor
@@ -17,7 +17,6 @@ if TYPE_CHECKING:  # torch takes seconds to import: functions import it when the
 
 CHUNK = 10_000  # images drawn at a time
 FEW = 10  # names of classes in a sentence
-Say = Callable[[str], None]
 
 
 class Fakes:

@@ -14,10 +14,11 @@ from ayneh.config import Data
 from ayneh.dataset import AsRead
 from ayneh.engine.cores import among_others
 from ayneh.errors import UserError
-from ayneh.evaluation import Say, judge_of, origin_of, read_images, silent, training_command
+from ayneh.evaluation import judge_of, origin_of, read_images, training_command
 from ayneh.fakes import Fakes, asked_for
 from ayneh.files.whole import cache_folder, refuse_unwritable
 from ayneh.record.record import Record
+from ayneh.terminal.text import Say, silent
 from ayneh.version import __version__
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ayneh.errors import UserError
-from ayneh.judge.metrics import LABELLED, labelled
+from ayneh.judge.metrics import LABELLED
 from ayneh.studies.comparisons import NO_LABELS, NO_VALUES, compare, values
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.plan import OF_CLASSES, from_dict, planned
@@ -67,7 +67,7 @@ def test_an_arm_whose_runs_all_broke_down_is_not_awaited_where_no_value_is_the_w
 
 def test_outcomes_of_classes_are_known_without_torch():
     """tests/engine/test_hyper.py asserts that a plan does not import it."""
-    assert set(OF_CLASSES) == {name for name in OUTCOMES if labelled(name)}
+    assert set(OF_CLASSES) == set(OUTCOMES) & set(LABELLED)
 
 
 def test_a_labelled_run_that_broke_down_has_the_worst_rank():

@@ -11,8 +11,8 @@ from typing import Any
 
 from ayneh.api.images import Images
 from ayneh.api.images import images as understood
+from ayneh.api.opening import preset
 from ayneh.api.own import Parts, load_parts, with_nets
-from ayneh.api.presets import preset
 from ayneh.api.run import Run
 from ayneh.arguments import checked
 from ayneh.config import Config, differences

@@ -6,7 +6,7 @@ import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,14 +17,15 @@ from ayneh.course.layers import Layers, layers_of
 from ayneh.course.plan import DROPOUT, NORMAL, U01, Size
 from ayneh.errors import UserError
 from ayneh.files.whole import write_json
+from ayneh.parts.calling import settings_kept
 from ayneh.record.record import Record
 from ayneh.studies.comparisons import Compared, arms_of, compare
 from ayneh.studies.intervals import Interval
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.results import Result, need_some, results
 from ayneh.studies.strips import median_run
+from ayneh.terminal.text import Say
 
-Say = Callable[[str], None]
 TIMES = "times.json"
 IMAGES, BATCH = 60_000, 128  # of MNIST, and of the preset `mirror`
 STEPS = 12  # timed
@@ -209,11 +210,10 @@ def _timed(folder: Path, say: Say) -> float:
 
     from ayneh.engine.stacks import stack_of
     from ayneh.studies.stack import match_of
-    from ayneh.training.begin import same_threads
 
     say("timing steps of the report's own nets")
     config = own_config().changed({"data.name": "digits", "data.resize": 28})
-    with same_threads():
+    with settings_kept():
         torch.set_num_threads(1)
         match = match_of([config], "cpu")
         stack, times = stack_of(match, match.start(), 0), []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ayneh.engine.cores import Free, by_user, cores, load
 from ayneh.engine.pace import Pace, ladder
 from ayneh.errors import UserError
-from ayneh.terminal.text import counted
+from ayneh.terminal.text import Say, counted
 
 if TYPE_CHECKING:
     from ayneh.engine.match import Match
@@ -173,7 +173,7 @@ class Threads:
         played: int,
         known: int,
         note: Callable[[Changes], None],
-        say: Callable[[str], None],
+        say: Say,
     ) -> None:
         """played: steps so far, with those that rescues gave up (``given_up``); known: as many, of which the record has
         the threads; note: writes the changes so far; say: gets one sentence when the number first falls.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from ayneh.export.onnx import to_onnx
+from ayneh.export.operations import Encoder
 from ayneh.export.players import Players
-from ayneh.export.views import Classified, Columns, Encoder
 
 
 def graph(players: Players, name: str) -> bytes:
@@ -36,3 +36,26 @@ def graph(players: Players, name: str) -> bytes:
     reader = players.reader()
     further = {"z": reader} if reader else {}
     return to_onnx(encoder, shape, ("image", "features"), further, classes=classes, beside=players.reads_images)
+
+
+class Classified(nn.Module):
+    """D's logit of images, and what it reads of their classes: (B, C, S, S) -> (B, 1 + W)."""
+
+    def __init__(self, dis: nn.Module) -> None:
+        super().__init__()
+        self.dis = dis
+
+    def forward(self, x: Tensor) -> Tensor:
+        both: Tensor = self.dis(x, classify=True)
+        return both
+
+
+class Columns(nn.Module):
+    """Some columns of (B, F): one as (B,), or those from the first to before the last."""
+
+    def __init__(self, first: int, last: int | None = None) -> None:
+        super().__init__()
+        self.first, self.last = first, last
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, self.first] if self.last is None else x[:, self.first : self.last]

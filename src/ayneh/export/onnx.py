@@ -117,40 +117,27 @@ def to_onnx(
     output is not one of the model's. A net with a layer outside `LAYERS` is written by PyTorch's exporter (traced.py).
     Raises UserError where a package is missing, and for a net that the exporter refuses.
     """
+    with extra("export", "Writing ONNX"):
+        import onnx
+        from onnx import TensorProto, helper, numpy_helper
+
+    body, (given, first) = _Graph(), names
     try:
-        return _written(module, takes, names, further, classes, hidden, beside)
+        shape = body.add(module, given, takes, first, "")
+        shapes = {} if hidden else {first: shape}
+        source, shape = (given, takes) if beside else (first, shape)
+        for name, net in (further or {}).items():
+            shapes[name] = body.add(net, source, shape, name, f"{name}.")
     except Outside:
         if beside:
             raise
         return traced(module, takes, names, further, classes, hidden)
 
-
-def _written(
-    module: nn.Module,
-    takes: Shape,
-    names: tuple[str, str],
-    further: Mapping[str, nn.Module] | None,
-    classes: bool,
-    hidden: bool,
-    beside: bool,
-) -> bytes:
-    """The net by the table of layers."""
-    with extra("export", "Writing ONNX"):
-        import onnx
-        from onnx import TensorProto, helper, numpy_helper
-
     def described(name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> Any:
         return helper.make_tensor_value_info(name, kind, ["n", *shape])
 
-    body, (given, first) = _Graph(), names
-    inputs = [described(given, takes)]
-    if classes:
-        inputs.append(described(CLASSES, (), TensorProto.INT64))
-    gives = body.add(module, given, takes, first, "")
-    outputs = [] if hidden else [described(first, gives)]
-    for name, net in (further or {}).items():
-        source, shape = (given, takes) if beside else (first, gives)
-        outputs.append(described(name, body.add(net, source, shape, name, f"{name}.")))
+    inputs = [described(given, takes), *([described(CLASSES, (), TensorProto.INT64)] if classes else [])]
+    outputs = [described(name, shape) for name, shape in shapes.items()]
     initializers = [numpy_helper.from_array(values, name) for name, values in body.weights.items()]
     graph = helper.make_graph(body.nodes, first, inputs, outputs, initializers)
     opsets = [helper.make_opsetid("", OPSET)]

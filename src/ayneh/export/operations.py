@@ -16,11 +16,22 @@ from torch import Tensor, nn
 
 from ayneh.errors import UserError
 from ayneh.export.nodes import Affine, ByClass, Joined, Op, Outside, Pointwise, Projected, Scale, Shape
-from ayneh.export.views import Encoder
 from ayneh.game.conditional import ClassNorm, Embedding, Layers, Projection, code
 from ayneh.game.conditional import Joined as JoinedLayer
 from ayneh.game.layers import BatchNorm, BatchNorm1d, Conv, Deconv, Linear, Offset, UnitNorm
 from ayneh.game.nets import Descent, Discriminator, MirrorGenerator
+
+
+class Encoder(nn.Module):
+    """D's features of images, and of their classes, as rows of numbers."""
+
+    def __init__(self, features: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:  # (B, C, S, S), int64 (B,) -> (B, F)
+        found: Tensor = self.features(x, y)
+        return found.flatten(1)
 
 
 @torch.no_grad()

@@ -32,6 +32,7 @@ from ayneh.loading.folder import sealed
 from ayneh.pictures import png
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.record import Record
+from ayneh.terminal.text import Say, silent
 
 # The largest difference from PyTorch's outputs that is accepted; where an output is above 1, this share of the largest:
 # float32 holds seven digits, and outputs of hundreds occur where a batch norm divides by a tiny variance.
@@ -61,7 +62,7 @@ def export(
     replica: int = 0,
     overwrite: bool = False,
     small: bool = False,
-    say: Callable[[str], None] = lambda words: None,
+    say: Say = silent,
 ) -> Export:
     """Write one replica's generator, discriminator and encoder into a self-contained folder.
 
@@ -73,6 +74,7 @@ def export(
     if small and form != "onnx":
         raise UserError(f"--small is of the form onnx, and --to is {form}: leave one of them out.")
     takes_of = {"generator": "z"} if small else TAKES
+    encode = partial(_onnx, small=True) if small else encode
     refuse_taken(folder, overwrite)
     refuse_unwritable(folder / "config.json")
     data = _data(checkpoint, say)
@@ -100,7 +102,7 @@ def export(
         if name in takes_of
     }
     common, files = {key: value for key, value in about.items() if key != "nets"}, {}
-    for name, (write, apart) in (_halves if small else encode)(players, about, inputs, expected).items():
+    for name, (write, apart) in encode(players, about, inputs, expected).items():
         net = nets[name]
         net["difference"] = _near(name, apart, expected[name], HALF_APART if small else MOST_APART)
         content = files[net["file"]] = write(metadata=strings(common | {"net": name} | net))
@@ -126,24 +128,19 @@ def _inputs(players: Players, sampler: Sampler, data: Images | None, size: int) 
     return {"z": (sampler.latents("export", CHECKED), classes), "image": (images, seen)}
 
 
-def _onnx(players: Players, about: About, inputs: Inputs, expected: Mapping[str, Outputs]) -> Written:
-    """Each net as an ONNX graph, run by onnxruntime."""
+def _onnx(
+    players: Players, about: About, inputs: Inputs, expected: Mapping[str, Outputs], small: bool = False
+) -> Written:
+    """Each net as an ONNX graph, run by onnxruntime; small: its large weights are in half precision."""
     written: Written = {}
     for name, outputs in expected.items():
         x, classes = inputs[TAKES[name]]
-        model = graph(players, name)
+        model = halved(graph(players, name)) if small else graph(players, name)
         written[name] = (
             partial(described, model),
             difference(model, x, outputs, classes if players.asks(name) else None),
         )
     return written
-
-
-def _halves(players: Players, about: About, inputs: Inputs, expected: Mapping[str, Outputs]) -> Written:
-    """The generator as an ONNX graph whose large weights are in half precision."""
-    (z, classes), model = inputs["z"], halved(graph(players, "generator"))
-    apart = difference(model, z, expected["generator"], classes if players.asks("generator") else None)
-    return {"generator": (partial(described, model), apart)}
 
 
 def _safetensors(players: Players, about: About, inputs: Inputs, expected: Mapping[str, Outputs]) -> Written:
@@ -189,7 +186,7 @@ def _statistics(name: str, net: nn.Module, dis_statistics: str) -> str:
     return {"generator": f"{STANDING_LATENTS:,} latents", "discriminator": dis_statistics, "encoder": own}[name]
 
 
-def _data(checkpoint: Checkpoint, say: Callable[[str], None]) -> Images | None:
+def _data(checkpoint: Checkpoint, say: Say) -> Images | None:
     """The training images, for D's statistics and the images' own size; None where they cannot be read."""
     try:
         images = read_images(checkpoint.config.data, "train", checkpoint.run, say)

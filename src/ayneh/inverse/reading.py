@@ -40,6 +40,7 @@ from ayneh.inverse.readback import (
 from ayneh.judge.scores import Plain, Score, named, protocol
 from ayneh.pictures import grid, save_png
 from ayneh.record.checkpoint import Checkpoint
+from ayneh.terminal.text import Say, silent
 
 LEAST, MOST = 100, 100_000  # generated images
 HELD_OUT = 5  # a fifth of the generated images is held out from the fit
@@ -85,7 +86,7 @@ def read(
     replica: int = 0,
     images: int = 10_000,
     inverted: int = 16,
-    say: Callable[[str], None] = lambda words: None,
+    say: Say = silent,
 ) -> Reading:
     """Measure one replica of a checkpoint on so many generated images, and on as many test images at most.
 
@@ -182,7 +183,7 @@ def _framed(pixels: Tensor, side: int) -> Tensor:
 
 
 def _recognition(
-    critic: Critic, control: Critic, train: Images, test: Images, most: int, side: int, say: Callable[[str], None]
+    critic: Critic, control: Critic, train: Images, test: Images, most: int, side: int, say: Say
 ) -> tuple[Scores, Scores]:
     """Accuracy of the nearest image's label, and of a linear probe, by space: D's features and three controls."""
     if critic.needs_class:

@@ -18,6 +18,7 @@ from ayneh.errors import UserError
 from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import Rows, say, show
+from ayneh.terminal.text import Say
 
 MOST_CLASSES = 20  # of a matrix that is printed
 
@@ -88,7 +89,7 @@ def evaluate(
 
 def _of_images(
     images: str, runs: tuple[Path, ...], data: str | None, read: AsRead, middle: int | None, inception: bool,
-    judges: scoring.Judges, say: Callable[[str], None],
+    judges: scoring.Judges, say: Say,
 ) -> Report:  # fmt: skip
     """The report on images from anywhere, as `evaluate` takes them."""
     source = read.of(data) if data else _data_of_first(runs)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -19,12 +18,12 @@ from ayneh.judge.inputs import Reference
 from ayneh.judge.scores import Plain, Score, cannot_tell, protocol, shuffled
 from ayneh.judge.shelf import key_of
 from ayneh.judge.statistics import normal_interval
+from ayneh.terminal.text import Say, silent
 
 SEEDS = 3  # classifiers that are trained on fakes, and as many on real images
 IMAGES = 10_000  # that each learns from, at most
 SEEN = 60_000  # images that each sees in all, with those that it sees again
 MOST_EPOCHS = 50
-Say = Callable[[str], None]
 
 
 def images_of(reference: Reference, data: str) -> int:
@@ -81,9 +80,7 @@ def _accuracies(reference: Reference, images: Tensor, labels: Tensor, what: str,
     found = []
     for seed in range(SEEDS):
         begin = time.perf_counter()
-        net = training.train_classifier(
-            images, labels, len(names), size, seed=seed, epochs=epochs, report=lambda _: None
-        )
+        net = training.train_classifier(images, labels, len(names), size, seed=seed, epochs=epochs, report=silent)
         found.append(training.accuracy(net, reference.test, tests))
         left = (SEEDS - 1 - seed) * (time.perf_counter() - begin)
         say(

@@ -1,7 +1,7 @@
 """METRICS: every score of `ayneh evaluate` with its function, inputs, direction and definition.
 
-The judge's scores, the few that follow a training run, the outcomes of studies and the table in docs/metrics.md are
-made from this table.
+The judge's scores, the few that follow a training run and the outcomes of studies are made from this table; a test
+compares it with the one in docs/metrics.md.
 """
 
 from __future__ import annotations
@@ -172,12 +172,6 @@ METRICS = {
 
 ASKED = {"asked", "confusion", "fd_of_classes", "spread_of_classes"}  # needs that images of an unlabelled run lack
 LABELLED = [name for name, metric in METRICS.items() if ASKED & set(metric.needs)]  # the scores of a labelled run alone
-
-
-def labelled(name: str) -> bool:
-    """Whether this is a metric, built in or one's own, that images have only where classes were asked for."""
-    found = metrics().get(name)
-    return found is not None and bool(ASKED & set(found.needs))
 
 
 def metrics() -> Mapping[str, Metric]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ayneh.files.sealed import SLOT, fingerprint_of, holds, seal
 from ayneh.files.whole import atomically
-from ayneh.terminal.text import warn
+from ayneh.terminal.text import Say, warn
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class Shelf:
     say: gets a sentence for such a file, and where the folder cannot be written; then the results stay in memory.
     """
 
-    def __init__(self, folder: Path | None, key: str, say: Callable[[str], None] = warn) -> None:
+    def __init__(self, folder: Path | None, key: str, say: Say = warn) -> None:
         self.folder, self.key, self.say = folder, key, say
         self._memory: dict[str, Any] = {}
 

@@ -7,7 +7,6 @@ versions wrote no judge.json: their nets are used if all of them are there.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,10 +18,10 @@ from ayneh.files.whole import locked, write_json
 from ayneh.judge.features import FeatureNet, load, save
 from ayneh.judge.training import BATCH, SEEDS, accuracy, forecast, panel
 from ayneh.judge.verdict import LEAST
+from ayneh.terminal.text import Say
 
 MANIFEST = "judge.json"
 COMPLETE = ({*(f"cnn-{seed}" for seed in range(SEEDS)), "random"}, {"simclr", "random"})  # names of a judge's nets
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from ayneh.errors import UserError
 from ayneh.generators import seeded
 from ayneh.judge.features import N_FEATURES, FeatureNet, fit, see
+from ayneh.terminal.text import Say, silent
 
-Report = Callable[[str], None]
 SEEDS = 3  # classifiers of a panel
 BATCH, BATCH_OF_PAIRS = 128, 256  # images in a batch of a classifier, of an encoder
 MEASURED = 4  # steps behind a forecast
@@ -66,7 +66,7 @@ def _minimise(
     batch: int,
     lr: float,
     gen: torch.Generator,
-    report: Report,
+    report: Say,
 ) -> None:
     """AdamW under a one-cycle learning rate; reports the mean loss of up to `REPORTS` epochs."""
     optimiser = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=0.01)
@@ -101,7 +101,7 @@ def _check_enough(n: int, batch: int) -> None:
 
 
 def panel(
-    pixels: Tensor, labels: Tensor | None, classes: int | None, epochs: int, report: Report
+    pixels: Tensor, labels: Tensor | None, classes: int | None, epochs: int, report: Say
 ) -> Iterator[tuple[str, FeatureNet]]:
     """The nets that judge a data set by name, trained one by one, the leading one first; pixels uint8 (N, C, S, S).
 
@@ -119,7 +119,7 @@ def panel(
     yield "random", random_net(pixels, size, seed=0)
 
 
-def _prefixed(what: str, report: Report) -> Report:
+def _prefixed(what: str, report: Say) -> Say:
     return lambda words: report(f"{what}: {words}")
 
 
@@ -131,9 +131,9 @@ def forecast(pixels: Tensor, labels: Tensor | None, classes: int | None, epochs:
 
     def play(part: Tensor) -> None:
         if labels is None:
-            train_encoder(part, size, seed=0, epochs=1, report=_silent)
+            train_encoder(part, size, seed=0, epochs=1, report=silent)
         else:
-            train_classifier(part, labels[: len(part)], count, size, seed=0, epochs=1, report=_silent)
+            train_classifier(part, labels[: len(part)], count, size, seed=0, epochs=1, report=silent)
 
     play(few[:batch])  # the first step of a process takes seconds, in which PyTorch imports its optimisers
     begin = time.perf_counter()
@@ -147,12 +147,8 @@ def forecast(pixels: Tensor, labels: Tensor | None, classes: int | None, epochs:
     return f"training {what}, {passes} of {len(pixels):,} images: {about} on this machine"
 
 
-def _silent(_: str) -> None:
-    """Print nothing."""
-
-
 def train_classifier(
-    pixels: Tensor, labels: Tensor, classes: int, size: int, *, seed: int, epochs: int, report: Report = print
+    pixels: Tensor, labels: Tensor, classes: int, size: int, *, seed: int, epochs: int, report: Say = print
 ) -> FeatureNet:
     """Cross-entropy on slightly turned, scaled and moved images, (N, C, S, S) uint8; labels (N,) int64."""
     batch = BATCH
@@ -168,7 +164,7 @@ def train_classifier(
     return net.eval()
 
 
-def train_encoder(pixels: Tensor, size: int, *, seed: int, epochs: int, report: Report = print) -> FeatureNet:
+def train_encoder(pixels: Tensor, size: int, *, seed: int, epochs: int, report: Say = print) -> FeatureNet:
     """SimCLR (Chen et al. 2020): two views of one image get similar features, views of two images do not."""
     batch, temperature = batch_of(len(pixels), False), 0.2
     _check_enough(len(pixels), batch)

@@ -24,6 +24,7 @@ from ayneh.judge.report import Reading, Report, collapse
 from ayneh.judge.scores import Plain, Score, named, protocol, shuffled
 from ayneh.judge.shelf import key_of
 from ayneh.parts.registry import Part, own
+from ayneh.terminal.text import Say, silent
 
 LEAST = 20  # images, of which a score says something
 MEASURED = [name for name, m in METRICS.items() if m.floor is None and name not in LABELLED]  # floors for all images
@@ -112,9 +113,7 @@ class Judge:
         own = found if net.accuracy is None and net.size == size else net.accuracy
         return Reading(self.lead, size, found, net.size, own)
 
-    def evaluate(
-        self, images: Tensor, say: Callable[[str], None] = lambda _: None, asked: Tensor | None = None
-    ) -> Report:
+    def evaluate(self, images: Tensor, say: Say = silent, asked: Tensor | None = None) -> Report:
         """Every metric of images uint8 (N, C, S, S) with its floor, and sentences on them.
 
         Of more images than the test split has, a fixed random choice of that number is judged. They are of the data's
@@ -180,7 +179,7 @@ class Judge:
                     )
         return scores
 
-    def _floors(self, n: int, say: Callable[[str], None]) -> dict[str, Plain]:
+    def _floors(self, n: int, say: Say) -> dict[str, Plain]:
         """The scores of ``n`` training images (at most half of them) in the place of fakes."""
 
         def make() -> dict[str, Plain]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from ayneh.probe.jacobian import condition, directions, effective_rank, singular
 from ayneh.probe.overlap import calibrated, divergence, error, loss
 from ayneh.probe.support import Probe
 from ayneh.record.record import Record
+from ayneh.terminal.text import Say, silent
 from ayneh.version import __version__
 
 SLOPES = 8  # latents at which G's slope is taken
@@ -45,7 +46,7 @@ def probe(
     epochs: Sequence[int] | None = None,
     replica: int = 0,
     plan: Plan | None = None,
-    say: Callable[[str], None] = lambda words: None,
+    say: Say = silent,
 ) -> Values:
     """Probe one replica at these epochs (from 0; None: `default_epochs`), write it as probe.json, and return it.
 

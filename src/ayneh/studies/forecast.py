@@ -10,14 +10,13 @@ import torch
 from ayneh.engine.cores import cores
 from ayneh.engine.device import choose_device
 from ayneh.errors import UserError
-from ayneh.evaluation import Say, silent
+from ayneh.parts.calling import settings_kept
 from ayneh.studies.design import Run, Study
 from ayneh.studies.ledger import group_names
 from ayneh.studies.results import check_outcomes
 from ayneh.studies.schedule import Measured, measure, quickest
 from ayneh.studies.stack import images_of, swapped_prior
-from ayneh.terminal.text import counted
-from ayneh.training.begin import same_threads
+from ayneh.terminal.text import Say, counted, silent
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def forecast(
     groups, looks = study.groups(), len(study.look_epochs())
     places = {run.place for run in (study.runs() if left is None else left)}
     parts = []
-    with same_threads():
+    with settings_kept():
         threads = 1 if device == "cpu" or workers > 1 else quickest(study, groups[0][0].config)
         torch.set_num_threads(threads)  # as in the workers
         for name, group in zip(group_names(groups), groups, strict=True):

@@ -15,12 +15,11 @@ from pathlib import Path
 import torch
 
 from ayneh.errors import Stopped
-from ayneh.parts.calling import in_a_worker
+from ayneh.parts.calling import in_a_worker, settings_kept
 from ayneh.parts.shipped import Shipped, unpack
 from ayneh.studies.design import Run, Study
 from ayneh.studies.stack import parts_of, play
 from ayneh.terminal.progress import ENDS, sheltered
-from ayneh.training.begin import same_threads
 
 REFRESH_S = 2.0
 DEATHS = 5  # workers that may die before the study gives up
@@ -41,7 +40,7 @@ def run_here(
 
     threads: of what the CPU computes, which is mostly scores.
     """
-    with same_threads():
+    with settings_kept():
         torch.set_num_threads(threads)
         for share in shares:
             if stop() or not play(share, folder, study, device, stop):

@@ -142,7 +142,7 @@ def _refuse_unlabelled(study: Study, where: str) -> None:
 
 
 def _of_classes(outcome: str) -> bool:
-    """`judge.metrics.labelled` of an outcome, without its torch."""
+    """Whether only runs with labels have this outcome; `judge.metrics.ASKED` would import torch."""
     part = own("metric", outcome)
     return outcome in OF_CLASSES or (part is not None and "asked" in metric_of(part.value).needs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 # Control characters move the cursor, or worse; bidirectional controls and invisible letters make one name look like
 # another. The two joiners U+200C and U+200D stay, since Persian is not written without them.
@@ -19,6 +19,7 @@ PLAIN = {
     "“": '"', "”": '"', "‘": "'", "’": "'", "▼": "v", "√": "sqrt ", "²": "^2", "≈": "~", "\xa0": " ",
     "│": "|", "┃": "|", "─": "-", "━": "-", "═": "=", "║": "|",
 } | dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝╞╡╪┏┓┗┛┡┩┯┷┿╇", "+")  # fmt: skip
+Say = Callable[[str], None]  # gets a sentence on how far something is
 _warned: set[str] = set()
 
 
@@ -37,6 +38,10 @@ def few(names: Sequence[str], most: int = 3) -> str:
     """The first of these names, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def silent(words: str) -> None:
+    """The `Say` that prints nothing."""
 
 
 def warn(words: str) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ayneh.config import Config, differences
 from ayneh.errors import UserError
-from ayneh.evaluation import Say, about, origin_of, silent
+from ayneh.evaluation import about, origin_of
 from ayneh.files.whole import refuse_unwritable
 from ayneh.idle import warn_of_idle
 from ayneh.labels import Labels
+from ayneh.parts.calling import settings_kept
 from ayneh.record.beginning import begun, refuse_taken
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.head import Origin
@@ -22,7 +22,7 @@ from ayneh.record.names import epoch_name
 from ayneh.record.record import Record
 from ayneh.record.standing import lost
 from ayneh.terminal.progress import Terminal
-from ayneh.terminal.text import counted, warn_once
+from ayneh.terminal.text import Say, counted, silent, warn_once
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from ayneh.engine.match import Match
@@ -69,7 +69,7 @@ def begin(
     refuse_taken(folder, config, overwrite)  # before the images are read; and again once the lock is held
     refuse_unwritable(Record(folder).metrics)
     asked = None if threads is None else asked_for(threads)
-    with same_threads():
+    with settings_kept():
         match, origin, given = lay_out(config, config.device, asked.threads if asked else None, say=terminal.say)
         steps = config.epochs * match.steps_per_epoch
         choice = asked or choose(match, steps)
@@ -124,7 +124,7 @@ def go_on(
 
     run = record.folder
     asked = None if threads is None else asked_for(threads)
-    with record.locked(), same_threads():
+    with record.locked(), settings_kept():
         record.parts.ready(record.config(), changed_parts, names is None)
         rescue.finish(record)
         config = record.config()
@@ -162,18 +162,6 @@ def go_on(
 def _as_now(config: Config, now: Config) -> Config:
     """A checkpoint's config with what may differ in config.json: how long, and who sees it."""
     return replace(config, epochs=now.epochs, keep=replace(config.keep, callbacks=now.keep.callbacks))
-
-
-@contextmanager
-def same_threads() -> Iterator[None]:
-    """PyTorch has as many threads afterwards as before: a run is gone on with as many as it was begun with."""
-    import torch
-
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _newest(record: Record) -> Checkpoint | None:

@@ -13,7 +13,7 @@ from ayneh.engine.meter import Diverged
 from ayneh.engine.stacks import WorkerDied
 from ayneh.engine.threads import Changes, Choice, Threads, in_words
 from ayneh.errors import NO_SPACE, Interrupted, Stopped, UserError, place_of, typed_as
-from ayneh.evaluation import Say, judge_of
+from ayneh.evaluation import judge_of
 from ayneh.parts.calling import failed_inside
 from ayneh.pictures import load_png, save_animation
 from ayneh.record import aside
@@ -23,7 +23,7 @@ from ayneh.record.head import Origin
 from ayneh.record.names import INTERRUPTED
 from ayneh.record.record import RESCUES, Record
 from ayneh.terminal.progress import Clock, Interrupt, Terminal
-from ayneh.terminal.text import counted
+from ayneh.terminal.text import Say, counted
 from ayneh.training.callbacks import Callbacks, chosen
 from ayneh.training.journal import Journal, Now, usual
 from ayneh.training.play import Play

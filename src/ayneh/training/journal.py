@@ -32,6 +32,7 @@ from ayneh.record.forms import of_replicas
 from ayneh.record.head import Origin
 from ayneh.record.names import BEST, HEALTHY, epoch_name
 from ayneh.record.record import Record
+from ayneh.terminal.text import Say, silent
 from ayneh.training.callbacks import Callbacks
 from ayneh.training.scorer import Scorer, total
 
@@ -102,7 +103,7 @@ class Journal:
         step: int = 0,
         rescues: Sequence[Rescue] = (),
         scorer: Scorer | None = None,
-        say: Callable[[str], None] = lambda words: None,
+        say: Say = silent,
         origin: Origin | None = None,
         line: dict[str, Any] | None = None,
         labels: Labels | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -14,6 +14,7 @@ from ayneh.judge.metrics import METRICS
 from ayneh.judge.scores import Score
 from ayneh.judge.verdict import Judge
 from ayneh.terminal.progress import Clock
+from ayneh.terminal.text import Say
 
 Scores = dict[str, list[dict[str, Any] | None]]  # by name, a score for each replica
 
@@ -24,7 +25,7 @@ class Scorer:
     SHARE, LONG_S = 0.05, 10.0  # of the time of training, and seconds: above both a line names what scores have taken
     TRIED = 100  # images by which the judge is tried before the first step
 
-    def __init__(self, judge: Judge, images: int, say: Callable[[str], None] | None = None) -> None:
+    def __init__(self, judge: Judge, images: int, say: Say | None = None) -> None:
         """images: behind each score; say: gets a failure, whose score is left out (None: the failure is raised)."""
         self.judge, self.images, self.say = judge, images, say
         self.spent_s, self.warned = 0.0, False
