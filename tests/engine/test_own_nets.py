@@ -424,6 +424,17 @@ def test_a_game_of_ones_own_nets_that_is_too_large_is_refused(named, monkeypatch
         match_of(MINE)
 
 
+def test_layers_of_ones_own_nets_need_twice_the_memory_with_a_penalty(named, monkeypatch):
+    named(Gen, Dis)
+    needed = []
+    monkeypatch.setattr("ayneh.engine.players.refuse_over", lambda found, *_: needed.append(found))
+    penalised = replace(MINE, rules=replace(MINE.rules, penalty="r1"))
+    for config in (MINE, replace(MINE, batch=2 * MINE.batch), penalised):
+        match_of(config)
+    once, twice, with_penalty = needed  # twice: the outputs of a batch of twice as many, and no more weights
+    assert with_penalty - once == twice - once > 0
+
+
 def test_an_instance_plays_from_the_weights_that_it_has(named):
     gen, dis = Gen(), Dis()
     named(gen, dis)

@@ -56,6 +56,11 @@ def game_bytes(name: str, spec: Spec, batch: int, replicas: int, device: torch.d
     pixels = spec.channels * spec.size**2
     outputs = batch * (_outputs(gen, 1) + _outputs(dis, spec.size) + spec.z_dim + 4 * pixels)
     weights = sum(p.numel() for net in (gen, dis) for p in net.parameters())
+    return bytes_of(weights, outputs, replicas, device, penalty)
+
+
+def bytes_of(weights: int, outputs: int, replicas: int, device: torch.device, penalty: bool) -> float:
+    """About the bytes in float32 of a game with so many weights a replica, and numbers in the outputs for a batch."""
     at_once = replicas if device.type != "cpu" else 1  # on a CPU a stack runs row by row
     layers = outputs * at_once * ACTIVATIONS * (2 if penalty else 1)
     return 4.0 * (weights * replicas * COPIES + layers)

@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 from ayneh.config import Config
 from ayneh.config import Net as Settings
 from ayneh.engine.device import choose_precision
-from ayneh.engine.memory import ACTIVATIONS, COPIES, game_bytes, refuse_over
+from ayneh.engine.memory import bytes_of, game_bytes, refuse_over
 from ayneh.engine.own_net import OwnNet
 from ayneh.engine.replicas import Net
 from ayneh.engine.trial import NO_LABELS, try_dis, try_gen
@@ -241,8 +241,7 @@ def _refuse_own_too_large(config: Config, replicas: int, both: tuple[OwnNet, Own
     """By what their trials have counted."""
     weights = sum(sum(net.sizes) for net in both)
     outputs = config.batch * sum(net.tried.outputs for net in both)
-    at_once = replicas if device.type != "cpu" else 1
-    needed = 4.0 * (weights * replicas * COPIES + outputs * at_once * ACTIVATIONS)
+    needed = bytes_of(weights, outputs, replicas, device, config.rules.penalty != "none")
     what = f"{config.net.name} nets ({weights:,} weights), --batch {config.batch:,}, {replicas:,} at a time,"
     refuse_over(needed, device, what, ADVICE)
 
