@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ayneh.evenly import evenly
 from ayneh.files.whole import atomically
 from ayneh.pictures import GREY_OF_GAPS, grid, legible, refuse_place, save_png
 from ayneh.pictures import save_images as save_plain
@@ -66,8 +67,7 @@ def rows_of(classes: int, images: int) -> Rows:
     columns = columns_of(images)
     if fits(classes, images):
         return Rows(tuple(range(classes)), max(1, round(columns / classes)), columns)
-    steps = max(1, columns - 1)
-    return Rows(tuple(round(k * (classes - 1) / steps) for k in range(columns)), 1, columns)
+    return Rows(tuple(evenly(range(classes), columns)), 1, columns)
 
 
 def sheet_of(sampler: Sampler, purpose: str, images: int) -> Sheet:

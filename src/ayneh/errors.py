@@ -60,6 +60,12 @@ def pick(table: Mapping[str, T], name: str, what: str) -> T:
     return table[name]
 
 
+def need_replica(replica: int, there: int) -> None:
+    """Raise UserError unless a run of so many replicas has this one."""
+    if not 0 <= replica < there:
+        raise UserError(f"--replica is {replica}; the run has {there}, counted from 0.")
+
+
 @contextmanager
 def extra(name: str, what: str) -> Iterator[None]:
     """Around the imports of ``what``: if one fails, a UserError with the command that installs this extra."""

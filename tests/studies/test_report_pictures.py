@@ -42,12 +42,6 @@ def test_many_arms_against_one_reference_are_cut_into_panels_with_it():
     assert sorted({arm for _, arms in drawn for arm in arms}) == sorted(study.cells())
 
 
-def test_chosen_looks_keep_both_ends():
-    assert strips.chosen_looks([0, 4, 9]) == [0, 4, 9]
-    found = strips.chosen_looks(list(range(0, 100, 3)))
-    assert (found[0], found[-1], len(found)) == (0, 99, strips.LOOKS)
-
-
 def test_labels_are_pushed_apart_but_no_farther_than_needed():
     assert figures.spread([1.0, 50.0], 10, 0, 100) == [1.0, 50.0]
     assert figures.spread([50.0, 50.0], 10, 0, 100) == [45.0, 55.0]

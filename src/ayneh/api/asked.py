@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ayneh.errors import UserError
 from ayneh.labels import Labels
-from ayneh.terminal.text import counted
+from ayneh.terminal.text import counted, few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,8 +43,7 @@ def uneven(numbers: Sequence[int], names: Sequence[str]) -> str:
     if most == least:
         return ""
     more = [names[number] for number, count in counts.items() if count == most]
-    shown = ", ".join(more[:3]) + (f" and {len(more) - 3} more" if len(more) > 3 else "")
     why = f"{counted(len(numbers), 'image')} cannot be divided by {len(counts)} classes"
     if most - least > 1:  # what does not divide makes a difference of one
         why = "Classes that are named more than once come more often"
-    return f"{why}: {most} each of {shown}, {least} of the others."
+    return f"{why}: {most} each of {few(more)}, {least} of the others."

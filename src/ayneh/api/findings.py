@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,14 +38,9 @@ class Finding:
 
 def findings_of(diagnosis: Diagnosis) -> list[Finding]:
     """A replica's findings, the most severe first."""
-    return list(_findings(diagnosis))
-
-
-def _findings(diagnosis: Diagnosis) -> Iterator[Finding]:
-    course = diagnosis.course
-    epochs = {int(step): int(epoch) for step, epoch in zip(course.steps, course.get("epoch"), strict=True)}
-    for found in diagnosis.findings:
-        yield Finding(
+    epochs = diagnosis.course.epochs()
+    return [
+        Finding(
             name=found.name,
             severity=found.severity,
             words=words.statement(found),
@@ -57,3 +52,5 @@ def _findings(diagnosis: Diagnosis) -> Iterator[Finding]:
             to_do=words.to_do(found.cure.words, diagnosis.command(found)),
             changes=dict(found.cure.changes),
         )
+        for found in diagnosis.findings
+    ]

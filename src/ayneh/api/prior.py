@@ -43,8 +43,7 @@ class Prior:
         from ayneh.engine.match import prior_of
         from ayneh.engine.noise import FIXED, generator
 
-        if n < 1 or seed < 0:
-            raise UserError(f"n is {n} and seed {seed}: n is at least 1, seed at least 0.")
+        _check(n, seed)
         return prior_of(self._config).sample(n, self.dim, generator(self._config.seed, FIXED, f"draw {seed}"))
 
     @checked
@@ -56,8 +55,7 @@ class Prior:
         """
         from ayneh.engine.classes import drawn
 
-        if n < 1 or seed < 0:
-            raise UserError(f"n is {n} and seed {seed}: n is at least 1, seed at least 0.")
+        _check(n, seed)
         if self._labels is None:
             raise UserError("This run has no classes: it was trained without labels, or has no checkpoint yet.")
         return drawn(self._labels, self._config.rules.classes, n, self._config.seed, f"draw {seed} classes")
@@ -93,3 +91,8 @@ class Prior:
 
     def __repr__(self) -> str:
         return f"Prior({self.describe()} in {self.dim} dimensions)"
+
+
+def _check(n: int, seed: int) -> None:
+    if n < 1 or seed < 0:
+        raise UserError(f"n is {n} and seed {seed}: n is at least 1, seed at least 0.")

@@ -127,7 +127,9 @@ class Results:
 
         NaN of a run without a value, such as one that broke down.
         """
-        by_arm = _by_arm(self._results)
+        from ayneh.studies.comparisons import arms_of
+
+        by_arm = arms_of(self._results)
         return {
             outcome: {
                 arm: np.array([np.nan if (one := r.value(outcome)) is None else one for r in by_arm.get(arm, ())])
@@ -199,22 +201,16 @@ class Results:
         return compare(self._ledger.study, self._results)
 
     def _arm_rows(self) -> Iterable[Mapping[str, object]]:
-        from ayneh.studies.comparisons import compared_on
+        from ayneh.studies.comparisons import arms_of, compared_on
         from ayneh.studies.report import arm_rows
 
         shown = compared_on(self._ledger.study, self._results)
-        for row in arm_rows(self._ledger.study, _by_arm(self._results), shown):
+        for row in arm_rows(self._ledger.study, arms_of(self._results), shown):
             cells = {"arm": row["arm"], "runs": row["n"], "planned": row["planned"], "failed": row["failed"]}
             for name, centre in row["centres"].items():
                 cells |= {name: centre and centre.value}
                 cells |= {f"{name} low": centre and centre.low, f"{name} high": centre and centre.high}
             yield cells
-
-
-def _by_arm(found: list[Result]) -> dict[str, list[Result]]:
-    from ayneh.studies.comparisons import arms_of
-
-    return arms_of(found)
 
 
 @checked

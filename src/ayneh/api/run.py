@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ayneh.api.own import with_nets
 from ayneh.arguments import checked
 from ayneh.config import Config
-from ayneh.errors import UserError
+from ayneh.errors import UserError, need_replica
 from ayneh.labels import Labels
 from ayneh.record.record import Record
 from ayneh.record.standing import furthest
@@ -294,6 +294,5 @@ class Run:
         return Record.open(self.folder)
 
     def _checked(self, replica: int) -> int:
-        if not 0 <= replica < (replicas := self.config.seeds):
-            raise UserError(f"--replica is {replica}; the run has {replicas}, counted from 0.")
+        need_replica(replica, self.config.seeds)
         return replica

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ayneh.doctor.class_measures import MOST
 from ayneh.engine.match import Match
 from ayneh.engine.noise import FIXED, generator
+from ayneh.evenly import evenly
 from ayneh.game.frame import put, scale
 
 LISTED = 20  # up to so many classes, a line has numbers of each
@@ -47,8 +48,7 @@ class Classes:
         """pixels: uint8 (N, C, h, w), the training images; labels: (N,), from 0 to count - 1; size: of G's images."""
         order = torch.randperm(len(labels), generator=generator(0, FIXED, "vitals classes"))
         found = labels.cpu()[order]
-        spaced = sorted({round(k * (count - 1) / (MOST - 1)) for k in range(MOST)}) if count > MOST else range(count)
-        places = {k: order[found == k] for k in spaced}
+        places = {k: order[found == k] for k in evenly(range(count), MOST)}
         self.numbers = [k for k, where in places.items() if len(where) >= FEWEST]  # of the classes looked at, K
         if len(self.numbers) < 2:
             return

@@ -40,6 +40,10 @@ class Course:
         known = known[np.isfinite(known)]
         return float(known[-1]) if len(known) else None
 
+    def epochs(self) -> dict[int, int]:
+        """Step -> the epoch that it is of."""
+        return {int(step): int(epoch) for step, epoch in zip(self.steps, self.get("epoch"), strict=True)}
+
 
 class Columns:
     """Rows of numbers by name, kept as arrays that grow."""

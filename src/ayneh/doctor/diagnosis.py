@@ -12,7 +12,7 @@ from ayneh.doctor.cures import command
 from ayneh.doctor.doctor import Doctor
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
 from ayneh.doctor.symptoms import symptoms
-from ayneh.errors import UserError
+from ayneh.errors import need_replica
 from ayneh.record.own import Noted
 from ayneh.record.record import Record
 
@@ -57,8 +57,7 @@ def diagnose(record: Record, replica: int = 0) -> Diagnosis:
     """Read a run's whole record. Raises UserError for a replica that it does not have."""
     config = record.config()
     record.parts.need("prior")
-    if not 0 <= replica < config.seeds:
-        raise UserError(f"--replica is {replica}; the run has {config.seeds}, counted from 0.")
+    need_replica(replica, config.seeds)
     doctor = examined(record, config)
     findings, untold = words.ranked(doctor.findings(replica)), doctor.untold(replica)
     absent = {event["name"]: ABSENT for event in record.events() if event["name"] not in symptoms()}

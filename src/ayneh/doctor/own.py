@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,21 +84,12 @@ class Symptom:
             raise UserError("The function of a symptom names no parameters: give the series that it takes as needs.")
         object.__setattr__(self, "needs", (needs,) if isinstance(needs, str) else tuple(needs))
         try:
-            _evidence(self.evidence)
+            self.evidence.format_map(defaultdict(lambda: math.nan))
         except (ValueError, LookupError, AttributeError, TypeError) as error:
             raise UserError(
                 f"evidence of a symptom is {self.evidence!r}, which cannot be filled in ({error}): write "
                 "places such as {value:.2f} or {mean_loss_d:.3g}."
             ) from error
-
-
-class _Any(dict[str, float]):
-    def __missing__(self, name: str) -> float:
-        return math.nan
-
-
-def _evidence(words: str) -> str:
-    return words.format_map(_Any())
 
 
 def check(name: str, value: Any, arguments: Mapping[str, Any]) -> None:

@@ -141,12 +141,11 @@ def _measures(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:
 def _card(finding: Finding, diagnosis: Diagnosis) -> Card:
     course = diagnosis.course
     svg = figures.measure(finding.name, course, [finding]) if symptoms()[finding.name].patience > 1 else None
-    epochs = {int(step): int(epoch) for step, epoch in zip(course.steps, course.get("epoch"), strict=True)}
     lasts = ", and it lasts" if finding.until_step is None else ""
     return Card(
         finding=finding,
         mark=MARKS[finding.severity],
-        span=words.span(finding, epochs) + lasts,
+        span=words.span(finding, course.epochs()) + lasts,
         rule=words.rule(finding),
         command=shown(diagnosis.command(finding)),
         svg=svg,

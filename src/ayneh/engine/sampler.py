@@ -14,7 +14,7 @@ from ayneh.engine.match import Match, prior_of
 from ayneh.engine.noise import FIXED, derive, generator
 from ayneh.engine.players import net_of
 from ayneh.engine.replicas import Memory, Net
-from ayneh.errors import UserError
+from ayneh.errors import UserError, need_replica
 from ayneh.game.frame import levels
 from ayneh.game.inside import Player
 from ayneh.game.layers import standing_statistics
@@ -112,8 +112,7 @@ def sampler_of(
 
     labels: those of the checkpoint.
     """
-    if not 0 <= replica < config.seeds:
-        raise UserError(f"--replica is {replica}; the run has {config.seeds}, counted from 0.")
+    need_replica(replica, config.seeds)
     config = replace(config, precision="float32")  # the run may have been trained on a device with another
     gen = net_of("gen", config, image_shape, torch.device("cpu"), labels)
     row = gen.pack(gen.weights_in(tensors, "ema", config.seeds))[replica]

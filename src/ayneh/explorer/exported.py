@@ -14,7 +14,6 @@ from ayneh.files.inside import read_own
 from ayneh.files.reading import json_in
 from ayneh.loading.folder import FORMAT, contract_of, net_of, read_about
 from ayneh.record.visited import OwnCheckpoints, Watched
-from ayneh.terminal.text import plain
 
 if TYPE_CHECKING:  # it takes seconds to import: only once a net is asked for
     from torch import Tensor
@@ -99,7 +98,7 @@ class ExportedModel:
         """As `Model.start` of a checkpoint; the latents are those of `ayneh.load(...).sample_z`."""
         import torch
 
-        from ayneh.explorer.models import NAMED, pack
+        from ayneh.explorer.models import about_labels, pack
         from ayneh.export.contract import SIDES
 
         model = self.model
@@ -113,12 +112,8 @@ class ExportedModel:
             "spread": spread,
         }
         if labels := model.labels:
-            about["labels"] = {
-                "names": [plain(name)[:NAMED] for name in labels.names],
-                "parts": list(labels.parts),
-                "between": self._net("generator")[1],
-                "takes": bool(model.about["nets"].get("discriminator", {}).get("classes")),
-            }
+            takes = bool(model.about["nets"].get("discriminator", {}).get("classes"))
+            about["labels"] = about_labels(labels, self._net("generator")[1], takes)
         return pack({"samples": z}, about)
 
     def generator(self) -> bytes:

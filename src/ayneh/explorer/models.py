@@ -145,7 +145,7 @@ class Model:
             "spread": spread,
         }
         if self.labels:
-            about["labels"] = self._about_labels(self.labels)
+            about["labels"] = about_labels(self.labels, self._generator[1], takes_class(self.checkpoint.config, "dis"))
         return pack({"samples": sampler.latents("samples", config.keep.sample_images)[:64]}, about)
 
     @torch.no_grad()
@@ -209,18 +209,15 @@ class Model:
         data, size = self.checkpoint.config.data, self.checkpoint.image_shape[1]
         return min(size, data.resize or SIDES.get(data.name, size))
 
-    def _about_labels(self, labels: Labels) -> dict[str, Any]:
-        """The classes for the page; "takes": whether D is given the class."""
-        return {
-            "names": [plain(name)[:NAMED] for name in labels.names],
-            "parts": list(labels.parts),
-            "between": self._generator[1],
-            "takes": takes_class(self.checkpoint.config, "dis"),
-        }
-
     def _centre(self, z: Tensor) -> tuple[float, float]:
         """Mean and deviation of a coordinate."""
         return centre_of(z, *self.sampler.prior.moments(z.shape[1]))
+
+
+def about_labels(labels: Labels, between: bool, takes: bool) -> dict[str, Any]:
+    """The classes for the page. between: whether G has something between two of them; takes: whether D is given one."""
+    names = [plain(name)[:NAMED] for name in labels.names]
+    return {"names": names, "parts": list(labels.parts), "between": between, "takes": takes}
 
 
 def centre_of(z: Tensor, mean: float, variance: float) -> tuple[float, float]:

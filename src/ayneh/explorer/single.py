@@ -7,12 +7,12 @@ import gzip
 import html
 import json
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ayneh.errors import UserError
+from ayneh.evenly import evenly
 from ayneh.explorer.assets import page_files, runtime_script, runtime_wasm_gz
 from ayneh.explorer.library import Library
 from ayneh.export.halves import halved
@@ -53,7 +53,8 @@ def answers(library: Library, replica: int, epochs: int) -> dict[str, bytes]:
         if replica not in range(about["replicas"]):
             raise UserError(f"--replica is {replica}; {library.records[run].folder} has {about['replicas']}.")
         newest = about["epochs"][-1]  # with D and the rest
-        chosen = spread([epoch for epoch in about["films"] if epoch <= newest], epochs)
+        films = [epoch for epoch in about["films"] if epoch <= newest]
+        chosen = evenly(films, epochs) if epochs > 1 else films[-1:]
         # The page shows one replica of each run as the only one.
         about |= {"epochs": [newest], "films": chosen, "replicas": 1, "seed": about["seed"] + replica}
         about["training"] = False
@@ -69,13 +70,6 @@ def answers(library: Library, replica: int, epochs: int) -> dict[str, bytes]:
         kept |= _live(library, run, replica)
     kept["/api/runs"] = json.dumps(runs).encode()
     return kept
-
-
-def spread(epochs: Sequence[int], n: int) -> list[int]:
-    """At most n of these, evenly spread, the last among them, and the first where n > 1."""
-    if n == 1 or len(epochs) <= n:
-        return list(epochs[-n:])
-    return [epochs[round(i * (len(epochs) - 1) / (n - 1))] for i in range(n)]
 
 
 def _live(library: Library, run: int, replica: int) -> dict[str, bytes]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ayneh.errors import UserError, pick
@@ -16,7 +17,7 @@ from ayneh.files.reading import shown
 from ayneh.game.own import weight_of
 from ayneh.generators import kept
 from ayneh.parts.calling import settings_kept, what_happened
-from ayneh.parts.registry import Part, table
+from ayneh.parts.registry import Part, refuse_arguments, table
 
 
 def torch_init(net: nn.Module) -> None:
@@ -39,27 +40,25 @@ def dcgan_init(net: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-@torch.no_grad()
 def glorot_init(net: nn.Module) -> None:
     """Weights ~ U(-a, a) with a^2 = 6 / (fan_in + fan_out), biases 0 (Glorot & Bengio 2010; Keras's default)."""
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.xavier_uniform_(weight_of(module))
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, _BatchNorm):
-            module.reset_parameters()
+    _draw_weights(net, nn.init.xavier_uniform_)
 
 
-@torch.no_grad()
 def he_init(net: nn.Module) -> None:
     """Weights ~ N(0, 2 / (1 + 0.2^2) / fan_in), biases 0 (He et al. 2015): leaky ReLU layers keep a signal's size.
 
     With PyTorch's own, each layer of a perceptron shrinks the signal: without batch norm little of z reaches the image.
     """
+    _draw_weights(net, partial(nn.init.kaiming_normal_, a=0.2))
+
+
+@torch.no_grad()
+def _draw_weights(net: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:
+    """Weights by ``draw``, layer by layer, biases 0; batch norm starts as identity."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.kaiming_normal_(weight_of(module), a=0.2)
+            draw(weight_of(module))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, _BatchNorm):
@@ -81,10 +80,7 @@ def initialisation(name: str) -> Callable[[nn.Module], None]:
 
 def check(name: str, value: Any, arguments: Mapping[str, Any]) -> None:
     """Raise UserError unless ``value`` may be an initialisation of one's own: a function of a net."""
-    if arguments:
-        raise UserError(
-            f"An initialisation takes no arguments, and {name!r} is given {next(iter(arguments))}: leave it out."
-        )
+    refuse_arguments("init", name, arguments)
     if not callable(value) or isinstance(value, type):
         raise UserError(
             f"The initialisation {name!r} is {shown(value)}: it must be a function that fills a net's weights."

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from ayneh.errors import UserError
 from ayneh.parts.calling import what_happened
-from ayneh.parts.registry import Part
+from ayneh.parts.registry import Part, refuse_arguments
 
 MEASURED = 2**20  # numbers drawn to measure the moments of a prior that names none
 
@@ -121,8 +121,7 @@ def check(name: str, value: Any, arguments: Mapping[str, Any]) -> None:
             f"The prior {name!r} is {f'{value!r}'[:80]}: it must be a class or an object with "
             "sample(n, dim, generator)."
         )
-    if arguments:
-        raise UserError(f"A prior takes no arguments, and {name!r} is given {', '.join(arguments)}: leave them out.")
+    refuse_arguments("prior", name, arguments)
 
 
 @cache

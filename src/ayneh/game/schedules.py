@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ayneh.errors import UserError, pick
 from ayneh.parts.calling import what_happened
-from ayneh.parts.registry import Part, table
+from ayneh.parts.registry import Part, refuse_arguments, table
 
 Course = Callable[[float], tuple[float, float]]  # images seen -> weights of the value at the start and at the end
 LOOKS = 200  # images seen at which a schedule of one's own is tried, evenly over the run
@@ -74,8 +74,7 @@ def course(shape: str, spans: Spans) -> Course:
 
 def check(name: str, value: Any, arguments: Any) -> None:
     """Raise UserError unless ``value`` may be a schedule of one's own: a function of the images seen."""
-    if arguments:
-        raise UserError(f"A schedule takes no arguments, and {name!r} is given {next(iter(arguments))}: leave it out.")
+    refuse_arguments("schedule", name, arguments)
     if not callable(value) or isinstance(value, type):
         raise UserError(
             f"The schedule {name!r} is {value!r}: it must be a function, images seen -> factor, such as "

@@ -21,6 +21,7 @@ from ayneh.game.losses import Loss
 from ayneh.game.optimiser import Optimiser
 from ayneh.game.penalties import Penalty
 from ayneh.parts.calling import parameters_of, what_happened
+from ayneh.parts.registry import refuse_arguments
 
 TYPES = {"loss": Loss, "penalty": Penalty, "augmentation": Augmentation, "optimiser": Optimiser}
 FUNCTIONS = {"loss": ("dis", "gen"), "penalty": ("fn",), "augmentation": ("fn",), "optimiser": ("init", "update")}
@@ -34,8 +35,7 @@ def check(kind: str, name: str, value: Any, arguments: Mapping[str, Any]) -> Non
     made = TYPES[kind]
     if not isinstance(value, made):
         raise UserError(f"The {kind} {name!r} is {_short(value)}: it must be an ayneh.{made.__name__}.")
-    if arguments:
-        raise UserError(f"A {kind} takes no arguments, and {name!r} is given {', '.join(arguments)}: leave them out.")
+    refuse_arguments(kind, name, arguments)
     for field in FUNCTIONS[kind]:
         found = getattr(value, field)
         if not callable(found):

@@ -17,6 +17,7 @@ from torch import Tensor
 from ayneh.judge.frechet import Found, measured
 from ayneh.judge.scores import Score, shuffled
 from ayneh.judge.statistics import normal_interval
+from ayneh.terminal.text import few
 
 LEAST = 20  # images of a class behind a Fréchet distance
 LEAST_SPREAD = 5  # behind a spread
@@ -158,5 +159,4 @@ def _left_out(names: tuple[str, ...], asked: Tensor, kept: Sequence[int], why: s
     lost = [names[int(number)] for number in torch.nonzero(asked) if int(number) not in kept]
     if not lost:
         return []
-    shown = ", ".join(lost[:LISTED]) + (f" and {len(lost) - LISTED} more" if len(lost) > LISTED else "")
-    return [f"Left out, since each has {why}: {'class' if len(lost) == 1 else 'classes'} {shown}."]
+    return [f"Left out, since each has {why}: {'class' if len(lost) == 1 else 'classes'} {few(lost, LISTED)}."]

@@ -28,7 +28,8 @@ Draw = Callable[[int], Tensor]
 def nets() -> tuple[nn.Module, nn.Module]:
     """The perceptrons of the game, G and D, with new weights."""
     gen, dis = make_nets("mlp", Spec(z_dim=DIM, channels=1, size=SIDE))
-    glorot_init(gen), glorot_init(dis)
+    glorot_init(gen)
+    glorot_init(dis)
     return gen, dis
 
 

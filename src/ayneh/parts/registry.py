@@ -161,6 +161,15 @@ def article(kind: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
+def refuse_arguments(kind: str, name: str, arguments: Mapping[str, Any]) -> None:
+    """Raise UserError where a part of this kind, which takes none, is added with arguments."""
+    if arguments:
+        what, them = article(kind), "it" if len(arguments) == 1 else "them"
+        raise UserError(
+            f"{what.capitalize()} takes no arguments, and {name!r} is given {', '.join(arguments)}: leave {them} out."
+        )
+
+
 def found_in(place: str) -> Any:
     """What "module:name" names, imported."""
     module, _, name = place.partition(":")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ayneh.doctor.symptoms import CROSS_ENTROPY
+from ayneh.evenly import evenly
 from ayneh.studies.comparisons import MARKS, Compared
 from ayneh.studies.design import Study, grouped
 from ayneh.studies.figures import WORDS, Bar, Curve, Words, curves, forest
@@ -17,7 +18,7 @@ from ayneh.studies.ledger import Ledger
 from ayneh.studies.numbers import number
 from ayneh.studies.panels import IN_A_PANEL, left_over, panels, sections, short
 from ayneh.studies.results import Result
-from ayneh.studies.strips import Strip, chosen_looks, strip
+from ayneh.studies.strips import LOOKS, Strip, strip
 
 SIDES = {"lower": ("better", "worse"), "higher": ("worse", "better"), None: ("lower", "higher")}
 
@@ -131,7 +132,7 @@ def _curve(arm: str, runs: Sequence[Mapping[float, float]], gone: float) -> Curv
 def strips_of(ledger: Ledger, by_arm: Mapping[str, Sequence[Result]]) -> list[Strips]:
     """Pictures of every arm with a finished run, by section."""
     study = ledger.study
-    epochs = chosen_looks(study.look_epochs())
+    epochs = evenly(study.look_epochs(), LOOKS)
     arms = {section: list(dict.fromkeys(a for ask in asks for a in (ask.reference, ask.arm))) for section, asks in
             sections(study).items()}  # fmt: skip
     if rest := left_over(study):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ayneh.studies.compare import smallest_p
 from ayneh.studies.intervals import Interval
+from ayneh.terminal.text import counted
 
 if TYPE_CHECKING:
     from ayneh.studies.contrast import Contrast
@@ -42,9 +43,12 @@ def plain_words(one: Contrast, words: str) -> str:
     """
     a, b = one.name_a, one.name_b
     runs = f"{one.n_a} against {one.n_b} runs"
-    size = f"{a} has {_size_of(one)} the {words} of {b}" if one.scale == "ratio" else _difference(one, words)
     if not math.isfinite(one.effect.value):
         size = f"runs broke down, so that the {words} of {a} and of {b} have no finite ratio"
+    elif one.scale == "ratio":
+        size = f"{a} has {_size(one.effect.value, one.scale)} the {words} of {b}"
+    else:
+        size = _difference(one, words)
     ranged = _range(one.effect, 95).lstrip(", ")
     behind = f"({f'95 % interval{ranged[4:]}, ' if ranged else ''}{runs})"
     lead = {
@@ -56,10 +60,6 @@ def plain_words(one: Contrast, words: str) -> str:
         "cannot tell": f"these runs cannot tell whether {a} differs from {b}",
     }[one.verdict]
     return f"{lead[0].upper()}{lead[1:]}: {size} {behind}."
-
-
-def _size_of(one: Contrast) -> str:
-    return f"{_number(one.effect.value)} times"
 
 
 def _difference(one: Contrast, words: str) -> str:
@@ -80,7 +80,7 @@ def _advice(one: Contrast, alpha: float, m: int) -> str:
             f"; {alike:,} seeds would show that they are equivalent within {one.margin * 100:g} %, if they are{none}"
         )
     least = smallest_p(*((one.n, one.n) if one.paired else (one.n_a, one.n_b)), one.paired)
-    n = _count(one.n, "paired seed") if one.paired else f"{one.n_a} and {_count(one.n_b, 'seed')}"
+    n = counted(one.n, "paired seed") if one.paired else f"{one.n_a} and {counted(one.n_b, 'seed')}"
     if least >= alpha:
         advice += f" ({n} can never reach {alpha:g}: the smallest p of an exact test is {least:.3g})"
     elif least * m >= alpha:
@@ -99,9 +99,9 @@ def _figures(one: Contrast) -> str:
 
 
 def _tests(one: Contrast) -> str:
-    n = f"{one.n_a} and {_count(one.n_b, 'seed')}"
+    n = f"{one.n_a} and {counted(one.n_b, 'seed')}"
     if one.paired:
-        n = _count(one.n, "paired seed") + (f" of {n}" if max(one.n_a, one.n_b) > one.n else "")
+        n = counted(one.n, "paired seed") + (f" of {n}" if max(one.n_a, one.n_b) > one.n else "")
     test = "Wilcoxon" if one.paired else "Mann-Whitney"
     return (
         f"{n}; {test}, Holm-adjusted p = {_p(one.p_holm)}; Cliff's delta {one.delta.value:.2f}{_range(one.delta, 95)}"
@@ -127,10 +127,6 @@ def _likeness(one: Contrast) -> str:
 
 def _size(value: float, scale: str) -> str:
     return f"{_number(value)} times" if scale == "ratio" else f"difference {_number(value)}"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" + ("" if n == 1 else "s")
 
 
 def _range(interval: Interval, percent: int) -> str:

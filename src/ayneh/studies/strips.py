@@ -36,13 +36,6 @@ class Strip:
     swaps: dict[str, str | None]
 
 
-def chosen_looks(epochs: Sequence[int]) -> list[int]:
-    """At most `LOOKS` of these, evenly through the list, the first and the last among them."""
-    if len(epochs) <= LOOKS:
-        return list(epochs)
-    return [epochs[round(k * (len(epochs) - 1) / (LOOKS - 1))] for k in range(LOOKS)]
-
-
 def median_run(found: Sequence[Result], outcome: str) -> Result:
     """An arm's median run by this outcome, the worse of two; runs that broke down count as the worst."""
     have = values(found, outcome)
