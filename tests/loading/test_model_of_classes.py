@@ -11,8 +11,9 @@ import pytest
 
 import ayneh
 from ayneh.errors import UserError
-from ayneh.loading.classes import drawn, log_shares
 from ayneh.loading.folder import sealed
+from ayneh.loading.net import log_shares
+from ayneh.loading.priors import drawn
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

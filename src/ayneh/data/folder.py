@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ayneh.data.earlier import layout_before
 from ayneh.data.found import Found
-from ayneh.data.layout import Layout, add_test, layout
+from ayneh.data.layout import Layout, add_test, layout, layout_before
 from ayneh.data.picture import colour_of
 from ayneh.data.scan import SUFFIXES, File, Scan, in_words, scan
 from ayneh.data.split import TENTH, by_position, held_out, limited, side

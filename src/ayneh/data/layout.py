@@ -15,6 +15,7 @@ from ayneh.data.words import printable
 from ayneh.terminal.text import counted, few
 
 REST = {"pred", "predict", "unlabeled", "unlabelled", "extra"}  # what some sets have beside train and test
+SUFFIXES_BEFORE = (".png", ".jpg", ".jpeg")  # that earlier versions read
 FEW = 5  # images beside class folders are strays if they are at most one in so many
 
 
@@ -192,3 +193,29 @@ def _differences(found: Layout) -> list[str]:
 
 def _are_few(strays: int, n: int) -> bool:
     return strays * FEW <= n
+
+
+def layout_before(folder: Path) -> Layout:
+    """As earlier versions chose the images, so that their runs keep them: PNG and JPEG, in the order of their paths.
+
+    train/ and test/ are the splits if both exist in just this writing; the folders of the first level are classes if
+    every image is in one.
+    """
+    halves = [folder / "train", folder / "test"]
+    roots = halves if all(half.is_dir() for half in halves) else [folder]
+    found = [(root, path) for root in roots for path in _image_files(root)]
+    places = [path.relative_to(root).parts for root, path in found]
+    labelled = all(len(place) > 1 for place in places)
+    laid = Layout(order=str)
+    for (root, path), place in zip(found, places, strict=True):
+        at = path.stat()
+        laid.files.append(File(str(path), place, at.st_size, at.st_mtime_ns))
+        laid.sides.append(root.name if roots == halves else None)
+        laid.labels.append(place[0] if labelled else None)
+    return laid
+
+
+def _image_files(root: Path) -> list[Path]:
+    """All images below ``root``, sorted, without hidden files."""
+    files = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES_BEFORE and path.is_file())
+    return sorted((path for path in files if not path.name.startswith(".")), key=lambda path: path.as_posix())

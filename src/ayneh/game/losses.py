@@ -1,7 +1,8 @@
 """The losses of D and G as functions of logits: real and fake logits (R, B) -> a loss per image (R, B).
 
 D's loss is its real term plus its fake term: with cross-entropy it is 2 ln 2 where D gives 1/2 to every image.
-Cross-entropies are written with softplus(x) = log(1 + e^x), never as the logarithm of a sigmoid.
+Cross-entropies are written with softplus(x) = log(1 + e^x), never as the logarithm of a sigmoid. Beside them
+is `misread`, the loss of z as D reads it.
 """
 
 from __future__ import annotations
@@ -85,6 +86,21 @@ def relativistic_dis(real: Tensor, fake: Tensor, smooth: Tensor | float) -> Tens
 def relativistic_gen(real: Tensor, fake: Tensor) -> Tensor:
     """log(1 + exp(D(x) - D(G(z)))), Jolicoeur-Martineau 2018."""
     return F.softplus(real - fake)
+
+
+def misread(read: Tensor, z: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """||read - (z - mean) / std||^2 / Z: read, z (R, B, Z); mean, std (R, 1), of a coordinate -> (R, B).
+
+    D learns to invert G, and G to draw images from which D can read z. In units of the prior's own variance: 1 where D
+    always reads the mean, 0 where it reads z exactly, so that the mean over images is the share of z's variance that is
+    not read, 1 - R^2. Real images have no z, so they are not used.
+
+    With a Gaussian of fixed width as the decoder this is, up to constants, the lower bound on the mutual information
+    I(z; G(z)) of InfoGAN (Chen et al. 2016), with all of z as the code; as there, D and G descend it together.
+    Descended by the encoder alone it is the latent regressor of BiGAN (Donahue et al. 2017), and it is the
+    reconstruction of noise in VEEGAN (Srivastava et al. 2017).
+    """
+    return (read - (z - mean[..., None]) / std[..., None]).square().mean(2)
 
 
 LOSSES = {

@@ -57,8 +57,8 @@ class Discriminator(nn.Module):
 
     In a labelled game it is D(x, y): the features take the class as a further map ("concat"), or the class adds its
     ``projection`` on the features to the logit; or D takes no class and has a ``classifier``, which reads it.
-    ``read=True`` appends z as D reads it, standardised (misread.py): reader(features), or reader(x) where that is a
-    `Reader`; ``classify=True`` appends classifier(features), a number for each class.
+    ``read=True`` appends z as D reads it, standardised (`losses.misread`): reader(features), or reader(x) where that is
+    a `Reader`; ``classify=True`` appends classifier(features), a number for each class.
     """
 
     features: nn.Module

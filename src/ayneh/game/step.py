@@ -19,8 +19,7 @@ from torch import Tensor
 from ayneh.game.augment import Augmentation, augment
 from ayneh.game.conditional import class_loss, read_right
 from ayneh.game.frame import put, scale
-from ayneh.game.losses import Loss
-from ayneh.game.misread import misread
+from ayneh.game.losses import Loss, misread
 from ayneh.game.optimiser import OPTIMISERS, Optimiser, average
 from ayneh.game.penalties import Penalty
 

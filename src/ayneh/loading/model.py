@@ -19,10 +19,9 @@ from ayneh.errors import UserError, in_a_sentence
 from ayneh.game.paths import path
 from ayneh.labels import Labels
 from ayneh.loading import frame
-from ayneh.loading.classes import drawn, log_shares
 from ayneh.loading.folder import contract_of, read_about
-from ayneh.loading.net import Net
-from ayneh.loading.priors import DRAWS, sample
+from ayneh.loading.net import Net, log_shares
+from ayneh.loading.priors import DRAWS, drawn, sample
 from ayneh.ranges import rescaled, span_of, unmasked
 
 Array = np.ndarray

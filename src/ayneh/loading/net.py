@@ -1,4 +1,4 @@
-"""A net's file, run by onnxruntime."""
+"""A net's file, run by onnxruntime, and what a class head's numbers mean."""
 
 from __future__ import annotations
 
@@ -75,3 +75,16 @@ class Net:
         if set(gives) != set(wanted) or not takes or takes[1:] != ["classes"] * self.asks:
             raise UserError(f"{file} does not have the outputs and inputs of config.json: export the run again.")
         return session
+
+
+def log_shares(read: Array, parts: tuple[int, ...]) -> Array:
+    """What D reads of each part of a class, (N, sum of parts), as log-probabilities of the classes, (N, K).
+
+    The last part changes fastest, as digits of a number do.
+    """
+    found = np.zeros((len(read), 1), read.dtype)
+    for logits in np.split(read, np.cumsum(parts)[:-1], 1):
+        logits = logits - logits.max(1, keepdims=True)
+        logits = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        found = (found[:, :, None] + logits[:, None]).reshape(len(read), found.shape[1] * logits.shape[1])
+    return found

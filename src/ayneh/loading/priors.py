@@ -1,4 +1,4 @@
-"""The priors' draws in NumPy: the laws of game/priors.py, which draws them in torch; tests compare the two."""
+"""Draws in NumPy, of classes and of the priors: the laws of game/priors.py in torch; tests compare the two."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ Array = np.ndarray
 Numbers = dict[str, float]
 Draw = Callable[[np.random.Generator, int, int, Numbers], Array]
 
+STREAM = 1  # beside the seed, so that classes and latents of one seed have nothing to do with each other
+
 _inverse_cdf = np.vectorize(NormalDist().inv_cdf, otypes=[float])  # scipy's ndtri differs in the last digit
 
 
@@ -21,6 +23,12 @@ def sample(name: str, numbers: Numbers, n: int, dim: int, seed: int) -> Array:
     ``numbers`` are all the fields of the prior's dataclass.
     """
     return DRAWS[name](np.random.default_rng(seed), n, dim, numbers).astype(np.float32)
+
+
+def drawn(weights: tuple[float, ...], n: int, seed: int) -> Array:
+    """n classes, int64 (n,), class k with a probability in proportion to weights[k]: the same for the same seed."""
+    p = np.asarray(weights, np.float64)
+    return np.random.default_rng([seed, STREAM]).choice(len(p), n, p=p / p.sum()).astype(np.int64)
 
 
 def _sphere(rng: np.random.Generator, n: int, dim: int, k: Numbers) -> Array:
