@@ -216,7 +216,7 @@ def preset(name: str) -> Preset:
     if word.startswith(ELSEWHERE):
         raise UserError(
             f"There is no preset called {name!r}, and no such data set comes with ayneh: save its images into a folder "
-            f"or an .npz file; then `{_on('folder:PATH')}`, or npz:PATH, trains on them."
+            f"or an .npz file; then `{_on('folder:PATH')}`, or file:PATH, trains on them."
         )
     if name in PRESETS or not (on_data or word in MEANT):
         return pick(PRESETS, name, "preset")

@@ -19,7 +19,7 @@ Parts = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 def with_nets(config: Config, nets: Any) -> Config:
     """The config with these nets, which are added under their names: "Gen+Dis". None: with its own.
 
-    The config's values for ayneh's own nets (their width, their norms) is left out: these nets have no use for it.
+    The config's values for ayneh's own nets (their width, their norms) are left out: these nets have no use for it.
     Raises UserError where they are no pair.
     """
     if nets is None:

@@ -17,7 +17,7 @@ from ayneh.engine.hyper import HYPER, courses_of
 from ayneh.engine.noise import FIXED, BlockChance, Chance, derive
 from ayneh.engine.own_net import OwnNet
 from ayneh.engine.players import init_of, nets_for, parts_read, started, takes_class
-from ayneh.engine.players import nets_of as nets_of  # the cards of exports import it from here
+from ayneh.engine.players import nets_of as nets_of  # the cards of earlier exports import it from here
 from ayneh.engine.replicas import Net, tensor_in
 from ayneh.errors import UserError
 from ayneh.game.own_prior import Own

@@ -67,7 +67,7 @@ import torch                                      # pip install ayneh
 import json, torch
 from safetensors.torch import load_file
 from ayneh.config import from_dict
-from ayneh.engine.match import nets_of{imported}
+from ayneh.engine.players import nets_of{imported}
 about = json.load(open("config.json", encoding="utf-8"))
 gen, dis = nets_of(from_dict(about["config"], "config.json"), ({channels}, {size}, {size}), torch.device("cpu"){more})
 gen.module.load_state_dict(load_file("generator.safetensors"))

@@ -118,7 +118,9 @@ def _refuse(runs: tuple[Path, ...], images: bool, cas: bool, files: bool) -> Non
     """Raise UserError for what does not go together. images: whether some are given; files: settings that read them."""
     scoring.refuse_twice(runs)
     if not runs and not images:
-        raise UserError("There is nothing to evaluate: give a run folder, or --images with a folder or .npz file.")
+        raise UserError(
+            "There is nothing to evaluate: give a run folder, or --images with a folder or a file of arrays."
+        )
     if cas and not runs:
         raise UserError("--cas draws images of a run with labels: give a run folder, or leave --cas out.")
     if files and not images:

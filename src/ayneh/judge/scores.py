@@ -73,7 +73,7 @@ def metric_of(name: str) -> str:
 def protocol(metric: str, n: int, data: str, against: str = "test", net: str = "") -> str:
     """ "fd_10k_mnist_test_cnn-1": the metric, of how many images, against what of which data, in which net's features.
 
-    Of folder:PATH and npz:PATH it names the kind alone, since scores are published and paths are private.
+    Of folder:PATH, file:PATH and npz:PATH it names the kind alone, since scores are published and paths are private.
     """
     kind = data.partition(":")[0].replace("-", "")
     return "_".join(part for part in (metric, count_name(n), kind, against, net) if part)
