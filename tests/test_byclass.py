@@ -69,14 +69,14 @@ def test_the_rows_of_a_picture(classes, images):
 
 
 def test_a_column_is_one_z_as_every_class_and_a_row_one_class():
-    sheet = sheet_of(Fake(labels(*"abcdefghij")), "samples", 64)
+    sheet = sheet_of(Fake(labels(*"abcdefghij")), 64)
     assert cells(sheet.picture, 8) == [[(z, number) for z in range(8)] for number in range(10)]
     assert sheet.words == tuple((name, 1) for name in "abcdefghij")
     assert sheet.note == ""
 
 
 def test_few_classes_have_several_rows_each_of_the_same_z():
-    sheet = sheet_of(Fake(labels("cat", "dog")), "samples", 64)
+    sheet = sheet_of(Fake(labels("cat", "dog")), 64)
     rows = cells(sheet.picture, 8)
     assert [row[0][1] for row in rows] == [0, 0, 0, 0, 1, 1, 1, 1]
     assert [z for row in rows[:4] for z, _ in row] == list(range(32)) == [z for row in rows[4:] for z, _ in row]
@@ -85,7 +85,7 @@ def test_few_classes_have_several_rows_each_of_the_same_z():
 
 def test_of_too_many_classes_a_fixed_choice_is_shown_and_said():
     names = [f"{number:03d}" for number in range(1000)]
-    sheet = sheet_of(Fake(labels(*names)), "samples", 36)
+    sheet = sheet_of(Fake(labels(*names)), 36)
     assert [row[0][1] for row in cells(sheet.picture, 6)] == [n % 256 for n in (0, 200, 400, 599, 799, 999)]
     assert [word for word, _ in sheet.words] == ["000", "200", "400", "599", "799", "999"]
     assert sheet.note == "6 of 1,000 classes"
@@ -93,7 +93,7 @@ def test_of_too_many_classes_a_fixed_choice_is_shown_and_said():
 
 def test_the_picture_of_a_run_without_labels_is_the_grid_that_it_was():
     fake = Fake(None)
-    sheet = sheet_of(fake, "samples", 10)
+    sheet = sheet_of(fake, 10)
     assert torch.equal(sheet.picture, grid(fake.draw("samples", 10)))
     assert (sheet.words, sheet.note) == ((), "")
 
@@ -101,7 +101,7 @@ def test_the_picture_of_a_run_without_labels_is_the_grid_that_it_was():
 @pytest.mark.parametrize("classes", [2, 3, 10, 12, 100])
 def test_a_studys_page_cuts_whole_images_out_of_a_labelled_picture(classes, tmp_path):
     """The upper left part of the page's strip: its cells are those of the picture, whatever the number of classes."""
-    sheet = sheet_of(Fake(labels(*(str(k) for k in range(classes)))), "samples", PICTURED)
+    sheet = sheet_of(Fake(labels(*(str(k) for k in range(classes)))), PICTURED)
     save_png(tmp_path / "page.png", sheet.picture)
     address = strips.cut(tmp_path / "page.png", tmp_path)
     with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as image:

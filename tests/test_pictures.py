@@ -38,8 +38,8 @@ def read(path: Path) -> np.ndarray:
 def test_a_grid_holds_each_image_in_its_cell_and_grey_elsewhere(
     n: int, columns: int | None, rows_and_columns: tuple[int, int], channels: int
 ) -> None:
-    images, gap = noise(n, channels, 6, 4), 2
-    page = grid(images, columns, gap)
+    images = noise(n, channels, 6, 4)
+    page = grid(images, columns)
     rows, across = rows_and_columns
     assert page.shape == (rows * 8 + 2, across * 6 + 2, channels)
     for i, image in enumerate(images):

@@ -70,17 +70,17 @@ def rows_of(classes: int, images: int) -> Rows:
     return Rows(tuple(evenly(range(classes), columns)), 1, columns)
 
 
-def sheet_of(sampler: Sampler, purpose: str, images: int) -> Sheet:
+def sheet_of(sampler: Sampler, images: int) -> Sheet:
     """The picture of a run's fixed noise: of a labelled run, rows of each class from the same latents.
 
     So a column shows one z as every class. images: their number; of a labelled run about so many, as `rows_of` has it.
     """
     labels = sampler.labels
     if labels is None:
-        return Sheet(grid(sampler.draw(purpose, images)))
+        return Sheet(grid(sampler.draw("samples", images)))
     rows = rows_of(labels.count, images)
     n = rows.each * rows.columns
-    drawn = [sampler.draw(purpose, n, torch.full((n,), number)) for number in rows.classes]
+    drawn = [sampler.draw("samples", n, torch.full((n,), number)) for number in rows.classes]
     words = tuple((legible(labels.names[number], number), rows.each) for number in rows.classes)
     return Sheet(grid(torch.cat(drawn), rows.columns), words, note(len(rows.classes), labels.count))
 

@@ -23,6 +23,7 @@ from ayneh.errors import UserError
 from ayneh.files.reading import plain_file
 from ayneh.files.whole import atomically, refuse_unwritable
 
+GAP = 2  # pixels between the images of a grid, and around them
 GREY_OF_GAPS = 48  # darker than any stroke, lighter than the black ground, so that the borders of images show
 GREY_OF_TEXT = 230
 FONT_SIZES = (17, 13, 11)  # pixels; far apart: captions that differ in a few digits get the same
@@ -30,8 +31,8 @@ MARGIN = 6  # pixels around a caption
 LONGEST_WORD = 20  # letters beside a picture
 
 
-def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
-    """uint8 (N, C, H, W) -> one picture, row by row, with ``gap`` pixels of dark grey between and around.
+def grid(images: Tensor, columns: int | None = None) -> Tensor:
+    """uint8 (N, C, H, W) -> one picture, row by row, with `GAP` pixels of dark grey between and around.
 
     ``columns`` is ceil(sqrt(N)) if not given. Raises UserError for no images and for C other than 1 and 3.
     """
@@ -42,11 +43,11 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
     if columns < 1:
         raise UserError(f"A grid cannot have {columns} columns: choose at least 1.")
     rows = math.ceil(n / columns)
-    cells = images.new_full((rows * columns, channels, height + gap, width + gap), GREY_OF_GAPS)
-    cells[:n, :, gap:, gap:] = images  # each cell has its gap on the left and top
-    cells = cells.view(rows, columns, channels, height + gap, width + gap)
-    page = cells.permute(0, 3, 1, 4, 2).reshape(rows * (height + gap), columns * (width + gap), channels)
-    return functional.pad(page, (0, 0, 0, gap, 0, gap), value=GREY_OF_GAPS)
+    cells = images.new_full((rows * columns, channels, height + GAP, width + GAP), GREY_OF_GAPS)
+    cells[:n, :, GAP:, GAP:] = images  # each cell has its gap on the left and top
+    cells = cells.view(rows, columns, channels, height + GAP, width + GAP)
+    page = cells.permute(0, 3, 1, 4, 2).reshape(rows * (height + GAP), columns * (width + GAP), channels)
+    return functional.pad(page, (0, 0, 0, GAP, 0, GAP), value=GREY_OF_GAPS)
 
 
 def zoomed(picture: Tensor, zoom: int) -> Tensor:
@@ -205,7 +206,7 @@ def animated(frames: Sequence[Tensor], milliseconds: int, form: str = "GIF") -> 
 
 
 def save_images(path: Path, images: Tensor) -> None:
-    """Write uint8 (N, C, H, W) in the form that the suffix names; ``load`` can read all but the grid.
+    """Write uint8 (N, C, H, W) in the form that the suffix names; `data.sources.load` reads all but the grid.
 
     .npz: the array "images" (N, H, W, C), the layout of image programs; .npy: the same array; .png: one grid;
     no suffix: a folder of PNGs named by number. Raises UserError where `refuse_place` does.

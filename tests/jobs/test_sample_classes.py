@@ -162,7 +162,7 @@ def test_the_epochs_picture_has_a_row_a_class_of_the_same_latents(labelled):
     for epoch in (0, 1):
         page = load_png(labelled / "samples" / f"epoch-{epoch:04d}-replica-1.png")
         own = sampler(labelled, epoch, 1)
-        sheet = sheet_of(own, "samples", 64)
+        sheet = sheet_of(own, 64)
         assert sheet.words == tuple((str(number), 1) for number in range(10))
         row = own.draw("samples", 8, torch.full((8,), 6))
         assert torch.equal(sheet.picture[2 + 6 * 10 : 2 + 6 * 10 + 8, 2:10, 0], row[0, 0])
@@ -182,7 +182,7 @@ def test_the_animation_has_the_same_rows_in_every_frame(labelled):
 
 def test_two_classes_have_rows_enough_for_about_a_square(pets):
     page = load_png(pets / "samples" / "epoch-0000.png")
-    expected = sheet_of(sampler(pets), "samples", 64)
+    expected = sheet_of(sampler(pets), 64)
     assert expected.words == (("cat", 4), ("guinea pig", 4))
     whole = beside(zoomed(expected.picture, 8), expected.words)
     assert torch.equal(page[: whole.shape[0], : whole.shape[1]], whole)

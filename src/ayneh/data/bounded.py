@@ -17,6 +17,7 @@ from ayneh.errors import UserError, brief
 MOST_BYTES = 4_000_000_000  # of one set, unpacked; CelebA at 64x64 in colour has 2.5 GB
 DEFLATE_RATIO = 1_032  # deflate never packs more bytes than this into one
 CHUNK_BYTES = 1 << 20
+MOST_AXES = 8  # of an array in a file
 SIDES = (1024, 512, 256, 128, 64, 32, 16, 8)  # of images, in advice
 
 

@@ -13,14 +13,13 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from ayneh.data.bounded import DEFLATE_RATIO, Stream, check_size, filled, reading
+from ayneh.data.bounded import DEFLATE_RATIO, MOST_AXES, Stream, check_size, filled, reading
 from ayneh.data.words import printable
 from ayneh.errors import UserError
 
 PLAIN = "an .npz or .npy file of plain arrays"
 MOST_HEADER = 10_000  # bytes; NumPy's own limit
 MOST_ARRAYS = 1_000
-MOST_AXES = 8
 
 
 @dataclass(frozen=True)

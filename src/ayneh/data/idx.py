@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ayneh.data.bounded import DEFLATE_RATIO, check_size, filled, is_gzip, opened
+from ayneh.data.bounded import DEFLATE_RATIO, MOST_AXES, check_size, filled, is_gzip, opened
 from ayneh.errors import UserError
 
 UNSIGNED_BYTE = 0x08
-MOST_AXES = 8
 
 
 def read_idx(path: Path) -> np.ndarray:

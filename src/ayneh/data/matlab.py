@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ayneh.data.apart import run_apart
-from ayneh.data.bounded import check_size, reading
+from ayneh.data.bounded import CHUNK_BYTES, check_size, reading
 from ayneh.data.entries import Entry
 from ayneh.data.words import printable
 from ayneh.errors import UserError
@@ -21,7 +21,6 @@ from ayneh.errors import UserError
 KIND = "a MATLAB file"
 HEADER = 128  # bytes: text, version, byte order
 COMPRESSED = 15  # the type of an element that is packed by zlib
-CHUNK_BYTES = 1 << 20
 LIST = "import json, sys; from scipy.io import whosmat; print(json.dumps(whosmat(sys.argv[1])))"
 READ = """
 import sys, numpy

@@ -107,7 +107,7 @@ def export(
         net["difference"] = _near(name, apart, expected[name], HALF_APART if small else MOST_APART)
         content = files[net["file"]] = write(metadata=strings(common | {"net": name} | net))
         net["sha256"] = hashlib.sha256(content).hexdigest()
-    sheet = sheet_of(sampler, "samples", PICTURE)
+    sheet = sheet_of(sampler, PICTURE)
     files["samples.png"] = png(sheet.picture, sheet.note or None, ZOOM, sheet.words)
     files["README.md"] = card(about, record, checkpoint).encode()
     files["config.json"] = sealed(about)

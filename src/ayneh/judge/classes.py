@@ -32,8 +32,8 @@ def class_kl(counts: Tensor, data: Tensor) -> Score:
     if refusal is not None:
         return refusal
     draws = np.random.default_rng(0).multinomial(n, q, size=1000) / n
-    low, high = np.quantile([_kl(row, p) for row in draws], [0.025, 0.975])
-    value = _kl(q, p)
+    low, high = np.quantile([kl(row, p) for row in draws], [0.025, 0.975])
+    value = kl(q, p)
     # Resampling adds the plug-in bias a second time: the interval is shifted back by it, and never below 0.
     bias = (np.count_nonzero(q) - 1) / (2 * n)
     return Score(value, n, (max(0.0, float(low - bias)), float(high - bias)))
@@ -131,7 +131,8 @@ def by_chance(table: Tensor) -> float:
     return float((shares.sum(0) * shares.sum(1)).sum())
 
 
-def _kl(q: np.ndarray, p: np.ndarray) -> float:
+def kl(q: np.ndarray, p: np.ndarray) -> float:
+    """KL(q || p) of shares (K,), in nats, never below 0 by rounding."""
     kept = q > 0
     return max(0.0, float((q[kept] * np.log(q[kept] / p[kept])).sum()))
 

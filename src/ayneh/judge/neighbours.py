@@ -11,6 +11,7 @@ from ayneh.judge.scores import Score, cannot_tell, checked
 from ayneh.judge.statistics import mean_interval, smaller, wilson
 
 CELLS = 2_000_000  # of a distance matrix held at a time: 40 MB in float64
+NEIGHBOURS = 5  # that the balls of a manifold reach to
 
 
 def distances(a: Tensor, b: Tensor) -> Iterator[tuple[int, Tensor]]:
@@ -30,15 +31,15 @@ def _radii(x: Tensor, k: int) -> Tensor:
     return torch.cat([block.topk(k + 1, largest=False, sorted=False).values.amax(1) for _, block in distances(x, x)])
 
 
-def manifold_scores(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, Score]:
+def manifold_scores(real: Tensor, fake: Tensor) -> dict[str, Score]:
     """Precision, recall (Kynkäänniemi et al. 2019), density, coverage (Naeem et al. 2020): (N, F), (M, F).
 
-    A set's manifold is the union of balls around its points, each reaching to the k-th neighbour.
+    A set's manifold is the union of balls around its points, each reaching to the fifth neighbour (k = 5).
     precision: share of fakes in real balls; recall: share of reals in fake balls; density: real balls over
     a fake, over k; coverage: share of real balls with a fake in them. Intervals are over the set that is
     averaged, with the balls held fixed.
     """
-    real, fake = checked(real, "real images"), checked(fake, "fakes")
+    real, fake, k = checked(real, "real images"), checked(fake, "fakes"), NEIGHBOURS
     n, m = len(real), len(fake)
     names = ("precision", "recall", "density", "coverage")
     if min(n, m) <= k:

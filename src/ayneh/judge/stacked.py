@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ayneh.errors import UserError
 from ayneh.judge.asked import ByClass
-from ayneh.judge.classes import class_accuracy, confusion, right, rows, share_right
+from ayneh.judge.classes import class_accuracy, confusion, kl, right, rows, share_right
 from ayneh.judge.features import FeatureNet, see
 from ayneh.judge.report import Report
 from ayneh.judge.scores import Score, cannot_tell, protocol
@@ -19,6 +19,7 @@ from ayneh.judge.statistics import normal_interval, wilson
 from ayneh.judge.training import accuracy
 
 STACKED = "stacked-mnist"
+DRAWS = 200  # of a perfect sampler
 PLUG_IN = 26_000  # images behind the KL in the literature
 LEAD = "mnist-cnn-0"  # the net that reads the digits
 Digits = tuple[Tensor, Tensor]  # pixels (N, 1, H, W) uint8, labels (N,)
@@ -148,7 +149,7 @@ def mode_kl(counts: Tensor, shares: np.ndarray) -> Score:
     n = int(counts.sum())
     if n == 0:
         return cannot_tell(0, "There are no images to count.")
-    return Score(_kl(counts.numpy(), shares), n)
+    return Score(kl(counts.numpy() / n, shares), n)
 
 
 def mode_kl_corrected(counts: Tensor, shares: np.ndarray) -> Score:
@@ -162,20 +163,14 @@ def mode_kl_corrected(counts: Tensor, shares: np.ndarray) -> Score:
         return cannot_tell(0, "There are no images to count.")
     found = counts.numpy()
     bias = (np.count_nonzero(found) - 1) / (2 * n)
-    draws = np.random.default_rng(0).multinomial(n, found / n, size=1000)
-    low, high = np.quantile([_kl(row, shares) for row in draws], [0.025, 0.975]) - 2 * bias
+    draws = np.random.default_rng(0).multinomial(n, found / n, size=1000) / n
+    low, high = np.quantile([kl(row, shares) for row in draws], [0.025, 0.975]) - 2 * bias
     warning = f"{n} images are few for 1000 modes; use 100,000 or more." if n < 100_000 else None
-    return Score(float(_kl(found, shares) - bias), n, (float(low), float(high)), warning=warning)
+    return Score(kl(found / n, shares) - bias, n, (float(low), float(high)), warning=warning)
 
 
-def perfect_sampler(truth: np.ndarray, shares: np.ndarray, n: int, draws: int = 200) -> tuple[float, float]:
+def perfect_sampler(truth: np.ndarray, shares: np.ndarray, n: int) -> tuple[float, float]:
     """(mean, standard deviation) of the plug-in KL against ``shares`` of ``n`` draws from ``truth``."""
-    sampled = np.random.default_rng(0).multinomial(n, truth, size=draws)
-    scores = [_kl(row, shares) for row in sampled]
+    sampled = np.random.default_rng(0).multinomial(n, truth, size=DRAWS) / n
+    scores = [kl(row, shares) for row in sampled]
     return float(np.mean(scores)), float(np.std(scores))
-
-
-def _kl(counts: np.ndarray, shares: np.ndarray) -> float:
-    kept = counts > 0
-    q = counts[kept] / counts.sum()
-    return float((q * np.log(q / shares[kept])).sum())

@@ -75,7 +75,7 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.samples, self.events_folder = folder / "samples", folder / "events"
+        self.samples = folder / "samples"
         self.parts = OwnParts(folder, self._head)
         self.checkpoints = Checkpoints(folder / "checkpoints", self.config, self.parts)
         self.generators = Checkpoints(folder / "generators", self.config, self.parts)

@@ -21,7 +21,7 @@ from ayneh.studies.design import Run, Study
 from ayneh.studies.stack import parts_of, play
 from ayneh.terminal.progress import ENDS, sheltered
 
-REFRESH_S = 2.0
+REFRESH_S = 2.0  # between two looks at the runs in play
 DEATHS = 5  # workers that may die before the study gives up
 
 _stop: Event | None = None  # of a worker process: set by the parent, read between two chunks of steps

@@ -14,9 +14,9 @@ from ayneh.parts.calling import PartFailed, in_a_worker
 from ayneh.parts.shipped import Shipped, unpack
 from ayneh.record.record import OUTCOME
 from ayneh.studies.design import Run, Study
+from ayneh.studies.local import REFRESH_S
 from ayneh.studies.stack import parts_of, play
 
-REFRESH_S = 2.0
 RETRIES = 5  # of a share whose worker or machine died
 Files = dict[str, bytes]  # by their path in the study's folder
 

@@ -172,7 +172,7 @@ def _end(run: Run, journal: Journal, match: Match, state: State, study: Study, w
         sampler.prior = swapped_prior(config, name, changes)
         scores = Scorer(judge(config.data), study.images).score([sampler])
         swaps[name] = {metric: score for metric, (score,) in scores.items()}
-        save_png(record.swap_path(file_name(name)), sheet_of(sampler, "samples", PICTURED).picture)
+        save_png(record.swap_path(file_name(name)), sheet_of(sampler, PICTURED).picture)
     outcome: dict[str, Any] = {"arm": run.arm, "seed": run.seed, "diverged": None, "swaps": swaps}
     if fallen:
         epoch = fallen.step // match.steps_per_epoch

@@ -20,7 +20,7 @@ from ayneh.studies.results import Result, outcome_of
 
 COLUMNS = 6  # of a run's pictures: the root of stack.PICTURED, whose import would load torch
 SIDE = 4  # images a side of the part that is shown
-GAP = 2  # pixels between the images of a picture, as `pictures.grid` sets them
+GAP = 2  # pixels between the images of a picture, as `pictures.GAP` is
 LOOKS = 6  # pictures of an arm
 LARGEST = 96  # pixels a side of an image, above which it is shrunk
 

@@ -266,7 +266,7 @@ class Journal:
 
     def _picture(self, now: Now, replica: int) -> None:
         """The fixed noise of a replica as a grid, rows of each class, with the report's caption (report R2)."""
-        sheet = sheet_of(now.sampler(self.rows[replica]), "samples", self.habits.sample_images)
+        sheet = sheet_of(now.sampler(self.rows[replica]), self.habits.sample_images)
         path = self.record.sample_path(now.moment.epoch, replica, len(self.rows))
         if self.habits.captions:
             caption = self._caption(replica) + (f"      {sheet.note}" if sheet.note else "")
