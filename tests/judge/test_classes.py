@@ -37,7 +37,16 @@ def test_chi2_is_scipys():
     expected = stats.chisquare(counts.double(), DATA.double() * 1.2)
     found = class_chi2(counts, DATA)
     assert found.value == pytest.approx(expected.statistic / 2, rel=1e-12)
-    assert found.p == pytest.approx(expected.pvalue, rel=1e-9)
+    every = class_chi2(counts, DATA * 10**9)  # shares that are known without error
+    assert every.p == pytest.approx(expected.pvalue, rel=1e-6)
+
+
+def test_chi2_of_two_samples_of_one_law_is_significant_once_in_twenty():
+    law, rng = np.array([0.1, 0.2, 0.3, 0.4]), np.random.default_rng(0)
+    for n, m in ((2000, 2000), (500, 3000), (3000, 500)):
+        scores = [class_chi2(*(torch.from_numpy(rng.multinomial(k, law)) for k in (n, m))) for _ in range(600)]
+        assert np.mean([score.value for score in scores]) == pytest.approx(1 + n / m, rel=0.12)
+        assert 0.03 < np.mean([score.p < 0.05 for score in scores]) < 0.075
 
 
 def test_a_class_the_data_lacks_cannot_be_compared():

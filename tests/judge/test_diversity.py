@@ -121,3 +121,17 @@ def test_spread_is_none_for_one_image_and_one_for_the_data_and_scales_with_contr
     expected = (pairs(few) / pairs(real.double())) ** 0.5
     assert spread(few, real).value == pytest.approx(expected, rel=0.02)
     assert spread(real[:1], real).value is None
+
+
+@pytest.mark.parametrize("equal", [2, 8, 60])
+def test_birthday_with_equal_images_among_the_real_ones(equal):
+    chance = torch.Generator().manual_seed(0)
+    real = 300 + torch.randn(500, 20, generator=chance)
+    real[:equal] = real[0]
+    fresh = 300 + torch.randn(400, 20, generator=chance)
+    assert birthday(real, fresh).value > 0
+    if equal >= 8:  # the threshold is that of equal images
+        assert birthday(real, fresh).value == 400 * 399 // 2
+    fakes = real[torch.randint(100, 200, (400,), generator=chance)]
+    score = birthday(real, fakes)
+    assert score.interval[0] < 100 < score.interval[1]

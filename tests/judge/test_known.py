@@ -42,3 +42,14 @@ def test_the_digits_judge_rejects_noise_and_scrambles_and_few_digits():
     order = torch.stack([torch.randperm(64, generator=chance) for _ in range(150)])
     scrambled = torch.stack([x.flatten()[o].view(1, 8, 8) for x, o in zip(test[:150], order, strict=True)])
     assert share(scrambled) > 0.6
+
+
+def test_images_that_come_class_after_class_are_as_usual_as_in_any_other_order():
+    """A folder has its classes one after another, and the limit needs some of each."""
+    chance = torch.Generator().manual_seed(0)
+    centres = 20 * torch.randn(10, 5, generator=chance)
+    real, fake = (
+        (centres[:, None] + torch.randn(10, n, 5, generator=chance)).flatten(0, 1).double() for n in (500, 100)
+    )
+    assert unlike(real, fake).value < 0.03
+    assert by_pixels(*(torch.arange(10).repeat_interleave(n)[:, None, None, None].byte() for n in (500, 50))).value == 0

@@ -87,3 +87,13 @@ def test_memorisation_of_a_few_images_cannot_tell():
 def test_memorisation_of_all_equal_distances_is_even():
     score = memorisation(torch.ones(50), torch.ones(50))
     assert (score.value, score.p) == (0.5, 1.0)
+
+
+def test_copies_are_found_where_test_images_are_training_images_too():
+    held_out = torch.linspace(1, 2, 500)
+    held_out[:3] = 0  # 0.6 %: the limit itself is 0
+    fake = torch.cat([torch.zeros(30), torch.linspace(0.5, 2, 70)])
+    found = copies(fake, held_out)
+    assert found.value == 0.3
+    assert copies(torch.linspace(0.5, 2, 100), held_out).value == 0
+    assert copies(fake, torch.linspace(1, 2, 500)).value > 0.3

@@ -24,7 +24,7 @@ def histogram(probabilities: Tensor) -> Tensor:
 def class_kl(counts: Tensor, data: Tensor) -> Score:
     """KL(fakes || data) = sum q log(q/p) of class shares, in nats; counts of both (K,).
 
-    The plug-in estimate: a perfect sampler scores (K-1)/(2N) on average. The interval is the percentile
+    The plug-in estimate: a perfect sampler scores (K-1)/2 (1/N + 1/M) on average, for M images of the data. The interval is the percentile
     interval of 1,000 multinomial draws from the fakes' own shares.
     """
     n = int(counts.sum())
@@ -42,7 +42,8 @@ def class_kl(counts: Tensor, data: Tensor) -> Score:
 def class_chi2(counts: Tensor, data: Tensor) -> Score:
     """Pearson's chi-square of class counts against the data's shares, over its K-1 degrees of freedom.
 
-    About 1 for a perfect sampler at any N; p is of the null hypothesis that the shares are the data's.
+    The data's M images are a sample, too: a perfect sampler of N images scores 1 + N/M on average, 2 where both are as
+    many. p is of the null hypothesis that both have the same shares: of the statistic over 1 + N/M.
     """
     n = int(counts.sum())
     q, p, refusal = _shares(counts, data)
@@ -53,7 +54,8 @@ def class_chi2(counts: Tensor, data: Tensor) -> Score:
     freedom = int(kept.sum()) - 1
     rare = n * float(p[kept].min())
     warning = f"The rarest class expects {rare:.1f} of {n} images; chi-square needs 5." if rare < 5 else None
-    return Score(statistic / freedom, n, p=float(special.chdtrc(freedom, statistic)), warning=warning)
+    p_value = float(special.chdtrc(freedom, statistic / (1 + n / int(data.sum()))))
+    return Score(statistic / freedom, n, p=p_value, warning=warning)
 
 
 def modes_covered(counts: Tensor, data: Tensor) -> Score:

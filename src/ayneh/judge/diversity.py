@@ -15,6 +15,7 @@ from ayneh.judge.statistics import Z95, mean_interval, poisson_interval, wilson
 WINDOW, SIGMA = 7, 0.95  # 11 and 1.5 in the paper, scaled down so that three scales fit in 28 pixels
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, finest first
 BY_PIXELS = 2_000  # images of each side whose pixels are compared
+SAME = 1e-12  # of the mean square distance from the centre: rows that rounding alone keeps apart
 EXPECTED = 10  # near-duplicates among as many fakes from a perfect generator
 
 
@@ -131,8 +132,9 @@ def birthday(real: Tensor, fake: Tensor) -> Score:
 
     Two images are near-duplicates when closer than all but a share of the pairs of real images: 1e-6, or the share
     that gives a perfect set of M fakes 10 near-duplicates, if that is more. So the real set scores about 1/share and a
-    set of k images repeated at random k, whatever M is. The interval is Poisson's for the
-    number of near-duplicates; with none there is a lower bound only, and the warning gives it.
+    set of k images repeated at random k, whatever M is. Where the real set repeats more images than that, only equal
+    images are near-duplicates. The interval is Poisson's for the number of near-duplicates; with none there is a lower
+    bound only, and the warning gives it.
     """
     real, fake = checked(real, "real images"), checked(fake, "fakes")
     n, m = len(real), len(fake)
@@ -142,7 +144,7 @@ def birthday(real: Tensor, fake: Tensor) -> Score:
     share = min(1.0, max(1e-6, EXPECTED / fake_pairs))
     rank = max(1, round(share * real_pairs))
     closest = _closest_pairs(real, rank)
-    threshold = float(closest[rank - 1])
+    threshold = max(float(closest[rank - 1]), SAME * float((real - real.mean(0)).square().sum(1).mean()))
     found = _pairs_within(fake, threshold)
     low, high = poisson_interval(found)
     if found == 0:
@@ -180,5 +182,8 @@ def _closest_pairs(x: Tensor, count: int) -> Tensor:
 
 def _pairs_within(x: Tensor, threshold: float) -> int:
     """Pairs of different rows of x (N, F) at a squared distance of at most ``threshold``."""
-    inside = sum(int((block <= threshold).sum()) for _, block in distances(x, x))
-    return (inside - len(x)) // 2  # each row is near itself, and each pair is counted twice
+    inside = 0
+    for start, block in distances(x, x):
+        block.diagonal(start).fill_(torch.inf)  # rounding leaves a row a little apart from itself
+        inside += int((block <= threshold).sum())
+    return inside // 2  # each pair is counted twice

@@ -16,7 +16,7 @@ from ayneh.judge.scores import Score, shuffled
 from ayneh.judge.shelf import Shelf
 from ayneh.judge.within import Labelled, OfClasses
 
-VERSION = 6  # of the cache: raise it when the meaning of a metric or the form of a floor changes
+VERSION = 7  # of the cache: raise it when the meaning of a metric or the form of a floor changes
 BINNED = 10_000  # training images behind NDB's bins
 NEAREST = 2_000  # images whose nearest training image is looked for
 

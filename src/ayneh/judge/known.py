@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ayneh.judge.neighbours import distances
-from ayneh.judge.scores import Score, cannot_tell, checked
+from ayneh.judge.scores import Score, cannot_tell, checked, shuffled
 from ayneh.judge.statistics import wilson
 
 NEAREST = 5  # the neighbour to which the distance is taken, among up to REAL real images
@@ -24,7 +24,7 @@ def unlike(real: Tensor, fake: Tensor) -> Score:
     real, fake = checked(real, "real images"), checked(fake, "fakes")
     if len(real) <= 20 * NEAREST:
         return cannot_tell(len(fake), f"The limit needs more than {20 * NEAREST} real images; there are {len(real)}.")
-    real = real[:REAL]
+    real = shuffled(real, 5)[:REAL]  # folders have their classes one after another
     own = torch.cat([part.topk(NEAREST + 1, largest=False).values.amax(1) for _, part in distances(real, real)])
     limit = own.quantile(USUAL)
     far = torch.cat([part.topk(NEAREST, largest=False).values.amax(1) > limit for _, part in distances(fake, real)])

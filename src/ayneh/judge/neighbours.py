@@ -89,8 +89,12 @@ def memorisation(fake: Tensor, held_out: Tensor) -> Score:
 
 
 def copies(fake: Tensor, held_out: Tensor) -> Score:
-    """Share of fakes nearer to a training image than 99.9 % of held-out images, by the same distances."""
+    """Share of fakes nearer to a training image than 99.9 % of held-out images, by the same distances.
+
+    Where more than 0.1 % of the held-out images are training images themselves, it is the share of exact copies.
+    """
     if min(len(fake), len(held_out)) < 20:
         return cannot_tell(len(fake), f"Too few distances to tell copies: {len(fake)} and {len(held_out)}.")
-    count = int((fake < held_out.quantile(0.001)).sum())
+    limit = held_out.quantile(0.001)
+    count = int(((fake < limit) | (fake == 0)).sum())
     return Score(count / len(fake), len(fake), wilson(count, len(fake)))
