@@ -127,3 +127,32 @@ def test_features_are_better_only_where_intervals_do_not_overlap():
     spaces = {"features": at(0.98, 0.97, 0.99), "pixels": at(0.96, 0.95, 0.965), "untrained": at(0.97, 0.96, 0.98)}
     told = verdict("ridge", Score(0.9, 9), Score(0.5, 9), Score(0.5, 9), spaces)[2]
     assert "better than raw pixels (98.0 % against 96.0 %), no better than an untrained D (98.0 %" in told
+
+
+def test_a_probe_learns_every_class_of_images_that_come_class_after_class():
+    labels = torch.arange(10).repeat_interleave(1100)
+    features = 6 * torch.eye(10)[labels] + normal(11_000, 10)
+    assert probe(features, labels, features[::7], labels[::7]).value > 0.98
+
+
+def test_a_probe_of_one_label_cannot_tell():
+    labels = torch.zeros(50, dtype=torch.int64)
+    assert "one label" in probe(normal(50, 3), labels, normal(50, 3), labels).warning
+
+
+def test_coordinates_that_do_not_vary_are_left_out_and_alone_cannot_tell():
+    z = normal(300, 4).masked_fill(torch.tensor([False, True, False, True]), 1.0)
+    found = read_by_ridge(z[:, [0, 2]], z, 200)
+    assert found.r2.isnan().tolist() == [False, True, False, True]
+    assert found.score().value > 0.99
+    assert "the same in all" in read_by_ridge(normal(300, 4), torch.ones(300, 2), 200).score().warning
+
+
+def test_images_that_are_all_the_same_have_no_relative_error():
+    black = torch.zeros(5, 1, 2, 2)
+    nothing = relative_error(black, black)
+    assert nothing.value is None
+    told = Score(0.9, 5)
+    assert verdict("ridge", told, nothing, told, {}) == [
+        f"Whether D is an inverse of this G cannot be told: {nothing.warning}"
+    ]

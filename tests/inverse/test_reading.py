@@ -9,6 +9,7 @@ import torch
 
 from ayneh.data.sources import load
 from ayneh.errors import UserError
+from ayneh.game.frame import scale
 from ayneh.inverse import reading
 from ayneh.inverse.reading import read
 from ayneh.labels import Labels
@@ -68,7 +69,11 @@ def test_a_real_image_has_its_own_label_else_the_class_that_d_reads():
     images = load("digits", "test", resize=8, limit=50)
     read = torch.zeros(20, 10).index_fill_(1, torch.tensor([4]), 1.0)
     critic = SimpleNamespace(sampler=SimpleNamespace(labels=images.described()), read_class=lambda x: read[: len(x)])
-    assert torch.equal(reading._real(critic, images, 20, 8).y, images.labels[:20])
+    real, places = reading._real(critic, images, 20, 8), reading._some(images, 20)
+    assert torch.equal(real.y, images.labels[places])
+    assert torch.equal(real.x, scale(images.pixels[places]))  # each beside its own image
+    sorted_ones = replace(images, pixels=images.pixels[images.labels.argsort()], labels=images.labels.sort().values)
+    assert len(reading._real(critic, sorted_ones, 20, 8).y.unique()) > 5  # of a folder, which has class after class
     assert reading._real(critic, replace(images, labels=None), 20, 8).y.tolist() == [4] * 20
     others = tuple(f"other {k}" for k in range(10))
     assert reading._real(critic, replace(images, names=others), 20, 8).y.tolist() == [4] * 20

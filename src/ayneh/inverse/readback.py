@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from ayneh.errors import UserError
 from ayneh.judge.neighbours import distances
-from ayneh.judge.scores import Score
+from ayneh.judge.scores import Score, cannot_tell, shuffled
 from ayneh.judge.statistics import mean_interval, normal_interval, wilson
 
 PROBED = 10_000  # labelled images behind a linear probe, at most
@@ -27,9 +28,12 @@ PENALTIES = tuple(10.0**k for k in range(-4, 5))  # of ridge: the best by leave-
 
 
 def probe(train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor) -> Score:
-    """Test accuracy of a softmax regression on standardised features (N, F), (M, F), fitted to the first 10,000."""
+    """Test accuracy of a softmax regression on standardised features (N, F), (M, F), fitted to 10,000 of them."""
     fitted = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300, tol=1e-3))
-    fitted.fit(train[:PROBED].numpy(), train_labels[:PROBED].numpy())
+    some = shuffled(torch.arange(len(train)), 7)[:PROBED]  # folders have their classes one after another
+    if len(train_labels[some].unique()) < 2:
+        return cannot_tell(len(test), f"Of {len(some):,} training images at random all have one label.")
+    fitted.fit(train[some].numpy(), train_labels[some].numpy())
     hits = int((fitted.predict(test.numpy()) == test_labels.numpy()).sum())
     return Score(hits / len(test), len(test), wilson(hits, len(test)))
 
@@ -52,7 +56,8 @@ def principal(train: Tensor, test: Tensor, directions: int) -> tuple[Tensor, Ten
 class ReadBack:
     """A map features (N, F) -> latents (N, Z), and the share of each coordinate's variance that it explains.
 
-    r2[j] = 1 - E(z_j - read_j)^2 / Var(z_j) on held-out rows: 1 if z_j is read exactly, 0 if the mean is as good.
+    r2[j] = 1 - E(z_j - read_j)^2 / Var(z_j) on held-out rows: 1 if z_j is read exactly, 0 if the mean is as good; NaN
+    if z_j is the same in all of them.
     """
 
     read: Callable[[Tensor], Tensor]
@@ -60,9 +65,12 @@ class ReadBack:
     n: int  # held-out rows
 
     def score(self) -> Score:
-        """The mean over coordinates; the interval takes them as a sample."""
-        spread = float(self.r2.std()) / len(self.r2) ** 0.5 if len(self.r2) > 1 else 0.0
-        mean = float(self.r2.mean())
+        """The mean over the coordinates that vary; the interval takes them as a sample."""
+        r2 = self.r2[~self.r2.isnan()]
+        if not len(r2):
+            return cannot_tell(self.n, "Every coordinate of z is the same in all held-out images.")
+        spread = float(r2.std()) / len(r2) ** 0.5 if len(r2) > 1 else 0.0
+        mean = float(r2.mean())
         return Score(mean, self.n, normal_interval(mean, spread))
 
 
@@ -97,9 +105,10 @@ def _read_back(regressor: RidgeCV | MLPRegressor, features: Tensor, z: Tensor, f
 
 
 def explained(read: Tensor, z: Tensor) -> Tensor:
-    """R^2 of each coordinate: 1 - E(z - read)^2 / Var z, (N, Z), (N, Z) -> (Z,) float64."""
+    """R^2 of each coordinate: 1 - E(z - read)^2 / Var z, (N, Z), (N, Z) -> (Z,) float64; NaN where z does not vary."""
     read, z = read.double(), z.double()
-    return 1 - (z - read).square().mean(0) / z.var(0, unbiased=False)
+    found = 1 - (z - read).square().mean(0) / z.var(0, unbiased=False)
+    return found.masked_fill((z == z[0]).all(0), torch.nan)
 
 
 def relative_error(x: Tensor, own: Tensor) -> Score:
@@ -115,6 +124,8 @@ def relative_error(x: Tensor, own: Tensor) -> Score:
     other[turned] = turned.roll(1)  # one cycle through all: no image is its own x'
     near = (x - own).flatten(1).double().norm(dim=1)
     far = (x - own[other]).flatten(1).double().norm(dim=1)
+    if not float(far.mean()):
+        return cannot_tell(len(x), "All images are the same, and so are their reconstructions.")
     ratio = float(near.mean() / far.mean())
     spread = float((near - ratio * far).std() / far.mean()) / len(x) ** 0.5
     return Score(ratio, len(x), normal_interval(ratio, spread))
@@ -138,7 +149,9 @@ def verdict(by: str, read: Score, real: Score, generated: Score, nearest: dict[s
     by, read: the map that reads z best, and its mean R^2; real, generated: relative errors; nearest: accuracies of
     `nearest_label` by space, among them features, pixels and untrained (empty: no labels).
     """
-    r2, back, again = (-1.0 if s.value is None else s.value for s in (read, real, generated))
+    if unknown := [score.warning for score in (read, real, generated) if score.value is None]:
+        return [f"Whether D is an inverse of this G cannot be told: {unknown[0]}"]
+    r2, back, again = (cast(float, score.value) for score in (read, real, generated))
     what = "an inverse" if r2 >= READS else "in part an inverse" if r2 >= READS_PARTLY else "not an inverse"
     how = "come back closely" if back <= RETURNS else "come back roughly"
     how = how if back <= RETURNS_ROUGHLY else "hardly come back"

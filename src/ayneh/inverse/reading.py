@@ -7,6 +7,7 @@ has its class y on the whole way: G(z, y), and the maps to z get y beside D's fe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,7 +38,7 @@ from ayneh.inverse.readback import (
     squared_error,
     verdict,
 )
-from ayneh.judge.scores import Plain, Score, named, protocol
+from ayneh.judge.scores import Plain, Score, named, protocol, shuffled
 from ayneh.pictures import grid, save_png
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.terminal.text import Say, silent
@@ -63,7 +64,7 @@ class Reading:
     prior: str
     read_by: str  # the map that reads z best: ridge, perceptron, or a reader with layers of its own
     scores: Scores
-    r2_by_coordinate: dict[str, list[float]]  # of each map
+    r2_by_coordinate: dict[str, list[float | None]]  # of each map; None: it does not vary
     words: list[str]
     rows: Rows
 
@@ -106,7 +107,7 @@ def read(
     nearest, probes = _recognition(critic, control, train, test, images, side, say)
     say(f"reading z back from {images} generated images")
     maps, read_back, held_out = _read_z(critic, control, images)
-    by, best = max(maps.items(), key=lambda item: float(item[1].r2.mean()))
+    by, best = max(maps.items(), key=lambda item: item[1].score().value or -math.inf)
     say("images make the round trip")
     kinds = {"test": _real(critic, test, min(images, ROUND_TRIPS), side), "generated": held_out.first(ROUND_TRIPS)}
     way = partial(_by_reader, critic) if by == READER else partial(_by_features, critic, best)
@@ -129,7 +130,9 @@ def read(
         prior=critic.sampler.prior.describe(),
         read_by=by,
         scores=scores,
-        r2_by_coordinate={name: found.r2.tolist() for name, found in maps.items()},
+        r2_by_coordinate={
+            name: [None if math.isnan(r2) else r2 for r2 in found.r2.tolist()] for name, found in maps.items()
+        },
         words=[*verdict(by, best.score(), back, again, nearest), *([BESIDE] if checkpoint.labels else [])],
         rows=rows,
     )
@@ -158,13 +161,19 @@ class _Seen:
         return torch.cat([features, code(self.y, labels.parts).to(features)], 1)
 
 
+def _some(images: Images, n: int) -> Tensor:
+    """The places of at most n of the images, a fixed random choice: folders have their classes one after another."""
+    return shuffled(torch.arange(len(images.pixels)), 7)[:n]
+
+
 def _real(critic: Critic, images: Images, n: int, side: int) -> _Seen:
-    """The first n images, each with its own label; with the class that D reads in it where it has none."""
-    x, labels = _framed(images.pixels[:n], side), critic.sampler.labels
+    """n of the images at random, each with its own label; with the class that D reads in it where it has none."""
+    some = _some(images, n)
+    x, labels = _framed(images.pixels[some], side), critic.sampler.labels
     if labels is None:
         return _Seen(x, None)
     known = images.labels if images.called == labels.names else None
-    return _Seen(x, critic.read_class(x).argmax(1) if known is None else known[:n])
+    return _Seen(x, critic.read_class(x).argmax(1) if known is None else known[some])
 
 
 def _named(what: str, of: tuple[str, str], scores: Scores, kind: str = "") -> Scores:
@@ -193,7 +202,8 @@ def _recognition(
         say(f"{critic.sampler.config.data.name} has no labels: their recognition from D's features is left out")
         return {}, {}
     say("recognising the data's labels in D's features, and in the controls")
-    x, y, labels = train.pixels, test.pixels[:most], test.labels[:most]
+    some = _some(test, most)
+    x, y, labels = train.pixels, test.pixels[some], test.labels[some]
     pixels = scale(x.flatten(1)), scale(y.flatten(1))
     features = critic.features(_framed(x, side)), critic.features(_framed(y, side))
     principals = principal(*pixels, features[0].shape[1])
@@ -223,10 +233,11 @@ def _read_z(critic: Critic, control: Critic, images: int) -> tuple[dict[str, Rea
     scores["ridge_untrained"] = read_by_ridge(seen.encoded(control), z, fitted).score()
     held_out = _Seen(seen.x[fitted:], None if y is None else y[fitted:])
     if critic.dis.reader is not None:
-        own = explained(critic.latents(held_out.x, held_out.y), z[fitted:])
-        scores[READER] = Score(float(own.mean()), images - fitted)
+        r2 = explained(critic.latents(held_out.x, held_out.y), z[fitted:])
+        own = ReadBack(critic.latents, r2, images - fitted)
+        scores[READER] = own.score()
         if critic.reads_images:  # one more way from an image to z
-            maps[READER] = ReadBack(critic.latents, own, images - fitted)
+            maps[READER] = own
     return maps, scores, held_out
 
 

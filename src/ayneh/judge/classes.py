@@ -24,8 +24,8 @@ def histogram(probabilities: Tensor) -> Tensor:
 def class_kl(counts: Tensor, data: Tensor) -> Score:
     """KL(fakes || data) = sum q log(q/p) of class shares, in nats; counts of both (K,).
 
-    The plug-in estimate: a perfect sampler scores (K-1)/2 (1/N + 1/M) on average, for M images of the data. The interval is the percentile
-    interval of 1,000 multinomial draws from the fakes' own shares.
+    The plug-in estimate: a perfect sampler scores (K-1)/2 (1/N + 1/M) on average, for M images of the data. The
+    interval is the percentile interval of 1,000 multinomial draws from the fakes' own shares.
     """
     n = int(counts.sum())
     q, p, refusal = _shares(counts, data)

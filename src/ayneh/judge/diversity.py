@@ -159,7 +159,7 @@ def birthday_pixels(real: Tensor, fake: Tensor) -> Score:
     A net gives many different images that are unlike its data nearly the same features; by pixels copies alone are
     near-duplicates. Thin strokes or blurs lie nearer together, hence the units.
     """
-    sides = shuffled(real, 3)[:BY_PIXELS], fake[:BY_PIXELS]
+    sides = (shuffled(images, 3)[:BY_PIXELS] for images in (real, fake))
     return birthday(*(_standard(images.flatten(1).double()) for images in sides))
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ayneh.errors import UserError
 from ayneh.generators import seeded
 from ayneh.judge.features import N_FEATURES, FeatureNet, fit, see
+from ayneh.judge.scores import shuffled
 from ayneh.terminal.text import Say, silent
 
 SEEDS = 3  # classifiers of a panel
@@ -194,7 +195,9 @@ def random_net(pixels: Tensor, size: int, *, seed: int) -> FeatureNet:
     for module in net.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.momentum = None  # a plain mean over the batches
-    for part in pixels[:5000].split(500):
+    whole = max(500, min(5000, len(pixels) // 500 * 500))  # images in whole batches
+    some = shuffled(pixels, 8)[:whole]  # folders have their classes one after another
+    for part in some.split(500):
         net.features(fit(part, net))
     return net.eval()
 
