@@ -21,7 +21,7 @@ from ayneh.labels import Labels
 from ayneh.parts.registry import own
 from ayneh.parts.used import flag_of
 from ayneh.record.head import Origin
-from ayneh.terminal.text import Say, silent
+from ayneh.terminal.text import Say, counted, few, silent
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
     from torch import Tensor
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # torch takes seconds to import: functions import it when the
     from ayneh.data.images import Images
     from ayneh.judge.features import FeatureNet
     from ayneh.judge.verdict import Judge
+    from ayneh.record.checkpoint import Checkpoint
 
 MOST_EPOCHS = 10_000  # of a judge's training
 SHOWN = 20  # names of classes in a message, at most
@@ -103,7 +104,6 @@ def origin_of(config: Config, images: Images) -> Origin:
 
 def refuse_other_classes(run: Path, before: Labels | None, images: Images) -> None:
     """Raise UserError unless the images have the classes of a run that was trained before; None: it has none."""
-    from ayneh.terminal.text import few
 
     if before is None or images.called == before.names:
         return
@@ -115,6 +115,37 @@ def refuse_other_classes(run: Path, before: Labels | None, images: Images) -> No
         f"{run} was trained on {then}, and {images.name} has {now} now: bring the former ones back, under the same "
         "names, or start a new run."
     )
+
+
+def changed(checkpoint: Checkpoint, fingerprint: str, images: int, labels: Tensor | None) -> str:
+    """A sentence if the training images are others now than those that the run was trained on, or have other labels.
+
+    fingerprint, images, labels: of those that are there now. Empty if they are the same, or if the run has no record.
+    """
+    then, name = checkpoint.data, checkpoint.config.data.name
+    if then is None:
+        return ""
+    if then.fingerprint != fingerprint:
+        return (
+            f"Warning: {name} has changed: the run was trained on {then.images:,} images, and is compared with the "
+            f"{images:,} that are there now."
+        )
+    if then.labels and labels is not None and then.labels != fingerprint_of(labels):
+        return f"Warning: labels of {name} have changed since the run was trained on them."
+    return ""
+
+
+def as_trained(checkpoint: Checkpoint, images: Images) -> str:
+    """`changed`, of training images that go through the run's nets. Raises UserError if they do not fit these."""
+    channels, size, _ = checkpoint.image_shape
+    now, height, width = images.pixels.shape[1:]
+    if now != channels or max(height, width) > size:
+        raise UserError(
+            f"{checkpoint.run} has nets for images of {size}x{size} pixels with {counted(channels, 'channel')}, and "
+            f"those of {images.name} have {width}x{height} with {counted(now, 'channel')} now: put the former ones "
+            "back."
+        )
+    return changed(checkpoint, images.fingerprint, len(images.pixels), images.labels)
 
 
 def labelled(config: Config, images: Images) -> tuple[Tensor, Labels] | None:
@@ -154,7 +185,7 @@ def nets_of(data: Data, train: Images, tests: int, run: Path | None = None) -> d
     if data.name in PANELS and data.resize is None:
         return {net: shipped(net) for net in PANELS[data.name].names}
     whole = train if data.limit is None else read_images(replace(data, limit=None), "train", run)
-    if nets := trained.find(trained_folder(whole.fingerprint), whole.classes):
+    if nets := trained.find(trained_folder(whole.fingerprint), whole.classes, whole.labels):
         return nets
     if data.name in PANELS:
         return {net: shipped(net) for net in PANELS[data.name].names}

@@ -14,7 +14,7 @@ from ayneh.config import Data
 from ayneh.dataset import AsRead
 from ayneh.engine.cores import among_others
 from ayneh.errors import UserError
-from ayneh.evaluation import judge_of, origin_of, read_images, training_command
+from ayneh.evaluation import changed, judge_of, origin_of, read_images, training_command
 from ayneh.fakes import Fakes, asked_for
 from ayneh.files.whole import cache_folder, refuse_unwritable
 from ayneh.record.record import Record
@@ -78,7 +78,9 @@ def evaluate(
         drawn = judge.unframed(torch.cat(list(fakes.draw(0, total))))
         report = _judged(judge, drawn, inception, say, None if other else fakes.asked(0, total))
         more = fakes.cas(judge, say) if cas and not other else {}
-        notes = (*_changed(checkpoint, judge), *other)
+        there = judge.reference
+        note = changed(checkpoint, there.fingerprint, len(there.train), there.train_labels)
+        notes = (*([note] if note else ()), *other)
         report = _advised(replace(report, scores=report.scores | more, notes=notes), data)
     report = replace(report, run=str(record.folder), step=checkpoint.step, replica=replica)
     record.write_report("evaluation", plain(report), epoch, replica)
@@ -100,17 +102,6 @@ def _found_again(checkpoint: Checkpoint, moved: str) -> Data:
         images = read_images(data, run=checkpoint.run)
         checkpoint.data.refuse_others(origin_of(replace(checkpoint.config, data=data), images), checkpoint.run)
     return data
-
-
-def _changed(checkpoint: Checkpoint, judge: Judge) -> tuple[str, ...]:
-    """A sentence if the run was trained on other images than those that it is compared with."""
-    then, now = checkpoint.data, judge.reference
-    if then is None or then.fingerprint == now.fingerprint:
-        return ()
-    return (
-        f"Warning: {checkpoint.config.data.name} has changed: the run was trained on {then.images:,} images, and is "
-        f"compared with the {len(now.train):,} that are there now.",
-    )
 
 
 @among_others()

@@ -76,3 +76,23 @@ def test_no_line_is_lost_where_rescues_go_back_to_the_same_step(tmp_path):
         abandon(record, 10, number)
     kept = [json.loads(line) for line in (tmp_path / "abandoned.jsonl").read_text().splitlines()]
     assert [(line["rescue"], line["step"]) for line in kept] == [(n, step) for n in (1, 2, 3) for step in (20, 30, 40)]
+
+
+def test_reports_on_what_is_given_up_go_with_it(tmp_path):
+    """Steps come again: a report found by its step would stand beside another state."""
+    record = Record(tmp_path)
+    record.samples.mkdir()
+    record.checkpoints.folder.mkdir()
+    (tmp_path / "config.json").write_text("{}")
+    record.write_report("evaluation", {"step": 10})
+    record.write_report("evaluation", {"step": 20}, epoch=1)
+    record.write_report("mirror", {"step": 30}, replica=1)
+    record.report_path("mirror", replica=1, suffix=".png").write_bytes(b"picture")
+    record.write_report("probe", {"epochs": [{"step": 10}, {"step": 20}]})
+    record.report_path("evaluation", epoch=5).write_text("damaged")
+    abandon(record, 10, 1)
+    abandon(record, 10, 1)  # again, after a kill
+    left = {path.name for path in tmp_path.glob("*.*")} - {"config.json"}
+    assert left == {"evaluation.json", "evaluation-epoch-0005.json"}
+    given = {path.name for path in (tmp_path / "abandoned" / "1").glob("*.*")}
+    assert given == {"evaluation-epoch-0001.json", "mirror-replica-1.json", "mirror-replica-1.png", "probe.json"}

@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from ayneh.engine import critic as critic_module
+from ayneh.engine import sampler
 from ayneh.engine.critic import critic_of
 from ayneh.engine.sampler import STANDING_LATENTS
 from ayneh.errors import UserError
+from ayneh.game.layers import standing_statistics
 from ayneh.record.record import Record
 
 
@@ -75,3 +78,19 @@ def test_latents_are_in_the_priors_units_and_only_where_d_learnt_to_read(critic,
         told = reading.dis(x, read=True)
     torch.testing.assert_close(read, 6 + told[:, 1:] / 3**0.5, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(reading.logits(x), told[:, 0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("batch", "images"), [(23, 2047), (1000, 2000), (2047, 2047), (3000, 3000), (64, 2048)])
+def test_standing_statistics_are_of_whole_batches(tiny_run, monkeypatch, batch, images):
+    """Each batch has the same weight in the average, however few images it has, and one image has no deviation."""
+    checkpoint, sizes = Record.open(tiny_run).checkpoints.at_epoch(None), []
+
+    def counted(net, batches):
+        batches = list(batches)
+        sizes.extend(len(x[0] if isinstance(x, tuple) else x) for x in batches)
+        return standing_statistics(net, batches)
+
+    for module in (sampler, critic_module):
+        monkeypatch.setattr(module, "standing_statistics", counted)
+    critic_of(checkpoint.config.changed({"batch": batch}), checkpoint.image_shape, checkpoint.tensors, 0)
+    assert sizes == 2 * (images // batch) * [batch]  # of G and of D

@@ -279,7 +279,8 @@ def test_a_sampler_has_standing_statistics_and_the_same_images_every_time(mine):
     assert torch.equal(sampler.images("some", 300), images)
     named = match.named(state)
     again = sampler_of(replace(MINE, seeds=2), match.image_shape, named, 1)
-    torch.testing.assert_close(again.images("some", 300), images, rtol=1e-4, atol=1e-4)  # in float32
+    apart = 1e-4 if mine.gen is Gen else 0.05  # float32, in which the noise inside has other numbers
+    torch.testing.assert_close(again.images("some", 300), images, rtol=1e-4, atol=apart)
     if mine.gen is Gen:
         z = sampler.latents("some", 300)
         torch.testing.assert_close(sampler.gen(z[:2]), sampler.gen(z)[:2])  # an image depends on its own z
@@ -297,7 +298,7 @@ def test_a_critic_gives_logits_and_the_input_of_the_last_layer(named):
     x = torch.rand(5, 1, 8, 8) * 2 - 1
     features = critic.features(x)
     assert features.shape == (5, 64)
-    torch.testing.assert_close(critic.dis.net.last(features.double()).flatten().float(), critic.logits(x))
+    torch.testing.assert_close(critic.dis.net.last(features).flatten(), critic.logits(x))
     own = match.dis.filled(state["dis"][0], match.dis.of(state, 0)).eval()
     torch.testing.assert_close(own(x.double()).float(), critic.logits(x), rtol=1e-4, atol=1e-5)
     control = critic_of(MINE, match.image_shape, match.named(state), 0, trained=False)
@@ -447,3 +448,21 @@ def test_an_instance_plays_from_the_weights_that_it_has(named):
     match.play(start, 0)
     assert all(torch.equal(p, before[name]) for name, p in gen.named_parameters())  # it is copied
     assert gen.main[1].num_batches_tracked == 0
+
+
+class NoiseThenNorm(nn.Module):
+    """One number of noise a call before a batch norm: its statistics are those of the noise."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm, self.last = nn.Linear(6, 4), nn.BatchNorm1d(4), nn.Linear(4, 64)
+
+    def forward(self, z):
+        x = self.norm(0 * self.first(z) + torch.randn(()))
+        return self.last(x).tanh().view(-1, 1, 8, 8)
+
+
+def test_standing_statistics_are_of_other_chance_in_each_batch(named):
+    named(NoiseThenNorm, Dis)
+    match = match_of(MINE)
+    assert sampler_in(match, match.start(), 0).gen.net.norm.running_mean[0].abs() < 0.3  # the mean of 256 numbers

@@ -149,3 +149,11 @@ def test_too_few_images_to_test_on_are_refused_before_the_training(tmp_path, dig
 def test_without_labels_128_images_are_enough(tmp_path, digits):
     few = load("digits", "train", limit=130), digits[1]
     assert list(train(tmp_path, few, labels=None)) == ["simclr", "random"]
+
+
+def test_a_judge_of_other_labels_is_none(tmp_path, digits):
+    images, _ = digits
+    train(tmp_path, digits)
+    assert trained.find(tmp_path, 10, images.labels)
+    assert trained.find(tmp_path, 10, 9 - images.labels) is None
+    assert trained.find(tmp_path, None, None)  # without labels now: its features serve

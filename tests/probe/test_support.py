@@ -213,3 +213,15 @@ def test_a_fresh_discriminator_does_not_inherit_a_rate_that_fades(splits):
     rates = [probe.match.hyper(i)["lr_dis"] for i in (0, 1000)]
     assert torch.equal(*rates)
     assert rates[0].gt(0).all()
+
+
+def test_weights_that_g_does_not_train_or_use_are_no_part_of_its_gradient(splits):
+    one, plan = sampler(), Plan(steps=2, arms=("plain",), images=64)
+    before = list(Probe(one, *splits, plan).play())[-1]
+    frozen, unused = (torch.nn.Parameter(torch.ones(3), requires_grad=grad) for grad in (False, True))
+    one.gen.register_parameter("frozen", frozen)
+    one.gen.register_parameter("unused", unused)
+    one.trained.append(unused)
+    after = list(Probe(one, *splits, plan).play())[-1]
+    assert after["plain"].gradients == before["plain"].gradients
+    assert not frozen.requires_grad

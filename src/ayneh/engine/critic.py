@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ayneh.config import Config
 from ayneh.engine.noise import FIXED, derive
 from ayneh.engine.players import features_take_class, init_of, net_of, parts_read, started, takes_class
-from ayneh.engine.sampler import STANDING_LATENTS, Sampler, sampler_of
+from ayneh.engine.sampler import Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.game.conditional import code, log_shares
 from ayneh.game.layers import standing_statistics
@@ -23,7 +23,8 @@ class Critic:
     """One replica's D in eval mode: features, latents and logits of single images.
 
     In the game the batch norm of a `Discriminator` uses the current batch of real or of generated images. A critic's
-    batch norm has standing statistics: averages over 2,048 images of the run's generator, without dropout or shifts.
+    batch norm has standing statistics: averages over whole batches of the run's generator, up to 2,048 images (or one
+    batch), without dropout or shifts.
     They need the run folder alone, and D was trained to read generated images under such statistics. For logits,
     statistics over batches of ``reals`` as well are better (docs/export.md).
     """
@@ -42,7 +43,7 @@ class Critic:
         """
         batch = sampler.config.batch
         self.dis, self.sampler = cast(Discriminator, dis), sampler
-        n = STANDING_LATENTS if reals is None else min(len(reals), max(STANDING_LATENTS, batch)) // batch * batch
+        n = sampler.standing if reals is None else min(len(reals), sampler.standing) // batch * batch
         images = sampler.images("critic", n).to(sampler.device, sampler.dtype)
         sides = [images] if reals is None else [images, reals[:n].to(images)]
         batches: list[Any] = [part for side in sides for part in side.split(batch)]
@@ -51,7 +52,7 @@ class Critic:
             classes += [] if reals is None else [self._needed(real_classes)[:n]]
             parts = [part.to(sampler.device) for side in classes for part in side.split(batch)]
             batches = list(zip(batches, parts, strict=True))
-        standing_statistics(dis, batches)
+        standing_statistics(dis, sampler.by_chance(dis, "critic", batches))
         if self.reads_images:  # z is read from generated images alone
             standing_statistics(cast(Reader, self.dis.reader), images.split(batch))
 
@@ -158,7 +159,7 @@ def critic_of(
     sampler = sampler or sampler_of(config, image_shape, tensors, replica, labels)
     net = net_of("dis", sampler.config, image_shape, torch.device("cpu"), sampler.labels)
     if trained:
-        row = net.pack(net.weights_in(tensors, "dis", config.seeds))[replica]
+        row = net.pack(net.weights_in(tensors, "dis", config.seeds))[replica].float()
         memory = net.of(net.restored(tensors, config.seeds, row), replica)
     else:
         seeds = [derive(sampler.config.seed, FIXED, "init dis")]

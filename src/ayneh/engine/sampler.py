@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ayneh.config import Config
 from ayneh.engine.classes import drawn
@@ -22,7 +23,13 @@ from ayneh.game.step import State
 from ayneh.labels import Labels
 
 BATCH = 256  # images at a time
+Seen = TypeVar("Seen", Tensor, tuple[Tensor, ...])
 STANDING_LATENTS = 2048  # enough that the averaged mean of a unit is known to 2 % of its deviation
+
+
+def standing_images(batch: int) -> int:
+    """The images behind standing statistics: whole batches, for each batch has the same weight in their average."""
+    return max(STANDING_LATENTS, batch) // batch * batch
 
 
 class Sampler:
@@ -36,13 +43,14 @@ class Sampler:
         labels: the classes of a labelled run, whose G, ``gen(z, y)``, takes them.
         """
         self.config, self.device, self.dtype, self.labels = config, row.device, row.dtype, labels
-        self.prior = prior_of(config)
-        z = self.latents("standing", STANDING_LATENTS)
-        batches: Iterable[Tensor | tuple[Tensor, ...]] = z.split(config.batch)
+        self.prior, self.standing = prior_of(config), standing_images(config.batch)
+        batches: list[tuple[Tensor, ...]] = list(zip(self.latents("standing", self.standing).split(config.batch)))
         if labels:
-            y = self.classes("standing", STANDING_LATENTS).to(self.device)
-            batches = zip(z.split(config.batch), y.split(config.batch), strict=True)
-        self.gen = standing_statistics(net.filled(row, memory), batches)
+            classes = self.classes("standing", self.standing).to(self.device).split(config.batch)
+            batches = [(*z, y) for z, y in zip(batches, classes, strict=True)]
+        self.gen = net.filled(row, memory)
+        self.trained = [p for p in self.gen.parameters() if p.requires_grad]  # own nets may freeze some
+        standing_statistics(self.gen, self.by_chance(self.gen, "standing", batches))
 
     def latents(self, purpose: str, n: int) -> Tensor:
         """n latents, (n, Z): always the same for this purpose and n."""
@@ -86,10 +94,19 @@ class Sampler:
 
     def _image(self, z: Tensor, y: Tensor | None, purpose: str) -> Tensor:
         """G(z), or G(z, y), with its own chance where there is some inside."""
-        if isinstance(self.gen, Player) and self.gen.seed is not None:
-            self.gen.seed = derive(self.config.seed, FIXED, f"inside {purpose}")
+        self._told(self.gen, purpose)
         image: Tensor = self.gen(z) if y is None else self.gen(z, y)
         return image
+
+    def by_chance(self, net: nn.Module, purpose: str, batches: Iterable[Seen]) -> Iterator[Seen]:
+        """The batches, each of which finds other chance inside the net, where there is some."""
+        for k, batch in enumerate(batches):
+            self._told(net, f"{purpose} {k}")
+            yield batch
+
+    def _told(self, net: nn.Module, purpose: str) -> None:
+        if isinstance(net, Player) and net.seed is not None:
+            net.seed = derive(self.config.seed, FIXED, f"inside {purpose}")
 
     def draw(self, purpose: str, n: int, classes: Tensor | None = None) -> Tensor:
         """The same as uint8 (n, C, S, S); a pixel that is not a number becomes middle grey."""
@@ -115,6 +132,6 @@ def sampler_of(
     need_replica(replica, config.seeds)
     config = replace(config, precision="float32")  # the run may have been trained on a device with another
     gen = net_of("gen", config, image_shape, torch.device("cpu"), labels)
-    row = gen.pack(gen.weights_in(tensors, "ema", config.seeds))[replica]
+    row = gen.pack(gen.weights_in(tensors, "ema", config.seeds))[replica].float()
     memory = gen.of(gen.restored(tensors, config.seeds, row), replica)
     return Sampler(gen, row, replace(config, seed=config.seed + replica, seeds=1), memory, labels)

@@ -8,10 +8,11 @@ under which D was trained to read z.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from ayneh.config import Config, from_dict
 from ayneh.data.images import Images
 from ayneh.engine.critic import critic_of
 from ayneh.engine.players import features_take_class, nets_of, parts_read, takes_class
-from ayneh.engine.sampler import STANDING_LATENTS, Sampler
+from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError, brief
 from ayneh.export.contract import refuse_unknown_nets
 from ayneh.files.sealed import header_of
@@ -95,7 +96,7 @@ class Players:
             return None
         *layers, last = list(own) if isinstance(own, Reader) else [own]
         reader = cast(Linear, last)
-        scaled = Linear(reader.in_features, reader.out_features).eval()
+        scaled = copy.deepcopy(reader)  # a new layer would draw weights
         with torch.no_grad():  # the net's own gives (z - mean) / std
             scaled.weight.copy_(variance**0.5 * reader.weight)
             scaled.bias.copy_(variance**0.5 * reader.bias + mean)
@@ -119,13 +120,13 @@ def players_of(
     place = (checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica)
     encoder = critic_of(*place, sampler=sampler, labels=checkpoint.labels)
     sampler, batch = encoder.sampler, checkpoint.config.batch
-    reals, classes, most = None, None, max(STANDING_LATENTS, batch)
+    reals, classes, most = None, None, sampler.standing
     if images is not None and (n := len(images.pixels)) >= batch:
         reals = chosen(images.pixels, most, checkpoint.image_shape[-1])
         classes = None if images.labels is None else images.labels[some(n, most)]
     critic = critic_of(*place, reals=reals, real_classes=classes, sampler=sampler)
     moments = sampler.prior.moments(sampler.config.prior.dim)
-    by = f"{STANDING_LATENTS:,} images of its own generator"
+    by = f"{sampler.standing:,} images of its own generator"
     if reals is not None:
         by = f"{len(reals) // batch * batch:,} real training images and as many of its own generator, in batches apart"
     players = Players(
@@ -158,6 +159,7 @@ def some(of: int, n: int) -> Tensor:
 def built(about: About, tensors: Mapping[str, Mapping[str, Tensor]]) -> Players:
     """The nets from the config.json of an export and their tensors. Raises RuntimeError if these do not fit."""
     config, images = from_dict(about["config"], "config.json"), about["images"]
+    config = replace(config, precision="float32")  # the run may have been trained on a device with another
     shape = (images["channels"], images["size"], images["size"])
     labels = classes_in(about)
     gen, dis = (net.module for net in nets_of(config, shape, torch.device("cpu"), labels=labels))

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from ayneh.byclass import sheet_of
 from ayneh.data.images import Images
-from ayneh.engine.sampler import STANDING_LATENTS, Sampler
+from ayneh.engine.sampler import Sampler
 from ayneh.errors import Stopped, UserError, pick
-from ayneh.evaluation import read_images, refuse_other_classes
+from ayneh.evaluation import origin_of, read_images, refuse_other_classes
 from ayneh.export.card import card
 from ayneh.export.chance import Means
 from ayneh.export.contract import about_of, strings
@@ -92,7 +92,7 @@ def export(
             "file": f"{name}.{suffix}",
             "takes": TAKES[name],
             "numbers": players.numbers(name, features_alone=form == "onnx"),
-            "statistics": _statistics(name, net, players.dis_statistics),
+            "statistics": _statistics(name, net, players.dis_statistics, sampler.standing),
             "outputs": {output: list(y.shape[1:]) for output, y in expected[name].items()},
             "chance": draws[name],
             "alone": _alone(players, name, *inputs[TAKES[name]]),
@@ -178,12 +178,12 @@ def _near(name: str, apart: float, expected: Outputs, most: float) -> float:
     return apart
 
 
-def _statistics(name: str, net: nn.Module, dis_statistics: str) -> str:
+def _statistics(name: str, net: nn.Module, dis_statistics: str, standing: int) -> str:
     """The images or latents over which a net's batch norms were averaged, in words."""
     if not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in net.modules()):
         return "it has none"
-    own = f"{STANDING_LATENTS:,} images of its own generator"
-    return {"generator": f"{STANDING_LATENTS:,} latents", "discriminator": dis_statistics, "encoder": own}[name]
+    own = f"{standing:,} images of its own generator"
+    return {"generator": f"{standing:,} latents", "discriminator": dis_statistics, "encoder": own}[name]
 
 
 def _data(checkpoint: Checkpoint, say: Say) -> Images | None:
@@ -191,6 +191,8 @@ def _data(checkpoint: Checkpoint, say: Say) -> Images | None:
     try:
         images = read_images(checkpoint.config.data, "train", checkpoint.run, say)
         refuse_other_classes(checkpoint.run, checkpoint.labels, images)
+        if checkpoint.data:
+            checkpoint.data.refuse_others(origin_of(checkpoint.config, images), checkpoint.run, elsewhere="")
         return images
     except UserError as error:
         say(f"D is exported with the statistics of generated images alone, since its training images are gone: {error}")

@@ -21,7 +21,7 @@ from ayneh.engine.cores import among_others
 from ayneh.engine.critic import Critic, critic_of
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
-from ayneh.evaluation import read_images
+from ayneh.evaluation import as_trained, read_images
 from ayneh.game.conditional import code
 from ayneh.game.frame import levels, put, scale
 from ayneh.inverse.descent import invert
@@ -104,6 +104,7 @@ def read(
     config, side = critic.sampler.config, checkpoint.image_shape[-1]
     train = read_images(config.data, "train", checkpoint.run, say)
     test = read_images(config.data, "test", checkpoint.run)
+    others = [note] if (note := as_trained(checkpoint, train)) else []
     nearest, probes = _recognition(critic, control, train, test, images, side, say)
     say(f"reading z back from {images} generated images")
     maps, read_back, held_out = _read_z(critic, control, images)
@@ -133,7 +134,7 @@ def read(
         r2_by_coordinate={
             name: [None if math.isnan(r2) else r2 for r2 in found.r2.tolist()] for name, found in maps.items()
         },
-        words=[*verdict(by, best.score(), back, again, nearest), *([BESIDE] if checkpoint.labels else [])],
+        words=[*verdict(by, best.score(), back, again, nearest), *([BESIDE] if checkpoint.labels else []), *others],
         rows=rows,
     )
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ayneh.errors import UserError
 from ayneh.files.reading import json_in, typed
+from ayneh.files.sealed import fingerprint_of
 from ayneh.files.whole import locked, write_json
 from ayneh.judge.features import FeatureNet, load, save
 from ayneh.judge.training import BATCH, SEEDS, accuracy, forecast, panel
@@ -37,19 +38,24 @@ class Manifest:
     """The nets of a judge, the leading one first."""
 
     nets: tuple[Member, ...]
+    labels: str | None = None  # fingerprint of the training images' labels; None: they had none, or it was not noted
 
 
-def find(folder: Path, classes: int | None) -> dict[str, FeatureNet] | None:
+def find(folder: Path, classes: int | None, labels: Tensor | None = None) -> dict[str, FeatureNet] | None:
     """The nets of the judge in this folder by name; None if there is no whole one.
 
-    classes: of the images now; a judge of another number of classes, or of one, is none. UserError for damaged files.
+    classes, labels: of the images now; a judge of other labels, of another number of classes, or of one, is none.
+    UserError for damaged files.
     """
     values = json_in(folder / MANIFEST)
     if values is None:  # as earlier versions wrote it
         files = sorted(folder.glob("*.safetensors"))
         members = [Member(file.stem.partition("-")[2], file.name) for file in files]
     else:
-        members = list(typed(values, Manifest, str(folder / MANIFEST)).nets)
+        manifest = typed(values, Manifest, str(folder / MANIFEST))
+        if manifest.labels and labels is not None and manifest.labels != fingerprint_of(labels):
+            return None
+        members = list(manifest.nets)
     if {member.name for member in members} not in COMPLETE:
         return None
     nets = {member.name: load(folder / Path(member.file).name)[0] for member in members}
@@ -66,7 +72,7 @@ def train(
     data: the set's name, for messages and the nets' notes. Raises UserError if there are too few images, or another
     process trains the same judge.
     """
-    labels = of_use(labels, say)
+    given, labels = labels, of_use(labels, say)
     if words := too_few(len(images), len(test[0])):
         raise UserError(f"A judge of {data} cannot be trained: {words}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +86,9 @@ def train(
             members.append(Member(name, f"{index}-{name}-{mark}.safetensors"))
             save(folder / members[-1].file, net, data=data, epochs=epochs, **notes)
             measured[name] = notes.get("accuracy_test")
-        write_json(folder / MANIFEST, asdict(Manifest(tuple(members))))
+        write_json(
+            folder / MANIFEST, asdict(Manifest(tuple(members), None if given is None else fingerprint_of(given)))
+        )
         for old in folder.glob("*.safetensors"):
             if old.name not in {member.file for member in members}:
                 old.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from ayneh.data.images import Images
 from ayneh.engine.cores import among_others
 from ayneh.engine.sampler import Sampler, sampler_of
 from ayneh.errors import UserError
-from ayneh.evaluation import read_images, refuse_other_classes
+from ayneh.evaluation import as_trained, read_images, refuse_other_classes
 from ayneh.files.whole import refuse_unwritable, without_nan
 from ayneh.game.frame import scale
 from ayneh.labels import Labels
@@ -68,6 +68,8 @@ def probe(
     for epoch, checkpoint in checkpoints.items():
         place = checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica
         sampler = sampler_of(*place, checkpoint.labels)
+        if note := as_trained(checkpoint, images[0]):
+            values["note"] = note
         one: Values = {"epoch": epoch, "step": checkpoint.step}
         values["epochs"].append(one)
         if not bool(sampler.images("probe finite", 64).isfinite().all()):

@@ -18,7 +18,8 @@ def words(values: Values) -> list[str]:
     """Sentences on the values that `probe` returned: the control first, then each epoch, then the claim."""
     measured = [one for one in values["epochs"] if "arms" in one]
     unmeasured = [one for one in values["epochs"] if "arms" not in one]
-    said = [f"After epoch {one['epoch']} nothing can be measured: {one['cannot tell']}." for one in unmeasured]
+    said = [values["note"]] if "note" in values else []
+    said += [f"After epoch {one['epoch']} nothing can be measured: {one['cannot tell']}." for one in unmeasured]
     if not measured:
         return said
     said += [_setting(values, measured)]

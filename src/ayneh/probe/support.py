@@ -78,7 +78,7 @@ class Probe:
         self.held_real, self.held_other = (test[side] for side in rows)
         self.held_classes = [None if labels is None else labels[1][side].to(sampler.device) for side in rows]
         self.batch = configs[0].batch
-        for parameter in sampler.gen.parameters():
+        for parameter in sampler.trained:
             parameter.requires_grad_(False)
 
     def _match(
@@ -241,7 +241,7 @@ class Probe:
         That of a step of G: through D's logits of a batch, with G's standing statistics.
         """
         norms = {name: {} if arm.null else dict.fromkeys(GAMES, 0.0) for name, arm in self.arms.items()}
-        weights = [p.requires_grad_() for p in self.sampler.gen.parameters()]
+        weights = [p.requires_grad_() for p in self.sampler.trained]
         zs = parts(self._drawn("probe gradient", self.batch * self.plan.batches), self.batch)
         for k, drawn in enumerate(zs):
             fakes, asked = self._seen(f"gradient {k}", self.sampler.gen(*drawn)), drawn[1:]
@@ -275,8 +275,8 @@ def parts(seen: Seen, size: int) -> list[Seen]:
 def gradient_norm(game: str, logits: Tensor, weights: list[nn.Parameter] | list[Tensor]) -> float:
     """|d mean loss / d weights| of G's loss called ``game`` of logits (..., B) of its images; the graph is kept."""
     loss = LOSSES[game].gen(None, logits).mean()
-    grads = torch.autograd.grad(loss, weights, retain_graph=True)
-    return math.sqrt(sum(float(grad.double().square().sum()) for grad in grads))
+    grads = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+    return math.sqrt(sum(float(grad.double().square().sum()) for grad in grads if grad is not None))
 
 
 def _halves(n: int, seed: int, what: str) -> tuple[Tensor, Tensor]:
