@@ -91,7 +91,8 @@ METRICS = {
     ),
     "class_chi2": Metric(
         classes.class_chi2, COUNTS, "lower", "chi-square of classes",
-        "chi-square of class shares against the data's, over its degrees of freedom: about 2 if they agree", "looks",
+        "chi-square of class shares against the data's, over its degrees of freedom: if they agree 2 for as many fakes "
+        "as test images", "looks",
         every_net=True, quick=True,
     ),
     "modes": Metric(
