@@ -66,6 +66,19 @@ def test_links_that_go_round_or_nowhere_end(tmp_path: Path) -> None:
     assert "4 files skipped (3 links to folders read already, 1 dead link)" in both.understood
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_links_that_lead_to_themselves_or_below_a_file_are_counted(tmp_path: Path) -> None:
+    """Each of them made the whole folder unreadable."""
+    fill(tmp_path, "cat dog", 3)
+    links = {"self": "self", "x": "y", "y": "x", "cat/a.png": "a.png", "dog/below": "0.png/b", ".own": ".own"}
+    for name, to in links.items():
+        (tmp_path / name).symlink_to(to)
+    (tmp_path / "long").symlink_to("n" * 300)
+    both = read(tmp_path)
+    assert (len(both.pixels), both.names) == (6, ("cat", "dog"))
+    assert "7 files skipped (6 dead links, 1 hidden)" in both.understood
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="paths are short there")
 def test_folders_may_be_as_deep_as_a_path_is_long(tmp_path: Path) -> None:

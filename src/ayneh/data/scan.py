@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -22,6 +23,7 @@ SYSTEM = {  # folders and files that systems leave beside a person's own, in sma
 }
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")  # of files without a suffix
 HIDDEN, DEAD, AGAIN, SPECIAL = "hidden", "dead link", "link to a folder read already", "pipe or device"
+NOWHERE = (errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG)  # of links that lead to themselves, or below a file
 PLURAL = {DEAD: "dead links", AGAIN: "links to folders read already", SPECIAL: "pipes or devices"}
 
 
@@ -103,8 +105,13 @@ def _is_hidden(name: str) -> bool:
 
 def _is_folder(entry: os.DirEntry[str], found: Scan) -> bool:
     """Whether this is a folder to be read; the files of a hidden one are counted."""
-    if not entry.is_dir():
-        return False
+    try:
+        if not entry.is_dir():
+            return False
+    except OSError as error:  # Python takes a link to a missing place as no folder, but raises for other dead links
+        if entry.is_symlink() and error.errno in NOWHERE:
+            return False
+        raise
     if _is_hidden(entry.name):
         found.skipped[HIDDEN] += sum(len(files) for _, _, files in os.walk(entry.path))
     return not _is_hidden(entry.name)
