@@ -1,11 +1,14 @@
 """Pictures as people have them, of every kind, size and colour, broken and hostile ones, transparent ones."""
 
+import struct
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ayneh.data.forms import part_of
 from ayneh.data.sources import load
 from ayneh.errors import UserError
 
@@ -54,6 +57,33 @@ def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path) -> None:
     put(tmp_path / "b.tif", deep)
     put(tmp_path / "c.pgm", Image.fromarray(deep), "PPM")
     assert np.array_equal(read(tmp_path).pixels[:, 0].numpy(), np.stack([GREY] * 3))
+
+
+def tiff(levels: np.ndarray, bits: int, orientation: int) -> bytes:
+    """A file in which 0 is white, which Pillow does not write: its header, its tags, then its levels."""
+    data = levels.astype(f"<u{bits // 8}").tobytes()
+    height, width = levels.shape
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: 0, 273: 134, 274: orientation, 277: 1, 278: height}
+    tags[279] = len(data)
+    fields = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    assert len(fields) + 14 == tags[273]
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + fields + bytes(4) + data
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_tiff_in_which_zero_is_white_is_not_inverted(tmp_path: Path, bits: int) -> None:
+    """Of 16 bits it was: Pillow inverts 8 bits alone. Also as a picture given from Python, and upright."""
+    tall = GREY[:6]
+    deep = tall.astype(np.uint16) * 257 if bits == 16 else tall
+    white_is_zero = 2**bits - 1 - deep.astype(np.int64)
+    for k, (levels, orientation) in enumerate([(white_is_zero, 1), (np.rot90(white_is_zero), 6)]):
+        path = tmp_path / str(k) / "a.tif"
+        path.parent.mkdir()
+        path.write_bytes(tiff(levels, bits, orientation))
+        assert np.array_equal(read(path.parent).pixels[0, 0], tall)
+        with Image.open(BytesIO(path.read_bytes())) as image:  # of a path, Pillow 13 turns no TIFF of 16 bits
+            given = part_of([image], "", None).images[0]
+        assert np.array_equal(given, deep)
 
 
 @pytest.mark.parametrize(

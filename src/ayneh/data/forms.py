@@ -152,12 +152,12 @@ def _image(image: Any, number: int, what: str, resize: int | None) -> NDArray[An
 def _picture(image: Any, number: int, what: str, resize: int | None) -> NDArray[Any]:
     """A picture of Pillow: (H, W) of a grey one's own type; of others bytes (H, W, 3), (H, W, 4) with transparency.
 
-    It is turned as its camera noted, as a file is.
+    It is turned as its camera noted, and 0 is black, as of a file.
     """
-    from ayneh.data.picture import upright
+    from ayneh.data.picture import black_is_zero, upright
     from ayneh.data.resize import fit
 
-    image = upright(image)
+    image = upright(black_is_zero(image))
     if image.mode.startswith("I;16") or image.mode in ("L", "I", "F"):
         mode = "RGBA" if image.mode == "L" and image.has_transparency_data else image.mode
     else:

@@ -23,6 +23,7 @@ FORMATS = tuple(kind for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "
 ANIMATED = ("PNG", "WEBP", "GIF", "TIFF")  # not MPO: its other frames are previews of a photograph
 MOST_FILE_BYTES = 500_000_000
 GREY = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"}  # modes of Pillow
+PHOTOMETRIC, WHITE_IS_ZERO = 0x0106, 0  # a tag of TIFF, and its value where 0 is white
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # the tag in EXIF, and its values that swap width and height
 FLAT, SEEN = 16, 128  # levels: a picture of one colour varies by less, the transparency of a drawing by more
 
@@ -90,7 +91,7 @@ def unpacked(content: bytes, size: int | None, background: tuple[int, ...], draf
             _reduce(opened, 2 * size)
         _bound(opened, size)
         opened.load()
-        image = upright(opened)
+        image = upright(black_is_zero(opened))
         alpha = _alpha(image)
         rgb = _on_background(image, background)
         array = np.array(rgb if size is None else fit(rgb, size)).transpose(2, 0, 1)
@@ -151,6 +152,14 @@ def _orientation(image: Image.Image) -> int | None:
         return image.getexif().get(ORIENTATION)
     except Exception:  # Pillow does not document what it raises for damaged metadata
         return None
+
+
+def black_is_zero(image: Image.Image) -> Image.Image:
+    """The picture with 0 as black: of the TIFFs in which it is white, Pillow inverts those of up to 8 bits alone."""
+    tags = getattr(image, "tag_v2", None)  # of a TIFF as it was opened
+    if tags is None or not image.mode.startswith("I;16") or tags.get(PHOTOMETRIC) != WHITE_IS_ZERO:
+        return image
+    return Image.fromarray(65_535 - np.asarray(image))  # upright: of a TIFF Pillow does this as it loads it
 
 
 def upright(image: Image.Image) -> Image.Image:
