@@ -1,5 +1,8 @@
 """Folders of PNG and JPEG files: modes, classes, splits, and what is refused."""
 
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ayneh.data import unpack
 from ayneh.data.sources import load
 from ayneh.errors import UserError
 
@@ -162,3 +166,62 @@ def test_a_gif_that_is_called_png_is_read_by_its_content(tmp_path: Path) -> None
     grey = picture(0, 4, 4)
     Image.fromarray(grey).save(tmp_path / "a.png", "GIF")
     assert np.array_equal(everything(tmp_path)[0, 0], grey)
+
+
+@pytest.fixture
+def often() -> Iterator[None]:
+    """Threads that take turns often, so that what they share is met in all states."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_folders_that_several_threads_read_are_what_each_reads_alone(tmp_path: Path, often: None) -> None:
+    """What was read last belongs to the process: threads were given images of another choice, or of another folder."""
+    for name in ("a", "b"):
+        for k, image in enumerate(picture(ord(name), 40, 6, 6)):
+            write(tmp_path / name / f"{k}.png", image)
+
+    def one(name: str, split: str, limit: int | None) -> str:
+        return load(f"folder:{tmp_path / name}", split, limit=limit).fingerprint
+
+    ways = [("a", "train", None), ("a", "train", 9), ("a", "test", None), ("b", "train", 20), ("a", "train", 22)]
+    alone = [one(*way) for way in ways]
+    wrong: list[object] = []
+
+    def read(first: int) -> None:
+        for k in range(first, first + 15):
+            way = k % len(ways)
+            try:
+                if one(*ways[way]) != alone[way]:
+                    wrong.append(ways[way])
+            except Exception as error:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=read, args=(first,)) for first in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_folder_whose_reading_was_interrupted_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook: the next cell was given pixels of the files read before."""
+    for k, image in enumerate(picture(0, 40, 6, 6)):
+        write(tmp_path / f"{k}.png", image)
+    alone = load(f"folder:{tmp_path}", "train", limit=9).fingerprint
+    whole, calls = unpack.picture, []
+
+    def interrupted(*how: object) -> object:
+        calls.append(how)
+        if len(calls) == 40:  # the last file
+            raise KeyboardInterrupt
+        return whole(*how)
+
+    monkeypatch.setattr(unpack, "picture", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        load(f"folder:{tmp_path}", "train")
+    monkeypatch.undo()
+    assert load(f"folder:{tmp_path}", "train", limit=9).fingerprint == alone

@@ -23,11 +23,13 @@ from ayneh.data.words import printable, setting
 from ayneh.errors import UserError
 from ayneh.ranges import DARK_BYTES
 from ayneh.terminal.text import counted, few
+from ayneh.turns import Turn
 
 CONVERT = {".heic", ".heif", ".avif", ".svg", ".pdf", ".psd", ".cr2", ".nef", ".dng", ".arw", ".jp2", ".jxl"}
 UNPACK = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"}
 ARRAYS = {".npz", ".npy", ".mat", ".csv", ".parquet"}
 _last: list[Unpacked] = []  # what was read last, at most one: a verb asks for train, then for test
+_TURN = Turn()  # of threads, at what was read last: one that unpacks others changes it
 
 
 def read_folder(
@@ -69,19 +71,21 @@ def read_folder(
     if share is not None and laid.has_splits:
         raise UserError(f"{flag}test is {share:g}, but {folder} itself has images for testing: leave it out.")
     how = Reading(size, skip_broken, background, flag, draft=not before)
-    read, tests, chosen = _read(folder, laid, how, split, limit, share, divide)
-    _refuse_vanished(read, before)
+    with _TURN:
+        read, tests, chosen = _read(folder, laid, how, split, limit, share, divide)
+        _refuse_vanished(read, before)
+        pixels, notes = read.pixels(chosen), tuple(_notes(laid, below, read))
     names = laid.names()
     labels = [laid.labels[i] for i in chosen]
     index = {name: k for k, name in enumerate(names)}
     return Found(
-        read.pixels(chosen),
+        pixels,
         None if None in labels else np.array([index[str(label)] for label in labels], np.int64),
         names if names and None not in labels else None,
         train=int((~tests).sum()),
         test=int(tests.sum()),
         how="" if laid.has_splits else _how(share, divide),
-        notes=tuple(_notes(laid, below, read)),
+        notes=notes,
     )
 
 

@@ -20,6 +20,7 @@ from ayneh.files.reading import shown
 from ayneh.generators import seeded
 from ayneh.parts.calling import parameters_of, settings_kept, what_happened
 from ayneh.parts.registry import Part
+from ayneh.turns import Turn
 
 STARRED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 SEEDS = {"train": 0, "test": 1, "": 0}  # of what a function draws for a side; "": it gives all images
@@ -29,6 +30,7 @@ TAKES = (
 )
 _repeats: WeakSet[Part] = WeakSet()  # a second call gave the same images
 _last: WeakKeyDictionary[Part, tuple[tuple[int | None, bool], Raw]] = WeakKeyDictionary()  # at most one
+_TURN = Turn()  # of threads, at these two
 
 
 def check(name: str, value: Any, arguments: Mapping[str, Any]) -> None:
@@ -64,10 +66,12 @@ def part_of(part: Part, split: str, how: Reading) -> Found:
             "testing: give one, as 0.2, or let it take the split."
         )
     key = how.size, how.range is not None
-    before = _last.get(part)
+    with _TURN:
+        before = _last.get(part)
     raw = before[1] if before and before[0] == key and split == "test" else _raw(part, *key)
-    _last.clear()
-    _last[part] = key, raw
+    with _TURN:
+        _last.clear()
+        _last[part] = key, raw
     try:
         whole = whole_of(raw, how)
     except UserError as error:

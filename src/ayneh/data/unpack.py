@@ -70,8 +70,9 @@ class Unpacked:
         """
         self.refuse(looked_at)
         bounded.check_pixels(len(keep), *self._shape(keep), self.how.flag)
-        rows = {i: row for row, i in enumerate(keep)}
-        pixels, shape, first, self._row = np.empty((0, 1, 0, 0), np.uint8), None, 0, {}
+        rows, kept = {i: row for row, i in enumerate(keep)}, {}
+        pixels, shape, first = np.empty((0, 1, 0, 0), np.uint8), None, 0
+        self._row = {}  # until the new pixels are there: an interrupt may come before
         self.colour, self.transparent, self.vanished, self.looked_at, self.brightest = 0, 0, [], 0, 0
         background = colour_of(self.how.background, self.how.flag)
         for i in looked_at:
@@ -95,9 +96,10 @@ class Unpacked:
             if i in rows:
                 if len(one.pixels) > pixels.shape[1]:
                     pixels = np.repeat(pixels, 3, axis=1)
-                pixels[rows[i]], self._row[i] = one.pixels, rows[i]
+                pixels[rows[i]], kept[i] = one.pixels, rows[i]
         self.refuse(looked_at)
         self._pixels = np.repeat(pixels, 3, axis=1) if self.colour and pixels.shape[1] == 1 else pixels
+        self._row = kept
 
     def pixels(self, needed: Sequence[int]) -> np.ndarray:
         """uint8 (N, C, H, W); C is 1 if every image looked at is grey, else 3."""
