@@ -56,6 +56,29 @@ def test_the_nets_take_no_masked_array():
         model.framed(images)
 
 
+# -- the caller's own --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", [lambda a: a, lambda a: a[:, None], lambda a: a[..., None], torch.from_numpy])
+@pytest.mark.parametrize("test", [None, "given"])  # two halves are joined, which copies them
+def test_what_a_program_does_to_its_array_afterwards_changes_no_images(form, test):
+    """They were a view of it, so that a run of the same name and hash was trained on others."""
+
+    def given():
+        array, other, labels = BYTES.copy(), BYTES[::-1].copy(), LABELS.copy()
+        tests = None if test is None else (form(other), labels)
+        return ayneh.images((form(array), labels), test=tests), (array, other, labels)
+
+    images, arrays = given()
+    for array in arrays:
+        array[:] = 0
+    assert given()[0].name == images.name
+    for split in ("train", "test"):  # as a run reads them, by their name
+        now = load(images.name, split)
+        assert {image.numpy().tobytes() for image in now.pixels} <= {image.tobytes() for image in BYTES}
+        assert set(now.labels.tolist()) == {0, 1, 2}
+
+
 # -- tensors -----------------------------------------------------------------------------------------------------------
 
 UNIT = torch.tensor(BYTES / 255).float()

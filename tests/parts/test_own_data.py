@@ -84,6 +84,14 @@ def test_the_range_that_is_asked_for_is_taken():
     assert int(load("dark", "all", range=(0, 32)).pixels.max()) == 128
 
 
+def test_what_is_done_to_the_array_that_a_function_gave_changes_no_images():
+    array = noise()
+    ayneh.add("data", "kept", lambda: array)
+    images = load("kept", "all").pixels
+    array[:] = 7
+    assert np.array_equal(images[:, 0], noise())
+
+
 # -- chance ------------------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -56,10 +56,19 @@ def hold(
     """
     check_size(str(WHERE), sum(part.images.nbytes for part in parts))
     raw = Raw(tuple(parts), tuple(names) if names else None, names_asked=names_asked)
-    whole = whole_of(raw, Reading(WHERE, None, None, share, range, background, by_position, flag=""))
+    whole = unshared(whole_of(raw, Reading(WHERE, None, None, share, range, background, by_position, flag="")), parts)
     word = re.sub(r"[^\w.]+", "-", label).strip("-") or "images"
     name = f"{MEMORY}:{word}-{_hash(whole)[:8]}"
     return Held(name, _HELD.setdefault(_key(name), whole))
+
+
+def unshared(whole: Whole, given: Sequence[Part]) -> Whole:
+    """The set with pixels of its own: bytes in the usual order are otherwise those of the array that was given.
+
+    What a program does to its array afterwards would change the images, under the same name.
+    """
+    shared = any(np.may_share_memory(whole.pixels, part.images) for part in given)
+    return replace(whole, pixels=whole.pixels.copy()) if shared else whole
 
 
 def held(name: str) -> Whole | None:

@@ -13,7 +13,7 @@ from ayneh.data import forms
 from ayneh.data.arrays import Reading, whole_of
 from ayneh.data.bounded import check_size
 from ayneh.data.found import Found
-from ayneh.data.held import digest_of
+from ayneh.data.held import digest_of, unshared
 from ayneh.data.raw import Raw
 from ayneh.errors import UserError
 from ayneh.files.reading import shown
@@ -73,7 +73,7 @@ def part_of(part: Part, split: str, how: Reading) -> Found:
         _last.clear()
         _last[part] = key, raw
     try:
-        whole = whole_of(raw, how)
+        whole = unshared(whole_of(raw, how), raw.parts)
     except UserError as error:
         raise _named(part, error) from error
     found = whole.part(split)
