@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 import ayneh
 from ayneh.data.sources import load
@@ -161,6 +161,8 @@ def test_labels_of_items_may_be_rows_with_one_1():
         (BYTES, {"test": 1.5}, "test is 1.5; a share of the images lies between 0 and 1"),
         (BYTES, {"test": BYTES[:, :, :4]}, "has images (1, 8, 8) but the test array (1, 4, 8)"),
         (BYTES, {"resize": 0}, "resize is 0; it must lie between 1 and 4,096"),
+        ((DataLoader(TensorDataset(BYTES)), LABELS), {}, "DataLoader, which gives batches in an order of its own: give its"),
+        (BYTES, {"test": DataLoader(TensorDataset(BYTES), 32)}, "the test images are a DataLoader"),
         ("mnits", {}, "There is no data set called 'mnits'. Did you mean 'mnist'"),
         ("digits", {"name": "mine"}, "name and classes are of images in memory"),
         ("file:/nowhere.npz", {}, "There is no file /nowhere.npz"),

@@ -47,6 +47,8 @@ def part_of(source: Any, side: str, resize: int | None, ranged: bool = False) ->
             raise UserError(f"{what} are a tuple of {len(source)}: a pair is (images, labels).")
         source, labels = source
         classes = classes or _classes_of(source)
+    if any(kind.__name__ == "DataLoader" and kind.__module__.startswith("torch.") for kind in type(source).__mro__):
+        raise UserError(f"{what} are a DataLoader, which gives batches in an order of its own: give its .dataset.")
     pictures = False
     if (array := array_of(source, f"the array of {what}")) is None:
         array, own, pictures = _items(source, what, resize, ranged)
