@@ -161,7 +161,11 @@ def test_labels_of_items_may_be_rows_with_one_1():
         (BYTES, {"test": 1.5}, "test is 1.5; a share of the images lies between 0 and 1"),
         (BYTES, {"test": BYTES[:, :, :4]}, "has images (1, 8, 8) but the test array (1, 4, 8)"),
         (BYTES, {"resize": 0}, "resize is 0; it must lie between 1 and 4,096"),
-        ((DataLoader(TensorDataset(BYTES)), LABELS), {}, "DataLoader, which gives batches in an order of its own: give its"),
+        (
+            (DataLoader(TensorDataset(BYTES)), LABELS),
+            {},
+            "DataLoader, which gives batches in an order of its own: give",
+        ),
         (BYTES, {"test": DataLoader(TensorDataset(BYTES), 32)}, "the test images are a DataLoader"),
         ("mnits", {}, "There is no data set called 'mnits'. Did you mean 'mnist'"),
         ("digits", {"name": "mine"}, "name and classes are of images in memory"),

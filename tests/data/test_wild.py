@@ -46,8 +46,21 @@ LAYOUTS = {  # folders with two images each -> train, test, classes, what is sai
     "train/cat train/dog test/cat test/dog sketches": (4, 4, ("cat", "dog"), "2 images in sketches/ skipped"),
     "train/cat train/dog train/eel test/cat test/dog": (6, 4, ("cat", "dog", "eel"), "classes only in train: eel"),
     "train/cat train/dog test/dog test/eel": (4, 4, ("cat", "dog", "eel"), "only in train: cat, only in test: eel"),
-    "train test1": (2, 2, None, ""),
-    "train2017 val2017": (2, 2, None, "val2017/ (2 images) is the test set"),
+    "train test1": (2, 2, None, "; test1/ is taken as test"),
+    "train2017 val2017": (2, 2, None, "val2017/ (2 images) is the test set; train2017/ is taken as train"),
+    "training_shoes test_tubes": (2, 2, None, "; test_tubes/ is taken as test; training_shoes/ is taken as train"),
+    "train_cat train_dog test_cat test_dog": (
+        *(4, 4, ("cat", "dog")),
+        "test_cat/, test_dog/, train_cat/ and 1 more are classes with splits",
+    ),
+    "Cat-Train Cat-Val Dog-Train Dog-Val": (4, 4, ("Cat", "Dog"), "val/ (4 images) is the test set"),
+    "گربه_train سگ_train گربه_test سگ_test": (4, 4, ("سگ", "گربه"), "are classes with splits"),
+    "train_1 train_2 test_1": (4, 2, None, "train_1/ is taken as train; train_2/ is taken as train"),
+    "train_a train_b test_all": (4, 2, None, "train_a/ is taken as train; train_b/ is taken as train"),
+    "train_a/cat train_a/dog train_b/cat train_b/dog test_a/cat test_a/dog": (
+        *(8, 4, ("cat", "dog")),
+        "train_b/ is taken as train",
+    ),
     "train_images test_images": (2, 2, None, ""),
     "train-set val-set test-set": (4, 2, None, "val-set/ (2 images) joins train"),
     "seg_train/seg_train/sea seg_train/seg_train/ice seg_test/seg_test/sea seg_test/seg_test/ice seg_pred": (

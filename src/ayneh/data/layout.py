@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ayneh.terminal.text import counted, few
 
 REST = {"pred", "predict", "unlabeled", "unlabelled", "extra"}  # what some sets have beside train and test
 SUFFIXES_BEFORE = (".png", ".jpg", ".jpeg")  # that earlier versions read
+WORD = re.compile(r"[a-z]+")  # in a folder's name, of small letters
 FEW = 5  # images beside class folders are strays if they are at most one in so many
 
 
@@ -86,7 +87,9 @@ def _unwrapped(files: list[File], found: Layout) -> list[tuple[File, tuple[str, 
     while True:
         heads = {place[0] for _, place in places if len(place) > 1}
         strays = sum(len(place) == 1 for _, place in places)
-        if len(heads) != 1 or (strays and (not _are_few(strays, len(places)) or _depth(places) < 3)):
+        if len(heads) != 1 or (
+            strays and (not _are_few(strays, len(places)) or _deepest(place for _, place in places) < 3)
+        ):
             break
         (head,) = heads
         wrapped.append(printable(head))
@@ -98,15 +101,15 @@ def _unwrapped(files: list[File], found: Layout) -> list[tuple[File, tuple[str, 
     return places
 
 
-def _depth(places: list[tuple[File, tuple[str, ...]]]) -> int:
-    return max(len(place) for _, place in places)
+def _deepest(places: Iterable[tuple[str, ...]]) -> int:
+    return max(map(len, places))
 
 
 def _sides(places: list[tuple[str, ...]], found: Layout) -> list[Side | None]:
     """The split of each place; None for all if no folder shows it."""
     heads = {place[0] if len(place) > 1 else "" for place in places}
     if _are_splits(heads):
-        return _by_first(places, found)
+        return _by_first(_classes_in_names(places, found), found)
     inner = {place[1] if len(place) > 2 else "" for place in places if len(place) > 1}
     if len(heads - {""}) > 1 and _are_splits(inner) and all(_kind(name) for name in inner):
         # cat/train, cat/test, dog/train, dog/test
@@ -126,9 +129,36 @@ def _are_splits(names: set[str]) -> bool:
 def _kind(name: str, exact: bool = False) -> str | None:
     """train, val, test, rest, or None for another name. Unless ``exact``, one word of it is enough: seg_train."""
     plain = name.strip().casefold()
-    words = {plain} if exact else {plain, *re.findall(r"[a-z]+", plain)}
+    words = {plain} if exact else {plain, *WORD.findall(plain)}
     found = [kind for kind, names in {**HALVES, "rest": REST}.items() if words & names]
     return found[0] if len(found) == 1 else None
+
+
+def _classes_in_names(places: list[tuple[str, ...]], found: Layout) -> list[tuple[str, ...]]:
+    """train_cat, train_dog, test_cat, test_dog as train/cat, train/dog, test/cat, test/dog; other places as they are.
+
+    So they are read where the images lie in these folders themselves, train has several and every other split has only
+    classes of train's: train_1 and train_2 are rather pieces of one set, and train_images and test_images no classes.
+    """
+    parted = {place[0]: _parted(place[0]) for place in places}
+    classes = {kind: [name for own, name in parted.values() if own == kind] for kind in HALVES}
+    train, others = classes["train"], [name for kind in ("val", "test") for name in classes[kind]]
+    one_each = all(len(set(names)) == len(names) for names in classes.values())
+    named = all(name and not re.search(r"\d", name) for name in (*train, *others))
+    if len(train) < 2 or not (one_each and named and set(others) <= set(train)) or _deepest(places) > 2:
+        return places
+    found.notes.append(f"{few([f'{printable(name)}/' for name in sorted(parted)])} are classes with splits")
+    return [(*filter(None, parted[place[0]]), *place[1:]) for place in places]
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """The split in a folder's name, and the rest of it: "train_cat" -> ("train", "cat")."""
+    kind = _kind(name) or ""
+    words = (word for word in WORD.findall(name.casefold()) if word in HALVES.get(kind, ()))
+    word = next(words, None)
+    if word is None:
+        return name, ""
+    return kind, re.sub(rf"(?<![a-z]){word}(?![a-z])", "", name, count=1, flags=re.IGNORECASE).strip(" _-.")
 
 
 def _by_first(places: list[tuple[str, ...]], found: Layout) -> list[Side | None]:
@@ -141,6 +171,9 @@ def _by_first(places: list[tuple[str, ...]], found: Layout) -> list[Side | None]
     if vals:
         shown = " and ".join(f"{printable(name)}/" for name in vals)
         found.notes.append(f"{shown} ({counted(sum(heads[name] for name in vals), 'image')}) {of_val(to)}")
+    for name in sorted(kinds):
+        if (kind := kinds[name]) in ("train", "test") and _kind(name, exact=True) is None:
+            found.notes.append(f"{printable(name)}/ is taken as {kind}")
     for name, kind in kinds.items():
         if kind in (None, "rest"):
             where = f"in {printable(name)}/" if name else "beside them"
