@@ -1,5 +1,6 @@
 """Folders of PNG and JPEG files: modes, classes, splits, and what is refused."""
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -225,3 +226,30 @@ def test_a_folder_whose_reading_was_interrupted_is_read_anew(tmp_path: Path, mon
         load(f"folder:{tmp_path}", "train")
     monkeypatch.undo()
     assert load(f"folder:{tmp_path}", "train", limit=9).fingerprint == alone
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+@pytest.mark.parametrize(
+    ("folders", "names"),
+    [
+        ((b"caf\xe8", b"caf\xe9", b"the"), ("caf\\xe8", "caf\\xe9", "the")),
+        ((b"caf\xe8", b"the"), ("caf?", "the")),
+        ((b"a\x01", b"a\x02", b"a?"), ("a\\x01", "a\\x02", "a?")),
+        ((b"a\x01", b"a?", b"a\\x01"), ("a\\x01", "a?", "a\\\\x01")),
+        ((b"a\nb", b"a\tb"), ("a\\x0ab", "a\\x09b")),
+        (("a\u0085".encode(), b"a\x85"), ("a\\u0085", "a\\x85")),
+        (("caf\u00e9".encode(), b"the", "cafe\u0301".encode()), ("caf\u00e9", "the", "caf\u00e9")),  # one name
+    ],
+)
+def test_classes_whose_names_look_alike_stay_apart(
+    tmp_path: Path, folders: tuple[bytes, ...], names: tuple[str, ...]
+) -> None:
+    """They were one class. Names in bytes that are no text, and those with control characters, are shown with ?."""
+    for level, folder in enumerate(folders):
+        place = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), folder)))
+        place.mkdir()
+        write(place / "0.png", np.full((4, 4), level, np.uint8))
+    both = load(f"folder:{tmp_path}", "all")
+    of_level = dict(zip(both.pixels[:, 0, 0, 0].tolist(), both.labels.tolist(), strict=True))
+    assert tuple(both.names[of_level[level]] for level in range(len(folders))) == names
+    assert len(both.names) == len(set(names))

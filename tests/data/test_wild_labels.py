@@ -46,6 +46,21 @@ def test_images_and_labels_are_found_by_their_names_or_shapes(tmp_path: Path, im
     assert "not used" not in found.understood
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ([b"caf\xe8", b"caf\xe9", b"the"], ("caf\\xe8", "caf\\xe9", "the")),
+        ([b"caf\xe8", b"cafe", b"the"], ("cafe", "caf\ufffd", "the")),
+        (["a\x01b", "a\x02b", "c"], ("a\\x01b", "a\\x02b", "c")),
+    ],
+)
+def test_labels_that_look_alike_stay_apart(tmp_path: Path, words: list[bytes | str], names: tuple[str, ...]) -> None:
+    np.savez(tmp_path / "a.npz", images=GREY, labels=np.array(words)[CLASSES])
+    found = of(tmp_path / "a.npz")
+    assert found.names == names
+    assert len(found.labels.unique()) == 3
+
+
 def test_the_three_parts_of_medmnist_are_all_used(tmp_path: Path) -> None:
     cuts = {"train": slice(0, 20), "val": slice(20, 24), "test": slice(24, 30)}
     arrays = {f"{part}_images": COLOUR[cut].transpose(0, 2, 3, 1) for part, cut in cuts.items()}

@@ -19,7 +19,7 @@ from ayneh.data.picture import colour_of
 from ayneh.data.scan import SUFFIXES, File, Scan, in_words, scan
 from ayneh.data.split import TENTH, by_position, held_out, limited, side
 from ayneh.data.unpack import Reading, Unpacked
-from ayneh.data.words import printable, setting
+from ayneh.data.words import printable, setting, told_apart
 from ayneh.errors import UserError
 from ayneh.ranges import DARK_BYTES
 from ayneh.terminal.text import counted, few
@@ -81,7 +81,7 @@ def read_folder(
     return Found(
         pixels,
         None if None in labels else np.array([index[str(label)] for label in labels], np.int64),
-        names if names and None not in labels else None,
+        (names if before else told_apart(names)) if names and None not in labels else None,
         train=int((~tests).sum()),
         test=int(tests.sum()),
         how="" if laid.has_splits else _how(share, divide),

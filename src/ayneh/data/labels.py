@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ayneh.data.words import printable
+from ayneh.data.words import printable, told_apart
 from ayneh.errors import UserError
 from ayneh.terminal.text import counted, few
 
@@ -55,7 +55,7 @@ def labels_of(
     ends = np.cumsum([len(array) for array in flat])[:-1]
     whole, notes = _names(values, named, asked, where)
     short = tuple(printable(name, SHORT) for name in whole)
-    names = short if len(set(short)) == len(short) else tuple(printable(name, LONG) for name in whole)
+    names = short if len(set(short)) == len(short) else told_apart(whole, LONG)
     return Coded(np.split(index.astype(np.int64), ends), names, (*_gaps(values, names), *notes))
 
 
@@ -102,7 +102,7 @@ def _flat(labels: Array, n: int, where: str) -> Array:
     if one.ndim == 2 and n in one.shape and kind in "buif":
         one = _from_one_hot(one if len(one) == n else one.T)
     if one.shape == (n,) and kind in "US":
-        return _in_one_form(np.char.strip(one if kind == "U" else np.char.decode(one, "utf-8", "replace")))
+        return _in_one_form(np.char.strip(one if kind == "U" else _decoded(one)))
     whole = one.shape == (n,) and (kind in "bui" or (kind == "f" and bool(np.all(np.floor(one) == one))))
     if not whole or one.min() < 0 or one.max() > 2**53:
         raise UserError(
@@ -110,6 +110,14 @@ def _flat(labels: Array, n: int, where: str) -> Array:
             f"from 0 on, one for each of the {n:,} images; mend the labels, or leave them out."
         )
     return one.astype(np.int64)
+
+
+def _decoded(texts: Array) -> Array:
+    """Bytes as text; those that are no UTF-8 as signs that tell them apart, where one sign for all would not."""
+    values, index = np.unique(texts, return_inverse=True)
+    plain = np.char.decode(values, "utf-8", "replace")
+    apart = len(np.unique(plain)) == len(values)
+    return (plain if apart else np.char.decode(values, "utf-8", "surrogateescape"))[index]
 
 
 def _in_one_form(texts: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 from ayneh.data.scan import File, natural_order
 from ayneh.data.split import HALVES, of_val, used_as
-from ayneh.data.words import printable
+from ayneh.data.words import printable, told_apart
 from ayneh.terminal.text import counted, few
 
 REST = {"pred", "predict", "unlabeled", "unlabelled", "extra"}  # what some sets have beside train and test
@@ -28,7 +29,7 @@ class Layout:
     sides: list[str | None] = field(default_factory=list)  # train or test
     labels: list[str | None] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    order: Callable[[str], Any] = lambda name: natural_order([name])  # of the classes' names
+    order: Callable[[str], Any] = lambda name: natural_order([printable(name), name])  # of the classes' names
 
     @property
     def has_splits(self) -> bool:
@@ -36,7 +37,7 @@ class Layout:
         return "test" in self.sides
 
     def names(self) -> tuple[str, ...]:
-        """The classes, in the order of the labels."""
+        """The classes as their folders are called, in the order of the labels; two may look alike where printed."""
         return tuple(sorted({label for label in self.labels if label is not None}, key=self.order))
 
 
@@ -204,7 +205,7 @@ def _label(groups: dict[str | None, list[tuple[File, tuple[str, ...]]]], found: 
                 continue
             found.files.append(file)
             found.sides.append(side)
-            found.labels.append(printable(place[0]) if labelled else None)
+            found.labels.append(unicodedata.normalize("NFC", place[0]) if labelled else None)
     if len(found.names()) < 2:  # one class is no label
         found.labels = [None] * len(found.labels)
     found.notes += _differences(found)
@@ -220,7 +221,10 @@ def _differences(found: Layout) -> list[str]:
         return []
     if None in of["train"] | of["test"]:
         return [f"no labels in {'test' if None in of['test'] else 'train'}"]
-    only = {side: sorted(map(str, of[side] - of[other])) for side, other in (("train", "test"), ("test", "train"))}
+    only = {
+        side: told_apart(sorted(map(str, of[side] - of[other])))
+        for side, other in (("train", "test"), ("test", "train"))
+    }
     return ["classes " + ", ".join(f"only in {side}: {few(names)}" for side, names in only.items() if names)]
 
 
