@@ -21,6 +21,9 @@ def csv(path: Path, lines: list[str], end: str = "\n") -> Path:
 
 ROWS = [",".join(map(str, image.ravel())) for image in GREY]
 HEADER = ",".join(f"pixel{i}" for i in range(64))
+BLACK_CORNER = GREY.copy()
+BLACK_CORNER[:, 0, 0] = 0
+ENDS = [f"0,{row.partition(',')[2]},{k}" for k, row in zip(CLASSES, ROWS, strict=True)]  # a label behind a dark corner
 KAGGLE = [f"label,{HEADER}", *(f"{k},{row}" for k, row in zip(CLASSES, ROWS, strict=True))]
 
 
@@ -96,6 +99,108 @@ def test_words_as_labels_need_no_header(tmp_path: Path) -> None:
     for start in (0, 1):  # a header that counts the columns is one
         header = ",".join(["kind", *map(str, range(start, start + 64))])
         assert len(of(csv(tmp_path / "a.csv", [header, *(f"{word},{pixels}" for word, pixels in rows)])).pixels) == 30
+
+
+GRID = [(i, j) for i in range(8) for j in range(8)]
+HEADERS = {  # of 64 pixels, made of numbers
+    "pandas": [str(i) for i in range(64)],
+    "from 1": [str(i + 1) for i in range(64)],
+    "rows and columns": [f"{i + 1}_{j + 1}" for i, j in GRID],
+    "with points": [f"{i}.{j}" for i, j in GRID],
+    "columns first": [f"{j}.{i}" for i, j in GRID],
+    "floats": [f"{i}.0" for i in range(64)],
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("label", ["label", "kind"])
+def test_a_header_of_numbers_is_no_image(tmp_path: Path, header: str, label: str) -> None:
+    """Its numbers were taken for pixels."""
+    title, rows = HEADERS[header], list(zip(CLASSES, ROWS, strict=True))
+    tables = {
+        "none": [",".join(title), *ROWS],
+        "first": [",".join([label, *title]), *(f"{k},{row}" for k, row in rows)],
+        "last": [",".join([*title, label]), *(f"{row},{k}" for k, row in rows)],
+        "word": [",".join([label, *title]), *(f"{'abc'[k]},{row}" for k, row in rows)],
+    }
+    for place, lines in tables.items():
+        images = of(csv(tmp_path / f"{place}.csv", lines))
+        assert same(images, GREY), place
+        assert (images.labels is None) == (place == "none")
+        assert place == "none" or images.labels.tolist() == CLASSES.tolist()
+    assert "the first line (" in of(tmp_path / "none.csv").understood
+
+
+def test_pandas_counts_the_label_among_the_columns(tmp_path: Path) -> None:
+    title = ",".join(map(str, range(65)))
+    for lines in ([f"{k},{row}" for k, row in zip(CLASSES, ROWS, strict=True)], ENDS):
+        images = of(csv(tmp_path / "a.csv", [title, *lines]))
+        assert images.labels.tolist() == CLASSES.tolist()
+        assert same(images, BLACK_CORNER if lines is ENDS else GREY)
+
+
+def test_a_title_is_no_label_and_a_class_of_its_name_is(tmp_path: Path) -> None:
+    odd = [f"{i * 3 % 64}" for i in range(64)]  # no count of the columns
+    numbers = [",".join(["digit", *odd]), *(f"{k},{row}" for k, row in zip(CLASSES, ROWS, strict=True))]
+    assert same(of(csv(tmp_path / "a.csv", numbers)), GREY)
+    words = [f"{'xy'[k % 2]},{row}" for k, row in zip(CLASSES, ROWS, strict=True)]
+    assert same(of(csv(tmp_path / "b.csv", [",".join(["label", *odd]), *words])), GREY)
+    both = of(csv(tmp_path / "c.csv", words))  # y may be what labels are called
+    assert same(both, GREY)
+    assert both.names == ("x", "y")
+
+
+def test_rows_that_end_in_a_comma_keep_their_first_image(tmp_path: Path) -> None:
+    """It was taken for a header, since its last cell is no number."""
+    labelled = [f"{k},{row}," for k, row in zip(CLASSES, ROWS, strict=True)]
+    for lines in (
+        [f"{row}," for row in ROWS],
+        labelled,
+        [f"{KAGGLE[0]},", *labelled],
+        [f"{row};".replace(",", ";") for row in ROWS],
+    ):
+        images = of(csv(tmp_path / "a.csv", lines))
+        assert same(images, GREY)
+        assert images.labels is None or images.labels.tolist() == CLASSES.tolist()
+    words = [f"{'abc'[k]},{row}," for k, row in zip(CLASSES, ROWS, strict=True)]
+    assert same(of(csv(tmp_path / "b.csv", words)), GREY)
+    missing = [f"{ROWS[0].rpartition(',')[0]},", *ROWS[1:]]
+    assert "has '' in line 1, column 64, where a pixel is a number" in refusal(csv(tmp_path / "c.csv", missing))
+
+
+def test_a_cell_where_all_lines_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "LINES", 10)
+    lines = [f"{row}," for row in ROWS[:20]]
+    lines += [f"{row},7" for row in ROWS[20:]]
+    words = "has '7' in line 21, column 65, where the first 10 lines end: every row is one image"
+    assert words in refusal(csv(tmp_path / "a.csv", lines))
+
+
+@pytest.mark.parametrize(
+    ("codes", "names"),
+    [
+        (("1_23", "12_3", "4_5"), ("12_3", "1_23", "4_5")),
+        (("1e2", "100", "0100"), ("0100", "100", "1e2")),
+        (("01", "02", "10"), ("1", "2", "10")),  # different numbers
+        (("1.0", "2", "+7."), ("1", "2", "7")),
+        (("9007199254740993", "9007199254740992", "1"), ("1", "9007199254740992", "9007199254740993")),
+    ],
+)
+@pytest.mark.parametrize("header", [True, False])
+def test_codes_that_are_one_number_are_several_classes(
+    tmp_path: Path, codes: tuple[str, ...], names: tuple[str, ...], header: bool
+) -> None:
+    rows = [f"{codes[k]},{row}" for k, row in zip(CLASSES, ROWS, strict=True)]
+    images = of(csv(tmp_path / "a.csv", [KAGGLE[0], *rows] if header else rows))
+    assert same(images, GREY)
+    assert images.names == names
+    assert len({int(k) for k in images.labels}) == 3
+
+
+def test_dates_as_labels_keep_all_their_digits(tmp_path: Path) -> None:
+    """In a table without header they were rounded with the pixels, to 24 bits."""
+    rows = [f"{20230101 + k},{row}" for k, row in zip(CLASSES, ROWS, strict=True)]
+    assert of(csv(tmp_path / "a.csv", rows)).names == ("20230101", "20230102", "20230103")
 
 
 def test_a_column_without_a_name_is_named_so(tmp_path: Path) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from ayneh.data.axes import is_flat
 from ayneh.data.bounded import Stream, check_size, opened, reading
-from ayneh.data.naming import SHOWN, kind_of
+from ayneh.data.columns import DECIMAL, Columns, cells_of, columns_of, is_number, pointed
+from ayneh.data.naming import SHOWN
 from ayneh.data.raw import Part, Raw
 from ayneh.data.words import printable
 from ayneh.errors import UserError
@@ -23,49 +21,41 @@ MOST_LINE = 4_000_000  # bytes; three planes of 512x512 values have less
 EDGE = 0.95  # the share of one value in a column from which on it is that of a pixel at the edge
 PIECE = 1 << 20  # bytes read at a time
 LINES = 2_000  # parsed at a time
-PIXEL = re.compile(r"([a-z]+[ _]?)?\d+([x_ .]\d+)*", re.I)  # pixel0, 1x1, f7
-DECIMAL = re.compile(r"\s*[+-]?\d+,\d+\s*")  # 0,25: Excel's in most of Europe
 THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*")  # or a whole number in groups of three digits
-OTHER = ("", "id", "index", "imageid", "usage")
+WHOLE = re.compile(r"^\+|\.0*$")  # what may stand before and behind the same whole number
 Line = tuple[int, str]  # its number from 1, and its text
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which columns are pixels, which is the label (None: none, as far as a header has it), and their names."""
-
-    pixels: list[int]
-    label: int | None
-    names: list[str]  # empty without a header
-    delimiter: str
-    count: int
 
 
 def read_table(path: Path) -> Raw:
     """Rows of pixels, and labels as numbers or strings. Raises UserError with line and column where one is wrong."""
     numbers: list[np.ndarray] = []
-    words: list[str] = []
     with reading(path, "a table of numbers"), opened(path) as file:
         lines = _lines(path, file)
-        first = next(lines, None)
-        if first is None:
+        chunk = list(islice(lines, LINES))
+        if not chunk:
             raise UserError(f"{path} is empty: it has no line.")
-        columns = _columns(first[1])
-        start = [] if columns.names else [first]
-        while chunk := [*start, *islice(lines, LINES)]:
-            start = []
-            numbers.append(_parsed(path, chunk, columns, words))
+        columns = columns_of([text for _, text in chunk])
+        texts: dict[int, list[str]] = {column: [] for column in columns.texts}
+        chunk = chunk[bool(columns.names) :] or list(islice(lines, LINES))
+        while chunk:
+            numbers.append(_parsed(path, chunk, columns, texts))
             check_size(str(path), sum(part.size for part in numbers) * 4)
+            chunk = list(islice(lines, LINES))
     if not numbers:
         raise UserError(f"{path} has no row below its header.")
     pixels = np.concatenate(numbers)
-    labels: np.ndarray | None = _labels(words) if words else None
+    labels: np.ndarray | None = None if columns.label is None else _labels(texts[columns.label])
     rest = [name for i, name in enumerate(columns.names) if i not in {*columns.pixels, columns.label}]
     shown = few([printable(name, 40) or "a column without a name" for name in rest], SHOWN)
     notes = [f"not used: {shown}"] if rest else []
-    if columns.label is None and not is_flat(pixels.shape[1]) and is_flat(pixels.shape[1] - 1):
-        labels, pixels, which = _without_label(pixels)
-        notes.append(f"the {which} column is the label")
+    if columns.names and not any(map(str.isalpha, "".join(columns.names))):
+        title = few([printable(name, 40) for name in columns.names if name])
+        notes.append(f"the first line ({title}) is a header, which counts the columns")
+    if columns.label is None and texts:
+        first, last = (_labels(texts[column]) for column in columns.texts)
+        is_last = _looks_like_labels(last, pixels[:, -1]) > _looks_like_labels(first, pixels[:, 0])
+        labels, pixels = (last, pixels[:, :-1]) if is_last else (first, pixels[:, 1:])
+        notes.append(f"the {'last' if is_last else 'first'} column is the label")
     if (np.floor(pixels) == pixels).all() and 1 < np.abs(pixels).max() < 2**15:
         pixels = pixels.astype(np.int16)  # so that their range is decided as that of integers
     return Raw((Part("", pixels, labels, "its table", f"{path}: the label"),), None, tuple(notes))
@@ -104,70 +94,8 @@ def _text(path: Path, line: bytes, number: int) -> str:
     return text
 
 
-def _columns(first: str) -> Columns:
-    """What the first line holds: it is a header unless all of its cells are numbers."""
-    delimiter = _delimiter(first)
-    cells = [_pointed(cell.strip().strip("\"'")) for cell in _cells(first, delimiter)]
-    everything = list(range(len(cells)))
-    if all(_is_number(cell) for cell in cells):
-        return Columns(everything, None, [], delimiter, len(cells))
-    rest = _all_but_one_number(cells)
-    if rest is not None and [cells[i] for i in rest] not in _counts(len(rest)):  # a row whose label is a word
-        return Columns(rest, (set(everything) - set(rest)).pop(), [], delimiter, len(cells))
-    known = [i for i, name in enumerate(cells) if (kind_of(name) or ("",))[0] == "labels"]
-    odd = [i for i, name in enumerate(cells) if not PIXEL.fullmatch(name) and name.lower() not in OTHER]
-    label = known[0] if known else odd[0] if len(odd) == 1 and len(cells) > 2 else None
-    pixels = [i for i in everything if i != label and cells[i].lower() not in OTHER]
-    return Columns(pixels, label, cells, delimiter, len(cells))
-
-
-def _delimiter(first: str) -> str:
-    """The most frequent of comma, semicolon and tab; the last two where commas are decimal: numbers between them."""
-    for one in ";\t":
-        cells = _cells(first, one)
-        if len(cells) > 2 and sum(not _is_number(_pointed(cell)) for cell in cells) <= 1:
-            return one
-    return max(",;\t", key=first.count)
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    """A line's cells; a quoted one may hold the delimiter."""
-    return next(csv.reader([line], delimiter=delimiter)) if '"' in line else line.split(delimiter)
-
-
-def _pointed(cell: str) -> str:
-    """A number with a decimal comma as one with a point; any other cell as it is."""
-    return cell.replace(",", ".") if DECIMAL.fullmatch(cell) else cell
-
-
-def _all_but_one_number(cells: list[str]) -> list[int] | None:
-    """All cells but the first or the last, if these are images' pixels as numbers and that one is a word."""
-    for word, rest in ((0, range(1, len(cells))), (-1, range(len(cells) - 1))):
-        if (
-            cells[word]
-            and not _is_number(cells[word])
-            and is_flat(len(rest))
-            and all(_is_number(cells[i]) for i in rest)
-        ):
-            return list(rest)
-    return None
-
-
-def _counts(n: int) -> tuple[list[str], list[str]]:
-    """The numbers that a header counts its columns by."""
-    return [str(i) for i in range(n)], [str(i + 1) for i in range(n)]
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _parsed(path: Path, lines: list[Line], columns: Columns, words: list[str]) -> np.ndarray:
-    """float32 (rows, pixels); the labels' cells are added to ``words``."""
+def _parsed(path: Path, lines: list[Line], columns: Columns, kept: dict[int, list[str]]) -> np.ndarray:
+    """float32 (rows, pixels); the cells of some columns are added to ``kept`` as they are."""
     split, texts = _with_points(path, lines, columns.delimiter), []
     for k, (number, line) in enumerate(lines):
         cells = split[k] if split else None
@@ -177,11 +105,17 @@ def _parsed(path: Path, lines: list[Line], columns: Columns, words: list[str]) -
                 f"{path} has {counted(found, 'cell')} in line {number:,}, and {columns.count:,} "
                 "in the first: every row is one image."
             )
-        if cells or len(columns.pixels) < columns.count:
+        if cells or kept or len(columns.pixels) < columns.count:
             cells = cells or line.split(columns.delimiter)
-            if columns.label is not None:
-                words.append(cells[columns.label].strip().strip("\"'"))
-            line = columns.delimiter.join([cells[i] for i in columns.pixels])
+            if columns.trailing and cells[-1].strip():
+                raise UserError(
+                    f"{path} has {printable(cells[-1], 40)!r} in line {number:,}, column {columns.count:,}, where the "
+                    f"first {LINES:,} lines end: every row is one image."
+                )
+            for column, words in kept.items():
+                words.append(cells[column].strip().strip("\"'"))
+            if split or len(columns.pixels) < columns.count:
+                line = columns.delimiter.join([cells[i] for i in columns.pixels])
         texts.append(line)
     whole = _whole_numbers(columns.delimiter.join(texts), columns.delimiter)
     if whole is not None:
@@ -199,7 +133,7 @@ def _with_points(path: Path, lines: list[Line], delimiter: str) -> list[list[str
     """
     if not any('"' in line or ("," in line and delimiter != ",") for _, line in lines):
         return []
-    split = [_cells(line, delimiter) for _, line in lines]
+    split = [cells_of(line, delimiter) for _, line in lines]
     found = ((number, cell) for (number, _), cells in zip(lines, split, strict=True) for cell in cells)
     numbers = [(number, cell) for number, cell in found if DECIMAL.fullmatch(cell)]
     if numbers and all(THOUSANDS.fullmatch(cell) for _, cell in numbers):
@@ -208,7 +142,7 @@ def _with_points(path: Path, lines: list[Line], delimiter: str) -> list[list[str
             f"{path} has {cell.strip()!r} in line {number:,}, which may be a fraction or a whole number with a comma "
             "between thousands: write fractions with a point, and whole numbers without a comma."
         )
-    return [[_pointed(cell) for cell in cells] for cells in split]
+    return [[pointed(cell) for cell in cells] for cells in split]
 
 
 def _whole_numbers(text: str, delimiter: str) -> np.ndarray | None:
@@ -232,7 +166,7 @@ def _whole_numbers(text: str, delimiter: str) -> np.ndarray | None:
 def _wrong_cell(path: Path, lines: list[Line], texts: list[str], columns: Columns) -> UserError:
     for (number, _), text in zip(lines, texts, strict=True):
         for i, cell in zip(columns.pixels, text.split(columns.delimiter), strict=False):
-            if not _is_number(cell):
+            if not is_number(cell):
                 name = f" ({printable(columns.names[i], 40)})" if columns.names else ""
                 return UserError(
                     f"{path} has {printable(cell, 40)!r} in line {number:,}, column {i + 1:,}{name}, where a pixel is "
@@ -242,21 +176,16 @@ def _wrong_cell(path: Path, lines: list[Line], texts: list[str], columns: Column
 
 
 def _labels(words: list[str]) -> np.ndarray:
-    """Numbers if all cells are, else the cells."""
-    try:
-        return np.array([float(word) for word in words])
-    except ValueError:
-        return np.array(words)
+    """Numbers if all cells are, else the cells; also where numbers would make one class of several codes: 100, 0100."""
+    if all(map(is_number, words)):
+        numbers = np.array([float(word) for word in words])
+        if len(np.unique(numbers)) == len({WHOLE.sub("", word) for word in words}):
+            return numbers
+    return np.array(words)
 
 
-def _without_label(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
-    """Labels, pixels, and which column the labels are: the first, unless the last one looks more like labels."""
-    last = _looks_like_labels(table[:, -1]) > _looks_like_labels(table[:, 0])
-    return (table[:, -1], table[:, :-1], "last") if last else (table[:, 0], table[:, 1:], "first")
-
-
-def _looks_like_labels(column: np.ndarray) -> float:
-    """More for fewer different values, since pixels have many; 0 for a pixel at the edge, mostly of one value."""
-    values, counts = np.unique(column, return_counts=True)
-    whole = bool((np.floor(values) == values).all())
+def _looks_like_labels(labels: np.ndarray, column: np.ndarray) -> float:
+    """More for fewer different ones, since pixels have many; 0 for a pixel at the edge, mostly of one value."""
+    values, counts = np.unique(labels, return_counts=True)
+    whole = bool((np.floor(column) == column).all())
     return 1 / len(values) if whole and counts.max() < EDGE * len(column) else 0.0
