@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ayneh
 from ayneh.data.sources import load
@@ -102,3 +103,72 @@ def test_a_class_whose_name_has_outer_spaces_can_be_asked_for():
     labels = Labels((" cat", "dog ", "dog"), (0.5, 0.25, 0.25))
     asked = [" cat", "cat", "dog ", "dog", " dog", "0"]
     assert [labels.number(text) for text in asked] == [0, 0, 1, 2, 2, 0]
+
+
+# -- saved and read again ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("zebra", "ant", "mouse"),
+        ("10", "9", "1"),
+        ("ant", "mouse", "zebra"),
+        ("3", "4", "12"),
+        ("b" * 60, "a", "c"),
+        (E_ACUTE, "b", "a b"),
+        ("99999999999999999999", "2", "1"),  # more than a label can be
+    ],
+)
+def test_a_saved_set_keeps_the_numbers_and_names_of_its_classes(tmp_path, classes):
+    """They were sorted as the file was read, so that the numbers belonged to other names, and a run was refused."""
+    images = ayneh.images((BYTES, LABELS), classes=classes, test=0.3)
+    again = ayneh.images(images.save(tmp_path / "zoo.npz"))
+    assert again.classes == images.classes
+    assert again.labels.tolist() == images.labels.tolist()
+    assert again.test_labels.tolist() == images.test_labels.tolist()
+    assert again.fingerprint == images.fingerprint
+    assert ayneh.images(again.save(tmp_path / "again.npz")).classes == images.classes
+
+
+def test_a_saved_folder_keeps_the_names_of_its_classes(tmp_path):
+    for k, name in enumerate(("n" * 100, "item10", "item9", " a")):
+        (tmp_path / "zoo" / name).mkdir(parents=True)
+        for i in range(10):
+            Image.fromarray(BYTES[10 * k + i]).save(tmp_path / "zoo" / name / f"{i}.png")
+    images = ayneh.images(f"folder:{tmp_path}/zoo")
+    again = ayneh.images(images.save(tmp_path / "zoo.npz"))
+    assert again.classes == images.classes == (" a", "item9", "item10", "n" * 100)
+    assert again.labels.tolist() == images.labels.tolist()
+
+
+def test_a_labelled_run_goes_on_with_the_saved_file(tmp_path):
+    config = ayneh.preset("digits-conditional").changed({"epochs": 1, "batch": 16, "net.width": 8, "data.limit": None})
+    images = ayneh.images((BYTES, LABELS), classes=("zebra", "ant", "mouse"), test=0.3)
+    run = ayneh.train(config, images, out=tmp_path / "run", threads=1, quiet=True)
+    images.save(tmp_path / "zoo.npz")
+    assert run.resume(epochs=2, images=tmp_path / "zoo.npz", quiet=True).finished
+    assert run.sample(3, classes="ant").shape == (3, 1, 8, 8)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("train", "test", "found"),
+    [
+        (("zebra", "ant", "mouse"), ("mouse", "zebra", "ant"), ("zebra", "ant", "mouse")),
+        (("zebra", "ant", "mouse"), ("mouse", "dog", "ant"), ("zebra", "ant", "mouse", "dog")),
+        (("zebra", "ant", "mouse"), ("ant", "mouse", "zebra"), ("zebra", "ant", "mouse")),  # saved as text
+        (("ant", "mouse", "zebra"), ("zebra", "ant", "mouse"), ("ant", "mouse", "zebra")),
+        (("10", "9", "1"), ("1", "9", "10"), ("10", "9", "1")),  # saved as whole numbers
+        (("1", "9", "10"), ("10", "9", "1"), ("1", "9", "10")),
+    ],
+)
+def test_test_images_of_another_file_have_the_classes_of_their_names(tmp_path, train, test, found, swapped):
+    one, two = LABELS, LABELS[::-1] if swapped else LABELS
+    ayneh.images((BYTES, one), classes=train, test=0.3).save(tmp_path / "train.npz")
+    half = BYTES[::-1]
+    ayneh.images((half, two), classes=test, test=0.3).save(tmp_path / "test.npz")
+    images = ayneh.images(tmp_path / "train.npz", test=tmp_path / "test.npz")
+    assert images.classes == found
+    names = {image.tobytes(): test[label] for image, label in zip(half, two, strict=True)}
+    assert [names[image.tobytes()] for image in images.test] == [found[label] for label in images.test_labels]

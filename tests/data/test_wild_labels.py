@@ -220,3 +220,29 @@ def test_a_file_is_read_once_for_both_halves(tmp_path: Path, monkeypatch: pytest
     for _ in range(2):  # the time of a file just written may hide that it is written again
         of(Path(name), "train")
     assert len(reads) == 5
+
+
+def test_class_names_beside_labels_name_the_classes(tmp_path: Path) -> None:
+    words = np.array(["zebra", "ant", "mouse"])
+    for names, labels, found in (
+        (words, CLASSES, tuple(words)),
+        (words.astype("S"), CLASSES.astype(float), tuple(words)),
+        (words, CLASSES % 2 * 2, ("zebra", "mouse")),
+        (words, CLASSES + 1, tuple(words)),  # as many names as classes
+    ):
+        np.savez(tmp_path / "a.npz", images=GREY, labels=labels, class_names=names)
+        images = of(tmp_path / "a.npz")
+        assert images.names == found
+        assert images.labels.tolist() == np.unique(labels, return_inverse=True)[1].tolist()
+        assert "not used" not in images.understood
+    np.savez(tmp_path / "b.npz", arr_0=GREY, arr_1=CLASSES, class_names=np.array([*"abcdefgh"]))  # as many as rows
+    assert of(tmp_path / "b.npz").names == ("a", "b", "c")
+
+
+def test_class_names_that_name_no_labels_are_not_used(tmp_path: Path) -> None:
+    words = np.array(["zebra", "ant", "mouse"])
+    for others in ({"labels": words[CLASSES]}, {}, {"labels": CLASSES, "class_names": CLASSES}):
+        np.savez(tmp_path / "a.npz", images=GREY, **{"class_names": words, **others})
+        assert "not used: class_names" in of(tmp_path / "a.npz").understood
+    np.savez(tmp_path / "a.npz", images=GREY, labels=CLASSES * 5, class_names=words[:2])
+    assert "the names of 2 classes are not used" in of(tmp_path / "a.npz").understood

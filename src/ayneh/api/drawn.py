@@ -11,6 +11,8 @@ import numpy as np
 
 from ayneh.api.pictures import Animation, Picture
 from ayneh.byclass import as_given, examples
+from ayneh.data.labels import labels_of
+from ayneh.data.naming import NAMES
 from ayneh.errors import UserError
 from ayneh.files.whole import atomically
 from ayneh.pages.sheet import data_address, read_picture
@@ -79,12 +81,25 @@ def save_set(path: Path, whole: Whole | None, train: Read, test: Read) -> Path:
             side: (half.pixels.numpy(), None if half.labels is None else half.labels.numpy())
             for side, half in (("train", train), ("test", test))
         }
+    names = whole.names if whole else train.names
+    plain = names is None or _are_read_alike(names)
     arrays: dict[str, Any] = {}
     for side, (pixels, labels) in found.items():
         if not len(pixels):
             continue
         arrays |= {f"x_{side}": np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))}
-        arrays |= {} if labels is None else {f"y_{side}": as_given(labels, whole.names if whole else train.names)}
+        if labels is not None:
+            arrays |= {f"y_{side}": as_given(labels, names) if plain else labels}
+            arrays |= {} if plain else {NAMES: np.array(names)}
     with atomically(path) as file:
         np.savez_compressed(file, **arrays)
     return path
+
+
+def _are_read_alike(names: tuple[str, ...]) -> bool:
+    """Whether labels that are names alone are read as the same classes in the same order, and not as sorted ones."""
+    try:
+        read = labels_of([(as_given(np.arange(len(names)), names), len(names), "")])
+    except UserError:  # numbers beyond those that a label can be
+        return False
+    return read.names == names and read.parts is not None and bool((read.parts[0] == np.arange(len(names))).all())

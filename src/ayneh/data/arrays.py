@@ -154,7 +154,7 @@ def whole_of(raw: Raw, how: Reading) -> Whole:
     if all(part.labels is not None for part in raw.parts):
         found = [(part.labels, len(own), part.labels_at) for part, own in zip(raw.parts, pixels, strict=True)]
         given = [(array, n, where) for array, n, where in found if array is not None]
-        labels = labels_of(given, raw.names, raw.names_asked)
+        labels = labels_of(given, raw.names, raw.names_asked, raw.names_kept)
         notes += labels.notes
     elif any(part.labels is not None for part in raw.parts):
         notes += ("labels are not used: some images have none",)

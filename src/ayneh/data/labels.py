@@ -28,11 +28,15 @@ class Coded:
 
 
 def labels_of(
-    parts: Sequence[tuple[Array, int, str]], named: Sequence[str] | None = None, asked: bool = False
+    parts: Sequence[tuple[Array, int, str]],
+    named: Sequence[str] | None = None,
+    asked: bool = False,
+    kept: bool = False,
 ) -> Coded:
     """Classes over all parts, each (labels, number of images, where); ``where`` begins an error message.
 
-    named: what the classes are called, as `_names` has it; asked: by a person, and not by the file itself.
+    named: what the classes are called, as `_names` has it; asked: by a person, and not by the file itself;
+    kept: they are not shortened.
 
     Labels are whole numbers from 0 on (floats too), strings, or rows with one 1 (one-hot); (N, 1) is (N,). Every value
     that occurs is a class, in order, so that gaps cost nothing. Raises UserError for anything else.
@@ -54,7 +58,7 @@ def labels_of(
         return Coded(None, None, (f"all labels are {printable(str(values[0]))}, so they are not used",))
     ends = np.cumsum([len(array) for array in flat])[:-1]
     whole, notes = _names(values, named, asked, where)
-    short = tuple(printable(name, SHORT) for name in whole)
+    short = tuple(printable(name, LONG if kept else SHORT) for name in whole)
     names = short if len(set(short)) == len(short) else told_apart(whole, LONG)
     return Coded(np.split(index.astype(np.int64), ends), names, (*_gaps(values, names), *notes))
 

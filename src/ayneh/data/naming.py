@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ayneh.data.entries import Entry
 from ayneh.data.split import HALVES, of_val, used_as
@@ -16,6 +16,7 @@ SPELLINGS = {  # of halves, in names of arrays
 }
 IMAGES = ("images", "image", "imgs", "img", "x", "xs", "pixels", "data", "faces", "fea", "features", "inputs")
 LABELS = ("labels", "label", "y", "ys", "targets", "target", "classes", "class", "gnd")
+NAMES = "class_names"  # the array of the names of the classes that labels count from 0; `Images.save` writes it
 FILLING = ("fine", "set", "all")
 WORDS = "|".join(sorted((*IMAGES, *LABELS), key=len, reverse=True))
 PARTS = "|".join(sorted((part for parts in SPELLINGS.values() for part in parts), key=len, reverse=True))
@@ -31,6 +32,7 @@ class Chosen:
     side: str
     images: Entry
     labels: Entry | None
+    names: Entry | None = None  # of the classes that the labels count from 0
 
 
 def choose(entries: Mapping[str, Entry], where: str) -> tuple[list[Chosen], list[str]]:
@@ -54,7 +56,10 @@ def choose(entries: Mapping[str, Entry], where: str) -> tuple[list[Chosen], list
             notes.append(f"{images[half].name} is divided, since there are no other images")
         if parts[0].labels is None and re.fullmatch(r"arr_\d+", parts[0].images.name):
             parts = [Chosen("", parts[0].images, _only_labels(entries, parts[0].images))]
-    used = {entry.name for part in parts for entry in (part.images, part.labels) if entry}
+    names = entries.get(NAMES)
+    if names and len(names.shape) == 1 and names.dtype.kind in "US" and _all_numbers(parts):
+        parts = [replace(part, names=names) for part in parts]
+    used = {entry.name for part in parts for entry in (part.images, part.labels, part.names) if entry}
     lacking = [part.images.name for part in parts if part.labels is None]
     having = [part.labels.name for part in parts if part.labels]
     if having and lacking:
@@ -63,6 +68,11 @@ def choose(entries: Mapping[str, Entry], where: str) -> tuple[list[Chosen], list
         parts = [Chosen(part.side, part.images, None) for part in parts]
     rest = [name for name in entries if name not in used]
     return parts, [*notes, *([f"not used: {few(rest, SHOWN)}"] if rest else [])]
+
+
+def _all_numbers(parts: list[Chosen]) -> bool:
+    """Whether every part has labels that are numbers."""
+    return all(part.labels is not None and part.labels.dtype.kind in NUMERIC for part in parts)
 
 
 def kind_of(name: str) -> tuple[str, str] | None:
@@ -134,6 +144,9 @@ def _only_labels(entries: Mapping[str, Entry], images: Entry) -> Entry | None:
     found = [
         entry
         for entry in entries.values()
-        if entry is not images and len(entry.shape) in (1, 2) and max(entry.shape, default=0) in images.shape
+        if entry is not images
+        and entry.name != NAMES
+        and len(entry.shape) in (1, 2)
+        and max(entry.shape, default=0) in images.shape
     ]
     return found[0] if len(found) == 1 else None

@@ -9,6 +9,7 @@ import numpy as np
 
 from ayneh.data.bounded import check_size
 from ayneh.data.naming import Chosen
+from ayneh.data.renumbered import renumbered
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Raw:
     notes: tuple[str, ...] = ()
     matlab: bool = False  # the file is MATLAB's
     names_asked: bool = False  # a person gave the names, which have to fit the labels
+    names_kept: bool = False  # a saved set has the names, which are those of its runs: they are not shortened
 
     @property
     def test_names(self) -> str:
@@ -49,15 +51,26 @@ class Raw:
         left = [f"{self.test_names} is not used"] if self.test_names else []
         train = [replace(part, side="train") for part in self.parts if part.side != "test"]
         test = [replace(part, side="test", name=f"{part.name} of {path.name}") for part in other.parts]
-        return replace(self, parts=(*train, *test), notes=(*self.notes, *left, f"test images from {path.name}"))
+        names = self.names
+        given = [part.labels for part in test if part.labels is not None]
+        if train and train[0].labels is not None and len(given) == len(test):
+            names, labels = renumbered(train[0].labels, names, given, other.names)
+            test = [replace(part, labels=own) for part, own in zip(test, labels, strict=True)]
+        notes = (*self.notes, *left, f"test images from {path.name}")
+        return replace(self, parts=(*train, *test), names=names, notes=notes)
 
 
 def raw_of(chosen: tuple[list[Chosen], list[str]], path: Path, matlab: bool = False) -> Raw:
     """What was chosen of a file's arrays, read. Raises UserError if it is too large or damaged."""
     parts, notes = chosen
-    used = [entry for part in parts for entry in (part.images, part.labels) if entry is not None]
+    used = [entry for part in parts for entry in (part.images, part.labels, part.names) if entry is not None]
     check_size(str(path), sum(entry.n_bytes for entry in used))
-    return Raw(tuple(_part(part, path) for part in parts), None, tuple(notes), matlab)
+    names = None if parts[0].names is None else _text(parts[0].names.read())
+    return Raw(tuple(_part(part, path) for part in parts), names, tuple(notes), matlab, names_kept=names is not None)
+
+
+def _text(names: np.ndarray) -> tuple[str, ...]:
+    return tuple((names if names.dtype.kind == "U" else np.char.decode(names, "utf-8", "replace")).tolist())
 
 
 def _part(part: Chosen, path: Path) -> Part:
