@@ -91,6 +91,14 @@ def test_names_of_a_data_set_that_do_not_fit_are_left_out_with_a_word():
     assert ayneh.images(Named(LABELS, ["a", "b", "c", "d"])).classes == ("a", "b", "c")
 
 
+def test_the_classes_of_test_images_are_those_of_their_names():
+    """Data sets of other folders have other numbers for them; they were taken as the numbers of the training images."""
+    images = ayneh.images(Named(LABELS, ["ant", "bee", "cat"]), test=Named(LABELS, ["bee", "cat", "dog"]))
+    assert images.classes == ("ant", "bee", "cat", "dog")
+    assert images.labels.tolist() == LABELS.tolist()
+    assert images.test_labels.tolist() == (LABELS + 1).tolist()
+
+
 @pytest.mark.parametrize("typed", [E_ACUTE, E_AND_ACUTE, f" {E_AND_ACUTE} "])
 def test_a_letter_with_an_accent_is_one_class_however_it_is_typed(typed):
     images = ayneh.images((BYTES, np.array([E_ACUTE, E_AND_ACUTE, "b"])[LABELS]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ayneh.arguments import checked
 from ayneh.data.arrayed import share_in
-from ayneh.data.forms import as_one_set, part_of
+from ayneh.data.forms import as_one_set, in_one_numbering, part_of
 from ayneh.data.labelled import names_in
 from ayneh.dataset import KINDS, Data
 from ayneh.errors import UserError, in_a_sentence
@@ -251,7 +251,7 @@ def _given(source: Any, test: Any, asked: Data, name: str | None, classes: Seque
     how = asked.resize, asked.range is not None
     parts = [part_of(source, "train" if test is not None and share is None else "", *how)]
     if test is not None and share is None:
-        parts = as_one_set([*parts, part_of(test, "test", *how)], how[1])
+        parts = as_one_set(in_one_numbering(parts[0], part_of(test, "test", *how)), how[1])
     if named and all(part.labels is None for part in parts):
         raise UserError(
             f"classes is {few(named)}, and the images have no labels: give them as a pair, (images, labels), or leave "

@@ -12,6 +12,7 @@ from ayneh.data.alike import of_one_shape, of_one_type
 from ayneh.data.arrayed import array_of
 from ayneh.data.labelled import labels_in
 from ayneh.data.raw import Part
+from ayneh.data.renumbered import renumbered
 from ayneh.errors import UserError, brief
 
 if TYPE_CHECKING:
@@ -66,6 +67,14 @@ def as_one_set(parts: Sequence[NamedPart], ranged: bool) -> list[NamedPart]:
         return list(parts)
     pixels = of_one_type([part.images for part in parts], True, ranged, "the images")
     return [replace(part, images=images) for part, images in zip(parts, pixels, strict=True)]
+
+
+def in_one_numbering(train: NamedPart, test: NamedPart) -> tuple[NamedPart, NamedPart]:
+    """Both parts with the classes of the first: data sets of other folders number their classes in another order."""
+    if train.labels is None or test.labels is None or train.classes is None or test.classes is None:
+        return train, test
+    names, (labels,) = renumbered(train.labels, train.classes, [test.labels], test.classes)
+    return replace(train, classes=names), replace(test, labels=labels, classes=names)
 
 
 def _items(source: Any, what: str, resize: int | None, ranged: bool) -> tuple[NDArray[Any], list[Any] | None, bool]:
