@@ -129,6 +129,33 @@ def test_it_ends_with_the_process(tiny_run):
         urllib.request.urlopen(done.stdout.strip(), timeout=5)
 
 
+INSIDE_PYTORCH = """
+import threading, torch, ayneh
+from ayneh.explorer.library import Library
+
+entered, parts = threading.Event(), []
+def part(self, run, replica, epoch, name):
+    parts.append(name)
+    entered.set()
+    x = torch.ones(600, 600)
+    for _ in range(200):
+        x = (x @ x).clamp(0, 1)
+
+Library.part = part
+window = ayneh.open({run!r}).explore()
+entered.wait()
+{then}
+"""
+
+
+@pytest.mark.parametrize("then", ["", "window.stop(); print(parts)"])
+def test_the_process_ends_well_while_the_first_parts_are_made(tiny_run, then):
+    code = INSIDE_PYTORCH.format(run=str(tiny_run), then=then)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")  # it was 134: "terminate called without an active exception"
+    assert done.stdout in ("", "['start']\n")  # no part is begun once it is stopped
+
+
 @pytest.mark.slow
 def test_a_kernel_shows_a_frame_and_goes_on(notebook, saved, tiny_run):
     book = notebook(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import html
 import importlib
 import os
@@ -34,6 +35,7 @@ class Window:
             import uvicorn  # noqa: F401
         from ayneh.explorer.library import Library
         from ayneh.explorer.server import COLAB, listen, server_of, url_of
+        from ayneh.explorer.warming import Warming
 
         library = Library([Path(folder) for folder in folders])
         self._colab = _colab()
@@ -46,8 +48,9 @@ class Window:
             target=self._server.run, kwargs={"sockets": [self._socket]}, name=f"explorer {self.port}", daemon=True
         )
         self._thread.start()
-        threading.Thread(target=library.warm, daemon=True).start()
         self._begun()
+        self._warming = Warming(library)
+        atexit.register(self._end)  # a thread inside PyTorch when Python ends would abort the process
 
     @property
     def running(self) -> bool:
@@ -56,9 +59,15 @@ class Window:
 
     def stop(self) -> None:
         """End the server; the page goes blank at its next question."""
+        self._end(START_S)
+
+    def _end(self, seconds: float | None = None) -> None:
+        """End both threads, and wait so long for each (None: until it is done)."""
         self._server.should_exit = True
-        self._thread.join(START_S)
+        self._thread.join(seconds)
         self._socket.close()
+        if self._warming.end(seconds) and not self._thread.is_alive():
+            atexit.unregister(self._end)
 
     def _begun(self) -> None:
         """Wait until it answers. Raises Stopped if it does not."""

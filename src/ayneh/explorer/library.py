@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -134,11 +134,16 @@ class Library:
 
             return Answer(self._answers.get((*key, name), make), BINARY)
 
-    def warm(self) -> None:
-        """Make the parts that the page requests first, in advance; an error is shown when the page requests them."""
+    def warm(self, ended: Callable[[], bool] = lambda: False) -> None:
+        """Make the parts that the page requests first, in advance; an error is shown when the page requests them.
+
+        ended: looked at before each part; true: no more are made.
+        """
         try:  # a run that was deleted meanwhile has no epochs
             first = next(i for i, record in enumerate(self.records) if record.checkpoints.epochs())
             for name in self.PARTS:
+                if ended():
+                    return
                 with suppress(UserError):  # the training images may not be there
                     self.part(first, 0, self.records[first].checkpoints.epochs()[-1], name)
         except (UserError, OSError, StopIteration, IndexError):

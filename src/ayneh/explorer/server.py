@@ -7,7 +7,6 @@ import hashlib
 import ipaddress
 import json
 import socket
-import threading
 from collections.abc import Callable, MutableMapping
 from functools import partial
 from typing import Any
@@ -25,6 +24,7 @@ from ayneh.errors import UserError
 from ayneh.explorer.assets import JAVASCRIPT, WASM, address, page_files, runtime_script, runtime_wasm_gz
 from ayneh.explorer.connections import Limits, connections
 from ayneh.explorer.library import JSON, Absent, Answer, Library
+from ayneh.explorer.warming import Warming
 
 POLICY = (  # the page's scripts and wasm and this server's answers alone
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
@@ -78,13 +78,14 @@ def url_of(host: str, port: int) -> str:
 def serve(library: Library, host: str, listening: socket.socket) -> None:
     """Answer the page at this socket until Ctrl-C, and close it."""
     torch.set_num_threads(1)  # the nets are small, and a training may need the other cores
-    threading.Thread(target=library.warm, daemon=True).start()
+    warming = Warming(library)
     try:
         server_of(library, host, listening).run(sockets=[listening])
     except KeyboardInterrupt:  # uvicorn has closed everything and raises it again
         pass
     finally:
         listening.close()
+        warming.end()
 
 
 def server_of(
