@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ayneh.errors import NO_PATH, NUL, Stopped, UserError, of_memory, of_system, unknown
+from ayneh.pytorch import as_imported
 from ayneh.terminal.text import plain, prepare
 from ayneh.version import __version__
 
@@ -68,7 +69,8 @@ def _main(asked: Sequence[str]) -> None:
     else:
         for spec in parts:
             load_parts(spec)
-        run(args[0], args[1:])
+        with as_imported():
+            run(args[0], args[1:])
 
 
 def in_sentences(work: Callable[[], object], args: Sequence[str] | None = None) -> None:

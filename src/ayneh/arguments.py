@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from typing import Any, ParamSpec, TypeVar
 
 from ayneh.errors import UserError, in_a_sentence
+from ayneh.pytorch import as_imported
 
 SHOWN = 60  # letters of a value in a sentence
 P = ParamSpec("P")
@@ -37,6 +38,8 @@ KINDS: dict[str, Kind] = {  # what a declared type takes; NumPy's numbers count 
 def checked(function: Callable[P, T]) -> Callable[P, T]:
     """A public function, which refuses values of other types than it declares, and whose errors are sentences.
 
+    It computes with PyTorch's settings as they are when it is imported, whatever the program has changed.
+
     Types that are not in `KINDS` and no classes of the function's module are not compared.
 
     >>> @checked
@@ -52,7 +55,7 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
     @wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> T:
         _refuse(function, args, kwargs)
-        with in_a_sentence():
+        with as_imported(), in_a_sentence():
             return function(*args, **kwargs)
 
     return called

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ayneh.errors import in_a_sentence
+from ayneh.arguments import checked
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,6 +54,7 @@ class Checkpoint:
         """The whole state by name, a row for each replica: ``gen/0.weight`` (R, ...), ``gen_m/0.weight``, ..."""
         return self._kept.tensors
 
+    @checked
     def nets(self) -> tuple[nn.Module, nn.Module]:
         """(G, D) as plain modules on the CPU, in eval mode, with standing batch statistics.
 
@@ -67,10 +68,9 @@ class Checkpoint:
         from ayneh.api.nets import nets_of
         from ayneh.engine.critic import critic_of
 
-        with in_a_sentence():
-            kept = self._kept
-            critic = critic_of(kept.config, kept.image_shape, kept.tensors, self.replica, labels=kept.labels)
-            return nets_of(critic)
+        kept = self._kept
+        critic = critic_of(kept.config, kept.image_shape, kept.tensors, self.replica, labels=kept.labels)
+        return nets_of(critic)
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.path)!r}, step {self.step:,})"

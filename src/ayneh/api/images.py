@@ -14,7 +14,7 @@ from ayneh.data.arrayed import share_in
 from ayneh.data.forms import as_one_set, in_one_numbering, part_of
 from ayneh.data.labelled import names_in
 from ayneh.dataset import KINDS, Data
-from ayneh.errors import UserError, in_a_sentence
+from ayneh.errors import UserError
 from ayneh.terminal.text import few
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Images:
         """SHA-256 over shape and pixels of ``train``: a run goes on with these images alone."""
         return self._train.fingerprint
 
+    @checked
     def picture(self, n: int = 64, by_class: bool = False) -> Picture:
         """The first n images to train on, as a grid.
 
@@ -144,11 +145,11 @@ class Images:
     def _test(self) -> Read:
         return self._read("test")
 
+    @checked
     def _read(self, split: str) -> Read:
         from ayneh.evaluation import read_images
 
-        with in_a_sentence():
-            return read_images(self.data, split, flag="")
+        return read_images(self.data, split, flag="")
 
 
 @checked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ayneh.api.train import laid_out
 from ayneh.arguments import checked
 from ayneh.config import Config
 from ayneh.errors import Stopped, UserError, in_a_sentence
+from ayneh.pytorch import as_imported
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -84,6 +85,7 @@ class Moment:
         chosen = None if classes is None else classes_of(classes, n, sampler.labels, "This game")
         return drawn(sampler, len(chosen) if chosen else n or USUAL, seed, chosen).images.numpy()
 
+    @checked
     def nets(self, replica: int = 0) -> tuple[nn.Module, nn.Module]:
         """(G, D) as plain modules, as `Checkpoint.nets` gives them."""
         from typing import cast
@@ -134,10 +136,24 @@ def play(
             f"rescue is {config.rescue}, and ayneh.play writes no checkpoint to go back to: play "
             "config.changed(rescue=0), or train with ayneh.train."
         )
-    return _moments(config, every or config.keep.tick_steps, given)
+    return _each(_moments(config, every or config.keep.tick_steps, given))
 
 
-def _moments(config: Config, every: int, given: object) -> Iterator[Moment]:
+def _each(moments: Generator[Moment]) -> Iterator[Moment]:
+    """The same; the code between two of them has its own settings of PyTorch."""
+    try:
+        while True:
+            with as_imported():
+                moment = next(moments, None)
+            if moment is None:
+                return
+            yield moment
+    finally:
+        with as_imported():
+            moments.close()
+
+
+def _moments(config: Config, every: int, given: object) -> Generator[Moment]:
     """given: what is held while the game is played."""
     from ayneh.engine.loop import run
     from ayneh.engine.meter import Diverged, Meter

@@ -17,6 +17,7 @@ from ayneh.explorer.cache import Cache
 from ayneh.explorer.exported import Exported, ExportedModel, opened
 from ayneh.files.whole import without_nan
 from ayneh.pages.sheet import name_of
+from ayneh.pytorch import as_imported
 from ayneh.record.checkpoint import Checkpoints
 from ayneh.record.own import FOR_NETS
 from ayneh.record.visited import Watched
@@ -111,6 +112,7 @@ class Library:
                 return Answer(record.picture(pictures[epoch]), PNG)
         raise Absent(f"This run has no picture of epoch {epoch}, replica {replica}.")
 
+    @as_imported()
     def part(self, run: int, replica: int, epoch: int, name: str) -> Answer:
         """One of PARTS of a checkpoint, made at the first request."""
         record = self._record(run)

@@ -12,10 +12,12 @@ from ayneh.generators import seeded
 from ayneh.lab.answers import called, misformed, near, reached
 from ayneh.lab.play import SIDE, nets
 from ayneh.lab.words import Checked, no, yes
+from ayneh.pytorch import as_imported
 
 STEEP, BLIND = 20.0, 0.05  # D's slope over that of the game's D, and the share of pixels that D may ignore
 
 
+@as_imported()
 def check_discriminator(make: Callable[[], Any]) -> Checked:
     """Looks for what keeps G from learning of the D that make() gives: images (B, 1, 16, 16) -> logits (B,).
 

@@ -12,8 +12,10 @@ from torch.nn.functional import softplus
 from ayneh.game.losses import LOSSES
 from ayneh.lab.answers import number, reached, unlike
 from ayneh.lab.words import Checked, no, yes
+from ayneh.pytorch import as_imported
 
 
+@as_imported()
 def check_losses(loss_d: Callable[..., Any], loss_g: Callable[..., Any]) -> Checked:
     """Compares loss_d(dis, real, fake) and loss_g(dis, fake), with the game's: cross-entropies of logits.
 

@@ -12,10 +12,12 @@ from torch import Tensor
 from ayneh.game.priors import Prior, make_prior
 from ayneh.lab.answers import called, misformed, near, number, unlike
 from ayneh.lab.words import Checked, no, yes
+from ayneh.pytorch import as_imported
 
 DIM = 64  # numbers in z
 
 
+@as_imported()
 def noise(n: int, dim: int = DIM, seed: int = 0) -> Tensor:
     """n draws of the noise of the second notebook, float64 (n, dim): the same for the same seed.
 
@@ -30,6 +32,7 @@ def _law() -> Prior:
     return make_prior("uniform", low=0.0, high=1.0)
 
 
+@as_imported()
 def check_measures(
     mean: Callable[[Tensor], Any], deviation: Callable[[Tensor], Any], cosine: Callable[[Tensor], Any]
 ) -> Checked:
@@ -69,6 +72,7 @@ def _unit(z: Tensor) -> Tensor:
     return z / z.norm(dim=1, keepdim=True)
 
 
+@as_imported()
 def check_mended(mended: Callable[[Tensor], Any]) -> Checked:
     """Compares mended(z) with the map that gives this noise mean 0 and deviation 1, by the law that it follows.
 

@@ -20,6 +20,7 @@ from ayneh.lab.answers import called
 from ayneh.lab.losses import check_losses
 from ayneh.lab.noise import DIM, noise
 from ayneh.lab.words import Checked
+from ayneh.pytorch import as_imported
 
 SIDE = 16  # pixels
 Draw = Callable[[int], Tensor]
@@ -33,6 +34,7 @@ def nets() -> tuple[nn.Module, nn.Module]:
     return gen, dis
 
 
+@as_imported()
 def play(
     loss_d: Callable[..., Any] | None = None,
     loss_g: Callable[..., Any] | None = None,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ayneh.errors import Sentence, brief, line_of
+from ayneh.pytorch import kept
 
 
 def what_happened(error: BaseException) -> str:
@@ -63,14 +64,13 @@ def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 @contextmanager
 def settings_kept() -> Iterator[None]:
-    """Around it: PyTorch's switch for gradients, its number of threads and its type of numbers are the same after."""
+    """Around it: PyTorch's switch for gradients, number of threads, type of numbers and device are the same after."""
     import torch
 
-    grad, threads, dtype = torch.is_grad_enabled(), torch.get_num_threads(), torch.get_default_dtype()
+    threads = torch.get_num_threads()
     try:
-        yield
+        with kept():
+            yield
     finally:
-        torch.set_grad_enabled(grad)
-        torch.set_default_dtype(dtype)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)

@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from ayneh.errors import brief
 from ayneh.parts.origin import Source
 from ayneh.parts.registry import from_source
+from ayneh.pytorch import kept
 
 GROUP = "ayneh.parts"
 _tried: set[tuple[str, str]] = set()
@@ -41,7 +42,7 @@ def _load(point: EntryPoint) -> None:
     from ayneh.parts.loading import fill
 
     source = Source(point.module, None, "", named=True, package=_package(point))
-    with from_source(source):
+    with from_source(source), kept():
         found = point.load()
         if point.attr:
             found()
