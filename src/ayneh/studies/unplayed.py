@@ -44,7 +44,7 @@ def refuse_unplayed(study: Study, where: str) -> None:
             f"{where}: set: seeds is {shown(study.set['seeds'])}, which changes nothing there: set seeds at the top of "
             "the file, or in an arm."
         )
-    usual = flatten(replace(PRESETS[study.base].config, device=study.config().device))
+    usual = flatten(replace(PRESETS[study.base].config, device="cpu"))  # as `Study.config` has it, before ``set``
     for place, changes in _places(study).items():
         found = [name for name, value in changes.items() if name in UNPLAYED and value != usual[name]]
         if found:
