@@ -58,7 +58,14 @@ def test_right_losses_are_right_in_whatever_words(d, g):
     assert str(lab.check_losses(d, g)).startswith("Right: ")
 
 
+def after(loss):
+    """The loss, whose gradients are taken already."""
+    loss.backward()
+    return loss
+
+
 WRONG_D = {
+    "takes the gradients itself": lambda dis, x, y: after(loss_d(dis, x, y)),
     "its sign is turned": lambda dis, x, y: -loss_d(dis, x, y),
     "the sum over the batch": lambda dis, x, y: len(x) * loss_d(dis, x, y),
     "have changed places": lambda dis, x, y: F.softplus(dis(x)).mean() + F.softplus(-dis(y.detach())).mean(),
@@ -79,6 +86,8 @@ WRONG_D = {
     "it must give one number.": lambda dis, x, y: "1.386",
 }
 WRONG_G = {
+    "takes the gradients itself": lambda dis, y: after(loss_g(dis, y)),
+    "takes the gradients itself, ": lambda dis, y: (torch.autograd.grad(found := loss_g(dis, y), y), found)[1],
     "its sign is turned": lambda dis, y: -loss_g(dis, y),
     "whose gradient vanishes": lambda dis, y: (1 - dis(y).sigmoid()).log().mean(),
     "the target is 0": lambda dis, y: F.softplus(dis(y)).mean(),
@@ -140,7 +149,68 @@ def test_the_three_measures_are_those_of_the_uniform_law():
     assert [round(float(of(z)), 2) for of in RIGHT] == [0.5, 0.29, 0.75]
 
 
+DEVIATION = (1 / 12) ** 0.5
+
+
+def in_place(z):
+    z -= 0.5
+    z /= DEVIATION
+    return z
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        in_place,
+        lambda z: z.sub_(0.5).div_(DEVIATION),
+        lambda z: in_place(z.numpy()),
+        lambda z: ((z - 0.5) / DEVIATION).tolist(),
+        lambda z: ((z - 0.5) / DEVIATION).float(),
+        lambda z: in_place(z) * torch.ones((), requires_grad=True),
+    ],
+)
+def test_a_noise_is_mended_in_place_and_in_numpy_as_well(right):
+    assert lab.check_mended(right), lab.check_mended(right)
+
+
+def test_what_is_done_to_draws_in_place_changes_no_later_answer():
+    def deviation(z):
+        z -= z.mean()
+        return z.square().mean().sqrt()
+
+    assert lab.check_measures(lambda z: z.numpy().mean(), deviation, cosine)
+    assert lab.check_measures(lambda z: z.mean() * torch.ones((), requires_grad=True), deviation, cosine)
+
+
+def test_losses_that_change_their_images_in_place_are_right():
+    def flattened(dis, real, fake):
+        real *= 1
+        return loss_d(dis, real, fake.detach_())
+
+    assert lab.check_losses(flattened, loss_g)
+
+
+def test_a_discriminator_that_exists_already_stays_as_it_is_and_may_change_its_images():
+    class Dis(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Flatten(), *bent(), nn.Flatten(0))
+
+        def forward(self, x):
+            x *= 1.5
+            return self.layers(x)
+
+    own = Dis()
+    assert lab.check_discriminator(lambda: own), lab.check_discriminator(lambda: own)
+    assert own.training
+    assert own.layers[1].weight.dtype == torch.float32
+
+
 WRONG_MENDED = [
+    (lambda z: z > 0, "gives mean 1.0"),
+    (lambda z: z.long(), "gives mean 0.000 and deviation 0.000"),
+    (lambda z: z.numpy().mean(), "numbers of the shape ()"),
+    (lambda z: z * 1j, "it must give a z for each z"),
     (lambda z: z, "changes nothing"),
     (lambda z: z - 0.5, "still 0.29"),
     (lambda z: z * 12**0.5, "the mean is not 0"),
@@ -181,6 +251,15 @@ def bent(seen=256):
         return nn.Linear(seen, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1)
 
 
+class Into(nn.Module):
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
+
+    def forward(self, y):
+        return self.change(y)
+
+
 WRONG_DIS = [
     (dis(*bent(), nn.Sigmoid()), "ends in a sigmoid"),
     (dis(*bent(), nn.Tanh()), "ends in a tanh"),
@@ -193,6 +272,8 @@ WRONG_DIS = [
     (lambda: nn.Sequential(nn.Flatten(), nn.Linear(128, 1)), "RuntimeError"),
     (dis(nn.Linear(256, 1), nn.Hardtanh(0, 0.0001), nn.Threshold(9, 0)), "No gradient reaches the image"),
     (lambda: None, "nothing yet"),
+    (dis(*bent(), Into(lambda y: y.detach().numpy())), "No gradient reaches the image"),
+    (dis(*bent(), Into(torch.Tensor.long)), "No gradient reaches the image"),
 ]
 
 
@@ -224,7 +305,16 @@ def test_discriminators_that_work_are_right_and_chance_goes_on_as_before():
 def test_a_game_is_not_played_with_losses_that_are_wrong_and_errors_are_sentences():
     assert "the sum over the batch" in str(lab.play(loss_g=WRONG_G["the sum over the batch"]))
     assert "nothing yet" in str(lab.play(mended=lambda z: None))
+    assert "shape (2,)" in str(lab.play(mended=lambda z: [1.0, 2.0]))
     assert "The game stops with an error, RuntimeError" in str(lab.play(dis=nn.Linear(3, 1)))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "words"), [(0, "epochs is 0; the game"), ("3", "epochs is '3'; it must be a whole")]
+)
+def test_a_game_of_no_epochs_is_refused(epochs, words):
+    with pytest.raises(UserError, match=words):
+        lab.play(epochs=epochs)
 
 
 @pytest.mark.slow

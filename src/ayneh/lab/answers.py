@@ -33,20 +33,37 @@ def called(name: str, call: Callable[[], Any], of: str = "answer") -> Any:
     return found
 
 
+def tensor_of(found: Any) -> Tensor | None:
+    """Numbers of any kind (a tensor, NumPy's, Python's, lists of them) as float64; None for what is none."""
+    try:
+        tensor = torch.as_tensor(found)
+    except Exception:  # whatever a student's object may raise
+        return None
+    return None if tensor.is_complex() else tensor.double()
+
+
 def number(name: str, call: Callable[[], Any], n: int) -> Any:
     """The single number, as a tensor, that a student's code gives for n images or draws; or what is wrong with it."""
     found = called(name, call)
     if isinstance(found, Checked):
         return found
-    try:
-        value = torch.as_tensor(found, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):
+    if (value := tensor_of(found)) is None:
         return misformed("number", found, name=name)
     if value.numel() != 1:
         return no("number.many", name=name, found=tuple(value.shape), n=n)
     if not value.isfinite().all():
         return no("number.not_finite", name=name, value=str(float(value.detach())))
     return value.reshape(())
+
+
+def moved(mended: Callable[[Tensor], Any], z: Tensor) -> Any:
+    """What a student's code makes of draws z (N, Z), float64 (N, Z); or what is wrong with it. z stays as it is."""
+    found = called("mended", lambda: mended(z.clone()))
+    if isinstance(found, Checked):
+        return found
+    if (out := tensor_of(found)) is None or out.shape != z.shape:
+        return misformed("mended", found if out is None else out, shape=tuple(z.shape))
+    return out.detach()
 
 
 def unlike(name: str, value: float, right: float, wrong: Mapping[float, str]) -> Checked | None:

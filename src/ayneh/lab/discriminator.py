@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ayneh.generators import seeded
-from ayneh.lab.answers import called, misformed, near, reached
+from ayneh.lab.answers import called, misformed, near, reached, tensor_of
 from ayneh.lab.play import SIDE, nets
 from ayneh.lab.words import Checked, no, yes
 from ayneh.pytorch import as_imported
@@ -30,11 +31,14 @@ def check_discriminator(make: Callable[[], Any]) -> Checked:
         if isinstance(dis, Checked):
             return dis
         x = (torch.rand(8, 1, SIDE, SIDE, dtype=torch.float64) * 2 - 1).requires_grad_()
-        y = called("Dis", lambda: dis.double().eval()(x))
-        if isinstance(y, Checked):
-            return y
-        if getattr(y, "shape", None) != (8,):
-            return misformed("dis", y)
+        dis = called("Dis", lambda: copy.deepcopy(dis).double().eval())  # the student's own stays as it is
+        if isinstance(dis, Checked):
+            return dis
+        found = called("Dis", lambda: dis(x.clone()))
+        if isinstance(found, Checked):
+            return found
+        if (y := tensor_of(found)) is None or y.shape != (8,):
+            return misformed("dis", found if y is None else y)
         if not reached(y.sum(), x):
             return no("dis.cut")
         return _looked_through(dis, x.detach(), torch.autograd.grad(y.sum(), x)[0])

@@ -34,12 +34,14 @@ def check_losses(loss_d: Callable[..., Any], loss_g: Callable[..., Any]) -> Chec
     r, f = dis(real).detach(), dis(fake).detach()
     game, of_game = LOSSES["non-saturating"], (r[None], f[None])
     for name, call, right, wrong in (
-        ("loss_d", lambda: loss_d(dis, real, fake), game.dis(*of_game, 0.0).mean(), _wrong_d(r, f)),
-        ("loss_g", lambda: loss_g(dis, fake), game.gen(None, f[None]).mean(), _wrong_g(f)),
+        ("loss_d", lambda: loss_d(dis, real.clone(), fake.clone()), game.dis(*of_game, 0.0).mean(), _wrong_d(r, f)),
+        ("loss_g", lambda: loss_g(dis, fake.clone()), game.gen(None, f[None]).mean(), _wrong_g(f)),
     ):
         found = number(name, call, len(f))
         if isinstance(found, Checked):
             return found
+        if not untouched(found, last.weight, fake):
+            return no("loss.backward", name=name)
         if (
             why := unlike(name, float(found.detach()), float(right), wrong | {float(right) * len(f): "loss.sum"})
         ) is not None:
@@ -52,6 +54,16 @@ def check_losses(loss_d: Callable[..., Any], loss_g: Callable[..., Any]) -> Chec
         if name == "loss_g" and not to_g:
             return no("loss.cut_from_g")
     return yes("loss.right")
+
+
+def untouched(loss: Tensor, *leaves: Tensor) -> bool:
+    """Whether the gradients of a loss are still to be taken: its graph is there, and no leaf has one."""
+    if any(leaf.grad is not None for leaf in leaves):
+        return False
+    try:
+        return not loss.requires_grad or bool(torch.autograd.grad(loss, leaves, retain_graph=True, allow_unused=True))
+    except RuntimeError:  # "backward through the graph a second time"
+        return False
 
 
 def _wrong_d(r: Tensor, f: Tensor) -> dict[float, str]:

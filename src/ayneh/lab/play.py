@@ -12,15 +12,16 @@ from torch.nn.functional import softplus
 from ayneh.api.drawn import grid_of
 from ayneh.api.images import images
 from ayneh.api.pictures import Picture
+from ayneh.arguments import checked
+from ayneh.errors import UserError
 from ayneh.game.frame import levels, scale
 from ayneh.game.inits import glorot_init
 from ayneh.game.nets import Spec, make_nets
 from ayneh.generators import seeded
-from ayneh.lab.answers import called
+from ayneh.lab.answers import called, moved
 from ayneh.lab.losses import check_losses
 from ayneh.lab.noise import DIM, noise
 from ayneh.lab.words import Checked
-from ayneh.pytorch import as_imported
 
 SIDE = 16  # pixels
 Draw = Callable[[int], Tensor]
@@ -34,7 +35,7 @@ def nets() -> tuple[nn.Module, nn.Module]:
     return gen, dis
 
 
-@as_imported()
+@checked
 def play(
     loss_d: Callable[..., Any] | None = None,
     loss_g: Callable[..., Any] | None = None,
@@ -46,15 +47,17 @@ def play(
     """The game of docs/plain.md with perceptrons on the embedded digits: 64 images of G, or why there are none.
 
     loss_d, loss_g: as `check_losses` takes them; dis: a module; each None: the game's. mended: what is done to the
-    draws of `noise` before G gets them; None: G gets normal draws.
+    draws of `noise` before G gets them; None: G gets normal draws. Raises UserError for less than one epoch.
 
     >>> from ayneh import lab
     >>> lab.play(epochs=1)
     Picture(after epoch 0, 584x584)
     """
-    if (loss_d or loss_g) and not (checked := check_losses(loss_d or _loss_d, loss_g or _loss_g)):
-        return checked
-    if mended and isinstance(found := called("mended", lambda: mended(noise(1))), Checked):
+    if epochs < 1:
+        raise UserError(f"epochs is {epochs}; the game takes at least 1.")
+    if (loss_d or loss_g) and not (losses := check_losses(loss_d or _loss_d, loss_g or _loss_g)):
+        return losses
+    if mended and isinstance(found := moved(mended, noise(1)), Checked):
         return found
     with seeded(seed):  # what the student draws next stays as it is
         gen, usual = nets()
@@ -82,7 +85,15 @@ def _draws(mended: Callable[[Tensor], Any] | None) -> Draw:
     """How z is drawn: n -> float32 (n, DIM)."""
     if mended is None:
         return lambda n: torch.randn(n, DIM)
-    return lambda n: mended(noise(n, seed=int(torch.randint(2**31, ())))).float()
+
+    def draw(n: int) -> Tensor:
+        out = moved(mended, noise(n, seed=int(torch.randint(2**31, ()))))
+        if isinstance(out, Checked):
+            raise ValueError(out.words)
+        drawn: Tensor = out.float()
+        return drawn
+
+    return draw
 
 
 def _played(gen: nn.Module, dis: nn.Module, loss_d: Any, loss_g: Any, draw: Draw, epochs: int) -> Tensor:
