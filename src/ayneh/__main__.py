@@ -15,11 +15,12 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ayneh.errors import NO_PATH, NUL, Stopped, UserError, of_memory, of_system, unknown
+from ayneh.files.home import at_home
 from ayneh.pytorch import as_imported
 from ayneh.terminal.text import plain, prepare
 from ayneh.version import __version__
@@ -182,7 +183,7 @@ def run(verb: str, args: list[str]) -> None:
     import tyro
 
     module, name, _ = VERBS[verb]
-    function: Callable[..., Any] = getattr(importlib.import_module(f"ayneh.jobs.{module}"), name)
+    function = _at_home(getattr(importlib.import_module(f"ayneh.jobs.{module}"), name))
     prog = f"ayneh {verb}"
     description = None
     if "config" in inspect.signature(function).parameters:  # its first word is a preset, whose values are the defaults
@@ -197,6 +198,25 @@ def run(verb: str, args: list[str]) -> None:
     description = description or f"{inspect.getdoc(function)}".partition("\n\nArgs:")[0]
     _refuse_values(function, args)
     tyro.cli(function, args=args, prog=prog, description=f"{description}\n\n{PARTS}: {OF_PARTS}.")
+
+
+def _at_home(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function; its paths may begin with ~."""
+
+    @wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return function(*map(_expanded, args), **{name: _expanded(value) for name, value in kwargs.items()})
+
+    return called
+
+
+def _expanded(value: Any) -> Any:
+    """A path, or several, with the home folder for ~; other values as they are."""
+    if isinstance(value, Path):
+        return at_home(value)
+    if isinstance(value, list | tuple) and any(isinstance(one, Path) for one in value):
+        return type(value)(_expanded(one) for one in value)
+    return value
 
 
 def _refuse_values(function: Callable[..., Any], args: Sequence[str]) -> None:

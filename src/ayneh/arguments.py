@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from typing import Any, ParamSpec, TypeVar
 
 from ayneh.errors import UserError, in_a_sentence
+from ayneh.files.home import all_at_home
 from ayneh.pytorch import as_imported
 
 SHOWN = 60  # letters of a value in a sentence
@@ -38,7 +39,8 @@ KINDS: dict[str, Kind] = {  # what a declared type takes; NumPy's numbers count 
 def checked(function: Callable[P, T]) -> Callable[P, T]:
     """A public function, which refuses values of other types than it declares, and whose errors are sentences.
 
-    It computes with PyTorch's settings as they are when it is imported, whatever the program has changed.
+    A path may begin with ~, the home folder. It computes with PyTorch's settings as they are when it is imported,
+    whatever the program has changed.
 
     Types that are not in `KINDS` and no classes of the function's module are not compared.
 
@@ -54,25 +56,29 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> T:
-        _refuse(function, args, kwargs)
+        call = _understood(function, args, kwargs)
         with as_imported(), in_a_sentence():
-            return function(*args, **kwargs)
+            return call()
 
     return called
 
 
-def _refuse(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+def _understood(function: Callable[..., T], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Callable[[], T]:
+    """The call with these arguments. Raises UserError for one of another type than its function declares."""
     signature, kinds = _declared(function)
     try:
-        given = signature.bind(*args, **kwargs).arguments
+        given = signature.bind(*args, **kwargs)
     except TypeError:
-        return  # the call itself names the parameter
-    for name, value in given.items():
+        return lambda: function(*args, **kwargs)  # which names the parameter
+    for name, value in given.arguments.items():
         if (found := kinds.get(name)) is None:
             continue
         many = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
         for one in value if many else [value]:
             found.refuse(name, one)
+        if found.paths or (found.each and found.each.paths):
+            given.arguments[name] = all_at_home(value)
+    return lambda: function(*given.args, **given.kwargs)
 
 
 def plain(value: Any) -> Any:

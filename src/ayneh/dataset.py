@@ -9,6 +9,7 @@ from typing import Annotated
 
 from ayneh.bounds import HUGE, MANY, Range
 from ayneh.errors import UserError
+from ayneh.files.home import at_home
 
 FILES = ("npz", "file")  # "npz:PATH" is the earlier name of "file:PATH"; the file's suffix says what it is
 MEMORY = "memory"  # "memory:NAME" are images that a Python program holds (data/held.py)
@@ -42,11 +43,11 @@ class Data:
     def path(self) -> Path | None:
         """PATH of folder:PATH and file:PATH (or npz:PATH), with the home folder for ~; None for a named data set."""
         kind, _, path = self.name.partition(":")
-        return Path(path).expanduser() if kind in KINDS and path else None
+        return at_home(path) if kind in KINDS and path else None
 
     def test_path(self) -> Path | None:
         """FOLDER of --data.test; None where it is a share or not given."""
-        return Path(self.test).expanduser() if self.test is not None and share_of(self.test) is None else None
+        return at_home(self.test) if self.test is not None and share_of(self.test) is None else None
 
     def anchored(self) -> Data:
         """The same images under absolute paths, which are valid in any current folder.
@@ -68,12 +69,12 @@ class Data:
         named, _, rest = str(path).partition(":")
         path = Path(rest) if named in KINDS and rest and not path.exists() else path  # "folder:PATH" is meant as PATH
         if kind == MEMORY:
-            kind = "folder" if path.expanduser().is_dir() else "file"
+            kind = "folder" if at_home(path).is_dir() else "file"
         elif before is None:
             raise UserError(f"--data is {path}, but the run was trained on {self.name}, which has no path.")
-        if not path.expanduser().exists():
+        if not at_home(path).exists():
             raise UserError(f"--data is {path}, and there is no such file or folder.")
-        return replace(self, name=f"{kind}:{os.path.abspath(path.expanduser())}")
+        return replace(self, name=f"{kind}:{os.path.abspath(at_home(path))}")
 
     def without_folders(self) -> Data:
         """The same without the folders above the user's data, which are private."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from ayneh.config import Config, Data, Keep, Net, Optimizer, Prior, Rules, flatten
 from ayneh.errors import UserError, pick
+from ayneh.files.home import at_home
 
 
 @dataclass(frozen=True)
@@ -210,8 +210,8 @@ def preset(name: str) -> Preset:
     on_data = [other for other, found in PRESETS.items() if found.config.data.name == word]
     if Data(name).path() is not None:
         raise UserError(f"There is no preset called {name!r}; `{_on(name)}` trains it.")
-    if name and name not in PRESETS and Path(name).expanduser().exists():
-        data = f"{'folder' if Path(name).expanduser().is_dir() else 'file'}:{name}"
+    if name and name not in PRESETS and at_home(name).exists():
+        data = f"{'folder' if at_home(name).is_dir() else 'file'}:{name}"
         raise UserError(f"{name!r} is a file or folder and no preset; `{_on(data)}` trains on it.")
     if word.startswith(ELSEWHERE):
         raise UserError(

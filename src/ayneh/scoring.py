@@ -16,6 +16,7 @@ from ayneh.engine.cores import among_others
 from ayneh.errors import UserError
 from ayneh.evaluation import changed, judge_of, origin_of, read_images, training_command
 from ayneh.fakes import Fakes, asked_for
+from ayneh.files.home import at_home
 from ayneh.files.whole import cache_folder, refuse_unwritable
 from ayneh.record.record import Record
 from ayneh.terminal.text import Say, silent
@@ -130,7 +131,7 @@ def evaluate_images(
 
 def images_at(place: str, read: AsRead = AsRead(), say: Say = silent) -> Images:  # noqa: B008 - it is frozen
     """The images in a folder or a file. ``say`` gets the line of what was understood."""
-    name = f"{'folder' if Path(place).expanduser().is_dir() else 'file'}:{place}"
+    name = f"{'folder' if at_home(place).is_dir() else 'file'}:{place}"
     whole = replace(read, test=None, split=Data.split)  # these divide the data that are imitated
     return read_images(whole.of(name), "all", say=say, flag="--")
 

@@ -15,6 +15,7 @@ from ayneh.api.scores import Scores, written
 from ayneh.api.scores import table as table_html
 from ayneh.arguments import checked
 from ayneh.errors import UserError
+from ayneh.files.home import at_home
 from ayneh.terminal.progress import Terminal
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Comparison(Named[Scores]):
             return None
         if (exact := os.fspath(folder)) in labels or "\0" in exact:  # which no path may have
             return exact if exact in labels else None
-        return next((label for label in labels if Path(label).resolve() == Path(folder).resolve()), None)
+        return next((label for label in labels if Path(label).resolve() == at_home(folder).resolve()), None)
 
     def __repr__(self) -> str:
         return "\n".join([f"Comparison({', '.join(self)})", *(f"  {words}" for words in self.words)])

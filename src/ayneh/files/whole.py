@@ -18,6 +18,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from ayneh.errors import UserError, of_system
+from ayneh.files.home import at_home
 
 try:
     import fcntl
@@ -30,7 +31,7 @@ BRIEFLY_S = 0.5  # how long a lock is waited for
 
 def cache_folder() -> Path:
     """$AYNEH_CACHE, or the user's cache folder: downloads, judges trained here, floors, Inception's weights."""
-    return Path(os.environ.get("AYNEH_CACHE") or platformdirs.user_cache_dir("ayneh"))
+    return at_home(os.environ.get("AYNEH_CACHE") or platformdirs.user_cache_dir("ayneh"))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from ayneh.engine.cores import cores
+from ayneh.files.home import at_home
 from ayneh.studies.design import Study
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name
@@ -50,7 +51,7 @@ def study(
         quiet: print the result only.
     """
     if action in ("status", "report"):
-        ledger = Ledger.open(Path(what))
+        ledger = Ledger.open(at_home(what))
         _status(ledger) if action == "status" else _report(ledger)
         return
     from ayneh.studies.forecast import cost_of

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from ayneh.errors import UserError, brief
+from ayneh.files.home import at_home
 from ayneh.parts.origin import Source, joined, text_of
 from ayneh.parts.registry import Part, add, every, forget, from_source
 from ayneh.pytorch import kept
@@ -46,7 +47,7 @@ def load(spec: str) -> Loaded:
 
     Raises UserError where there is none, or it fails: one sentence with the file, the line and the error.
     """
-    path = Path(spec).expanduser()
+    path = at_home(spec)
     if path.is_file():
         path = path.resolve()
         name = f"{PREFIX}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"

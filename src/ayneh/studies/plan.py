@@ -11,6 +11,7 @@ from typing import Any
 
 from ayneh.config import Config, Data, flatten
 from ayneh.errors import UserError, pick, unknown
+from ayneh.files.home import at_home
 from ayneh.files.reading import shown, toml_in, typed
 from ayneh.idle import idle
 from ayneh.judge.own import metric_of
@@ -33,7 +34,7 @@ UNJUDGED = ("loss_d", "loss_g", "d_gap", "wall_s")  # outcomes that no real imag
 
 def read(where: str) -> Study:
     """The study in this TOML file, or the built-in one of this name. UserError if there is none or it is wrong."""
-    path = Path(where)
+    path = at_home(where)
     if not path.is_file():
         names = {p.stem: p for p in BUILT_IN.glob("*.toml")}
         if path.suffix == ".toml" or len(path.parts) > 1:

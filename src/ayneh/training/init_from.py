@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ayneh.arguments import check_fields
 from ayneh.errors import UserError
+from ayneh.files.home import at_home
 from ayneh.labels import Labels
 from ayneh.record.checkpoint import Checkpoint, asked
 from ayneh.record.names import INITIAL
@@ -63,7 +64,7 @@ def read(init: InitFrom, match: Match) -> tuple[dict[str, Tensor], dict[str, Any
     """
     if init.players not in PLAYERS:
         raise UserError(f"--init-players is {init.players!r}: choose all, gen or dis.")
-    record = Record.open(Path(init.run))
+    record = Record.open(at_home(init.run))
     kept = record.checkpoints.at_epoch(asked(init.epoch, init.best))
     state = match.named(match.start())
     if init.optimizer and (ours := match.replicas[0].optimizer.name) != (theirs := kept.config.optimizer.name):

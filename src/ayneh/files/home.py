@@ -1,0 +1,22 @@
+"""A person's path that begins with ~: a shell expands `--out ~/x`, but neither `--out=~/x` nor a text in Python."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+
+def at_home(path: str | os.PathLike[str]) -> Path:
+    """The path, with the home folder for ~. That of a user whom the machine does not know stays as it is."""
+    return Path(os.path.expanduser(os.fspath(path)))
+
+
+def all_at_home(value: Any) -> Any:
+    """The same of whatever begins with ~, also in a list or a tuple; all else is given back as it is."""
+    if isinstance(value, str | os.PathLike) and str(value).startswith("~"):
+        return os.path.expanduser(value) if isinstance(value, str) else at_home(value)
+    if type(value) in (list, tuple):
+        found = type(value)(all_at_home(one) for one in value)
+        return found if any(one is not before for one, before in zip(found, value, strict=True)) else value
+    return value
