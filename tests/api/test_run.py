@@ -1,7 +1,10 @@
 """A run from Python is a run of the command line: the same files, the same numbers; what it gives is what is there."""
 
 import json
+import os
+import shutil
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -273,6 +276,40 @@ def test_a_page_without_a_browser_does_not_end_a_script(own_run, monkeypatch, ca
     monkeypatch.setattr("webbrowser.open", lambda address: False)
     ayneh.open(own_run).diagnose().show()
     assert capsys.readouterr().err == f"No browser was found here: open {own_run / 'diagnosis.html'} elsewhere.\n"
+
+
+def test_a_run_stays_the_same_when_the_program_changes_its_working_directory(own_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(own_run.parent)
+    run = ayneh.open(own_run.name)
+    line, before = repr(run), run.sample(2, seed=1).tobytes()
+    assert run.folder == Path(own_run.name)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert repr(run) == line
+    assert run.folder == own_run
+    assert run.sample(2, seed=1).tobytes() == before
+    assert run.evaluate(n=100)["fd"].n == 100
+    assert "data:image/png;base64," in run._repr_html_()
+    run.diagnose()
+    assert run.at(epoch=1).step > 0
+    with run.explore() as window:
+        assert window.running
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_line_on_a_run_that_was_deleted_does_not_raise(own_run):
+    run = ayneh.open(own_run)
+    shutil.rmtree(own_run)
+    assert repr(run) == f"Run({str(own_run)!r}, which cannot be read)"
+    assert run._repr_html_().startswith("<p>")
+
+
+def test_a_callback_may_change_the_working_directory(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    run = ayneh.train(config, out="run", quiet=True, callbacks=[lambda line: os.chdir(tmp_path / "elsewhere")])
+    assert (run.finished, Path.cwd()) == (True, tmp_path)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_what_a_cell_shows_and_a_line(tiny_run, config, tmp_path):

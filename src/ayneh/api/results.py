@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ayneh.api.table import Table
 from ayneh.arguments import checked
 from ayneh.errors import UserError, unknown
+from ayneh.files.home import Place
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.progress import tell
 
@@ -91,8 +92,19 @@ class Results:
     @checked
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         """folder: of the study. Raises UserError if there is none."""
-        self.folder = Path(folder)
-        self._ledger = Ledger.open(self.folder)
+        self._place = Place(folder)
+        self._opened = Ledger.open(self.folder)
+
+    @property
+    def folder(self) -> Path:
+        """The study's folder, as it was given as long as that leads there."""
+        return self._place.now()
+
+    @property
+    def _ledger(self) -> Ledger:
+        if self._opened.folder != (folder := self.folder):  # the program has changed its working directory
+            self._opened = Ledger.open(folder)
+        return self._opened
 
     @property
     def arms(self) -> list[str]:
@@ -177,7 +189,9 @@ class Results:
 
     def __repr__(self) -> str:
         name, counts = self._ledger.study.name, f"{self.finished} of {self.planned} runs finished"
-        return "\n".join([f"Results({name!r} in {self.folder}: {counts})", *(f"  {one}" for one in self.verdicts)])
+        return "\n".join(
+            [f"Results({name!r} in {self._place.given}: {counts})", *(f"  {one}" for one in self.verdicts)]
+        )
 
     def _repr_html_(self) -> str:
         study = self._ledger.study

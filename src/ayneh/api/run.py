@@ -11,6 +11,7 @@ from ayneh.api.own import with_nets
 from ayneh.arguments import checked
 from ayneh.config import Config
 from ayneh.errors import UserError, need_replica
+from ayneh.files.home import Place
 from ayneh.labels import Labels
 from ayneh.record.record import Record
 from ayneh.record.standing import furthest
@@ -64,8 +65,19 @@ class Run:
         callbacks: Sequence[Any] = (),
     ) -> None:
         """images: those in memory that it learns from; nets, callbacks: as for `ayneh.train`. UserError for no run."""
-        self.folder, self._images, self._nets, self._callbacks = Path(folder), images, nets, callbacks
-        self._record = Visited.open(self.folder)
+        self._place, self._images, self._nets, self._callbacks = Place(folder), images, nets, callbacks
+        self._opened = Visited.open(self.folder)
+
+    @property
+    def folder(self) -> Path:
+        """Its folder, as it was given as long as that leads there."""
+        return self._place.now()
+
+    @property
+    def _record(self) -> Visited:
+        if self._opened.folder != (folder := self.folder):  # the program has changed its working directory
+            self._opened = Visited.open(folder)
+        return self._opened
 
     # -- how far it is ---------------------------------------------------------------------------------------------
 
@@ -286,7 +298,7 @@ class Run:
     def __repr__(self) -> str:
         from ayneh.api.summary import line_of
 
-        return line_of(self.folder, self.config, self._record.standing())
+        return line_of(self, self._place.given)
 
     def with_its_nets(self) -> Record:
         """The record, as verbs open it; the run's own nets are those under their name again."""

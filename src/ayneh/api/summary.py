@@ -13,20 +13,29 @@ from ayneh.labels import SHOWN
 
 if TYPE_CHECKING:
     from ayneh.api.run import Run
-    from ayneh.config import Config
-    from ayneh.record.standing import Standing
 
 
-def line_of(folder: Path, config: Config, standing: Standing) -> str:
-    """The run's `repr`: what plays on what, and how far it is."""
+def line_of(run: Run, folder: Path) -> str:
+    """The run's `repr`: what plays on what, and how far it is. folder: as it was given."""
+    try:
+        config, state, begun = run.config, run.state, (-1 if run.epoch is None else run.epoch) + 1
+    except UserError:  # its folder was deleted
+        return f"Run({str(folder)!r}, which cannot be read)"
     who = f"{config.seeds} x " if config.seeds > 1 else ""
     labels = f" with labels ({config.rules.labels})" if config.rules.labelled else ""
     what = f"{who}{config.net.name} on {config.data.name}{labels}"
-    return f"Run({str(folder)!r}: {what}, {standing.state}, {standing.epochs} of {standing.wanted} epochs)"
+    return f"Run({str(folder)!r}: {what}, {state}, {begun} of {config.epochs} epochs)"
 
 
 def summary_of(run: Run) -> str:
-    """The summary as HTML."""
+    """The summary as HTML; of a run that cannot be read why."""
+    try:
+        return _summary_of(run)
+    except UserError as error:
+        return f"<p>{html.escape(str(error))}</p>"
+
+
+def _summary_of(run: Run) -> str:
     parts = [f"<p><b>{html.escape(repr(run))}</b></p>"]
     if labels := run.labels:
         rules = run.config.rules

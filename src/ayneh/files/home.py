@@ -20,3 +20,18 @@ def all_at_home(value: Any) -> Any:
         found = type(value)(all_at_home(one) for one in value)
         return found if any(one is not before for one, before in zip(found, value, strict=True)) else value
     return value
+
+
+class Place:
+    """A folder as it was given, which stays the same one when the program changes its working directory."""
+
+    def __init__(self, given: str | os.PathLike[str]) -> None:
+        self.given = Path(given)
+        self._absolute = self.given.absolute()
+
+    def now(self) -> Path:
+        """The folder as it was given, or where that would be another one by now, its absolute path."""
+        try:
+            return self.given if self.given.absolute() == self._absolute else self._absolute
+        except OSError:  # the working directory was deleted
+            return self._absolute

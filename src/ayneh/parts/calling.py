@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import os
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ayneh.errors import Sentence, brief, line_of
@@ -64,13 +65,27 @@ def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 @contextmanager
 def settings_kept() -> Iterator[None]:
-    """Around it: PyTorch's switch for gradients, number of threads, type of numbers and device are the same after."""
+    """Around it: PyTorch's switch for gradients, number of threads, type of numbers and device are the same after.
+
+    So is the working directory: relative paths to runs and images are of the one in which the program began.
+    """
     import torch
 
-    threads = torch.get_num_threads()
+    threads, place = torch.get_num_threads(), _working_directory()
     try:
         with kept():
             yield
     finally:
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
+        if place and _working_directory() != place:
+            with suppress(OSError):  # it was deleted
+                os.chdir(place)
+
+
+def _working_directory() -> str | None:
+    """The working directory; None where it was deleted."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
