@@ -5,6 +5,7 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import ayneh
+from ayneh.api.scores import Scores
 from ayneh.game.frame import levels
 from ayneh.record.visited import Visited
 
@@ -310,6 +312,32 @@ def test_a_callback_may_change_the_working_directory(config, tmp_path, monkeypat
     run = ayneh.train(config, out="run", quiet=True, callbacks=[lambda line: os.chdir(tmp_path / "elsewhere")])
     assert (run.finished, Path.cwd()) == (True, tmp_path)
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("milliseconds", [-5, 0, 9, 10**9])
+def test_an_animation_of_a_time_that_no_gif_has_is_refused(tiny_run, milliseconds):
+    with pytest.raises(ayneh.UserError, match=f"milliseconds is {milliseconds:,}; a GIF shows each picture for 10 to"):
+        ayneh.open(tiny_run).animation(milliseconds=milliseconds)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+def test_the_explorer_at_a_port_that_there_is_none_of_is_refused(tiny_run, port):
+    with pytest.raises(ayneh.UserError, match=f"port is {port}; a port is a number from 0 to 65535"):
+        ayneh.open(tiny_run).explore(port=port)
+
+
+def test_an_unknown_class_of_scores_is_a_sentence_with_the_nearest_name():
+    numbers = dict.fromkeys(("accuracy", "accuracy_floor", "fd", "fd_floor", "spread", "spread_floor"))
+    asked = SimpleNamespace(names=("cat", "dog"), asked=(3, 4), **numbers)
+    classes = Scores(SimpleNamespace(scores={}, by_class=asked)).by_class
+    assert isinstance(classes, dict)  # which pandas takes
+    assert classes["dog"]["asked"] == 4
+    with pytest.raises(ayneh.UserError, match="There is no class of this report called 'dogs'. Did you mean 'dog'?"):
+        classes["dogs"]
+    with pytest.raises(ayneh.UserError, match="called '11'"):
+        classes[11]
+    with pytest.raises(ayneh.UserError, match="trained without labels"):
+        Scores(SimpleNamespace(scores={}, by_class=None)).by_class["7"]
 
 
 def test_what_a_cell_shows_and_a_line(tiny_run, config, tmp_path):

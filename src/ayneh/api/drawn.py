@@ -54,9 +54,17 @@ def picture_of(record: Visited, epoch: int | None, replica: int) -> Picture:
     return Picture(read_picture(record.picture(found[at])), f"{record.folder.name}, epoch {at}")
 
 
+SHORTEST, LONGEST = 10, 655_350  # milliseconds of a picture: GIF counts hundredths of a second in two bytes
+
+
 def animation_of(record: Visited, replica: int, milliseconds: int) -> Animation:
-    """A run's pictures one after another. Raises UserError if there is none."""
+    """A run's pictures one after another. Raises UserError if there is none, and for a time that no GIF has."""
     from ayneh.training.fit import frames_of
+
+    if not SHORTEST <= milliseconds <= LONGEST:
+        raise UserError(
+            f"milliseconds is {milliseconds:,}; a GIF shows each picture for {SHORTEST} to {LONGEST:,} of them."
+        )
 
     frames = frames_of(record, replica, record.config().seeds, Terminal().say)
     if not frames:

@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from ayneh.errors import unknown
+from ayneh.errors import UserError, unknown
 
 T = TypeVar("T")
+
+
+class ByName(dict[str, T]):
+    """The same as a plain dictionary, which pandas takes."""
+
+    def __init__(self, things: Mapping[str, T], what: str, none: str) -> None:
+        """what: how the sentence calls such a thing; none: the sentence where there are none."""
+        super().__init__(things)
+        self._what, self._none = what, none
+
+    def __missing__(self, name: object) -> T:
+        raise unknown(self._what, str(name), self) if self else UserError(self._none)
 
 
 class Named(Mapping[str, T]):

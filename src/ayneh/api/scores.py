@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ayneh.api.named import Named
+from ayneh.api.named import ByName, Named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,11 +85,12 @@ class Scores(Named[Score]):
 
         By the class's name: how many images were ``asked``, the share ``accuracy`` in which the classifier finds it,
         the Fréchet distance ``fd`` and the ``spread`` within it, each with its ``..._floor``; None where there is none.
-        ``pandas.DataFrame(scores.by_class).T`` makes a table of it.
+        An unknown name raises UserError with the nearest one. ``pandas.DataFrame(scores.by_class).T`` makes a table of it.
         """
         from ayneh.api.per_class import of_each
 
-        return of_each(self._report.by_class) if self._report.by_class else {}
+        found = of_each(self._report.by_class) if self._report.by_class else {}
+        return ByName(found, "class of this report", "This report has no classes: its run was trained without labels.")
 
     @property
     def confusion(self) -> NDArray[np.int64] | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ayneh.errors import Stopped, extra
+from ayneh.errors import Stopped, UserError, extra
 from ayneh.terminal import notebook
 
 HEIGHT = 820  # pixels of the frame
@@ -29,6 +29,8 @@ class Window:
 
         Raises UserError without a run, and where ayneh[explore] is not installed.
         """
+        if not 0 <= port < 65536:
+            raise UserError(f"port is {port}; a port is a number from 0 to 65535.")
         with extra("explore", "The explorer"):
             import onnx  # noqa: F401
             import starlette  # noqa: F401
