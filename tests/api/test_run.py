@@ -306,6 +306,26 @@ def test_a_line_on_a_run_that_was_deleted_does_not_raise(own_run):
     assert run._repr_html_().startswith("<p>")
 
 
+def test_trainings_without_a_folder_that_begin_in_one_second_have_one_each(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda form, *_: "20260101-000000")
+    one = config.changed(epochs=1)
+    runs = [ayneh.train(one.changed(seed=seed), quiet=True, threads=1) for seed in range(3)]
+    names = ["20260101-000000", "20260101-000000-2", "20260101-000000-3"]
+    assert [run.folder for run in runs] == [Path("runs") / name for name in names]
+    assert [run.config.seed for run in runs] == [0, 1, 2]
+    with pytest.raises(ayneh.UserError, match=r"data\.limit|batch"):  # no folder stays of what does not begin
+        ayneh.train(one.changed({"batch": 4096}), quiet=True)
+    assert sorted(path.name for path in Path("runs").iterdir()) == names
+
+
+def test_of_a_training_without_a_folder_that_is_refused_nothing_stays(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ayneh.UserError):
+        ayneh.train(config.changed({"batch": 4096}), quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_callback_may_change_the_working_directory(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()

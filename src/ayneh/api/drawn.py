@@ -36,8 +36,6 @@ def grid_of(images: Tensor, title: str) -> Picture:
 
 def examples_of(images: Tensor, classes: Tensor, names: Sequence[str], n: int, title: str) -> Picture:
     """About n images, the first of each class, in rows of each with its name, small images enlarged."""
-    if n < 1:
-        raise UserError(f"n is {n}; a picture has at least 1 image.")
     sheet = examples(images, classes, names, n)
     image = read_picture(png(sheet.picture, None, max(1, SIDE // images.shape[-1]), sheet.words))
     return Picture(image, ", ".join(filter(None, (title, sheet.note))))

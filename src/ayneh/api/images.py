@@ -91,10 +91,12 @@ class Images:
         """The first n images to train on, as a grid.
 
         by_class: about n images instead, the first of each class in rows with its name (of very many classes some).
-        Raises UserError where there are no labels.
+        Raises UserError where there are no labels, and for less than one image.
         """
         from ayneh.api.drawn import examples_of, grid_of
 
+        if n < 1:
+            raise UserError(f"n is {n}; a picture has at least 1 image.")
         pixels, labels, classes = self._train.pixels, self._train.labels, self.classes
         if not by_class:
             return grid_of(pixels[:n], self.name)

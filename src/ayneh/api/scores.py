@@ -85,7 +85,8 @@ class Scores(Named[Score]):
 
         By the class's name: how many images were ``asked``, the share ``accuracy`` in which the classifier finds it,
         the Fréchet distance ``fd`` and the ``spread`` within it, each with its ``..._floor``; None where there is none.
-        An unknown name raises UserError with the nearest one. ``pandas.DataFrame(scores.by_class).T`` makes a table of it.
+        An unknown name raises UserError with the nearest one. ``pandas.DataFrame(scores.by_class).T`` makes a table
+        of it.
         """
         from ayneh.api.per_class import of_each
 

@@ -64,19 +64,19 @@ def train(
     >>> run.finished, run.epoch
     (True, 0)
     """
-    from ayneh.training.begin import begin, calling, default_folder
+    from ayneh.training.begin import begin, calling, folder_for
 
     config, given = laid_out(config, images, nets, parts)
     terminal = Terminal(quiet)
-    folder = Path(out) if out is not None else default_folder()
     names, objects = divided(callbacks)
     config = calling(config, (*config.keep.callbacks, *names))
-    try:
-        begin(config, folder, overwrite, terminal, objects, _init(init_from), threads)
-    except Interrupted as stopped:
-        if not Record(folder).exists() or differences(Record(folder).config(), config):  # no step of it is saved
-            raise
-        say_stopped(stopped)
+    with folder_for(None if out is None else Path(out)) as folder:
+        try:
+            begin(config, folder, overwrite, terminal, objects, _init(init_from), threads)
+        except Interrupted as stopped:
+            if not Record(folder).exists() or differences(Record(folder).config(), config):  # no step of it is saved
+                raise
+            say_stopped(stopped)
     return Run(folder, given, nets, callbacks)
 
 

@@ -51,21 +51,21 @@ def train(
             hold the cores); or those that another run had, such as 2,1@350, for the same bits (docs/threads.md).
         quiet: print the result only.
     """
-    from ayneh.training.begin import begin, calling, default_folder
+    from ayneh.training.begin import begin, calling, folder_for
 
     terminal = Terminal(quiet)
     if nets:
         from ayneh.parts.loading import add_nets
 
         config = replace(config, net=replace(config.net, name=add_nets(*nets).name))
-    folder = out or default_folder()
     init = None
     if init_from is not None:
         from ayneh.training.init_from import InitFrom
 
         init = InitFrom(init_from, init_players, init_optimizer, init_epoch, replica=init_replica)
     config = calling(config, (*config.keep.callbacks, *callbacks))
-    origin, ended = begin(config, folder, overwrite, terminal, init=init, threads=threads)
+    with folder_for(out) as folder:
+        origin, ended = begin(config, folder, overwrite, terminal, init=init, threads=threads)
     _print(ended)
     if not quiet:
         terminal.say(_next(folder, Record(folder).config(), origin))

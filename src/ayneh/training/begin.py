@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,9 +31,32 @@ if TYPE_CHECKING:  # torch takes seconds to import: functions import it when the
     from ayneh.training.init_from import InitFrom
 
 
-def default_folder() -> Path:
-    """The folder of a run for which none was given: runs/ and the time."""
-    return Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+@contextmanager
+def folder_for(out: Path | None) -> Iterator[Path]:
+    """The folder of a run: ``out``, or if none was given a new one, runs/ and the time, which goes if no run begins.
+
+    It is made at once: another training that begins in the same second gets one of its own, which ends in -2.
+    """
+    if out is not None:
+        yield out
+        return
+    first = Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+    new = not first.parent.exists()
+    first.parent.mkdir(exist_ok=True)
+    for number in itertools.count(1):
+        folder = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:
+            continue
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):  # it holds a run
+            folder.rmdir()
+            if new:
+                folder.parent.rmdir()
 
 
 def calling(config: Config, callbacks: Iterable[str]) -> Config:
