@@ -17,9 +17,9 @@ from ayneh.errors import UserError
 from ayneh.evaluation import changed, judge_of, origin_of, read_images, training_command
 from ayneh.fakes import Fakes, asked_for
 from ayneh.files.home import at_home
-from ayneh.files.whole import cache_folder, refuse_unwritable
+from ayneh.files.whole import cache_folder, not_kept
 from ayneh.record.record import Record
-from ayneh.terminal.text import Say, silent
+from ayneh.terminal.text import Say, silent, warn
 from ayneh.version import __version__
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
@@ -47,9 +47,10 @@ def evaluate(
 ) -> Report:
     """The judge's report on images of a run's checkpoint, drawn from the run's prior, without their frame.
 
-    It is written into the run folder as evaluation.json. epoch: None for the newest checkpoint; n: images (10,000; of
-    stacked-mnist 26,000); inception: also FID; judges: by data, those made before; a new one is added; moved: where the
-    run's images are now; cas: also the classification accuracy score, of a run with labels.
+    It is written into the run folder as evaluation.json; where that cannot be, a line on stderr states it. epoch: None
+    for the newest checkpoint; n: images (10,000; of stacked-mnist 26,000); inception: also FID; judges: by data, those
+    made before; a new one is added; moved: where the run's images are now; cas: also the classification accuracy score,
+    of a run with labels.
 
     In a run with labels the fakes are of the classes that the run itself draws, and the report has what came of them.
     """
@@ -62,7 +63,7 @@ def evaluate(
     if n is not None and n < 1:
         raise UserError(f"--n is {n:,}; it must be at least 1.")
     record.parts.need("data")
-    refuse_unwritable(record.report_path("evaluation", epoch, replica))
+    lost = not_kept(record.report_path("evaluation", epoch, replica))
     checkpoint = drawn_from(record.checkpoints, record.generators, epoch)
     data = _found_again(checkpoint, moved) if moved else checkpoint.config.data
     sampler = sampler_of(checkpoint.config, checkpoint.image_shape, checkpoint.tensors, replica, checkpoint.labels)
@@ -84,7 +85,10 @@ def evaluate(
         notes = (*([note] if note else ()), *other)
         report = _advised(replace(report, scores=report.scores | more, notes=notes), data)
     report = replace(report, run=str(record.folder), step=checkpoint.step, replica=replica)
-    record.write_report("evaluation", plain(report), epoch, replica)
+    if lost:
+        warn(lost)
+    else:
+        record.write_report("evaluation", plain(report), epoch, replica)
     return report
 
 

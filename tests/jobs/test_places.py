@@ -13,7 +13,11 @@ from ayneh.files import whole
 from ayneh.files.whole import refuse_unwritable
 from ayneh.studies import play as studies
 
-REPORTS = {"evaluate": (), "mirror": (), "diagnose": ("--probe",)}  # verb that writes into the run folder -> arguments
+REPORTS = {  # verb that writes into the run folder -> its file, arguments
+    "evaluate": ("evaluation.json",),
+    "mirror": ("mirror.json",),
+    "diagnose": ("diagnosis.html", "--probe"),
+}
 FAULTS = ("file/x.npz", "locked/x.png", "locked/new/x", "pictures")
 PLACES = [(verb, out) for verb in ("sample", "export", "explore", "train") for out in FAULTS]
 PLACES += [("sample", "folder.npz"), ("sample", "x.jpg")]
@@ -41,15 +45,21 @@ def no_work(monkeypatch):
         monkeypatch.setattr(place, worked)
 
 
+class Folders(list):
+    """Folders into which nothing can be written, and the number of the error."""
+
+    number = errno.EACCES
+
+
 @pytest.fixture
 def read_only(monkeypatch):
     """Nothing can be written into the folder that is set in this list: also as the superuser, who may do all."""
-    folders = []
+    folders = Folders()
     opened = whole._temporary
 
     def refuse(path):
         if path.parent in folders:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            raise OSError(folders.number, os.strerror(folders.number), str(path))
         return opened(path)
 
     monkeypatch.setattr(whole, "_temporary", refuse)
@@ -57,10 +67,36 @@ def read_only(monkeypatch):
 
 
 @pytest.mark.parametrize("verb", REPORTS)
-def test_a_run_folder_that_cannot_be_written_is_refused_before_the_work(ayneh, own_run, no_work, read_only, verb):
+def test_a_full_disk_is_said_before_the_work(ayneh, own_run, no_work, read_only, verb):
     read_only.append(own_run)
-    status, _, err = ayneh(verb, own_run, *REPORTS[verb])
-    assert (status, "may not be read or written by this user" in err) == (2, True), err
+    read_only.number = errno.ENOSPC
+    status, _, err = ayneh(verb, own_run, *REPORTS[verb][1:])
+    assert (status, "There is no disk space left" in err) == (1, True), err
+
+
+@pytest.mark.parametrize(("verb", "shown"), [("evaluate", "fd"), ("mirror", "r2"), ("diagnose", "finding")])
+def test_of_a_run_folder_that_cannot_be_written_the_report_is_shown_and_not_kept(
+    ayneh, own_run, read_only, verb, shown
+):
+    read_only.append(own_run)
+    before = sorted(own_run.rglob("*"))
+    flags = {"evaluate": ["--n", 100], "mirror": ["--images", 100, "--invert", 0], "diagnose": []}[verb]
+    status, out, err = ayneh(verb, own_run, *flags)
+    assert (status, shown in out) == (0, True), err
+    assert f"{own_run / REPORTS[verb][0]} is not written, since the folder cannot be written into" in err
+    assert not {"page:", "pictures:"} & set(out.split())
+    assert sorted(own_run.rglob("*")) == before
+
+
+def test_in_python_a_page_that_is_not_kept_can_be_shown_and_saved(own_run, read_only, tmp_path, monkeypatch):
+    read_only.append(own_run)
+    found, opened = package.open(own_run).diagnose(), []
+    assert found.path is None
+    assert "Page" not in repr(found)
+    monkeypatch.setattr("webbrowser.open", lambda address: not opened.append(address))
+    found.show()
+    assert opened[0].endswith("/page.html")
+    assert found.save(tmp_path / "d.html").read_text() == found.html
 
 
 @pytest.mark.parametrize(("verb", "out"), PLACES)

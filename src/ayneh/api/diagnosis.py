@@ -22,19 +22,21 @@ class Diagnosed(Page):
     """
 
     def __init__(self, record: Visited, diagnosis: Diagnosis) -> None:
-        """Writes the page into the run folder. Raises UserError where the libraries for figures are missing."""
-        path = written(record, diagnosis)
-        super().__init__(path.read_text(encoding="utf-8"), path)
+        """Writes the page into the run folder, where that can be.
+
+        Raises UserError where the libraries for figures are missing.
+        """
+        super().__init__(*written(record, diagnosis))
         self.verdict, self.standing = diagnosis.verdict, diagnosis.standing
         self.findings: list[Finding] = findings_of(diagnosis)
         self.untold = dict(diagnosis.untold)
 
     def __repr__(self) -> str:
-        return f"{self.verdict} Page: {self.path}"
+        return f"{self.verdict} Page: {self.path}" if self.path else self.verdict
 
 
-def written(record: Visited, diagnosis: Diagnosis) -> Path:
-    """Write the page of a diagnosis into the run folder; its path."""
+def written(record: Visited, diagnosis: Diagnosis) -> tuple[str, Path | None]:
+    """Write the page of a diagnosis into the run folder; as `doctor.page.write`."""
     return page.write(record, diagnosis, [*_rescues(record), *_probed(record, diagnosis.replica)])
 
 

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import os
+import tempfile
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,8 +99,8 @@ class Curves:
 class Page:
     """A page of HTML: in a frame in a notebook; elsewhere ``show()`` opens it in a browser; ``save("x.html")``."""
 
-    def __init__(self, html: str, path: Path) -> None:
-        """html: the whole page; path: where it is written."""
+    def __init__(self, html: str, path: Path | None) -> None:
+        """html: the whole page; path: where it is written; None: nowhere yet."""
         self.html, self.path = html, path
 
     @checked
@@ -109,8 +110,11 @@ class Page:
 
     def show(self) -> None:
         """Show it: in a notebook below the cell, elsewhere in a browser; without one a line on stderr has the path."""
-        if not shown_in_notebook(self) and not webbrowser.open(self.path.resolve().as_uri()):
-            warn(f"No browser was found here: open {self.path} elsewhere.")
+        if shown_in_notebook(self):
+            return
+        path = self.path or self.save(Path(tempfile.mkdtemp(prefix="ayneh-")) / "page.html")
+        if not webbrowser.open(path.resolve().as_uri()):
+            warn(f"No browser was found here: open {path} elsewhere.")
 
     def _repr_html_(self) -> str:
         page = html.escape(self.html, quote=True)  # in a frame of its own, so that its style stays within it

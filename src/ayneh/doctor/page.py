@@ -15,10 +15,11 @@ from ayneh.doctor.findings import Finding
 from ayneh.doctor.moments import moments
 from ayneh.doctor.symptoms import symptoms
 from ayneh.errors import extra, typed_as
-from ayneh.files.whole import atomically, refuse_unwritable
+from ayneh.files.whole import atomically, not_kept
 from ayneh.pages.sheet import environment_of, name_of
 from ayneh.record.record import Record
 from ayneh.record.visited import Visited
+from ayneh.terminal.text import warn
 
 NAME = "diagnosis"
 MARKS = {"severe": "▼", "warning": "!", "note": "·"}
@@ -47,21 +48,27 @@ class Card:
 
 
 def refuse_unwritten(record: Record, replica: int) -> None:
-    """Raise UserError where `write` would: for work that comes before it."""
+    """Raise what `write` would: for work that comes before it."""
     with extra("study", "The page"):
         import jinja2  # noqa: F401
         import matplotlib  # noqa: F401
-    refuse_unwritable(_path(record, replica))
+    not_kept(_path(record, replica))  # a folder in the place of the page is refused
 
 
-def write(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = ()) -> Path:
-    """Write the page into the run folder; its path. Raises UserError where the libraries for figures are missing."""
+def write(record: Visited, diagnosis: Diagnosis, sections: Sequence[Section] = ()) -> tuple[str, Path | None]:
+    """Write the page into the run folder; the page and its path, None where nothing can be written there.
+
+    Raises UserError where the libraries for figures are missing.
+    """
     with extra("study", "The page"):
         page = render(record, diagnosis, sections)
     path = _path(record, diagnosis.replica)
+    if lost := not_kept(path):
+        warn(lost)
+        return page, None
     with atomically(path) as file:
         file.write(page.encode())
-    return path
+    return page, path
 
 
 def _path(record: Record, replica: int) -> Path:

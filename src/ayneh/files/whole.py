@@ -68,17 +68,36 @@ def refuse_unwritable(*paths: Path) -> None:
     removed at once. UserError, or Stopped where the disk is full.
     """
     try:
-        for path in paths:
-            if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        for place in {path.parent: path for path in paths}.values():
-            while not place.parent.exists():
-                place = place.parent
-            part, file = _temporary(place)
-            file.close()
-            part.unlink(missing_ok=True)
+        _try(*paths)
     except OSError as error:
         raise of_system(error) from error
+
+
+def not_kept(path: Path) -> str:
+    """The sentence where this report cannot be kept, as in the run folder of another user; empty where it can be.
+
+    Such a report is still to be made and shown. Raises as `refuse_unwritable` where something else is wrong there.
+    """
+    try:
+        _try(path)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise of_system(error) from error
+        return f"{path} is not written, since the folder cannot be written into ({error.strerror})."
+    return ""
+
+
+def _try(*paths: Path) -> None:
+    """Write a temporary file beside each of these paths, and remove it. Raises OSError."""
+    for path in paths:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    for place in {path.parent: path for path in paths}.values():
+        while not place.parent.exists():
+            place = place.parent
+        part, file = _temporary(place)
+        file.close()
+        part.unlink(missing_ok=True)
 
 
 def is_temporary(name: str) -> bool:

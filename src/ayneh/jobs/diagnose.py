@@ -55,7 +55,8 @@ def diagnose(
     if probe:
         for paragraph in _probe(record, replica, probe_steps, probe_epochs):
             say(paragraph)
-    say(f"page: {written(record, diagnosis)}", whole=True)
+    if path := written(record, diagnosis)[1]:
+        say(f"page: {path}", whole=True)
 
 
 def _table(diagnosis: Diagnosis) -> Rows:

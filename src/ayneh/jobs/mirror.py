@@ -10,10 +10,11 @@ import tyro
 
 from ayneh.errors import UserError, typed_as
 from ayneh.evaluation import is_here
-from ayneh.files.whole import refuse_unwritable
+from ayneh.files.whole import not_kept
 from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import Rows, say, show
+from ayneh.terminal.text import warn
 from ayneh.version import __version__
 
 
@@ -54,18 +55,21 @@ def mirror(
             "the run use the file."
         )
     picture = record.report_path("mirror", epoch, replica, ".png")
-    refuse_unwritable(record.report_path("mirror", epoch, replica), picture)
+    lost = not_kept(record.report_path("mirror", epoch, replica)) or not_kept(picture)
     found = read(record.checkpoints.at_epoch(epoch), replica, images, invert, terminal.say)
     report = {"run": str(run), "replica": replica, "ayneh": __version__} | found.as_dict()
-    record.write_report("mirror", report, epoch, replica)
-    found.save_picture(picture)
+    if lost:
+        warn(lost)
+    else:
+        record.write_report("mirror", report, epoch, replica)
+        found.save_picture(picture)
     if json:
         print(json_format.dumps(report, indent=2))
     else:
-        _show(report, picture)
+        _show(report, None if lost else picture)
 
 
-def _show(report: dict[str, Any], picture: Path) -> None:
+def _show(report: dict[str, Any], picture: Path | None) -> None:
     rows = []
     for score in report["scores"].values():
         ends = f"{score['low']:.4f} to {score['high']:.4f}" if "low" in score else ""
@@ -73,4 +77,5 @@ def _show(report: dict[str, Any], picture: Path) -> None:
     show(Rows(("score", "value", "95 %", "n"), rows))
     for words in report["words"]:
         say(words)
-    say(f"pictures: {picture}", whole=True)
+    if picture:
+        say(f"pictures: {picture}", whole=True)

@@ -16,7 +16,7 @@ from ayneh.engine.cores import among_others
 from ayneh.engine.sampler import Sampler, sampler_of
 from ayneh.errors import UserError
 from ayneh.evaluation import as_trained, read_images, refuse_other_classes
-from ayneh.files.whole import refuse_unwritable, without_nan
+from ayneh.files.whole import not_kept, without_nan
 from ayneh.game.frame import scale
 from ayneh.labels import Labels
 from ayneh.probe.arms import ARMS, Look, Plan
@@ -25,7 +25,7 @@ from ayneh.probe.jacobian import condition, directions, effective_rank, singular
 from ayneh.probe.overlap import calibrated, divergence, error, loss
 from ayneh.probe.support import Probe
 from ayneh.record.record import Record
-from ayneh.terminal.text import Say, silent
+from ayneh.terminal.text import Say, silent, warn
 from ayneh.version import __version__
 
 SLOPES = 8  # latents at which G's slope is taken
@@ -58,7 +58,7 @@ def probe(
     chosen = sorted(set(default_epochs(record) if epochs is None else epochs))
     if not chosen:
         raise UserError(f"{record.folder} has no checkpoint of an epoch yet to probe: train an epoch first.")
-    refuse_unwritable(record.report_path(NAME, replica=replica))
+    lost = not_kept(record.report_path(NAME, replica=replica))
     checkpoints = {epoch: record.checkpoints.at_epoch(epoch) for epoch in chosen}
     config = record.config()
     images = read_images(config.data, "train", record.folder, say), read_images(config.data, "test", record.folder)
@@ -100,7 +100,10 @@ def probe(
         }
     say("intrinsic dimension of the data")
     values["dimension"] = _dimension(_some(train))
-    record.write_report(NAME, values, replica=replica)
+    if lost:
+        warn(lost)
+    else:
+        record.write_report(NAME, values, replica=replica)
     return values
 
 
