@@ -55,6 +55,16 @@ def test_a_file_where_a_folder_should_be(ayneh, tmp_path, tiny):
     assert "is a file where a folder should be" in one_line(err)
 
 
+def test_a_working_directory_that_was_deleted_is_a_sentence_before_torch_is_imported(ayneh, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr("ayneh.__main__.run", lambda *_: pytest.fail("a verb was begun"))
+    status, _, err = ayneh("train", "digits")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "The working directory was deleted or moved: change to one that is there" in err
+
+
 def test_a_name_that_is_too_long(ayneh, tmp_path, tiny):
     status, _, err = ayneh("train", "digits", *tiny, "--epochs", 1, "--quiet", "--out", tmp_path / ("n" * 300))
     assert status == 2

@@ -82,6 +82,7 @@ def in_sentences(work: Callable[[], object], args: Sequence[str] | None = None) 
     """
     prepare()
     try:
+        _need_working_directory()
         work()
         sys.stdout.flush()
     except BrokenPipeError:  # who read the output has left
@@ -95,6 +96,17 @@ def in_sentences(work: Callable[[], object], args: Sequence[str] | None = None) 
         if os.environ.get("AYNEH_DEBUG"):
             traceback.print_exc()
         sys.exit(_say(sentence_of(error, sys.argv if args is None else args)))
+
+
+def _need_working_directory() -> None:
+    """Raise UserError where it was deleted: relative paths lead nowhere, and PyTorch needs one when it is imported."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise UserError(
+            "The working directory was deleted or moved: change to one that is there (`cd ~`), then run the command "
+            "again."
+        ) from error
 
 
 def _of_own_parts(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from ayneh.errors import UserError, in_a_sentence
 from ayneh.files.home import all_at_home
 from ayneh.pytorch import as_imported
 
+FLAG = re.compile(r"(?<![\w`-])--([a-z][a-z-]*)(?= is )")
 SHOWN = 60  # letters of a value in a sentence
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,8 +58,12 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
     @wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> T:
         call = _understood(function, args, kwargs)
-        with as_imported(), in_a_sentence():
-            return call()
+        try:
+            with as_imported(), in_a_sentence():
+                return call()
+        except UserError as error:
+            _name_arguments(error, function)
+            raise
 
     return called
 
@@ -79,6 +84,18 @@ def _understood(function: Callable[..., T], args: tuple[Any, ...], kwargs: Mappi
         if found.paths or (found.each and found.each.paths):
             given.arguments[name] = all_at_home(value)
     return lambda: function(*given.args, **given.kwargs)
+
+
+def _name_arguments(error: UserError, function: Callable[..., Any]) -> None:
+    """Let a sentence on the values of flags of the command line name this function's arguments instead."""
+    parameters = _declared(function)[0].parameters
+
+    def argument(found: re.Match[str]) -> str:
+        name = found[1].replace("-", "_")
+        name = "seed" if name == "draw" else name  # of images, as `Run.sample` calls it
+        return name if name in parameters else found[0]
+
+    error.args = (FLAG.sub(argument, str(error)),)
 
 
 def plain(value: Any) -> Any:

@@ -38,7 +38,7 @@ class UserError(Sentence, ValueError):
 
 def unknown(what: str, name: str, allowed: Iterable[str]) -> UserError:
     """The error for an unknown name, with the nearest allowed one and all of them."""
-    names = sorted(allowed)
+    names = sorted(set(allowed))
     hint = nearest(str(name).lower(), names)  # from Python it may be no text
     choice = f" Choose one of: {', '.join(names)}." if names else " There is none to choose from."
     return UserError(f"There is no {what} called {name!r}.{hint}{choice}")

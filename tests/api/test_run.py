@@ -239,7 +239,7 @@ def test_nets_are_plain_modules_that_give_the_samples_of_the_prior(tiny_run):
         run.at(epoch=9)
     with pytest.raises(ayneh.UserError, match="epoch is 'bets'"):
         run.at("bets")
-    with pytest.raises(ayneh.UserError, match="--replica is 2; the run has 2"):
+    with pytest.raises(ayneh.UserError, match="^replica is 2; the run has 2"):
         run.at(replica=2)
 
 
@@ -450,10 +450,14 @@ def test_refusals_are_the_sentences_of_the_verbs(config, tiny_run, tmp_path):
         ayneh.open(tmp_path)
     with pytest.raises(ayneh.UserError, match="holds another run"):
         ayneh.train(config, out=tiny_run)
-    with pytest.raises(ayneh.UserError, match="--n is 0; choose at least 1 image"):
+    with pytest.raises(ayneh.UserError, match="^n is 0; choose at least 1 image"):
         ayneh.open(tiny_run).sample(0)
-    with pytest.raises(ayneh.UserError, match="--epochs is 1, but this run has 3 already"):
+    with pytest.raises(ayneh.UserError, match="^epochs is 1, but this run has 3 already"):
         ayneh.open(tiny_run).resume(epochs=1)
+    with pytest.raises(ayneh.UserError, match="^seed is -1; draws are counted from 0"):
+        ayneh.open(tiny_run).sample(2, seed=-1)
+    with pytest.raises(ayneh.UserError, match="^replica is 9; the run has 2"):
+        ayneh.open(tiny_run).evaluate(replica=9)
     (tmp_path / "file").write_text("")
     with pytest.raises(ayneh.UserError, match="a file where a folder should be"):
         ayneh.train(config, out=tmp_path / "file" / "run", quiet=True)

@@ -115,7 +115,7 @@ def test_looks_include_the_first_and_the_last_epoch():
         ({"outcome": ["fd"]}, "There is no field of a study called 'outcome'. Did you mean 'outcomes'"),
         ({"looks": [100]}, "looks has 100; the epochs run from 0 to 99"),
         ({"margin": 10}, "margin is 10"),
-        ({"asks": [{"arm": "c", "reference": "a"}]}, "There is no arm called 'c'"),
+        ({"asks": [{"arm": "c", "reference": "a"}]}, "There is no arm called 'c'. Choose one of: a, b."),
         ({"asks": [{"arms": "b"}]}, "s: asks[0]: There is no field of a comparison called 'arms'. Did you mean 'arm'"),
         ({"asks": [{"arm": "b"}]}, "asks[0].reference is missing"),
         ({"asks": 3}, "s: asks is 3; it must be a list"),

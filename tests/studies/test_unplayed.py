@@ -49,7 +49,7 @@ def test_of_every_field_it_is_decided_whether_a_study_plays_by_it():
             {"arms": {"a": {"device": "cuda"}, "b": {}}},
             "the arm 'a': device is \"cuda\", and a study plays all its runs on",
         ),
-        ({"set": {"device": "cuda"}}, "s: set: device is \"cuda\", and a study plays all its runs on one device; choose"),
+        ({"set": {"device": "cuda"}}, 's: set: device is "cuda", and a study plays all its runs on one device; choose'),
         ({"arms": {"a": {}, "b": {"keep.sample_images": 4}}}, "keep.sample_images is 4, and a study shows 36 images"),
         ({"set": {"keep": {"score_images": 500}}}, "keep.score_images is 500, and a study has one number of images"),
         ({"set": {"keep": {"checkpoint_epochs": 7}}}, "keep.checkpoint_epochs is 7, and a study saves each run every"),

@@ -292,6 +292,30 @@ def test_the_end_is_seen_once(ayneh, tmp_path, tiny, offer):
     assert ends == [1, 1]
 
 
+async def later(line):
+    pass
+
+
+def made(line):
+    yield line
+
+
+class Later:
+    async def on_epoch(self, line, run):
+        pass
+
+
+class Called:
+    async def __call__(self, line):
+        pass
+
+
+@pytest.mark.parametrize("one", [later, made, Later, Later(), Called()])
+def test_a_callback_that_a_call_would_not_run_is_refused(one):
+    with pytest.raises(UserError, match="is asynchronous or a generator .*define it by `def`"):
+        callbacks.check("mine", one, {})
+
+
 def test_add_refuses_what_is_no_callback():
     import ayneh
 

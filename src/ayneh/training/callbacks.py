@@ -16,6 +16,7 @@ not show them a line again that they have seen; only a kill while one works may 
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -69,11 +70,23 @@ def check(name: str, value: Any, arguments: Mapping[str, Any]) -> None:
             f"ayneh.add gives the callback {name!r} the argument {next(iter(arguments))!r}, and takes none: add an "
             "object that has it already, or a class without arguments."
         )
+    if never := [one for one in (value, *(getattr(value, method) for method in _methods(value))) if _only_made(one)]:
+        raise UserError(
+            f"The callback {name!r} is asynchronous or a generator ({getattr(never[0], '__name__', '__call__')}), so "
+            "that a call would not run it: define it by `def`, without yield."
+        )
     if not callable(value) and not _methods(value):
         raise UserError(
             f"The callback {name!r} is {shown(value)}; it must be a function of a line, or an object with "
             "on_tick(line), on_epoch(line, run) or on_end(run)."
         )
+
+
+def _only_made(one: Any) -> bool:
+    """Whether a call makes an object which would still have to be run: async def, or a function with yield."""
+    call = one if inspect.isroutine(one) or isinstance(one, type) else getattr(one, "__call__", one)  # noqa: B004
+    kinds = inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction
+    return any(kind(call) for kind in kinds)
 
 
 def named(objects: Iterable[Any]) -> dict[str, Any]:
