@@ -92,19 +92,16 @@ class Results:
     @checked
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         """folder: of the study. Raises UserError if there is none."""
-        self._place = Place(folder)
-        self._opened = Ledger.open(self.folder)
+        self._place = Place(folder, Ledger.open)
 
     @property
     def folder(self) -> Path:
         """The study's folder, as it was given as long as that leads there."""
-        return self._place.now()
+        return self._place.folder
 
     @property
     def _ledger(self) -> Ledger:
-        if self._opened.folder != (folder := self.folder):  # the program has changed its working directory
-            self._opened = Ledger.open(folder)
-        return self._opened
+        return self._place.opened
 
     @property
     def arms(self) -> list[str]:

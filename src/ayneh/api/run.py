@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ayneh.api.folder import RunFolder
 from ayneh.api.own import with_nets
 from ayneh.arguments import checked
 from ayneh.config import Config
 from ayneh.errors import UserError, need_replica
-from ayneh.files.home import Place
-from ayneh.labels import Labels
 from ayneh.record.record import Record
-from ayneh.record.standing import furthest
-from ayneh.record.visited import Visited
 from ayneh.terminal.progress import Terminal
 
 if TYPE_CHECKING:
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
     from ayneh.api.window import Window
 
 
-class Run:
+class Run(RunFolder):
     """A run folder: `ayneh.train` and `ayneh.open` give it. In a notebook it shows its last picture and its losses.
 
     What it gives is read from the folder when it is asked for, so that a run may be in training meanwhile. Epochs and
@@ -65,52 +62,8 @@ class Run:
         callbacks: Sequence[Any] = (),
     ) -> None:
         """images: those in memory that it learns from; nets, callbacks: as for `ayneh.train`. UserError for no run."""
-        self._place, self._images, self._nets, self._callbacks = Place(folder), images, nets, callbacks
-        self._opened = Visited.open(self.folder)
-
-    @property
-    def folder(self) -> Path:
-        """Its folder, as it was given as long as that leads there."""
-        return self._place.now()
-
-    @property
-    def _record(self) -> Visited:
-        if self._opened.folder != (folder := self.folder):  # the program has changed its working directory
-            self._opened = Visited.open(folder)
-        return self._opened
-
-    # -- how far it is ---------------------------------------------------------------------------------------------
-
-    @property
-    def config(self) -> Config:
-        """Its settings."""
-        return self._record.config()
-
-    @property
-    def labels(self) -> Labels | None:
-        """The classes of a labelled run: ``run.labels.names``, ``.shares``; None before its first checkpoint."""
-        return self._record.labels()
-
-    @property
-    def state(self) -> str:
-        """finished, running, interrupted, stopped, broken down, or no step yet."""
-        return self._record.standing().state
-
-    @property
-    def finished(self) -> bool:
-        """Whether its last epoch is done."""
-        return self.state == "finished"
-
-    @property
-    def step(self) -> int:
-        """Steps played so far, as far as they are saved or written down."""
-        return furthest(self._record)
-
-    @property
-    def epoch(self) -> int | None:
-        """The last epoch that was begun, from 0; None before the first line of metrics."""
-        begun = self._record.standing().epochs
-        return begun - 1 if begun else None
+        super().__init__(folder)
+        self._images, self._nets, self._callbacks = images, nets, callbacks
 
     # -- what it measured ------------------------------------------------------------------------------------------
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 
 def at_home(path: str | os.PathLike[str]) -> Path:
@@ -22,16 +25,25 @@ def all_at_home(value: Any) -> Any:
     return value
 
 
-class Place:
-    """A folder as it was given, which stays the same one when the program changes its working directory."""
+class Place(Generic[T]):
+    """A folder and what was opened in it: the same one when the program changes its working directory."""
 
-    def __init__(self, given: str | os.PathLike[str]) -> None:
-        self.given = Path(given)
+    def __init__(self, given: str | os.PathLike[str], open: Callable[[Path], T]) -> None:
+        self.given, self._open = Path(given), open
         self._absolute = self.given.absolute()
+        self._at, self._opened = self.given, open(self.given)
 
-    def now(self) -> Path:
+    @property
+    def folder(self) -> Path:
         """The folder as it was given, or where that would be another one by now, its absolute path."""
         try:
             return self.given if self.given.absolute() == self._absolute else self._absolute
         except OSError:  # the working directory was deleted
             return self._absolute
+
+    @property
+    def opened(self) -> T:
+        """What was opened, under the folder's path as it is now."""
+        if self._at != (folder := self.folder):
+            self._at, self._opened = folder, self._open(folder)
+        return self._opened
