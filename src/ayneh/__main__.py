@@ -68,6 +68,7 @@ def _main(asked: Sequence[str]) -> None:
     elif args[0] == "--version":
         print(f"ayneh {__version__}")
     else:
+        _need_working_directory()
         for spec in parts:
             load_parts(spec)
         with as_imported():
@@ -82,7 +83,6 @@ def in_sentences(work: Callable[[], object], args: Sequence[str] | None = None) 
     """
     prepare()
     try:
-        _need_working_directory()
         work()
         sys.stdout.flush()
     except BrokenPipeError:  # who read the output has left

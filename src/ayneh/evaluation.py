@@ -185,7 +185,7 @@ def nets_of(data: Data, train: Images, tests: int, run: Path | None = None) -> d
     if data.name in PANELS and data.resize is None:
         return {net: shipped(net) for net in PANELS[data.name].names}
     whole = train if data.limit is None else read_images(replace(data, limit=None), "train", run)
-    if nets := trained.find(trained_folder(whole.fingerprint), whole.classes, whole.labels):
+    if nets := trained.find(trained_folder(whole.fingerprint), whole.classes, _known_by(whole.labels)):
         return nets
     if data.name in PANELS:
         return {net: shipped(net) for net in PANELS[data.name].names}
@@ -197,6 +197,11 @@ def nets_of(data: Data, train: Images, tests: int, run: Path | None = None) -> d
     )
 
 
+def _known_by(labels: Tensor | None) -> str | None:
+    """The fingerprint of labels, if there are any."""
+    return None if labels is None else fingerprint_of(labels)
+
+
 def has_judge(data: Data, run: Path, fingerprint: str) -> bool:
     """Whether there is a judge for a run's images. fingerprint: theirs; of a part of a set the whole is read."""
     from ayneh.judge import trained
@@ -206,9 +211,10 @@ def has_judge(data: Data, run: Path, fingerprint: str) -> bool:
     if data.name in (*PANELS, STACKED):
         return True
     try:
-        if data.limit is not None:
-            fingerprint = read_images(replace(data, limit=None), "train", run).fingerprint
-        return trained.find(trained_folder(fingerprint), None) is not None
+        if data.limit is None and trained.find(trained_folder(fingerprint), None) is None:
+            return False
+        whole = read_images(replace(data, limit=None), "train", run)
+        return trained.find(trained_folder(whole.fingerprint), whole.classes, _known_by(whole.labels)) is not None
     except UserError:
         return False
 

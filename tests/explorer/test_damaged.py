@@ -291,7 +291,7 @@ def test_of_a_very_large_file_a_part_is_read_with_a_sentence(ayneh, own_run, mon
 
     monkeypatch.setattr(visited, "LARGE", 10_000)
     monkeypatch.setattr(follow, "MOST", 100)
-    monkeypatch.setattr(page, "write", lambda record, *more: record.report_path("diagnosis", suffix=".html"))
+    monkeypatch.setattr(page, "write", lambda record, *more: ("", record.report_path("diagnosis", suffix=".html")))
     last = json.loads((own_run / "metrics.jsonl").read_text().splitlines()[-1])
     with (own_run / "metrics.jsonl").open("w") as file:
         for i in range(1000):

@@ -29,6 +29,17 @@ def test_of_a_user_who_is_not_there_the_path_stays():
         ayneh.train("digits", parts="~nobody-of-this-name/x")
 
 
+def test_folders_here_that_are_called_so_stay(tmp_path, monkeypatch):
+    """``./~games`` is ``~games`` as a path, and the machine may have a user of that name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os.path, "expanduser", lambda text: text.replace("~root", str(tmp_path / "users"), 1))
+    (tmp_path / "users").mkdir()
+    assert at_home("~root") == tmp_path / "users"
+    assert str(at_home("~root/new")) == "~root/new"  # a folder to be made
+    (tmp_path / "~root").mkdir()
+    assert str(at_home("~root")) == "~root"
+
+
 def test_the_cache_is_there_too(home, monkeypatch):
     monkeypatch.setenv("AYNEH_CACHE", "~/cache")
     assert cache_folder() == home / "cache"

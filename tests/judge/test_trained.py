@@ -8,6 +8,7 @@ from filelock import FileLock
 
 from ayneh.data.sources import load
 from ayneh.errors import UserError
+from ayneh.files.sealed import fingerprint_of
 from ayneh.judge import trained, training
 from ayneh.judge.features import save
 from ayneh.judge.training import random_net
@@ -154,6 +155,6 @@ def test_without_labels_128_images_are_enough(tmp_path, digits):
 def test_a_judge_of_other_labels_is_none(tmp_path, digits):
     images, _ = digits
     train(tmp_path, digits)
-    assert trained.find(tmp_path, 10, images.labels)
-    assert trained.find(tmp_path, 10, 9 - images.labels) is None
+    assert trained.find(tmp_path, 10, fingerprint_of(images.labels))
+    assert trained.find(tmp_path, 10, fingerprint_of(9 - images.labels)) is None
     assert trained.find(tmp_path, None, None)  # without labels now: its features serve

@@ -92,7 +92,7 @@ def works(four, tmp_path, monkeypatch):
     ill = shutil.copytree(HERE / "doctor" / "records" / "u01", tmp_path / "u01")
     diagnosis = doctor.diagnose(Record.open(ill))
     monkeypatch.setattr(doctor, "diagnose", lambda *more: diagnosis)
-    monkeypatch.setattr(page, "write", lambda record, *more: record.report_path("diagnosis", suffix=".html"))
+    monkeypatch.setattr(page, "write", lambda record, *more: ("", record.report_path("diagnosis", suffix=".html")))
     scores = {
         name: {"protocol": f"{name}_10k_mnist_test", "value": value, "low": value - 1, "high": value + 1, "n": 10_000}
         for name, value in (("r2_of_z", 0.123456), ("accuracy", 1234.56789))

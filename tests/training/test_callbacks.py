@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -310,7 +311,7 @@ class Called:
         pass
 
 
-@pytest.mark.parametrize("one", [later, made, Later, Later(), Called()])
+@pytest.mark.parametrize("one", [later, made, Later, Later(), Called(), partial(later), partial(partial(Called()))])
 def test_a_callback_that_a_call_would_not_run_is_refused(one):
     with pytest.raises(UserError, match="is asynchronous or a generator .*define it by `def`"):
         callbacks.check("mine", one, {})

@@ -231,11 +231,11 @@ def test_what_is_no_number_of_threads_is_refused(ayneh, tmp_path, tiny, asked, w
 def test_python_takes_threads_too(tmp_path):
     config = ayneh.preset("digits").changed({"data.limit": 64, "data.resize": 8, "net.width": 4, "epochs": 1})
     config = config.changed({"keep.score_epochs": 0})
-    with pytest.raises(UserError, match="--threads is 0; it must lie between 1 and 1024"):
+    with pytest.raises(UserError, match="^threads is 0; it must lie between 1 and 1024"):
         ayneh.train(config, out=tmp_path / "run", threads=0, quiet=True)
     run = ayneh.train(config, out=tmp_path / "run", threads="1,1@9", quiet=True)
     assert Record(run.folder).engine()["changes"] == [(9, 1)]
-    with pytest.raises(UserError, match="--threads is 1025"):
+    with pytest.raises(UserError, match="^threads is 1025"):
         run.resume(epochs=2, threads=1025, quiet=True)
     run.resume(epochs=2, threads=1, quiet=True)
     assert Record(run.folder).engine()["changes"] == [(1, 1)]

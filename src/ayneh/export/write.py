@@ -67,8 +67,8 @@ def export(
     """Write one replica's generator, discriminator and encoder into a self-contained folder.
 
     form: a key of FORMS. overwrite: replace an export that is in the folder. small: the generator alone, its weights in
-    half precision, as ONNX. say: gets a sentence where the training images are gone. Raises UserError for a folder with
-    something else in it, Stopped where a net does not compute what PyTorch does; then nothing is written.
+    half precision, as ONNX. say: gets a sentence where the training images are gone or others. Raises UserError for a
+    folder with something else in it, Stopped where a net does not compute what PyTorch does; then nothing is written.
     """
     suffix, encode = pick(FORMS, form, "form of export")
     if small and form != "onnx":
@@ -195,5 +195,5 @@ def _data(checkpoint: Checkpoint, say: Say) -> Images | None:
             checkpoint.data.refuse_others(origin_of(checkpoint.config, images), checkpoint.run, elsewhere="")
         return images
     except UserError as error:
-        say(f"D is exported with the statistics of generated images alone, since its training images are gone: {error}")
+        say(f"D is exported with the statistics of generated images alone, without its training images: {error}")
         return None

@@ -11,14 +11,19 @@ T = TypeVar("T")
 
 
 def at_home(path: str | os.PathLike[str]) -> Path:
-    """The path, with the home folder for ~. That of a user whom the machine does not know stays as it is."""
-    return Path(os.path.expanduser(os.fspath(path)))
+    """The path, with the home folder for ~, and for ~user where that is there and no folder here is called so."""
+    text = os.fspath(path)
+    if text == "~" or text.startswith(("~/", f"~{os.sep}")):
+        return Path(os.path.expanduser(text))
+    if text.startswith("~") and not os.path.lexists(text) and os.path.exists(users := os.path.expanduser(text)):
+        return Path(users)
+    return Path(text)
 
 
 def all_at_home(value: Any) -> Any:
     """The same of whatever begins with ~, also in a list or a tuple; all else is given back as it is."""
     if isinstance(value, str | os.PathLike) and str(value).startswith("~"):
-        return os.path.expanduser(value) if isinstance(value, str) else at_home(value)
+        return str(at_home(value)) if isinstance(value, str) else at_home(value)
     if type(value) in (list, tuple):
         found = type(value)(all_at_home(one) for one in value)
         return found if any(one is not before for one, before in zip(found, value, strict=True)) else value

@@ -41,11 +41,11 @@ class Manifest:
     labels: str | None = None  # fingerprint of the training images' labels; None: they had none, or it was not noted
 
 
-def find(folder: Path, classes: int | None, labels: Tensor | None = None) -> dict[str, FeatureNet] | None:
+def find(folder: Path, classes: int | None, labels: str | None = None) -> dict[str, FeatureNet] | None:
     """The nets of the judge in this folder by name; None if there is no whole one.
 
-    classes, labels: of the images now; a judge of other labels, of another number of classes, or of one, is none.
-    UserError for damaged files.
+    classes, labels (their fingerprint): of the images now; a judge of other labels, of another number of classes, or of
+    one, is none. UserError for damaged files.
     """
     values = json_in(folder / MANIFEST)
     if values is None:  # as earlier versions wrote it
@@ -53,7 +53,7 @@ def find(folder: Path, classes: int | None, labels: Tensor | None = None) -> dic
         members = [Member(file.stem.partition("-")[2], file.name) for file in files]
     else:
         manifest = typed(values, Manifest, str(folder / MANIFEST))
-        if manifest.labels and labels is not None and manifest.labels != fingerprint_of(labels):
+        if manifest.labels and labels and manifest.labels != labels:
             return None
         members = list(manifest.nets)
     if {member.name for member in members} not in COMPLETE:

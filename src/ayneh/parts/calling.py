@@ -64,20 +64,30 @@ def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 @contextmanager
-def settings_kept() -> Iterator[None]:
-    """Around it: PyTorch's switch for gradients, number of threads, type of numbers and device are the same after.
-
-    So is the working directory: relative paths to runs and images are of the one in which the program began.
-    """
+def threads_kept() -> Iterator[None]:
+    """Around it: PyTorch's number of threads is the same after."""
     import torch
 
-    threads, place = torch.get_num_threads(), _working_directory()
+    threads = torch.get_num_threads()
     try:
-        with kept():
-            yield
+        yield
     finally:
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
+
+
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """Around a person's own code: PyTorch's switch for gradients, number of threads, type of numbers and device are
+    the same after.
+
+    So is the working directory: relative paths to runs and images are of the one in which the program began.
+    """
+    place = _working_directory()
+    try:
+        with threads_kept(), kept():
+            yield
+    finally:
         if place and _working_directory() != place:
             with suppress(OSError):  # it was deleted
                 os.chdir(place)

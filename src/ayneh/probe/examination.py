@@ -85,19 +85,7 @@ def probe(
         null = {name: course for name, course in one["arms"].items() if ARMS[name].null}
         one |= {"n": examiner.n, "jacobian": _slopes(sampler)}
         one["dimension"] = _dimension(sampler.images("probe dimension", min(len(train), POINTS)))
-        values["protocol"] = {
-            **asdict(plan),
-            "arms": {name: ARMS[name].shows for name in one["arms"]},
-            "reads_batches": examiner.reads_batches,
-            "takes_class": examiner.takes_class,
-            "learning_rate": float(examiner.match.hyper(0)["lr_dis"][0, 0]),
-            "loss_of_run": config.rules.loss,
-            "prior": sampler.prior.describe(),
-            "latents": config.prior.dim,
-            "pixels": math.prod(checkpoint.image_shape),
-            "dimension_points": min(len(train), POINTS),
-            "net": config.net.name,
-        }
+        values["protocol"] = _protocol(plan, examiner, one, min(len(train), POINTS))
     say("intrinsic dimension of the data")
     values["dimension"] = _dimension(_some(train))
     if lost:
@@ -105,6 +93,25 @@ def probe(
     else:
         record.write_report(NAME, values, replica=replica)
     return values
+
+
+def _protocol(plan: Plan, examiner: Probe, one: Values, points: int) -> Values:
+    """How it was measured; one: the values of an epoch; points: images behind the intrinsic dimension."""
+    sampler = examiner.sampler
+    config = sampler.config
+    return {
+        **asdict(plan),
+        "arms": {name: ARMS[name].shows for name in one["arms"]},
+        "reads_batches": examiner.reads_batches,
+        "takes_class": examiner.takes_class,
+        "learning_rate": float(examiner.match.hyper(0)["lr_dis"][0, 0]),
+        "loss_of_run": config.rules.loss,
+        "prior": sampler.prior.describe(),
+        "latents": config.prior.dim,
+        "pixels": math.prod(examiner.match.image_shape),
+        "dimension_points": points,
+        "net": config.net.name,
+    }
 
 
 def _labels_of(record: Record, before: Labels, images: tuple[Images, Images]) -> tuple[Tensor, Tensor]:

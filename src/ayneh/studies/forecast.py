@@ -10,7 +10,7 @@ import torch
 from ayneh.engine.cores import cores
 from ayneh.engine.device import choose_device
 from ayneh.errors import UserError
-from ayneh.parts.calling import settings_kept
+from ayneh.parts.calling import threads_kept
 from ayneh.studies.design import Run, Study
 from ayneh.studies.ledger import group_names
 from ayneh.studies.results import check_outcomes
@@ -126,7 +126,7 @@ def forecast(
     groups, looks = study.groups(), len(study.look_epochs())
     places = {run.place for run in (study.runs() if left is None else left)}
     parts = []
-    with settings_kept():
+    with threads_kept():
         threads = 1 if device == "cpu" or workers > 1 else quickest(study, groups[0][0].config)
         torch.set_num_threads(threads)  # as in the workers
         for name, group in zip(group_names(groups), groups, strict=True):

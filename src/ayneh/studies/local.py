@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from ayneh.errors import Stopped
-from ayneh.parts.calling import in_a_worker, settings_kept
+from ayneh.parts.calling import in_a_worker, threads_kept
 from ayneh.parts.shipped import Shipped, unpack
 from ayneh.studies.design import Run, Study
 from ayneh.studies.stack import parts_of, play
@@ -40,7 +40,7 @@ def run_here(
 
     threads: of what the CPU computes, which is mostly scores.
     """
-    with settings_kept():
+    with threads_kept():
         torch.set_num_threads(threads)
         for share in shares:
             if stop() or not play(share, folder, study, device, stop):

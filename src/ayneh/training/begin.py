@@ -16,7 +16,7 @@ from ayneh.evaluation import about, origin_of
 from ayneh.files.whole import refuse_unwritable
 from ayneh.idle import warn_of_idle
 from ayneh.labels import Labels
-from ayneh.parts.calling import settings_kept
+from ayneh.parts.calling import threads_kept
 from ayneh.record.beginning import begun, refuse_taken
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.head import Origin
@@ -94,7 +94,7 @@ def begin(
     refuse_taken(folder, config, overwrite)  # before the images are read; and again once the lock is held
     refuse_unwritable(Record(folder).metrics)
     asked = None if threads is None else asked_for(threads)
-    with settings_kept():
+    with threads_kept():
         match, origin, given = lay_out(config, config.device, asked.threads if asked else None, say=terminal.say)
         steps = config.epochs * match.steps_per_epoch
         choice = asked or choose(match, steps)
@@ -149,7 +149,7 @@ def go_on(
 
     run = record.folder
     asked = None if threads is None else asked_for(threads)
-    with record.locked(), settings_kept():
+    with record.locked(), threads_kept():
         record.parts.ready(record.config(), changed_parts, names is None)
         rescue.finish(record)
         config = record.config()

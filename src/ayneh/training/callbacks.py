@@ -19,7 +19,7 @@ import copy
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from ayneh.config import Config
@@ -84,6 +84,8 @@ def check(name: str, value: Any, arguments: Mapping[str, Any]) -> None:
 
 def _only_made(one: Any) -> bool:
     """Whether a call makes an object which would still have to be run: async def, or a function with yield."""
+    while isinstance(one, partial):
+        one = one.func
     call = one if inspect.isroutine(one) or isinstance(one, type) else getattr(one, "__call__", one)  # noqa: B004
     kinds = inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction
     return any(kind(call) for kind in kinds)
