@@ -34,6 +34,16 @@ OTHERS = {
 }
 
 
+@contextmanager
+def both_devices():
+    with OTHERS["device"](), torch.device("meta"):
+        yield
+
+
+OTHERS["with device over device"] = both_devices
+DEVICES = [name for name in OTHERS if "device" in name]
+
+
 def now():
     """All of these settings."""
     return (
@@ -135,6 +145,36 @@ def test_within_a_callback_a_score_is_the_same_and_the_callback_keeps_its_settin
     assert images.tobytes() == usual["images"]
     assert settings == (torch.float64, True, False, False, "meta")
     assert now() == (torch.float32, True, False, False, "cpu")
+
+
+@pytest.mark.parametrize("other", DEVICES)
+def test_a_device_that_a_callback_sets_leaves_the_program_s_own(tmp_path, usual, other):
+    found = []
+
+    def sets(line):
+        torch.set_default_device("meta")
+        found.append(torch.get_default_device().type)
+
+    config = ayneh.preset("digits").changed({"epochs": 1, "data.limit": 128, "net.width": 4, "data.resize": 16})
+    with OTHERS[other]():
+        before = now()
+        run = ayneh.train(config, out=tmp_path / "run", quiet=True, threads=1, callbacks=[sets])
+        assert now() == before
+    assert now() == (torch.float32, True, False, False, "cpu")
+    assert set(found) == {"meta"}
+    assert digest(run.folder) == usual["weights"][0]
+
+
+@pytest.mark.parametrize("other", DEVICES)
+def test_a_device_that_a_file_with_parts_sets_leaves_the_program_s_own(tmp_path, usual, other):
+    (tmp_path / "mine.py").write_text("import torch\ntorch.set_default_device('meta')\n")
+    config = ayneh.preset("digits").changed({"epochs": 1, "data.limit": 128, "net.width": 4, "data.resize": 16})
+    with OTHERS[other]():
+        before = now()
+        run = ayneh.train(config, parts=tmp_path / "mine.py", out=tmp_path / "run", quiet=True, threads=1)
+        assert now() == before
+    assert now() == (torch.float32, True, False, False, "cpu")
+    assert run.metrics["loss_d"].size
 
 
 def test_a_file_with_parts_changes_no_settings(tmp_path):

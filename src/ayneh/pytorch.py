@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ayneh.turns import Turn
 
@@ -36,7 +36,7 @@ def as_imported() -> Iterator[None]:
     Afterwards all is as before. Where nothing was changed, or PyTorch is not imported, it does nothing. Also a
     decorator.
     """
-    if "torch" not in sys.modules:  # who has not imported it has not changed it, and it takes seconds
+    if sys.modules.get("torch") is None:  # who has not imported it has not changed it; None where a program blocks it
         yield
         return
     import torch
@@ -50,8 +50,7 @@ def as_imported() -> Iterator[None]:
         for device in DEVICES:
             if torch.is_autocast_enabled(device):
                 changed.enter_context(torch.autocast(device, enabled=False))
-        if torch.get_default_device().type != "cpu":
-            changed.enter_context(torch.device("cpu"))
+        changed.enter_context(_on_cpu())
         yield
 
 
@@ -60,15 +59,53 @@ def kept() -> Iterator[None]:
     """After it the switch for gradients, the type of numbers and the default device are as before."""
     grad, dtype, device = True, None, None
     if torch := sys.modules.get("torch"):
-        grad, dtype, device = torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_default_device()
+        grad, dtype, device = torch.is_grad_enabled(), torch.get_default_dtype(), _set_device()
     try:
         yield
     finally:
         if torch := sys.modules.get("torch"):  # it may be imported only now, and is then put back as it begins
             torch.set_grad_enabled(grad)
             torch.set_default_dtype(dtype or torch.float32)
-            if torch.get_default_device() != (device or torch.device("cpu")):
-                torch.set_default_device(device if device and device.type != "cpu" else None)
+            if _set_device() is not device:
+                torch.set_default_device(device and device.device)
+
+
+def _set_device() -> Any:
+    """PyTorch's DeviceContext of this thread's torch.set_default_device; None where none is set."""
+    import torch
+
+    return getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+
+
+@contextmanager
+def _on_cpu() -> Iterator[None]:
+    """Tensors are on the CPU by default, and torch.set_default_device may be called within.
+
+    It takes the lowest DeviceContext of PyTorch's stack for its own, and a `with torch.device` the highest: so all that
+    are there are taken off, and afterwards put back as they were.
+    """
+    import torch
+    from torch.overrides import _get_current_function_mode_stack
+    from torch.utils import _device
+
+    stack, mine, named = _get_current_function_mode_stack(), _set_device(), _device.CURRENT_DEVICE
+    others = [mode for mode in stack if not isinstance(mode, _device.DeviceContext)]
+    if len(others) == len(stack):
+        yield
+        return
+
+    def put(modes: list[Any], mine: Any, named: Any) -> None:
+        for _ in _get_current_function_mode_stack():
+            _device._pop_mode()
+        for mode in modes:
+            _device._push_mode(mode)
+        torch._GLOBAL_DEVICE_CONTEXT.device_context, _device.CURRENT_DEVICE = mine, named
+
+    put(others, None, None)
+    try:
+        yield
+    finally:
+        put(stack, mine, named)
 
 
 @contextmanager
