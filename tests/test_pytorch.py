@@ -127,6 +127,25 @@ def test_of_several_threads_the_last_puts_the_type_of_numbers_back():
         assert torch.get_default_dtype() == torch.float64
 
 
+def test_a_type_of_numbers_that_the_program_sets_while_another_thread_trains_is_kept():
+    entered, leave = threading.Event(), threading.Event()
+
+    def other():
+        with as_imported():
+            entered.set()
+            leave.wait(20)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    entered.wait(20)
+    with OTHERS["float64"]():
+        with as_imported():
+            assert torch.get_default_dtype() == torch.float32
+        leave.set()
+        thread.join()
+        assert torch.get_default_dtype() == torch.float64
+
+
 def test_within_a_callback_a_score_is_the_same_and_the_callback_keeps_its_settings(tmp_path, usual):
     found = []
 

@@ -118,7 +118,8 @@ def _float32() -> Iterator[None]:
         mine = torch.get_default_dtype()
         _here.depth += 1
         if _here.depth == 1:
-            _before = _before if _threads else mine
+            if not _threads or mine != torch.float32:  # another than float32 meanwhile is a newer wish of the program
+                _before = mine
             _threads += 1
         if mine != torch.float32:
             torch.set_default_dtype(torch.float32)
