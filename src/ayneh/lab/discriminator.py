@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -30,18 +31,56 @@ def check_discriminator(make: Callable[[], Any]) -> Checked:
         dis = called("Dis", make)
         if isinstance(dis, Checked):
             return dis
-        x = (torch.rand(8, 1, SIDE, SIDE, dtype=torch.float64) * 2 - 1).requires_grad_()
-        dis = called("Dis", lambda: copy.deepcopy(dis).double().eval())  # the student's own stays as it is
-        if isinstance(dis, Checked):
-            return dis
-        found = called("Dis", lambda: dis(x.clone()))
-        if isinstance(found, Checked):
-            return found
-        if (y := tensor_of(found)) is None or y.shape != (8,):
-            return misformed("dis", found if y is None else y)
-        if not reached(y.sum(), x):
-            return no("dis.cut")
-        return _looked_through(dis, x.detach(), torch.autograd.grad(y.sum(), x)[0])
+        with _own_to_change(dis) as mine:
+            mine = called("Dis", lambda: mine.double().eval())
+            return mine if isinstance(mine, Checked) else _answer(mine)
+
+
+def _answer(dis: nn.Module) -> Checked:
+    """What is wrong with this D, of float64, or that nothing is."""
+    x = (torch.rand(8, 1, SIDE, SIDE, dtype=torch.float64) * 2 - 1).requires_grad_()
+    found = called("Dis", lambda: dis(x.clone()))
+    if isinstance(found, Checked):
+        return found
+    if (y := tensor_of(found)) is None or y.shape != (8,):
+        return misformed("dis", found if y is None else y)
+    if not reached(y.sum(), x):
+        return no("dis.cut")
+    return _looked_through(dis, x.detach(), torch.autograd.grad(y.sum(), x)[0])
+
+
+@contextmanager
+def _own_to_change(dis: Any) -> Iterator[Any]:
+    """A copy of the student's D; or where PyTorch copies none, D itself, which is afterwards as it was before.
+
+    It copies no weight that is computed of others, as those of torch.nn.utils.weight_norm and spectral_norm are.
+    """
+    try:
+        mine = copy.deepcopy(dis)
+    except Exception:  # whatever a student's module may raise
+        mine = dis
+    if mine is not dis or not isinstance(dis, nn.Module):
+        yield mine
+        return
+    modules = [(one, one.training, dict(vars(one)), dict(one._buffers)) for one in dis.modules()]
+    weights = [(one, one.data) for one in dis.parameters()]
+    slopes = [(one, one.grad, one.grad.data) for one in dis.parameters() if one.grad is not None]
+    numbers = [(one, one.clone()) for one in (*(data for _, data in weights), *dis.buffers())]
+    try:
+        yield dis
+    finally:
+        for one, training, fields, buffers in modules:
+            vars(one).update(fields)
+            one._buffers.update(buffers)
+            one.training = training
+        for weight, data in weights:
+            weight.grad = None
+            weight.data = data
+        for weight, grad, slope in slopes:
+            grad.data = slope
+            weight.grad = grad
+        for number, before in numbers:
+            number.copy_(before)
 
 
 @torch.no_grad()
