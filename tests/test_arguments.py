@@ -1,7 +1,7 @@
 """What Python gives to a public function: a value of another type is one sentence, and a path that no file has."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ def every(
     settings: "Mapping[str, Any] | None" = None,
     data: "Literal['digits', 'mnist', 5]" = "digits",
     parts: "Parts" = (),
+    call: "Callable[[int], Any] | None" = None,
     anything: "Any" = None,
     elsewhere: "NotHere | None" = None,  # noqa: F821 - imported for the type checker alone
 ) -> dict:
@@ -39,6 +40,7 @@ ACCEPTED = [
     {"number": np.float32(0.5), "whole": "x", "flag": 1, "words": ["a", "b"], "runs": [Config(), "digits"]},
     {"number": None, "place": None, "words": np.array(["a"]), "runs": (one for one in [1]), "settings": {}},
     {"data": 5, "parts": "x.py", "anything": object(), "elsewhere": object()},
+    {"call": len},
     {"parts": [Path("x.py"), "y"], "words": {"a"}, "data": "other"},
 ]
 REFUSED = [
@@ -57,6 +59,7 @@ REFUSED = [
     ("settings", [1], "settings is [1]; it must be a dictionary or None."),
     ("data", None, "data is None; it must be text or a whole number."),
     ("parts", [3], "An entry of parts is 3; it must be a path."),
+    ("call", 3, "call is 3; it must be a function or None."),
     ("text", ["x" * 100], "it must be text."),
 ]
 

@@ -34,6 +34,7 @@ KINDS: dict[str, Kind] = {  # what a declared type takes; NumPy's numbers count 
     "Iterable": (Iterable, "a list"),
     "tuple": (Iterable, "a tuple"),
     "Mapping": (Mapping, "a dictionary"),
+    "Callable": (Callable, "a function"),  # type: ignore[dict-item]
 }
 
 
