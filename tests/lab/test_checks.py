@@ -64,8 +64,25 @@ def after(loss):
     return loss
 
 
+def changed_late(loss):
+    """A loss whose gradient needs a number that was changed."""
+    return loss.exp().add_(1)
+
+
+class NoSlope(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, loss):
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx, slope):
+        raise ValueError("no slope")
+
+
 WRONG_D = {
     "takes the gradients itself": lambda dis, x, y: after(loss_d(dis, x, y)),
+    "stops with an error, RuntimeError: one of the variables": lambda dis, x, y: changed_late(loss_d(dis, x, y)),
+    "stops with an error, ValueError: no slope": lambda dis, x, y: NoSlope.apply(loss_d(dis, x, y)),
     "its sign is turned": lambda dis, x, y: -loss_d(dis, x, y),
     "the sum over the batch": lambda dis, x, y: len(x) * loss_d(dis, x, y),
     "have changed places": lambda dis, x, y: F.softplus(dis(x)).mean() + F.softplus(-dis(y.detach())).mean(),
@@ -304,6 +321,8 @@ def test_discriminators_that_work_are_right_and_chance_goes_on_as_before():
 
 def test_a_game_is_not_played_with_losses_that_are_wrong_and_errors_are_sentences():
     assert "the sum over the batch" in str(lab.play(loss_g=WRONG_G["the sum over the batch"]))
+    with pytest.raises(UserError, match="^loss_d is 3; it must be a function or None.$"):
+        lab.play(loss_d=3)
     assert "nothing yet" in str(lab.play(mended=lambda z: None))
     assert "shape (2,)" in str(lab.play(mended=lambda z: [1.0, 2.0]))
     assert "The game stops with an error, RuntimeError" in str(lab.play(dis=nn.Linear(3, 1)))
