@@ -156,6 +156,35 @@ def test_the_process_ends_well_while_the_first_parts_are_made(tiny_run, then):
     assert done.stdout in ("", "['start']\n")  # no part is begun once it is stopped
 
 
+def test_to_stop_it_does_not_wait_for_the_part_that_is_being_made(run, monkeypatch):
+    entered, leave, left = threading.Event(), threading.Event(), threading.Event()
+
+    def part(self, *which):
+        entered.set()
+        leave.wait(15)
+        left.set()
+
+    monkeypatch.setattr("ayneh.explorer.library.Library.part", part)
+    window = run.explore()
+    assert entered.wait(60)
+    window.stop()
+    assert not left.is_set()
+    assert not window.running
+    leave.set()
+    assert left.wait(60)
+    window.stop()  # again: its threads are done by now
+
+
+def test_a_window_shows_its_run_when_the_working_directory_changes(tiny_run, monkeypatch, tmp_path, get):
+    monkeypatch.chdir(tiny_run.parent)
+    with ayneh.open(tiny_run.name).explore() as window:
+        before = get(window, "/api/runs")[2]
+        monkeypatch.chdir(tmp_path)
+        after = get(window, "/api/runs")[2]
+        assert b"no longer there" not in after
+        assert after == before
+
+
 @pytest.mark.slow
 def test_a_kernel_shows_a_frame_and_goes_on(notebook, saved, tiny_run):
     book = notebook(

@@ -16,6 +16,7 @@ from ayneh.terminal import notebook
 
 HEIGHT = 820  # pixels of the frame
 START_S = 20.0  # until the server answers
+STOP_S = 1.0  # that `stop` waits for each thread; the end of Python waits until they are done
 
 
 class Window:
@@ -39,7 +40,7 @@ class Window:
         from ayneh.explorer.server import COLAB, listen, server_of, url_of
         from ayneh.explorer.warming import Warming
 
-        library = Library([Path(folder) for folder in folders])
+        library = Library([Path(folder).absolute() for folder in folders])  # the working directory may change
         self._colab = _colab()
         self._socket = listen("127.0.0.1", port)
         self.port: int = self._socket.getsockname()[1]
@@ -60,12 +61,16 @@ class Window:
         return self._thread.is_alive() and not self._server.should_exit
 
     def stop(self) -> None:
-        """End the server; the page goes blank at its next question."""
-        self._end(START_S)
+        """End the server; the page goes blank at its next question.
+
+        What is being computed is finished meanwhile; Python waits for it when it ends.
+        """
+        self._end(STOP_S)
 
     def _end(self, seconds: float | None = None) -> None:
         """End both threads, and wait so long for each (None: until it is done)."""
         self._server.should_exit = True
+        self._warming.end(0.0)  # both end at the same time
         self._thread.join(seconds)
         self._socket.close()
         if self._warming.end(seconds) and not self._thread.is_alive():
