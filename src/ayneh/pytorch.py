@@ -50,7 +50,8 @@ def as_imported() -> Iterator[None]:
         for device in DEVICES:
             if torch.is_autocast_enabled(device):
                 changed.enter_context(torch.autocast(device, enabled=False))
-        changed.enter_context(_on_cpu())
+        if torch.get_default_device().type != "cpu":
+            changed.enter_context(_on_cpu())
         yield
 
 
@@ -74,7 +75,7 @@ def _set_device() -> Any:
     """PyTorch's DeviceContext of this thread's torch.set_default_device; None where none is set."""
     import torch
 
-    return getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+    return getattr(getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None), "device_context", None)
 
 
 @contextmanager
@@ -90,9 +91,6 @@ def _on_cpu() -> Iterator[None]:
 
     stack, mine, named = _get_current_function_mode_stack(), _set_device(), _device.CURRENT_DEVICE
     others = [mode for mode in stack if not isinstance(mode, _device.DeviceContext)]
-    if len(others) == len(stack):
-        yield
-        return
 
     def put(modes: list[Any], mine: Any, named: Any) -> None:
         for _ in _get_current_function_mode_stack():
