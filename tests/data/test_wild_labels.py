@@ -246,3 +246,44 @@ def test_class_names_that_name_no_labels_are_not_used(tmp_path: Path) -> None:
         assert "not used: class_names" in of(tmp_path / "a.npz").understood
     np.savez(tmp_path / "a.npz", images=GREY, labels=CLASSES * 5, class_names=words[:2])
     assert "the names of 2 classes are not used" in of(tmp_path / "a.npz").understood
+
+
+@pytest.mark.parametrize(
+    ("labels", "of_test", "names", "found"),
+    [
+        (CLASSES + 1, np.arange(len(CLASSES)) % 2, ["ant", "mouse"], "zebra ant mouse"),
+        (CLASSES + 1, np.arange(len(CLASSES)) % 2 + 5, ["ant", "mouse"], "zebra ant mouse"),
+        (CLASSES + 1, np.array(["ant", "mouse"])[np.arange(len(CLASSES)) % 2], None, "zebra ant mouse"),
+        (CLASSES + 1, np.arange(len(CLASSES)) % 2, ["ant", "yak"], "zebra ant mouse yak"),
+        (CLASSES * 4, np.arange(len(CLASSES)) % 2, ["ant", "mouse"], "zebra ant mouse"),
+        (CLASSES + 1, CLASSES, ["zebra", "ant", "mouse"], "zebra ant mouse"),  # the same names, counted from 0
+        (CLASSES + 1, CLASSES % 2 + 2, ["zebra", "ant", "mouse"], "zebra ant mouse"),  # the same names and numbers
+    ],
+    ids=["from 1", "both", "text", "a further one", "gaps", "same names", "same numbers"],
+)
+def test_test_images_have_the_classes_of_their_names_wherever_the_labels_begin(
+    tmp_path: Path, labels: np.ndarray, of_test: np.ndarray, names: list[str] | None, found: str
+) -> None:
+    words = np.array(["zebra", "ant", "mouse"])
+    np.savez(tmp_path / "a.npz", images=GREY, labels=labels, class_names=words)
+    of_names = {} if names is None else {"class_names": np.array(names)}
+    np.savez(tmp_path / "b.npz", images=GREY, labels=of_test, **of_names)
+    train, test = (of(tmp_path / "a.npz", half, test=str(tmp_path / "b.npz")) for half in ("train", "test"))
+    assert (train.names, test.names) == (tuple(found.split()),) * 2
+    assert [train.names[k] for k in train.labels.tolist()] == words[CLASSES].tolist()
+    if names is None:
+        known = of_test.tolist()
+    elif of_test.min() == 2:  # as the first file numbers them
+        known = words[of_test - 1].tolist()
+    else:
+        known = np.array(names)[np.unique(of_test, return_inverse=True)[1]].tolist()
+    assert [test.names[k] for k in test.labels.tolist()] == known
+
+
+def test_names_of_a_file_are_those_of_all_its_labels_where_its_test_images_are_not_used(tmp_path: Path) -> None:
+    words = np.array(["zebra", "ant", "mouse"])
+    halves = {"x_train": GREY[:20], "y_train": CLASSES[:20] % 2 + 1, "x_test": GREY[20:], "y_test": CLASSES[20:] + 1}
+    np.savez(tmp_path / "a.npz", **halves, class_names=words)
+    np.savez(tmp_path / "b.npz", images=GREY, labels=CLASSES * 0 + np.arange(len(CLASSES)) % 2, class_names=words[:2])
+    train = of(tmp_path / "a.npz", "train", test=str(tmp_path / "b.npz"))
+    assert [train.names[k] for k in train.labels.tolist()] == words[CLASSES[:20] % 2].tolist()

@@ -50,12 +50,14 @@ class Raw:
         """These images for training, without test images of their own, and all of another file for testing."""
         left = [f"{self.test_names} is not used"] if self.test_names else []
         train = [replace(part, side="train") for part in self.parts if part.side != "test"]
+        dropped = [part.labels for part in self.parts if part.side == "test" and part.labels is not None]
         test = [replace(part, side="test", name=f"{part.name} of {path.name}") for part in other.parts]
         names = self.names
-        given = [part.labels for part in test if part.labels is not None]
-        if train and train[0].labels is not None and len(given) == len(test):
-            names, labels = renumbered(train[0].labels, names, given, other.names)
-            test = [replace(part, labels=own) for part, own in zip(test, labels, strict=True)]
+        ours, theirs = ([part.labels for part in half if part.labels is not None] for half in (train, test))
+        if train and len(ours) == len(train) and len(theirs) == len(test):
+            names, ours, theirs = renumbered([*ours, *dropped], names, theirs, other.names)  # names fit the whole file
+            train = [replace(part, labels=own) for part, own in zip(train, ours, strict=False)]
+            test = [replace(part, labels=own) for part, own in zip(test, theirs, strict=True)]
         notes = (*self.notes, *left, f"test images from {path.name}")
         return replace(self, parts=(*train, *test), names=names, notes=notes)
 
