@@ -3,7 +3,7 @@
 import pytest
 
 from ayneh.errors import UserError
-from ayneh.labels import Labels
+from ayneh.labels import Labels, same_classes
 
 
 def of(*names: str, parts: tuple[int, ...] = ()) -> Labels:
@@ -76,3 +76,21 @@ def test_labels_that_do_not_fit_together_are_refused(values, words: str) -> None
     with pytest.raises(UserError) as error:
         Labels(*values)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "same"),
+    [
+        ("0 1 2", "cat dog emu", True),
+        ("1 2 3", "cat dog emu", True),
+        ("cat dog emu", "cat dog emu", True),
+        ("0 1 2", "cat dog", False),
+        ("1 0 2", "cat dog emu", False),
+        ("0 1 2", "1 2 3", False),
+        ("cat dog emu", "0 1 2", False),
+        ("cat dog emu", "cat dog fox", False),
+        ("0 1 2", None, False),
+    ],
+)
+def test_numbers_that_a_run_recorded_are_the_classes_that_have_names_now(before, now, same):
+    assert same_classes(before.split(), now and now.split()) is same

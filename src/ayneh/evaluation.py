@@ -17,7 +17,7 @@ from ayneh.engine.cores import among_others
 from ayneh.errors import UserError, typed_as
 from ayneh.files.sealed import fingerprint_of
 from ayneh.files.whole import cache_folder
-from ayneh.labels import Labels
+from ayneh.labels import Labels, same_classes
 from ayneh.parts.registry import own
 from ayneh.parts.used import flag_of
 from ayneh.record.head import Origin
@@ -104,8 +104,7 @@ def origin_of(config: Config, images: Images) -> Origin:
 
 def refuse_other_classes(run: Path, before: Labels | None, images: Images) -> None:
     """Raise UserError unless the images have the classes of a run that was trained before; None: it has none."""
-
-    if before is None or images.called == before.names:
+    if before is None or same_classes(before.names, images.called):
         return
     then, now = (
         f"{len(names):,} classes ({few(names, SHOWN)})" if names else "no classes"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ayneh.errors import UserError
+from ayneh.labels import same_classes
 from ayneh.terminal.text import Say, few
 
 if TYPE_CHECKING:  # torch takes seconds to import: functions import it when they need it
@@ -43,7 +44,7 @@ class Fakes:
     def other_classes(self, judge: Judge) -> tuple[str, ...]:
         """A sentence if the data now have other classes than the run learned; empty if not."""
         labels, names = self.sampler.labels, judge.reference.names
-        if labels is None or labels.names == names:
+        if labels is None or same_classes(labels.names, names):
             return ()
         return (
             f"Warning: {judge.data} now has other classes ({few(names or ('none',), FEW)}) than the run learned "
@@ -80,6 +81,8 @@ def asked_for(labels: Tensor, names: tuple[str, ...], judge: Judge) -> tuple[Ten
     import torch
 
     known = judge.reference.names
+    if known is not None and names == tuple(map(str, range(len(known)))) and same_classes(names, known):
+        names = known
     used = tuple(names[number] for number in labels.unique().tolist())
     if known is None or not set(used) <= set(known):
         return None, (

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from ayneh.errors import UserError, nearest
@@ -157,6 +158,24 @@ def spread_over(classes: Sequence[int], n: int) -> list[int]:
     """
     each, more = divmod(n, len(classes))
     return [k for place, k in enumerate(classes) for _ in range(each + (place < more))]
+
+
+def same_classes(before: Sequence[str] | None, now: Sequence[str] | None) -> bool:
+    """Whether a run's classes, by the names that it recorded, are those of its data as they are called now.
+
+    A run of an earlier version recorded the numbers of labels that have a name in their file, in ascending order, and
+    these are as many classes in the same order.
+
+    >>> same_classes(("0", "1"), ("cat", "dog")), same_classes(("0", "1"), ("1", "2"))
+    (True, False)
+    """
+    if before is None or now is None:
+        return before is now
+    if tuple(before) == tuple(now):
+        return True
+    if len(before) != len(now) or not all(map(_is_number, before)) or all(map(_is_number, now)):
+        return False
+    return all(a < b for a, b in pairwise([int(name) for name in before]))
 
 
 def _plain(text: str) -> str:

@@ -98,6 +98,26 @@ def test_the_same_images_under_other_labels_are_refused(ayneh: Ayneh, place: Pat
     assert ayneh("resume", run, "--epochs", 2)[0] == 0
 
 
+def test_a_run_of_numbers_goes_on_where_their_names_are_read_now(ayneh: Ayneh, place: Path) -> None:
+    """Earlier versions did not use ``class_names``, so that classes of the same file were 0, 1 and 2."""
+    chance = np.random.RandomState(0)
+    labels = np.arange(60) % 3
+    arrays = {"images": chance.randint(0, 256, (60, 8, 8)).astype(np.uint8), "labels": labels}
+    path, run = place / "a.npz", place / "arrays"
+    np.savez(path, **arrays)
+    names = ("train", "mirror", "--data.name", f"file:{path}", "--rules.labels", "projection")
+    assert ayneh(*names, *FLAGS, "--out", run)[0] == 0
+    assert Record.open(run).checkpoints.at_epoch(0).labels.names == ("0", "1", "2")
+    named = {"class_names": np.array(["cat", "dog", "emu"])}
+    np.savez(path, **(arrays | {"labels": np.roll(labels, 1)}), **named)
+    status, _, err = ayneh("resume", run, "--epochs", 2)
+    assert status == 2
+    assert "are the same but for some labels" in err
+    np.savez(path, **arrays, **named)
+    assert ayneh("resume", run, "--epochs", 2)[0] == 0
+    assert Record.open(run).checkpoints.at_epoch(1).labels.names == ("cat", "dog", "emu")
+
+
 def test_a_run_without_labels_goes_on_whatever_the_classes_are_called(ayneh: Ayneh, place: Path) -> None:
     run = place / "plain"
     assert ayneh("train", "mirror", "--data.name", f"folder:{place / 'pets'}", *FLAGS, "--out", run)[0] == 0

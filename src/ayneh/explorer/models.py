@@ -25,7 +25,7 @@ from ayneh.export.onnx import CLASSES, to_onnx
 from ayneh.export.players import Players, players_of
 from ayneh.game.frame import put, scale
 from ayneh.inverse.readback import read_by_ridge
-from ayneh.labels import Labels
+from ayneh.labels import Labels, same_classes
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.terminal.text import plain, warn_once
 
@@ -57,7 +57,7 @@ class Model:
             images = read_images(self.checkpoint.config.data, "train", self.checkpoint.run)
         except UserError:
             return None
-        if self.labels and (images.labels is None or images.described().names != self.labels.names):
+        if self.labels and (images.labels is None or not same_classes(self.labels.names, images.described().names)):
             return None
         warn_once(images.understood)  # every epoch of a run has the same images
         return images

@@ -39,6 +39,7 @@ from ayneh.inverse.readback import (
     verdict,
 )
 from ayneh.judge.scores import Plain, Score, named, protocol, shuffled
+from ayneh.labels import same_classes
 from ayneh.pictures import grid, save_png
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.terminal.text import Say, silent
@@ -173,7 +174,7 @@ def _real(critic: Critic, images: Images, n: int, side: int) -> _Seen:
     x, labels = _framed(images.pixels[some], side), critic.sampler.labels
     if labels is None:
         return _Seen(x, None)
-    known = images.labels if images.called == labels.names else None
+    known = images.labels if same_classes(labels.names, images.called) else None
     return _Seen(x, critic.read_class(x).argmax(1) if known is None else known[some])
 
 
