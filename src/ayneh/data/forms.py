@@ -73,8 +73,8 @@ def in_one_numbering(train: NamedPart, test: NamedPart) -> tuple[NamedPart, Name
     """Both parts with the classes of the first: data sets of other folders number their classes in another order."""
     if train.labels is None or test.labels is None or train.classes is None or test.classes is None:
         return train, test
-    names, (labels,) = renumbered(train.labels, train.classes, [test.labels], test.classes)
-    return replace(train, classes=names), replace(test, labels=labels, classes=names)
+    names, (ours,), (theirs,) = renumbered([train.labels], train.classes, [test.labels], test.classes)
+    return replace(train, labels=ours, classes=names), replace(test, labels=theirs, classes=names)
 
 
 def _items(source: Any, what: str, resize: int | None, ranged: bool) -> tuple[NDArray[Any], list[Any] | None, bool]:
