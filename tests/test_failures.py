@@ -63,6 +63,7 @@ def test_a_working_directory_that_was_deleted_is_a_sentence_before_torch_is_impo
     status, _, err = ayneh("train", "digits")
     assert (status, err.count("\n")) == (2, 1)
     assert "The working directory was deleted or moved: change to one that is there" in err
+    assert ayneh("--version")[0] == 0
 
 
 def test_a_name_that_is_too_long(ayneh, tmp_path, tiny):
