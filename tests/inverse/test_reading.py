@@ -76,6 +76,9 @@ def test_a_real_image_has_its_own_label_else_the_class_that_d_reads():
     assert len(reading._real(critic, sorted_ones, 20, 8).y.unique()) > 5  # of a folder, which has class after class
     assert reading._real(critic, replace(images, labels=None), 20, 8).y.tolist() == [4] * 20
     others = tuple(f"other {k}" for k in range(10))
+    named = reading._real(critic, replace(images, names=others), 20, 8)
+    assert torch.equal(named.y, images.labels[places])  # a run on numbers, whose file has names for them now
+    critic.sampler.labels = replace(critic.sampler.labels, names=tuple(f"mine {k}" for k in range(10)))
     assert reading._real(critic, replace(images, names=others), 20, 8).y.tolist() == [4] * 20
     critic.sampler.labels = None
     assert reading._real(critic, images, 20, 8).y is None

@@ -33,10 +33,10 @@ def all_at_home(value: Any) -> Any:
 class Place(Generic[T]):
     """A folder and what was opened in it: the same one when the program changes its working directory."""
 
-    def __init__(self, given: str | os.PathLike[str], open: Callable[[Path], T]) -> None:
-        self.given, self._open = Path(given), open
+    def __init__(self, given: str | os.PathLike[str], opening: Callable[[Path], T]) -> None:
+        self.given, self._open = Path(given), opening
         self._absolute = self.given.absolute()
-        self._at, self._opened = self.given, open(self.given)
+        self._at, self._opened = self.given, opening(self.given)
 
     @property
     def folder(self) -> Path:
