@@ -175,12 +175,17 @@ def trials(out: Path, names: list[str], device: str, workers: int, path: Path) -
     missing = [name for name in names if name not in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
     for _, row in each(partial(trial, out, device), missing, workers):
-        with path.open("a", newline="") as file:
-            table = csv.DictWriter(file, list(row), lineterminator="\n")
-            if not file.tell():
-                table.writeheader()
-            table.writerow(row)
-        print(row, flush=True)
+        note(path, row)
+
+
+def note(path: Path, row: dict[str, Any]) -> None:
+    """Append a row to a table, which gets its header first."""
+    with path.open("a", newline="") as file:
+        table = csv.DictWriter(file, list(row), lineterminator="\n")
+        if not file.tell():
+            table.writeheader()
+        table.writerow(row)
+    print(row, flush=True)
 
 
 def read_trials(path: Path) -> dict[str, dict[str, str]]:

@@ -13,7 +13,6 @@ Stopped or killed, the same command goes on where it was. docs/findings/best.md 
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,6 @@ from ayneh.files.whole import refuse_unwritable
 
 TABLE = best.TRIALS.with_name("clusters.csv")
 COMPONENTS = 50
-EPOCHS = 50
 
 
 def grouped(out: Path, groups: int, trial: bool) -> tuple[Path, float]:
@@ -76,13 +74,8 @@ def trials(out: Path, numbers: list[int], path: Path) -> None:
         folder = out / f"clusters-trial-{groups}"
         ended = best.train(config(file, trial=True), best.TRIAL_SEED, folder)
         scores = best.scores_of(folder) if ended else dict.fromkeys(best.SCORES)
-        row = {"name": name, "purity": round(purity, 4)} | scores
-        with path.open("a", newline="") as table:
-            writer = csv.DictWriter(table, list(row), lineterminator="\n")
-            if not table.tell():
-                writer.writeheader()
-            writer.writerow(row)
-        print(row, flush=True)
+        row = {"name": name, "purity": round(float(purity), 4)} | scores
+        best.note(path, row)
 
 
 def full(out: Path, groups: int, seeds: list[int]) -> None:

@@ -65,7 +65,7 @@ def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 @contextmanager
 def threads_kept() -> Iterator[None]:
-    """Around it: PyTorch's number of threads is the same after."""
+    """PyTorch has as many threads afterwards as before: a run is gone on with as many as it was begun with."""
     import torch
 
     threads = torch.get_num_threads()

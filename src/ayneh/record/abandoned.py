@@ -59,7 +59,7 @@ def _reports(folder: Path, step: int) -> list[Path]:
     for path in sorted(path for name in REPORTS for path in folder.glob(f"{name}*.json")):
         try:
             values = json_in(path, constants=True) or {}
-        except UserError:  # who reads it next is told
+        except UserError:  # a damaged report stays: the verb that reads it names it
             continue
         each = [values, *(one for one in _list(values.get("epochs")) if isinstance(one, dict))]
         if any(isinstance(one.get("step"), int) and one["step"] > step for one in each):
