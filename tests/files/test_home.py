@@ -4,8 +4,10 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ayneh
+from ayneh.data.download import kept, places_of
 from ayneh.files.home import at_home
 from ayneh.files.whole import cache_folder
 
@@ -27,6 +29,33 @@ def test_of_a_user_who_is_not_there_the_path_stays():
         ayneh.open("~nobody-of-this-name/x")
     with pytest.raises(ayneh.UserError, match="~nobody-of-this-name/x"):
         ayneh.train("digits", parts="~nobody-of-this-name/x")
+    with pytest.raises(ayneh.UserError, match="~nobody-of-this-name/x"):
+        ayneh.images("file:~nobody-of-this-name/x")
+
+
+@pytest.mark.parametrize(
+    "name", ["~nobody-of-this-name", "folder:~nobody-of-this-name", "file:~nobody-of-this-name/x.npz"]
+)
+def test_images_of_a_user_who_is_not_there_are_images_that_are_not_there(name, tmp_path, ayneh):
+    status, _, err = ayneh("train", "mirror", "--data.name", name, "--out", tmp_path / "run")
+    assert status == 2
+    assert "~nobody-of-this-name" in err
+    assert "does not foresee" not in err
+
+
+def test_test_images_of_a_user_who_is_not_there(tmp_path, ayneh):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    status, _, err = ayneh("train", "mirror", "--data", f"folder:{tmp_path}", "--data.test", "~nobody-of-this-name/x")
+    assert status == 2
+    assert "There is no folder ~nobody-of-this-name/x" in err
+
+
+def test_data_sets_are_looked_for_in_the_home_folder(home, monkeypatch):
+    monkeypatch.setenv("AYNEH_DATA", "~/data")
+    assert places_of("mnist")[0] == home / "data" / "mnist"
+    (home / "data" / "mnist").mkdir(parents=True)
+    (home / "data" / "mnist" / "x-idx1-ubyte").touch()
+    assert kept("mnist", "x-idx1-ubyte") == home / "data" / "mnist" / "x-idx1-ubyte"
 
 
 def test_folders_here_that_are_called_so_stay(tmp_path, monkeypatch):

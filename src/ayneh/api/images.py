@@ -15,6 +15,7 @@ from ayneh.data.forms import as_one_set, in_one_numbering, part_of
 from ayneh.data.labelled import names_in
 from ayneh.dataset import KINDS, Data
 from ayneh.errors import UserError
+from ayneh.files.home import at_home
 from ayneh.terminal.text import few
 
 if TYPE_CHECKING:
@@ -275,9 +276,9 @@ def _place(source: Any) -> str | None:
     if isinstance(source, str):
         kind, _, path = source.partition(":")
         if kind in KINDS and path:
-            return f"{kind}:{os.path.abspath(os.path.expanduser(path))}"
+            return f"{kind}:{os.path.abspath(at_home(path))}"
         return source
     if not isinstance(source, os.PathLike):
         return None
-    path = os.path.abspath(os.path.expanduser(os.fspath(source)))
+    path = os.path.abspath(at_home(source))
     return f"{'folder' if os.path.isdir(path) else 'file'}:{path}"

@@ -13,6 +13,7 @@ from filelock import FileLock
 from ayneh.data import transfer
 from ayneh.data.bounded import gunzipped
 from ayneh.errors import UserError
+from ayneh.files.home import at_home
 from ayneh.files.whole import cache_folder
 
 MIRRORS: dict[str, tuple[str, ...]] = {
@@ -108,13 +109,13 @@ def kept(name: str, file: str) -> Path | None:
     As `locate`, without a download.
     """
     own = os.environ.get("AYNEH_DATA")
-    return _find([*(_places(Path(own), name) if own else []), cache_folder() / name], file)
+    return _find([*(_places(at_home(own), name) if own else []), cache_folder() / name], file)
 
 
 def places_of(name: str) -> list[Path]:
     """The folders in which a set's files are looked for first: its own in $AYNEH_DATA, and in the cache."""
     own = os.environ.get("AYNEH_DATA")
-    return [*([Path(own) / name] if own else []), cache_folder() / name]
+    return [*([at_home(own) / name] if own else []), cache_folder() / name]
 
 
 def _find(folders: list[Path], file: str) -> Path | None:

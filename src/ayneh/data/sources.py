@@ -29,6 +29,7 @@ from ayneh.data.split import DIVISIONS, SPLITS, limited, shuffled
 from ayneh.data.words import printable
 from ayneh.dataset import FILES, MEMORY, MOST_SIDE, share_of
 from ayneh.errors import UserError, unknown
+from ayneh.files.home import at_home
 from ayneh.parts.registry import Part, table
 
 TRAINS = "--data."  # what begins the flags of the verbs that read one set
@@ -99,7 +100,7 @@ def _read(
     """As `load`, before a limit and a new size where the reader does not need them."""
     kind, _, path = name.partition(":")
     share = None if test is None else share_of(test)
-    elsewhere = None if test is None or share is not None else Path(test).expanduser()
+    elsewhere = None if test is None or share is not None else at_home(test)
     if share is not None and not 0 < share < 1:
         raise UserError(f"{flag}test is {test}; a share of the images lies between 0 and 1 (0.2 is a fifth).")
 
@@ -121,18 +122,18 @@ def _read(
         return sources[name](split)
     how: dict[str, Any] = {"share": share, "test": elsewhere, "background": background, "flag": flag}
     if kind == "folder" and path:
-        where = Path(path).expanduser()
+        where = at_home(path)
         found = read_folder(where, split, resize, limit, skip_broken=skip_broken, divide=divide, **how)
         return _found(name, split, found)
     if kind in FILES and path:
-        where = Path(path).expanduser()
+        where = at_home(path)
         return _found(
             name, split, read_arrays(where, split, resize, range=range, by_position=divide == "position", **how)
         )
     if kind == MEMORY and path:
         return _found(name, split, part_of(name, split))
-    if Path(name).expanduser().exists():
-        meant = f"{'folder' if Path(name).expanduser().is_dir() else 'file'}:{name}"
+    if at_home(name).exists():
+        meant = f"{'folder' if at_home(name).is_dir() else 'file'}:{name}"
         raise UserError(f"There is no data set called {name!r}, but there is such a path: name it {meant}.")
     choice = unknown("data set", name, [*sources, "folder:PATH", *(f"{kind}:PATH" for kind in FILES)])
     raise UserError(f"{choice}{sources.missing}")
