@@ -45,7 +45,9 @@ def test_images_of_a_user_who_is_not_there_are_images_that_are_not_there(name, t
 
 def test_test_images_of_a_user_who_is_not_there(tmp_path, ayneh):
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
-    status, _, err = ayneh("train", "mirror", "--data", f"folder:{tmp_path}", "--data.test", "~nobody-of-this-name/x")
+    status, _, err = ayneh(
+        "train", "mirror", "--data.name", f"folder:{tmp_path}", "--data.test", "~nobody-of-this-name/x"
+    )
     assert status == 2
     assert "There is no folder ~nobody-of-this-name/x" in err
 
