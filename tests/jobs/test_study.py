@@ -1,13 +1,16 @@
 """The verb `study` from the command line."""
 
 import contextlib
+import errno
 import io
 import json
 import shutil
 
 import pytest
 
+import ayneh as package
 from ayneh.__main__ import main
+from ayneh.files import whole as whole_files
 
 FILE = (
     'question = "Does the learning rate matter?"\nbase = "digits"\nseeds = 2\nimages = 200\n'
@@ -67,6 +70,68 @@ def test_a_report_of_part_of_a_study_says_what_is_missing(played, ayneh, tmp_pat
     assert "1 of 2" in (folder / "report.html").read_text()
 
 
+def test_the_command_that_a_part_of_a_study_is_told_to_go_on_with_goes_on(played, ayneh, tmp_path, monkeypatch):
+    """The folder holds the study: its file may be anywhere, or nowhere for a study from Python."""
+    folder = shutil.copytree(played[0], tmp_path / "a study")
+    run = folder / "runs" / "lr-0.0001" / "seed-001"
+    (run / "outcome.json").unlink()
+    (run / "checkpoints" / "epoch-0002.safetensors").unlink(missing_ok=True)
+    monkeypatch.chdir(tmp_path)
+    _, out, _ = ayneh("study", "report", "a study")
+    command = " ".join(out.split()).partition("To go on: ")[2]
+    assert command.startswith("ayneh study run 'a study'")
+    status, _, err = ayneh("study", "run", "a study", "--workers", "1", "--quiet")
+    assert status == 0, err
+    assert (run / "outcome.json").exists()
+    assert ayneh("study", "plan", "a study")[0] == 0
+
+
+def test_a_run_of_a_study_is_gone_on_with_by_the_study(played, ayneh, tmp_path):
+    """`resume` would score it by the run's own settings, and the study compare it with the others."""
+    folder = shutil.copytree(played[0], tmp_path / "s")
+    run = folder / "runs" / "lr-0.0001" / "seed-001"
+    (run / "outcome.json").unlink()
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    (run / "metrics.jsonl").write_text("\n".join(lines[:-1]) + "\n")
+    for path in [*run.rglob("epoch-0002.*")]:
+        path.unlink()
+    said = " ".join("".join(ayneh("diagnose", run)[1:]).split())
+    assert f"`ayneh study run {folder}` continues it" in said
+    assert "ayneh resume" not in said
+    before = sorted((path, path.stat().st_mtime_ns) for path in run.rglob("*.json*"))
+    for more in ([], ["--epochs", 9]):
+        status, _, err = ayneh("resume", run, *more)
+        assert (status, f"belongs to the study {folder}" in err) == (2, True)
+    status, _, err = ayneh("resume", folder / "runs" / "lr-0.0001" / "seed-000", "--epochs", 9)
+    assert (status, "copy its folder to another place" in err) == (2, True)
+    assert sorted((path, path.stat().st_mtime_ns) for path in run.rglob("*.json*")) == before
+    alone = shutil.copytree(run, tmp_path / "alone")
+    assert ayneh("resume", alone, "--epochs", 4, "--quiet")[0] == 0
+
+
+def test_of_a_folder_that_cannot_be_written_the_verdicts_are_shown(played, ayneh, tmp_path, monkeypatch):
+    folder = shutil.copytree(played[0], tmp_path / "s")
+    _, whole, _ = ayneh("study", "report", folder)
+    opened = whole_files._temporary
+
+    def refuse(path):
+        if path.parent == folder:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path)
+
+    monkeypatch.setattr(whole_files, "_temporary", refuse)
+    status, out, _ = ayneh("study", "report", folder)
+    assert status == 0
+    assert out.splitlines()[0] == whole.splitlines()[0]
+    assert f"{folder / 'report.html'} is not written" in out
+    page = package.open_study(folder).page()
+    assert page.path is None
+    assert "lr 0.0001" in page.html
+    assert page.save(tmp_path / "page.html").read_text() == page.html
+    status, out, err = ayneh("study", "run", folder, "--seeds", 3)
+    assert (status, "report.html" in err or str(folder) in err) == (2, True), err  # before hours of training
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -80,6 +145,7 @@ def test_a_report_of_part_of_a_study_says_what_is_missing(played, ayneh, tmp_pat
         (["run", "FILE", "--device", "cudo"], "cudo"),
         (["plan", "FILE", "--seeds", "100000000"], "seeds is 100000000; it must be at most 4,000"),
         (["run", "FILE", "--budget-minutes", "-1"], "budget_minutes is -1"),
+        (["run", "FILE", "--budget-minutes", "inf"], "budget_minutes is inf; it must be more than 0 and finite"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(args, words, file, tmp_path, ayneh, monkeypatch):

@@ -17,7 +17,7 @@ import ayneh
 from ayneh.__main__ import main
 from ayneh.course import claims, plan
 from ayneh.course.catalogue import Catalogue
-from ayneh.course.facts import gathered
+from ayneh.course.facts import TIMES, _timed, gathered
 from ayneh.studies.ledger import Ledger
 
 SMALL = plan.Size(
@@ -150,3 +150,13 @@ def test_the_same_command_repeats_nothing_and_a_killed_one_goes_on(played, tmp_p
     assert {path: path.stat().st_mtime_ns for path in done} == done
     whole, again = ([{k: v for k, v in row.items() if k != "wall_s"} for row in rows_of(f)] for f in (played[0], out))
     assert whole == again
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"step_s": -1}', '{"step_s": "a"}'])
+def test_times_that_are_damaged_are_taken_anew(tmp_path, text, capsys):
+    """After hours of runs: the page needs them last."""
+    (tmp_path / TIMES).write_text(text)
+    assert _timed(tmp_path, print) > 0
+    assert "The steps are timed anew" in capsys.readouterr().err
+    known = _timed(tmp_path, print)
+    assert _timed(tmp_path, print) == known

@@ -93,7 +93,7 @@ def test_the_command_that_goes_on_has_the_parts(file, tiny_values, tmp_path, no_
     Ledger.create(tmp_path / "out", study)
     no_parts()
     ledger = Ledger.open(tmp_path / "out")
-    with pytest.raises(UserError, match=r"study run tiny.toml --out \S+out --parts my_parts.py`"):
+    with pytest.raises(UserError, match=r"study run \S+out --parts my_parts.py`"):
         need_some(ledger, [])
 
 

@@ -134,6 +134,8 @@ def test_looks_include_the_first_and_the_last_epoch():
         ({"question": 3}, "s: question is 3; it must be text"),
         ({"images": 10**9}, "images is 1000000000; it must be at most 100,000"),
         ({"budget_minutes": -1}, "budget_minutes is -1; it must be more than 0"),
+        ({"budget_minutes": float("inf")}, "budget_minutes is inf; it must be"),
+        ({"looks": [0, 3000]}, "looks has 3000; the epochs run from 0 to"),
         ({"arms": 3}, "s: arms should be a table"),
         ({"arms": {"a": {}, "b": 3}}, "s: arms.b should be a table, not 3"),
         ({"arms": {"a": {}, "b": {"prior": {"name": {"deep": {"er": 1}}}}}}, "'prior.name.deep.er'"),

@@ -78,7 +78,7 @@ def told(played, tmp_path_factory):
     """(printed lines, page) of the whole study."""
     folder = tmp_path_factory.mktemp("told") / "tiny"
     shutil.copytree(played.folder, folder)
-    said = write_report(Ledger.open(folder))
+    said = write_report(Ledger.open(folder)).lines
     return said, (folder / "report.html").read_text(), folder
 
 
@@ -205,7 +205,7 @@ def test_an_unfinished_study_says_what_is_missing_and_tells_the_rest(ledger):
     for seed in (0, 1):
         (ledger.folder / f"runs/slow/seed-{seed:03d}/outcome.json").unlink()
     (ledger.folder / "runs/plain/seed-002/outcome.json").unlink()
-    said = write_report(ledger)
+    said = write_report(ledger).lines
     assert said[0].startswith("Not complete: 5 of 8 runs are finished.")
     assert any(line.startswith("  ") and ODD in line for line in said)
     assert "1 more comparisons wait for their runs." in said
@@ -245,7 +245,7 @@ def test_a_run_that_diverged_is_counted_and_has_the_worst_rank(ledger):
 def test_an_arm_of_which_every_run_diverged_is_told_too(ledger):
     for seed in range(3):
         diverge(ledger, f"runs/b-x/seed-{seed:03d}")
-    said = write_report(ledger)
+    said = write_report(ledger).lines
     assert any(ODD in line for line in said)
     assert "broke down" in text((ledger.folder / "report.html").read_text())
 
@@ -255,7 +255,7 @@ def test_a_study_of_which_every_run_diverged_gives_its_test_of_failures(ledger):
     """It ended without a word on the result, in the terminal, on the page and in Python."""
     for run in ledger.runs:
         diverge(ledger, run.place)
-    said = write_report(ledger)
+    said = write_report(ledger).lines
     assert said[0].startswith("All 8 finished runs diverged (their numbers stopped being finite)")
     (verdict,) = (line for line in said if line.startswith(f"  ? {ODD} against plain on fd: cannot tell"))
     assert "median infinite against infinite; " in verdict

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ayneh.api.asked import USUAL, classes_of
 from ayneh.errors import UserError
 from ayneh.labels import Labels
-from ayneh.record.checkpoint import asked, drawn_from
+from ayneh.record.checkpoint import drawn_from
+from ayneh.record.names import asked
 from ayneh.record.record import Record
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from ayneh.errors import UserError, unknown
 from ayneh.files.home import Place
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.progress import tell
+from ayneh.terminal.text import warn
 
 if TYPE_CHECKING:
     from ayneh.api.pictures import Page
@@ -168,12 +169,13 @@ class Results:
         finished, and where ayneh[study] is not installed.
         """
         from ayneh.api.pictures import Page
-        from ayneh.studies.report import PAGE, write_report
+        from ayneh.studies.report import write_report
 
-        write_report(self._ledger)
+        written = write_report(self._ledger)
         tell(self._ledger)
-        path = self.folder / PAGE
-        return Page(path.read_text(encoding="utf-8"), path)
+        if written.path is None:
+            warn(written.lines[-1])
+        return Page(written.page, written.path)
 
     @cached_property
     def runs(self) -> list[Run]:

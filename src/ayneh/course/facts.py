@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from ayneh.config import Config
 from ayneh.course.layers import Layers, layers_of
 from ayneh.course.plan import DROPOUT, NORMAL, U01, Size
 from ayneh.errors import UserError
+from ayneh.files.reading import json_in, typed
 from ayneh.files.whole import write_json
 from ayneh.parts.calling import settings_kept
 from ayneh.record.record import Record
@@ -24,7 +24,7 @@ from ayneh.studies.intervals import Interval
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.results import Result, need_some, results
 from ayneh.studies.strips import median_run
-from ayneh.terminal.text import Say
+from ayneh.terminal.text import Say, warn
 
 TIMES = "times.json"
 IMAGES, BATCH = 60_000, 128  # of MNIST, and of the preset `mirror`
@@ -32,6 +32,17 @@ STEPS = 12  # timed
 REPORTED = {67: (0.0600, 4.948), 86: (0.324, 6.835), 87: (0.607, 8.199), 99: (0.295, 3.215)}  # R12: D, G
 REPORTED_A = (1.3221588134765625, 0.856677770614624)  # R2: D, G after epoch 99, normal noise
 PARAMETERS = (172_449, 172_881)  # R8: of G and of D
+
+
+@dataclass(frozen=True)
+class Times:
+    """What times.json holds."""
+
+    step_s: float
+
+    def __post_init__(self) -> None:
+        if not self.step_s > 0:
+            raise UserError(f"step_s is {self.step_s:g}; it must be more than 0.")
 
 
 @dataclass(frozen=True)
@@ -204,8 +215,11 @@ def _symptoms(ledger: Ledger, runs: Sequence[Result]) -> Counter[str]:
 def _timed(folder: Path, say: Say) -> float:
     """Seconds of a step of the report's own nets on one thread: of times.json, or of a few steps on framed digits."""
     path = folder / TIMES
-    if path.is_file():
-        return float(json.loads(path.read_text(encoding="utf-8"))["step_s"])
+    try:
+        if (known := json_in(path)) is not None:
+            return typed(known, Times, str(path)).step_s
+    except UserError as error:
+        warn(f"{error} The steps are timed anew.")
     import torch
 
     from ayneh.engine.stacks import stack_of

@@ -10,7 +10,7 @@ from ayneh.doctor.courses import Course
 from ayneh.doctor.cures import shown
 from ayneh.doctor.findings import SEVERITIES, Finding, Severity
 from ayneh.doctor.symptoms import symptoms
-from ayneh.errors import typed_as
+from ayneh.record.owner import going_on
 from ayneh.record.standing import Standing
 
 STATES: Mapping[Severity, tuple[str, str]] = {  # while the finding lasts, and once it has cleared
@@ -48,8 +48,8 @@ def standing(run: Standing, broken: Sequence[int], folder: Path) -> str:
     return {
         "running": f"In training: {where}.",
         "finished": f"Finished: {where}.",
-        "interrupted": f"Interrupted: {where}. `ayneh resume {typed_as(folder)}` continues it.",
-        "stopped": f"Stopped: {where}. `ayneh resume {typed_as(folder)}` continues it.",
+        "interrupted": f"Interrupted: {where}. `{going_on(folder)}` continues it.",
+        "stopped": f"Stopped: {where}. `{going_on(folder)}` continues it.",
         "broken down": f"Broke down{who} after {where}: numbers stopped being finite.",
     }[run.state]
 

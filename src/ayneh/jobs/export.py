@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tyro
 
-from ayneh.record.checkpoint import asked
+from ayneh.record.names import asked
 from ayneh.record.record import Record
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import say

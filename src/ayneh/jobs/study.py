@@ -10,10 +10,11 @@ import tyro
 
 from ayneh.engine.cores import cores
 from ayneh.files.home import at_home
+from ayneh.record.owner import STUDY
 from ayneh.studies.design import Study
 from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name
-from ayneh.studies.plan import read
+from ayneh.studies.plan import planned, read
 from ayneh.studies.progress import table_of, tell
 from ayneh.terminal.progress import Terminal
 from ayneh.terminal.screen import Rows, say, show
@@ -36,11 +37,14 @@ def study(
 ) -> None:
     """Compare arms over seeds: `run` and `plan` take a study file or a built-in study, `status` and `report` a folder.
 
+    `run` goes on with the study of a folder, too.
+
     Built-in: prior, dropout, labels, width. The same command continues a study that was stopped or killed.
 
     Args:
         action: run, plan (the minutes it would take), status (from another terminal), or report.
-        what: a TOML file or the name of a built-in study; for status and report the study's folder.
+        what: a TOML file or the name of a built-in study; for status and report the study's folder, and for run one
+            that it goes on in.
         out: the study's folder (default: runs/study- and its name).
         seeds: seeds of every arm, instead of those in the file.
         engine: local, or ray (needs ayneh[ray]).
@@ -57,12 +61,21 @@ def study(
     from ayneh.studies.forecast import cost_of
     from ayneh.studies.play import play_in
 
-    asked, terminal = _asked(read(what), seeds, budget_minutes), Terminal(quiet)
+    found, again = _found(what)
+    asked, terminal = _asked(found, seeds, budget_minutes), Terminal(quiet)
     if action == "plan":
         _plan(asked, cost_of(asked, workers, device, terminal.say))
         return
-    folder = out or Path("runs") / f"study-{file_name(asked.name)}"
+    folder = out or again or Path("runs") / f"study-{file_name(asked.name)}"
     _report(play_in(folder, asked, terminal, workers=workers, engine=engine, address=address, device=device))
+
+
+def _found(what: str) -> tuple[Study, Path | None]:
+    """The study that is named, and the folder that holds it already (None: a file, or a built-in one)."""
+    folder = at_home(what)
+    if not (folder / STUDY).is_file():
+        return read(what), None
+    return planned(Ledger.open(folder).study.to_dict(), str(folder / STUDY)), folder
 
 
 def _asked(found: Study, seeds: int | None, budget_minutes: float | None) -> Study:
@@ -91,6 +104,6 @@ def _status(ledger: Ledger) -> None:
 def _report(ledger: Ledger) -> None:
     from ayneh.studies.report import write_report
 
-    for words in write_report(ledger):
+    for words in write_report(ledger).lines:
         say(words, whole=True)
     tell(ledger)

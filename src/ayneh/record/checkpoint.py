@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -174,7 +174,9 @@ class Checkpoints:
 
         Also if a part of one's own that its nets need has not been loaded.
         """
-        found = self._at_epoch(epoch)
+        return self._with_parts(self._at_epoch(epoch))
+
+    def _with_parts(self, found: Checkpoint) -> Checkpoint:
         if self._parts:
             self._parts.need(*FOR_NETS)
         return found
@@ -200,15 +202,26 @@ class Checkpoints:
         """The epochs (from 0) whose checkpoints are there."""
         return list(numbered(self.folder, "epoch", r"\.safetensors"))
 
+    def by_step(self) -> dict[int, str]:
+        """The names of the checkpoints of epochs and of the interrupted one, by their steps; damaged ones left out."""
+        names = [*map(epoch_name, self.epochs()), *[INTERRUPTED] * self.has(INTERRUPTED)]
+        return {head.step: name for name in names if (head := _head_of(self.path(name)))}
+
+    def called(self, name: str) -> Checkpoint:
+        """The checkpoint of this name. Raises Damaged; UserError where a part of one's own is not loaded."""
+        return self._with_parts(self._relocated(read_checkpoint(self.path(name))))
+
     def labels(self) -> Labels | None:
         """The classes of a labelled run, from the header of a checkpoint; None: it has none yet, or no labels."""
-        for path in named(self.folder, NAMES, "*.safetensors"):
-            try:
-                if labels := read_head(path).labels:
-                    return labels
-            except Damaged:
-                continue
-        return None
+        return next((head.labels for head in self._heads() if head.labels), None)
+
+    def origin(self) -> Origin | None:
+        """The images that the run is trained on, from the header of a checkpoint; None: no header has them."""
+        return next((head.data for head in self._heads() if head.data), None)
+
+    def _heads(self) -> Iterator[Head]:
+        """The headers of the undamaged checkpoints."""
+        yield from filter(None, map(_head_of, named(self.folder, NAMES, "*.safetensors")))
 
     def thin_out(self, keep_epochs: int, now: int) -> None:
         """Delete the interrupted checkpoint, and those of epochs but for the last two and every ``keep_epochs``-th.
@@ -268,13 +281,6 @@ class Checkpoints:
         return replace(checkpoint, config=replace(checkpoint.config, data=replace(theirs, name=ours.name, test=test)))
 
 
-def asked(epoch: int | None, best: bool) -> int | Literal["best"] | None:
-    """The checkpoint that a verb's --epoch and --best ask for, as `Checkpoints.at_epoch` takes it."""
-    if best and epoch is not None:
-        raise UserError(f"--best and --epoch {epoch} are two checkpoints: leave one of them out.")
-    return "best" if best else epoch
-
-
 def drawn_from(kept: Checkpoints, alone: Checkpoints, epoch: int | Literal["best"] | None) -> Checkpoint:
     """What images after this epoch are drawn from: its checkpoint, or G alone where none stays. As `at_epoch`."""
     early = isinstance(epoch, int) and epoch not in kept.epochs() and epoch in alone.epochs()
@@ -283,7 +289,13 @@ def drawn_from(kept: Checkpoints, alone: Checkpoints, epoch: int | Literal["best
 
 def _is_after(path: Path, step: int) -> bool:
     """Whether this file holds more than ``step`` steps, or is damaged."""
+    head = _head_of(path)
+    return head is None or head.step > step
+
+
+def _head_of(path: Path) -> Head | None:
+    """The header of a checkpoint; None if it is damaged."""
     try:
-        return bool(read_head(path).step > step)
+        return read_head(path)
     except Damaged:
-        return True
+        return None

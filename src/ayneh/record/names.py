@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
+from ayneh.errors import UserError
 from ayneh.terminal.text import warn_once
 
 INTERRUPTED, BEST, HEALTHY, INITIAL = "interrupted", "best", "healthy", "initial"  # checkpoints that are of no epoch
@@ -16,6 +18,13 @@ OURS = rf"{NAMES}|epoch-{NUMBER}(?:-replica-\d+)?\.png"  # checkpoints and pictu
 def epoch_name(epoch: int) -> str:
     """The beginning of the names of an epoch's files; epochs count from 0, as in the report."""
     return f"epoch-{epoch:04d}"
+
+
+def asked(epoch: int | None, best: bool) -> int | Literal["best"] | None:
+    """The checkpoint that a verb's --epoch and --best ask for, as `Checkpoints.at_epoch` takes it."""
+    if best and epoch is not None:
+        raise UserError(f"--best and --epoch {epoch} are two checkpoints: leave one of them out.")
+    return "best" if best else epoch
 
 
 def number_in(path: Path) -> int | None:

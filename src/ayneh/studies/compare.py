@@ -34,6 +34,9 @@ def rank_sum(a: Sequence[float], b: Sequence[float]) -> float:
     both = stats.rankdata([*a, *b])  # infinities as their ranks
     if np.ptp(both) == 0:
         return 1.0
+    if 1 in (len(a), len(b)):  # SciPy counts no deals with ties of a single value; its rank is any with one probability
+        alone = both[0] if len(a) == 1 else both[-1]
+        return min(1.0, 2 * float(min((both <= alone).mean(), (both >= alone).mean())))
     tied, deals = len(np.unique(both)) < len(both), math.comb(len(both), len(a))
     # With ties SciPy takes the normal law, which can give 0.021 for 4 and 4 values, where the smallest p is 0.029.
     method = stats.PermutationMethod(n_resamples=deals) if tied and deals <= MOST_DEALS else "auto"
@@ -59,12 +62,15 @@ def fisher(failed_a: int, n_a: int, failed_b: int, n_b: int) -> float:
     return float(stats.fisher_exact([[failed_a, n_a - failed_a], [failed_b, n_b - failed_b]]).pvalue)
 
 
-def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """Holm's (1979) adjusted p: the largest (m - rank) p up to here, at most 1; None stays None and is not counted."""
+def holm(ps: Sequence[float | None], waiting: int = 0) -> list[float | None]:
+    """Holm's (1979) adjusted p: the largest (m - rank) p up to here, at most 1; None stays None and is not counted.
+
+    waiting: tests of the family that cannot be made yet; they count as if their p were 1.
+    """
     known = sorted((p, i) for i, p in enumerate(ps) if p is not None)
     adjusted: list[float | None] = [None] * len(ps)
     highest = 0.0
     for rank, (p, i) in enumerate(known):
-        highest = max(highest, min(1.0, (len(known) - rank) * p))
+        highest = max(highest, min(1.0, (len(known) + waiting - rank) * p))
         adjusted[i] = highest
     return adjusted

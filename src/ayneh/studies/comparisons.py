@@ -76,7 +76,8 @@ def compare(study: Study, found: Sequence[Result]) -> dict[str, list[Compared]]:
                 lacking, reason = _lacking(study, ask, outcome, kind, by_arm, plain)
                 one = None if lacking else _contrast(study, ask, section, outcome, by_arm, m)
                 todo.append(Compared(ask, section, outcome, kind, one, lacking, reason))
-        decided = iter(family([one.contrast for one in todo if one.contrast is not None], alpha=ALPHA))
+        waiting = sum(one.contrast is None and not one.lacking for one in todo)
+        decided = iter(family([one.contrast for one in todo if one.contrast is not None], ALPHA, waiting))
         compared[outcome] = [one if one.contrast is None else replace(one, contrast=next(decided)) for one in todo]
     return compared
 

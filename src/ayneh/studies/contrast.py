@@ -142,22 +142,24 @@ def _alike(
     return likeness(a, b, margin=room, scale=scale, paired=paired, failed=counts, runs=runs, allowed=allowed)
 
 
-def family(contrasts: Sequence[Contrast], alpha: float = ALPHA) -> list[Contrast]:
+def family(contrasts: Sequence[Contrast], alpha: float = ALPHA, waiting: int = 0) -> list[Contrast]:
     """Holm's correction over these comparisons, over their equivalence tests, over their failures; then the verdicts.
 
-    If a difference is shown, and also that it is smaller than the margin, the verdict is "equivalent".
+    If a difference is shown, and also that it is smaller than the margin, the verdict is "equivalent". waiting: planned
+    comparisons whose runs are missing: they are counted, so that no verdict rests on their absence.
     """
-    ps = compare.holm([one.p for one in contrasts])
-    alike = compare.holm([one.alike.p for one in contrasts])
-    fishers = compare.holm([one.fisher for one in contrasts])
+    planned = len(contrasts) + waiting
+    ps = compare.holm([one.p for one in contrasts], waiting)
+    alike = compare.holm([one.alike.p for one in contrasts], waiting)
+    fishers = compare.holm([one.fisher for one in contrasts], waiting)
     decided = []
     for one, p, equal, fisher in zip(contrasts, ps, alike, fishers, strict=True):
         known = None if one.alike.tost is None else equal
         adjusted = replace(one, p_holm=p or 0.0, alike_holm=known, fisher_holm=fisher or 0.0)
-        one_alpha = alpha / len(contrasts)
+        one_alpha = alpha / planned
         seeds = (_seeds(adjusted, one_alpha), adjusted.alike.seeds(one_alpha))
         adjusted = replace(adjusted, seeds=seeds[0], seeds_equivalent=seeds[1], verdict=_verdict(adjusted, alpha))
-        decided.append(replace(adjusted, words=words_of(adjusted, alpha, len(contrasts))))
+        decided.append(replace(adjusted, words=words_of(adjusted, alpha, planned)))
     return decided
 
 

@@ -98,6 +98,9 @@ class Study:
             self._check_swap(swap, changes)
         if not self._runs:  # every config is sound
             raise UserError(f"{self.name} has no runs.")
+        for look in self.looks:
+            if not 0 <= look < max(self._lengths):
+                raise UserError(f"{self.name}: looks has {look}; the epochs run from 0 to {max(self._lengths) - 1}.")
         self.comparisons()
 
     def _check_names(self) -> None:
@@ -123,8 +126,11 @@ class Study:
             raise UserError(f"{self.name}: margin is {self.margin:g}; it must lie between 0 and 1 (0.1 is 10 %).")
         if not 0 < self.failures < 1:
             raise UserError(f"{self.name}: failures is {self.failures:g}; it must lie between 0 and 1 (0.05 is 5 %).")
-        if self.budget_minutes is not None and not self.budget_minutes > 0:
-            raise UserError(f"{self.name}: budget_minutes is {self.budget_minutes:g}; it must be more than 0.")
+        if self.budget_minutes is not None and not 0 < self.budget_minutes < math.inf:
+            raise UserError(
+                f"{self.name}: budget_minutes is {self.budget_minutes:g}; it must be more than 0 and finite (leave it "
+                "out for no budget)."
+            )
         if not self.outcomes or len(set(self.outcomes)) < len(self.outcomes):
             raise UserError(f"{self.name}: outcomes is {list(self.outcomes)}; it must name at least one, each once.")
         for name, levels in self.factors.items():
@@ -138,10 +144,6 @@ class Study:
                 f"{self.name} has {arms:,} arms, the product of its factors' levels counted; at most {MOST_ARMS} are "
                 "allowed: leave out levels, or make several studies."
             )
-        epochs = self.config().epochs
-        for look in self.looks:
-            if not 0 <= look < epochs:
-                raise UserError(f"{self.name}: looks has {look}; the epochs run from 0 to {epochs - 1}.")
 
     def _check_swap(self, swap: str, changes: Changes) -> None:
         """Raise UserError unless these are changes to the prior: a swap is played after hours of training."""
@@ -217,11 +219,19 @@ class Study:
         return list(grouped(self.runs(), lambda run: repr(structure(run.config))).values())
 
     def look_epochs(self) -> list[int]:
-        """The epochs (from 0) after which every run is scored and pictured; the last of each arm is among them."""
-        lengths = {run.config.epochs for run in self.runs()}
-        every = max(1, round(max(lengths) / 10))
-        looks = self.looks or [0, *range(every - 1, max(lengths), every)]
-        return sorted({*looks, *(epochs - 1 for epochs in lengths)})
+        """The epochs (from 0) after which some run is scored and pictured."""
+        return sorted({look for epochs in self._lengths for look in self.looks_of(epochs)})
+
+    def looks_of(self, epochs: int) -> list[int]:
+        """The epochs (from 0) after which a run of so many is scored and pictured; its last one is among them."""
+        longest = max(self._lengths)
+        every = max(1, round(longest / 10))
+        looks = self.looks or [0, *range(every - 1, longest, every)]
+        return sorted({look for look in looks if look < epochs} | {epochs - 1})
+
+    @cached_property
+    def _lengths(self) -> frozenset[int]:
+        return frozenset(run.config.epochs for run in self.runs())
 
     def comparisons(self) -> list[Ask]:
         """The comparisons, at every combination of the factors that both sides share."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from ayneh.engine.hyper import structure
 from ayneh.errors import UserError, typed_as
 from ayneh.files.reading import formatted, json_in, typed
 from ayneh.files.whole import held, is_temporary, locked, write_json, written_s
+from ayneh.record.owner import STUDY
 from ayneh.record.record import OUTCOME, Record
 from ayneh.record.standing import Standing
+from ayneh.studies.amended import amendments
 from ayneh.studies.design import Changes, Run, Study
 from ayneh.studies.names import folders_of, older_slug
 from ayneh.studies.own_parts import notes_of, read_notes
@@ -24,7 +26,7 @@ from ayneh.studies.unplayed import as_played
 from ayneh.version import __version__
 
 FORMAT = 1
-STUDY, LOCK, SHARES = "study.json", "study.lock", "shares.json"
+LOCK, SHARES = "study.lock", "shares.json"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,13 @@ class Shares:
 
     format: int
     shares: dict[str, list[list[str]]]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What study.json holds beside the study and its parts."""
+
+    changes: list[str] = field(default_factory=list)
 
 
 class Ledger:
@@ -46,6 +55,7 @@ class Ledger:
         self.runs = list(self.study.runs())
         self.own = notes_of(self.study)
         self.notes: dict[str, str] = {}
+        self.changes: list[str] = []  # sentences on what was changed in the plan once runs had ended
         self._ended: dict[str, tuple[float, Standing]] = {}  # by place: when the outcome was written, and how it ended
 
     @classmethod
@@ -78,8 +88,12 @@ class Ledger:
                 os.replace(path, path.with_name(f"{STUDY}.damaged"))
                 ledger.notes[STUDY] = f"{error} It is kept as {STUDY}.damaged and written anew."
             else:
-                cls.open(folder)._refuse_other(ledger.study)
-        head = {"format": FORMAT, "ayneh": __version__}
+                before = cls.open(folder)
+                before._refuse_other(ledger.study)
+                ended = len(before.runs) - len(before.unfinished())
+                ledger.changes = [*before.changes, *amendments(before.study, ledger.study, ended)]
+        head: dict[str, Any] = {"format": FORMAT, "ayneh": __version__}
+        head |= {"changes": ledger.changes} if ledger.changes else {}
         write_json(path, head | {"study": study.to_dict()} | ledger.own.as_dict(), indent=1)
         return ledger
 
@@ -92,6 +106,7 @@ class Ledger:
         values = formatted(path, FORMAT, "a study")
         ledger = cls(folder, from_dict(values.get("study"), str(path)))
         ledger.own = read_notes(values, ledger.study, str(path))
+        ledger.changes = typed(values, Planned, str(path)).changes
         return ledger
 
     def _refuse_other(self, study: Study) -> None:
@@ -99,7 +114,7 @@ class Ledger:
         ours, advice = self.study, "choose another --out."
         if ours.name != study.name:
             raise UserError(f"{self.folder} holds the study {ours.name!r}, not {study.name!r}: {advice}")
-        for name in ("looks", "images", "swaps"):
+        for name in ("images", "swaps"):
             if (old := getattr(ours, name)) != (new := getattr(study, name)):
                 raise UserError(f"{self.folder} was played with {name} {old}, not {new}: {advice}")
         new_runs = {run.place: run for run in study.runs()}
@@ -110,8 +125,14 @@ class Ledger:
                 raise UserError(
                     f"{self.folder} has runs of {run.arm!r}, seed {run.seed}, which this study lacks: {advice}"
                 )
-            if changes := _apart(run.config, new_runs[run.place].config):
+            if changes := apart(run.config, new_runs[run.place].config):
                 raise UserError(f"{self.folder} has another {run.arm!r} ({changes}): {advice}")
+            epochs = run.config.epochs
+            if (old := ours.looks_of(epochs)) != (new := study.looks_of(epochs)):
+                raise UserError(
+                    f"{self.folder} was played with looks {old} of {run.arm!r}, not {new}: set looks = {old} in the "
+                    f"file (longer arms may have more), or {advice}"
+                )
             record = Record(self.folder / run.place)
             try:
                 record.config()
@@ -124,7 +145,7 @@ class Ledger:
         """Raise UserError if a run that is there was trained with other settings than this study's."""
         for run in self.runs:
             record = Record(self.path(run))
-            if record.exists() and (changes := _apart(record.config(), run.config)):
+            if record.exists() and (changes := apart(record.config(), run.config)):
                 raise UserError(f"{self.folder} has another {run.arm!r} ({changes}): choose another --out.")
 
     def being_played(self) -> bool:
@@ -195,7 +216,7 @@ class Ledger:
         return Standing("no step yet", 0, run.config.epochs, 0, 0.0)
 
 
-def _apart(ours: Config, theirs: Config) -> str:
+def apart(ours: Config, theirs: Config) -> str:
     """`differences` in what a study's runs play by: an earlier version took settings that changed nothing."""
     return differences(as_played(ours), as_played(theirs))
 

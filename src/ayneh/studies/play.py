@@ -13,6 +13,7 @@ from ayneh.studies.local import run_here, run_in_processes
 from ayneh.studies.progress import LiveTable, tell
 from ayneh.studies.report import refuse_unwritten, refuse_without_packages
 from ayneh.studies.schedule import cut
+from ayneh.studies.stack import refuse_other_images
 from ayneh.terminal.progress import Interrupt, Terminal
 from ayneh.terminal.text import counted
 
@@ -48,6 +49,7 @@ def play_in(
         terminal.say(f"{ledger.folder}: measuring {groups} of {runs}")
         cost = forecast(ledger.study, workers, device, ledger.unfinished(), terminal.say)
         tell(ledger)
+        refuse_other_images(ledger)
         refuse_over_budget(asked, cost)
         terminal.say(f"{cost.runs} of {len(ledger.runs)} runs to play, about {cost.minutes:.1f} minutes")
         with Interrupt() as interrupt, LiveTable(ledger, workers, terminal) as table:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ayneh.errors import extra
-from ayneh.files.whole import atomically, refuse_unwritable
+from ayneh.files.whole import atomically, not_kept, refuse_unwritable
 from ayneh.pages.sheet import environment_of, name_of
 from ayneh.studies import drawings, settings
 from ayneh.studies import results as outcomes
@@ -51,27 +52,42 @@ def refuse_without_packages(what: str) -> None:
             import_module(name)
 
 
-def write_report(ledger: Ledger) -> list[str]:
-    """Write the tables and `PAGE` into the study's folder; returns the lines to print: verdicts, then the files.
+@dataclass(frozen=True)
+class Written:
+    """A report: its page as HTML, where that is written (None: nothing can be), and the lines to print."""
+
+    page: str
+    path: Path | None
+    lines: list[str]
+
+
+def write_report(ledger: Ledger) -> Written:
+    """Write the tables and `PAGE` into the study's folder, if it can be written into.
 
     Raises UserError if no run is finished, and, once the tables are written, if the extra ``study`` is missing.
     """
     found = results(ledger)
     need_some(ledger, found)
-    refuse_unwritten(ledger.folder)
-    tables = write_tables(ledger, found)
-    compared = compare(ledger.study, found)
-    with extra("study", f"The tables are written ({', '.join(tables)} in {ledger.folder}), but the page"):
+    compared, path = compare(ledger.study, found), ledger.folder / PAGE
+    verdicts, lost = lines(ledger, found, compared), not_kept(path)
+    if not lost:
+        refuse_unwritten(ledger.folder)
+    tables = [] if lost else write_tables(ledger, found)
+    written = f"The tables are written ({', '.join(tables)} in {ledger.folder}), but the page" if tables else "The page"
+    with extra("study", written):
         page = render(ledger, found, compared, tables)
-    with atomically(ledger.folder / PAGE) as file:
+    if lost:
+        return Written(page, None, [*verdicts, lost])
+    with atomically(path) as file:
         file.write(page.encode())
-    return [*lines(ledger, found, compared), f"{ledger.folder / PAGE}: open it in a browser",
-            f"{', '.join(tables)} in {ledger.folder}: for statistics of your own"]  # fmt: skip
+    files = [f"{path}: open it in a browser", f"{', '.join(tables)} in {ledger.folder}: for statistics of your own"]
+    return Written(page, path, [*verdicts, *files])
 
 
 def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequence[Compared]]) -> list[str]:
     """The verdicts on the main outcome in sentences, by question; on the others, the number of each verdict."""
     said = [missing_words(ledger, found)] if missing(ledger, found) else []
+    said += ledger.changes
     said += [fallen_words(found)] if all_fell(found) else []
     for place, (outcome, group) in enumerate(compared.items()):
         if place == 0:
@@ -101,7 +117,7 @@ def missing_words(ledger: Ledger, found: Sequence[Result]) -> str:
     """A sentence on the runs that are not finished."""
     return (
         f"Not complete: {len(found)} of {len(ledger.runs)} runs are finished. What follows is from these and may "
-        f"change. To go on: {settings.command(ledger.study, ledger.folder, ledger.own.parts)}"
+        f"change. To go on: {settings.goes_on(ledger.folder, ledger.own.parts)}"
     )
 
 
@@ -134,6 +150,7 @@ def render(
         failures=failure_rows(by_arm),
         fishers=fisher_rows(compared),
         swaps=swap_rows(study, by_arm),
+        amended=ledger.changes,
         missing=missing(ledger, found),
         done=len(found),
         planned=len(ledger.runs),

@@ -7,7 +7,7 @@ import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ayneh.errors import UserError, brief, pick, typed_as
@@ -15,9 +15,9 @@ from ayneh.files.whole import atomically
 from ayneh.judge.metrics import ASKED, METRICS, Metric, metrics
 from ayneh.parts.registry import MISSING
 from ayneh.record.visited import Visited
-from ayneh.studies.design import Run
-from ayneh.studies.ledger import Ledger
-from ayneh.studies.settings import command
+from ayneh.studies.design import Run, grouped
+from ayneh.studies.ledger import Ledger, apart
+from ayneh.studies.settings import goes_on
 
 HALF_THE_CLASSES = 0.5  # of the data's classes, or fewer, in the last images, which vary: poor
 LITTLE_SPREAD = 0.2  # of the data's spread, or less, in the last images: collapsed
@@ -146,12 +146,30 @@ def results(ledger: Ledger) -> list[Result]:
             why = brief(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             ledger.notes[run.place] = f"{ledger.path(run)} is damaged ({why}). {again}"
             continue
-        last = run.config.epochs - 1
-        if not end["diverged"] and (not result.looks or result.looks[-1]["epoch"] != last):
-            ledger.notes[run.place] = f"{ledger.path(run)} is finished and has no scores of its last epoch. {again}"
+        planned = ledger.study.looks_of(run.config.epochs)
+        if not end["diverged"] and (lacking := set(planned) - {look["epoch"] for look in result.looks}):
+            epochs = "its last epoch" if planned[-1] in lacking else f"epoch {', '.join(map(str, sorted(lacking)))}"
+            ledger.notes[run.place] = f"{ledger.path(run)} is finished and has no scores of {epochs}. {again}"
             continue
         found.append(result)
-    return found
+    return _of_one_protocol(ledger, found)
+
+
+def _of_one_protocol(ledger: Ledger, found: Sequence[Result]) -> list[Result]:
+    """Those whose scores were taken as those of most runs on the same images were; the others are noted."""
+    kept, judged = list(found), {"fd", *ledger.study.outcomes}
+    for same in grouped(found, lambda result: repr(result.run.config.data)).values():
+        counts = Counter(pair for one in same for pair in one.protocols.items())
+        usual = dict(pair for pair, _ in reversed(counts.most_common()))
+        for one in same:
+            if others := [name for metric, name in one.protocols.items() if metric in judged and name != usual[metric]]:
+                kept.remove(one)
+                ledger.notes[one.run.place] = (
+                    f"{ledger.path(one.run)} has scores of another protocol ({others[0]}) than the study's other runs, "
+                    "as a run has that `ayneh resume` went on with. It is not counted; to train it again, delete its "
+                    "folder."
+                )
+    return kept
 
 
 def own_outcomes(ledger: Ledger) -> dict[str, Outcome]:
@@ -184,6 +202,11 @@ def result_of(ledger: Ledger, run: Run, end: dict[str, Any], own: Mapping[str, O
     record.check()
     if "diverged" not in end:
         raise UserError("outcome.json: diverged is missing")
+    theirs = record.config()
+    if theirs.data.path() and run.config.data.path():  # the images may have moved
+        theirs = replace(theirs, data=replace(theirs.data, name=run.config.data.name, test=run.config.data.test))
+    if changes := apart(theirs, run.config):
+        raise UserError(f"its config.json is of another run: {changes}")
     lines = record.lines()
     protocols: dict[str, str] = {}
     looks = []
@@ -274,7 +297,7 @@ def need_some(ledger: Ledger, found: Sequence[Result]) -> None:
     if not found:
         raise UserError(
             f"No run of {ledger.folder} is finished yet: watch it with `ayneh study status {typed_as(ledger.folder)}`, "
-            f"or play it with `{command(ledger.study, ledger.folder, ledger.own.parts)}`."
+            f"or play it with `{goes_on(ledger.folder, ledger.own.parts)}`."
         )
 
 

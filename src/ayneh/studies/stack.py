@@ -27,9 +27,10 @@ from ayneh.parts.shipped import Shipped, pack
 from ayneh.pictures import save_png
 from ayneh.record.checkpoint import Damaged
 from ayneh.record.head import Origin
-from ayneh.record.names import epoch_name
+from ayneh.record.names import INTERRUPTED, epoch_name
 from ayneh.record.record import Record
 from ayneh.studies.design import Changes, Run, Study, swapped
+from ayneh.studies.ledger import Ledger
 from ayneh.studies.names import file_name
 from ayneh.studies.unplayed import as_played
 from ayneh.terminal.progress import Clock
@@ -49,9 +50,9 @@ def parts_of(shares: Sequence[Sequence[Run]], study: Study, far: bool = False) -
     return pack((flatten(config) for config in [*configs, *swaps]), far)
 
 
-def habits_of(study: Study) -> Habits:
-    """A run is scored and pictured at the study's looks; checkpoints are due by time (`CHECKPOINT_S`)."""
-    looks = study.look_epochs()
+def habits_of(study: Study, epochs: int) -> Habits:
+    """A run of so many epochs is scored and pictured at its looks; checkpoints are due by time (`CHECKPOINT_S`)."""
+    looks = study.looks_of(epochs)
     return Habits(
         scored=lambda moment: moment.epoch_ended and moment.epoch in looks,
         pictured=lambda epoch: epoch in looks,
@@ -84,8 +85,8 @@ def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Ca
     records = [_record(folder / run.place, run.config, str(match.device)) for run in runs]
     for config in {config.data: config for config in configs}.values():
         _refuse_broken(study.outcomes, config)
-    step, tensors = _restored(match, records, origin)
-    habits = habits_of(study)
+    step, tensors, meter_steps = _restored(match, records, origin)
+    habits = habits_of(study, configs[0].epochs)
     journals = [
         Journal(record, config, range(r, r + 1), habits, match.steps_per_epoch, step,
                 scorer=Scorer(judge(config.data), study.images), origin=origin,
@@ -96,42 +97,41 @@ def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Ca
     for journal, one in zip(journals, calls, strict=True):
         journal.callbacks = one
     try:
-        return _to_its_end(runs, match, journals, step, tensors, study, stop)
+        clock = Clock(sum(journal.seconds for journal in journals))
+        game = Play(match, journals, clock, step, tensors, meter_steps, tolerant=True)
+        return _to_its_end(runs, game, study, stop)
     finally:
         for one in calls:
             one.close()
 
 
-def _to_its_end(
-    runs: Sequence[Run],
-    match: Match,
-    journals: Sequence[Journal],
-    step: int,
-    tensors: dict[str, Tensor],
-    study: Study,
-    stop: Callable[[], bool],
-) -> bool:
+def _to_its_end(runs: Sequence[Run], game: Play, study: Study, stop: Callable[[], bool]) -> bool:
     """`play` from a step on. Raises Stopped, once the epoch is saved, if a callback raised."""
-    configs = match.replicas
-    clock, saved = Clock(sum(journal.seconds for journal in journals)), Clock()
-    game = Play(match, journals, clock, step, tensors, tolerant=True)
-    total = configs[0].epochs * match.steps_per_epoch
-    all_fallen = lambda: all(journal.fallen for journal in journals)  # noqa: E731
-    for now in game.run(configs[0], lambda: stop() or all_fallen()):
-        failure = _failure(journals)
+    match, saved = game.match, Clock()
+    now: Now | None = None
+    total = match.replicas[0].epochs * match.steps_per_epoch
+    playing = list(zip(runs, game.journals, strict=True))
+    for now in game.run(match.replicas[0], lambda: stop() or not playing):
+        failure = _failure(game.journals)
+        for run, journal in [pair for pair in playing if pair[1].fallen]:  # at once: it has no checkpoint to go on from
+            playing.remove((run, journal))
+            _end(run, journal, match, game.stack.state, study, game.clock.seconds() / len(runs))
         if now.moment.epoch_ended and (saved.seconds() > CHECKPOINT_S or now.moment.step == total or failure):
-            _save(journals, now)
+            _save(playing, now)
             saved = Clock()
             if failure:
                 raise Stopped(f"{failure} What was played is saved: mend it, and the same command goes on.")
-    if game.stack.step < total and not all_fallen():
+    if game.stack.step < total and playing:
+        if now:  # else there is nothing new to save
+            _save(playing, game.now(now.moment))
         return False
-    for run, journal in zip(runs, journals, strict=True):
-        _end(run, journal, match, game.stack.state, study, clock.seconds() / len(runs))
-    for journal in journals:  # all outcomes are written
-        if journal.callbacks and not journal.fallen:
+    took = game.clock.seconds() / len(runs)  # of each: what follows is done for a run after the other
+    for run, journal in playing:
+        _end(run, journal, match, game.stack.state, study, took)
+    for _, journal in playing:  # all outcomes are written
+        if journal.callbacks:
             journal.callbacks.end(total)
-    if failure := _failure(journals):
+    if failure := _failure(game.journals):
         raise Stopped(failure)
     return True
 
@@ -185,22 +185,25 @@ def swapped_prior(config: Config, name: str, changes: Changes) -> priors.Prior:
     return prior_of(swapped(config, changes, f"swaps.{name}"))
 
 
-def _save(journals: Sequence[Journal], now: Now) -> None:
-    for journal in journals:
-        if not journal.fallen:
+def _save(playing: Sequence[tuple[Run, Journal]], now: Now) -> None:
+    for _, journal in playing:
+        if now.moment.epoch_ended:
             journal.save(epoch_name(now.moment.epoch), now)
             journal.record.checkpoints.thin_out(10**9, now.moment.epoch)
+        else:
+            journal.save(INTERRUPTED, now)
 
 
-def _restored(match: Match, records: Sequence[Record], origin: Origin) -> tuple[int, dict[str, Tensor]]:
-    """The last step of which every run has an undamaged checkpoint, and the tensors of all rows; (0, {}): none.
+def _restored(match: Match, records: Sequence[Record], origin: Origin) -> tuple[int, dict[str, Tensor], int]:
+    """The last step of which every run has an undamaged checkpoint, the tensors of all rows, and the steps since the
+    last line of metrics; (0, {}, 0): there is none.
 
     Raises UserError where the images, or their labels in labelled runs, are others than those trained on so far.
     """
-    common = set.intersection(*(set(record.checkpoints.epochs()) for record in records))
-    for epoch in sorted(common, reverse=True):
+    names = [record.checkpoints.by_step() for record in records]
+    for step in sorted(set.intersection(*(set(one) for one in names)), reverse=True):
         try:
-            found = [record.checkpoints.at_epoch(epoch) for record in records]
+            found = [record.checkpoints.called(one[step]) for record, one in zip(records, names, strict=True)]
         except Damaged:
             continue
         pairs = zip(found, match.replicas, strict=True)
@@ -209,8 +212,25 @@ def _restored(match: Match, records: Sequence[Record], origin: Origin) -> tuple[
                 if one.data:
                     one.data.refuse_others(origin, one.run, elsewhere=" and run the study again")
             rows = [checkpoint.tensors for checkpoint in found]
-            return found[0].step, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
-    return 0, {}
+            whole = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+            return step, whole, found[0].meter_steps
+    return 0, {}, 0
+
+
+def refuse_other_images(ledger: Ledger) -> None:
+    """Raise UserError where runs of this study were trained on other images, or other labels, than those of now.
+
+    Also where those runs are finished: the others would be compared with them.
+    """
+    known: dict[tuple[Data, bool], tuple[Origin, Path]] = {}
+    for run in ledger.runs:
+        record, key = Record(ledger.path(run)), (run.config.data, run.config.rules.labelled)
+        if key not in known and record.exists() and (before := record.checkpoints.origin()):
+            known[key] = before, record.folder
+    for run in ledger.unfinished() if known else ():
+        if found := known.pop((run.config.data, run.config.rules.labelled), None):
+            now = origin_of(run.config, images_of(run.config.data))
+            found[0].refuse_others(now, found[1], elsewhere=" and run the study again")
 
 
 def match_of(configs: Sequence[Config], device: str) -> Match:

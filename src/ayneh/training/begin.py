@@ -21,6 +21,7 @@ from ayneh.record.beginning import begun, refuse_taken
 from ayneh.record.checkpoint import Checkpoint
 from ayneh.record.head import Origin
 from ayneh.record.names import epoch_name
+from ayneh.record.owner import going_on, study_of
 from ayneh.record.record import Record
 from ayneh.record.standing import lost
 from ayneh.terminal.progress import Terminal
@@ -148,6 +149,11 @@ def go_on(
     from ayneh.training.fit import Fit
 
     run = record.folder
+    if (study := study_of(run)) and (epochs is not None or record.outcome() is None):
+        raise UserError(
+            f"{run} belongs to the study {study}, which scores and saves its runs in its own way: `{going_on(run)}` "
+            "goes on with all of them; to go on with this run alone, copy its folder to another place."
+        )
     asked = None if threads is None else asked_for(threads)
     with record.locked(), threads_kept():
         record.parts.ready(record.config(), changed_parts, names is None)

@@ -16,8 +16,8 @@ from ayneh.arguments import check_fields
 from ayneh.errors import UserError
 from ayneh.files.home import at_home
 from ayneh.labels import Labels
-from ayneh.record.checkpoint import Checkpoint, asked
-from ayneh.record.names import INITIAL
+from ayneh.record.checkpoint import Checkpoint
+from ayneh.record.names import INITIAL, asked
 from ayneh.record.record import Record
 from ayneh.terminal.text import warn_once
 
