@@ -1,12 +1,16 @@
 """Rules of one's own play the same bits as the same rule built in; what cannot play is refused at the start."""
 
+import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from ayneh.config import Config, Net, Prior, Rules
+from ayneh.engine.chosen import rules_of
+from ayneh.engine.hyper import courses_of
 from ayneh.engine.match import Match, replicas_of
 from ayneh.errors import UserError
 from ayneh.game.augment import Augmentation
@@ -88,6 +92,72 @@ def test_a_loss_has_numbers_that_the_settings_give():
     assert Rules(numbers="loss.a=1, penalty.k=2.5,loss.b=-1e-3").numbers_of("loss") == {"a": 1.0, "b": -1e-3}
 
 
+def test_a_parameter_with_a_default_keeps_it_and_gets_no_label_smoothing():
+    def dis(real, fake, margin=1.0):
+        return F.relu(margin - real) + F.relu(margin + fake)
+
+    add("loss", "mine", Loss(dis, gen=lambda fake, scale=1.0: -scale * fake))
+    same_bits(with_rules(loss="mine"), with_rules(loss="hinge"))
+
+    def smoothed(real, fake, smooth=0.0):
+        return F.softplus(-real) + smooth * real + F.softplus(fake)
+
+    add("loss", "smooth", Loss(smoothed, lambda fake: F.softplus(-fake), smooths=True))
+    same_bits(*(with_rules(loss=name, label_smoothing=0.2) for name in ("smooth", "non-saturating")))
+
+
+class Remembering:
+    """Gives another number at each call."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        return self.calls
+
+
+CALLS, OWN = Remembering(), torch.Generator().manual_seed(0)
+CHANCE = {
+    "torch": lambda like: torch.rand_like(like),
+    "numpy": lambda like: np.random.rand(),
+    "python": lambda like: random.random(),
+    "a generator of its own": lambda like: torch.rand(like.shape, generator=OWN),
+    "memory": lambda like: CALLS(),
+}
+REPEATED = "draws random numbers or remembers former calls, so that no run could be repeated"
+
+
+@pytest.mark.parametrize("draw", CHANCE.values(), ids=CHANCE)
+@pytest.mark.parametrize("kind", ["dis", "gen", "penalty", "augmentation", "update", "init", "schedule"])
+def test_a_rule_that_draws_or_remembers_is_refused_in_a_sentence(kind, draw):
+    """By two calls on the same tensors; the user's own generators stay as they were."""
+    config = with_rules(loss="mine")
+    if kind == "dis":
+        add("loss", "mine", Loss(lambda real, fake: fake - real * draw(real), lambda fake: -fake))
+    elif kind == "gen":
+        add("loss", "mine", Loss(hinge_dis, lambda fake: -fake * draw(fake)))
+    elif kind == "penalty":
+        add("penalty", "mine", Penalty(lambda logits, real, fake, draws: logits(real) * draw(logits(real))))
+        config = with_rules(penalty="mine")
+    elif kind == "augmentation":
+        add("augmentation", "mine", Augmentation(lambda x, u, strength: x + draw(x)))
+        config = with_rules(augmentation="mine")
+    elif kind == "schedule":
+        add("schedule", "mine", lambda images: float(torch.as_tensor(draw(torch.ones(())))))
+        config = replace(SMALL, optimizer=replace(SMALL.optimizer, schedule="mine"))
+    else:
+        update = (lambda theta, *rest: (theta + draw(theta), rest[1])) if kind == "update" else OPTIMISERS["sgd"].update
+        init = (lambda theta: {"momentum": theta * draw(theta)}) if kind == "init" else OPTIMISERS["sgd"].init
+        add("optimiser", "mine", Optimiser(init, update))
+        config = with_optimiser("mine")
+    before = torch.get_rng_state(), random.getstate()
+    with pytest.raises(UserError, match=REPEATED):
+        rules_of(config, (1, 8, 8)) if kind != "schedule" else courses_of([config], 100)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1] == random.getstate()
+
+
 @pytest.mark.parametrize(
     ("dis", "gen", "said"),
     [
@@ -99,6 +169,7 @@ def test_a_loss_has_numbers_that_the_settings_give():
         (hinge_dis, lambda fake: -fake.detach(), "does not depend on D's logits"),
         (hinge_dis, lambda real, fake: real - fake, "gen gets the real logits with gen_needs_real=True alone"),
         (lambda fake: fake, lambda fake: -fake, "failed on its trial call"),
+        (lambda real, fake, smooth: real - fake * smooth.add_(1), lambda fake: -fake, "changes smooth, which it is g"),
         (lambda real, fake: 1 / 0, lambda fake: -fake, r"ZeroDivisionError: .* \(.*test_tried\.py:\d+\)\)"),
     ],
 )  # fmt: skip
@@ -124,14 +195,33 @@ def test_a_penalty_of_ones_own_plays_the_same_bits_as_the_built_in_one():
     assert torch.equal(half["dis"], played(with_rules(penalty="r1"))["dis"])
 
 
+def slope_at(logits, x, create_graph=True):
+    (slope,) = torch.autograd.grad(logits(x).sum(), x, create_graph=create_graph)
+    return slope.flatten(2).square().sum(2)
+
+
 @pytest.mark.parametrize(
     ("fn", "said"),
     [
         (lambda logits, real, fake, draws: logits(real).mean(), r"gave \(\): it must give a penalty for each image"),
+        (
+            lambda logits, real, fake, draws: logits(real).squeeze(),
+            r"gave \(3,\): .* for each image, \(R, B\), \(1, 3\)",
+        ),
         (lambda logits, real, fake, draws: logits(real).detach(), "does not depend on D's weights"),
         (lambda logits, real, fake, draws: logits(real) * logits(fake).mean(), "mixes the replicas"),
         (lambda logits, real, fake, draws: draws["mix"], r"failed on its trial call \(KeyError: 'mix' "),
         (lambda logits, real, fake, draws: logits(real) / 0, "not finite"),
+        (lambda logits, real, fake, draws: logits(fake.sub_(real)), "changes fake, which it is given"),
+        (
+            lambda logits, real, fake, draws: slope_at(logits, real.requires_grad_()),
+            r'calls requires_grad_\(\) on real, .* name the batch where the penalty is made, as at=\("real",\)',
+        ),
+        (lambda logits, real, fake, draws: slope_at(logits, real), "failed on its trial call"),
+        (
+            lambda logits, real, fake, draws: slope_at(logits, (real + fake).requires_grad_(), create_graph=False),
+            "does not depend on D's weights: take D's slope with create_graph=True",
+        ),
     ],
 )
 def test_a_penalty_that_cannot_play_is_refused_in_a_sentence(fn, said):
@@ -165,7 +255,9 @@ def test_an_augmentation_changes_what_d_sees_and_is_nothing_at_strength_zero():
         (lambda x, u, strength: x.mean(2), "it must give images like those that it gets"),
         (lambda x, u, strength: x.detach(), "cuts the gradient off"),
         (lambda x, u, strength: x + x.mean(), "mixes the replicas"),
+        (lambda x, u, strength: x * u[:1, ..., None, None], "mixes the replicas"),
         (lambda x, u, strength: x.log(), "not finite"),
+        (lambda x, u, strength: x + strength.mul_(0.9) * u[..., None, None], "changes strength, which it is given"),
         (lambda x, u: x, "failed on its trial call"),
     ],
 )
@@ -197,6 +289,22 @@ def test_an_optimiser_of_ones_own_plays_the_same_bits_and_has_its_own_tensors():
 ZEROS = OPTIMISERS["sgd"].init
 
 
+def of(kind):
+    return lambda theta: {"m": torch.zeros_like(theta, dtype=kind)}
+
+
+def moved(by):
+    return lambda theta, grad, memory, t, hyper: (theta - by(theta, grad, t, hyper), memory)
+
+
+def test_an_optimiser_is_tried_in_the_numbers_of_the_run():
+    add("optimiser", "mine", Optimiser(of(torch.float32), moved(lambda theta, grad, t, hyper: grad.float())))
+    played(with_optimiser("mine"), 1)
+    add("optimiser", "mine", Optimiser(ZEROS, lambda theta, grad, memory, *rest: ((theta - grad).float(), memory)))
+    with pytest.raises(UserError, match="theta gave numbers of float32: .* of float64 here"):
+        played(replace(with_optimiser("mine"), precision="float64"))
+
+
 @pytest.mark.parametrize(
     ("init", "update", "said"),
     [
@@ -208,6 +316,19 @@ ZEROS = OPTIMISERS["sgd"].init
         (ZEROS, lambda theta, grad, memory, t, hyper: (theta[:, :1], memory), r"theta gave \(2, 1\)"),
         (ZEROS, lambda theta, grad, memory, t, hyper: (theta / 0 * 0, memory), "not finite"),
         (ZEROS, lambda theta, grad: (theta, {}), "failed on its trial call"),
+        (ZEROS, moved(lambda theta, grad, t, hyper: grad / grad.norm()), "theta: it mixes the replicas of a stack"),
+        (ZEROS, moved(lambda theta, grad, t, hyper: grad * hyper["lr"][0]), "theta: it mixes the replicas of a stack"),
+        (lambda theta: {"m": theta - theta.mean()}, moved(lambda *args: 0), "m: it mixes the replicas of a stack"),
+        (ZEROS, moved(lambda theta, grad, t, hyper: grad * hyper["lr"].mul_(0.5)), "changes lr, which it is given"),
+        (ZEROS, moved(lambda theta, grad, t, hyper: grad * t.add_(1)), "changes t, which it is given"),
+        (
+            ZEROS,
+            moved(lambda theta, grad, t, hyper: grad.double()),
+            "theta gave numbers of float64: .* of float32 here",
+        ),
+        (of(torch.int64), moved(lambda *args: 0), r"init\(theta\), m gave numbers of int64: .* of float32 here"),
+        (of(torch.bool), moved(lambda *args: 0), r"init\(theta\), m gave numbers of bool: .* of float32 here"),
+        (of(torch.float64), moved(lambda *args: 0), "hyper\\), m gave numbers of float64: .* of float32 here"),
     ],
 )
 def test_an_optimiser_that_cannot_play_is_refused_in_a_sentence(init, update, said):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import torch
+
 from ayneh.config import Config
 from ayneh.errors import UserError, pick
 from ayneh.game import tried
@@ -62,7 +64,8 @@ def optimiser_of(config: Config) -> Optimiser:
     """This config's optimiser."""
     name = config.optimizer.name
     found = pick(table("optimiser", OPTIMISERS), name, "optimiser")
-    return found if name in OPTIMISERS else tried.optimiser(name, found)
+    kind = torch.float64 if config.precision == "float64" else torch.float32
+    return found if name in OPTIMISERS else tried.optimiser(name, found, kind)
 
 
 def _built_in(kind: str, name: str, builtin: Mapping[str, Any], numbers: Mapping[str, float]) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ayneh.errors import UserError, pick
+from ayneh.generators import seeded
 from ayneh.parts.calling import what_happened
 from ayneh.parts.registry import Part, refuse_arguments, table
 
@@ -83,14 +84,22 @@ def check(name: str, value: Any, arguments: Any) -> None:
 
 
 def try_out(shape: str, images: float) -> None:
-    """Call a schedule of one's own all over a run of so many images. Raises UserError at the first that is no factor.
+    """Call a schedule of one's own all over a run of so many images, twice, under other seeds of the process.
 
-    A built-in one needs no trial.
+    Raises UserError at the first that is no factor, and unless both times all are the same. A built-in one needs no
+    trial.
     """
-    if shape not in SHAPES:
-        of_images = course(shape, Spans())
-        for k in range(LOOKS + 1):
-            of_images(images * k / LOOKS)
+    if shape in SHAPES:
+        return
+    of_images, found = course(shape, Spans()), []
+    for seed in (0, 1):
+        with seeded(seed):
+            found.append([of_images(images * k / LOOKS) for k in range(LOOKS + 1)])
+    if found[0] != found[1]:
+        raise UserError(
+            f"The schedule {shape!r} draws random numbers or remembers former calls, so that no run could be repeated: "
+            "its factor must follow from the images seen alone."
+        )
 
 
 def _own(part: Part) -> Callable[[Spans], Course]:
