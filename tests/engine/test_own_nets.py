@@ -353,6 +353,28 @@ def test_a_net_that_is_another_one_under_another_seed_is_refused(named):
         match_of(replace(MINE, seeds=8)).start()
 
 
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+def test_nets_that_change_their_input_in_place_play_the_same_bits(named, rules):
+    class Scaled(nn.Module):
+        def __init__(self, net, in_place):
+            super().__init__()
+            self.net, self.in_place = net, in_place
+
+        def forward(self, x):
+            return self.net(x.mul_(0.5).add_(0.3) if self.in_place else x * 0.5 + 0.3)
+
+    states = []
+    for in_place in (True, False):
+        drop = nn.Dropout(0.2, inplace=in_place)
+        named(lambda on=in_place: Scaled(Gen(), on), lambda on=in_place, p=drop: Scaled(nn.Sequential(p, Dis()), on))
+        match, state, _ = played(replace(MINE, rules=rules, seeds=2), 2)
+        states.append(state)
+        z = torch.ones(2, 6, dtype=torch.float64)
+        sampler_in(match, state, 0).gen(z)
+    assert_same(*states)
+    assert torch.equal(z, torch.ones_like(z))
+
+
 def test_lazy_layers_get_their_sizes_from_the_game(named):
     named(
         lambda: nn.Sequential(nn.LazyLinear(64), nn.Tanh(), nn.Unflatten(1, (1, 8, 8))),

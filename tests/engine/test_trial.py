@@ -138,6 +138,151 @@ def test_a_number_that_is_no_buffer_is_named(capsys):
     assert net.calls == 0  # the trial runs copies
 
 
+class Made(Fn):
+    """Changes ``at`` by ``change(net, y)`` in its forward, y: what its first layer gives."""
+
+    def __init__(self, change, **at):
+        super().__init__(lambda y: y[:, 0])
+        self.change, self.at = change, at
+        for name, value in at.items():
+            self.register_buffer(name, value)
+        self.buffer, self.plain, self.seen = nn.Buffer(torch.zeros(64)), torch.zeros(64), []
+        self.rng, self.ready, self.noise = np.random.default_rng(0), False, None
+        self.scale = nn.Parameter(torch.ones(64))
+
+    def forward(self, x):
+        y = self.first(x.flatten(1)) * self.scale
+        return self.after(self.change(self, y))
+
+
+def mean(net, y):
+    net.plain = 0.9 * net.plain + 0.1 * y.detach().mean(0)
+    return y - net.plain
+
+
+def means(net, y):
+    net.seen.append(y.detach().mean(0))
+    return y - torch.stack(net.seen).mean(0)
+
+
+def rng(net, y):
+    return y + 0.1 * torch.from_numpy(net.rng.standard_normal(tuple(y.shape))).to(y)
+
+
+def act_norm(net, y):
+    if not net.ready:
+        net.scale.data.copy_(1 / y.detach().std(0))
+        net.ready = True
+    return y * net.scale
+
+
+def fixed_noise(net, y):
+    if net.noise is None:
+        net.noise = torch.randn(64)
+    return y + net.noise
+
+
+def head(net, y):
+    if not hasattr(net, "head"):
+        net.head = nn.Linear(64, 64)
+    return net.head(y)
+
+
+def anew(net, y):
+    net.scale = nn.Parameter(torch.ones(64))
+    return y * net.scale
+
+
+def none_at_first(net, y):
+    net.late = y.detach().mean(0) if net.late is None else net.late
+    return y - net.late
+
+
+def queue(net, y):
+    net.queue = torch.cat([net.queue, y.detach()])[-100:]
+    return y - net.queue.mean(0)
+
+
+def to_floats(net, y):
+    net.calls = net.calls * 0.9 + 0.1 * len(y)
+    return y
+
+
+CALLED = []
+
+
+def somewhere_else(net, y):
+    CALLED.append(1)
+    return y + len(CALLED)
+
+
+REMEMBERING = {
+    "a plain tensor": (Made(mean), "D's output depends on plain, which its former calls change, .* in no checkpoint"),
+    "a list": (Made(means), "D's output depends on seen, which its former calls change"),
+    "a generator of NumPy's": (Made(rng), "D's output depends on rng, .* torch.randn, torch.rand or nn.Dropout"),
+    "a flag": (Made(act_norm), "D's output depends on ready, which"),
+    "noise drawn once": (Made(fixed_noise), r"D's output depends on noise, .* in buffers \(register_buffer\)"),
+    "a layer": (Made(head), "D makes head.weight in its forward, where it is neither trained nor kept.*nn.LazyLinear"),
+    "a parameter anew": (Made(anew), "D makes scale in its forward, where it is neither trained nor kept"),
+    "a buffer of None": (Made(none_at_first, late=None), r"D makes its buffer late in its forward, .* shape, \(64,\)"),
+    "another shape": (Made(queue, queue=torch.zeros(0, 64)), r"its buffer queue from \(0, 64\) to \(4, 64\) in it"),
+    "another type": (Made(to_floats, calls=torch.tensor(0)), "D changes its buffer calls from int64 to float32"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("net", "words"), REMEMBERING.values(), ids=REMEMBERING)
+def test_what_a_net_remembers_outside_its_buffers_is_refused(net, words):
+    """It would be in no checkpoint, and the replicas of a stack would share it."""
+    with pytest.raises(UserError, match=words) as error:
+        try_dis(net, (1, 8, 8))
+    assert "\n" not in str(error.value)
+
+
+def test_what_a_net_remembers_in_a_global_is_refused():
+    with pytest.raises(UserError, match="draws random numbers from a generator of its own|depends on its former calls"):
+        try_dis(Made(somewhere_else), (1, 8, 8))
+
+
+def in_a_buffer(net, y):
+    net.buffer = 0.9 * net.buffer + 0.1 * y.detach().mean(0)
+    return y - net.buffer
+
+
+def by_a_flag(net, y):
+    if not net.done:
+        net.scale.data.copy_(1 / y.detach().std(0))
+        net.done.fill_(True)
+    return y * net.scale
+
+
+def grid(net, y):
+    net.noise = torch.linspace(0, 1, 64) if net.noise is None else net.noise
+    net.seen = [y.detach()]  # to be looked at
+    return y + net.noise + 0.1 * torch.randn_like(y)
+
+
+def clipped(net, y):
+    net.scale.data.clamp_(-0.1, 0.1)
+    return y
+
+
+@pytest.mark.parametrize("change", [in_a_buffer, by_a_flag, grid, clipped], ids=lambda change: change.__name__)
+def test_what_a_net_keeps_in_buffers_or_does_not_use_may_change(change):
+    try_dis(Made(change, done=torch.tensor(False)), (1, 8, 8))
+
+
+def test_a_gradient_that_cannot_be_taken_is_one_sentence():
+    def residual(y):
+        z = y.exp()
+        z += y
+        return z[:, 0]
+
+    with pytest.raises(
+        UserError, match=r"D failed when its gradient was taken \(RuntimeError: .*: leave out what chang"
+    ):
+        try_dis(Fn(residual), (1, 8, 8))
+
+
 def test_what_a_trial_finds_out():
     maps = nn.Sequential(nn.ConvTranspose2d(6, 3, 8), nn.BatchNorm2d(3), nn.Tanh())
     dis = nn.Sequential(nn.Flatten(), nn.Linear(192, 1), nn.Dropout(0.1))

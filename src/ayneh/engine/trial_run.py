@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
+from ayneh.engine.trial_state import Tensors, copies_of, kinds_of, refuse_made, refuse_memory
 from ayneh.errors import UserError, brief
 from ayneh.game.inside import FIXED_SEED, BeforeSigmoid
 from ayneh.game.own import WORDS, copied
@@ -34,9 +36,9 @@ class Run:
         """
         self.who, self.name, self.outputs, self.y, self.reads = who, WORDS[who], 0, y, reads
         self.read: Tensor | None = None  # by the class head
-        net, twin = copied(net), copied(net)
+        net, clean = copied(net), copied(net)
         self._refuse_compiled(net)
-        before_numbers = _numbers(net)
+        before_numbers, kinds = _numbers(net), kinds_of(net)
         images = x.clone().requires_grad_(who == "dis")
         with seeded(FIXED_SEED), BeforeSigmoid() as mode:
             before = drawn()
@@ -46,25 +48,43 @@ class Run:
         self.out = out.detach()
         if alone:
             return
+        refuse_made(self.name, kinds, net)
         self._look_at_gradients(net, out, images)
         with seeded(FIXED_SEED):
-            again = self._output(twin, x).detach()
+            again = self._output(copied(clean), x.clone()).detach()
         if not torch.equal(again.nan_to_num(), self.out.nan_to_num()):
             raise UserError(
                 f"{self.name} draws random numbers from a generator of its own, so that no run could be repeated: draw "
                 "them with torch.randn, torch.rand or nn.Dropout, without a generator."
             )
         changed = [name for name, value in _numbers(net).items() if value != before_numbers.get(name, value)]
+        self._need_no_memory(clean, net, x)
         if changed:
             warn_once(
                 f"{self.name} changes {changed[0]} in its forward, a plain number, which a checkpoint does not hold: "
                 "keep it as a buffer (register_buffer), or a resumed run differs from one that was not stopped."
             )
 
-    def _output(self, net: nn.Module, x: Tensor) -> Tensor:
+    def _need_no_memory(self, clean: nn.Module, used: nn.Module, x: Tensor) -> None:
+        """Raise UserError unless a net that has run gives what a new one does, with its weights and buffers.
+
+        For another input and other chance: what the first call keeps of its own would fit these only.
+        """
+        read, outs, fresh = self.read, [], copied(clean)
+        for net in (fresh, used):
+            with seeded(FIXED_SEED + 1):
+                out = self._output(net, x * -0.5, copies_of(clean))
+            outs.append(torch.cat([one.detach().flatten() for one in (out, self.read) if one is not None]).nan_to_num())
+        self.read = read
+        if not torch.equal(*outs):
+            refuse_memory(self.name, clean, fresh, used)
+
+    def _output(self, net: nn.Module, x: Tensor, values: Tensors | None = None) -> Tensor:
+        """values: of its parameters and buffers, in place of its own, as the game gives them."""
+        given = (x,) if self.y is None else (x, self.y.clone())
         with _located(net) as layers:
             try:
-                out: Any = net(x) if self.y is None else net(x, self.y)
+                out: Any = net(*given) if values is None else functional_call(net, values, given)
             except Exception as error:
                 failed = Failed(self._sentence(layers, x, error))
                 at = layers[-1] if layers else None
@@ -119,18 +139,28 @@ class Run:
         total = out.sum() if self.read is None else out.sum() + self.read.sum()
         if out.requires_grad:
             with seeded(FIXED_SEED):
-                grads = torch.autograd.grad(total, list(trained.values()), allow_unused=True, retain_graph=True)
+                grads = self._gradients(total, list(trained.values()))
         self.unused = [name for name, grad in zip(trained, grads, strict=True) if grad is None]
         if len(self.unused) == len(trained):
             raise UserError(
                 f"No parameter of {self.name} receives a gradient: its output does not depend on them, or was detached "
                 "(.detach(), .data, torch.no_grad, .item())."
             )
-        if images.requires_grad and torch.autograd.grad(out.sum(), images, allow_unused=True)[0] is None:
+        if images.requires_grad and self._gradients(out.sum(), [images])[0] is None:
             raise UserError(
                 f"{self.name}'s output gives no gradient to its images, so that G could not learn: they are cut off in "
                 "its forward (.detach(), .data, torch.no_grad, torch.tensor)."
             )
+
+    def _gradients(self, total: Tensor, at: list[Tensor] | list[nn.Parameter]) -> tuple[Tensor | None, ...]:
+        try:
+            return torch.autograd.grad(total, at, allow_unused=True, retain_graph=True)
+        except Exception as error:  # PyTorch's, or that of a backward of one's own
+            advice = ": leave out what changes a tensor in place (x = x + y in place of x += y)"
+            advice = advice * ("inplace" in str(error) or "in-place" in str(error))
+            raise UserError(
+                f"{self.name} failed when its gradient was taken ({type(error).__name__}: {brief(error)}){advice}."
+            ) from error
 
     def warn_of_parameters(self) -> None:
         """Name the parameters that receive no gradient."""

@@ -26,9 +26,13 @@ class Player(nn.Module):
         self.seed: int | None = None  # of the chance inside for the next call; None: the net draws nothing
 
     def used(self, x: Tensor, y: Tensor | None = None) -> Any:
-        """The module's output for x, and the classes y where it takes them; its chance from ``seed``."""
+        """The module's output for x, and the classes y where it takes them; its chance from ``seed``.
+
+        It gets copies, since a layer may change its input in place.
+        """
+        given = (x.clone(),) if y is None else (x.clone(), y.clone())
         with nullcontext() if self.seed is None else seeded(self.seed, x.device):
-            return self.net(x) if y is None else self.net(x, y)
+            return self.net(*given)
 
 
 class OwnGenerator(Player):
