@@ -334,10 +334,36 @@ def test_a_sigmoid_is_undone_exactly_and_has_the_gradients_of_its_loss(after):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
 
 
-def test_the_logarithm_of_a_sigmoid_is_undone_too():
-    net, x = Fn(lambda y: F.logsigmoid(y[:, :1]).squeeze(1)), torch.randn(4, 1, 8, 8)
+@pytest.mark.parametrize("flat", [lambda p: p.squeeze(1), lambda p: p.unsqueeze_(2).squeeze_(2).squeeze_(1)])
+def test_the_logarithm_of_a_sigmoid_is_undone_too(flat):
+    net, x = Fn(lambda y: flat(F.logsigmoid(y[:, :1]))), torch.randn(4, 1, 8, 8)
     assert try_dis(net, (1, 8, 8)).output == "sigmoid"
     assert torch.equal(F.logsigmoid(OwnDiscriminator(net, "sigmoid")(x)), net(x))
+
+
+@pytest.mark.parametrize("change", [
+    lambda p: p.mul_(0.5), lambda p: p.clamp_(-0.7).view(-1, 1).flatten(), lambda p: halved(p),
+], ids=["halved", "clamped, then flat", "by a view"])  # fmt: skip
+def test_a_sigmoid_that_is_changed_in_place_is_none(change):
+    """Its output is what it returns then, as where it is changed in a new tensor."""
+    net, x = Fn(lambda y: change(F.logsigmoid(y[:, 0]))), torch.randn(4, 1, 8, 8)
+    assert try_dis(net, (1, 8, 8)).output == "logit"
+    assert torch.equal(OwnDiscriminator(net, "sigmoid")(x), net(x))
+
+
+def halved(p):
+    p.view(-1, 1).mul_(0.5)
+    return p
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_the_logit_of_a_probability_is_finite_in_all_numbers(kind):
+    """1 - 1e-6 is 1 in bfloat16."""
+    p = torch.tensor([0.0, 0.5, 1.0], dtype=kind, requires_grad=True)
+    logit = OwnDiscriminator(nn.Flatten(0), "probability")(p)
+    torch.testing.assert_close(logit, torch.tensor([-13.8155, 0, 13.8155]).to(logit), rtol=0.01, atol=1e-6)
+    assert torch.autograd.grad(logit.sum(), p)[0].isfinite().all()
+    assert logit.dtype == (torch.float64 if kind == torch.float64 else torch.float32)
 
 
 def test_a_logit_does_not_saturate_where_the_probability_does():
@@ -367,6 +393,22 @@ def test_a_source_that_gives_no_module_is_one_sentence():
         OwnPair(nn.Linear, nn.Linear, {"in_features": 2, "widht": 3}).make("gen", 0)
     with pytest.raises(UserError, match="returned a int for D"):
         OwnPair(nn.Linear, lambda: 3).make("dis", 0)
+
+
+class Complex(nn.Module):
+    def __init__(self, buffer):
+        super().__init__()
+        w = torch.ones(2, dtype=torch.complex64)
+        self.w = nn.Buffer(w) if buffer else nn.Parameter(w)
+
+
+@pytest.mark.parametrize("buffer", [False, True])
+@pytest.mark.parametrize("built", [False, True])
+def test_complex_weights_are_refused_and_not_cut_to_their_real_parts(buffer, built):
+    dis = nn.Sequential(Complex(buffer)) if built else lambda: nn.Sequential(Complex(buffer))
+    kind = "buffer" if buffer else "parameter"
+    with pytest.raises(UserError, match=rf"D has the complex {kind} 0\.w, .*torch\.view_as_real\(w\)"):
+        OwnPair(dis, dis).make("dis", 0, as_is=True)
 
 
 @pytest.mark.parametrize(("value", "arguments", "words"), [

@@ -98,9 +98,29 @@ def test_a_class_or_an_object_with_sample_is_a_prior(value):
         (lambda self, n, dim, generator: torch.rand(n, generator=generator), r"gave \(8,\) for n=8 and dim=4"),
         (lambda self, n, dim, generator: torch.rand(n, dim, generator=generator) / 0, "not finite"),
         (lambda self, n, dim: torch.rand(n, dim), "sample failed"),
+        (
+            lambda self, n, dim, generator: torch.randn(n, dim, generator=generator, dtype=torch.complex64),
+            "gave complex numbers, and z is real",
+        ),
     ],
 )
 def test_a_prior_that_cannot_be_repeated_or_has_another_shape_is_refused_in_a_sentence(sample, said):
     add("prior", "mine", type("Mine", (own_prior.Prior,), {"sample": sample}))
     with pytest.raises(UserError, match=said):
         played(with_prior(name="mine"))
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (lambda self, a, b, t: (a + b) / 2, r"gave \(4,\) for 5 steps .* of \(4,\): it must give a tensor of \(5, 4\)"),
+        (lambda self, a, b, t: [a, b], r"gave \[tensor\(.*: it must give a tensor of \(5, 4\)"),
+        (lambda self, a, b, t: torch.zeros(5, 4) * 1j, "gave complex numbers, and z is real"),
+    ],
+)
+def test_a_path_of_another_shape_is_refused_in_a_sentence(path, said):
+    add("prior", "mine", type("Mine", (Shifted,), {"interpolate": path}))
+    from ayneh.engine.match import prior_of
+
+    with pytest.raises(UserError, match=said):
+        prior_of(with_prior(name="mine")).interpolate(torch.zeros(4), torch.ones(4), torch.linspace(0, 1, 5))

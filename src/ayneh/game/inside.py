@@ -73,9 +73,15 @@ class OwnDiscriminator(Player):
                 logits = mode.before(logits)
         else:
             logits, classes = _pair(self.used(x, y))
-            logits = torch.logit(logits, 1e-6) if self.output == "probability" else logits
+            if self.output == "probability":
+                logits = torch.logit(_at_least_float32(logits), 1e-6)
         logits = logits.flatten()
         return torch.cat([logits[:, None], classes], 1) if classify and classes is not None else logits
+
+
+def _at_least_float32(p: Tensor) -> Tensor:
+    """The nearest number of bfloat16 or float16 to 1 - 1e-6 is 1, whose logit is infinite."""
+    return p.to(torch.promote_types(p.dtype, torch.float32))
 
 
 def _pair(out: Any) -> tuple[Tensor, Tensor | None]:
@@ -134,24 +140,34 @@ SHAPES: set[Callable[..., Any]] = {  # change the shape of a tensor, not its num
     torch.unsqueeze, Tensor.unsqueeze, torch.ravel, Tensor.ravel, Tensor.view_as, Tensor.contiguous,
     torch.permute, Tensor.permute, torch.transpose, Tensor.transpose, Tensor.__getitem__,
 }  # fmt: skip
+SHAPES_IN_PLACE: dict[Callable[..., Any], Callable[..., Any]] = {  # and their twins that leave the tensor as it is
+    Tensor.squeeze_: Tensor.squeeze, Tensor.unsqueeze_: Tensor.unsqueeze, Tensor.transpose_: Tensor.transpose,
+    Tensor.t_: Tensor.t, Tensor.swapaxes_: Tensor.swapaxes,
+}  # fmt: skip
 
 
 class BeforeSigmoid(TorchFunctionMode):
-    """Within it, what goes into each sigmoid is kept, and changes its shape as the sigmoid's result does."""
+    """Within it, what goes into each sigmoid is kept, and changes its shape as the sigmoid's result does.
+
+    A result that was changed in place afterwards is that of a sigmoid no more.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.logits: list[tuple[Tensor, Tensor]] = []  # (what came out of a sigmoid, what went into it)
+        # (what came out of a sigmoid, which version of it, what went into the sigmoid)
+        self.logits: list[tuple[Tensor, int, Tensor]] = []
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         came: Any = args[0].clone() if func in IN_PLACE else args[0] if args else (kwargs or {}).get("input")
+        reshape = func if func in SHAPES else SHAPES_IN_PLACE.get(func)
+        logit = self._before(args[0]) if reshape and args else None
         out = func(*args, **(kwargs or {}))
         if func in SIGMOIDS or func in IN_PLACE:
-            self.logits.append((out, came))
-        elif func in SHAPES and args and (logit := self._before(args[0])) is not None:
-            self.logits.append((out, func(logit, *args[1:], **(kwargs or {}))))
+            self.logits.append((out, _version(out), came))
+        elif reshape and logit is not None:
+            self.logits.append((out, _version(out), reshape(logit, *args[1:], **(kwargs or {}))))
         return out
 
     def before(self, out: Tensor) -> Tensor:
@@ -160,4 +176,9 @@ class BeforeSigmoid(TorchFunctionMode):
         return out if logit is None else logit
 
     def _before(self, out: Any) -> Tensor | None:
-        return next((logit for found, logit in self.logits if found is out), None)
+        return next((logit for found, version, logit in self.logits if found is out and version == _version(out)), None)
+
+
+def _version(x: Tensor) -> int:
+    """Counts the changes of a tensor in place, and those of its views."""
+    return 0 if x.is_inference() else x._version

@@ -42,6 +42,7 @@ class OwnPair:
         name = WORDS[who]
         with seeded(seed):
             if isinstance(source, nn.Module):
+                _refuse_complex(source, name)
                 return self._copy(source, name, as_is).train()
             try:
                 net = source(**arguments)
@@ -52,6 +53,7 @@ class OwnPair:
                 ) from error
         if not isinstance(net, nn.Module):
             raise UserError(f"{name_of(source)} returned a {type(net).__name__} for {name}; it must be an nn.Module.")
+        _refuse_complex(net, name)
         if any(p.device.type not in ("cpu", "meta") for p in net.parameters()):
             net = net.cpu()
         return net.train()
@@ -79,6 +81,17 @@ class OwnPair:
 
 
 WORDS = {"gen": "G", "dis": "D"}
+
+
+def _refuse_complex(net: nn.Module, name: str) -> None:
+    """Raise UserError for complex weights: the game casts all to its floats, and would leave their real parts alone."""
+    for kind, tensors in (("parameter", net.named_parameters()), ("buffer", net.named_buffers())):
+        for place, value in tensors:
+            if value.is_complex():
+                raise UserError(
+                    f"{name} has the complex {kind} {place}, and nets play in real numbers: keep its real view, "
+                    "torch.view_as_real(w), and take torch.view_as_complex of that in the forward."
+                )
 
 
 def own_pair(value: Any, arguments: Mapping[str, Any]) -> Any:

@@ -67,12 +67,26 @@ class Own:
         if not isinstance(z, Tensor) or z.shape != (n, dim):
             found = tuple(z.shape) if isinstance(z, Tensor) else f"{z!r}"[:80]
             raise UserError(f"The prior {self.name!r} gave {found} for n={n} and dim={dim}: it must give ({n}, {dim}).")
-        return z.float()
+        return self._real(z).float()
 
     def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        """As `game.priors.Prior.interpolate`."""
-        found: Tensor = self._called("interpolate", a, b, t)
-        return found.to(a)
+        """As `game.priors.Prior.interpolate`. Raises UserError for what is not (T, ..., dim)."""
+        found, due = self._called("interpolate", a, b, t), (len(t), *a.shape)
+        if not isinstance(found, Tensor) or found.shape != due:
+            got = tuple(found.shape) if isinstance(found, Tensor) else f"{found!r}"[:80]
+            raise UserError(
+                f"The prior {self.name!r}: interpolate gave {got} for {len(t)} steps between ends of "
+                f"{tuple(a.shape)}: it must give a tensor of {due}, (T, ..., dim)."
+            )
+        return self._real(found).to(a)
+
+    def _real(self, z: Tensor) -> Tensor:
+        if z.is_complex():
+            raise UserError(
+                f"The prior {self.name!r} gave complex numbers, and z is real: give their real and imaginary parts as "
+                "two coordinates."
+            )
+        return z
 
     def describe(self) -> str:
         """The law in short; the part's name, if it has no words of its own."""
