@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.utils import parametrizations
+from torch.nn.utils import spectral_norm as old_spectral_norm
+from torch.nn.utils import weight_norm as old_weight_norm
 
 import ayneh
 from ayneh.config import Config
 from ayneh.engine.match import Match, replicas_of
+from ayneh.game.inits import INITS
+from ayneh.game.own import OwnPair
 
 PAGE = Path(__file__).parents[2] / "docs" / "parts.md"
 CPU = torch.device("cpu")
@@ -102,3 +107,67 @@ def test_what_is_no_function_and_arguments_are_refused_when_added():
         ayneh.add("init", "x", empties, std=1)
     with pytest.raises(ayneh.UserError, match="A schedule takes no arguments, and 'x' is given rate"):
         ayneh.add("schedule", "x", lambda images: 1.0, rate=2)
+
+
+def plain(init, make=lambda layer: layer):
+    """The weight and the bias that an initialisation gives a layer, which ``make`` norms before."""
+    torch.manual_seed(0)
+    layer = make(torch.nn.Linear(5, 3))
+    torch.nn.init.constant_(layer.bias, 7.0)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        INITS[init](layer)
+    layer(torch.zeros(1, 5))  # the old norms compute the weight in the forward
+    return layer
+
+
+NORMS = {
+    "weight norm": parametrizations.weight_norm,
+    "weight norm over all": lambda layer: parametrizations.weight_norm(layer, dim=None),
+    "PyTorch's former weight norm": old_weight_norm,
+    "and over columns": lambda layer: old_weight_norm(layer, dim=1),
+    "spectral norm": parametrizations.spectral_norm,
+    "PyTorch's former spectral norm": old_spectral_norm,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated:FutureWarning")
+@pytest.mark.parametrize("init", INITS)
+@pytest.mark.parametrize("norm", NORMS.values(), ids=NORMS)
+def test_a_layer_under_a_norm_gets_the_weights_of_a_plain_one(norm, init):
+    """Under spectral norm the weight that is divided, under weight norm the product of direction and length."""
+    due, layer = plain(init), plain(init, norm)
+    found = dict(layer.named_parameters())
+    weight = found.get("parametrizations.weight.original", found.get("weight_orig", layer.weight))
+    torch.testing.assert_close(weight, due.weight)
+    assert torch.equal(layer.bias, due.bias)
+
+
+class NoWayBack(torch.nn.Module):
+    def forward(self, a, b):
+        return a * b
+
+
+class Product(NoWayBack):
+    def right_inverse(self, weight):
+        return weight, torch.ones_like(weight)
+
+
+def test_a_weight_that_is_computed_without_a_way_back_is_refused():
+    layer = torch.nn.Linear(2, 2)
+    torch.nn.utils.parametrize.register_parametrization(layer, "weight", Product())
+    INITS["dcgan"](layer)
+    assert layer.weight.std() < 0.1
+    layer.parametrizations.weight[0].__class__ = NoWayBack
+    with pytest.raises(
+        ayneh.UserError, match="--net.init cannot fill the weight of a ParametrizedLinear, which NoWayBack"
+    ):
+        INITS["dcgan"](layer)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated:FutureWarning")
+@pytest.mark.parametrize("norm", NORMS.values(), ids=NORMS)
+def test_a_built_module_under_a_norm_cannot_be_reset_for_each_seed(norm):
+    net = torch.nn.Sequential(norm(torch.nn.Linear(2, 2)))
+    with pytest.raises(ayneh.UserError, match="has no reset_parameters, with which each seed would draw other"):
+        OwnPair(net, net).make("gen", 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ayneh.errors import UserError, pick
 from ayneh.files.reading import shown
-from ayneh.game.own import weight_of
+from ayneh.game.own import fill_weight, is_normed
 from ayneh.generators import kept
 from ayneh.parts.calling import settings_kept, what_happened
 from ayneh.parts.registry import Part, refuse_arguments, table
@@ -23,8 +24,19 @@ from ayneh.parts.registry import Part, refuse_arguments, table
 def torch_init(net: nn.Module) -> None:
     """PyTorch's own: weights and biases ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)); batch norm starts as identity."""
     for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | _BatchNorm):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and is_normed(module):
+            _reset_normed(module)
+        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | _BatchNorm):
             module.reset_parameters()
+
+
+@torch.no_grad()
+def _reset_normed(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> None:
+    """What PyTorch's ``reset_parameters`` draws, for a layer whose weight is computed from others."""
+    fill_weight(layer, partial(nn.init.kaiming_uniform_, a=math.sqrt(5)))
+    if layer.bias is not None:
+        bound = 1 / math.sqrt(nn.init._calculate_fan_in_and_fan_out(layer.weight)[0])
+        nn.init.uniform_(layer.bias, -bound, bound)
 
 
 @torch.no_grad()
@@ -32,7 +44,7 @@ def dcgan_init(net: nn.Module) -> None:
     """Weights ~ N(0, 0.02^2), batch-norm scales ~ N(1, 0.02^2), biases 0 (Radford et al. 2016)."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(weight_of(module), 0.0, 0.02)
+            fill_weight(module, partial(nn.init.normal_, mean=0.0, std=0.02))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, _BatchNorm) and module.affine:
@@ -58,7 +70,7 @@ def _draw_weights(net: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:
     """Weights by ``draw``, layer by layer, biases 0; batch norm starts as identity."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            draw(weight_of(module))
+            fill_weight(module, draw)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, _BatchNorm):

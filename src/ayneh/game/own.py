@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
+from torch.nn.utils.weight_norm import WeightNorm
 
 from ayneh.errors import UserError, brief
 from ayneh.generators import seeded
@@ -65,7 +67,7 @@ class OwnPair:
         for place, layer in net.named_modules():
             if any(True for _ in layer.parameters(recurse=False)):
                 reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
-                if reset is None or hasattr(layer, "weight_orig"):
+                if reset is None or hasattr(layer, "weight_orig") or hasattr(layer, "weight_g"):
                     raise UserError(
                         f"{name} is a module that is built already, and its layer {place or type(layer).__name__!r} "
                         f"({type(layer).__name__}) has no reset_parameters, with which each seed would draw other "
@@ -148,11 +150,38 @@ def _detached(net: nn.Module) -> Iterator[None]:
             vars(layer)[name] = value
 
 
-def weight_of(layer: nn.Module) -> Tensor:
-    """The weight of a layer that is trained: the original of one that spectral norm divides."""
-    parametrizations = getattr(layer, "parametrizations", None)
-    if parametrizations is not None and "weight" in parametrizations:
-        original: Tensor = parametrizations["weight"].original
-        return original
-    weight: Tensor = getattr(layer, "weight_orig", None)  # type: ignore[assignment]
-    return layer.weight if weight is None else weight
+@torch.no_grad()
+def fill_weight(layer: nn.Module, draw: Callable[[Tensor], Any]) -> None:
+    """Fill the weight of a layer that is trained by ``draw``, in place.
+
+    Where spectral norm divides it, its original; where weight norm splits it, its direction and its length, so that
+    their product is what was drawn. Raises UserError where a parametrisation does not tell how.
+    """
+    of: Any = layer  # its attributes have other types under each norm
+    if "weight" in getattr(layer, "parametrizations", ()):
+        those = of.parametrizations["weight"]
+        if those.is_tensor:
+            draw(those.original)
+            return
+        weight = torch.empty_like(of.weight)
+        draw(weight)
+        try:
+            of.weight = weight
+        except Exception as error:  # also NotImplementedError, where there is no right_inverse
+            raise UserError(
+                f"--net.init cannot fill the weight of a {type(layer).__name__}, which {type(those[0]).__name__} "
+                f"computes ({type(error).__name__}: {brief(error)}): give that a right_inverse, or leave the setting "
+                "out."
+            ) from error
+    elif hasattr(layer, "weight_g"):  # torch.nn.utils.weight_norm
+        hooks = layer._forward_pre_hooks.values()
+        norm = next(hook for hook in hooks if isinstance(hook, WeightNorm) and hook.name == "weight")
+        draw(of.weight_v)
+        of.weight_g.copy_(torch.norm_except_dim(of.weight_v, 2, norm.dim))
+    else:  # torch.nn.utils.spectral_norm has weight_orig
+        draw(of.weight_orig if hasattr(layer, "weight_orig") else of.weight)
+
+
+def is_normed(layer: nn.Module) -> bool:
+    """Whether a layer computes its weight from others, so that what its `reset_parameters` fills is no parameter."""
+    return "weight" not in layer._parameters
