@@ -1,10 +1,12 @@
 """The support probe: laws that hold for any net, and cases whose answer is known."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from ayneh.config import Config, Data, Net, Optimizer, Prior
 from ayneh.data.sources import load
@@ -13,7 +15,9 @@ from ayneh.engine.noise import generator
 from ayneh.engine.replicas import init_rows
 from ayneh.engine.sampler import Sampler
 from ayneh.errors import UserError
-from ayneh.game.nets import INITS
+from ayneh.game.inside import FIXED_SEED, OwnGenerator
+from ayneh.game.nets import INITS, NETS
+from ayneh.game.own import OwnPair
 from ayneh.game.step import update_dis
 from ayneh.probe.arms import ARMS, GREY, Plan, dequantised, rounded
 from ayneh.probe.jacobian import condition, directions, effective_rank, singular_values
@@ -225,3 +229,60 @@ def test_weights_that_g_does_not_train_or_use_are_no_part_of_its_gradient(splits
     after = list(Probe(one, *splits, plan).play())[-1]
     assert after["plain"].gradients == before["plain"].gradients
     assert not frozen.requires_grad
+
+
+class Noisy(nn.Module):
+    """Linear in z, times a number of noise for each image; ``also``: what else it computes of z."""
+
+    def __init__(self, also=lambda net, z: 0.0):
+        super().__init__()
+        self.first, self.other, self.also = nn.Linear(8, 64), nn.Linear(4, 64), also
+
+    def forward(self, z):
+        x = self.first(z) * torch.randn(len(z), 1).to(z) + self.also(self, z)
+        return (0.1 * x).tanh().view(-1, 1, 8, 8)
+
+
+ALSO = {
+    "nothing": lambda net, z: 0.0,
+    "noise without a type": lambda net, z: net.other(torch.randn(len(z), 4)),
+    "float32 alone": lambda net, z: net.other(torch.randn(len(z), 4, dtype=torch.float32)),
+}
+
+
+@pytest.mark.parametrize("also", ALSO.values(), ids=ALSO)
+def test_the_slope_of_a_generator_that_draws_is_that_of_one_function(also, capsys):
+    """As small differences have it."""
+    torch.manual_seed(0)
+    net = Noisy(also)
+    gen = OwnGenerator(net)
+    gen.seed = 3
+    z = torch.randn(2, 8)
+    found = singular_values(gen, z)
+    assert torch.get_default_dtype() == torch.float32
+    kind = torch.float32 if also is ALSO["float32 alone"] else torch.float64  # each has other noise under this seed
+    try:
+        torch.set_default_dtype(kind)
+        gen, steps = gen.to(kind), 1e-2 * torch.eye(8)
+        for one, values in zip(z.to(kind), found, strict=True):
+            ahead, behind = (torch.cat([gen(to[None]).flatten(1) for to in one + by]) for by in (steps, -steps))
+            due = torch.linalg.svdvals((ahead - behind).detach() / 2e-2).numpy()
+            np.testing.assert_allclose(values, due, rtol=5e-3)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert ("taken in float32, since G fails in float64" in capsys.readouterr().err) == (also is ALSO["float32 alone"])
+
+
+@pytest.mark.parametrize("drop", [0.0, 0.2])
+def test_a_generator_that_draws_is_probed_whatever_d_does(splits, monkeypatch, drop):
+    dis = nn.Sequential(nn.Flatten(), nn.Dropout(drop) if drop else nn.Identity(), nn.Linear(64, 1))
+    monkeypatch.setitem(NETS, "mine", OwnPair(Noisy, lambda: copy.deepcopy(dis)))
+    config = replace(CONFIG, net=Net("mine"))
+    gen, _ = nets_of(config, (1, 8, 8), CPU)
+    made = Sampler(gen, gen.start([1], lambda net: None)[0][0], config)
+    seeds = []
+    made.gen.register_forward_pre_hook(lambda net, given: seeds.append(net.seed))
+    (*_, last) = Probe(made, *splits, Plan(steps=2, arms=("plain",), images=32)).play()
+    assert last["plain"].train[0].isfinite().all()
+    assert seeds.count(FIXED_SEED) == 1  # for the size of its images
+    assert len(set(seeds)) >= 1 + 2 + 2  # two sets to look at, and other noise in each of two steps

@@ -129,7 +129,9 @@ class Probe:
         with torch.no_grad():
             real = self._scaled(match.reals(i)[0][0])  # (B, C, S, S), the same for all arms
             other = self._scaled(self.twin.reals(i)[0][0])
-            fake = self.sampler.gen(draw["z"][0], *((y["fake"][0],) if y else ()))
+            asked = (draw["z"][0], *((y["fake"][0],) if y else ()))
+            (asked,) = self.sampler.by_chance(self.sampler.gen, f"probe {i}", [asked])
+            fake = self.sampler.gen(*asked)
             real = distort(self._treated(i, "real", real), draw["real"], hyper)  # (R, B, C, S, S)
             fake = distort(self._treated(i, "fake", fake, other), draw["fake"], hyper)
         dis = state["dis"].detach().requires_grad_()
@@ -137,7 +139,7 @@ class Probe:
         logits = []
         for r, row in enumerate(dis):
             sides = self._sides(r, real[r], fake[r], *classes)
-            inside = (seeds[side][r] for side in ("real", "fake") if seeds)
+            inside = (seeds[side][r] for side in ("real", "fake") if side in seeds)  # "z" is G's
             logits.append(self._logits(r, row, *sides, memories[r], *inside))
         state.update(match.dis.kept(memories))
         real_logits, fake_logits = (torch.stack(side) for side in zip(*logits, strict=True))  # (R, B)
@@ -243,7 +245,7 @@ class Probe:
         norms = {name: {} if arm.null else dict.fromkeys(GAMES, 0.0) for name, arm in self.arms.items()}
         weights = [p.requires_grad_() for p in self.sampler.trained]
         zs = parts(self._drawn("probe gradient", self.batch * self.plan.batches), self.batch)
-        for k, drawn in enumerate(zs):
+        for k, drawn in enumerate(self.sampler.by_chance(self.sampler.gen, "probe gradient", zs)):
             fakes, asked = self._seen(f"gradient {k}", self.sampler.gen(*drawn)), drawn[1:]
             reals, classes = looked[0][:, : self.batch], (*(y[: self.batch] for y in looked[2][:1]), *asked)
             for r, (name, arm) in enumerate(self.arms.items()):
