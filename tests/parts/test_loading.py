@@ -1,14 +1,20 @@
 """Files, modules and packages with parts: what they add, and what a user reads of broken ones."""
 
+import os
 import sys
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from ayneh.errors import UserError
+from ayneh.game.own import OwnPair
+from ayneh.game.own_prior import made_of
 from ayneh.parts import loading, packages
 from ayneh.parts.loading import add_nets, load
-from ayneh.parts.registry import every, own, table
+from ayneh.parts.registry import add, every, own, table
 from ayneh.parts.shipped import Shipped, pack
 
 GOOD = '''"""My parts."""
@@ -267,3 +273,60 @@ def test_a_flag_without_a_file_is_refused(ayneh):
     code, _, err = ayneh("presets", "--parts")
     assert code == 2
     assert "--parts needs a file or a module: --parts my_parts.py." in err
+
+
+CHANGES = """
+import os, warnings
+import numpy as np
+import torch
+def change(folder=os.path.dirname(__file__)):
+    os.chdir(folder)
+    np.seterr(all="raise")
+    warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", message="of a library's")
+    torch.set_num_threads(7)
+    torch.set_flush_denormal(True)
+    torch.set_default_dtype(torch.float64)
+"""
+USES = {
+    "a file": "change()",
+    "a constructor": """
+class Gen(torch.nn.Linear):
+    def __init__(self):
+        change()
+        super().__init__(1, 1)
+""",
+    "a prior": """
+class Law:
+    def __init__(self, mean=0.0):
+        change()
+    def sample(self, n, dim, generator):
+        return torch.rand(n, dim, generator=generator)
+""",
+}
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("what", USES)
+def test_what_a_file_sets_for_the_process_is_put_back(tmp_path, what):
+    (tmp_path / "my_parts.py").write_text(CHANGES + USES[what])
+
+    def process():
+        tiny = torch.tensor([1e-310], dtype=torch.float64)
+        return os.getcwd(), np.geterr(), torch.get_num_threads(), float(tiny * 1), torch.get_default_dtype()
+
+    before, filters = process(), list(warnings.filters)
+    try:
+        module = load(str(tmp_path / "my_parts.py")).module
+        if what == "a constructor":
+            OwnPair(module.Gen, module.Gen).make("gen", 0)
+        elif what == "a prior":
+            add("prior", "mine", module.Law)
+            made_of(own("prior", "mine"), mean=1.0)
+        assert process() == before
+        assert warnings.filters[1:] == filters
+        assert warnings.filters[0][0] == "ignore"
+    finally:
+        torch.set_flush_denormal(False)
+        np.seterr(**before[1])
+        os.chdir(before[0])

@@ -14,6 +14,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from ayneh.errors import UserError, brief
 from ayneh.generators import seeded
+from ayneh.parts.calling import settings_kept
 from ayneh.terminal.text import warn_once
 
 AS_IS = "as-is"  # the initialisation of modules that keep the weights that they came with
@@ -47,7 +48,8 @@ class OwnPair:
                 _refuse_complex(source, name)
                 return self._copy(source, name, as_is).train()
             try:
-                net = source(**arguments)
+                with settings_kept():
+                    net = source(**arguments)
             except Exception as error:
                 given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
                 raise UserError(

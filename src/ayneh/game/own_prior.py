@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from ayneh.errors import UserError
-from ayneh.parts.calling import what_happened
+from ayneh.parts.calling import settings_kept, what_happened
 from ayneh.parts.registry import Part, refuse_arguments
 
 MEASURED = 2**20  # numbers drawn to measure the moments of a prior that names none
@@ -150,7 +150,8 @@ def made_of(part: Part, **numbers: float) -> Own:
     if not isinstance(part.value, type):
         return Own(part.name, part.value)
     try:
-        return Own(part.name, part.value(**numbers))
+        with settings_kept():
+            return Own(part.name, part.value(**numbers))
     except UserError:
         raise
     except Exception as error:

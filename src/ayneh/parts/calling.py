@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from ayneh.errors import Sentence, brief, line_of
@@ -79,18 +81,44 @@ def threads_kept() -> Iterator[None]:
 @contextmanager
 def settings_kept() -> Iterator[None]:
     """Around a person's own code: PyTorch's switch for gradients, number of threads, type of numbers and device are
-    the same after.
+    the same after, and so are the working directory and what is an error in arithmetic and among warnings.
 
-    So is the working directory: relative paths to runs and images are of the one in which the program began.
+    Relative paths to runs and images are of the directory in which the program began. A library that is imported within
+    may silence warnings.
     """
-    place = _working_directory()
+    place, filters, arithmetic, flushes = _working_directory(), list(warnings.filters), _arithmetic(), _flushes()
     try:
-        with threads_kept(), kept():
+        with threads_kept() if sys.modules.get("torch") else nullcontext(), kept():
             yield
     finally:
         if place and _working_directory() != place:
             with suppress(OSError):  # it was deleted
                 os.chdir(place)
+        if np := sys.modules.get("numpy"):
+            np.seterr(**arithmetic)
+        if flushes != _flushes() and (torch := sys.modules.get("torch")):
+            torch.set_flush_denormal(flushes)
+        _put_back(filters)
+
+
+def _arithmetic() -> dict[str, str]:
+    """What NumPy does about a division by 0 and the like; as NumPy begins, where it is not imported."""
+    np = sys.modules.get("numpy")
+    return np.geterr() if np else {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+
+
+def _flushes() -> bool:
+    """Whether this thread takes numbers below the smallest normal one as 0, which PyTorch can set and not tell."""
+    smallest = float("5e-324")
+    return smallest * len("1") == 0
+
+
+def _put_back(before: list[Any]) -> None:
+    """The filters of warnings as they were, behind new ones; but for new ones that make errors of warnings."""
+    new = [one for one in warnings.filters if one not in before and one[0] != "error"]
+    if warnings.filters != new + before:
+        warnings.resetwarnings()  # so that Python forgets what it has decided by the others
+        warnings.filters[:] = new + before  # type: ignore[index]
 
 
 def _working_directory() -> str | None:

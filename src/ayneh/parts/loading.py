@@ -20,9 +20,9 @@ from typing import Any
 
 from ayneh.errors import UserError, brief
 from ayneh.files.home import at_home
+from ayneh.parts.calling import settings_kept
 from ayneh.parts.origin import Source, joined, text_of
 from ayneh.parts.registry import Part, add, every, forget, from_source
-from ayneh.pytorch import kept
 
 PREFIX = "ayneh_parts_"  # of the names of the modules that files become
 NET = re.compile(r"(.+?):([A-Za-z_]\w*(?:\(.*\))?)", re.S)  # of Windows, too: C:\nets.py:Gen
@@ -79,7 +79,10 @@ def execute(name: str, path: Path, text: str, sent: Iterable[tuple[str, str, str
     sys.modules[name] = module
     try:
         code = compile(text, str(path), "exec", dont_inherit=True)
-        with _searched(path.parent), from_source(source), kept():
+        if any(one.partition(".")[0] == "torch" for one in _imported(text)):
+            with suppress(ImportError):
+                importlib.import_module("torch")  # before its settings are noted
+        with _searched(path.parent), from_source(source), settings_kept():
             exec(code, vars(module))
         found = _neighbours(path.parent, text, before) if sent is None else {one[0]: one[1:] for one in sent}
         source.neighbours = found
@@ -99,7 +102,7 @@ def _added_by(source: Source) -> frozenset[tuple[str, str]]:
 def _import(name: str) -> None:
     source = Source(name, None, "", named=True)
     try:
-        with from_source(source), kept():
+        with from_source(source), settings_kept():
             module = importlib.import_module(name)
     except (Exception, SystemExit) as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}.")
