@@ -353,6 +353,54 @@ def test_a_net_that_is_another_one_under_another_seed_is_refused(named):
         match_of(replace(MINE, seeds=8)).start()
 
 
+def with_buffer(buffer):
+    """G with a buffer that ``buffer`` makes under each seed."""
+    net = Gen()
+    net.main[0].register_buffer("kept", buffer())
+    return net
+
+
+@pytest.mark.parametrize("buffer", [
+    lambda: (torch.rand(64) < 0.5).nonzero().flatten(), lambda: torch.zeros(3).to([torch.int64, torch.int32][flip()]),
+], ids=["length", "type"])  # fmt: skip
+def test_a_net_that_has_other_buffers_under_another_seed_is_refused(named, buffer):
+    named(lambda: with_buffer(buffer), Dis)
+    with pytest.raises(UserError, match="G has another buffer main.0.kept under another seed, by name, shape or type"):
+        match_of(replace(MINE, seeds=8)).start()
+
+
+def flip():
+    return int(torch.randint(2, ()))
+
+
+class Sown(Gen):
+    def __init__(self):
+        torch.manual_seed(0)
+        super().__init__()
+
+
+def by_its_own():
+    net, chance = Gen(), torch.Generator().manual_seed(0)
+    for p in net.parameters():
+        torch.nn.init.normal_(p, generator=chance)
+    return net
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize(
+    ("gen", "init", "same"),
+    [(Sown, None, True), (by_its_own, None, True), (Gen, None, False), (Sown, "dcgan", False), (Gen(), "as-is", False)],
+)
+def test_first_weights_that_no_seed_changes_are_said_to_be_so(named, monkeypatch, capsys, gen, init, same, seeds):
+    monkeypatch.setattr("ayneh.terminal.text._warned", set())
+    named(gen, Dis() if init == "as-is" else Dis)
+    match = match_of(replace(MINE, net=Settings("mine", init=init), seeds=seeds))
+    match.start()
+    said = capsys.readouterr().err
+    assert ("G has the same first weights under every seed" in said) == same
+    assert "D has the same" not in said
+
+
 @pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
 def test_nets_that_change_their_input_in_place_play_the_same_bits(named, rules):
     class Scaled(nn.Module):

@@ -43,9 +43,14 @@ class OwnNet(Net):
         tried: Tried,
         precision: torch.dtype | None = None,
         align: int = 1,
+        as_is: bool = False,
     ) -> None:
-        """build: seed -> a new module with initial weights, as in ``module.net``; tried: what its trial found out."""
+        """build: seed -> a new module with initial weights, as in ``module.net``; tried: what its trial found out.
+
+        as_is: it is to have the same weights under each seed.
+        """
         self.module, self.build, self.tried, self.precision = module, build, tried, precision
+        self.as_is = as_is
         self.draws, self.key, self.stacks = tried.chance, f"{who}_buffers/", not tried.chance
         trained = {name: p for name, p in module.net.named_parameters() if p.requires_grad}
         self.shapes = {name: p.shape for name, p in trained.items()}
@@ -144,18 +149,35 @@ class OwnNet(Net):
         return {name: state[self.key + name][r] for name in self.memory}
 
     def start(self, seeds: Seeds, init: Callable[[nn.Module], None]) -> tuple[Tensor, State]:
-        """Initial weights (R, P) in float32 and what is remembered then, of a module built for each seed."""
-        rows, memories = [], []
-        for seed in seeds:
-            net = self.build(seed)
-            with seeded(seed + 1):  # other numbers than those of the constructor
-                init(net)
-            named, memory = dict(net.named_parameters()), _memory_of(net)
-            if {name: named[name].shape for name in self.shapes if name in named} != self.shapes:
-                raise UserError("A net has other weights under another seed: it must be built the same each time.")
-            rows.append(self.pack({name: named[name].detach() for name in self.shapes}))
-            memories.append(memory)
+        """Initial weights (R, P) in float32 and what is remembered then, of a module built for each seed.
+
+        Prints a line where another seed gives the same weights. Raises UserError where it gives other shapes.
+        """
+        rows, memories = zip(*(self._begun(seed, init) for seed in seeds), strict=True)
+        if not self.as_is:
+            others = rows[1:] or (self._begun(seeds[0] + 1, init)[0],)
+            if all(torch.equal(rows[0], other) for other in others):
+                warn_once(
+                    f"{WORDS[self.key[:3]]} has the same first weights under every seed: what builds it sets a seed of "
+                    "its own (torch.manual_seed), or draws none; leave the seed to ayneh, so that runs differ in them."
+                )
         return torch.stack(rows), self.kept(memories)
+
+    def _begun(self, seed: int, init: Callable[[nn.Module], None]) -> tuple[Tensor, Memory]:
+        """The weights (P,) of a module built under this seed, and what it remembers."""
+        net = self.build(seed)
+        with seeded(seed + 1):  # other numbers than those of the constructor
+            init(net)
+        named, memory = dict(net.named_parameters()), _memory_of(net)
+        if {name: named[name].shape for name in self.shapes if name in named} != self.shapes:
+            raise UserError("A net has other weights under another seed: it must be built the same each time.")
+        if _kinds(memory) != _kinds(self.memory):
+            differs = [name for name in {**self.memory, **memory} if _kinds(memory, name) != _kinds(self.memory, name)]
+            raise UserError(
+                f"{WORDS[self.key[:3]]} has another buffer {differs[0]} under another seed, by name, shape or type: it "
+                "must be built the same each time."
+            )
+        return self.pack({name: named[name].detach() for name in self.shapes}), memory
 
     def kept(self, memories: Sequence[Memory]) -> State:
         """The inverse of `of` for all replicas, by the names of the state."""
@@ -194,6 +216,11 @@ def _memory_of(net: nn.Module) -> Memory:
     }
     frozen = {name: p.detach() for name, p in net.named_parameters() if not p.requires_grad}
     return frozen | {name: value for name, value in net.named_buffers() if name not in stateless}
+
+
+def _kinds(memory: Mapping[str, Tensor], name: str | None = None) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    """The shape and type of each buffer; of the one with this name alone."""
+    return {key: (value.shape, value.dtype) for key, value in memory.items() if name in (None, key)}
 
 
 def _move_plain_tensors(net: nn.Module, device: torch.device) -> None:

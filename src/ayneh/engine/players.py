@@ -119,7 +119,8 @@ def _own_net(
     else:
         tried = try_dis(module, image_shape, config.net.dis_output, _ways(config, labels))
         player = OwnDiscriminator(module, tried.output)
-    return OwnNet(who, player, build, tried, autocast, ALIGNED)  # on a CPU, too: some sums depend on where a weight is
+    # Aligned on a CPU, too: some sums depend on where a weight is.
+    return OwnNet(who, player, build, tried, autocast, ALIGNED, config.net.init == AS_IS)
 
 
 def built(config: Config, pair: OwnPair, who: str, image_shape: tuple[int, int, int], seed: int) -> nn.Module:
