@@ -123,6 +123,21 @@ def test_parameters_without_a_gradient_are_named(capsys):
     assert "of D never receive a gradient and stay as they are: spare.weight, spare.bias." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("value", [
+    [nn.Linear(64, 64)], {"a": (nn.Linear(64, 64),)}, torch.ones(64, requires_grad=True),
+], ids=["list", "dict", "tensor"])  # fmt: skip
+def test_weights_that_are_no_parameters_are_named(capsys, value):
+    net = Fn(lambda y: y[:, 0])
+    net.layers = [net.first]  # which is a layer of it, too
+    net.frozen = [nn.Linear(2, 2).requires_grad_(False)]
+    try_dis(net, (1, 8, 8))
+    assert capsys.readouterr().err == ""
+    net.more = value
+    try_dis(net, (1, 8, 8))
+    said = "D has weights in plain attributes, which are neither trained nor kept: more. Use nn.ModuleList"
+    assert said in capsys.readouterr().err
+
+
 def test_a_number_that_is_no_buffer_is_named(capsys):
     class Counting(Fn):
         calls = 0

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ayneh.engine.trial_state import Tensors, copies_of, kinds_of, refuse_made, refuse_memory
+from ayneh.engine.trial_state import Tensors, copies_of, hidden_in, kinds_of, refuse_made, refuse_memory
 from ayneh.errors import UserError, brief
 from ayneh.game.inside import FIXED_SEED, BeforeSigmoid
 from ayneh.game.own import WORDS, copied
@@ -38,7 +38,7 @@ class Run:
         self.read: Tensor | None = None  # by the class head
         net, clean = copied(net), copied(net)
         self._refuse_compiled(net)
-        before_numbers, kinds = _numbers(net), kinds_of(net)
+        before_numbers, kinds, self.hidden = _numbers(net), kinds_of(net), hidden_in(net)
         images = x.clone().requires_grad_(who == "dis")
         with seeded(FIXED_SEED), BeforeSigmoid() as mode:
             before = drawn()
@@ -163,7 +163,12 @@ class Run:
             ) from error
 
     def warn_of_parameters(self) -> None:
-        """Name the parameters that receive no gradient."""
+        """Name the parameters that receive no gradient, and where weights are that are no parameters."""
+        if self.hidden:
+            warn_once(
+                f"{self.name} has weights in plain attributes, which are neither trained nor kept: "
+                f"{few(self.hidden, 5)}. Use nn.ModuleList, nn.ModuleDict or nn.Parameter."
+            )
         if self.unused:
             warn_once(
                 f"These parameters of {self.name} never receive a gradient and stay as they are: {few(self.unused, 5)}."

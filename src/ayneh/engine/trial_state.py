@@ -7,6 +7,7 @@ lost when the run is resumed or sampled, and shared by all replicas.
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -67,6 +68,27 @@ def refuse_made(who: str, before: Kinds, net: nn.Module) -> None:
             f"{who} changes its buffer {name} from {was} to {now} in its forward, and a run keeps each buffer in one "
             "shape and type: register it in the constructor as it is to be."
         )
+
+
+def hidden_in(net: nn.Module) -> list[str]:
+    """The plain attributes, a list of layers say, with weights that are to be trained and are no parameters of it."""
+    known = {id(p) for p in net.parameters()}
+    return [
+        f"{place}.{name}".lstrip(".")
+        for place, layer in net.named_modules()
+        for name, value in vars(layer).items()
+        if name not in INTERNAL and any(id(p) not in known for p in _weights(value))
+    ]
+
+
+def _weights(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, nn.Module):
+        yield from (p for p in value.parameters() if p.requires_grad)
+    elif isinstance(value, Tensor):
+        yield from [value] * (value.is_leaf and value.requires_grad)
+    elif isinstance(value, list | tuple | dict):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _weights(one)
 
 
 def refuse_memory(who: str, unused: nn.Module, fresh: nn.Module, used: nn.Module) -> None:
