@@ -53,8 +53,10 @@ class Choice(NamedTuple):
 
     def from_here(self, played: int, threads: int) -> Choice:
         """This number after so many steps, and no other from then on."""
-        before = [change for change in self.changes if change[0] < played]
-        return kept(self.threads, [*before, (played, threads)]) if played else kept(threads)
+        if not played:
+            return kept(threads)
+        before = kept(self.threads, [change for change in self.changes if change[0] < played])
+        return before if before.at(played) == threads else kept(self.threads, [*before.changes, (played, threads)])
 
 
 def kept(threads: int, changes: Sequence[tuple[int, int]] = ()) -> Choice:
