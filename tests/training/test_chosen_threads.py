@@ -25,10 +25,10 @@ from ayneh.record.record import Record
 FORKS = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
-def small_match(replicas=1):
+def small_match(replicas=1, **changes):
     from ayneh.engine.match import replicas_of
 
-    config = Config(seeds=replicas, batch=16).changed({"net.width": 4, "prior.dim": 8})
+    config = Config(seeds=replicas, batch=16).changed({"net.width": 4, "prior.dim": 8} | changes)
     return Match(replicas_of(config), torch.zeros(64, 1, 8, 8, dtype=torch.uint8), torch.device("cpu"))
 
 
@@ -115,6 +115,16 @@ def test_the_measurement_leaves_chance_and_threads_alone():
     assert torch.equal(torch.get_rng_state(), before)
     again, _ = match.play(start, 0)
     assert all(torch.equal(state[name], again[name]) for name in state)
+
+
+@pytest.mark.parametrize(("every", "steps"), [(1, {0}), (3, {0, 1}), (1000, {0, 1})])
+def test_the_measurement_plays_steps_of_the_run_alone(monkeypatch, every, steps):
+    """A schedule of one's own may be a table with an entry for each step, which fails beyond the last one."""
+    match, played = small_match(epochs=1, **{"rules.penalty": "r1", "rules.penalty_every": every}), set()
+    monkeypatch.setattr(match, "play", lambda state, i: played.add(i))
+    monkeypatch.setattr(threads, "STEPS_S", 0.0)
+    threads.seconds_of(match)
+    assert played == steps
 
 
 def test_cores_are_those_that_affinity_and_quota_leave(monkeypatch, tmp_path):
