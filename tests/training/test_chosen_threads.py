@@ -158,6 +158,14 @@ def test_an_evaluation_takes_the_cores_that_are_free(timed, monkeypatch, free, l
         assert torch.get_num_threads() == 4
 
 
+def test_and_no_more_than_a_container_has(timed, monkeypatch):
+    now = timed({}, 4, 3.8)
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    with machine.among_others():
+        assert now == [2]
+    assert now == [4]
+
+
 @pytest.mark.parametrize(
     ("place", "first", "call"),
     [

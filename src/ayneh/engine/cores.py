@@ -75,10 +75,11 @@ def among_others() -> Iterator[None]:
     """PyTorch has as many threads within it as cores are free now: for work that is over soon. Also a decorator."""
     import torch
 
-    most = torch.get_num_threads()
-    if most == 1 or by_user():
+    before = torch.get_num_threads()
+    if before == 1 or by_user():
         yield
         return
+    most = min(before, cores())  # PyTorch counts the machine's, and knows nothing of a container's quota
     free = Free()
     time.sleep(LOOK_S)
     left = free()
@@ -88,4 +89,4 @@ def among_others() -> Iterator[None]:
     try:
         yield
     finally:
-        torch.set_num_threads(most)
+        torch.set_num_threads(before)
