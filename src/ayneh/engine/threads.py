@@ -24,6 +24,7 @@ STEPS_S = 0.25  # of steps that are measured
 LONG_S = 0.3  # a step that takes more is measured while it is trained
 MOST_STEPS = 10**15  # of a run
 CLEARLY = 0.9  # of the time with fewer threads; else the fewer are taken
+EVEN = 32  # replicas whose batch is a multiple of it have the same bits in a stack of any size: docs/study.md
 
 Changes = list[tuple[int, int]]  # (steps played before, threads from then on)
 
@@ -82,9 +83,54 @@ def asked_for(words: int | str) -> Choice:
     return kept(int(first), changes)
 
 
+def in_one_process(asked: Choice, batch: int) -> bool:
+    """Whether a run with the threads that were asked for may not be divided among processes, of one thread each.
+
+    A timing decides on these: where it decides the bits, too, the same ``--threads`` would not repeat them.
+    """
+    return asked != kept(1) or batch % EVEN > 0
+
+
 def in_words(threads: int, changes: Sequence[Sequence[int]]) -> str:
     """The inverse of `asked_for`."""
     return ",".join([str(threads), *(f"{count}@{step}" for step, count in changes)])
+
+
+def repeated_by(engine: Mapping[str, Any], batch: int) -> str:
+    """What repeats a run whose threads changed, for its last words; empty if they did not. engine: of its record."""
+    if engine["workers"] or not engine["changes"]:
+        return ""
+    if engine["apart"] and batch % EVEN:
+        return (
+            f"its threads changed; no --threads has the same bits again, since processes played the first "
+            f"{counted(engine['apart'], 'step')} with a batch of {batch}, which is no multiple of {EVEN}"
+        )
+    return f"its threads changed; the same bits again: --threads {in_words(engine['threads'], engine['changes'])}"
+
+
+def gone_on(engine: dict[str, Any], asked: Choice | None, played: int) -> tuple[Choice, dict[str, Any], str]:
+    """The threads of a run after so many steps, its engine with them, and a sentence if it becomes one process.
+
+    Worker processes have one thread each: with another number there are none. asked: the number from here on (None: as
+    the record has it). Raises UserError for several numbers.
+    """
+    import torch
+
+    choice, words = Choice(engine["threads"] or torch.get_num_threads(), engine["up_to"], {}, engine["changes"]), ""
+    if asked and asked.changes:
+        several = in_words(asked.threads, asked.changes)
+        raise UserError(f"--threads is {several!r}; a run that is gone on with takes one number, from there on.")
+    if asked == kept(1) and engine["workers"]:
+        return choice, engine, words
+    if asked and engine["workers"]:
+        words = (
+            f"one process with {counted(asked.threads, 'thread')} from here on, as --threads asks for, in place of "
+            f"{engine['workers']} with one thread each (config.json notes it)."
+        )
+        choice, engine = kept(1), engine | {"workers": 0, "apart": played}
+    if asked:
+        choice = choice.from_here(played, asked.threads)
+    return choice, engine | choice.noted(), words
 
 
 def choose(match: Match, steps: int) -> Choice:

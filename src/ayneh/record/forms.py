@@ -23,6 +23,7 @@ class Engine:
     workers: int = 0
     up_to: int = 0  # threads that it may have; 0: their number is kept, as in runs of earlier versions
     changes: list[tuple[int, int]] = field(default_factory=list)  # (steps played before, threads from then on)
+    apart: int = 0  # steps that worker processes played before the run went on in one process
 
     def __post_init__(self) -> None:
         counts = (count for _, count in self.changes)
@@ -30,6 +31,8 @@ class Engine:
         for name, value, least in (*numbers, *(("changes", count, 1) for count in counts)):
             if value is not None and not least <= value <= MOST:
                 raise UserError(f"engine.{name} is {value}; it must lie between {least} and {MOST}.")
+        if self.apart < 0:
+            raise UserError(f"engine.apart is {self.apart}; it must be at least 0.")
         steps = [step for step, _ in self.changes]
         if steps != sorted(set(steps)):
             raise UserError("engine.changes has steps that do not rise.")

@@ -88,7 +88,7 @@ def begin(
 
     from ayneh.engine.device import describe
     from ayneh.engine.stacks import choose_workers, kept_here
-    from ayneh.engine.threads import asked_for, choose, kept
+    from ayneh.engine.threads import asked_for, choose, in_one_process, kept
     from ayneh.training.fit import Fit
     from ayneh.training.init_from import read, write
 
@@ -100,8 +100,7 @@ def begin(
         steps = config.epochs * match.steps_per_epoch
         choice = asked or choose(match, steps)
         torch.set_num_threads(choice.threads)
-        pinned = asked and asked != kept(1)  # workers have one thread each
-        workers = 0 if pinned else choose_workers(match, steps)
+        workers = 0 if asked and in_one_process(asked, config.batch) else choose_workers(match, steps)
         how = f"{workers} processes" if workers else "one process"
         if not workers and (why := kept_here(match)):
             how = f"{how}. {why}"
@@ -142,10 +141,8 @@ def go_on(
     as it does); callbacks: others, by name; changed_parts: also where a part of one's own has another source now;
     threads: from here on (None: those of its record, then by its pace). Raises as `begin`.
     """
-    import torch
-
     from ayneh.doctor import rescue
-    from ayneh.engine.threads import Choice, asked_for, measured
+    from ayneh.engine.threads import asked_for, gone_on, measured
     from ayneh.training.fit import Fit
 
     run = record.folder
@@ -171,10 +168,7 @@ def go_on(
         config = elsewhere(replace(config, epochs=epochs or config.epochs))
         engine = _engine(record, config, device, terminal)
         step, given_up = checkpoint.step if checkpoint else 0, rescue.steps_given_up(rescue.of(record))
-        choice = Choice(engine["threads"] or torch.get_num_threads(), engine["up_to"], {}, engine["changes"])
-        if asked:
-            choice = choice.from_here(step + given_up, asked.threads)
-        engine |= choice.noted()
+        choice, engine, words = gone_on(engine, asked, step + given_up)
         known = given_up + max((line["step"] for line in record.lines()), default=0)  # as its lost part had them
         classes = checkpoint.labels if checkpoint else None
         match, origin, noted = lay_out(config, engine["device"], choice.at(step + given_up), run, terminal.say, classes)
@@ -184,7 +178,8 @@ def go_on(
             record.set_config(config, noted)
         if engine != record.engine():
             record.set_engine(engine)
-        terminal.say(f"{run}: {_from_where(record, checkpoint, match, config)}")
+        for sentence in filter(None, (words, _from_where(record, checkpoint, match, config))):
+            terminal.say(f"{run}: {sentence}")
         if choice.most and match.device.type == "cpu":
             choice = choice._replace(seconds=measured(match, config.epochs * match.steps_per_epoch - step, [1])[0])
         return Fit(record, config, match, checkpoint, terminal, origin, callbacks, choice, known).to_its_end()

@@ -11,7 +11,7 @@ from ayneh.doctor import rescue
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.meter import Diverged
 from ayneh.engine.stacks import WorkerDied
-from ayneh.engine.threads import Changes, Choice, Threads, in_words
+from ayneh.engine.threads import Changes, Choice, Threads, repeated_by
 from ayneh.errors import NO_SPACE, Interrupted, Stopped, UserError, place_of, typed_as
 from ayneh.evaluation import judge_of
 from ayneh.parts.calling import failed_inside
@@ -172,10 +172,8 @@ class Fit:
                 f"rescued {counted(len(self.rescues), 'time')}; {steps / self.play.match.steps_per_epoch:.1f} more "
                 f"epochs were played and given up: {RESCUES}.json"
             )
-        engine = self.record.engine()
-        if engine["changes"]:
-            threads = in_words(engine["threads"], engine["changes"])
-            words.append(f"its threads changed; the same bits again: --threads {threads}")
+        if repeated := repeated_by(self.record.engine(), self.config.batch):
+            words.append(repeated)
         self.callbacks.end(self.total)
         return [*words, f"pictures: {self.record.samples}"]
 
