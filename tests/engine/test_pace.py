@@ -3,6 +3,8 @@
 import random
 from itertools import pairwise
 
+import pytest
+
 from ayneh.engine.pace import LONGEST_S, PATIENCE_S, Pace, ladder
 
 QUIET = {1: 0.06, 2: 0.036}  # of `mirror` on two cores, as measured
@@ -12,14 +14,17 @@ TAKEN = {1: 0.06, 2: 2.05}
 class Machine:
     """Plays steps of a game whose seconds depend on the number of threads and on the time."""
 
-    def __init__(self, pace, seconds, free=None):
+    def __init__(self, pace, seconds, free=None, dearer=1.0):
+        """dearer: how much longer a step with a lazy penalty takes."""
         self.pace, self.seconds, self.free, self.now = pace, seconds, free, 0.0
+        self.dearer, self.played = dearer, 0
         self.counts = [(0.0, pace.now)]
 
     def play(self, until):
         while self.now < until:
             took = self.seconds(self.now)[self.pace.now]
-            self.now += took
+            took *= self.dearer if self.played % self.pace.every == 0 else 1.0
+            self.now, self.played = self.now + took, self.played + 1
             before = self.pace.now
             if self.pace.step(took, lambda: self.free(self.now) if self.free else None) != before:
                 self.counts.append((self.now, self.pace.now))
@@ -90,3 +95,28 @@ def test_beside_one_program_many_cores_lose_half_of_them_and_no_more():
 def test_a_run_that_goes_on_beside_others_is_compared_with_the_step_of_one_thread():
     assert Machine(Pace([1, 2], 2, {1: 0.06}), lambda now: TAKEN, lambda now: 0.0).play(60) == [2, 1]
     assert Machine(Pace([1, 2], 1, {1: 0.06}), lambda now: TAKEN, lambda now: 0.0).play(60) == [1]
+
+
+@pytest.mark.parametrize(
+    ("plain", "dearer", "every"), [(0.3, 2, 4), (0.3, 3, 4), (0.2, 2.5, 4), (0.2, 2.5, 16), (0.05, 2, 16)]
+)
+def test_long_steps_with_a_lazy_penalty_are_compared_by_whole_turns(plain, dearer, every):
+    """Windows of one to three steps had a penalised one or had none, which looked like the threads' doing."""
+    mean = plain * (dearer - 1 + every) / every
+
+    def end(factor):
+        pace = Pace([1, 2], 1, {1: mean}, every)
+        machine = Machine(pace, lambda now: {1: plain, 2: factor * plain}, lambda now: 1.0, dearer)
+        machine.play(300)
+        at_two = sum(then - now for (now, count), (then, _) in pairwise([*machine.counts, (300.0, 0)]) if count == 2)
+        return len(machine.counts), at_two
+
+    assert end(0.75)[0] == 2  # up once, and it stays
+    assert end(1.25)[1] < 30
+
+
+def test_nor_does_a_taken_core_wait_for_the_end_of_a_turn():
+    taken = lambda now: TAKEN if now > 20 else QUIET  # noqa: E731
+    machine = Machine(Pace([1, 2], 2, {}, 100), taken, lambda now: 0.0 if now > 20 else 1.0, 2.0)
+    assert machine.play(100) == [2, 1]
+    assert machine.counts[1][0] < 45

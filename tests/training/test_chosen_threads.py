@@ -16,7 +16,7 @@ from ayneh.engine import cores as machine
 from ayneh.engine import threads
 from ayneh.engine.cores import Free, cores
 from ayneh.engine.match import Match
-from ayneh.engine.threads import Choice, choose, kept, measured
+from ayneh.engine.threads import Choice, Threads, choose, kept, measured
 from ayneh.errors import UserError
 from ayneh.inverse import reading
 from ayneh.probe import examination
@@ -57,6 +57,9 @@ def test_threads_are_chosen_by_the_step_of_this_game(timed):
     match = small_match()
     timed({1: 0.06, 2: 0.036}, 2)
     assert choose(match, 10_000)[:2] == (2, 2)
+    lazy = choose(small_match(**{"rules.penalty": "r1", "rules.penalty_every": 3}), 10_000)
+    assert lazy[:2] == (2, 2)
+    assert Threads(lazy, 0, 0, print, print)._pace().every == 3
     timed({1: 0.06, 2: 0.058}, 2)  # not clearly faster: the other core stays free, and the choice is always the same
     assert choose(match, 10_000) == kept(1)
     timed({1: 0.06, 4: 0.02, 8: 0.05}, 8)

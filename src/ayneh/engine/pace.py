@@ -7,9 +7,10 @@ One thread waits for nobody.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
-WINDOW_S = 0.5  # of steps, whose mean is compared
+WINDOW_S = 0.5  # of steps, whose mean is compared; with a lazy penalty whole turns of steps with and without it
 SLOW = 1.3  # times what fewer threads would need, in two windows in a row: step down
 BETTER = 0.9  # of the time with fewer threads: stay with more
 PATIENCE_S, LONGEST_S = 5.0, 160.0  # at a lower number before a higher one is tried; doubled when that was in vain
@@ -25,9 +26,13 @@ def ladder(most: int) -> list[int]:
 class Pace:
     """The number of threads of each step. It steps down where others hold the cores, and up again later."""
 
-    def __init__(self, counts: Sequence[int], now: int, seconds: Mapping[int, float] | None = None) -> None:
-        """counts: in rising order; now: the number of the first step; seconds: of a step with some of them."""
-        self.counts, self.now, self.best = counts, now, dict(seconds or {})
+    def __init__(
+        self, counts: Sequence[int], now: int, seconds: Mapping[int, float] | None = None, every: int = 1
+    ) -> None:
+        """counts: in rising order; now: the number of the first step; seconds: of a step with some of them; every: one
+        of so many steps has a penalty, and takes longer.
+        """
+        self.counts, self.now, self.best, self.every = counts, now, dict(seconds or {}), every
         self.patience, self.calm = PATIENCE_S, CALM_S
         self._before: tuple[int, float] | None = None  # the number before the last change, and the mean there
         self._skip, self._spent, self._steps, self._slow, self._waited = True, 0.0, 0, 0, 0.0
@@ -38,7 +43,7 @@ class Pace:
             self._skip = False
             return self.now
         self._spent, self._steps = self._spent + seconds, self._steps + 1
-        if self._spent < WINDOW_S:
+        if self._spent < WINDOW_S or (self._steps % self.every and not self._late()):
             return self.now
         mean, spent = self._spent / self._steps, self._spent
         self._spent, self._steps = 0.0, 0
@@ -47,6 +52,11 @@ class Pace:
         self.best[self.now] = min(mean, self.best.get(self.now, mean))
         self.calm, self._waited = self.calm + spent, self._waited + spent
         return self._down(mean) or self._up(mean, free()) or self.now
+
+    def _late(self) -> bool:
+        """Whether the steps of an unfinished window took longer than a whole one of so many should: it need not end."""
+        usual = self.best.get(self.now) or min(self.best.values(), default=math.inf)
+        return self._spent > 2 * usual * math.ceil(self._steps / self.every) * self.every
 
     def _judge(self, before: int, mean_before: float, mean: float) -> int:
         """Whether the last change stays."""

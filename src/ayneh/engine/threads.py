@@ -37,6 +37,7 @@ class Choice(NamedTuple):
     seconds: Mapping[int, float]  # of a step, with the numbers that were measured
     changes: Changes
     until: int = 0  # steps played up to which the pace leaves it alone
+    every: int = 1  # one of so many steps has a penalty, and takes longer
 
     def at(self, played: int) -> int:
         """The threads of the step after so many, as far as the changes go."""
@@ -146,14 +147,14 @@ def choose(match: Match, steps: int) -> Choice:
         return kept(torch.get_num_threads())
     if most == 1:
         return kept(1)
-    seconds, busy = measured(match, steps, ladder(most))
+    (seconds, busy), every = measured(match, steps, ladder(most)), match.game.penalty_every
     if seconds and seconds[1] * steps < SHORT_S:
-        return Choice(1, most, seconds, [], until=steps)
+        return Choice(1, most, seconds, [], steps, every)
     if busy or len(seconds) < 2:
-        return Choice(1 if busy else most, most, seconds, [])
+        return Choice(1 if busy else most, most, seconds, [], 0, every)
     least = min(seconds.values())
     taken = min(count for count, took in seconds.items() if CLEARLY * took <= least)
-    return kept(taken) if taken == 1 else Choice(taken, taken, seconds, [])
+    return kept(taken) if taken == 1 else Choice(taken, taken, seconds, [], 0, every)
 
 
 def measured(match: Match, steps: int, counts: Sequence[int]) -> tuple[dict[int, float], bool]:
@@ -184,6 +185,14 @@ def measured(match: Match, steps: int, counts: Sequence[int]) -> tuple[dict[int,
     finally:
         torch.set_num_threads(before)
     return seconds, False
+
+
+def timed(choice: Choice, match: Match, steps: int) -> Choice:
+    """With what the pace compares the rest of a run with, so many steps: the seconds of one with one thread."""
+    if not choice.most or match.device.type != "cpu":
+        return choice
+    seconds, _ = measured(match, steps, [1])
+    return choice._replace(seconds=seconds, every=match.game.penalty_every)
 
 
 def seconds_of(match: Match, enough: float = 0.0) -> float:
@@ -249,7 +258,7 @@ class Threads:
     def _pace(self) -> Pace:
         if not self.pace:
             most = min(self.choice.most, cores())
-            self.pace = Pace(ladder(most), min(self.now, most), self.choice.seconds)
+            self.pace = Pace(ladder(most), min(self.now, most), self.choice.seconds, self.choice.every)
         return self.pace
 
     def _change(self, played: int, now: int) -> None:

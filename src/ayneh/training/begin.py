@@ -142,7 +142,7 @@ def go_on(
     threads: from here on (None: those of its record, then by its pace). Raises as `begin`.
     """
     from ayneh.doctor import rescue
-    from ayneh.engine.threads import asked_for, gone_on, measured
+    from ayneh.engine.threads import asked_for, gone_on, timed
     from ayneh.training.fit import Fit
 
     run = record.folder
@@ -180,8 +180,7 @@ def go_on(
             record.set_engine(engine)
         for sentence in filter(None, (words, _from_where(record, checkpoint, match, config))):
             terminal.say(f"{run}: {sentence}")
-        if choice.most and match.device.type == "cpu":
-            choice = choice._replace(seconds=measured(match, config.epochs * match.steps_per_epoch - step, [1])[0])
+        choice = timed(choice, match, config.epochs * match.steps_per_epoch - step)
         return Fit(record, config, match, checkpoint, terminal, origin, callbacks, choice, known).to_its_end()
 
 
