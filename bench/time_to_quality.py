@@ -1,11 +1,12 @@
-"""Quality against images, seconds and FLOPs: scores the checkpoints of runs, and draws the curves of all presets.
+"""Quality against images, seconds and FLOPs: scores the checkpoints of runs of presets on MNIST, and draws the curves.
 
     python bench/time_to_quality.py score runs/fast-0 runs/mirror-0 --epochs 1 2 3 5 7 10 20 50 100
     python bench/time_to_quality.py draw
 
 Runs need their checkpoints: `ayneh train fast --seed 0 --keep.keep-epochs 1 --out runs/fast-0`. Quality is
 `fd_10k_mnist_test`: 10,000 fakes of the averaged G against MNIST's test split. Seconds are those in the run's metrics,
-with its pictures and checkpoints; FLOPs are those of a step as PyTorch counts them, convolutions and matrix products.
+with its pictures and checkpoints; FLOPs are those of a step as PyTorch counts them, convolutions and matrix products,
+with a lazy penalty the mean of the steps with and without.
 Scores are added to bench/time_to_quality.json; `draw` reads that file and writes docs/figures/time-to-quality.png.
 """
 
@@ -18,15 +19,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ayneh.__main__ import in_sentences
 from ayneh.config import Config, Data
-from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.sampler import sampler_of
+from ayneh.errors import UserError
 from ayneh.evaluation import judge_of
 from ayneh.presets import PRESETS
 from ayneh.record.record import Record
+from penalty import match_of
 
 RESULTS = Path(__file__).parent / "time_to_quality.json"
 PICTURE = Path(__file__).parent.parent / "docs" / "figures" / "time-to-quality.png"
@@ -40,7 +40,8 @@ def score(folders: list[Path], epochs: list[int]) -> None:
     """Score the checkpoints of each run that are there after these epochs, and keep the curves."""
     curves: list[Curve] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     judge = judge_of(Data("mnist"))
-    for folder in folders:
+    names = {folder: preset_of(folder) for folder in folders}
+    for folder, name in names.items():
         record = Record.open(folder)
         config, lines = record.config(), record.lines()
         flops = flops_a_step(config)
@@ -57,8 +58,7 @@ def score(folders: list[Path], epochs: list[int]) -> None:
                  "flops": flops * line["step"], "fd": fd}
             )  # fmt: skip
             print(f"{folder.name} after {epoch} epochs: {fd:.2f}", flush=True)
-        name, seed = preset_of(config), config.seed
-        threads = record.engine()["threads"]
+        seed, threads = config.seed, record.engine()["threads"]
         known = [one for one in curves if (one["preset"], one["seed"]) == (name, seed)]
         for old in known:
             points += [point for point in old["points"] if point["epoch"] not in epochs]
@@ -69,24 +69,28 @@ def score(folders: list[Path], epochs: list[int]) -> None:
     RESULTS.write_text(json.dumps(curves, indent=1) + "\n")
 
 
-def preset_of(config: Config) -> str:
-    """The preset of a run, by its game."""
+def preset_of(folder: Path) -> str:
+    """The preset of a run, by its game. UserError for a run that is none, or on other images than MNIST."""
+    config = Record.open(folder).config()
+    if config.data.name != "mnist":
+        raise UserError(f"{folder} is trained on {config.data.name}: the distance is to MNIST, name runs on that.")
     for name, preset in PRESETS.items():
         same = {"epochs": config.epochs, "seed": config.seed, "keep": config.keep}
         if replace(preset.config, **same) == config:
             return name
-    raise SystemExit("This run is none of the presets: only seed, epochs and what is kept may differ.")
+    raise UserError(f"{folder} is a run of none of the presets: only seed, epochs and what is kept may differ.")
 
 
 def flops_a_step(config: Config) -> float:
-    """FLOPs of one step of this game, counted on random pixels."""
+    """FLOPs of a step of this game, the mean of its kinds, counted on random pixels."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    pixels = torch.randint(0, 256, (config.batch * 2, 1, 28, 28), dtype=torch.uint8)
-    match = Match(replicas_of(config), pixels, torch.device("cpu"))
-    with FlopCounterMode(display=False) as counter:
-        match.play(match.start(), 0)
-    return float(counter.get_total_flops())
+    match, mean = match_of(config), 0.0
+    for first, share in match.kinds().values():
+        with FlopCounterMode(display=False) as counter:
+            match.play(match.start(), first)
+        mean += share * counter.get_total_flops()
+    return mean
 
 
 def draw() -> None:
