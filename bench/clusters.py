@@ -14,24 +14,26 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from zipfile import is_zipfile
 
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
+from torch import Tensor
 
 import best
 from ayneh.__main__ import in_sentences
 from ayneh.config import Config, Data
 from ayneh.data.split import limited
 from ayneh.evaluation import read_images
-from ayneh.files.whole import refuse_unwritable
+from ayneh.files.whole import atomically, refuse_unwritable
 
 TABLE = best.TRIALS.with_name("clusters.csv")
 COMPONENTS = 50
 
 
 def grouped(out: Path, groups: int, trial: bool) -> tuple[Path, float]:
-    """A file of MNIST with groups for labels; their purity: the share of images of their group's commonest digit."""
+    """A file of MNIST with groups for labels, made if it is not there, and their purity."""
     path = out / f"mnist-{'trial' if trial else 'full'}-{groups}-groups.npz"
     train, test = read_images(Data("mnist")), read_images(Data("mnist"), "test")
     assert train.labels is not None
@@ -41,19 +43,29 @@ def grouped(out: Path, groups: int, trial: bool) -> tuple[Path, float]:
         pixels, digits, others = train.pixels[seen], train.labels[seen], train.pixels[unseen]
     else:
         pixels, digits, others = train.pixels, train.labels, test.pixels
-    if not path.exists():
-        flat = [images.reshape(len(images), -1).numpy().astype(np.float32) / 255 for images in (pixels, others)]
-        axes = PCA(COMPONENTS, random_state=0).fit(flat[0])
-        means = KMeans(groups, n_init=3, random_state=0).fit(axes.transform(flat[0]))
-        path.parent.mkdir(parents=True, exist_ok=True)
+    if not is_zipfile(path):  # also one that an earlier version was killed at
+        cut_into_groups(path, pixels, others, groups)
+    found = np.load(path)["y_train"]
+    return path, purity(found, np.asarray(digits).reshape(-1), groups)
+
+
+def cut_into_groups(path: Path, pixels: Tensor, others: Tensor, groups: int) -> None:
+    """Write the file, whole or not at all: these images for training with their groups, and others with theirs."""
+    flat = [images.reshape(len(images), -1).numpy().astype(np.float32) / 255 for images in (pixels, others)]
+    axes = PCA(COMPONENTS, random_state=0).fit(flat[0])
+    means = KMeans(groups, n_init=3, random_state=0).fit(axes.transform(flat[0]))
+    with atomically(path) as file:
         np.savez(
-            path, x_train=pixels[:, 0].numpy(), y_train=means.labels_, x_test=others[:, 0].numpy(),
+            file, x_train=pixels[:, 0].numpy(), y_train=means.labels_, x_test=others[:, 0].numpy(),
             y_test=means.predict(axes.transform(flat[1])),
         )  # fmt: skip
-    found = np.load(path)["y_train"]
+
+
+def purity(found: np.ndarray, digits: np.ndarray, groups: int) -> float:
+    """The share of images that are of their group's commonest digit."""
     counts = np.zeros((groups, 10), int)
-    np.add.at(counts, (found, np.asarray(digits).reshape(-1)), 1)
-    return path, counts.max(1).sum() / counts.sum()
+    np.add.at(counts, (found, digits), 1)
+    return float(counts.max(1).sum() / counts.sum())
 
 
 def config(file: Path, trial: bool) -> Config:
@@ -70,18 +82,18 @@ def trials(out: Path, numbers: list[int], path: Path) -> None:
         name = f"{groups} groups"
         if name in played:
             continue
-        file, purity = grouped(out, groups, trial=True)
+        file, pure = grouped(out, groups, trial=True)
         folder = out / f"clusters-trial-{groups}"
         ended = best.train(config(file, trial=True), best.TRIAL_SEED, folder)
         scores = best.scores_of(folder) if ended else dict.fromkeys(best.SCORES)
-        row = {"name": name, "purity": round(float(purity), 4)} | scores
+        row = {"name": name, "purity": round(pure, 4)} | scores
         best.note(path, row)
 
 
 def full(out: Path, groups: int, seeds: list[int]) -> None:
     """Train at full length, draw 10,000 images and judge them against the test split."""
-    file, purity = grouped(out, groups, trial=False)
-    print(f"purity {purity:.4f}", flush=True)
+    file, pure = grouped(out, groups, trial=False)
+    print(f"purity {pure:.4f}", flush=True)
     for seed in seeds:
         folder = out / f"clusters-{groups}-{seed}"
         if not best.train(config(file, trial=False), seed, folder):
