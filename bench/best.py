@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from asked import at_least
 from ayneh.__main__ import in_sentences
 from ayneh.config import Config, Data, differences
 from ayneh.data.split import limited
@@ -249,6 +250,7 @@ def main() -> None:
     one.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     verbs.add_parser("command").add_argument("name", choices=CANDIDATES)
     args = parser.parse_args()
+    at_least(1, workers=getattr(args, "workers", 1))
     if args.verb == "trials":
         trials(args.out, args.names or list(CANDIDATES), args.device, args.workers, args.table)
     elif args.verb == "full":

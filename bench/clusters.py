@@ -22,6 +22,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 import best
+from asked import at_least
 from ayneh.__main__ import in_sentences
 from ayneh.config import Config, Data
 from ayneh.data.split import limited
@@ -117,6 +118,7 @@ def main() -> None:
     one.add_argument("--groups", type=int, required=True)
     one.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     args = parser.parse_args()
+    at_least(1, groups=args.groups)
     if args.verb == "trials":
         trials(args.out, args.groups, args.table)
     else:

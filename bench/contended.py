@@ -21,6 +21,7 @@ from contextlib import contextmanager
 
 import torch
 
+from asked import at_least
 from ayneh.__main__ import in_sentences
 from ayneh.engine.match import Match, replicas_of
 from ayneh.engine.stacks import choose_workers, stack_of
@@ -98,6 +99,8 @@ def main() -> None:
     if args.child:
         child(args.child)
         return
+    at_least(0, seconds=args.seconds, busy=args.busy)
+    at_least(1, rounds=args.rounds, replicas=args.replicas)
     print(f"{machine('cpu')}\n", flush=True)
     names = [*PLAIN, *(f"ayneh, mirror, R = {r}" for r in args.replicas), "ayneh, digits, R = 1"]
     phases = {"quiet": 0, **{f"beside {n} busy": n for n in args.busy}, "quiet again": 0}

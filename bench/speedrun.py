@@ -27,12 +27,13 @@ from typing import Any, NamedTuple, TextIO
 import torch
 from torch import Tensor
 
+from asked import at_least
 from ayneh.__main__ import in_sentences
 from ayneh.config import Config, Data
 from ayneh.data.images import Images
 from ayneh.engine.match import Match
 from ayneh.engine.sampler import sampler_in
-from ayneh.errors import UserError
+from ayneh.errors import UserError, brief, pick
 from ayneh.evaluation import judge_of, nets_of, read_images
 from ayneh.files.reading import toml_in
 from ayneh.files.whole import refuse_unwritable
@@ -66,8 +67,12 @@ Play = Callable[[Tensor, Tensor, int], Iterator[Progress]]  # images uint8 (N, 1
 class Entry:
     """A recipe, and the images after which looks begin: earlier ones would cost the judge's time alone."""
 
-    play: Play
+    recipe: Config | Play
     look_from: int
+
+    def play(self, train: Images) -> Play:
+        """The generator that plays it; train: MNIST, with the names of its classes."""
+        return settings(self.recipe, train) if isinstance(self.recipe, Config) else self.recipe
 
 
 @dataclass(frozen=True)
@@ -138,18 +143,46 @@ def settings(config: Config, described: Images) -> Play:
     return play
 
 
-def entry_of(path: Path, train: Images) -> Entry:
-    """The entry in this file."""
-    if path.suffix == ".py":
-        spec = importlib.util.spec_from_file_location("entry", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
+def entry_of(path: Path) -> Entry:
+    """The entry in this file. UserError for one that cannot be played."""
+    recipe, look_from = _in_python(path) if path.suffix == ".py" else _in_toml(path)
+    if not isinstance(look_from, int) or look_from < 0:
+        raise UserError(f"{path}: look_from is {look_from!r}; it is a number of images, after which looks begin.")
+    return Entry(recipe, look_from)
+
+
+def _in_python(path: Path) -> tuple[Play, Any]:
+    spec = importlib.util.spec_from_file_location("entry", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
         spec.loader.exec_module(module)
-        return Entry(module.play, module.LOOK_FROM)
+    except (OSError, UserError):
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{path} cannot be read as Python ({type(error).__name__}: {brief(error)}): correct it."
+        ) from error
+    if not callable(play := getattr(module, "play", None)):
+        raise UserError(f"{path} has no function play(images, classes, seed): an entry has one (docs/speedrun.md).")
+    return play, getattr(module, "LOOK_FROM", None)
+
+
+def _in_toml(path: Path) -> tuple[Config, Any]:
     values = toml_in(path)
-    config = PRESETS[values["base"]].config.changed(**values.get("set", {}))
-    return Entry(settings(config, train), values["look_from"])
+    base, own = values.get("base"), values.get("set", {})
+    if base is None or not isinstance(own, dict) or values.keys() - {"base", "look_from", "set"}:
+        raise UserError(f"{path} has {', '.join(values) or 'nothing'}; an entry has base, look_from and a table, set.")
+    try:
+        return pick(PRESETS, base, "preset").config.changed(**own), values.get("look_from")
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def log_of(path: Path, choose: bool) -> Path:
+    """The log beside this entry."""
+    return path.with_suffix(".choose.csv" if choose else ".csv")
 
 
 def judge_for(train: Images, choose: bool) -> Judge:
@@ -167,20 +200,19 @@ def distance(judge: Judge, fakes: Tensor) -> float:
     return math.inf if found is None else found
 
 
-def play(path: Path, seeds: list[int], threads: int, choose: bool, most: int) -> None:
+def play(path: Path, entry: Entry, seeds: list[int], threads: int, choose: bool, most: int) -> None:
     """Play the seeds that are not in the log, and write each into it when it has ended."""
     torch.set_num_threads(threads)
-    log = path.with_suffix(".choose.csv" if choose else ".csv")
-    refuse_unwritable(log)
+    log = log_of(path, choose)
     train = read_images(Data("mnist"))
     assert train.labels is not None
-    judge, entry = judge_for(train, choose), entry_of(path, train)
+    judge, game = judge_for(train, choose), entry.play(train)
     n = len(train.pixels) - (HELD if choose else 0)
     done = {int(row["seed"]) for row in read_log(log)}
-    for seed in (seed for seed in seeds if seed not in done):
+    for seed in dict.fromkeys(seed for seed in seeds if seed not in done):
         where = machine("cpu")
         looks = []
-        progress = entry.play(train.pixels[:n], train.labels[:n], seed)
+        progress = game(train.pixels[:n], train.labels[:n], seed)
         for look in race(progress, entry.look_from, lambda fakes: distance(judge, fakes), most=most):
             looks.append(look)
             again = "" if look.fd_again is None else f", again {look.fd_again:.2f}"
@@ -221,12 +253,14 @@ def record_of(rows: list[dict[str, str]]) -> dict[str, Any]:
 
 
 def table(folder: Path) -> str:
-    """A Markdown table with a row for each log."""
+    """A Markdown table with a row for each log. UserError where there is none."""
+    if not (logs := sorted(folder.glob("*.csv"))):
+        raise UserError(f"There are no logs in {folder}: name a folder with the .csv files that `play` writes.")
     lines = [
         "| entry | seeds | failed | images | seconds | processor seconds |",
         "|---|---|---|---|---|---|",
     ]
-    for path in sorted(folder.glob("*.csv")):
+    for path in logs:
         record = record_of(read_log(path))
         cells = []
         for name, digits in (("images", 0), ("seconds", 1), ("processor_seconds", 1)):
@@ -248,8 +282,14 @@ def main() -> None:
     verbs.add_parser("table").add_argument("folder", nargs="?", type=Path, default=LOGS)
     args = parser.parse_args()
     if args.verb == "play":
-        for entry in args.entries:
-            play(entry, args.seeds, args.threads, args.choose, args.most)
+        at_least(0, seeds=args.seeds)
+        at_least(1, threads=args.threads)
+        at_least(EVERY, most=args.most)
+        for path in args.entries:
+            refuse_unwritable(log_of(path, args.choose))
+        entries = {path: entry_of(path) for path in args.entries}
+        for path, entry in entries.items():
+            play(path, entry, args.seeds, args.threads, args.choose, args.most)
     else:
         sys.stdout.write(table(args.folder) + "\n")
 

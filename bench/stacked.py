@@ -11,12 +11,13 @@ into the run folders, and their metrics. Of replicas the seconds are those of al
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from ayneh.__main__ import in_sentences
+from ayneh.errors import UserError, typed_as
 from ayneh.record.record import Record
 
 PICTURE = Path(__file__).parent.parent / "docs" / "figures" / "stacked.png"
@@ -25,10 +26,15 @@ PICTURE = Path(__file__).parent.parent / "docs" / "figures" / "stacked.png"
 def rows_of(run: Path) -> dict[str, list[dict[str, float]]]:
     """Of the run, or of each replica that was evaluated, by its name, a row for each epoch that was.
 
-    epoch, images, wall seconds, modes, plug-in KL at 26,000 and its floor, corrected KL.
+    epoch, images, wall seconds, modes, plug-in KL at 26,000 and its floor, corrected KL. UserError for a run without
+    evaluations, or on other data.
     """
     record = Record.open(run)
     reports = record.evaluations()
+    if not reports:
+        raise UserError(f"{run} has no evaluations: `ayneh evaluate {typed_as(run)}` makes one.")
+    if "modes" not in reports[0]["scores"]:
+        raise UserError(f"{run} is of {record.config().data.name}, whose modes are not counted: name runs of stacked.")
     one = record.config().seeds == 1
     return {
         run.name if one else f"{run.name}, replica {replica}": _rows(
@@ -84,6 +90,8 @@ def medians(runs: list[list[dict[str, float]]]) -> list[dict[str, float]]:
     """One row for each epoch that every run has, its numbers the medians over the runs."""
     tables = [{row["epoch"]: row for row in rows} for rows in runs]
     common = sorted(set.intersection(*(set(table) for table in tables)))
+    if not common:
+        raise UserError("The runs were evaluated after different epochs: `ayneh evaluate RUN --epoch E` adds one.")
     return [{key: median(table[epoch][key] for table in tables) for key in tables[0][epoch]} for epoch in common]
 
 
@@ -98,7 +106,10 @@ def show(rows: list[dict[str, float]]) -> None:
         )
 
 
-def main(folders: list[Path]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path)
+    folders = parser.parse_args().runs
     named = [(name, rows) for folder in folders for name, rows in rows_of(folder).items()]
     runs = [rows for _, rows in named]
     for name, rows in named:
@@ -115,4 +126,4 @@ def main(folders: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    in_sentences(lambda: main([Path(folder) for folder in sys.argv[1:]]))
+    in_sentences(main)

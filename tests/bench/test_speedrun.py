@@ -3,6 +3,7 @@
 import io
 import math
 from itertools import count, islice
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -115,9 +116,9 @@ def test_an_entry_plays_the_game_of_its_preset(speedrun, tmp_path, monkeypatch):
     path.write_text('base = "digits"\nlook_from = 7\n[set]\nbatch = 32\n[set.net]\nwidth = 4\n')
     config = PRESETS["digits"].config.changed({"batch": 32, "net.width": 4, "seed": 3, "device": "cpu"})
     train: Images = read_images(Data("digits", resize=16))
-    entry = speedrun.entry_of(path, train)
+    entry = speedrun.entry_of(path)
     assert entry.look_from == 7
-    *_, last = islice(entry.play(train.pixels, train.labels, 3), 3)
+    *_, last = islice(entry.play(train)(train.pixels, train.labels, 3), 3)
     match = Match([config], train.pixels, torch.device("cpu"))
     state = match.start()
     for i in range(3):
@@ -131,6 +132,50 @@ def test_an_entry_plays_the_game_of_its_preset(speedrun, tmp_path, monkeypatch):
 def test_an_entry_may_be_a_file_of_python(speedrun, tmp_path):
     path = tmp_path / "own.py"
     path.write_text("LOOK_FROM = 10\ndef play(pixels, labels, seed):\n    yield seed\n")
-    entry = speedrun.entry_of(path, None)
+    entry = speedrun.entry_of(path)
     assert entry.look_from == 10
-    assert list(entry.play(None, None, 5)) == [5]
+    assert list(entry.play(None)(None, None, 5)) == [5]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("e.toml", "look_from = 7", "e.toml has look_from; an entry has base, look_from and a table, set"),
+        ("e.toml", "", "e.toml has nothing; an entry has"),
+        ("e.toml", 'base = "fast"\nlook_from = 7\nset = 3', "an entry has base, look_from and a table, set"),
+        ("e.toml", 'base = "fast"\nlook_from = 7\n[sett]\nbatch = 3', "e.toml has base, look_from, sett; an entry"),
+        ("e.toml", 'base = "fastt"\nlook_from = 7', "e.toml: .*'fastt'.*fast"),
+        ("e.toml", 'base = "fast"\nlook_from = 7\n[set]\nbach = 3', "e.toml: .*'bach'.*batch"),
+        ("e.toml", 'base = "fast"\nlook_from = "soon"', "look_from is 'soon'; it is a number of images"),
+        ("e.toml", 'base = "fast"', "look_from is None; it is a number of images"),
+        ("e.py", "LOOK_FROM = 7", "e.py has no function play"),
+        ("e.py", "def play(images, classes, seed): ...", "look_from is None"),
+        ("e.py", "def play(", "e.py cannot be read as Python .SyntaxError"),
+    ],
+)
+def test_an_entry_that_cannot_be_played_is_a_sentence_before_mnist_is_read(
+    speedrun, tmp_path, monkeypatch, name, text, words
+):
+    path = tmp_path / name
+    path.write_text(text)
+    monkeypatch.setattr(speedrun, "read_images", None)
+    monkeypatch.setattr("sys.argv", ["speedrun.py", "play", str(path)])
+    with pytest.raises(UserError, match=words):
+        speedrun.main()
+
+
+def test_a_seed_that_is_named_twice_is_played_once(speedrun, tmp_path, monkeypatch):
+    images = SimpleNamespace(pixels=torch.zeros(4, 1, 28, 28), labels=torch.zeros(4))
+    monkeypatch.setattr(speedrun, "read_images", lambda data: images)
+    monkeypatch.setattr(speedrun, "judge_for", lambda train, choose: None)
+    played, path = [], tmp_path / "e.py"
+    entry = speedrun.Entry(lambda pixels, labels, seed: iter(played.append(seed) or ()), 0)
+    for _ in range(2):
+        speedrun.play(path, entry, [3, 3, 1, 3], 1, False, 10_000)
+    assert played == [3, 1]
+    assert [row["seed"] for row in speedrun.read_log(path.with_suffix(".csv"))] == ["3", "1"]
+
+
+def test_a_table_of_no_logs_is_refused(speedrun, tmp_path):
+    with pytest.raises(UserError, match="There are no logs in .*/none: name a folder"):
+        speedrun.table(tmp_path / "none")

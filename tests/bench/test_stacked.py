@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ayneh.errors import UserError
 from ayneh.judge.scores import Score
 from ayneh.presets import PRESETS
 from ayneh.record.record import Record
@@ -75,7 +76,36 @@ def test_the_table_has_a_row_of_each_epoch_of_each_replica(bench, tmp_path):
             scores = {name: score.as_dict() for name, score in scores.items()}
             report = {"step": step, "replica": replica, "n": 26_000, "scores": scores}
             record.write_report("evaluation", report, epoch, replica)
-    found = bench("stacked").rows_of(tmp_path / "r")
+    script = bench("stacked")
+    found = script.rows_of(tmp_path / "r")
     assert list(found) == ["r, replica 0", "r, replica 1"]
     assert [[row["modes"] for row in rows] for rows in found.values()] == [[900, 910], [901, 911]]
     assert [row["epoch"] for row in found["r, replica 1"]] == [1, 2]
+    with pytest.raises(UserError, match="The runs were evaluated after different epochs"):
+        script.medians([found["r, replica 0"][:1], found["r, replica 1"][1:]])
+
+
+@pytest.mark.parametrize(("words", "status"), [(["--help"], 0), ([], 2)])
+def test_a_table_of_nothing_says_how_it_is_used(bench, monkeypatch, capsys, words, status):
+    """They were folders, of which one did not exist, and a crash."""
+    monkeypatch.setattr("sys.argv", ["stacked.py", *words])
+    with pytest.raises(SystemExit) as ended:
+        bench("stacked").main()
+    assert ended.value.code == status
+    assert "stacked.py [-h] runs" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        (None, "r has no evaluations: `ayneh evaluate .*r` makes one"),
+        ({}, "r is of stacked-mnist, whose modes are not"),
+    ],
+)
+def test_a_run_without_modes_is_refused(bench, tmp_path, monkeypatch, scores, words):
+    record = Record.create(tmp_path / "r", PRESETS["stacked"].config, {})
+    if scores is not None:
+        record.write_report("evaluation", {"step": 1, "replica": 0, "n": 9, "scores": scores})
+    monkeypatch.setattr("sys.argv", ["stacked.py", str(tmp_path / "r")])
+    with pytest.raises(UserError, match=words):
+        bench("stacked").main()
