@@ -53,6 +53,12 @@ def test_processes_have_the_one_thread_that_is_asked_for_and_stay(tmp_path):
     engine = {"device": "cpu", "threads": 2, "workers": 2, "up_to": 0, "changes": [], "apart": 0}
     assert gone_on(engine, kept(1), 4) == (kept(2), engine, "")
     assert gone_on(engine, None, 4) == (kept(2), engine, "")
-    assert repeated_by(engine | {"changes": [(4, 2)]}, 32) == ""  # of an earlier version, which wrote it in vain
+    assert repeated_by(engine | {"changes": [(4, 1)]}, 32, 9) == ""  # of an earlier version, which wrote it in vain
     with pytest.raises(UserError, match="--threads is '2,1@9'; a run that is gone on with takes one number"):
         gone_on(engine, asked_for("2,1@9"), 4)
+
+
+def test_a_run_says_that_its_threads_changed_where_a_step_had_another_number():
+    engine = {"threads": 1, "workers": 0, "changes": [(3, 1), (9, 2)], "apart": 0}
+    assert repeated_by(engine, 32, 9) == ""  # of nine steps
+    assert repeated_by(engine, 32, 10) == "its threads changed; the same bits again: --threads 1,1@3,2@9"

@@ -97,9 +97,13 @@ def in_words(threads: int, changes: Sequence[Sequence[int]]) -> str:
     return ",".join([str(threads), *(f"{count}@{step}" for step, count in changes)])
 
 
-def repeated_by(engine: Mapping[str, Any], batch: int) -> str:
-    """What repeats a run whose threads changed, for its last words; empty if they did not. engine: of its record."""
-    if engine["workers"] or not engine["changes"]:
+def repeated_by(engine: Mapping[str, Any], batch: int, played: int) -> str:
+    """What repeats a run of so many steps whose threads changed, for its last words; empty if they did not.
+
+    engine: of its record, which may have changes after the last step, or to the number that was there.
+    """
+    counts = {engine["threads"], *(count for step, count in engine["changes"] if step < played)}
+    if engine["workers"] or len(counts) == 1:
         return ""
     if engine["apart"] and batch % EVEN:
         return (

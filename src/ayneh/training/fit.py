@@ -172,7 +172,8 @@ class Fit:
                 f"rescued {counted(len(self.rescues), 'time')}; {steps / self.play.match.steps_per_epoch:.1f} more "
                 f"epochs were played and given up: {RESCUES}.json"
             )
-        if repeated := repeated_by(self.record.engine(), self.config.batch):
+        played = self.total + rescue.steps_given_up(self.rescues)
+        if repeated := repeated_by(self.record.engine(), self.config.batch, played):
             words.append(repeated)
         self.callbacks.end(self.total)
         return [*words, f"pictures: {self.record.samples}"]
