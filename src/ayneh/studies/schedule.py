@@ -69,9 +69,10 @@ def cut(groups: Sequence[tuple[Sequence[Run], Measured]], workers: int, kind: st
 
 
 def _step_s(match: Match) -> float:
-    """Seconds of a step: the mean of its kinds."""
+    """Seconds of a step: the mean of its kinds, as far as the run has them."""
     stack, mean = stack_of(match, match.start(), 0), 0.0
-    for first, share in match.kinds().values():
+    steps = match.replicas[0].epochs * match.steps_per_epoch
+    for first, share in [kind for kind in match.kinds().values() if kind[0] < steps]:
         times = []
         for _ in range(6):
             stack.step = first
