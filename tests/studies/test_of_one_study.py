@@ -110,7 +110,7 @@ def test_a_copied_run_is_no_run_of_another_arm(study_folder):
     found = told(study_folder)
     assert found["lr 0.0001"] == "[0]"
     assert found["lr 0.001"] == "[0, 1]"
-    assert "is of another run: optimizer.lr" in found["runs/lr-0.0001/seed-001"]
+    assert "it is a run of 'lr 0.001', seed 1, and was copied here" in found["runs/lr-0.0001/seed-001"]
 
 
 def test_a_run_scored_by_another_protocol_is_not_counted(study_folder):

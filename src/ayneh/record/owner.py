@@ -12,7 +12,9 @@ STUDY = "study.json"  # a study's folder has it, and its runs in runs/ARM/seed-0
 def study_of(run: Path) -> Path | None:
     """The study's folder, if the run lies in one."""
     run = run.absolute()
-    folder = run.parents[2] if len(run.parents) > 2 else run
+    if len(run.parents) < 3 or not run.name.startswith("seed-"):
+        return None
+    folder = run.parents[2]
     return folder if run.parents[1].name == "runs" and (folder / STUDY).is_file() else None
 
 

@@ -99,7 +99,7 @@ class Study:
         if not self._runs:  # every config is sound
             raise UserError(f"{self.name} has no runs.")
         for look in self.looks:
-            if not 0 <= look < max(self._lengths):
+            if not 0 <= look < max(self.config().epochs, *self._lengths):
                 raise UserError(f"{self.name}: looks has {look}; the epochs run from 0 to {max(self._lengths) - 1}.")
         self.comparisons()
 

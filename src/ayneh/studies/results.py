@@ -7,7 +7,7 @@ import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ayneh.errors import UserError, brief, pick, typed_as
@@ -16,7 +16,7 @@ from ayneh.judge.metrics import ASKED, METRICS, Metric, metrics
 from ayneh.parts.registry import MISSING
 from ayneh.record.visited import Visited
 from ayneh.studies.design import Run, grouped
-from ayneh.studies.ledger import Ledger, apart
+from ayneh.studies.ledger import Ledger
 from ayneh.studies.settings import goes_on
 
 HALF_THE_CLASSES = 0.5  # of the data's classes, or fewer, in the last images, which vary: poor
@@ -203,10 +203,8 @@ def result_of(ledger: Ledger, run: Run, end: dict[str, Any], own: Mapping[str, O
     if "diverged" not in end:
         raise UserError("outcome.json: diverged is missing")
     theirs = record.config()
-    if theirs.data.path() and run.config.data.path():  # the images may have moved
-        theirs = replace(theirs, data=replace(theirs.data, name=run.config.data.name, test=run.config.data.test))
-    if changes := apart(theirs, run.config):
-        raise UserError(f"its config.json is of another run: {changes}")
+    if theirs.seed != run.seed or end.get("arm", run.arm) != run.arm:
+        raise UserError(f"it is a run of {end.get('arm', run.arm)!r}, seed {theirs.seed}, and was copied here")
     lines = record.lines()
     protocols: dict[str, str] = {}
     looks = []
