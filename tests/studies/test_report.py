@@ -208,7 +208,7 @@ def test_an_unfinished_study_says_what_is_missing_and_tells_the_rest(ledger):
     said = write_report(ledger).lines
     assert said[0].startswith("Not complete: 5 of 8 runs are finished.")
     assert any(line.startswith("  ") and ODD in line for line in said)
-    assert "1 more comparisons wait for their runs." in said
+    assert "Comparisons that wait for their runs: 1." in said
     shown = text((ledger.folder / "report.html").read_text())
     assert "5 of 8 runs are finished" in shown
     assert "slow: 0 of 2 finished" in shown

@@ -51,6 +51,9 @@ def refuse_made(who: str, before: Kinds, net: nn.Module) -> None:
         old, new = before.get(name), after.get(name)
         if old == new or (old is None and name in before):
             continue
+        layer, _, own = name.rpartition(".")
+        if old is None and own in net.get_submodule(layer)._non_persistent_buffers_set:
+            continue  # a cache, as of positions: `refuse_memory` decides whether it counts
         if new is None:
             raise UserError(f"{who} removes {name} in its forward, and a run keeps it: leave it where it is.")
         if new[0] and (old is None or old[0] != new[0]):

@@ -67,7 +67,7 @@ def loss(name: str, mine: Loss, batch: int, numbers: Numbers) -> Loss:
     what = f"The loss {name!r}"
     dis, gen = given(what, (mine.dis, mine.gen), numbers)
     takes_smooth = places(mine.dis, needed=not mine.smooths) >= 3
-    takes_real = places(mine.gen, needed=True) >= 2
+    takes_real = places(mine.gen, needed=not mine.gen_needs_real) >= 2
     if mine.gen_needs_real and not takes_real:
         raise UserError(f"{what} has gen_needs_real=True: its gen must take (real, fake).")
     if mine.smooths and not takes_smooth:

@@ -98,7 +98,7 @@ def lines(ledger: Ledger, found: Sequence[Result], compared: Mapping[str, Sequen
                 said += [f"  {MARKS[one.verdict]} {one.words}" for one in asked]
             said += [one.words for one in group if one.lacking]
             if waiting := sum(not one.verdict for one in group):
-                said.append(f"{waiting} more comparisons wait for their runs.")
+                said.append(f"Comparisons that wait for their runs: {waiting}.")
         else:
             counts = [f"{n} {name or 'not yet to compare'}" for name, n in tally(group).items()]
             said.append(f"{outcome}: {', '.join(counts)} (each with its figures in {PAGE})")

@@ -70,10 +70,20 @@ def play(
 
     A run whose numbers stop being finite ends there, and its outcome notes it; the others go on.
     """
+    runs = [run for run in runs if not _ended(Record(folder / run.place))]  # a share comes again if its worker died
+    if not runs:
+        return True
     with ExitStack() as locks:
         for run in runs:
             locks.enter_context(Record(folder / run.place).locked())
         return _play(runs, folder, study, device, stop)
+
+
+def _ended(record: Record) -> bool:
+    try:
+        return record.outcome() is not None
+    except UserError:  # damaged: it is ended again
+        return False
 
 
 def _play(runs: Sequence[Run], folder: Path, study: Study, device: str, stop: Callable[[], bool]) -> bool:
