@@ -92,6 +92,15 @@ def test_a_loss_has_numbers_that_the_settings_give():
     assert Rules(numbers="loss.a=1, penalty.k=2.5,loss.b=-1e-3").numbers_of("loss") == {"a": 1.0, "b": -1e-3}
 
 
+def test_the_real_logits_may_have_a_default_where_they_are_asked_for():
+    add(
+        "loss",
+        "asked",
+        Loss(relativistic_dis, lambda real, fake=None: relativistic_gen(real, fake), gen_needs_real=True),
+    )
+    same_bits(with_rules(loss="asked"), with_rules(loss="relativistic"))
+
+
 def test_a_parameter_with_a_default_keeps_it_and_gets_no_label_smoothing():
     def dis(real, fake, margin=1.0):
         return F.relu(margin - real) + F.relu(margin + fake)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from ayneh.errors import UserError
+from ayneh.presets import PRESETS
 from ayneh.record.record import Record
 from ayneh.studies.compare import rank_sum
 from ayneh.studies.comparisons import compare
@@ -140,7 +141,7 @@ def test_a_test_that_is_changed_once_results_are_known_is_stated(study_folder):
     Ledger.create(study_folder, now)
     changed = Ledger.create(study_folder, now)  # each change is stated once
     assert len(changed.changes) == 4
-    assert "margin was changed from 0.1 to 0.9 after 4 runs had ended." in changed.changes
+    assert "The margin was changed from 0.1 to 0.9 after 4 runs had ended." in changed.changes
     assert "The number of seeds was changed from 2 to 3 after 4 runs had ended." in changed.changes
     said = write_report(changed).lines
     page = (study_folder / "report.html").read_text()
@@ -249,3 +250,39 @@ def test_an_interrupted_study_is_saved_within_its_epoch_and_has_the_same_bits(tm
         ends = [Record(one.path(run)).checkpoints.newest()[0].tensors for one in (whole, part)]
         assert all((ends[0][name] == ends[1][name]).all() for name in ends[0])
     assert [one.value("loss_d") for one in results(part)] == [one.value("loss_d") for one in results(whole)]
+
+
+def test_a_share_that_comes_again_leaves_out_the_runs_that_have_ended(tmp_path, tiny, monkeypatch, steps_begun):
+    """As the pool gives it to another worker where one died: with the run whose numbers were not finite among them."""
+    monkeypatch.setattr("ayneh.studies.stack.CHECKPOINT_S", 0.0)
+    arms = {"good": {}, "bad": {"optimizer.lr": 1e30}}
+    study = replace(tiny, set={**tiny.set, "epochs": 6}, factors={}, arms=arms, seeds=1, looks=(5,))
+    good = Record(tmp_path / "runs/good/seed-000")
+    ledger = played(tmp_path, study, stop=lambda: len(good.lines() if good.exists() else ()) >= 3)
+    broken = Record(ledger.path(ledger.runs[1])).lines()
+    assert play(ledger.runs, tmp_path, study)
+    assert steps_begun == [0, 12]
+    assert Record(ledger.path(ledger.runs[1])).lines() == broken
+    assert play(ledger.runs, tmp_path, study)
+    assert steps_begun == [0, 12]
+
+
+def test_a_run_that_was_trained_on_beyond_its_last_epoch_is_not_counted(study_folder):
+    metrics = study_folder / "runs/lr-0.001/seed-001/metrics.jsonl"
+    last = json.loads(metrics.read_text().splitlines()[-1])
+    metrics.write_text(metrics.read_text() + json.dumps(last | {"epoch": 8, "step": last["step"] + 28}) + "\n")
+    found = told(study_folder)
+    assert found["lr 0.001"] == "[0]"
+    assert "was trained on, to epoch 8" in found["runs/lr-0.001/seed-001"]
+
+
+def test_an_arm_that_was_renamed_keeps_its_runs(study_folder):
+    end = study_folder / "runs/lr-0.001/seed-001/outcome.json"
+    end.write_text(json.dumps(json.loads(end.read_text()) | {"arm": "LR 0.001"}))
+    assert told(study_folder)["lr 0.001"] == "[0, 1]"
+
+
+def test_a_study_is_reported_where_its_preset_has_another_value_now(study_folder, monkeypatch):
+    digits = PRESETS["digits"]
+    monkeypatch.setitem(PRESETS, "digits", replace(digits, config=digits.config.changed({"optimizer.beta2": 0.9})))
+    assert told(study_folder)["lr 0.001"] == "[0, 1]"

@@ -79,7 +79,7 @@ def among_others() -> Iterator[None]:
     if before == 1 or by_user():
         yield
         return
-    most = min(before, cores())  # PyTorch counts the machine's, and knows nothing of a container's quota
+    most = min(before, cores())  # PyTorch counts all cores of the machine, also where a container may use few
     free = Free()
     time.sleep(LOOK_S)
     left = free()

@@ -171,12 +171,13 @@ class OwnNet(Net):
         named, memory = dict(net.named_parameters()), _memory_of(net)
         if {name: named[name].shape for name in self.shapes if name in named} != self.shapes:
             raise UserError("A net has other weights under another seed: it must be built the same each time.")
-        if _kinds(memory) != _kinds(self.memory):
-            differs = [name for name in {**self.memory, **memory} if _kinds(memory, name) != _kinds(self.memory, name)]
-            raise UserError(
-                f"{WORDS[self.key[:3]]} has another buffer {differs[0]} under another seed, by name, shape or type: it "
-                "must be built the same each time."
-            )
+        ours, theirs = _kinds(self.memory), _kinds(memory)
+        for other in {**ours, **theirs}:
+            if ours.get(other) != theirs.get(other):
+                raise UserError(
+                    f"{WORDS[self.key[:3]]} has another buffer {other} under another seed, by name, shape or type: it "
+                    "must be built the same each time."
+                )
         return self.pack({name: named[name].detach() for name in self.shapes}), memory
 
     def kept(self, memories: Sequence[Memory]) -> State:
@@ -218,9 +219,9 @@ def _memory_of(net: nn.Module) -> Memory:
     return frozen | {name: value for name, value in net.named_buffers() if name not in stateless}
 
 
-def _kinds(memory: Mapping[str, Tensor], name: str | None = None) -> dict[str, tuple[torch.Size, torch.dtype]]:
-    """The shape and type of each buffer; of the one with this name alone."""
-    return {key: (value.shape, value.dtype) for key, value in memory.items() if name in (None, key)}
+def _kinds(memory: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    """The shape and type of each buffer."""
+    return {name: (value.shape, value.dtype) for name, value in memory.items()}
 
 
 def _move_plain_tensors(net: nn.Module, device: torch.device) -> None:

@@ -6,7 +6,10 @@ from ayneh.files.reading import shown
 from ayneh.studies.design import Study, grouped
 from ayneh.terminal.text import counted
 
-TESTED_BY = ("margin", "failures", "pairs", "outcomes")
+TESTED_BY = {
+    "margin": "The margin was", "failures": "The share of failures was", "pairs": "The reason for pairs was",
+    "outcomes": "The outcomes were",
+}  # fmt: skip
 
 
 def amendments(before: Study, now: Study, ended: int) -> list[str]:
@@ -15,8 +18,8 @@ def amendments(before: Study, now: Study, ended: int) -> list[str]:
         return []
     when = f"after {counted(ended, 'run')} had ended"
     found = [
-        f"{name} was changed from {shown(old)} to {shown(new)} {when}."
-        for name in TESTED_BY
+        f"{words} changed from {shown(old)} to {shown(new)} {when}."
+        for name, words in TESTED_BY.items()
         if (old := getattr(before, name)) != (new := getattr(now, name))
     ]
     asked, asks = ({(ask.arm, ask.reference) for ask in study.comparisons()} for study in (before, now))

@@ -12,6 +12,7 @@ from typing import Any
 from ayneh.errors import extra
 from ayneh.files.whole import atomically, not_kept, refuse_unwritable
 from ayneh.pages.sheet import environment_of, name_of
+from ayneh.record.owner import playing
 from ayneh.studies import drawings, settings
 from ayneh.studies import results as outcomes
 from ayneh.studies.comparisons import (
@@ -117,7 +118,7 @@ def missing_words(ledger: Ledger, found: Sequence[Result]) -> str:
     """A sentence on the runs that are not finished."""
     return (
         f"Not complete: {len(found)} of {len(ledger.runs)} runs are finished. What follows is from these and may "
-        f"change. To go on: {settings.goes_on(ledger.folder, ledger.own.parts)}"
+        f"change. To go on: {playing(ledger.folder, ledger.own.parts)}"
     )
 
 

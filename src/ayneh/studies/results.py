@@ -14,10 +14,11 @@ from ayneh.errors import UserError, brief, pick, typed_as
 from ayneh.files.whole import atomically
 from ayneh.judge.metrics import ASKED, METRICS, Metric, metrics
 from ayneh.parts.registry import MISSING
+from ayneh.record.owner import playing
 from ayneh.record.visited import Visited
-from ayneh.studies.design import Run, grouped
+from ayneh.studies.comparable import lacking_in, of_one_protocol
+from ayneh.studies.design import Run
 from ayneh.studies.ledger import Ledger
-from ayneh.studies.settings import goes_on
 
 HALF_THE_CLASSES = 0.5  # of the data's classes, or fewer, in the last images, which vary: poor
 LITTLE_SPREAD = 0.2  # of the data's spread, or less, in the last images: collapsed
@@ -146,30 +147,11 @@ def results(ledger: Ledger) -> list[Result]:
             why = brief(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             ledger.notes[run.place] = f"{ledger.path(run)} is damaged ({why}). {again}"
             continue
-        planned = ledger.study.looks_of(run.config.epochs)
-        if not end["diverged"] and (lacking := set(planned) - {look["epoch"] for look in result.looks}):
-            epochs = "its last epoch" if planned[-1] in lacking else f"epoch {', '.join(map(str, sorted(lacking)))}"
-            ledger.notes[run.place] = f"{ledger.path(run)} is finished and has no scores of {epochs}. {again}"
+        if not end["diverged"] and (lacking := lacking_in(ledger.study.looks_of(run.config.epochs), result)):
+            ledger.notes[run.place] = f"{ledger.path(run)} is finished and {lacking}. {again}"
             continue
         found.append(result)
-    return _of_one_protocol(ledger, found)
-
-
-def _of_one_protocol(ledger: Ledger, found: Sequence[Result]) -> list[Result]:
-    """Those whose scores were taken as those of most runs on the same images were; the others are noted."""
-    kept, judged = list(found), {"fd", *ledger.study.outcomes}
-    for same in grouped(found, lambda result: repr(result.run.config.data)).values():
-        counts = Counter(pair for one in same for pair in one.protocols.items())
-        usual = dict(pair for pair, _ in reversed(counts.most_common()))
-        for one in same:
-            if others := [name for metric, name in one.protocols.items() if metric in judged and name != usual[metric]]:
-                kept.remove(one)
-                ledger.notes[one.run.place] = (
-                    f"{ledger.path(one.run)} has scores of another protocol ({others[0]}) than the study's other runs, "
-                    "as a run has that `ayneh resume` went on with. It is not counted; to train it again, delete its "
-                    "folder."
-                )
-    return kept
+    return of_one_protocol(ledger, found)
 
 
 def own_outcomes(ledger: Ledger) -> dict[str, Outcome]:
@@ -202,9 +184,9 @@ def result_of(ledger: Ledger, run: Run, end: dict[str, Any], own: Mapping[str, O
     record.check()
     if "diverged" not in end:
         raise UserError("outcome.json: diverged is missing")
-    theirs = record.config()
-    if theirs.seed != run.seed or end.get("arm", run.arm) != run.arm:
-        raise UserError(f"it is a run of {end.get('arm', run.arm)!r}, seed {theirs.seed}, and was copied here")
+    seed, arm = record.config().seed, end.get("arm", run.arm)
+    if seed != run.seed or (arm != run.arm and arm in ledger.study.cells()):  # an arm may have been renamed
+        raise UserError(f"it is a run of {arm!r}, seed {seed}, and was copied here")
     lines = record.lines()
     protocols: dict[str, str] = {}
     looks = []
@@ -295,7 +277,7 @@ def need_some(ledger: Ledger, found: Sequence[Result]) -> None:
     if not found:
         raise UserError(
             f"No run of {ledger.folder} is finished yet: watch it with `ayneh study status {typed_as(ledger.folder)}`, "
-            f"or play it with `{goes_on(ledger.folder, ledger.own.parts)}`."
+            f"or play it with `{playing(ledger.folder, ledger.own.parts)}`."
         )
 
 

@@ -41,11 +41,6 @@ def command(study: Study, folder: str | Path, parts: Sequence[str] = ()) -> str:
     return f"ayneh study run {typed_as(what)} --out {typed_as(folder)}{given}"
 
 
-def goes_on(folder: str | Path, parts: Sequence[str] = ()) -> str:
-    """The command that goes on with the study in this folder, or plays it from its first run; parts: of its own."""
-    return f"ayneh study run {typed_as(folder)}" + "".join(f" --parts {typed_as(part)}" for part in parts)
-
-
 def base_settings(study: Study) -> dict[str, str]:
     """Every setting of the base by its dotted name, except the seed, which differs between runs."""
     return {name: shown(value) for name, value in flatten(study.config()).items() if name not in ("seed", "seeds")}
