@@ -5,11 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import tyro  # noqa: F401 - here, and not in each child
-from tests.training.test_ends import in_child
 
-import ayneh.jobs.train
-import ayneh.training.begin
-import ayneh.training.fit
 from ayneh import evaluation
 from ayneh.config import Config, Data
 from ayneh.engine import cores as machine
@@ -81,27 +77,6 @@ def test_threads_are_chosen_by_the_step_of_this_game(timed):
     for none in ("", "abc", "0", "-2"):  # OpenMP leaves it out, too
         timed({1: 0.06, 2: 0.036}, 2, env={"OMP_NUM_THREADS": none})
         assert choose(match, 10_000)[:2] == (2, 2)
-
-
-@FORKS
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["digits-normal", "part-a-uniform"])
-def test_the_bits_of_the_mlp_presets_do_not_depend_on_the_threads(name, tmp_path):
-    """As docs/threads.md says; those of the mirror nets do, as the test with real threads shows."""
-
-    def work():
-        config = ayneh.preset(name)
-        pixels = torch.arange(500 * 28 * 28).remainder(251).to(torch.uint8).view(500, 1, 28, 28)
-        match, ends = Match([config], pixels, torch.device("cpu")), []
-        for count in (1, 2, 3):
-            torch.set_num_threads(count)
-            state = match.start()
-            for step in range(5):
-                state, _ = match.play(state, step)
-            ends.append(state)
-        assert all(torch.equal(end[key], ends[0][key]) for end in ends for key in end)
-
-    assert in_child(work, tmp_path) == 0
 
 
 def test_a_stack_is_measured_by_one_of_its_replicas(timed):
